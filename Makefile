@@ -1,0 +1,85 @@
+# What people do here. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+BIN := $(CURDIR)/.bin
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := $(BIN)/staticcheck-$(STATICCHECK_VERSION)
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+# The root module, and those that live in folders of their own.
+MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod */*/go.mod)))
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB; installs what is missing (Debian, root)
+	@scripts/install-databases
+	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m ./...
+
+.PHONY: quick
+quick: ## all tests on the databases that are installed
+	@scripts/install-databases --check
+	$(GO) test ./...
+
+.PHONY: lint
+lint: fmt-check vet staticcheck golangci tidy ## every check that is not a test
+
+.PHONY: fmt
+fmt: ## format the code
+	gofmt -w .
+
+.PHONY: fmt-check
+fmt-check:
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted (make fmt):"; echo "$$bad"; exit 1; }
+
+.PHONY: vet
+vet:
+	@for m in $(MODULES); do echo "go vet: $$m"; (cd "$$m" && $(GO) vet ./...); done
+
+.PHONY: staticcheck
+staticcheck: $(STATICCHECK)
+	@for m in $(MODULES); do echo "staticcheck: $$m"; (cd "$$m" && $(STATICCHECK) ./...); done
+
+.PHONY: golangci
+golangci: $(GOLANGCI_LINT)
+	@for m in $(MODULES); do echo "golangci-lint: $$m"; (cd "$$m" && $(GOLANGCI_LINT) run --config '$(CURDIR)/.golangci.yml' ./...); done
+
+.PHONY: tidy
+tidy: ## check that go.mod and go.sum say what the code needs
+	@for m in $(MODULES); do echo "go mod tidy: $$m"; (cd "$$m" && $(GO) mod tidy -diff); done
+
+.PHONY: api
+api: ## accept the exported surface as it is now into testdata/api.txt
+	$(GO) test -count=1 -run '^TestAPI_' . -update
+
+.PHONY: examples
+examples: ## build the examples and run the quickstart
+	$(GO) build -o /dev/null ./examples/...
+	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
+
+.PHONY: cover
+cover: ## test coverage of the whole module, as cover.html
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -html=cover.out -o cover.html
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+.PHONY: clean
+clean: ## remove what these targets made here
+	rm -rf '$(BIN)' cover.out cover.html
+
+$(STATICCHECK):
+	@echo "Building staticcheck $(STATICCHECK_VERSION) …"
+	@GOBIN='$(BIN)' $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv '$(BIN)/staticcheck' '$@'
+
+$(GOLANGCI_LINT):
+	@echo "Building golangci-lint $(GOLANGCI_LINT_VERSION) …"
+	@GOBIN='$(BIN)' $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	@mv '$(BIN)/golangci-lint' '$@'

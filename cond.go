@@ -1,0 +1,135 @@
+package dbfleet
+
+import (
+	"strings"
+
+	"github.com/Masterminds/squirrel"
+
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// Cond is a condition for Filter. Col, And, Or, Not, Raw and Expr make one.
+type Cond struct{ c sqlgen.Cond }
+
+// Col is a column whose values are of type V: a condition with a value of
+// another type does not compile.
+//
+//	var age = dbfleet.Col[int]("age")
+//	users.Filter(age.Gt(18), dbfleet.Or(age.In(1, 2), age.IsNull()))
+type Col[V any] string
+
+// Eq is column = v. A v that is a nil pointer or an invalid sql.Null is
+// IS NULL.
+func (c Col[V]) Eq(v V) Cond { return c.op(sqlgen.Eq, v) }
+
+// NotEq is column <> v.
+func (c Col[V]) NotEq(v V) Cond { return c.op(sqlgen.NotEq, v) }
+
+// Lt is column < v.
+func (c Col[V]) Lt(v V) Cond { return c.op(sqlgen.Lt, v) }
+
+// LtEq is column <= v.
+func (c Col[V]) LtEq(v V) Cond { return c.op(sqlgen.LtEq, v) }
+
+// Gt is column > v.
+func (c Col[V]) Gt(v V) Cond { return c.op(sqlgen.Gt, v) }
+
+// GtEq is column >= v.
+func (c Col[V]) GtEq(v V) Cond { return c.op(sqlgen.GtEq, v) }
+
+// Like matches a pattern, in which % stands for any text, _ for a character
+// and \ makes the next one literal; see EscapeLike.
+func (c Col[V]) Like(pattern string) Cond { return c.op(sqlgen.Like, pattern) }
+
+// In is one of the values; none matches nothing.
+func (c Col[V]) In(vs ...V) Cond { return c.op(sqlgen.In, vs) }
+
+// NotIn is none of the values; no values match everything.
+func (c Col[V]) NotIn(vs ...V) Cond { return c.op(sqlgen.NotIn, vs) }
+
+// Between is low <= column <= high.
+func (c Col[V]) Between(low, high V) Cond { return c.op(sqlgen.Between, []V{low, high}) }
+
+// IsNull is column IS NULL.
+func (c Col[V]) IsNull() Cond { return c.op(sqlgen.Is, nil) }
+
+// IsNotNull is column IS NOT NULL.
+func (c Col[V]) IsNotNull() Cond { return c.op(sqlgen.IsNot, nil) }
+
+func (c Col[V]) op(op sqlgen.Op, v any) Cond { return Cond{sqlgen.Compare(string(c), op, v)} }
+
+// And holds when all of its conditions hold; without any it holds.
+func And(conds ...Cond) Cond { return Cond{sqlgen.Group(joined(conds, false)...)} }
+
+// Or holds when one of its conditions holds. Without any it is refused when
+// the query runs.
+func Or(conds ...Cond) Cond {
+	if len(conds) == 0 {
+		return Cond{sqlgen.Invalid(&StatementError{Part: "Or", Reason: "has no conditions"})}
+	}
+	return Cond{sqlgen.Group(joined(conds, true)...)}
+}
+
+// Not holds when not all of its conditions hold. Without any it is refused
+// when the query runs.
+func Not(conds ...Cond) Cond { return Cond{sqlgen.Not(joined(conds, false)...)} }
+
+// Raw is SQL with ? for each argument, on every database; ?? is a question
+// mark. An argument may be a query, which is put in its place.
+func Raw(sql string, args ...any) Cond {
+	return Cond{sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args})}
+}
+
+// Expr is a condition that squirrel, or anything with its ToSql method,
+// renders.
+func Expr(s squirrel.Sqlizer) Cond { return Cond{sqlgen.Raw(&sqlgen.Expr{Sqlizer: s})} }
+
+func joined(conds []Cond, or bool) []sqlgen.Cond {
+	out := make([]sqlgen.Cond, len(conds))
+	for i, c := range conds {
+		out[i] = c.c.And()
+		if or && i > 0 {
+			out[i] = c.c.Or()
+		}
+	}
+	return out
+}
+
+// SQL is a value given as SQL, for Where, Update and Upsert: column + 1 instead
+// of a number.
+//
+//	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.SQL("visits + ?", 1)})
+func SQL(sql string, args ...any) any { return &sqlgen.Expr{SQL: sql, Args: args} }
+
+// EscapeLike returns text with a backslash before %, _ and \, so that LIKE
+// finds it literally, on every database.
+func EscapeLike(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
+}
+
+// Direction is the direction of an order. OrderBy also takes it as text in any
+// case, so that one from a request can be passed and is checked.
+type Direction string
+
+// The directions.
+const (
+	Asc  Direction = "ASC"
+	Desc Direction = "DESC"
+)
+
+// compare checks an operator's name and makes the condition.
+func compare(column, op string, value any) sqlgen.Cond {
+	parsed, ok := sqlgen.ParseOp(op)
+	if !ok {
+		return sqlgen.Invalid(&OperatorError{Column: column, Operator: op, Known: sqlgen.Operators})
+	}
+	return sqlgen.Compare(column, parsed, value)
+}
+
+func compareColumns(left, op, right string) sqlgen.Cond {
+	parsed, ok := sqlgen.ParseOp(op)
+	if !ok {
+		return sqlgen.Invalid(&OperatorError{Column: left, Operator: op, Known: "=, !=, <>, <, <=, >, >="})
+	}
+	return sqlgen.CompareColumns(left, parsed, right)
+}

@@ -1,0 +1,428 @@
+package dbfleet
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DB is the handle of one named connection: a primary and its replicas. It is
+// safe for concurrent use, costs nothing to make and stays valid when the
+// connection is replaced.
+//
+// ExecContext, QueryContext, QueryRowContext and PrepareContext have
+// database/sql's signatures and take the database's own SQL and placeholders.
+// They run in the transaction that ctx carries for this connection, else on
+// the primary; on the handle that Read gives, queries run on a replica. The
+// SQL text is not guessed at.
+type DB struct {
+	reg  *Registry
+	name string
+	read bool
+}
+
+// Name is the connection's name.
+func (db *DB) Name() string { return db.name }
+
+// Driver is the kind of database, "" for an unknown connection.
+func (db *DB) Driver() Driver {
+	e, err := db.reg.lookup(db.name)
+	if err != nil {
+		return ""
+	}
+	return Driver(e.dialect.Name)
+}
+
+// String tells the name.
+func (db *DB) String() string { return fmt.Sprintf("dbfleet.DB(%q)", db.name) }
+
+// GoString is String: nothing of the configuration is shown.
+func (db *DB) GoString() string { return db.String() }
+
+// Format writes String for every verb.
+func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
+
+// Primary returns the pool of the primary, for what wants a *sql.DB. It
+// belongs to the registry: do not close it. Its sessions are pinned like all
+// others; hooks and transactions in a context do not reach what runs through
+// it, and a pool that was replaced or removed is closed. With an unknown or
+// closed connection, every use of the result fails with that error.
+func (db *DB) Primary() *sql.DB {
+	e, err := db.reg.lookup(db.name)
+	if err != nil {
+		return db.reg.failing(db.name, err)
+	}
+	return e.handle(e.primary)
+}
+
+// Replica returns the pool of the next replica in turn, or the primary's when
+// the connection has no replica fit to serve. Everything said of Primary holds
+// for it.
+func (db *DB) Replica() *sql.DB {
+	e, err := db.reg.lookup(db.name)
+	if err != nil {
+		return db.reg.failing(db.name, err)
+	}
+	if n, _, ok := e.replicas.Pick(0); ok {
+		return e.handle(n)
+	}
+	return e.handle(e.primary)
+}
+
+func (e *entry) handle(n *node) *sql.DB {
+	p, err := n.open()
+	if err != nil {
+		return e.reg.failing(e.name, err)
+	}
+	return p.DB()
+}
+
+// Read returns a handle whose queries run on a replica, in turn, or on the
+// primary when there is none fit to serve. It refuses ExecContext,
+// PrepareContext and Transaction with ErrReadHandle; replicas' sessions refuse
+// writes by themselves.
+func (db *DB) Read() *DB { return &DB{reg: db.reg, name: db.name, read: true} }
+
+// Ping asks the primary for an answer, or the replica in turn on the handle
+// that Read gives.
+func (db *DB) Ping(ctx context.Context) error {
+	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: !db.read}, false)
+	if err != nil {
+		return err
+	}
+	defer t.leave()
+	return t.ping(ctx)
+}
+
+func (t *target) ping(ctx context.Context) error {
+	if t.tx != nil {
+		t = &target{e: t.e, node: t.node, index: -1, route: t.route}
+	}
+	p, err := t.node.open()
+	if err != nil {
+		return err
+	}
+	conn, err := p.Acquire(ctx, t.node.wait)
+	if err == nil {
+		err = conn.Ping(ctx)
+		conn.Release()
+	}
+	t.answered(err)
+	return t.route.wrap("ping", "", false, err)
+}
+
+// ExecContext runs a statement that returns no rows, on the primary or in the
+// transaction of ctx. It is sent once: if its answer is lost the error is
+// ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
+// use Transaction.
+func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if db.read {
+		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
+	}
+	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{}, true)
+	if err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	return t.rawExec(ctx, query, args)
+}
+
+// QueryContext runs a query. The rows must be closed; what goes wrong while
+// they are read is told by their Err, and is the driver's error.
+func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: !db.read}, false)
+	if err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	return t.rawQuery(ctx, query, args)
+}
+
+// QueryRowContext runs a query for at most one row; its error comes from Scan.
+func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: !db.read}, false)
+	if err != nil {
+		return failedRow(err)
+	}
+	defer t.leave()
+	return t.rawQueryRow(ctx, query, args)
+}
+
+// PrepareContext prepares a statement on the primary's pool, or on the
+// transaction's connection. It must be closed. Most callers need none:
+// repeated statements are prepared once per connection anyway.
+func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if db.read {
+		return nil, fmt.Errorf("dbfleet: connection %q: PrepareContext: %w", db.name, ErrReadHandle)
+	}
+	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: true}, false)
+	if err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	return t.rawPrepare(ctx, query)
+}
+
+// ExecContext runs a statement in the transaction.
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	t, err := tx.target()
+	if err != nil {
+		return nil, err
+	}
+	return t.rawExec(ctx, query, args)
+}
+
+// QueryContext runs a query in the transaction. Rows that are still open at
+// the transaction's end are closed by it; while they are open, PostgreSQL and
+// MySQL take no other statement (ErrBusy).
+func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	t, err := tx.target()
+	if err != nil {
+		return nil, err
+	}
+	return t.rawQuery(ctx, query, args)
+}
+
+// QueryRowContext runs a query for at most one row in the transaction.
+func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	t, err := tx.target()
+	if err != nil {
+		return failedRow(err)
+	}
+	return t.rawQueryRow(ctx, query, args)
+}
+
+// PrepareContext prepares a statement on the transaction's connection. It must
+// be closed, and its rows too, before the transaction ends.
+func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	t, err := tx.target()
+	if err != nil {
+		return nil, err
+	}
+	return t.rawPrepare(ctx, query)
+}
+
+func (tx *Tx) target() (target, error) {
+	if err := tx.usable(); err != nil {
+		return target{}, err
+	}
+	return txTarget(tx.st, "the transaction's handle"), nil
+}
+
+// controls are the statements that would change the transaction behind the
+// library's back.
+var controls = []string{"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "XA", "PREPARE TRANSACTION"}
+
+// refuseControl refuses a statement whose first word begins or ends a
+// transaction: on a pooled connection it would catch others' statements.
+func refuseControl(query string) error {
+	text := strings.TrimLeft(query, " \t\r\n;(")
+	for strings.HasPrefix(text, "--") || strings.HasPrefix(text, "/*") {
+		end := "\n"
+		if text[0] == '/' {
+			end = "*/"
+		}
+		_, rest, ok := strings.Cut(text, end)
+		if !ok {
+			return nil
+		}
+		text = strings.TrimLeft(rest, " \t\r\n;(")
+	}
+	for _, c := range controls {
+		if len(text) >= len(c) && strings.EqualFold(text[:len(c)], c) && (len(text) == len(c) || !isWord(text[len(c)])) {
+			return &StatementError{Part: c, Reason: "a transaction is begun and ended by Transaction"}
+		}
+	}
+	return nil
+}
+
+func isWord(b byte) bool {
+	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
+}
+
+func (t *target) rawExec(ctx context.Context, query string, args []any) (res sql.Result, err error) {
+	if err := refuseControl(query); err != nil {
+		return nil, err
+	}
+	c := t.e.begin(ctx, "exec", query, args, &t.route)
+	n := int64(-1)
+	defer func() { c.end(&t.route, n, err) }()
+	if t.tx != nil {
+		t.tx.mu.Lock()
+		defer t.tx.mu.Unlock()
+		if err = t.tx.ready(); err != nil {
+			return nil, err
+		}
+		res, err = t.tx.conn.SQL().ExecContext(ctx, query, args...)
+		err = t.route.wrap("exec", query, false, err)
+	} else {
+		conn, acquireErr := t.acquire(ctx)
+		if acquireErr != nil {
+			return nil, t.route.wrap("exec", query, false, acquireErr)
+		}
+		defer conn.Release()
+		res, err = conn.SQL().ExecContext(ctx, query, args...)
+		err = t.route.wrap("exec", query, true, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if affected, affectedErr := res.RowsAffected(); affectedErr == nil && c != nil {
+		n = affected
+	}
+	return res, nil
+}
+
+func (t *target) rawQuery(ctx context.Context, query string, args []any) (rows *sql.Rows, err error) {
+	if err := refuseControl(query); err != nil {
+		return nil, err
+	}
+	again := false
+	for {
+		rows, err = t.rawQueryOnce(ctx, query, args)
+		if err == nil || t.tx != nil || t.route.Role == RolePrimary || !t.failover(ctx, err, &again) {
+			return rows, err
+		}
+	}
+}
+
+func (t *target) rawQueryOnce(ctx context.Context, query string, args []any) (rows *sql.Rows, err error) {
+	c := t.e.begin(ctx, "query", query, args, &t.route)
+	defer func() { c.end(&t.route, -1, err) }()
+	if t.tx != nil {
+		t.tx.mu.Lock()
+		defer t.tx.mu.Unlock()
+		if err = t.tx.ready(); err != nil {
+			return nil, err
+		}
+		rows, err = t.tx.conn.SQL().QueryContext(ctx, query, args...)
+		if err == nil {
+			t.tx.keep(openRows{rows})
+		}
+		return rows, t.route.wrap("query", query, false, err)
+	}
+	pool, err := t.freePool(ctx)
+	if err == nil {
+		rows, err = pool.QueryContext(ctx, query, args...)
+	}
+	t.answered(err)
+	return rows, t.route.wrap("query", query, true, err)
+}
+
+func (t *target) rawQueryRow(ctx context.Context, query string, args []any) (row *sql.Row) {
+	if err := refuseControl(query); err != nil {
+		return failedRow(err)
+	}
+	var err error
+	c := t.e.begin(ctx, "query", query, args, &t.route)
+	defer func() { c.end(&t.route, -1, err) }()
+	if t.tx != nil {
+		t.tx.mu.Lock()
+		defer t.tx.mu.Unlock()
+		if err = t.tx.ready(); err != nil {
+			return failedRow(err)
+		}
+		row = t.tx.conn.SQL().QueryRowContext(ctx, query, args...)
+		t.tx.keep(openRow{row})
+	} else {
+		pool, poolErr := t.freePool(ctx)
+		if err = t.route.wrap("query", query, false, poolErr); err != nil {
+			return failedRow(err)
+		}
+		row = pool.QueryRowContext(ctx, query, args...)
+		t.answered(row.Err())
+	}
+	if err = t.route.wrap("query", query, true, row.Err()); err != nil {
+		return failedRow(err)
+	}
+	return row
+}
+
+func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, err error) {
+	if err := refuseControl(query); err != nil {
+		return nil, err
+	}
+	if t.tx != nil {
+		t.tx.mu.Lock()
+		defer t.tx.mu.Unlock()
+		if err = t.tx.ready(); err != nil {
+			return nil, err
+		}
+		stmt, err = t.tx.conn.SQL().PrepareContext(ctx, query)
+		return stmt, t.route.wrap("prepare", query, false, err)
+	}
+	pool, err := t.freePool(ctx)
+	if err == nil {
+		stmt, err = pool.PrepareContext(ctx, query)
+	}
+	return stmt, t.route.wrap("prepare", query, false, err)
+}
+
+// freePool returns the node's pool once it has a connection to give: a *sql.DB
+// itself would wait without a bound.
+func (t *target) freePool(ctx context.Context) (*sql.DB, error) {
+	p, err := t.node.open()
+	if err != nil {
+		return nil, err
+	}
+	if s := p.DB().Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
+		conn, err := p.Acquire(ctx, t.node.wait)
+		if err != nil {
+			return nil, err
+		}
+		conn.Release()
+	}
+	return p.DB(), nil
+}
+
+type openRows struct{ rows *sql.Rows }
+
+func (o openRows) end() { _ = o.rows.Close() }
+
+type openRow struct{ row *sql.Row }
+
+// end closes what the row holds if it was never scanned.
+func (o openRow) end() { _ = o.row.Scan() }
+
+// keep remembers what a raw method gave out. On a database that takes one
+// statement at a time, all earlier ones are closed by now. st.mu is held.
+func (st *txState) keep(o endable) {
+	if st.e.dialect.RowLocks {
+		st.open = st.open[:0]
+	}
+	st.open = append(st.open, o)
+}
+
+// Stats returns the pool figures of every node of the connection whose pool
+// has been opened, by the node's name.
+func (db *DB) Stats() map[string]sql.DBStats {
+	out := map[string]sql.DBStats{}
+	if e, err := db.reg.lookup(db.name); err == nil {
+		e.stats(out)
+	}
+	return out
+}
+
+// Stats returns the pool figures of every node of every connection whose pool
+// has been opened, by the node's name.
+func (r *Registry) Stats() map[string]sql.DBStats {
+	out := map[string]sql.DBStats{}
+	for _, e := range *r.entries.Load() {
+		e.stats(out)
+	}
+	return out
+}
+
+func (e *entry) stats(out map[string]sql.DBStats) {
+	for _, n := range e.nodes() {
+		if p := n.pool.Load(); p != nil {
+			out[n.name] = p.DB().Stats()
+		}
+	}
+}
+
+// now is the time that records are stamped with: UTC, as precise as every
+// database keeps it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -1,0 +1,2 @@
+// Package dbfleet works with many databases at once.
+package dbfleet

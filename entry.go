@@ -1,0 +1,184 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
+)
+
+// Role says what a node is to its connection.
+type Role string
+
+// The roles.
+const (
+	RolePrimary Role = "primary"
+	RoleReplica Role = "replica"
+)
+
+// entry is one generation of a connection: what Open, Add or Replace made of a
+// ConnectionConfig. It is safe for concurrent use.
+type entry struct {
+	reg      *Registry
+	name     string
+	dialect  *dialect.Dialect
+	primary  *node
+	replicas *replicaset.Set[*node]
+	hooks    *hookList
+
+	// running counts what uses the entry; the bit draining says that nothing
+	// more may start.
+	running atomic.Int64
+	idle    chan struct{} // closed when draining and nothing runs
+	once    sync.Once
+	closing sync.Once
+	err     error
+}
+
+const draining = int64(1) << 62
+
+// node is one server behind a connection, with a pool of its own that opens on
+// first use.
+type node struct {
+	name string
+	role Role
+	wait time.Duration // for a free connection
+	opts driver.Options
+
+	pool atomic.Pointer[driver.Pool]
+	mu   sync.Mutex // protects following fields
+	gone bool
+}
+
+func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList) (*entry, error) {
+	primary, replicas, err := config.nodeOptions(name)
+	if err != nil {
+		return nil, err
+	}
+	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{})}
+	e.primary = &node{name: primary.Name, role: RolePrimary, wait: config.Pool.acquireWait(), opts: primary}
+	nodes := make([]*node, len(replicas))
+	for i, o := range replicas {
+		nodes[i] = &node{name: o.Name, role: RoleReplica, wait: config.ReadPool.acquireWait(), opts: o}
+	}
+	e.replicas = replicaset.New(nodes, time.Now)
+	return e, nil
+}
+
+func (e *entry) nodes() []*node { return append([]*node{e.primary}, e.replicas.Nodes()...) }
+
+// enter notes that something uses the entry until leave. It fails with
+// ErrClosed once the entry is being closed.
+func (e *entry) enter() error {
+	if e.running.Add(1)&draining != 0 {
+		e.leave()
+		return fmt.Errorf("dbfleet: connection %q: %w", e.name, ErrClosed)
+	}
+	return nil
+}
+
+func (e *entry) leave() {
+	if e.running.Add(-1) == draining {
+		e.once.Do(func() { close(e.idle) })
+	}
+}
+
+// use returns the present generation of a connection, entered.
+func (r *Registry) use(name string) (*entry, error) {
+	for {
+		e, err := r.lookup(name)
+		if err != nil {
+			return nil, err
+		}
+		if err = e.enter(); err == nil {
+			return e, nil
+		}
+		// It was replaced between the two calls, or removed.
+		if now, lookupErr := r.lookup(name); lookupErr != nil || now == e {
+			return nil, errors.Join(lookupErr, err)
+		}
+	}
+}
+
+// close lets nothing new start, waits until what runs is done or ctx ends, and
+// closes the pools.
+func (e *entry) close(ctx context.Context) error {
+	e.closing.Do(func() {
+		if e.running.Add(draining) == draining {
+			e.once.Do(func() { close(e.idle) })
+		}
+		select {
+		case <-e.idle:
+			e.err = e.drainHandles(ctx)
+		case <-ctx.Done():
+			e.err = fmt.Errorf("dbfleet: connection %q closed with work still running: %w", e.name, ctx.Err())
+		}
+		for _, n := range e.nodes() {
+			e.err = errors.Join(e.err, n.close())
+		}
+	})
+	return e.err
+}
+
+// drainHandles waits for what uses the raw *sql.DB handles, which only the
+// pools know of.
+func (e *entry) drainHandles(ctx context.Context) error {
+	var tick *time.Ticker
+	for {
+		busy := 0
+		for _, n := range e.nodes() {
+			if p := n.pool.Load(); p != nil {
+				busy += p.DB().Stats().InUse
+			}
+		}
+		if busy == 0 {
+			return nil
+		}
+		if tick == nil {
+			tick = time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("dbfleet: connection %q closed with %d connections in use: %w", e.name, busy, ctx.Err())
+		}
+	}
+}
+
+// open returns the node's pool, which is made on first use, once.
+func (n *node) open() (*driver.Pool, error) {
+	if p := n.pool.Load(); p != nil {
+		return p, nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if p := n.pool.Load(); p != nil {
+		return p, nil
+	}
+	if n.gone {
+		return nil, fmt.Errorf("dbfleet: node %q: %w", n.name, ErrClosed)
+	}
+	p, err := driver.Open(n.opts)
+	if err != nil {
+		return nil, err
+	}
+	n.pool.Store(p)
+	return p, nil
+}
+
+func (n *node) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.gone = true
+	if p := n.pool.Load(); p != nil {
+		return p.Close()
+	}
+	return nil
+}

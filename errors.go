@@ -1,0 +1,324 @@
+package dbfleet
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// What a caller decides on. Use errors.Is; the class of a database's error is
+// told by its code, never by its text, on all databases alike.
+var (
+	// ErrNotFound says that no row matched. It matches sql.ErrNoRows.
+	ErrNotFound error = notFound{}
+
+	// ErrUnique is a violated unique or primary key.
+	ErrUnique = errors.New("dbfleet: unique constraint violated")
+	// ErrForeignKey is a violated foreign key.
+	ErrForeignKey = errors.New("dbfleet: foreign key violated")
+	// ErrNotNull is NULL for a column that refuses it.
+	ErrNotNull = errors.New("dbfleet: not-null constraint violated")
+	// ErrCheck is a violated check constraint.
+	ErrCheck = errors.New("dbfleet: check constraint violated")
+	// ErrInvalidValue is a value that the database refuses: too long, out of
+	// range, wrongly encoded or of the wrong type.
+	ErrInvalidValue = errors.New("dbfleet: value refused by the database")
+
+	// ErrDeadlock is a deadlock that the database broke; the transaction is
+	// rolled back and may be run again.
+	ErrDeadlock = errors.New("dbfleet: deadlock")
+	// ErrSerialization is a conflict of isolation; the transaction may be run
+	// again.
+	ErrSerialization = errors.New("dbfleet: serialization failure")
+	// ErrLockTimeout is a lock that was not had in time, also SQLite's "busy".
+	ErrLockTimeout = errors.New("dbfleet: lock not acquired in time")
+
+	// ErrReadOnly is a write refused by a read-only server, session or
+	// transaction.
+	ErrReadOnly = errors.New("dbfleet: read-only")
+	// ErrConnection is a connection that could not be made or was lost.
+	ErrConnection = errors.New("dbfleet: connection failed")
+	// ErrConnectionRefused is a server that could not be reached: nothing was
+	// sent. It comes with ErrConnection.
+	ErrConnectionRefused = errors.New("dbfleet: server not reachable")
+	// ErrAuthentication is a server that refuses the account or the password.
+	ErrAuthentication = errors.New("dbfleet: authentication failed")
+	// ErrTooManyConnections is a server that takes no more connections.
+	ErrTooManyConnections = errors.New("dbfleet: the server has too many connections")
+	// ErrPoolTimeout is a pool in which no connection became free within
+	// PoolConfig.AcquireTimeout. The error is an *AcquireTimeoutError.
+	ErrPoolTimeout = errors.New("dbfleet: no free connection in time")
+	// ErrTimeout is a statement that ran longer than the server or
+	// StatementTimeout allows. A context's end is context.DeadlineExceeded
+	// instead.
+	ErrTimeout = errors.New("dbfleet: statement timeout")
+	// ErrUndefined is a table, column, function or database that does not exist.
+	ErrUndefined = errors.New("dbfleet: no such object in the database")
+
+	// ErrOutcomeUnknown says that a write was sent and no answer came: the
+	// database may or may not have done it.
+	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
+	// ErrCommitUnknown says that COMMIT was sent and no answer came. It is
+	// never retried. It comes with ErrOutcomeUnknown.
+	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
+	// ErrTxLost says that the server has ended the transaction; nothing of it
+	// persists and nothing more can be done in it but roll back.
+	ErrTxLost = errors.New("dbfleet: transaction lost")
+	// ErrTxDone says that the transaction or savepoint has ended. It is
+	// sql.ErrTxDone.
+	ErrTxDone = sql.ErrTxDone
+	// ErrBusy says that the connection of a transaction still has rows open.
+	ErrBusy = errors.New("dbfleet: the transaction's connection has open rows")
+
+	// ErrClosed says that the registry, or the connection in it, was closed.
+	ErrClosed = errors.New("dbfleet: closed")
+	// ErrMissingWhere refuses an Update or Delete without conditions.
+	ErrMissingWhere = sqlgen.ErrMissingWhere
+	// ErrMissingShardKey refuses an operation on a sharded model whose key is
+	// neither given nor found in conditions or record.
+	ErrMissingShardKey = errors.New("dbfleet: no shard key")
+	// ErrReadHandle refuses a write on a handle for reads.
+	ErrReadHandle = errors.New("dbfleet: a handle for reads does not write")
+	// ErrTooManyArgs refuses a statement with more arguments than the database
+	// takes.
+	ErrTooManyArgs = sqlgen.ErrTooManyArgs
+
+	// ErrNull is NULL read for a field that cannot hold it.
+	ErrNull = rowmap.ErrNull
+	// ErrRange is a number or time that does not fit.
+	ErrRange = rowmap.ErrRange
+	// ErrType is a value of a type that does not fit.
+	ErrType = rowmap.ErrType
+)
+
+type notFound struct{}
+
+func (notFound) Error() string        { return "dbfleet: no row found" }
+func (notFound) Is(target error) bool { return target == sql.ErrNoRows }
+
+// ColumnError tells which column and field a value did not fit, and why: Err
+// is ErrNull, ErrRange, ErrType or what a Scanner or Valuer returned.
+type ColumnError = rowmap.ColumnError
+
+// UnknownColumnError tells of a column that a model does not have.
+type UnknownColumnError = sqlgen.UnknownColumnError
+
+// StatementError tells what was wrong with a statement before it was sent.
+type StatementError = sqlgen.StatementError
+
+// AcquireTimeoutError carries the pool's figures when none of its connections
+// became free in time. It matches ErrPoolTimeout.
+type AcquireTimeoutError = driver.AcquireTimeoutError
+
+// UnknownConnectionError names a connection that is not in the registry.
+type UnknownConnectionError struct {
+	Name  string
+	Known []string
+}
+
+func (e *UnknownConnectionError) Error() string {
+	if e.Name == "" {
+		return "dbfleet: no connection named and no default; known are " + quoteAll(e.Known)
+	}
+	return fmt.Sprintf("dbfleet: unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
+}
+
+// TxConnectionError tells of a transaction handle used for another connection
+// than its own.
+type TxConnectionError struct {
+	Tx   string // the transaction's connection
+	Want string // where the operation routes
+}
+
+func (e *TxConnectionError) Error() string {
+	return fmt.Sprintf("dbfleet: the transaction is on connection %q, the operation belongs to %q", e.Tx, e.Want)
+}
+
+// OperatorError names an operator that is not known, or a direction of order.
+type OperatorError struct {
+	Column   string
+	Operator string
+	Known    string
+}
+
+func (e *OperatorError) Error() string {
+	return fmt.Sprintf("dbfleet: column %q: %q is not one of %s", e.Column, e.Operator, e.Known)
+}
+
+// NotFillableError names a column that mass assignment may not set.
+type NotFillableError struct {
+	Model    string
+	Column   string
+	Fillable []string
+}
+
+func (e *NotFillableError) Error() string {
+	return fmt.Sprintf("dbfleet: model %s: column %q is not fillable; fillable are %s", e.Model, e.Column, quoteAll(e.Fillable))
+}
+
+// ModelError reports one fault of a model's type or configuration.
+type ModelError struct {
+	Model  string // the Go type
+	Key    string // the ModelConfig key or column at fault
+	Reason string
+	Err    error
+}
+
+func (e *ModelError) Error() string {
+	s := "dbfleet: model " + e.Model
+	if e.Key != "" {
+		s += ": " + e.Key
+	}
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	if e.Err != nil {
+		s += ": " + strings.TrimPrefix(e.Err.Error(), "dbfleet: ")
+	}
+	return s
+}
+
+func (e *ModelError) Unwrap() error { return e.Err }
+
+// QueryError wraps an error of the database or of the way to it, once. It
+// tells where the statement went; it never shows argument values. errors.Is
+// matches the class (ErrUnique, ErrConnection, …), errors.As the driver's own
+// error.
+type QueryError struct {
+	Op         string // "select", "insert", "update", "delete", "exec", "begin", "commit", …
+	Connection string
+	Node       string
+	Role       Role
+	SQL        string
+	// Code is the database's own code, such as "23505" or "1062".
+	Code string
+	// Constraint, Table and Column are told where the database tells them.
+	Constraint, Table, Column string
+	Err                       error
+
+	class   driver.Class
+	notSent bool
+	unknown bool // a write without an answer
+	row     int  // 1-based row of a bulk statement, 0 unknown
+}
+
+func (e *QueryError) Error() string {
+	var b strings.Builder
+	b.WriteString("dbfleet: ")
+	b.WriteString(e.Op)
+	b.WriteString(" on ")
+	b.WriteString(strconv.Quote(cmpName(e.Node, e.Connection)))
+	if e.unknown {
+		b.WriteString(": outcome unknown")
+	}
+	b.WriteString(": ")
+	b.WriteString(strings.TrimPrefix(e.Err.Error(), "dbfleet: "))
+	return b.String()
+}
+
+func (e *QueryError) Unwrap() error { return e.Err }
+
+// Is matches the error's class.
+func (e *QueryError) Is(target error) bool {
+	if target == ErrOutcomeUnknown {
+		return e.unknown
+	}
+	switch target {
+	case ErrConnectionRefused:
+		var c *driver.ConnectError
+		return e.class == driver.Connection && errors.As(e.Err, &c)
+	case ErrPoolTimeout, ErrTooManyConnections:
+		var a *AcquireTimeoutError
+		if errors.As(e.Err, &a) {
+			return target == ErrPoolTimeout
+		}
+	case ErrTimeout:
+		if errors.Is(e.Err, context.DeadlineExceeded) {
+			return false
+		}
+	}
+	class, ok := classes[target]
+	return ok && class == e.class
+}
+
+var classes = map[error]driver.Class{
+	ErrUnique:             driver.Unique,
+	ErrForeignKey:         driver.ForeignKey,
+	ErrNotNull:            driver.NotNull,
+	ErrCheck:              driver.Check,
+	ErrInvalidValue:       driver.InvalidValue,
+	ErrDeadlock:           driver.Deadlock,
+	ErrSerialization:      driver.Serialization,
+	ErrLockTimeout:        driver.LockTimeout,
+	ErrReadOnly:           driver.ReadOnly,
+	ErrConnection:         driver.Connection,
+	ErrAuthentication:     driver.Auth,
+	ErrTooManyConnections: driver.TooManyConnections,
+	ErrTimeout:            driver.Timeout,
+	ErrUndefined:          driver.UndefinedObject,
+	ErrTxLost:             driver.TxLost,
+	ErrCommitUnknown:      driver.CommitUnknown,
+	ErrBusy:               driver.Busy,
+	ErrClosed:             driver.Closed,
+}
+
+// IsRetryable says whether a whole transaction that failed with err may be run
+// again: the database undid it because of others (a deadlock, a serialization
+// failure, a lock not had in time). It is never true when the outcome is
+// unknown.
+func IsRetryable(err error) bool {
+	if errors.Is(err, ErrOutcomeUnknown) {
+		return false
+	}
+	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)
+}
+
+// wrap turns an error of the driver into a QueryError.
+func (r *Route) wrap(op, text string, write bool, err error) error {
+	if err == nil {
+		return nil
+	}
+	var q *QueryError
+	if errors.As(err, &q) {
+		return err
+	}
+	p := driver.Classify(err)
+	e := &QueryError{
+		Op: op, Connection: r.Connection, Node: r.Node, Role: r.Role, SQL: text,
+		Code: p.Code, Constraint: p.Constraint, Table: p.Table, Column: p.Column, Err: err,
+		class: p.Class, notSent: p.NotSent,
+	}
+	e.unknown = write && (p.Unanswered || p.Class == driver.CommitUnknown)
+	return e
+}
+
+// canceled says whether err is only that ctx has ended.
+func canceled(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+}
+
+func cmpName(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func quoteAll(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	sorted := slices.Sorted(slices.Values(names))
+	for i, n := range sorted {
+		sorted[i] = strconv.Quote(n)
+	}
+	return strings.Join(sorted, ", ")
+}

@@ -1,0 +1,172 @@
+package dbfleet
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// HealthStatus says how well a connection, or all of them, can serve.
+type HealthStatus string
+
+// The statuses.
+const (
+	// Healthy: every node answers.
+	Healthy HealthStatus = "healthy"
+	// Degraded: some node does not answer. Of a connection: its primary does,
+	// a replica does not.
+	Degraded HealthStatus = "degraded"
+	// Unhealthy: the primary does not answer; of a registry: no connection's does.
+	Unhealthy HealthStatus = "unhealthy"
+)
+
+// Health is what every node answered. It tells no host, user or database.
+type Health struct {
+	Status      HealthStatus                `json:"status"`
+	Connections map[string]ConnectionHealth `json:"connections"`
+	CheckedAt   time.Time                   `json:"checked_at"`
+}
+
+// ConnectionHealth is the health of one connection.
+type ConnectionHealth struct {
+	Status HealthStatus `json:"status"`
+	Driver Driver       `json:"driver"`
+	Nodes  []NodeHealth `json:"nodes"`
+}
+
+// NodeHealth is the health of one node: the primary first, then the replicas
+// in the order of the configuration.
+type NodeHealth struct {
+	Name string `json:"name"`
+	Role Role   `json:"role"`
+	Up   bool   `json:"up"`
+	// Latency is how long the answer took.
+	Latency time.Duration `json:"latency_ns"`
+	// Problem is the class of what went wrong, "" if nothing did.
+	Problem string `json:"problem,omitempty"`
+	// Err is the error itself, for the program's own eyes.
+	Err error `json:"-"`
+	// Pool are the pool's figures.
+	Pool PoolHealth `json:"pool"`
+}
+
+// PoolHealth are a pool's figures; see sql.DBStats.
+type PoolHealth struct {
+	MaxOpen      int           `json:"max_open"`
+	Open         int           `json:"open"`
+	InUse        int           `json:"in_use"`
+	Idle         int           `json:"idle"`
+	WaitCount    int64         `json:"wait_count"`
+	WaitDuration time.Duration `json:"wait_duration_ns"`
+}
+
+// healthTimeout bounds a health check whose context has no deadline.
+const healthTimeout = 5 * time.Second
+
+// Health asks every node of every connection at once and tells what they
+// answered until ctx ends, or 5 seconds if it has no deadline. A node that does
+// not answer is reported, it is no error.
+func (r *Registry) Health(ctx context.Context) Health {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, healthTimeout)
+		defer cancel()
+	}
+	h := Health{Status: Healthy, Connections: map[string]ConnectionHealth{}, CheckedAt: now()}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, name := range r.Names() {
+		wg.Go(func() {
+			e, err := r.use(name)
+			if err != nil {
+				return // removed meanwhile
+			}
+			defer e.leave()
+			c := e.health(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			h.Connections[name] = c
+		})
+	}
+	wg.Wait()
+	down := 0
+	for _, c := range h.Connections {
+		if c.Status != Healthy {
+			h.Status = Degraded
+		}
+		if c.Status == Unhealthy {
+			down++
+		}
+	}
+	r.mu.Lock()
+	closed := r.closed
+	r.mu.Unlock()
+	if down > 0 && down == len(h.Connections) || closed {
+		h.Status = Unhealthy
+	}
+	return h
+}
+
+func (e *entry) health(ctx context.Context) ConnectionHealth {
+	nodes := e.nodes()
+	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes))}
+	var wg sync.WaitGroup
+	for i, n := range nodes {
+		wg.Go(func() { c.Nodes[i] = n.health(ctx, e, i-1) })
+	}
+	wg.Wait()
+	for i, n := range c.Nodes {
+		if n.Up {
+			continue
+		}
+		if i == 0 {
+			c.Status = Unhealthy
+			break
+		}
+		c.Status = Degraded
+	}
+	return c
+}
+
+func (n *node) health(ctx context.Context, e *entry, index int) NodeHealth {
+	h := NodeHealth{Name: n.name, Role: n.role}
+	t := target{e: e, node: n, index: index, route: Route{Connection: e.name, Node: n.name, Role: n.role}}
+	start := time.Now()
+	h.Err = t.ping(ctx)
+	h.Latency = time.Since(start)
+	h.Up = h.Err == nil
+	if h.Err != nil {
+		h.Problem = driver.Classify(h.Err).Class.String()
+	}
+	if p := n.pool.Load(); p != nil {
+		h.Pool = poolHealth(p.DB().Stats())
+	}
+	return h
+}
+
+func poolHealth(s sql.DBStats) PoolHealth {
+	return PoolHealth{
+		MaxOpen: s.MaxOpenConnections, Open: s.OpenConnections, InUse: s.InUse, Idle: s.Idle,
+		WaitCount: s.WaitCount, WaitDuration: s.WaitDuration,
+	}
+}
+
+// HealthHandler serves Health as JSON: status 200 when healthy or degraded,
+// 503 when unhealthy. Each request asks the databases, so it belongs behind
+// something that does not let everybody ask.
+func (r *Registry) HealthHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h := r.Health(req.Context())
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		if h.Status == Unhealthy {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.NewEncoder(w).Encode(h) // the client is gone if this fails
+	})
+}

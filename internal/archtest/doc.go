@@ -1,0 +1,3 @@
+// Package archtest holds tests of the repository as a whole: who may import
+// whom, and that each driver can be left out of a build. It has no code to import.
+package archtest

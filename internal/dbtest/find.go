@@ -1,0 +1,95 @@
+package dbtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// requireEnv names the dialects whose absence is a failure, separated by commas.
+const requireEnv = "DBFLEET_TEST_REQUIRE"
+
+// missingError says that a database is not installed.
+type missingError struct {
+	dialect string
+	looked  []string
+}
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("%s is not installed (looked in %s); scripts/install-databases installs it",
+		e.dialect, strings.Join(e.looked, ", "))
+}
+
+func required(dialect string) bool {
+	return slices.Contains(strings.FieldsFunc(os.Getenv(requireEnv), func(r rune) bool {
+		return r == ',' || r == ' '
+	}), dialect)
+}
+
+// findPostgres returns the folder with the programs of the newest PostgreSQL.
+var findPostgres = sync.OnceValues(func() (string, error) {
+	folders := envFolder("DBFLEET_TEST_POSTGRES_BIN")
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin"} {
+		found, _ := filepath.Glob(pattern)
+		slices.SortFunc(found, func(a, b string) int { return int(1e3 * (versionIn(b) - versionIn(a))) })
+		folders = append(folders, found...)
+	}
+	folders = append(folders, "/usr/local/pgsql/bin")
+	folders = append(folders, filepath.SplitList(os.Getenv("PATH"))...)
+	return findFolder("postgres", folders, "postgres", "initdb", "pg_basebackup")
+})
+
+// mariadbPrograms are the paths of MariaDB's programs: distributions put them
+// into different folders.
+type mariadbPrograms struct{ server, install string }
+
+var findMariaDB = sync.OnceValues(func() (mariadbPrograms, error) {
+	folders := envFolder("DBFLEET_TEST_MARIADB_BIN")
+	folders = append(folders, filepath.SplitList(os.Getenv("PATH"))...)
+	folders = append(folders, "/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin")
+	server, err := findFolder("mysql", folders, "mariadbd")
+	if err != nil {
+		return mariadbPrograms{}, err
+	}
+	install, err := findFolder("mysql", append(folders, "/usr/bin", "/usr/local/bin"), "mariadb-install-db")
+	if err != nil {
+		return mariadbPrograms{}, err
+	}
+	return mariadbPrograms{
+		server:  filepath.Join(server, "mariadbd"),
+		install: filepath.Join(install, "mariadb-install-db"),
+	}, nil
+})
+
+func envFolder(name string) []string {
+	if dir := os.Getenv(name); dir != "" {
+		return []string{dir}
+	}
+	return nil
+}
+
+// findFolder returns the first folder that has all the programs.
+func findFolder(dialect string, folders []string, programs ...string) (string, error) {
+	for _, dir := range folders {
+		if !slices.ContainsFunc(programs, func(p string) bool { return !executable(filepath.Join(dir, p)) }) {
+			return dir, nil
+		}
+	}
+	return "", &missingError{dialect: dialect, looked: folders}
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// versionIn returns the number in a path such as /usr/lib/postgresql/9.6/bin.
+func versionIn(path string) float64 {
+	digits := strings.TrimFunc(path, func(r rune) bool { return r < '0' || r > '9' })
+	version, _ := strconv.ParseFloat(digits, 64)
+	return version
+}

@@ -1,0 +1,90 @@
+package dbtest
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// PostgresCluster starts a primary and its streaming standbys, which serve
+// reads. They end with the test. Settings are lines of postgresql.conf, for all.
+func PostgresCluster(t testing.TB, standbys int, settings ...string) *Cluster {
+	t.Helper()
+	primary := StartPostgres(t, settings...)
+	replicas := each(t, standbys, func(i int) (*Server, error) {
+		// One setting more than the primary has: what it is called there.
+		own := append([]string{fmt.Sprintf("cluster_name=standby%d", i+1)}, settings...)
+		s, err := newServer(postgres{}, own, func(_ *workspace, dir string) (string, error) {
+			return primary.adminPassword, postgres{}.backup(primary, dir)
+		})
+		if err != nil {
+			return s, err
+		}
+		return s, s.launchAnywhere()
+	})
+	return &Cluster{Primary: primary, Replicas: replicas, replication: streaming{}}
+}
+
+// backup copies a running server, so that the copy follows it once started.
+func (e postgres) backup(primary *Server, dir string) error {
+	program, err := e.program("pg_basebackup")
+	if err != nil {
+		return err
+	}
+	source := fmt.Sprintf("host=%s port=%s user=%s password=%s sslmode=disable",
+		primary.Host, strconv.Itoa(primary.Port), adminName, primary.adminPassword)
+	return runProcess([]string{
+		program, "--dbname=" + source, "--pgdata=" + dir, "--write-recovery-conf",
+		"--checkpoint=fast", "--wal-method=stream", "--no-sync", "--no-manifest",
+	}, filepath.Dir(dir))
+}
+
+// streaming is PostgreSQL's physical replication.
+type streaming struct{}
+
+func (streaming) position(primary *Server) (lsn string, err error) {
+	return lsn, queryRow(primary.admin, []any{&lsn}, "SELECT pg_current_wal_lsn()::text")
+}
+
+func (streaming) reached(replica *Server, lsn string) (reached bool, err error) {
+	err = queryRow(replica.admin, []any{&reached},
+		"SELECT coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)", lsn)
+	return reached, err
+}
+
+func (streaming) hold(primary, replica *Server) error {
+	if err := execAll(replica.admin, "SELECT pg_wal_replay_pause()"); err != nil {
+		return err
+	}
+	// The standby looks at the request when the next record arrives, before it
+	// applies it: this is one.
+	var state string
+	var err error
+	paused := poll(replicationTimeout, func() bool {
+		if err = execAll(primary.admin, "SELECT pg_logical_emit_message(true, 'dbtest', '')"); err != nil {
+			return false
+		}
+		err = queryRow(replica.admin, []any{&state}, "SELECT pg_get_wal_replay_pause_state()")
+		return err == nil && state == "paused"
+	})
+	if !paused {
+		return fmt.Errorf("the standby is %q after %v: %w", state, replicationTimeout, err)
+	}
+	return nil
+}
+
+func (streaming) release(replica *Server) error {
+	return execAll(replica.admin, "SELECT pg_wal_replay_resume()")
+}
+
+func (streaming) promote(replica *Server) error {
+	var promoted bool
+	seconds := int(replicationTimeout / time.Second)
+	err := queryRow(replica.admin, []any{&promoted}, "SELECT pg_promote(true, $1)", seconds)
+	if err == nil && !promoted {
+		err = fmt.Errorf("the standby was not promoted within %v", replicationTimeout)
+	}
+	return err
+}

@@ -1,0 +1,38 @@
+//go:build !linux
+
+package dbtest
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// processAttributes: only Linux kills a child with its parent. Elsewhere a test
+// binary that crashes may leave a server behind.
+func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
+
+// A child is a process that one of our servers started.
+type child struct{ pid int }
+
+func childrenOf(parent int) []child {
+	out, _ := exec.Command("ps", "-axo", "pid=,ppid=").Output()
+	var children []child
+	for line := range strings.Lines(string(out)) {
+		f := strings.Fields(line)
+		if len(f) != 2 || f[1] != strconv.Itoa(parent) {
+			continue
+		}
+		if pid, err := strconv.Atoi(f[0]); err == nil {
+			children = append(children, child{pid: pid})
+		}
+	}
+	return children
+}
+
+func (c child) running() bool { return syscall.Kill(c.pid, 0) == nil }
+
+func (c child) signal(s syscall.Signal) { _ = syscall.Kill(c.pid, s) }
+
+func removeSharedMemory(string) {}

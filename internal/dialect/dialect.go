@@ -1,0 +1,77 @@
+// Package dialect says how each database writes SQL, what its limits are and
+// which features it has. It holds data and pure functions, nothing else.
+package dialect
+
+// Dialect describes one database's SQL. The package's variables are the only
+// values; they are never changed and are safe to share.
+type Dialect struct {
+	// Name is the canonical name: "postgres", "mysql" or "sqlite".
+	Name string
+	// Quote is the character around an identifier.
+	Quote byte
+	// Numbered says that placeholders are $1, $2, … instead of ?.
+	Numbered bool
+	// MaxParams is the largest number of placeholders in one statement.
+	MaxParams int
+	// MaxIdentifier is the longest identifier: bytes on PostgreSQL (a longer
+	// one is cut in silence by the server), characters on MySQL; 0 is no limit.
+	MaxIdentifier int
+	// InsertReturning says that INSERT … RETURNING gives the generated key.
+	// Where it does not, the driver's LastInsertId does.
+	InsertReturning bool
+	// LastInsertIDIsFirst says that after an INSERT of several rows
+	// LastInsertId is the first row's id; otherwise it is the last row's.
+	LastInsertIDIsFirst bool
+	// RowLocks says that SELECT … FOR UPDATE exists.
+	RowLocks bool
+	// ArrayIn says that column = ANY($1) takes a list as one argument.
+	ArrayIn bool
+	// ILike says that the ILIKE operator exists.
+	ILike bool
+	// DistinctFrom is the null-safe equality operator's negation-free form.
+	NullSafeEqual string
+	// LimitRequired is the LIMIT that an OFFSET without one needs.
+	LimitRequired string
+	// DefaultValues is what follows INSERT INTO t for a row of defaults only.
+	DefaultValues string
+	// UpsertConflict says ON CONFLICT (…) DO UPDATE; otherwise
+	// ON DUPLICATE KEY UPDATE.
+	UpsertConflict bool
+}
+
+// The three dialects.
+//
+// MySQL stands for MySQL and MariaDB. Sources of the limits: PostgreSQL's
+// protocol counts parameters in 16 bits and names in NAMEDATALEN-1 bytes;
+// MySQL's prepared statements count in 16 bits, names have 64 characters;
+// SQLITE_MAX_VARIABLE_NUMBER is 32766.
+var (
+	Postgres = &Dialect{
+		Name: "postgres", Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
+		InsertReturning: true, RowLocks: true, ArrayIn: true, ILike: true,
+		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+	}
+	MySQL = &Dialect{
+		Name: "mysql", Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
+		LastInsertIDIsFirst: true, RowLocks: true, NullSafeEqual: "<=>",
+		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
+	}
+	SQLite = &Dialect{
+		Name: "sqlite", Quote: '"', MaxParams: 32766, InsertReturning: true,
+		NullSafeEqual: "IS", LimitRequired: "-1", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+	}
+)
+
+// Lookup returns the dialect that a driver's name or one of its usual aliases
+// stands for.
+func Lookup(name string) (*Dialect, bool) {
+	switch name {
+	case "postgres", "postgresql", "pgx", "pg":
+		return Postgres, true
+	case "mysql", "mariadb":
+		return MySQL, true
+	case "sqlite", "sqlite3":
+		return SQLite, true
+	}
+	return nil, false
+}

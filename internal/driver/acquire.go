@@ -1,0 +1,131 @@
+package driver
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+)
+
+// Acquire takes a connection out of the pool, which Release puts back. It waits
+// for a free one until ctx ends and at most wait; 0 is no other bound than ctx.
+//
+// Its error is an *AcquireTimeoutError when none became free, a *ConnectError
+// when a new one could not be opened, ErrPoolClosed, or the context's error.
+func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, &NotSentError{Err: err}
+	}
+	c := &Conn{pool: p}
+	var acquiring context.Context = ctx
+	if wait > 0 {
+		c.acquire = acquireCtx{Context: ctx, wait: wait}
+		acquiring = &c.acquire
+	}
+	sc, err := p.db.Conn(acquiring)
+	timedOut, waited := c.acquire.stop()
+	if err != nil {
+		return nil, p.acquireError(ctx, err, wait, timedOut, waited)
+	}
+	c.sc = sc
+	if err := sc.Raw(c.take); err != nil {
+		sc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (p *Pool) acquireError(ctx context.Context, err error, wait time.Duration, timedOut, waited bool) error {
+	var connect *ConnectError
+	switch {
+	case errors.As(err, &connect):
+		return err
+	case p.closed.Load():
+		return ErrPoolClosed
+	case timedOut:
+		return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats()}
+	case ctx.Err() != nil:
+		if stats := p.db.Stats(); waited || stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections {
+			return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: stats, Err: ctx.Err()}
+		}
+		return &NotSentError{Err: ctx.Err()}
+	}
+	return &NotSentError{Err: stripBadConn(err)}
+}
+
+// Stats is the state of the pool.
+func (p *Pool) Stats() sql.DBStats { return p.db.Stats() }
+
+// errAcquire is the error of an acquireCtx whose own time is over.
+var errAcquire = errors.New("acquire timeout")
+
+// acquireCtx is a context with the acquire timeout. database/sql asks for Done
+// once before it looks at its free connections and again when it waits for one;
+// only the second call arms a timer, so that an acquisition without a wait
+// costs nothing.
+type acquireCtx struct {
+	context.Context
+	wait  time.Duration
+	calls int
+
+	mu    sync.Mutex
+	done  chan struct{}
+	err   error
+	timer *time.Timer
+	unsub func() bool
+}
+
+func (c *acquireCtx) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.calls++; c.calls < 2 {
+		return c.Context.Done()
+	}
+	if c.done == nil {
+		c.done = make(chan struct{})
+		c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
+		c.unsub = context.AfterFunc(c.Context, func() { c.end(c.Context.Err()) })
+	}
+	return c.done
+}
+
+func (c *acquireCtx) end(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = err
+		close(c.done)
+	}
+}
+
+func (c *acquireCtx) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	return c.Context.Err()
+}
+
+// stop ends the timer and tells whether it has run out, and whether it was armed.
+func (c *acquireCtx) stop() (timedOut, waited bool) {
+	if c.Context == nil {
+		return false, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+		c.unsub()
+	}
+	return c.err == errAcquire, c.timer != nil
+}
+
+// unwrapAcquire is the caller's own context, which dialling is bound to.
+func unwrapAcquire(ctx context.Context) context.Context {
+	if a, ok := ctx.(*acquireCtx); ok {
+		return a.Context
+	}
+	return ctx
+}

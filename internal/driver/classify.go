@@ -1,0 +1,189 @@
+package driver
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+)
+
+// Class is the kind of an error, the same for every database.
+type Class uint8
+
+// The classes.
+const (
+	Unknown            Class = iota
+	Unique                   // a unique constraint or a primary key
+	ForeignKey               // a foreign key, from either side
+	NotNull                  // a column that may not be NULL
+	Check                    // a check or exclusion constraint
+	Deadlock                 // the transaction was chosen as a deadlock's victim
+	Serialization            // the transaction cannot be serialised, and may succeed if run again
+	LockTimeout              // a lock was not given in time, or the SQLite file is busy
+	ReadOnly                 // the node, session or transaction takes no writes
+	Connection               // the connection could not be opened or is lost
+	TooManyConnections       // the server or the pool has no connection left
+	Timeout                  // a deadline, the server's time limit, or a silent server
+	Canceled                 // the context or somebody on the server cancelled it
+	InvalidValue             // a value that the database cannot take: range, length, encoding, syntax
+	TxLost                   // the transaction was broken before
+	Auth                     // the server refused the credentials or the right
+	UndefinedObject          // a table, column, function or database that does not exist
+	Syntax                   // the statement is not understood
+	Full                     // disk, memory or another resource of the server is used up
+	Busy                     // the connection is in use, by rows that are open
+	CommitUnknown            // COMMIT was not answered
+	Closed                   // the pool or connection was closed by this program
+)
+
+var classNames = [...]string{"unknown", "unique", "foreign key", "not null", "check", "deadlock", "serialization",
+	"lock timeout", "read-only", "connection", "too many connections", "timeout", "canceled", "invalid value",
+	"transaction lost", "authorization", "undefined object", "syntax", "resource exhausted", "busy", "commit unknown", "closed"}
+
+func (c Class) String() string {
+	if int(c) < len(classNames) {
+		return classNames[c]
+	}
+	return "unknown"
+}
+
+// Problem is what is known about an error.
+type Problem struct {
+	Class Class
+	// Code is the database's own: SQLSTATE on PostgreSQL, the number otherwise.
+	Code string
+	// Constraint, Table and Column are what the database tells, "" if it does not.
+	Constraint, Table, Column string
+	// Unanswered: the statement was sent and no answer came, so that the outcome
+	// of a write is unknown.
+	Unanswered bool
+	// NotSent: nothing of the statement reached the server.
+	NotSent bool
+}
+
+// Classify sorts an error of this package's functions, or of a *sql.DB that
+// they gave, by types and codes, never by its text. The zero Problem is for nil
+// and for an error that nobody knows.
+func Classify(err error) Problem {
+	if err == nil {
+		return Problem{}
+	}
+	p, ok := classifyOwn(err)
+	if !ok {
+		p = classifyCause(err)
+	}
+	var unanswered *UnansweredError
+	var notSent *NotSentError
+	var connect *ConnectError
+	var acquire *AcquireTimeoutError
+	switch {
+	case errors.As(err, &connect), errors.As(err, &acquire):
+		p.NotSent, p.Unanswered = true, false
+	case errors.As(err, &unanswered):
+		p.NotSent, p.Unanswered = false, true
+	case errors.As(err, &notSent):
+		p.NotSent, p.Unanswered = true, false
+	}
+	return p
+}
+
+// classifyOwn knows the errors of this package whose class does not depend on
+// their cause.
+func classifyOwn(err error) (Problem, bool) {
+	var lost *TxLostError
+	var acquire *AcquireTimeoutError
+	var argument *ArgumentError
+	var isolation *unsupportedIsolation
+	switch {
+	case errors.Is(err, ErrCommitUnknown):
+		return Problem{Class: CommitUnknown, Unanswered: true, Code: classifyCause(err).Code}, true
+	case errors.As(err, &lost):
+		return Problem{Class: TxLost, NotSent: true}, true
+	case errors.Is(err, sql.ErrTxDone):
+		return Problem{Class: TxLost, NotSent: true}, true
+	case errors.Is(err, ErrBusy):
+		return Problem{Class: Busy, NotSent: true}, true
+	case errors.Is(err, ErrPoolClosed), errors.Is(err, sql.ErrConnDone):
+		return Problem{Class: Closed, NotSent: true}, true
+	case errors.As(err, &argument):
+		return Problem{Class: InvalidValue, NotSent: true}, true
+	case errors.As(err, &isolation):
+		return Problem{Class: InvalidValue, NotSent: true}, true
+	case errors.As(err, &acquire):
+		if acquire.Err != nil {
+			return Problem{Class: contextClass(acquire.Err), NotSent: true}, true
+		}
+		return Problem{Class: TooManyConnections, NotSent: true}, true
+	}
+	return Problem{}, false
+}
+
+func contextClass(err error) Class {
+	if errors.Is(err, context.Canceled) {
+		return Canceled
+	}
+	return Timeout
+}
+
+// classifyCause knows the drivers' errors and those of the network.
+func classifyCause(err error) Problem {
+	for _, classify := range [...]func(error) (Problem, bool){classifyPostgres, classifyMySQL, classifySQLite} {
+		if p, ok := classify(err); ok {
+			return p
+		}
+	}
+	var silence *SilenceError
+	var lost *ConnLostError
+	var netErr net.Error
+	var op *net.OpError
+	var path *fs.PathError
+	var connect *ConnectError
+	var unanswered *UnansweredError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return Problem{Class: Canceled, Unanswered: errors.As(err, &unanswered)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return Problem{Class: Timeout, Unanswered: errors.As(err, &unanswered)}
+	case errors.As(err, &silence), errors.Is(err, os.ErrDeadlineExceeded):
+		return Problem{Class: Timeout, Unanswered: true}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Problem{Class: Connection, NotSent: true}
+	case errors.As(err, &op) && op.Op == "dial":
+		if op.Timeout() {
+			return Problem{Class: Timeout, NotSent: true}
+		}
+		return Problem{Class: Connection, NotSent: true}
+	case isTLSError(err):
+		return Problem{Class: Connection, NotSent: true}
+	case errors.As(err, &netErr):
+		if netErr.Timeout() {
+			return Problem{Class: Timeout, Unanswered: true}
+		}
+		return Problem{Class: Connection, Unanswered: true}
+	case errors.As(err, &lost), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, net.ErrClosed), errors.Is(err, sqldriver.ErrBadConn),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return Problem{Class: Connection, Unanswered: true}
+	case errors.As(err, &path), errors.As(err, &connect):
+		return Problem{Class: Connection, NotSent: true}
+	}
+	return Problem{}
+}
+
+func isTLSError(err error) bool {
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &verification) ||
+		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
+}

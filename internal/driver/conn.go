@@ -1,0 +1,358 @@
+package driver
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	sqldriver "database/sql/driver"
+)
+
+// idleCheck is how long a connection may have been idle before it is looked at
+// once more when it is taken from the pool.
+const idleCheck = 5 * time.Millisecond
+
+// conn is the driver connection of a pool. database/sql sees it through the
+// methods of conn_sql.go, Conn calls it directly; both go through the methods
+// here, which keep these rules:
+//
+//   - once something may have been sent, driver.ErrBadConn never leaves;
+//   - while rows are open nothing else is sent, where the protocol forbids it;
+//   - a transaction that the server has lost lets nothing through but its end.
+//
+// Its statements run one at a time: sem is held while one runs.
+type conn struct {
+	s    session
+	pool *Pool
+
+	sem  chan struct{}
+	open atomic.Int32 // cursors
+
+	// The following are protected by sem.
+	tx      txState
+	dirty   bool    // the session's settings were changed
+	cursors *cursor // that are open
+
+	broken   atomic.Bool
+	idleFrom time.Time
+	expires  time.Time // zero is never
+}
+
+// txState is the transaction of a connection.
+type txState struct {
+	active bool
+	// cause is why the transaction is broken, nil while it is not. final says
+	// that ROLLBACK TO cannot mend it.
+	cause error
+	final bool
+}
+
+func newConn(s session, p *Pool, expires time.Time) *conn {
+	return &conn{s: s, pool: p, sem: make(chan struct{}, 1), expires: expires}
+}
+
+// lock waits until no other statement runs on the connection.
+func (c *conn) lock(ctx context.Context) error {
+	select {
+	case c.sem <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case c.sem <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return &NotSentError{Err: ctx.Err()}
+	}
+}
+
+func (c *conn) unlock() { <-c.sem }
+
+// enter admits a statement: it checks everything that can be checked before
+// something is sent, and leaves the connection locked if it returns nil.
+func (c *conn) enter(ctx context.Context, query string) error {
+	if err := ctx.Err(); err != nil {
+		return &NotSentError{Err: err}
+	}
+	if strings.IndexByte(query, 0) >= 0 {
+		return &NotSentError{Err: &ArgumentError{Reason: "the statement contains a NUL byte"}}
+	}
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	if err := c.admit(query); err != nil {
+		c.unlock()
+		return err
+	}
+	return nil
+}
+
+func (c *conn) admit(query string) error {
+	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query)) {
+		return &TxLostError{Err: c.tx.cause}
+	}
+	if c.broken.Load() {
+		return &NotSentError{Err: &ConnLostError{}}
+	}
+	if c.open.Load() > 0 && !c.s.manyCursors() {
+		return &NotSentError{Err: ErrBusy}
+	}
+	return nil
+}
+
+func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedValue) (Result, error) {
+	if err := c.enter(ctx, query); err != nil {
+		return Result{}, err
+	}
+	defer c.unlock()
+	res, err := c.s.exec(ctx, query, args)
+	if err != nil {
+		return Result{}, c.failed(ctx, err)
+	}
+	return res, c.succeeded(query)
+}
+
+func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedValue) (*cursor, error) {
+	if err := c.enter(ctx, query); err != nil {
+		return nil, err
+	}
+	defer c.unlock()
+	src, err := c.s.query(ctx, query, args)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	r := &cursor{c: c, src: src, ctx: ctx, query: query, done: ctx.Done()}
+	c.addCursor(r)
+	return r, nil
+}
+
+func (c *conn) addCursor(r *cursor) {
+	if r.next = c.cursors; r.next != nil {
+		r.next.prev = r
+	}
+	c.cursors = r
+	c.open.Add(1)
+}
+
+func (c *conn) removeCursor(r *cursor) {
+	if r.prev == nil {
+		c.cursors = r.next
+	} else {
+		r.prev.next = r.next
+	}
+	if r.next != nil {
+		r.next.prev = r.prev
+	}
+	c.open.Add(-1)
+}
+
+func (c *conn) prepare(ctx context.Context, query string) (int, error) {
+	if err := c.enter(ctx, query); err != nil {
+		return 0, err
+	}
+	defer c.unlock()
+	n, err := c.s.prepare(ctx, query)
+	if err != nil {
+		err = c.failed(ctx, err)
+	}
+	return n, err
+}
+
+// succeeded notes what a statement that succeeded has done to the session. Its
+// error says that the statement ended the transaction.
+func (c *conn) succeeded(query string) error {
+	if changesSession(query) {
+		c.dirty = true
+	}
+	if !c.tx.active {
+		return nil
+	}
+	if c.tx.cause != nil { // only ROLLBACK TO gets here
+		c.tx.cause, c.tx.final = nil, false
+	}
+	switch c.s.txStatus() {
+	case txNone:
+		cause := ErrTxEnded
+		if c.pool.implicitCommits {
+			cause = ErrImplicitCommit
+		}
+		c.lose(cause, true)
+		return &TxLostError{Err: cause}
+	case txAborted:
+		c.lose(ErrTxAborted, false)
+	}
+	return nil
+}
+
+// failed turns an error of the session into one for the caller, and draws the
+// consequences for the connection and its transaction.
+func (c *conn) failed(ctx context.Context, err error) error {
+	v := c.s.verdict(err)
+	if v.broken {
+		c.broken.Store(true)
+	}
+	err = c.s.explain(err)
+	out := err
+	switch {
+	case v.answered:
+	case v.notSent:
+		var known *NotSentError
+		if !errors.As(err, &known) {
+			out = &NotSentError{Err: stripBadConn(err)}
+		}
+	default:
+		out = &UnansweredError{Err: reason(ctx, err)}
+	}
+	if c.tx.active && c.tx.cause == nil {
+		switch status := c.s.txStatus(); {
+		case v.broken, v.txLost, status == txNone:
+			c.lose(out, true)
+		case v.txDoubtful, status == txAborted:
+			c.lose(out, false)
+		}
+	} else if c.tx.active && (v.broken || v.txLost) {
+		c.tx.final = true
+	}
+	return out
+}
+
+func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, final }
+
+// reason is the error that explains a lost answer: the context's, if the
+// context has ended, for then it is what interrupted the statement.
+func reason(ctx context.Context, err error) error {
+	if ctxErr := ctx.Err(); ctxErr != nil && !isServerSilence(err) {
+		return ctxErr
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &ConnLostError{Err: err}
+	}
+	return stripBadConn(err)
+}
+
+func isServerSilence(err error) bool {
+	var silence *SilenceError
+	return errors.As(err, &silence)
+}
+
+// leftovers reports whether the connection may not go back to its pool as it is.
+func (c *conn) leftovers() bool {
+	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.expired(time.Now())
+}
+
+func (c *conn) expired(now time.Time) bool { return !c.expires.IsZero() && now.After(c.expires) }
+
+func (c *conn) begin(ctx context.Context, o TxOptions) error {
+	if err := c.enter(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if c.tx.active {
+		return &NotSentError{Err: errors.New("a transaction is already open on this connection")}
+	}
+	if err := c.s.begin(ctx, o); err != nil {
+		return c.failed(ctx, err)
+	}
+	c.tx = txState{active: true}
+	return nil
+}
+
+// rollbackTimeout bounds a rollback whose context has already ended.
+const rollbackTimeout = 5 * time.Second
+
+func (c *conn) commit(ctx context.Context) error {
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
+	switch {
+	case !c.tx.active:
+		return sql.ErrTxDone
+	case c.tx.cause != nil:
+		cause := c.tx.cause
+		_ = c.endLost()
+		return &TxLostError{Err: cause}
+	case c.broken.Load():
+		c.tx = txState{}
+		return &TxLostError{Err: &ConnLostError{}}
+	case c.open.Load() > 0 && !c.s.manyCursors():
+		return &NotSentError{Err: ErrBusy}
+	}
+	if err := ctx.Err(); err != nil {
+		return &NotSentError{Err: err} // the transaction stays open, for Rollback
+	}
+	err := c.s.commit(ctx)
+	c.tx = txState{}
+	if err == nil {
+		return nil
+	}
+	v := c.s.verdict(err)
+	err = c.s.explain(err)
+	if v.broken {
+		c.broken.Store(true)
+	}
+	switch {
+	case v.answered && !v.commitUnknown:
+		return err
+	case v.answered:
+		c.broken.Store(true)
+		return &CommitUnknownError{Err: err}
+	case v.notSent:
+		c.broken.Store(true)
+		return &TxLostError{Err: stripBadConn(err)}
+	default:
+		c.broken.Store(true)
+		return &CommitUnknownError{Err: reason(ctx, err)}
+	}
+}
+
+func (c *conn) rollback(ctx context.Context) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+	}
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if !c.tx.active {
+		return sql.ErrTxDone
+	}
+	if c.tx.cause != nil || c.broken.Load() {
+		return c.endLost()
+	}
+	if c.open.Load() > 0 && !c.s.manyCursors() {
+		return &NotSentError{Err: ErrBusy}
+	}
+	err := c.s.rollback(ctx)
+	c.tx = txState{}
+	if err != nil {
+		c.broken.Store(true) // closing it rolls back
+		return c.failed(ctx, err)
+	}
+	return nil
+}
+
+// endLost ends a transaction that is broken already; what is left of it on the
+// server is rolled back, by ROLLBACK or by giving the connection up.
+func (c *conn) endLost() error {
+	c.tx = txState{}
+	if c.broken.Load() {
+		return nil
+	}
+	if c.open.Load() > 0 && !c.s.manyCursors() || c.s.txStatus() == txNone {
+		c.broken.Store(c.s.txStatus() != txNone)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	if err := c.s.rollback(ctx); err != nil {
+		c.broken.Store(true)
+	}
+	return nil
+}

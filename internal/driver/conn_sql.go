@@ -1,0 +1,175 @@
+package driver
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"time"
+)
+
+// The methods that database/sql finds on a conn.
+var (
+	_ sqldriver.Conn               = (*conn)(nil)
+	_ sqldriver.ConnPrepareContext = (*conn)(nil)
+	_ sqldriver.ExecerContext      = (*conn)(nil)
+	_ sqldriver.QueryerContext     = (*conn)(nil)
+	_ sqldriver.ConnBeginTx        = (*conn)(nil)
+	_ sqldriver.Pinger             = (*conn)(nil)
+	_ sqldriver.SessionResetter    = (*conn)(nil)
+	_ sqldriver.Validator          = (*conn)(nil)
+	_ sqldriver.NamedValueChecker  = (*conn)(nil)
+
+	_ sqldriver.RowsColumnTypeDatabaseTypeName = (*cursor)(nil)
+)
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	res, err := c.exec(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return sqlResult{res, c.pool.noInsertID}, nil
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	r, err := c.query(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
+	n, err := c.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &stmt{c: c, query: query, inputs: n}, nil
+}
+
+func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx, error) {
+	if err := c.begin(ctx, TxOptions{Isolation: sql.IsolationLevel(o.Isolation), ReadOnly: o.ReadOnly}); err != nil {
+		return nil, err
+	}
+	return sqlTx{c}, nil
+}
+
+func (c *conn) Ping(ctx context.Context) error {
+	if err := c.enter(ctx, ""); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if err := c.s.ping(ctx); err != nil {
+		return c.failed(ctx, err)
+	}
+	return nil
+}
+
+// CheckNamedValue converts an argument as the database wants it.
+func (c *conn) CheckNamedValue(nv *sqldriver.NamedValue) error { return c.s.convert(nv) }
+
+// ResetSession is called when the connection is taken from the pool. Nothing of
+// the next statement has been sent yet, so this is the one place that may say
+// driver.ErrBadConn: database/sql then takes another connection.
+func (c *conn) ResetSession(context.Context) error {
+	now := time.Now()
+	if c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.expired(now) {
+		return sqldriver.ErrBadConn
+	}
+	if idle := now.Sub(c.idleFrom); idle >= idleCheck && !c.s.alive(idle) {
+		c.broken.Store(true)
+		return sqldriver.ErrBadConn
+	}
+	if s := c.s.txStatus(); s == txOpen || s == txAborted {
+		return sqldriver.ErrBadConn
+	}
+	return nil
+}
+
+// IsValid is called when the connection goes back to the pool.
+func (c *conn) IsValid() bool {
+	c.idleFrom = time.Now()
+	return !c.leftovers()
+}
+
+// Close closes the connection. Rows that are still open end with
+// sql.ErrConnDone.
+func (c *conn) Close() error {
+	c.broken.Store(true)
+	c.sem <- struct{}{}
+	defer c.unlock()
+	for r := c.cursors; r != nil && c.s.manyCursors(); r = c.cursors {
+		r.closed, r.err = true, sql.ErrConnDone
+		_ = r.src.Close()
+		c.removeCursor(r)
+	}
+	return c.s.close()
+}
+
+// Prepare is part of driver.Conn; database/sql calls PrepareContext.
+func (c *conn) Prepare(query string) (sqldriver.Stmt, error) {
+	return c.PrepareContext(context.Background(), query)
+}
+
+// Begin is part of driver.Conn; database/sql calls BeginTx.
+func (c *conn) Begin() (sqldriver.Tx, error) {
+	return c.BeginTx(context.Background(), sqldriver.TxOptions{})
+}
+
+// sqlTx is the transaction of a conn for database/sql.
+type sqlTx struct{ c *conn }
+
+func (t sqlTx) Commit() error   { return t.c.commit(context.Background()) }
+func (t sqlTx) Rollback() error { return t.c.rollback(context.Background()) }
+
+// stmt is a prepared statement for database/sql: its text, which the session's
+// statement cache knows.
+type stmt struct {
+	c      *conn
+	query  string
+	inputs int
+}
+
+func (s *stmt) Close() error  { return nil }
+func (s *stmt) NumInput() int { return s.inputs }
+
+func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	return s.c.ExecContext(ctx, s.query, args)
+}
+
+func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	return s.c.QueryContext(ctx, s.query, args)
+}
+
+// Exec is part of driver.Stmt; database/sql calls ExecContext.
+func (s *stmt) Exec(args []sqldriver.Value) (sqldriver.Result, error) {
+	return s.ExecContext(context.Background(), named(args))
+}
+
+// Query is part of driver.Stmt; database/sql calls QueryContext.
+func (s *stmt) Query(args []sqldriver.Value) (sqldriver.Rows, error) {
+	return s.QueryContext(context.Background(), named(args))
+}
+
+func named(args []sqldriver.Value) []sqldriver.NamedValue {
+	out := make([]sqldriver.NamedValue, len(args))
+	for i, v := range args {
+		out[i] = sqldriver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return out
+}
+
+// sqlResult is a Result for database/sql.
+type sqlResult struct {
+	res  Result
+	noID bool
+}
+
+func (r sqlResult) RowsAffected() (int64, error) { return r.res.RowsAffected, nil }
+
+func (r sqlResult) LastInsertId() (int64, error) {
+	if r.noID {
+		return 0, errors.New("LastInsertId is not supported by PostgreSQL: use RETURNING")
+	}
+	return r.res.LastInsertID, nil
+}

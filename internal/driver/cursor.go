@@ -1,0 +1,135 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"io"
+)
+
+// Rows are the rows of a query. They are read by one goroutine. They must be
+// closed; at io.EOF and at an error they have closed themselves.
+type Rows interface {
+	Columns() []string
+	// TypeName is the database's name of the column's type in upper case
+	// without length, "" if it is not known.
+	TypeName(i int) string
+	// Next reads the next row into dest, which is as long as Columns. It returns
+	// io.EOF at the end. A []byte in dest is valid until the next call.
+	Next(dest []sqldriver.Value) error
+	// Close gives the connection free for the next statement. It may be called
+	// more than once.
+	Close() error
+}
+
+// cursor is the Rows of a conn, for Conn and database/sql alike.
+type cursor struct {
+	c      *conn
+	src    rowSource
+	ctx    context.Context // of the query, which its rows belong to
+	done   <-chan struct{}
+	query  string
+	closed bool
+	err    error // what Next says after the end
+
+	prev, next *cursor // of the connection's open cursors
+}
+
+func (r *cursor) Columns() []string     { return r.src.Columns() }
+func (r *cursor) TypeName(i int) string { return r.src.TypeName(i) }
+
+// ColumnTypeDatabaseTypeName is TypeName for database/sql.
+func (r *cursor) ColumnTypeDatabaseTypeName(i int) string { return r.src.TypeName(i) }
+
+func (r *cursor) Next(dest []sqldriver.Value) error {
+	many := r.c.s.manyCursors()
+	if !many && r.closed {
+		return r.err
+	}
+	if r.done != nil {
+		select {
+		case <-r.done:
+			return r.fail(r.ctx.Err())
+		default:
+		}
+	}
+	var err error
+	if many {
+		err = r.nextLocked(dest)
+	} else {
+		err = r.src.Next(dest)
+	}
+	if err == nil || err == io.EOF && r.HasNextResultSet() {
+		return err
+	}
+	return r.fail(err)
+}
+
+// HasNextResultSet and NextResultSet serve database/sql: a procedure of MySQL
+// may give several sets of rows.
+func (r *cursor) HasNextResultSet() bool {
+	m, ok := r.src.(moreResults)
+	return ok && !r.closed && m.HasNextResultSet()
+}
+
+// NextResultSet goes to the next set of rows.
+func (r *cursor) NextResultSet() error {
+	m, ok := r.src.(moreResults)
+	if !ok || r.closed {
+		return io.EOF
+	}
+	if err := m.NextResultSet(); err != nil {
+		return r.fail(err)
+	}
+	return nil
+}
+
+// nextLocked is Next where other statements may run between two rows.
+func (r *cursor) nextLocked(dest []sqldriver.Value) error {
+	if err := r.c.lock(r.ctx); err != nil {
+		return err
+	}
+	defer r.c.unlock()
+	if r.closed {
+		return r.err
+	}
+	return r.src.Next(dest)
+}
+
+// fail ends the rows at their end or at an error and says which.
+func (r *cursor) fail(err error) error {
+	r.c.sem <- struct{}{}
+	defer r.c.unlock()
+	if r.closed {
+		return r.err
+	}
+	closeErr := r.closeLocked()
+	switch {
+	case err != io.EOF:
+		r.err = r.c.failed(r.ctx, err)
+	case closeErr != nil:
+		r.err = closeErr
+	default:
+		r.err = io.EOF
+	}
+	return r.err
+}
+
+func (r *cursor) Close() error {
+	r.c.sem <- struct{}{}
+	defer r.c.unlock()
+	if r.closed {
+		return nil
+	}
+	r.err = io.EOF
+	return r.closeLocked()
+}
+
+func (r *cursor) closeLocked() error {
+	r.closed = true
+	err := r.src.Close()
+	r.c.removeCursor(r)
+	if err != nil {
+		return r.c.failed(r.ctx, err)
+	}
+	return r.c.succeeded(r.query)
+}

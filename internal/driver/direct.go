@@ -1,0 +1,152 @@
+package driver
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"sync"
+)
+
+// Conn is one connection, held exclusively by its user until Release. It is not
+// safe for concurrent use, but a second statement while one runs waits for it,
+// and one while rows are open gets ErrBusy where the database cannot have both.
+type Conn struct {
+	pool    *Pool
+	sc      *sql.Conn
+	inner   *conn
+	acquire acquireCtx
+}
+
+// take is given to sql.Conn.Raw. What it takes is this Conn's as long as the
+// *sql.Conn is not closed.
+func (c *Conn) take(driverConn any) error {
+	inner, ok := driverConn.(*conn)
+	if !ok {
+		return errors.New("the pool's connection is not of this package")
+	}
+	c.inner = inner
+	return nil
+}
+
+var errReleased = &NotSentError{Err: sql.ErrConnDone}
+
+// Exec runs a statement without rows. The types of args are those that rowmap
+// makes: nil, int64, uint64, float64, bool, string, []byte, time.Time and, on
+// PostgreSQL, slices.
+func (c *Conn) Exec(ctx context.Context, query string, args []any) (Result, error) {
+	if c.inner == nil {
+		return Result{}, errReleased
+	}
+	nv, err := c.inner.bind(args)
+	if err != nil {
+		return Result{}, err
+	}
+	defer give(nv)
+	return c.inner.exec(ctx, query, *nv)
+}
+
+// Query runs a statement with rows, which the caller closes.
+func (c *Conn) Query(ctx context.Context, query string, args []any) (Rows, error) {
+	if c.inner == nil {
+		return nil, errReleased
+	}
+	nv, err := c.inner.bind(args)
+	if err != nil {
+		return nil, err
+	}
+	defer give(nv)
+	r, err := c.inner.query(ctx, query, *nv)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Begin begins a transaction. An isolation level that the database does not
+// have is an error.
+func (c *Conn) Begin(ctx context.Context, o TxOptions) error {
+	if c.inner == nil {
+		return errReleased
+	}
+	return c.inner.begin(ctx, o)
+}
+
+// Commit commits the transaction. Its error is a *TxLostError when the server
+// had lost it, ErrCommitUnknown when no answer came, sql.ErrTxDone when it has
+// ended already, or the server's own: then nothing was committed. If ctx was
+// over before anything was sent, the transaction is still open.
+func (c *Conn) Commit(ctx context.Context) error {
+	if c.inner == nil {
+		return sql.ErrTxDone
+	}
+	return c.inner.commit(ctx)
+}
+
+// Rollback rolls the transaction back, also when ctx is over: then within a
+// bound of its own. It returns nil for a transaction that the server has lost
+// and sql.ErrTxDone for one that has ended.
+func (c *Conn) Rollback(ctx context.Context) error {
+	if c.inner == nil {
+		return sql.ErrTxDone
+	}
+	return c.inner.rollback(ctx)
+}
+
+// InTx reports whether a transaction is open, and why it is lost if it is.
+func (c *Conn) InTx() (open bool, lost error) {
+	if c.inner == nil {
+		return false, nil
+	}
+	return c.inner.tx.active, c.inner.tx.cause
+}
+
+// SQL is the same connection as database/sql shows it, for what must return
+// *sql.Rows or *sql.Stmt. Its user does not close it.
+func (c *Conn) SQL() *sql.Conn { return c.sc }
+
+// Release gives the connection back to its pool, after rolling back a
+// transaction that is still open. It may be called more than once.
+func (c *Conn) Release() {
+	if c.inner == nil {
+		return
+	}
+	inner := c.inner
+	c.inner = nil
+	if inner.tx.active {
+		if inner.open.Load() > 0 && !inner.s.manyCursors() {
+			inner.broken.Store(true) // rows were left open: closing is cheaper than reading them
+		}
+		_ = inner.rollback(context.Background())
+	}
+	_ = c.sc.Close()
+}
+
+// argBuffers are the argument lists of Conn's statements. The drivers copy what
+// they send, so a list is free again when its statement has been sent.
+var argBuffers = sync.Pool{New: func() any { return new([]sqldriver.NamedValue) }}
+
+// bind converts args as the database wants them. give takes the list back.
+func (c *conn) bind(args []any) (*[]sqldriver.NamedValue, error) {
+	buf := argBuffers.Get().(*[]sqldriver.NamedValue)
+	list := (*buf)[:0]
+	for i, v := range args {
+		list = append(list, sqldriver.NamedValue{Ordinal: i + 1, Value: v})
+		if err := c.s.convert(&list[i]); err != nil {
+			*buf = list
+			give(buf)
+			return nil, &NotSentError{Err: err}
+		}
+	}
+	*buf = list
+	return buf, nil
+}
+
+func give(buf *[]sqldriver.NamedValue) {
+	clear(*buf)
+	if cap(*buf) > 4096 {
+		return
+	}
+	*buf = (*buf)[:0]
+	argBuffers.Put(buf)
+}

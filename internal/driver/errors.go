@@ -1,0 +1,174 @@
+package driver
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The sentinels of this package. Each is matched with errors.Is.
+var (
+	// ErrBusy says that a statement was refused because rows are still open on
+	// the connection. Nothing was sent.
+	ErrBusy = errors.New("connection is busy: the rows of an earlier statement are still open")
+	// ErrCommitUnknown says that COMMIT was sent and no answer came: the
+	// transaction may have been committed or rolled back.
+	ErrCommitUnknown = errors.New("the outcome of COMMIT is unknown")
+	// ErrPoolClosed says that the pool was closed.
+	ErrPoolClosed = errors.New("the connection pool is closed")
+	// ErrImplicitCommit is the cause of a *TxLostError when a statement made
+	// the server commit the transaction by itself, as DDL does on MySQL.
+	ErrImplicitCommit = errors.New("the statement committed the transaction implicitly")
+	// ErrTxEnded is the cause of a *TxLostError when the server is no longer in
+	// the transaction although nobody ended it through this package.
+	ErrTxEnded = errors.New("the server has left the transaction")
+	// ErrTxAborted is the cause of a *TxLostError when COMMIT found a
+	// transaction that the server had already aborted.
+	ErrTxAborted = errors.New("the server had aborted the transaction")
+)
+
+// A TxLostError says that the transaction was broken on the server. Err is the
+// first cause. Nothing is sent any more until it is rolled back; Rollback still
+// works.
+type TxLostError struct{ Err error }
+
+func (e *TxLostError) Error() string {
+	return "the transaction is lost: " + e.Err.Error()
+}
+
+func (e *TxLostError) Unwrap() error { return e.Err }
+
+// A CommitUnknownError is what Commit returns when its answer was lost. It
+// matches ErrCommitUnknown; Err is why no answer came.
+type CommitUnknownError struct{ Err error }
+
+func (e *CommitUnknownError) Error() string {
+	return ErrCommitUnknown.Error() + ": " + e.Err.Error()
+}
+
+func (e *CommitUnknownError) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrCommitUnknown.
+func (e *CommitUnknownError) Is(target error) bool { return target == ErrCommitUnknown }
+
+// An AcquireTimeoutError says that no connection of the pool became free in
+// time. Stats is the pool's state at that moment.
+type AcquireTimeoutError struct {
+	Node  string
+	Wait  time.Duration
+	Stats sql.DBStats
+	// Err is the context's error when the context ended the wait; nil when the
+	// acquire timeout did.
+	Err error
+}
+
+func (e *AcquireTimeoutError) Error() string {
+	s := fmt.Sprintf("no connection to %s became free", e.Node)
+	if e.Wait > 0 && e.Err == nil {
+		s += " within " + e.Wait.String()
+	}
+	s += fmt.Sprintf(" (%d open, %d in use, at most %d)", e.Stats.OpenConnections, e.Stats.InUse, e.Stats.MaxOpenConnections)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *AcquireTimeoutError) Unwrap() error { return e.Err }
+
+// Timeout reports true.
+func (e *AcquireTimeoutError) Timeout() bool { return true }
+
+// A ConnectError says that a connection could not be opened. Its text has no
+// password in it.
+type ConnectError struct {
+	Node string
+	Err  error
+	text string
+}
+
+func (e *ConnectError) Error() string { return "connect to " + e.Node + ": " + e.text }
+
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+// newConnectError makes one whose text shows neither the password nor a line
+// break.
+func newConnectError(node string, err error, password string) *ConnectError {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	return &ConnectError{Node: node, Err: err, text: redact(text, password)}
+}
+
+// An UnansweredError says that a statement was sent and no answer came, so that
+// the outcome of a write is unknown. Err is why.
+type UnansweredError struct{ Err error }
+
+func (e *UnansweredError) Error() string {
+	return "the statement was sent but not answered: " + e.Err.Error()
+}
+
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// A NotSentError says that a statement failed before anything of it was sent.
+type NotSentError struct{ Err error }
+
+func (e *NotSentError) Error() string { return e.Err.Error() }
+
+func (e *NotSentError) Unwrap() error { return e.Err }
+
+// A ConnLostError says that the connection was found broken. It stands in for
+// the driver's own word for that, which database/sql would take as leave to
+// execute the statement again.
+type ConnLostError struct{ Err error }
+
+func (e *ConnLostError) Error() string {
+	if e.Err == nil {
+		return "the connection is lost"
+	}
+	return "the connection is lost: " + e.Err.Error()
+}
+
+func (e *ConnLostError) Unwrap() error { return e.Err }
+
+// A SilenceError says that the server sent nothing for as long as
+// Options.StatementTimeout, or took no data for as long.
+type SilenceError struct{ After time.Duration }
+
+func (e *SilenceError) Error() string { return "the server was silent for " + e.After.String() }
+
+// Timeout reports true.
+func (e *SilenceError) Timeout() bool { return true }
+
+// An ArgumentError says that an argument cannot be sent. It never shows the
+// argument's value.
+type ArgumentError struct {
+	// Ordinal counts from 1; 0 is the statement's text.
+	Ordinal int
+	Reason  string
+}
+
+func (e *ArgumentError) Error() string {
+	if e.Ordinal == 0 {
+		return e.Reason
+	}
+	return fmt.Sprintf("argument %d %s", e.Ordinal, e.Reason)
+}
+
+// An OptionError says that an option cannot be used.
+type OptionError struct {
+	Node   string
+	Option string
+	Reason string
+}
+
+func (e *OptionError) Error() string {
+	return fmt.Sprintf("%s: option %s %s", e.Node, e.Option, e.Reason)
+}
+
+// A NotLinkedError says that the program was built without a driver.
+type NotLinkedError struct{ Driver, Tag string }
+
+func (e *NotLinkedError) Error() string {
+	return fmt.Sprintf("the %s driver is not linked: the program was built with -tags %s", e.Driver, e.Tag)
+}

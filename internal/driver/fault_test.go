@@ -1,0 +1,286 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// servers runs f on a fresh database of each server.
+func servers(t *testing.T, f func(t *testing.T, db dbtest.Database)) {
+	t.Helper()
+	for _, dialect := range []string{"postgres", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			f(t, dbtest.New(t, dialect))
+		})
+	}
+}
+
+func proxied(t *testing.T, db dbtest.Database) (*dbtest.Proxy, Options) {
+	proxy := dbtest.NewProxy(t, db.Server.Addr())
+	return proxy, optionsFor(proxy.Through(db))
+}
+
+func sleepQuery(db dbtest.Database, seconds string) string {
+	if db.Dialect == "postgres" {
+		return "SELECT pg_sleep(" + seconds + ")"
+	}
+	return "SELECT SLEEP(" + seconds + ")"
+}
+
+// finding 1: a write whose answer is lost is executed once, whoever sends it.
+func TestWrite_WithLostAnswerIsExecutedOnce(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		for _, reset := range []bool{false, true} {
+			proxy, o := proxied(t, db)
+			p := open(t, o)
+			c := acquire(t, p)
+			mustExec(t, c, "CREATE TABLE IF NOT EXISTS w (v VARCHAR(30))")
+			mustExec(t, c, "DELETE FROM w")
+			writes := map[string]func() error{
+				"direct, no arguments": func() error {
+					_, err := acquire(t, p).Exec(t.Context(), "INSERT INTO w VALUES ('marked')", nil)
+					return err
+				},
+				"direct, argument": func() error {
+					_, err := acquire(t, p).Exec(t.Context(), ph(db, "INSERT INTO w VALUES (concat('marked', $1))"), []any{"x"})
+					return err
+				},
+				"sql, no arguments": func() error {
+					_, err := p.DB().Exec("INSERT INTO w VALUES ('marked')")
+					return err
+				},
+				"sql, argument": func() error {
+					_, err := p.DB().Exec(ph(db, "INSERT INTO w VALUES (concat('marked', $1))"), "x")
+					return err
+				},
+			}
+			want := 0
+			for name, write := range writes {
+				require.NoError(t, write(), "prepared")
+				want++
+				proxy.On(dbtest.Fault{Marker: "marked", Action: dbtest.CutReply, Reset: reset, Times: 1})
+				proxy.On(dbtest.Fault{Marker: "\x17", Action: dbtest.Count})
+				err := write()
+				if err == nil { // a statement prepared before does not show its text again
+					want++
+					proxy.Heal()
+					continue
+				}
+				require.False(t, errors.Is(err, sqldriver.ErrBadConn), "%s: %v", name, err)
+				problem := Classify(err)
+				require.Equal(t, Connection, problem.Class, "%s: %v", name, err)
+				require.True(t, problem.Unanswered, "%s: %v", name, err)
+				want++
+				proxy.Heal()
+			}
+			require.Equal(t, want, count(t, db, "w"))
+		}
+	})
+}
+
+func TestCommit_WithLostAnswerIsUnknown(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		proxy, o := proxied(t, db)
+		p := open(t, o)
+		mustExec(t, acquire(t, p), createT)
+		for i, a := range []dbtest.Action{dbtest.CutReply, dbtest.CutRequest} {
+			c := acquire(t, p)
+			require.NoError(t, c.Begin(t.Context(), TxOptions{}))
+			mustExec(t, c, ph(db, "INSERT INTO t VALUES ($1, 'a')"), int64(i))
+			proxy.On(dbtest.Fault{Marker: "COMMIT", Action: a, Times: 1})
+			err := c.Commit(t.Context())
+			require.ErrorIs(t, err, ErrCommitUnknown)
+			require.False(t, errors.Is(err, sqldriver.ErrBadConn))
+			require.Equal(t, CommitUnknown, Classify(err).Class)
+			require.True(t, Classify(err).Unanswered)
+
+			tx, err := p.DB().Begin()
+			require.NoError(t, err)
+			_, err = tx.Exec(ph(db, "INSERT INTO t VALUES ($1, 'b')"), i+10)
+			require.NoError(t, err)
+			proxy.On(dbtest.Fault{Marker: "COMMIT", Action: a, Times: 1})
+			require.ErrorIs(t, tx.Commit(), ErrCommitUnknown)
+		}
+		require.Equal(t, 2, count(t, db, "t"), "the server committed what reached it")
+
+		c := acquire(t, p)
+		require.NoError(t, c.Begin(t.Context(), TxOptions{}))
+		mustExec(t, c, "INSERT INTO t VALUES (100, 'a')")
+		proxy.On(dbtest.Fault{Marker: "COMMIT", Action: dbtest.HoldReply, Times: 1})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		err := c.Commit(ctx)
+		require.ErrorIs(t, err, ErrCommitUnknown)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// hazard 177
+func TestAcquire_LeavesDeadConnectionsOut(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		p := open(t, optionsFor(db))
+		mustExec(t, acquire(t, p), createT)
+		for i := range 3 {
+			a, b := acquire(t, p), acquire(t, p)
+			a.Release()
+			b.Release()
+			require.NotZero(t, db.KillConnections(t))
+			time.Sleep(2 * idleCheck) // the check is left out for the freshly used
+			c := acquire(t, p)
+			mustExec(t, c, ph(db, "INSERT INTO t VALUES ($1, 'a')"), int64(i))
+			c.Release()
+			require.NotZero(t, db.KillConnections(t))
+			time.Sleep(2 * idleCheck)
+			_, err := p.DB().Exec(ph(db, "INSERT INTO t VALUES ($1, 'a')"), i+10)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 6, count(t, db, "t"))
+	})
+}
+
+// hazard 163
+func TestTx_OnALostConnectionIsLost(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		p := open(t, optionsFor(db))
+		c := acquire(t, p)
+		mustExec(t, c, createT)
+		require.NoError(t, c.Begin(t.Context(), TxOptions{}))
+		mustExec(t, c, "INSERT INTO t VALUES (1, 'a')")
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := c.Query(ctx, sleepQuery(db, "20"), nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Less(t, time.Since(start), time.Second)
+		require.Equal(t, Timeout, Classify(err).Class)
+		_, err = c.Exec(t.Context(), "INSERT INTO t VALUES (2, 'b')", nil)
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the first cause")
+		require.Equal(t, TxLost, Classify(err).Class)
+		err = c.Commit(t.Context())
+		require.Equal(t, TxLost, Classify(err).Class)
+
+		c = acquire(t, p)
+		require.NoError(t, c.Begin(t.Context(), TxOptions{}))
+		mustExec(t, c, "INSERT INTO t VALUES (3, 'a')")
+		db.KillConnections(t)
+		_, err = c.Exec(t.Context(), "INSERT INTO t VALUES (4, 'b')", nil)
+		require.Equal(t, Connection, Classify(err).Class, "%v", err)
+		require.NoError(t, c.Rollback(t.Context()))
+		c.Release()
+		require.Equal(t, 0, count(t, db, "t"))
+	})
+}
+
+// hazards 162, 165
+func TestCancel_EndsTheStatement(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *Pool, db dbtest.Database) {
+		endless := "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 1000000000) SELECT count(*) FROM n"
+		if db.Dialect != "sqlite" {
+			endless = sleepQuery(db, "20")
+		}
+		for _, do := range []func(ctx context.Context, c *Conn) error{
+			func(ctx context.Context, c *Conn) error { _, err := c.Exec(ctx, endless, nil); return err },
+			func(ctx context.Context, c *Conn) error {
+				rows, err := c.Query(ctx, endless, nil)
+				if err == nil {
+					_, err = drain(rows)
+				}
+				return err
+			},
+			func(ctx context.Context, _ *Conn) error {
+				var n any
+				return p.DB().QueryRowContext(ctx, endless).Scan(&n)
+			},
+		} {
+			c := acquire(t, p)
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(50*time.Millisecond, cancel)
+			start := time.Now()
+			err := do(ctx, c)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Less(t, time.Since(start), time.Second)
+			require.Equal(t, Canceled, Classify(err).Class)
+			c.Release()
+
+			c = acquire(t, p)
+			_, err = c.Exec(ctx, "CREATE TABLE never (id INT)", nil)
+			require.ErrorIs(t, err, context.Canceled)
+			require.True(t, Classify(err).NotSent)
+			require.Len(t, rowsOf(t, c, "SELECT 1"), 1, "a later statement is not hit")
+			c.Release()
+		}
+		if db.Dialect == "postgres" {
+			d := db.Server.Admin()
+			require.Eventually(t, func() bool {
+				var n int
+				require.NoError(t, d.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND query LIKE '%pg_sleep%' AND state = 'active'", db.Name).Scan(&n))
+				return n == 0
+			}, time.Second, 10*time.Millisecond, "the backend goes on")
+		}
+	})
+}
+
+func TestCancel_BetweenRows(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *Pool, db dbtest.Database) {
+		c := acquire(t, p)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		rows, err := c.Query(ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 900) SELECT i FROM n", nil)
+		require.NoError(t, err)
+		dest := make([]sqldriver.Value, 1)
+		require.NoError(t, rows.Next(dest))
+		cancel()
+		require.ErrorIs(t, rows.Next(dest), context.Canceled)
+		_ = rows.Close()
+		c.Release()
+		require.Len(t, rowsOf(t, acquire(t, p), "SELECT 1"), 1)
+	})
+}
+
+// hazard 173
+func TestStatementTimeout_FrozenServer(t *testing.T) {
+	t.Parallel()
+	for _, start := range []func(testing.TB, ...string) *dbtest.Server{dbtest.StartPostgres, dbtest.StartMariaDB} {
+		s := start(t)
+		db := s.Database(t)
+		o := optionsFor(db)
+		o.StatementTimeout = 300 * time.Millisecond
+		o.ConnectTimeout = 300 * time.Millisecond
+		p := open(t, o)
+		c, d := acquire(t, p), acquire(t, p)
+		mustExec(t, c, createT)
+		require.NoError(t, d.Begin(t.Context(), TxOptions{}))
+		s.Pause(t)
+		begin := time.Now()
+		_, err := c.Exec(context.Background(), "INSERT INTO t VALUES (1, 'a')", nil)
+		var silence *SilenceError
+		require.ErrorAs(t, err, &silence, "%v", err)
+		require.Equal(t, Timeout, Classify(err).Class)
+		require.True(t, Classify(err).Unanswered)
+		require.ErrorIs(t, d.Commit(context.Background()), ErrCommitUnknown)
+		c.Release()
+		d.Release()
+		_, err = p.Acquire(context.Background(), 0)
+		var connect *ConnectError
+		require.ErrorAs(t, err, &connect)
+		require.Equal(t, Timeout, Classify(err).Class, "%v", err)
+		require.True(t, Classify(err).NotSent)
+		require.Less(t, time.Since(begin), 4*time.Second)
+		s.Resume(t)
+		mustExec(t, acquire(t, p), "SELECT 1")
+	}
+}

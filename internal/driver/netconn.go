@@ -1,0 +1,117 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// netConn is a connection to a server. It bounds how long the server may be
+// silent, remembers why it failed, and can be looked at without reading.
+//
+// The bound and a deadline that the driver sets to cancel a statement share the
+// socket's one deadline; the earlier applies.
+type netConn struct {
+	net.Conn
+	timeout time.Duration // 0 is none
+	raw     syscall.RawConn
+
+	mu          sync.Mutex
+	read, write time.Time // the driver's own deadlines
+	failure     error     // the first failed Read or Write
+}
+
+// dialNet opens a netConn. Names are looked up at each call.
+func dialNet(ctx context.Context, network, address string, timeout time.Duration) (*netConn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &netConn{Conn: nc, timeout: timeout}
+	if sc, ok := nc.(syscall.Conn); ok {
+		c.raw, _ = sc.SyscallConn()
+	}
+	return c, nil
+}
+
+func (c *netConn) Read(b []byte) (int, error) {
+	c.arm(&c.read, c.Conn.SetReadDeadline)
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		err = c.fail(err, &c.read)
+	}
+	return n, err
+}
+
+func (c *netConn) Write(b []byte) (int, error) {
+	c.arm(&c.write, c.Conn.SetWriteDeadline)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		err = c.fail(err, &c.write)
+	}
+	return n, err
+}
+
+// arm sets the socket's deadline for one Read or Write, unless the driver has
+// set an earlier one.
+func (c *netConn) arm(driver *time.Time, set func(time.Time) error) {
+	if c.timeout <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit := time.Now().Add(c.timeout)
+	if driver.IsZero() || limit.Before(*driver) {
+		_ = set(limit)
+	}
+}
+
+// fail remembers an error, and says so if it was the server's silence.
+func (c *netConn) fail(err error, driver *time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if c.timeout > 0 && (driver.IsZero() || time.Now().Before(*driver)) {
+			err = &net.OpError{Op: "read", Net: "tcp", Err: &SilenceError{After: c.timeout}}
+		} else {
+			return err // the driver interrupts itself; nothing is wrong with the server
+		}
+	}
+	if c.failure == nil {
+		c.failure = err
+	}
+	return err
+}
+
+// failed is the first error of a Read or Write, nil if there was none.
+func (c *netConn) failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure
+}
+
+func (c *netConn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read, c.write = t, t
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *netConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *netConn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write = t
+	return c.Conn.SetWriteDeadline(t)
+}

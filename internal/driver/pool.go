@@ -1,0 +1,167 @@
+// Package driver opens the pools of connections and speaks with the databases:
+// it pins each session, keeps prepared statements per connection, reads rows
+// below database/sql, tracks transactions, and sorts errors into classes.
+//
+// A Pool is a *sql.DB whose driver connections are this package's own. They
+// serve both the users of that *sql.DB and Conn, which speaks with them
+// directly.
+package driver
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Pool is the connections to one node. It is safe for concurrent use.
+type Pool struct {
+	node string
+	db   *sql.DB
+
+	// implicitCommits says that the server ends transactions by itself, noInsertID
+	// that it knows no LastInsertId.
+	implicitCommits, noInsertID bool
+
+	backend  backend
+	lifetime time.Duration
+	timeout  time.Duration // of connecting
+	password func() string
+	dials    chan struct{} // one slot per dial at a time
+
+	closed  atomic.Bool
+	closing sync.WaitGroup // connections being given up
+}
+
+// backend opens sessions of one database. close is called once, after the pool
+// has closed.
+type backend interface {
+	open(ctx context.Context) (session, error)
+	io.Closer
+}
+
+// maxDials is how many connections a pool opens at the same time.
+const maxDials = 8
+
+// Open makes the pool of one node. It dials nothing. Its error is an
+// *OptionError or a *NotLinkedError, or several joined.
+func Open(o Options) (*Pool, error) {
+	if o.Dialect == nil {
+		return nil, &OptionError{Node: o.Name, Option: "Dialect", Reason: "is missing"}
+	}
+	p := &Pool{}
+	var err error
+	switch o.Dialect.Name {
+	case "postgres":
+		p.backend, err = newPostgres(o, p)
+		p.noInsertID = true
+	case "mysql":
+		p.backend, err = newMySQL(o)
+		p.implicitCommits = true
+	case "sqlite":
+		p.backend, err = newSQLite(o)
+	default:
+		err = &OptionError{Node: o.Name, Option: "Dialect", Reason: "is unknown"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.start(o), nil
+}
+
+// OpenConnector makes a pool on any connector, for tests. Only the sizes, times
+// and name of the options are used, and the dialect for what its name implies.
+func OpenConnector(o Options, c sqldriver.Connector) *Pool {
+	p := &Pool{backend: &plainBackend{connector: c, cache: o.StatementCache}}
+	if o.Dialect != nil {
+		p.noInsertID = o.Dialect.Name == "postgres"
+	}
+	return p.start(o)
+}
+
+func (p *Pool) start(o Options) *Pool {
+	p.node = o.Name
+	p.lifetime, p.timeout, p.password = o.MaxLifetime, o.ConnectTimeout, o.Password
+	p.dials = make(chan struct{}, maxDials)
+	p.db = sql.OpenDB((*connector)(p))
+	p.db.SetMaxOpenConns(o.MaxOpen)
+	p.db.SetMaxIdleConns(o.MaxIdle)
+	p.db.SetConnMaxIdleTime(o.MaxIdleTime)
+	// Each connection expires by itself, at its own moment; this bound only
+	// clears those that nobody takes any more.
+	p.db.SetConnMaxLifetime(o.MaxLifetime + o.MaxLifetime/5)
+	return p
+}
+
+// DB is the pool as database/sql shows it. Its user does not close it.
+func (p *Pool) DB() *sql.DB { return p.db }
+
+// Close closes the idle connections and, as they come back, the others. It may
+// be called more than once.
+func (p *Pool) Close() error {
+	if p.closed.Swap(true) {
+		return nil
+	}
+	err := p.db.Close()
+	p.closing.Wait()
+	return errors.Join(err, p.backend.Close())
+}
+
+// connector is a Pool as database/sql's source of connections.
+type connector Pool
+
+// Connect opens a connection and pins its session, within ConnectTimeout even
+// if ctx has no deadline.
+func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
+	p := (*Pool)(cr)
+	ctx = unwrapAcquire(ctx)
+	if p.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		defer cancel()
+	}
+	select {
+	case p.dials <- struct{}{}:
+	case <-ctx.Done():
+		return nil, newConnectError(p.node, ctx.Err(), "")
+	}
+	defer func() { <-p.dials }()
+	s, err := p.backend.open(ctx)
+	if err != nil {
+		password := ""
+		if p.password != nil {
+			password = p.password()
+		}
+		return nil, newConnectError(p.node, stripBadConn(err), password)
+	}
+	var expires time.Time
+	if p.lifetime > 0 {
+		expires = time.Now().Add(jitter(p.lifetime))
+	}
+	return newConn(s, p, expires), nil
+}
+
+// Driver is part of driver.Connector.
+func (cr *connector) Driver() sqldriver.Driver { return noDriver{} }
+
+// jitter spreads d by a tenth to both sides, so that connections opened
+// together do not expire together.
+func jitter(d time.Duration) time.Duration {
+	spread := int64(d / 5)
+	if spread <= 0 {
+		return d
+	}
+	return d - time.Duration(spread/2) + time.Duration(rand.Int64N(spread))
+}
+
+// noDriver is the Driver of every Pool: connections come from its connector only.
+type noDriver struct{}
+
+func (noDriver) Open(string) (sqldriver.Conn, error) {
+	return nil, errors.New("dbfleet pools cannot be opened by name")
+}

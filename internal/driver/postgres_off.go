@@ -1,0 +1,9 @@
+//go:build dbfleet_no_postgres
+
+package driver
+
+func newPostgres(Options, *Pool) (backend, error) {
+	return nil, &NotLinkedError{Driver: "PostgreSQL", Tag: "dbfleet_no_postgres"}
+}
+
+func classifyPostgres(error) (Problem, bool) { return Problem{}, false }

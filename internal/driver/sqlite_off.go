@@ -1,0 +1,9 @@
+//go:build dbfleet_no_sqlite
+
+package driver
+
+func newSQLite(Options) (backend, error) {
+	return nil, &NotLinkedError{Driver: "SQLite", Tag: "dbfleet_no_sqlite"}
+}
+
+func classifySQLite(error) (Problem, bool) { return Problem{}, false }

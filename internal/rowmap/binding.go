@@ -1,0 +1,159 @@
+package rowmap
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// binding fits a plan to the columns of one result. It is found again by the
+// columns' names, so that a repeated query binds without work.
+type binding struct {
+	plan    *Plan
+	columns []string
+	places  []place
+	states  sync.Pool // of *state
+}
+
+// place joins a result column with a field.
+type place struct {
+	index  int // of the result column
+	offset uintptr
+	set    setter
+	field  *field
+}
+
+// state is what one read needs.
+type state struct {
+	dest  []driver.Value
+	cells []cell // one per place
+}
+
+// maxBindings bounds the results that a plan remembers. The columns of
+// queries that are not written by hand could have no end.
+const maxBindings = 64
+
+// bind returns the binding for the source's columns.
+func (p *Plan) bind(src Source) (*binding, error) {
+	columns := src.Columns()
+	if b := p.bound(columns); b != nil {
+		return b, nil
+	}
+	p.bindMu.Lock()
+	defer p.bindMu.Unlock()
+	if b := p.bound(columns); b != nil {
+		return b, nil
+	}
+	b, err := p.newBinding(slices.Clone(columns))
+	if err != nil {
+		return nil, err
+	}
+	added := []*binding{b}
+	if known := p.bindings.Load(); known != nil {
+		added = append(added, (*known)[:min(len(*known), maxBindings-1)]...)
+	}
+	p.bindings.Store(&added)
+	return b, nil
+}
+
+func (p *Plan) bound(columns []string) *binding {
+	known := p.bindings.Load()
+	if known == nil {
+		return nil
+	}
+	for _, b := range *known {
+		if slices.Equal(b.columns, columns) {
+			return b
+		}
+	}
+	return nil
+}
+
+// newBinding binds by name: exactly, or else without regard to case as far as
+// no exact name claims the field.
+func (p *Plan) newBinding(columns []string) (*binding, error) {
+	b := &binding{plan: p, columns: columns}
+	target := make([]int, len(columns))
+	taken := make([]bool, len(p.fields))
+	for i, name := range columns {
+		f, ok := p.byName[name]
+		if !ok {
+			target[i] = -1
+			continue
+		}
+		if taken[f] {
+			return nil, p.twice(name)
+		}
+		target[i], taken[f] = f, true
+	}
+	exact := slices.Clone(taken)
+	for i, name := range columns {
+		if target[i] >= 0 {
+			continue
+		}
+		f, ok := p.byFold[strings.ToLower(name)]
+		if ok && !exact[f] {
+			if taken[f] {
+				return nil, p.twice(name)
+			}
+			target[i], taken[f] = f, true
+			continue
+		}
+		if p.strict {
+			return nil, &ColumnError{Model: p.model, Column: name, Err: fmt.Errorf("%w: no field holds this column of the result", ErrType)}
+		}
+	}
+	for i, f := range target {
+		if f >= 0 {
+			b.places = append(b.places, place{
+				index: i, offset: p.fields[f].offset, set: p.fields[f].codec.set, field: &p.fields[f],
+			})
+		}
+	}
+	return b, nil
+}
+
+func (p *Plan) twice(column string) error {
+	return &ColumnError{Model: p.model, Column: column,
+		Err: fmt.Errorf("%w: the result has more than one column of this name; give one an alias", ErrType)}
+}
+
+// open takes a state for a read of src. shared says that all rows are handed
+// out together.
+func (b *binding) open(src Source, shared bool) *state {
+	s, _ := b.states.Get().(*state)
+	if s == nil {
+		s = &state{dest: make([]driver.Value, len(b.columns)), cells: make([]cell, len(b.places))}
+	}
+	for i := range s.cells {
+		s.cells[i].src, s.cells[i].index, s.cells[i].shared = src, b.places[i].index, shared
+	}
+	return s
+}
+
+// done gives the state back. It must not be used again, and holds on to
+// nothing of the read.
+func (b *binding) done(s *state) {
+	clear(s.dest)
+	clear(s.cells)
+	b.states.Put(s)
+}
+
+// store writes the row in s.dest to the struct at base, whose fields must be
+// zero.
+func (b *binding) store(s *state, base unsafe.Pointer) error {
+	for i := range b.places {
+		at := &b.places[i]
+		p := unsafe.Add(base, at.offset)
+		if at.field.via != nil {
+			p = at.field.at(base, true)
+		}
+		if err := at.set(p, s.dest[at.index], &s.cells[i]); err != nil {
+			return b.plan.failure(at.field, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package rowmap
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ColumnName returns the column that a field without a tag stands for: the
+// field's name in snake case. A run of capitals is one word, and a plural s
+// belongs to it: ID is id, UserIDs user_ids, HTTPServer http_server.
+func ColumnName(field string) string {
+	runes := []rune(field)
+	var b strings.Builder
+	for i, r := range runes {
+		if startsWord(runes, i) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}
+
+func startsWord(runes []rune, i int) bool {
+	if i == 0 || !unicode.IsUpper(runes[i]) || runes[i-1] == '_' {
+		return false
+	}
+	if !unicode.IsUpper(runes[i-1]) {
+		return true
+	}
+	// Within a run of capitals the last one starts a word if a small letter
+	// follows: HTTPServer. The s of IDs is no such letter.
+	if i+1 == len(runes) || !unicode.IsLower(runes[i+1]) {
+		return false
+	}
+	plural := runes[i+1] == 's' && (i+2 == len(runes) || !unicode.IsLower(runes[i+2]))
+	return !plural
+}
+
+// tagOf returns the db tag of a field. It reads the whole of the field's tags,
+// since reflect stops in silence at the first that is malformed and would lose
+// a db tag behind it.
+func tagOf(all string) (name string, ok bool, err error) {
+	rest := all
+	for {
+		rest = strings.TrimLeft(rest, " ")
+		if rest == "" {
+			return name, ok, nil
+		}
+		key, value, after, good := cutTag(rest)
+		if !good {
+			if strings.Contains(all, "db:") || strings.Contains(all, "db :") || strings.HasPrefix(rest, "db") {
+				return "", false, fmt.Errorf("malformed struct tag `%s`", all)
+			}
+			return name, ok, nil
+		}
+		if key == "db" {
+			if ok {
+				return "", false, errors.New("two db tags")
+			}
+			if err := checkTag(value); err != nil {
+				return "", false, err
+			}
+			name, ok = value, true
+		}
+		rest = after
+	}
+}
+
+// cutTag splits key:"value" off the front of a struct tag.
+func cutTag(tag string) (key, value, after string, ok bool) {
+	colon := strings.IndexFunc(tag, func(r rune) bool { return r <= ' ' || r == ':' || r == '"' || r == 0x7f })
+	if colon <= 0 || !strings.HasPrefix(tag[colon:], `:"`) {
+		return "", "", "", false
+	}
+	quoted, err := strconv.QuotedPrefix(tag[colon+1:])
+	if err != nil {
+		return "", "", "", false
+	}
+	value, err = strconv.Unquote(quoted)
+	if err != nil {
+		return "", "", "", false
+	}
+	return tag[:colon], value, tag[colon+1+len(quoted):], true
+}
+
+// checkTag refuses what is not just a column's name.
+func checkTag(name string) error {
+	if name == "" {
+		return errors.New(`db:"" names no column; use db:"-" to skip the field`)
+	}
+	if !utf8.ValidString(name) {
+		return errors.New("db tag is not valid UTF-8")
+	}
+	if strings.TrimSpace(name) != name {
+		return fmt.Errorf("db tag %q has space at its ends", name)
+	}
+	for _, r := range name {
+		switch {
+		case r == ',':
+			return fmt.Errorf("db tag %q holds more than a column's name; options do not belong in it", name)
+		case r == '"' || r == '\'' || r == '`':
+			return fmt.Errorf("db tag %q contains a quote", name)
+		case !unicode.IsPrint(r):
+			return fmt.Errorf("db tag %q contains a character that cannot be printed", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package rowmap
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+)
+
+// The kinds of failure; test for them with errors.Is.
+var (
+	// ErrNull says that a NULL met a Go type that cannot hold it.
+	ErrNull = errors.New("NULL for a type that cannot hold it")
+	// ErrRange says that a value of the right kind does not fit: a number out
+	// of range or one that would lose digits, a date that does not exist.
+	ErrRange = errors.New("value out of range")
+	// ErrType says that a value of one type cannot become another, or that no
+	// database takes a value of the type.
+	ErrType = errors.New("unsupported type")
+)
+
+// ColumnError is a failure at one column of a result or one field of a struct.
+// Its text holds no value of the database.
+type ColumnError struct {
+	// Model is the struct type, for example "shop.User"; empty outside structs.
+	Model string
+	// Column is the column's name in the database.
+	Column string
+	// Field is the Go field, for example "Address.City"; empty outside structs.
+	Field string
+	Err   error
+}
+
+func (e *ColumnError) Error() string {
+	switch {
+	case e.Model == "":
+		return fmt.Sprintf("column %q: %v", e.Column, e.Err)
+	case e.Field == "":
+		return fmt.Sprintf("%s: column %q: %v", e.Model, e.Column, e.Err)
+	}
+	return fmt.Sprintf("%s.%s (column %q): %v", e.Model, e.Field, e.Column, e.Err)
+}
+
+func (e *ColumnError) Unwrap() error { return e.Err }
+
+// mismatch is the error for a driver's value that cannot become a T.
+func mismatch[T any](v driver.Value) error {
+	return typeMismatch(v, reflect.TypeFor[T]())
+}
+
+func typeMismatch(v driver.Value, t reflect.Type) error {
+	switch v.(type) {
+	case nil:
+		return fmt.Errorf("%w: %s", ErrNull, t)
+	case string, []byte:
+		return fmt.Errorf("%w: this text is no %s", ErrType, t)
+	}
+	return fmt.Errorf("%w: %T into %s", ErrType, v, t)
+}
+
+// outOfRange is the error for a driver's value that a T cannot hold exactly.
+func outOfRange[T any](v driver.Value) error {
+	return fmt.Errorf("%w: a %T that %s cannot hold exactly", ErrRange, v, reflect.TypeFor[T]())
+}
+
+// panicked turns what a recovered user method panicked with into an error.
+func panicked(method string, reason any) error {
+	if err, ok := reason.(error); ok {
+		return fmt.Errorf("%s panicked: %w", method, err)
+	}
+	return fmt.Errorf("%s panicked: %v", method, reason)
+}

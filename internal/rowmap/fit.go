@@ -1,0 +1,225 @@
+package rowmap
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// Fit turns a value that the column of field i is compared with, or set to,
+// into one of the field's kind. Databases would compare any two kinds, each in
+// its own way: MySQL finds 'abc' equal to 0. What changes is the type, never
+// the meaning: numbers for a text field become text, text that is a number
+// becomes one, 0 and 1 become bools, text becomes a time or a UUID. Everything
+// else is ErrType. Fields of a kind of their own (Scanner, arrays, any) take
+// every value.
+func (p *Plan) Fit(i int, v any) (any, error) {
+	f := &p.fields[i]
+	if fits(f.codec.kind, v) {
+		return v, nil
+	}
+	fit, err := fit(f.codec.kind, v)
+	if err != nil {
+		return nil, p.failure(f, err)
+	}
+	return fit, nil
+}
+
+// FitList is Fit for each element of a list.
+func (p *Plan) FitList(i int, list any) (any, error) {
+	f := &p.fields[i]
+	switch list.(type) {
+	case []int64, []int, []int32:
+		if f.codec.kind == Int || f.codec.kind == Uint {
+			return list, nil
+		}
+	case []string:
+		if f.codec.kind == String {
+			return list, nil
+		}
+	}
+	elements, err := listOf(list)
+	if err != nil {
+		return nil, p.failure(f, err)
+	}
+	out := make([]any, elements.Len())
+	for at := range out {
+		v := elements.Index(at).Interface()
+		if !fits(f.codec.kind, v) {
+			if v, err = fit(f.codec.kind, v); err != nil {
+				return nil, p.failure(f, fmt.Errorf("element %d: %w", at, err))
+			}
+		}
+		out[at] = v
+	}
+	return out, nil
+}
+
+// fits is the fast yes for what most conditions hold.
+func fits(k Kind, v any) bool {
+	switch v.(type) {
+	case nil:
+		return true
+	case string:
+		return k == String
+	case int, int64, int32:
+		return k == Int || k == Uint
+	case bool:
+		return k == Bool
+	case time.Time:
+		return k == Time
+	case float64:
+		return k == Float
+	}
+	return k == Custom || k == Array || k == Any || k == Bytes
+}
+
+func fit(k Kind, v any) (any, error) {
+	if t, ok := timeIn(v); ok {
+		if k == Time {
+			return t, nil
+		}
+		return nil, misfit(k, v)
+	}
+	x, err := Arg(v, nil)
+	if err != nil || x == nil || k == Custom || k == Array || k == Any || k == Bytes {
+		return v, err
+	}
+	if b, ok := x.([]byte); ok {
+		if k == UUID && len(b) == 16 {
+			return [16]byte(b), nil
+		}
+		x = string(b)
+	}
+	switch k {
+	case Int, Uint:
+		return fitInt(k, x)
+	case Float:
+		return fitFloat(x)
+	case String:
+		return fitString(x)
+	case Bool:
+		return fitBool(x)
+	case Time:
+		return convertTo[time.Time](x)
+	case UUID:
+		return convertTo[[16]byte](x)
+	}
+	return v, nil
+}
+
+func misfit(k Kind, v any) error {
+	return fmt.Errorf("%w: a %T does not fit a column of kind %s", ErrType, v, k)
+}
+
+var kindNames = [...]string{
+	Bool: "bool", Int: "integer", Uint: "unsigned integer", Float: "float", String: "text", Bytes: "bytes",
+	Time: "time", UUID: "uuid", Array: "array", Custom: "custom", Any: "any",
+}
+
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return strconv.Itoa(int(k))
+}
+
+func fitInt(k Kind, x any) (any, error) {
+	switch x := x.(type) {
+	case int64, uint64:
+		return x, nil
+	case float64:
+		if n := int64(x); float64(n) == x && n != 1<<63-1 {
+			return n, nil
+		}
+	case string:
+		if n, err := strconv.ParseInt(x, 10, 64); err == nil {
+			return n, nil
+		}
+		if n, err := strconv.ParseUint(x, 10, 64); err == nil {
+			return n, nil
+		}
+	}
+	return nil, misfit(k, x)
+}
+
+func fitFloat(x any) (any, error) {
+	switch x := x.(type) {
+	case float64, int64, uint64:
+		return x, nil
+	case string:
+		if f, err := strconv.ParseFloat(x, 64); err == nil && isNumber(f) {
+			return f, nil
+		}
+	}
+	return nil, misfit(Float, x)
+}
+
+func fitString(x any) (any, error) {
+	switch x := x.(type) {
+	case string:
+		return x, nil
+	case int64:
+		return strconv.FormatInt(x, 10), nil
+	case uint64:
+		return strconv.FormatUint(x, 10), nil
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64), nil
+	}
+	return nil, misfit(String, x)
+}
+
+func fitBool(x any) (any, error) {
+	switch x := x.(type) {
+	case bool:
+		return x, nil
+	case int64:
+		if x == 0 || x == 1 {
+			return x == 1, nil
+		}
+	case string:
+		if b, err := strconv.ParseBool(x); err == nil {
+			return b, nil
+		}
+	}
+	return nil, misfit(Bool, x)
+}
+
+func convertTo[V any](x any) (any, error) {
+	var v V
+	if err := Convert(&v, x); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Convert stores a Go value in dst, converted as a value of the database is.
+func Convert[V any](dst *V, v any) error {
+	c, err := codecOf(reflect.TypeFor[V]())
+	if err != nil {
+		return err
+	}
+	return c.assign(reflect.ValueOf(dst), v)
+}
+
+// Elements returns the elements of a slice or array as they are, without those
+// that are nil.
+func Elements(v any) (elements []any, hasNull bool, err error) {
+	list, err := listOf(v)
+	if err != nil {
+		return nil, false, err
+	}
+	for i := range list.Len() {
+		x := list.Index(i).Interface()
+		if a, argErr := Arg(x, nil); argErr == nil && a == nil {
+			hasNull = true
+			continue
+		} else if argErr != nil {
+			err = errors.Join(err, argErr)
+		}
+		elements = append(elements, x)
+	}
+	return elements, hasNull, err
+}

@@ -1,0 +1,45 @@
+package rowmap
+
+import (
+	"time"
+)
+
+// instant is the key of a time: equal for equal instants in all locations.
+type instant struct {
+	seconds int64
+	nanos   int
+}
+
+// Key returns a comparable value that is equal for values that are one key in
+// a database, whatever the Go types that hold them: whole numbers of all sizes
+// are int64 (uint64 above), []byte and types made of string are strings, a
+// [16]byte is the lower-case text of the UUID, times are instants; pointers
+// and Valuers are followed. ok is false for NULL, for NaN, and for what cannot
+// be a key.
+func Key(v any) (key any, ok bool) {
+	if t, isTime := timeIn(v); isTime {
+		return instantOf(t), true
+	}
+	x, err := Arg(v, nil)
+	if err != nil {
+		return nil, false
+	}
+	switch x := x.(type) {
+	case int64, uint64, bool, string:
+		return x, true
+	case []byte:
+		return string(x), true
+	case float64:
+		return x, isNumber(x)
+	case time.Time:
+		return instantOf(x), true
+	}
+	return nil, false
+}
+
+func instantOf(t time.Time) instant {
+	return instant{seconds: t.Unix(), nanos: t.Nanosecond() / int(time.Microsecond) * int(time.Microsecond)}
+}
+
+// FieldKey is the [Key] of the field of column i. It panics if rec is not a *T.
+func (p *Plan) FieldKey(i int, rec any) (key any, ok bool) { return Key(p.Value(i, rec)) }

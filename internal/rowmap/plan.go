@@ -1,0 +1,178 @@
+package rowmap
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Plan tells which field of a struct type holds which column. It is immutable
+// and safe for concurrent use.
+//
+// A column's number, the i of the methods, is its place in Columns: the order
+// of the fields in the struct, those of an embedded struct in its place.
+type Plan struct {
+	typ     reflect.Type
+	ptr     reflect.Type
+	model   string
+	fields  []field
+	columns []string
+	byName  map[string]int // exact names
+	byFold  map[string]int // lower-case names
+	strict  bool
+	other   *Plan // the strict plan of a lax one, and the reverse
+
+	bindings atomic.Pointer[[]*binding]
+	bindMu   sync.Mutex // held to add to bindings
+}
+
+// Field describes one column's field.
+type Field struct {
+	Column string
+	// GoName is the field's name, without the embedded structs around it.
+	GoName string
+	// Type is the Go type as it is written, for messages.
+	Type string
+	Kind Kind
+	// Nullable says that the field can hold NULL.
+	Nullable bool
+}
+
+var plans sync.Map // reflect.Type → *Plan or error
+
+// Of returns the plan of T; see [Compile].
+func Of[T any]() (*Plan, error) { return Compile(reflect.TypeFor[T]()) }
+
+// Compile returns the plan of a struct type. The type must have a name. An
+// exported field is the column that its tag db:"column" names, or without a
+// tag that of [ColumnName]; db:"-" skips it. Embedded structs are flattened by
+// Go's rules. A field without a tag whose type is a struct that is no column,
+// a pointer to one or a slice of either is skipped as well.
+//
+// The error lists all faults of the type. Plans are kept, so that a second
+// call is cheap.
+func Compile(t reflect.Type) (*Plan, error) {
+	if known, ok := plans.Load(t); ok {
+		if err, bad := known.(error); bad {
+			return nil, err
+		}
+		return known.(*Plan), nil
+	}
+	p, err := compile(t)
+	if err != nil {
+		plans.Store(t, err)
+		return nil, err
+	}
+	actual, _ := plans.LoadOrStore(t, p)
+	return actual.(*Plan), nil
+}
+
+func compile(t reflect.Type) (*Plan, error) {
+	if t == nil {
+		return nil, fmt.Errorf("%w: a model must be a named struct type, not nil", ErrType)
+	}
+	if t.Kind() != reflect.Struct || t.Name() == "" {
+		return nil, fmt.Errorf("%w: a model must be a named struct type, not %s", ErrType, t)
+	}
+	fields, err := collect(t)
+	if err != nil {
+		return nil, err
+	}
+	if len(fields) == 0 {
+		return nil, fmt.Errorf("%w: %s has no field that is a column", ErrType, t)
+	}
+	p := newPlan(t, fields)
+	p.other = newPlan(t, fields)
+	p.other.strict, p.other.other = true, p
+	return p, nil
+}
+
+func newPlan(t reflect.Type, fields []field) *Plan {
+	p := &Plan{
+		typ: t, ptr: reflect.PointerTo(t), model: t.String(), fields: fields,
+		columns: make([]string, len(fields)),
+		byName:  make(map[string]int, len(fields)),
+		byFold:  make(map[string]int, len(fields)),
+	}
+	for i, f := range fields {
+		p.columns[i] = f.column
+		p.byName[f.column] = i
+		p.byFold[strings.ToLower(f.column)] = i
+	}
+	return p
+}
+
+// Strict returns the same plan for reading with an error for result columns
+// that no field holds. Otherwise they are ignored.
+func (p *Plan) Strict() *Plan {
+	if p.strict {
+		return p
+	}
+	return p.other
+}
+
+// Lax returns the plan that ignores result columns that no field holds.
+func (p *Plan) Lax() *Plan {
+	if p.strict {
+		return p.other
+	}
+	return p
+}
+
+// Model is the struct type's name with its package, for messages.
+func (p *Plan) Model() string { return p.model }
+
+// Type is the struct type.
+func (p *Plan) Type() reflect.Type { return p.typ }
+
+// Columns are the names of the columns. The caller must not change the slice.
+func (p *Plan) Columns() []string { return p.columns }
+
+// Column returns the number of a column by its exact name.
+func (p *Plan) Column(name string) (i int, ok bool) {
+	i, ok = p.byName[name]
+	return i, ok
+}
+
+// Field describes the field of column i.
+func (p *Plan) Field(i int) Field {
+	f := &p.fields[i]
+	return Field{
+		Column: f.column, GoName: f.name, Type: f.codec.typ.String(),
+		Kind: f.codec.kind, Nullable: f.codec.nullable,
+	}
+}
+
+// failure names the column in an error.
+func (p *Plan) failure(f *field, err error) error {
+	var known *ColumnError
+	if errors.As(err, &known) && known.Model == p.model {
+		return err
+	}
+	return &ColumnError{Model: p.model, Column: f.column, Field: f.path, Err: err}
+}
+
+// record returns the address of the struct that rec points to.
+func (p *Plan) record(rec any) (unsafe.Pointer, error) {
+	v := reflect.ValueOf(rec)
+	if !v.IsValid() || v.Type() != p.ptr {
+		return nil, fmt.Errorf("%w: a record of %s must be a *%s, not %T", ErrType, p.model, p.model, rec)
+	}
+	if v.IsNil() {
+		return nil, fmt.Errorf("%w: a record of %s is a nil pointer", ErrType, p.model)
+	}
+	return v.UnsafePointer(), nil
+}
+
+// mustRecord is record for callers that cannot return an error.
+func (p *Plan) mustRecord(rec any) unsafe.Pointer {
+	base, err := p.record(rec)
+	if err != nil {
+		panic("rowmap: " + err.Error())
+	}
+	return base
+}

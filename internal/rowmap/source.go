@@ -1,0 +1,86 @@
+package rowmap
+
+import (
+	"database/sql/driver"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// Source is a result that is read row by row.
+type Source interface {
+	// Columns are the names of the result's columns.
+	Columns() []string
+	// TypeName is the database's name for the type of column i, in upper case,
+	// as database/sql's DatabaseTypeName; empty if unknown.
+	TypeName(i int) string
+	// Next fills dest, which has one place per column, or returns io.EOF after
+	// the last row. A []byte in dest is valid until the following call; an
+	// untyped nil is NULL and a nil []byte an empty value.
+	Next(dest []driver.Value) error
+	// Close ends the result. It may be called more than once.
+	Close() error
+}
+
+// A Source may also have this method. It settles what type names leave open:
+// MySQL's zero date, which its driver returns as a zero time.Time, is then
+// refused, and fields of type any hold the same Go types as [ReadRows] gives.
+type dialected interface{ Dialect() *dialect.Dialect }
+
+// cell is what a setter may know about the place that its value came from, and
+// where it may put what outlives the row. One exists per column and read; a
+// nil *cell is a value that came from nowhere.
+type cell struct {
+	src   Source
+	index int
+	// shared says that the values of many rows may share an allocation, since
+	// they are handed out together.
+	shared bool
+	slab   slab
+	text   []byte // the free rest of the current block of text
+	block  int    // its size
+}
+
+// typeName is the database's name of the column's type, or "".
+func (c *cell) typeName() string {
+	if c == nil || c.src == nil {
+		return ""
+	}
+	return c.src.TypeName(c.index)
+}
+
+// dialect is the source's dialect, or nil if it does not tell.
+func (c *cell) dialect() *dialect.Dialect {
+	if c == nil {
+		return nil
+	}
+	return dialectOf(c.src)
+}
+
+func dialectOf(src Source) *dialect.Dialect {
+	if s, ok := src.(dialected); ok {
+		return s.Dialect()
+	}
+	return nil
+}
+
+// The blocks that short texts share, in bytes. A string that stays behind
+// keeps its block alive, so blocks are small.
+const (
+	firstTextBlock = 256
+	lastTextBlock  = 4096
+)
+
+// string copies b. In a shared read short texts are cut from a block.
+func (c *cell) string(b []byte) string {
+	if c == nil || !c.shared || len(b) > lastTextBlock/16 || len(b) == 0 {
+		return string(b)
+	}
+	if len(b) > len(c.text) {
+		c.block = min(max(2*c.block, firstTextBlock), lastTextBlock)
+		c.text = make([]byte, c.block)
+	}
+	n := copy(c.text, b)
+	s := stringOf(c.text[:n])
+	c.text = c.text[n:]
+	return s
+}

@@ -1,0 +1,265 @@
+package rowmap
+
+import (
+	"database/sql/driver"
+	"strconv"
+	"time"
+	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+func setBool(p unsafe.Pointer, v driver.Value, c *cell) error {
+	b, err := toBool(v, c)
+	if err != nil {
+		return err
+	}
+	*(*bool)(p) = b
+	return nil
+}
+
+// toBool takes a bool, the numbers 0 and 1, BIT(1), and the texts that
+// strconv.ParseBool takes. Any other number is an error and not true.
+func toBool(v driver.Value, c *cell) (bool, error) {
+	switch v := v.(type) {
+	case bool:
+		return v, nil
+	case int64:
+		if v == 0 || v == 1 {
+			return v == 1, nil
+		}
+		return false, outOfRange[bool](v)
+	case uint64:
+		if v <= 1 {
+			return v == 1, nil
+		}
+		return false, outOfRange[bool](v)
+	case string:
+		return parseBool(v)
+	case []byte:
+		if n, ok := bitColumn(v, c); ok {
+			return toBool(n, nil)
+		}
+		if len(v) == 1 && v[0] <= 1 {
+			return v[0] == 1, nil
+		}
+		return parseBool(stringOf(v))
+	}
+	return false, mismatch[bool](v)
+}
+
+func parseBool(s string) (bool, error) {
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return false, mismatch[bool](s)
+	}
+	return b, nil
+}
+
+func argBool(p unsafe.Pointer, d *dialect.Dialect) (any, error) {
+	return boolArg(*(*bool)(p), d), nil
+}
+
+// boolArg gives 0 or 1 where the database has no boolean type.
+func boolArg(b bool, d *dialect.Dialect) any {
+	if d == dialect.MySQL || d == dialect.SQLite {
+		if b {
+			return int64(1)
+		}
+		return int64(0)
+	}
+	return b
+}
+
+func setString(p unsafe.Pointer, v driver.Value, c *cell) error {
+	switch v := v.(type) {
+	case string:
+		*(*string)(p) = v
+		return nil
+	case []byte:
+		*(*string)(p) = c.string(v)
+		return nil
+	}
+	var buf [64]byte
+	text, ok := appendText(buf[:0], v)
+	if !ok {
+		return mismatch[string](v)
+	}
+	*(*string)(p) = string(text)
+	return nil
+}
+
+func argString(p unsafe.Pointer, _ *dialect.Dialect) (any, error) { return *(*string)(p), nil }
+
+// setBytes copies. NULL is nil, and an empty value is empty but not nil.
+func setBytes(p unsafe.Pointer, v driver.Value, _ *cell) error {
+	switch v := v.(type) {
+	case []byte:
+		*(*[]byte)(p) = cloneBytes(v)
+		return nil
+	case string:
+		*(*[]byte)(p) = append([]byte{}, v...)
+		return nil
+	case nil:
+		*(*[]byte)(p) = nil
+		return nil
+	}
+	text, ok := appendText([]byte{}, v)
+	if !ok {
+		return mismatch[[]byte](v)
+	}
+	*(*[]byte)(p) = text
+	return nil
+}
+
+// cloneBytes copies b and never returns nil.
+func cloneBytes(b []byte) []byte {
+	c := make([]byte, len(b))
+	copy(c, b)
+	return c
+}
+
+func argBytes(p unsafe.Pointer, _ *dialect.Dialect) (any, error) {
+	return bytesArg(*(*[]byte)(p)), nil
+}
+
+// bytesArg keeps nil, which is NULL, apart from empty.
+func bytesArg(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return b
+}
+
+// argRawJSON gives JSON as text: as bytes MySQL would take it for binary.
+func argRawJSON(p unsafe.Pointer, _ *dialect.Dialect) (any, error) {
+	return rawJSONArg(*(*[]byte)(p)), nil
+}
+
+func rawJSONArg(b []byte) any {
+	if b == nil {
+		return nil
+	}
+	return string(b)
+}
+
+// appendText writes a value that is no text the way database/sql does, with
+// times in UTC.
+func appendText(b []byte, v driver.Value) ([]byte, bool) {
+	switch v := v.(type) {
+	case int64:
+		return strconv.AppendInt(b, v, 10), true
+	case uint64:
+		return strconv.AppendUint(b, v, 10), true
+	case float64:
+		return strconv.AppendFloat(b, v, 'g', -1, 64), true
+	case float32:
+		return strconv.AppendFloat(b, float64(v), 'g', -1, 32), true
+	case bool:
+		return strconv.AppendBool(b, v), true
+	case time.Time:
+		return v.UTC().AppendFormat(b, time.RFC3339Nano), true
+	}
+	return b, false
+}
+
+// setAny stores what ReadRows would put into a map.
+func setAny(p unsafe.Pointer, v driver.Value, c *cell) error {
+	x, err := plainValue(v, c.typeName(), c.dialect())
+	if err != nil {
+		return err
+	}
+	*(*any)(p) = x
+	return nil
+}
+
+func argAny(p unsafe.Pointer, d *dialect.Dialect) (any, error) { return Arg(*(*any)(p), d) }
+
+const uuidText = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+
+// setUUID takes 16 raw bytes, or 32 hexadecimal digits with the four usual
+// dashes or without.
+func setUUID(p unsafe.Pointer, v driver.Value, _ *cell) error {
+	var text string
+	switch v := v.(type) {
+	case []byte:
+		if len(v) == 16 {
+			*(*[16]byte)(p) = [16]byte(v)
+			return nil
+		}
+		text = stringOf(v)
+	case string:
+		text = v
+	case [16]byte:
+		*(*[16]byte)(p) = v
+		return nil
+	default:
+		return mismatch[[16]byte](v)
+	}
+	u, ok := parseUUID(text)
+	if !ok {
+		return mismatch[[16]byte](v)
+	}
+	*(*[16]byte)(p) = u
+	return nil
+}
+
+func parseUUID(s string) (u [16]byte, ok bool) {
+	dashed := len(s) == len(uuidText)
+	if !dashed && len(s) != 32 {
+		return u, false
+	}
+	n := 0
+	for i := range len(s) {
+		if dashed && uuidText[i] == '-' {
+			if s[i] != '-' {
+				return u, false
+			}
+			continue
+		}
+		digit, ok := hexDigit(s[i])
+		if !ok {
+			return u, false
+		}
+		u[n/2] = u[n/2]<<4 | digit
+		n++
+	}
+	return u, true
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+func argUUID(p unsafe.Pointer, _ *dialect.Dialect) (any, error) {
+	return formatUUID(*(*[16]byte)(p)), nil
+}
+
+// formatUUID gives the 36 characters that all databases take for a UUID. Raw
+// bytes, for MySQL's BINARY(16), are sent as a []byte.
+func formatUUID(u [16]byte) string {
+	const digits = "0123456789abcdef"
+	var text [len(uuidText)]byte
+	n := 0
+	for i := range text {
+		if uuidText[i] == '-' {
+			text[i] = '-'
+			continue
+		}
+		nibble := u[n/2] >> 4
+		if n%2 == 1 {
+			nibble = u[n/2] & 0x0f
+		}
+		text[i] = digits[nibble]
+		n++
+	}
+	return string(text[:])
+}

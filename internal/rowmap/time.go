@@ -1,0 +1,81 @@
+package rowmap
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// errZeroDate is for MySQL's 0000-00-00, of which its driver makes the zero time.
+var errZeroDate = fmt.Errorf("%w: the date 0000-00-00 does not exist", ErrRange)
+
+// setTime stores an instant in UTC.
+func setTime(p unsafe.Pointer, v driver.Value, c *cell) error {
+	t, err := toTime(v, c)
+	if err != nil {
+		return err
+	}
+	*(*time.Time)(p) = t
+	return nil
+}
+
+// toTime takes a time, or a text with a date.
+func toTime(v driver.Value, c *cell) (time.Time, error) {
+	switch v := v.(type) {
+	case time.Time:
+		if v.IsZero() && c.dialect() == dialect.MySQL {
+			return time.Time{}, errZeroDate
+		}
+		return v.UTC(), nil
+	case string:
+		return parseTime(v)
+	case []byte:
+		return parseTime(stringOf(v))
+	}
+	return time.Time{}, mismatch[time.Time](v)
+}
+
+func argTime(p unsafe.Pointer, d *dialect.Dialect) (any, error) {
+	return timeArg(*(*time.Time)(p), d)
+}
+
+// timeArg cuts a time to microseconds, the finest that all three databases
+// keep. The zero time is NULL, so that a column that allows none refuses it
+// instead of storing a date that MySQL would turn into 0000-00-00.
+//
+// MySQL gets the instant in UTC and SQLite a text in UTC; PostgreSQL gets the
+// time with its location, since its column types differ in what they make of
+// it.
+func timeArg(t time.Time, d *dialect.Dialect) (any, error) {
+	if t.IsZero() {
+		return nil, nil
+	}
+	if err := checkYear(t); err != nil {
+		return nil, err
+	}
+	t = t.Truncate(time.Microsecond)
+	switch d {
+	case dialect.MySQL:
+		return t.UTC(), nil
+	case dialect.SQLite:
+		return sqliteTime(t), nil
+	}
+	return t, nil
+}
+
+func checkYear(t time.Time) error {
+	if y := t.UTC().Year(); y < 1 || y > 9999 {
+		return fmt.Errorf("%w: the year of a time must be in 1..9999", ErrRange)
+	}
+	return nil
+}
+
+// sqliteTime writes times so that the order of the texts is that of the
+// instants: in UTC, and without the zeros at the end of a fraction.
+func sqliteTime(t time.Time) string {
+	var buf [32]byte
+	return string(t.UTC().AppendFormat(buf[:0], "2006-01-02 15:04:05.999999"))
+}

@@ -1,0 +1,203 @@
+package sqlgen
+
+import (
+	"strings"
+)
+
+// Op is a comparison. The zero value is none.
+type Op uint8
+
+// The comparisons.
+const (
+	NoOp Op = iota
+	Eq
+	NotEq
+	Lt
+	LtEq
+	Gt
+	GtEq
+	Like
+	NotLike
+	ILike
+	NotILike
+	In
+	NotIn
+	Between
+	NotBetween
+	Is
+	IsNot
+)
+
+var opNames = [...]string{
+	Eq: "=", NotEq: "<>", Lt: "<", LtEq: "<=", Gt: ">", GtEq: ">=", Like: "LIKE", NotLike: "NOT LIKE",
+	ILike: "ILIKE", NotILike: "NOT ILIKE", In: "IN", NotIn: "NOT IN", Between: "BETWEEN", NotBetween: "NOT BETWEEN",
+	Is: "IS", IsNot: "IS NOT",
+}
+
+// Operators are the names that ParseOp knows.
+const Operators = "=, !=, <>, <, <=, >, >=, LIKE, NOT LIKE, ILIKE, NOT ILIKE, IN, NOT IN, BETWEEN, NOT BETWEEN, IS, IS NOT"
+
+// ParseOp returns the comparison of that name, in any case. The name itself
+// never reaches a statement.
+func ParseOp(name string) (op Op, ok bool) {
+	switch name {
+	case "=":
+		return Eq, true
+	case "!=", "<>":
+		return NotEq, true
+	case "<":
+		return Lt, true
+	case "<=":
+		return LtEq, true
+	case ">":
+		return Gt, true
+	case ">=":
+		return GtEq, true
+	}
+	if len(name) > len("NOT BETWEEN") {
+		return NoOp, false
+	}
+	switch strings.ToUpper(name) {
+	case "LIKE":
+		return Like, true
+	case "NOT LIKE":
+		return NotLike, true
+	case "ILIKE":
+		return ILike, true
+	case "NOT ILIKE":
+		return NotILike, true
+	case "IN":
+		return In, true
+	case "NOT IN":
+		return NotIn, true
+	case "BETWEEN":
+		return Between, true
+	case "NOT BETWEEN":
+		return NotBetween, true
+	case "IS":
+		return Is, true
+	case "IS NOT":
+		return IsNot, true
+	}
+	return NoOp, false
+}
+
+// Cond is one condition. Its constructors are the only way to one.
+type Cond struct {
+	kind kind
+	op   Op
+	or   bool // joined to what stands before it by OR instead of AND
+	col  string
+	val  any
+	deep *deep
+}
+
+type kind uint8
+
+const (
+	compare  kind = iota + 1 // col op val
+	columns                  // col op deep.text, both columns
+	group                    // (deep.conds)
+	negation                 // NOT (deep.conds)
+	rawSQL                   // deep.expr
+	exists                   // EXISTS (val)
+	notExists
+	invalid // deep.err
+)
+
+type deep struct {
+	text  string
+	conds []Cond
+	expr  *Expr
+	err   error
+}
+
+// Compare is a column against a value. A nil value with Eq and NotEq means
+// IS NULL and IS NOT NULL.
+func Compare(column string, op Op, value any) Cond {
+	return Cond{kind: compare, op: op, col: column, val: value}
+}
+
+// CompareColumns is a column against another column.
+func CompareColumns(left string, op Op, right string) Cond {
+	return Cond{kind: columns, op: op, col: left, deep: &deep{text: right}}
+}
+
+// Exists asks whether a subquery has rows.
+func Exists(sub Subquery) Cond { return Cond{kind: exists, val: sub} }
+
+// NotExists asks whether a subquery has no rows.
+func NotExists(sub Subquery) Cond { return Cond{kind: notExists, val: sub} }
+
+// Raw is a condition given as SQL.
+func Raw(e *Expr) Cond { return Cond{kind: rawSQL, deep: &deep{expr: e}} }
+
+// Group puts conditions in parentheses. An empty group is true.
+func Group(cs ...Cond) Cond { return Cond{kind: group, deep: &deep{conds: cs}} }
+
+// Not negates conditions, which are put in parentheses. Not of nothing is
+// refused when it is rendered.
+func Not(cs ...Cond) Cond { return Cond{kind: negation, deep: &deep{conds: cs}} }
+
+// Invalid is a condition that fails with err when the query is rendered.
+func Invalid(err error) Cond { return Cond{kind: invalid, deep: &deep{err: err}} }
+
+// Or returns the condition joined by OR to what stands before it.
+func (c Cond) Or() Cond { c.or = true; return c }
+
+// And returns the condition joined by AND to what stands before it.
+func (c Cond) And() Cond { c.or = false; return c }
+
+// Conditions returns the query's conditions, in order, as a group's content.
+func (q *Query) Conditions() []Cond {
+	out := make([]Cond, q.where.n)
+	for i := range out {
+		out[i] = *q.where.at(i)
+	}
+	return out
+}
+
+// Equal returns the values that the conditions demand of a column: one for
+// column = value, several for column IN (list). ok is false when rows with
+// other values could match: no such condition, or one beside an OR, or inside
+// a negation or raw SQL.
+func (q *Query) Equal(column string) (values any, list, ok bool) {
+	for i := 0; i < q.where.n; i++ {
+		if i > 0 && q.where.at(i).or {
+			return nil, false, false
+		}
+	}
+	for i := 0; i < q.where.n; i++ {
+		if v, l, found := q.where.at(i).equal(column, q.table); found {
+			return v, l, true
+		}
+	}
+	return nil, false, false
+}
+
+func (c *Cond) equal(column, table string) (any, bool, bool) {
+	switch c.kind {
+	case compare:
+		if c.col != column && c.col != table+"."+column {
+			return nil, false, false
+		}
+		switch c.op {
+		case Eq:
+			return c.val, false, c.val != nil
+		case In:
+			return c.val, true, true
+		}
+	case group:
+		for i := range c.deep.conds {
+			if i > 0 && c.deep.conds[i].or {
+				return nil, false, false
+			}
+		}
+		for i := range c.deep.conds {
+			if v, l, ok := c.deep.conds[i].equal(column, table); ok {
+				return v, l, true
+			}
+		}
+	}
+	return nil, false, false
+}

@@ -1,0 +1,238 @@
+package sqlgen
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/lann/builder"
+)
+
+// Expr is SQL that the caller wrote, with ? for each argument; ?? is a
+// question mark itself.
+type Expr struct {
+	SQL     string
+	Args    []any
+	Sqlizer squirrel.Sqlizer // instead of SQL and Args
+}
+
+// resolve returns the expression's SQL and arguments. A Sqlizer is asked, and
+// what would go wrong in silence is refused: numbered placeholders, an empty
+// Eq (which means "everything"), keys that are SQL instead of columns, rows of
+// different lengths.
+func (e *Expr) resolve() (string, []any, error) {
+	if e.Sqlizer == nil {
+		return e.SQL, e.Args, nil
+	}
+	s, err := plainPlaceholders(e.Sqlizer)
+	if err != nil {
+		return "", nil, err
+	}
+	text, args, err := s.ToSql()
+	if err != nil {
+		return "", nil, fmt.Errorf("squirrel: %w", err)
+	}
+	if strings.TrimSpace(text) == "" {
+		return "", nil, fmt.Errorf("squirrel: %T renders no SQL", e.Sqlizer)
+	}
+	if n := numbered(text); n != "" {
+		return "", nil, fmt.Errorf("squirrel: numbered placeholder %s in a part of a statement; use the Question format", n)
+	}
+	return text, args, nil
+}
+
+// plainPlaceholders makes a squirrel statement use ? and checks its known traps.
+func plainPlaceholders(s squirrel.Sqlizer) (squirrel.Sqlizer, error) {
+	switch b := s.(type) {
+	case nil:
+		return nil, fmt.Errorf("squirrel: nil Sqlizer")
+	case squirrel.SelectBuilder:
+		s = b.PlaceholderFormat(squirrel.Question)
+	case *squirrel.SelectBuilder:
+		s = b.PlaceholderFormat(squirrel.Question)
+	case squirrel.InsertBuilder:
+		if err := sameLengths(b); err != nil {
+			return nil, err
+		}
+		s = b.PlaceholderFormat(squirrel.Question)
+	case squirrel.UpdateBuilder:
+		s = b.PlaceholderFormat(squirrel.Question)
+	case squirrel.DeleteBuilder:
+		s = b.PlaceholderFormat(squirrel.Question)
+	}
+	if err := checkSqlizer(s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func sameLengths(b squirrel.InsertBuilder) error {
+	cols, _ := builder.Get(b, "Columns")
+	rows, _ := builder.Get(b, "Values")
+	names, _ := cols.([]string)
+	values, _ := rows.([][]any)
+	for i, row := range values {
+		want := len(names)
+		if want == 0 {
+			want = len(values[0])
+		}
+		if len(row) != want {
+			return fmt.Errorf("squirrel: row %d of the insert has %d values, not %d", i, len(row), want)
+		}
+	}
+	return nil
+}
+
+// checkSqlizer walks squirrel's condition types.
+func checkSqlizer(s any) error {
+	switch c := s.(type) {
+	case squirrel.Eq:
+		return checkKeys(c, len(c))
+	case squirrel.NotEq:
+		return checkKeys(c, len(c))
+	case squirrel.Lt:
+		return checkKeys(c, len(c))
+	case squirrel.LtOrEq:
+		return checkKeys(c, len(c))
+	case squirrel.Gt:
+		return checkKeys(c, len(c))
+	case squirrel.GtOrEq:
+		return checkKeys(c, len(c))
+	case squirrel.Like:
+		return checkKeys(c, len(c))
+	case squirrel.NotLike:
+		return checkKeys(c, len(c))
+	case squirrel.ILike:
+		return checkKeys(c, len(c))
+	case squirrel.NotILike:
+		return checkKeys(c, len(c))
+	case squirrel.And:
+		return checkParts(c)
+	case squirrel.Or:
+		return checkParts(c)
+	case squirrel.SelectBuilder, squirrel.UpdateBuilder, squirrel.DeleteBuilder:
+		parts, _ := builder.Get(c, "WhereParts")
+		list, _ := parts.([]squirrel.Sqlizer)
+		for _, p := range list {
+			if err := checkPart(p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkPart looks into a part of a built statement. squirrel wraps what Where
+// was given in a type of its own, which shows its content only as SQL.
+func checkPart(p squirrel.Sqlizer) error {
+	if err := checkSqlizer(p); err != nil {
+		return err
+	}
+	text, _, err := p.ToSql()
+	if err != nil {
+		return fmt.Errorf("squirrel: %w", err)
+	}
+	if text == "(1=1)" {
+		return errEmptyCondition
+	}
+	return nil
+}
+
+var errEmptyCondition = fmt.Errorf("squirrel: an empty condition would match every row")
+
+func checkParts[S ~[]squirrel.Sqlizer](list S) error {
+	if len(list) == 0 {
+		return errEmptyCondition
+	}
+	for _, s := range list {
+		if err := checkSqlizer(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var plainColumn = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_$]*(\.[\p{L}_][\p{L}\p{N}_$]*){0,2}$`)
+
+func checkKeys[M ~map[string]any](m M, n int) error {
+	if n == 0 {
+		return errEmptyCondition
+	}
+	for k := range m {
+		if !plainColumn.MatchString(k) {
+			return fmt.Errorf("squirrel: key %q is not a column's name", k)
+		}
+	}
+	return nil
+}
+
+// numbered returns the first $n placeholder outside quotes and comments.
+func numbered(sql string) string {
+	found := ""
+	scan(sql, func(i int) int {
+		if sql[i] == '$' && i+1 < len(sql) && sql[i+1] >= '0' && sql[i+1] <= '9' && (i == 0 || !wordByte(sql[i-1])) {
+			j := i + 1
+			for j < len(sql) && sql[j] >= '0' && sql[j] <= '9' {
+				j++
+			}
+			found = sql[i:j]
+			return len(sql)
+		}
+		return i + 1
+	})
+	return found
+}
+
+func wordByte(b byte) bool {
+	return b == '_' || b == '$' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
+}
+
+// scan calls f at each byte of sql that is outside string literals, quoted
+// identifiers, comments and dollar quotes; f returns where to go on.
+func scan(sql string, f func(i int) int) {
+	for i := 0; i < len(sql); {
+		if j := skipQuoted(sql, i); j > i {
+			i = j
+			continue
+		}
+		i = f(i)
+	}
+}
+
+// skipQuoted returns the end of the literal, quoted identifier or comment that
+// begins at i, or i when none does. Backslashes are not escapes, as in
+// standard SQL; MySQL's \' inside a literal is read as its end, which at worst
+// makes the placeholder count wrong, and that is an error.
+func skipQuoted(sql string, i int) int {
+	switch c := sql[i]; {
+	case c == '\'' || c == '"' || c == '`':
+		if j := strings.IndexByte(sql[i+1:], c); j >= 0 {
+			return i + 1 + j + 1
+		}
+		return len(sql)
+	case c == '-' && strings.HasPrefix(sql[i:], "--"):
+		if j := strings.IndexByte(sql[i:], '\n'); j >= 0 {
+			return i + j + 1
+		}
+		return len(sql)
+	case c == '/' && strings.HasPrefix(sql[i:], "/*"):
+		if j := strings.Index(sql[i+2:], "*/"); j >= 0 {
+			return i + 2 + j + 2
+		}
+		return len(sql)
+	case c == '$' && (i == 0 || !wordByte(sql[i-1])):
+		j := i + 1
+		for j < len(sql) && wordByte(sql[j]) && sql[j] != '$' {
+			j++
+		}
+		if j < len(sql) && sql[j] == '$' && (j == i+1 || sql[i+1] < '0' || sql[i+1] > '9') {
+			tag := sql[i : j+1]
+			if k := strings.Index(sql[j+1:], tag); k >= 0 {
+				return j + 1 + k + len(tag)
+			}
+			return len(sql)
+		}
+	}
+	return i
+}

@@ -1,0 +1,285 @@
+// Package sqlgen turns the description of a statement into SQL text and
+// arguments for one dialect. Everything in it is a value or a pure function:
+// it does no I/O and holds no lock.
+package sqlgen
+
+// Query describes a SELECT, and the conditions of an UPDATE or DELETE.
+//
+// It is a value: every With… method returns a changed copy and leaves the
+// receiver as it was, so a query may be stored, branched and used by many
+// goroutines. The first few conditions and orders lie in the value itself,
+// which keeps building free of allocations.
+type Query struct {
+	table  string
+	where  conds
+	orders orders
+	limit  int64 // -1: none
+	offset int64
+	more   *parts // nil in the common case; never changed once shared
+	lock   Lock
+	unique bool // DISTINCT
+	all    bool // a write may go without conditions
+}
+
+// parts are what few queries have.
+type parts struct {
+	alias   string
+	from    *Query // FROM (subquery) AS alias
+	columns []Column
+	joins   []join
+	groups  []string
+	having  []Cond
+	unions  []union
+}
+
+// Column is one item of a select list: a column, or SQL given raw.
+type Column struct {
+	Name string
+	Func string   // an aggregate around Name; written as it is
+	Expr *Expr    // instead of Name
+	Sub  Subquery // instead of Name
+	As   string
+}
+
+type join struct {
+	kind  string // "JOIN", "LEFT JOIN", "CROSS JOIN"; "" is raw
+	table string
+	left  string
+	op    Op
+	right string
+	expr  *Expr
+}
+
+type union struct {
+	all bool
+	q   Subquery
+}
+
+// Order is one item of ORDER BY.
+type Order struct {
+	Column string
+	Desc   bool
+	Expr   *Expr // instead of Column
+}
+
+// Lock is the row lock that a SELECT takes.
+type Lock uint8
+
+// The row locks.
+const (
+	NoLock Lock = iota
+	ForUpdate
+	ForShare
+	ForUpdateSkipLocked
+	ForUpdateNoWait
+)
+
+// From returns a query for all rows of a table.
+func From(table string) Query { return Query{table: table, limit: -1} }
+
+// FromQuery returns a query for the rows of another one.
+func FromQuery(q Query, alias string) Query {
+	return Query{limit: -1, more: &parts{from: &q, alias: alias}}
+}
+
+// Table is the name of the table that the query reads.
+func (q *Query) Table() string { return q.table }
+
+// Limit and Offset tell the bounds; a limit of -1 is none.
+func (q *Query) Limit() int64 { return q.limit }
+
+// HasConditions says whether anything was asked of the rows.
+func (q *Query) HasConditions() bool { return q.where.n > 0 }
+
+// Lock tells the row lock that the query takes.
+func (q *Query) Lock() Lock { return q.lock }
+
+// Joined says whether the query reads more than one table.
+func (q *Query) Joined() bool { return q.more != nil && len(q.more.joins) > 0 }
+
+// Selects says whether the query names its columns itself.
+func (q *Query) Selects() bool { return q.more != nil && len(q.more.columns) > 0 }
+
+func (q Query) extend() (Query, *parts) {
+	p := &parts{}
+	if q.more != nil {
+		*p = *q.more
+	}
+	q.more = p
+	return q, p
+}
+
+// WithCond adds a condition.
+func (q Query) WithCond(c Cond) Query { q.where.add(c); return q }
+
+// WithOrder adds an item to ORDER BY.
+func (q Query) WithOrder(o Order) Query { q.orders.add(o); return q }
+
+// WithoutOrder drops ORDER BY.
+func (q Query) WithoutOrder() Query { q.orders = orders{}; return q }
+
+// WithLimit bounds the number of rows; a negative n is kept and refused when
+// the query is rendered.
+func (q Query) WithLimit(n int64) Query {
+	if n < 0 {
+		n = -2
+	}
+	q.limit = n
+	return q
+}
+
+// WithOffset skips rows.
+func (q Query) WithOffset(n int64) Query { q.offset = n; return q }
+
+// WithLock takes a row lock.
+func (q Query) WithLock(l Lock) Query { q.lock = l; return q }
+
+// WithDistinct keeps one of equal rows.
+func (q Query) WithDistinct() Query { q.unique = true; return q }
+
+// WithAllRows lets a write go without conditions.
+func (q Query) WithAllRows() Query { q.all = true; return q }
+
+// WithAlias names the table for the rest of the statement.
+func (q Query) WithAlias(alias string) Query {
+	q, p := q.extend()
+	p.alias = alias
+	return q
+}
+
+// WithColumns adds to the select list.
+func (q Query) WithColumns(cols ...Column) Query {
+	q, p := q.extend()
+	p.columns = append(p.columns[:len(p.columns):len(p.columns)], cols...)
+	return q
+}
+
+// OnlyColumns replaces the select list.
+func (q Query) OnlyColumns(cols ...Column) Query {
+	q, p := q.extend()
+	p.columns = cols
+	return q
+}
+
+// WithJoin joins a table on left op right, both of them columns.
+func (q Query) WithJoin(kind, table, left string, op Op, right string) Query {
+	q, p := q.extend()
+	p.joins = append(p.joins[:len(p.joins):len(p.joins)], join{kind: kind, table: table, left: left, op: op, right: right})
+	return q
+}
+
+// WithRawJoin adds a join clause given as SQL.
+func (q Query) WithRawJoin(e *Expr) Query {
+	q, p := q.extend()
+	p.joins = append(p.joins[:len(p.joins):len(p.joins)], join{expr: e})
+	return q
+}
+
+// WithGroups adds columns to GROUP BY.
+func (q Query) WithGroups(columns ...string) Query {
+	q, p := q.extend()
+	p.groups = append(p.groups[:len(p.groups):len(p.groups)], columns...)
+	return q
+}
+
+// WithHaving adds a condition on groups.
+func (q Query) WithHaving(c Cond) Query {
+	q, p := q.extend()
+	p.having = append(p.having[:len(p.having):len(p.having)], c)
+	return q
+}
+
+// WithUnion adds the rows of another query.
+func (q Query) WithUnion(other Subquery, all bool) Query {
+	q, p := q.extend()
+	p.unions = append(p.unions[:len(p.unions):len(p.unions)], union{all: all, q: other})
+	return q
+}
+
+// Aggregated returns the query for one aggregate over q's rows as they are:
+// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column is *.
+func (q Query) Aggregated(function, column string) Query {
+	c := Column{Func: function, Name: column, As: "aggregate"}
+	if column == "" {
+		c.Name = "*"
+	}
+	q.lock = NoLock
+	p := q.more
+	if !q.unique && q.limit == -1 && q.offset == 0 && (p == nil || len(p.groups)+len(p.unions)+len(p.having) == 0) {
+		q.orders = orders{}
+		return q.OnlyColumns(c)
+	}
+	if q.limit == -1 && q.offset == 0 {
+		q.orders = orders{}
+	}
+	return FromQuery(q, "counted").OnlyColumns(c)
+}
+
+// ForExistence returns the query for the existence of q's rows.
+func (q Query) ForExistence() Query {
+	q.lock = NoLock
+	if p := q.more; p != nil && len(p.groups)+len(p.unions)+len(p.having) > 0 || q.offset != 0 {
+		return FromQuery(q, "counted").OnlyColumns(Column{Expr: &Expr{SQL: "1"}, As: "found"}).WithLimit(1)
+	}
+	q.orders, q.unique = orders{}, false
+	return q.OnlyColumns(Column{Expr: &Expr{SQL: "1"}, As: "found"})
+}
+
+// Enclosed returns the query with its conditions in parentheses, so that one
+// more condition holds for all of them.
+func (q Query) Enclosed() Query {
+	for i := 1; i < q.where.n; i++ {
+		if q.where.at(i).or {
+			c := Group(q.Conditions()...)
+			q.where = conds{}
+			return q.WithCond(c)
+		}
+	}
+	return q
+}
+
+// conds holds conditions, the first few of them in place.
+type conds struct {
+	n      int
+	inline [4]Cond
+	rest   []Cond
+}
+
+func (c *conds) add(x Cond) {
+	if c.n < len(c.inline) {
+		c.inline[c.n] = x
+	} else {
+		c.rest = append(c.rest[:len(c.rest):len(c.rest)], x)
+	}
+	c.n++
+}
+
+func (c *conds) at(i int) *Cond {
+	if i < len(c.inline) {
+		return &c.inline[i]
+	}
+	return &c.rest[i-len(c.inline)]
+}
+
+// orders holds ORDER BY items, the first two of them in place.
+type orders struct {
+	n      int
+	inline [2]Order
+	rest   []Order
+}
+
+func (o *orders) add(x Order) {
+	if o.n < len(o.inline) {
+		o.inline[o.n] = x
+	} else {
+		o.rest = append(o.rest[:len(o.rest):len(o.rest)], x)
+	}
+	o.n++
+}
+
+func (o *orders) at(i int) *Order {
+	if i < len(o.inline) {
+		return &o.inline[i]
+	}
+	return &o.rest[i-len(o.inline)]
+}

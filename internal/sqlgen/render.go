@@ -1,0 +1,406 @@
+package sqlgen
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// Env is what rendering needs to know beside the statement.
+type Env struct {
+	Dialect *dialect.Dialect
+	Values  Values
+	// Scope is the name of the connection that the statement goes to.
+	Scope string
+	// Table knows the columns of the statement's own table; nil accepts any.
+	Table Table
+}
+
+// Values turns Go values into what the driver takes.
+type Values interface {
+	// Arg returns the argument for a value that is written.
+	Arg(v any, d *dialect.Dialect) (any, error)
+	// Operand returns the argument for a value that is compared with.
+	Operand(v any, d *dialect.Dialect) (any, error)
+	// List returns the arguments for a slice; array is the whole list as one
+	// argument where the dialect takes one and the elements allow it, else
+	// nil. hasNull tells of nil elements, which are left out of both.
+	List(v any, d *dialect.Dialect) (list []any, array any, hasNull bool, err error)
+}
+
+// Table is what a model knows of its table.
+type Table interface {
+	// Columns are the columns to select when the query names none.
+	Columns() []string
+	// Known says whether the table has the column.
+	Known(column string) bool
+	// Fit turns a value that a condition or assignment gives for a column into
+	// one of the column's kind, or fails.
+	Fit(column string, v any) (any, error)
+	// FitList does the same for a list of values.
+	FitList(column string, list any) (any, error)
+}
+
+// UnknownColumnError tells of a column that the model does not have.
+type UnknownColumnError struct {
+	Table  string
+	Column string
+	Known  []string
+}
+
+func (e *UnknownColumnError) Error() string {
+	return fmt.Sprintf("dbfleet: table %q has no column %q known to the model; it has %s", e.Table, e.Column, strings.Join(e.Known, ", "))
+}
+
+// StatementError tells what is wrong with a statement before it is sent.
+type StatementError struct {
+	Table  string
+	Part   string // the clause or column
+	Reason string
+	Err    error
+}
+
+func (e *StatementError) Error() string {
+	s := "dbfleet: "
+	if e.Table != "" {
+		s += "table " + strconv.Quote(e.Table) + ": "
+	}
+	if e.Part != "" {
+		s += e.Part + ": "
+	}
+	if e.Reason != "" {
+		s += e.Reason
+		if e.Err != nil {
+			s += ": "
+		}
+	}
+	if e.Err != nil {
+		s += strings.TrimPrefix(e.Err.Error(), "dbfleet: ")
+	}
+	return s
+}
+
+func (e *StatementError) Unwrap() error { return e.Err }
+
+// ErrTooManyArgs tells of a statement with more arguments than the database
+// takes.
+var ErrTooManyArgs = errors.New("more arguments than one statement of this database takes")
+
+// renderer collects one statement. Its buffers are reused.
+type renderer struct {
+	env  Env
+	d    *dialect.Dialect
+	buf  []byte
+	args []any
+	err  error
+	// scope of the SELECT that is being written
+	q     *Query
+	table Table
+	depth int
+}
+
+var renderers = sync.Pool{New: func() any {
+	return &renderer{buf: make([]byte, 0, 1024), args: make([]any, 0, 64)}
+}}
+
+func newRenderer(env Env) *renderer {
+	r := renderers.Get().(*renderer)
+	r.env, r.d, r.table = env, env.Dialect, env.Table
+	return r
+}
+
+// done returns the text and the arguments and gives the buffers back.
+func (r *renderer) done() (string, []any, error) {
+	err := r.err
+	var text string
+	var args []any
+	if err == nil && r.d.MaxParams > 0 && len(r.args) > r.d.MaxParams {
+		err = r.fault("arguments", fmt.Sprintf("%d of them, %s takes %d", len(r.args), r.d.Name, r.d.MaxParams), ErrTooManyArgs)
+	}
+	if err == nil {
+		text = texts.intern(r.buf)
+		if len(r.args) > 0 {
+			args = make([]any, len(r.args))
+			copy(args, r.args)
+		}
+	}
+	clear(r.args)
+	if cap(r.args) > 4096 {
+		r.args = make([]any, 0, 64)
+	}
+	if cap(r.buf) > 64<<10 {
+		r.buf = make([]byte, 0, 1024)
+	}
+	*r = renderer{buf: r.buf[:0], args: r.args[:0]}
+	renderers.Put(r)
+	return text, args, err
+}
+
+func (r *renderer) str(s string) { r.buf = append(r.buf, s...) }
+
+func (r *renderer) fail(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *renderer) fault(part, reason string, err error) error {
+	e := &StatementError{Part: part, Reason: reason, Err: err}
+	if r.q != nil {
+		e.Table = r.q.table
+	}
+	return e
+}
+
+// ident writes a quoted identifier.
+func (r *renderer) ident(name string) {
+	if err := checkIdent(r.d, name); err != "" {
+		r.fail(r.fault("name "+strconv.Quote(name), err, nil))
+		return
+	}
+	r.buf = appendIdent(r.buf, r.d.Quote, name)
+}
+
+func checkIdent(d *dialect.Dialect, name string) string {
+	if name == "" {
+		return "is empty"
+	}
+	if strings.IndexByte(name, 0) >= 0 {
+		return "contains a NUL byte"
+	}
+	if d.MaxIdentifier > 0 && len(name) > d.MaxIdentifier {
+		if d.Numbered || len([]rune(name)) > d.MaxIdentifier {
+			return "is longer than the " + strconv.Itoa(d.MaxIdentifier) + " that " + d.Name + " takes"
+		}
+	}
+	return ""
+}
+
+func appendIdent(buf []byte, quote byte, name string) []byte {
+	buf = append(buf, quote)
+	if strings.IndexByte(name, quote) < 0 {
+		buf = append(buf, name...)
+	} else {
+		for i := 0; i < len(name); i++ {
+			if name[i] == quote {
+				buf = append(buf, quote)
+			}
+			buf = append(buf, name[i])
+		}
+	}
+	return append(buf, quote)
+}
+
+// QuoteIdent returns name as an identifier of the dialect; a dot is part of
+// the name.
+func QuoteIdent(d *dialect.Dialect, name string) (string, error) {
+	if why := checkIdent(d, name); why != "" {
+		return "", &StatementError{Part: "name " + strconv.Quote(name), Reason: why}
+	}
+	return string(appendIdent(nil, d.Quote, name)), nil
+}
+
+// path writes a name whose dots separate schema, table and column.
+func (r *renderer) path(name string) {
+	for {
+		i := strings.IndexByte(name, '.')
+		if i < 0 {
+			r.ident(name)
+			return
+		}
+		r.ident(name[:i])
+		r.buf = append(r.buf, '.')
+		name = name[i+1:]
+	}
+}
+
+// column writes a column of the current scope, which must be known where a
+// model knows its columns.
+func (r *renderer) column(name string) {
+	if r.table == nil {
+		r.path(name)
+		return
+	}
+	q := r.q
+	if r.table.Known(name) {
+		if q.Joined() {
+			r.path(q.refName())
+			r.buf = append(r.buf, '.')
+		}
+		r.ident(name)
+		return
+	}
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		table, col := name[:i], name[i+1:]
+		if table == q.refName() || table == q.table {
+			if r.table.Known(col) {
+				r.path(q.refName())
+				r.buf = append(r.buf, '.')
+				r.ident(col)
+				return
+			}
+		} else if q.joins(table) || r.depth > 0 {
+			r.path(name)
+			return
+		}
+	}
+	if q.aliases(name) {
+		r.ident(name)
+		return
+	}
+	r.fail(&UnknownColumnError{Table: q.table, Column: name, Known: r.table.Columns()})
+}
+
+// refName is how the rest of the statement calls the query's table.
+func (q *Query) refName() string {
+	if q.more != nil && q.more.alias != "" {
+		return q.more.alias
+	}
+	return q.table
+}
+
+// joins says whether the query may read a table of that name beside its own.
+func (q *Query) joins(table string) bool {
+	if q.more == nil {
+		return false
+	}
+	for i := range q.more.joins {
+		if j := &q.more.joins[i]; j.expr != nil || j.table == table {
+			return true
+		}
+	}
+	return false
+}
+
+// aliases says whether the select list gives something that name: as an
+// alias, or at the end of raw SQL.
+func (q *Query) aliases(name string) bool {
+	if q.more == nil {
+		return false
+	}
+	for i := range q.more.columns {
+		c := &q.more.columns[i]
+		if c.As == name {
+			return true
+		}
+		if c.Expr != nil && c.As == "" {
+			text, _, err := c.Expr.resolve()
+			if err == nil && namesAlias(text, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// namesAlias says whether a raw select list contains "AS name".
+func namesAlias(text, name string) bool {
+	fields := strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' || c == '\n' || c == '\t' })
+	for i := 0; i+1 < len(fields); i++ {
+		if strings.EqualFold(fields[i], "AS") && strings.Trim(fields[i+1], "\"`") == name {
+			return true
+		}
+	}
+	return false
+}
+
+// arg writes a placeholder and keeps its argument.
+func (r *renderer) arg(v any) {
+	a, err := r.env.Values.Arg(v, r.d)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.ready(a)
+}
+
+// ready writes a placeholder for an argument that needs no more work.
+func (r *renderer) ready(a any) {
+	r.args = append(r.args, a)
+	r.placeholder()
+}
+
+func (r *renderer) placeholder() {
+	if !r.d.Numbered {
+		r.buf = append(r.buf, '?')
+		return
+	}
+	r.buf = append(r.buf, '$')
+	r.buf = strconv.AppendInt(r.buf, int64(len(r.args)), 10)
+}
+
+// raw writes an expression, its question marks turned into placeholders.
+func (r *renderer) raw(e *Expr, where string) {
+	text, args, err := e.resolve()
+	if err != nil {
+		r.fail(r.fault(where, "", err))
+		return
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		r.fail(r.fault(where, "the SQL contains a NUL byte", nil))
+		return
+	}
+	n, start := 0, 0
+	scan(text, func(i int) int {
+		if text[i] != '?' {
+			return i + 1
+		}
+		r.str(text[start:i])
+		if i+1 < len(text) && text[i+1] == '?' {
+			r.buf = append(r.buf, '?')
+			start = i + 2
+			return start
+		}
+		if n < len(args) {
+			r.rawArg(args[n])
+		}
+		n++
+		start = i + 1
+		return start
+	})
+	r.str(text[start:])
+	if n != len(args) {
+		r.fail(r.fault(where, fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text), nil))
+	}
+}
+
+// rawArg writes one argument of raw SQL: a subquery in parentheses, anything
+// else as a placeholder.
+func (r *renderer) rawArg(v any) {
+	if sub, ok := v.(Subquery); ok {
+		r.subquery(sub.Statement(r.env.Scope))
+		return
+	}
+	r.arg(v)
+}
+
+// Subquery is a value that stands for a query.
+type Subquery interface {
+	// Statement returns the query for a statement that goes to the connection
+	// of that name; a query that lives elsewhere fails.
+	Statement(scope string) (q Query, table Table, err error)
+}
+
+func (r *renderer) subquery(q Query, t Table, err error) {
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.buf = append(r.buf, '(')
+	r.nested(&q, t)
+	r.buf = append(r.buf, ')')
+}
+
+// nested writes a query inside the current one, whose columns it may name with
+// their table.
+func (r *renderer) nested(q *Query, t Table) {
+	outer, outerTable := r.q, r.table
+	r.depth++
+	r.selectStatement(q, t)
+	r.depth--
+	r.q, r.table = outer, outerTable
+}

@@ -1,0 +1,276 @@
+package sqlgen
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Select renders a query.
+func Select(q *Query, env Env) (string, []any, error) {
+	r := newRenderer(env)
+	r.selectStatement(q, env.Table)
+	return r.done()
+}
+
+// selectStatement writes q with its unions. t knows q's table.
+func (r *renderer) selectStatement(q *Query, t Table) {
+	if q.more != nil && len(q.more.unions) > 0 {
+		r.unionStatement(q, t)
+		return
+	}
+	r.selectBody(q, t)
+	r.orderAndLimit(q)
+	r.lock(q)
+}
+
+// unionStatement writes q UNION others; ORDER BY, LIMIT and OFFSET of q hold
+// for the whole.
+func (r *renderer) unionStatement(q *Query, t Table) {
+	if q.lock != NoLock {
+		r.q = q
+		r.fail(r.fault("lock", "a union takes no row locks", nil))
+		return
+	}
+	r.selectBody(q, t)
+	for _, u := range q.more.unions {
+		if u.all {
+			r.str(" UNION ALL ")
+		} else {
+			r.str(" UNION ")
+		}
+		uq, ut, err := u.q.Statement(r.env.Scope)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		if uq.lock != NoLock {
+			r.fail(r.fault("lock", "a union takes no row locks", nil))
+		}
+		outer, outerTable := r.q, r.table
+		if uq.limit != -1 || uq.offset != 0 || uq.orders.n > 0 || (uq.more != nil && len(uq.more.unions) > 0) {
+			// Not every database takes parentheses here; all take a derived table.
+			r.str("SELECT * FROM (")
+			r.selectStatement(&uq, ut)
+			r.str(") AS u")
+		} else {
+			r.selectBody(&uq, ut)
+		}
+		r.q, r.table = outer, outerTable
+	}
+	r.orderAndLimit(q)
+}
+
+func (r *renderer) selectBody(q *Query, t Table) {
+	r.q, r.table = q, t
+	r.str("SELECT ")
+	if q.unique {
+		r.str("DISTINCT ")
+	}
+	r.selectList(q, t)
+	r.str(" FROM ")
+	r.fromTable(q)
+	if q.more != nil {
+		for i := range q.more.joins {
+			r.join(&q.more.joins[i])
+		}
+	}
+	r.where(q)
+	if q.more == nil {
+		return
+	}
+	for i, g := range q.more.groups {
+		r.str([2]string{" GROUP BY ", ", "}[min(i, 1)])
+		r.column(g)
+	}
+	if len(q.more.having) > 0 {
+		r.str(" HAVING ")
+		r.condList(q.more.having)
+	}
+}
+
+func (r *renderer) fromTable(q *Query) {
+	if q.more != nil && q.more.from != nil {
+		r.str("(")
+		t := r.table
+		r.nested(q.more.from, t)
+		r.str(") AS ")
+		r.ident(q.more.alias)
+		// The outer query's columns are the inner one's select list.
+		r.table = nil
+		return
+	}
+	r.path(q.table)
+	if q.more != nil && q.more.alias != "" {
+		r.str(" AS ")
+		r.ident(q.more.alias)
+	}
+}
+
+func (r *renderer) selectList(q *Query, t Table) {
+	if q.Selects() {
+		for i := range q.more.columns {
+			if i > 0 {
+				r.str(", ")
+			}
+			r.selectColumn(&q.more.columns[i])
+		}
+		return
+	}
+	if t == nil || (q.more != nil && q.more.from != nil) {
+		if q.Joined() {
+			r.path(q.refName())
+			r.str(".")
+		}
+		r.str("*")
+		return
+	}
+	joined := q.Joined()
+	for i, c := range t.Columns() {
+		if i > 0 {
+			r.str(", ")
+		}
+		if joined {
+			r.path(q.refName())
+			r.str(".")
+		}
+		r.ident(c)
+	}
+}
+
+func (r *renderer) selectColumn(c *Column) {
+	switch {
+	case c.Expr != nil:
+		r.raw(c.Expr, "select")
+	case c.Func != "":
+		r.aggregate(c)
+	case c.Sub != nil:
+		r.subquery(c.Sub.Statement(r.env.Scope))
+	case c.Name == "*":
+		if r.q.Joined() {
+			r.path(r.q.refName())
+			r.str(".")
+		}
+		r.str("*")
+	case len(c.Name) > 2 && c.Name[len(c.Name)-2:] == ".*":
+		r.path(c.Name[:len(c.Name)-2])
+		r.str(".*")
+	default:
+		r.column(c.Name)
+	}
+	if c.As != "" {
+		r.str(" AS ")
+		r.ident(c.As)
+	}
+}
+
+func (r *renderer) aggregate(c *Column) {
+	r.str(c.Func)
+	r.str("(")
+	if c.Name == "*" {
+		r.str("*)")
+		return
+	}
+	r.column(c.Name)
+	if c.Func == "AVG" && r.d.Name == "mysql" {
+		r.str(" + 0e0") // else four digits after the point
+	}
+	r.str(")")
+}
+
+func (r *renderer) join(j *join) {
+	r.str(" ")
+	if j.expr != nil {
+		r.raw(j.expr, "join")
+		return
+	}
+	r.str(j.kind)
+	r.str(" ")
+	r.path(j.table)
+	if j.left == "" {
+		return
+	}
+	r.str(" ON ")
+	r.column(j.left)
+	r.columnOp(j.op)
+	r.column(j.right)
+}
+
+// columnOp writes a comparison that stands between two columns.
+func (r *renderer) columnOp(op Op) {
+	switch op {
+	case Eq, NotEq, Lt, LtEq, Gt, GtEq:
+		r.str(" ")
+		r.str(opNames[op])
+		r.str(" ")
+	default:
+		r.fail(r.fault("operator", fmt.Sprintf("two columns cannot be compared by %q", opName(op)), nil))
+	}
+}
+
+func opName(op Op) string {
+	if int(op) < len(opNames) {
+		return opNames[op]
+	}
+	return ""
+}
+
+func (r *renderer) orderAndLimit(q *Query) {
+	for i := 0; i < q.orders.n; i++ {
+		o := q.orders.at(i)
+		r.str([2]string{" ORDER BY ", ", "}[min(i, 1)])
+		if o.Expr != nil {
+			r.raw(o.Expr, "order by")
+			continue
+		}
+		if q.more != nil && len(q.more.unions) > 0 {
+			r.path(o.Column) // of the union's result, which no table owns
+		} else {
+			r.column(o.Column)
+		}
+		if o.Desc {
+			r.str(" DESC")
+		}
+	}
+	if q.limit < -1 {
+		r.fail(r.fault("limit", "is negative", nil))
+	}
+	if q.offset < 0 {
+		r.fail(r.fault("offset", "is negative", nil))
+	}
+	switch {
+	case q.limit >= 0:
+		r.str(" LIMIT ")
+		r.buf = strconv.AppendInt(r.buf, q.limit, 10)
+	case q.offset > 0 && r.d.LimitRequired != "":
+		r.str(" LIMIT ")
+		r.str(r.d.LimitRequired)
+	}
+	if q.offset > 0 {
+		r.str(" OFFSET ")
+		r.buf = strconv.AppendInt(r.buf, q.offset, 10)
+	}
+}
+
+func (r *renderer) lock(q *Query) {
+	if q.lock == NoLock {
+		return
+	}
+	if !r.d.RowLocks {
+		r.fail(r.fault("lock", r.d.Name+" has no row locks; a write transaction locks the whole database", nil))
+		return
+	}
+	switch q.lock {
+	case ForUpdate:
+		r.str(" FOR UPDATE")
+	case ForShare:
+		if r.d.Numbered {
+			r.str(" FOR SHARE")
+		} else {
+			r.str(" LOCK IN SHARE MODE")
+		}
+	case ForUpdateSkipLocked:
+		r.str(" FOR UPDATE SKIP LOCKED")
+	case ForUpdateNoWait:
+		r.str(" FOR UPDATE NOWAIT")
+	}
+}

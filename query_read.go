@@ -1,0 +1,434 @@
+package dbfleet
+
+import (
+	"context"
+	"iter"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// Get returns the rows. None is an empty slice that is not nil.
+func (q Query[T]) Get(ctx context.Context) ([]T, error) {
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	if err != nil {
+		return nil, err
+	}
+	hint := max(int(min(q.q.Limit(), 1024)), 0)
+	var out []T
+	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (n int64, err error) {
+		out, err = readAll[T](q.src, &t, rows, hint)
+		return int64(len(out)), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if out == nil {
+		out = []T{}
+	}
+	return out, q.load(ctx, &t, out)
+}
+
+// All is Get.
+func (q Query[T]) All(ctx context.Context) ([]T, error) { return q.Get(ctx) }
+
+// First returns the first row in the query's order, or ErrNotFound.
+func (q Query[T]) First(ctx context.Context) (T, error) {
+	var out T
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return out, err
+	}
+	defer t.leave()
+	if q.q.Limit() != 0 {
+		q.q = q.q.WithLimit(1)
+	}
+	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	if err != nil {
+		return out, err
+	}
+	found := false
+	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
+		var err error
+		found, err = readOne(q.src, &t, rows, &out)
+		if found {
+			return 1, err
+		}
+		return 0, err
+	})
+	if err == nil && !found {
+		err = ErrNotFound
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	if len(q.with) > 0 {
+		one := []T{out}
+		err = q.load(ctx, &t, one)
+		out = one[0]
+	}
+	return out, err
+}
+
+// Find returns the row with that primary key (several values for a composite
+// key, in the order of ModelConfig.PrimaryKey), or ErrNotFound. A table
+// without a model is asked for its column "id".
+func (q Query[T]) Find(ctx context.Context, key ...any) (T, error) {
+	keyed, err := q.keyed(key)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return keyed.First(ctx)
+}
+
+// keyed adds the condition of the primary key to all others.
+func (q Query[T]) keyed(key []any) (Query[T], error) {
+	if q.src == nil {
+		return q, errNoSource
+	}
+	names := q.src.keyNames()
+	if len(key) != len(names) {
+		return q, q.src.fail("the primary key has %d columns, %d values were given", len(names), len(key))
+	}
+	q.q = q.q.Enclosed()
+	for i, name := range names {
+		if key[i] == nil {
+			return q, q.src.fail("the primary key's column %q is nil", name)
+		}
+		q.q = q.q.WithCond(sqlgen.Compare(name, sqlgen.Eq, key[i]))
+	}
+	return q, nil
+}
+
+func (s *source) keyNames() []string {
+	if len(s.key) == 0 {
+		return []string{"id"}
+	}
+	names := make([]string, len(s.key))
+	for i, f := range s.key {
+		names[i] = s.plan.Field(f).Column
+	}
+	return names
+}
+
+// Iter reads the rows one at a time, in constant memory. The connection is
+// given back when the loop ends, in whatever way. An error is the last pair of
+// the sequence. Relations are not loaded.
+//
+//	for user, err := range users.Where("active", "=", true).Iter(ctx) {
+//
+// A query that fails after its first row is not asked again elsewhere. Inside
+// a transaction, PostgreSQL and MySQL take no other statement of it until the
+// loop has ended (ErrBusy).
+func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if err := q.each(ctx, yield); err != nil {
+			var zero T
+			yield(zero, err)
+		}
+	}
+}
+
+// each feeds yield; the error is what the caller has yet to be told.
+func (q *Query[T]) each(ctx context.Context, yield func(T, error) bool) error {
+	if len(q.with) > 0 {
+		return q.src.fail("an iteration loads no relations; use Get")
+	}
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer t.leave()
+	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	if err != nil {
+		return err
+	}
+	started := false
+	write := q.q.Lock() != sqlgen.NoLock
+	again := false
+	for {
+		err := t.stream(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
+			return eachRow(q.src, &t, rows, func(v T) bool { started = true; return yield(v, nil) })
+		})
+		if err == nil || started || write || !t.failover(ctx, err, &again) {
+			return err
+		}
+	}
+}
+
+// readAll maps all rows.
+func readAll[T any](s *source, t *target, rows driver.Rows, hint int) ([]T, error) {
+	if s.plan != nil {
+		return rowmap.ReadAll[T](s.plan, rows, hint)
+	}
+	list, err := readRows(t, rows)
+	if err != nil {
+		return nil, err
+	}
+	return any(list).([]T), nil
+}
+
+func readRows(t *target, rows driver.Rows) ([]Row, error) {
+	maps, err := rowmap.ReadRows(rows, t.e.dialect)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Row, len(maps))
+	for i, m := range maps {
+		list[i] = m
+	}
+	return list, nil
+}
+
+func readOne[T any](s *source, t *target, rows driver.Rows, dst *T) (bool, error) {
+	if s.plan != nil {
+		return rowmap.ReadOne(s.plan, rows, dst)
+	}
+	list, err := readAll[T](s, t, rows, 1)
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	*dst = list[0]
+	return true, nil
+}
+
+// eachRow maps rows one by one until yield returns false.
+func eachRow[T any](s *source, t *target, rows driver.Rows, yield func(T) bool) (n int64, err error) {
+	if s.plan == nil {
+		r, err := rowmap.NewRowReader(rows, t.e.dialect)
+		if err != nil {
+			return 0, err
+		}
+		for {
+			row, err := r.Next()
+			if row == nil || err != nil {
+				return n, err
+			}
+			n++
+			if !yield(any(Row(row)).(T)) {
+				return n, nil
+			}
+		}
+	}
+	r, err := rowmap.NewReader[T](s.plan, rows)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		var v T
+		ok, err := r.Next(&v)
+		if !ok || err != nil {
+			return n, err
+		}
+		n++
+		if !yield(v) {
+			return n, nil
+		}
+	}
+}
+
+// Count returns how many rows Get would return, whatever limit, DISTINCT,
+// groups or unions the query has.
+func (q Query[T]) Count(ctx context.Context) (int64, error) {
+	n, _, err := aggregate[int64](ctx, &q, "COUNT", "")
+	return n, err
+}
+
+// Exists says whether there is a row.
+func (q Query[T]) Exists(ctx context.Context) (bool, error) {
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return false, err
+	}
+	defer t.leave()
+	if q.q.Limit() != 0 {
+		q.q = q.q.WithLimit(1)
+	}
+	q.q = q.q.ForExistence()
+	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	if err != nil {
+		return false, err
+	}
+	var found []any
+	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (n int64, err error) {
+		found, err = rowmap.ReadColumn[any](rows)
+		return int64(len(found)), err
+	})
+	return len(found) > 0, err
+}
+
+// Sum adds up a column as a float64; over no rows it is 0. A sum that a
+// float64 cannot hold exactly is ErrRange: use dbfleet.Sum with int64, or
+// string for exact decimals.
+func (q Query[T]) Sum(ctx context.Context, column string) (float64, error) {
+	v, _, err := aggregate[*float64](ctx, &q, "SUM", column)
+	if v == nil {
+		return 0, err
+	}
+	return *v, err
+}
+
+// Avg is the mean of a column's values that are not NULL; without any it is
+// ErrNotFound.
+func (q Query[T]) Avg(ctx context.Context, column string) (float64, error) {
+	v, _, err := aggregate[*float64](ctx, &q, "AVG", column)
+	if err == nil && v == nil {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return 0, err
+	}
+	return *v, nil
+}
+
+// Min is the smallest value of a column, of the type of the model's field (of
+// a Row's value without a model); without any it is ErrNotFound.
+func (q Query[T]) Min(ctx context.Context, column string) (any, error) {
+	return q.extreme(ctx, "MIN", column)
+}
+
+// Max is the largest value of a column; see Min.
+func (q Query[T]) Max(ctx context.Context, column string) (any, error) {
+	return q.extreme(ctx, "MAX", column)
+}
+
+func (q *Query[T]) extreme(ctx context.Context, function, column string) (any, error) {
+	if q.src == nil {
+		return nil, errNoSource
+	}
+	v, _, err := aggregate[any](ctx, q, function, column)
+	if err == nil && v == nil {
+		err = ErrNotFound
+	}
+	if err != nil || q.src.plan == nil {
+		return v, err
+	}
+	i, ok := q.src.field(column)
+	if !ok {
+		return v, nil
+	}
+	var rec T
+	if err := q.src.plan.Set(i, &rec, v); err != nil {
+		return nil, err
+	}
+	return q.src.plan.Value(i, &rec), nil
+}
+
+// Queryable is a Query or a Model. It is sealed.
+type Queryable interface {
+	plain() Query[Row]
+}
+
+// plain returns the query without its type, for what reads single columns.
+func (q Query[T]) plain() Query[Row] { return Query[Row]{src: q.src, q: q.q, at: q.at} }
+
+// Pluck returns one column's values as V, in the query's order.
+//
+//	names, err := dbfleet.Pluck[string](ctx, users.OrderBy("id", dbfleet.Asc), "name")
+func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, error) {
+	q := from.plain()
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	q.q = q.q.OnlyColumns(sqlgen.Column{Name: column})
+	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	if err != nil {
+		return nil, err
+	}
+	var out []V
+	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (n int64, err error) {
+		out, err = rowmap.ReadColumn[V](rows)
+		return int64(len(out)), err
+	})
+	if err == nil && out == nil {
+		out = []V{}
+	}
+	return out, err
+}
+
+// Sum adds up a column as V. Over no rows the database's NULL is ErrNull,
+// unless V is a pointer. A sum that does not fit V exactly is ErrRange.
+func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
+	return typedAggregate[V](ctx, from, "SUM", column)
+}
+
+// Avg is the mean of a column as V; see Sum.
+func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
+	return typedAggregate[V](ctx, from, "AVG", column)
+}
+
+// Min is the smallest value of a column as V; see Sum.
+func Min[V any](ctx context.Context, from Queryable, column string) (V, error) {
+	return typedAggregate[V](ctx, from, "MIN", column)
+}
+
+// Max is the largest value of a column as V; see Sum.
+func Max[V any](ctx context.Context, from Queryable, column string) (V, error) {
+	return typedAggregate[V](ctx, from, "MAX", column)
+}
+
+func typedAggregate[V any](ctx context.Context, from Queryable, function, column string) (V, error) {
+	q := from.plain()
+	v, _, err := aggregate[V](ctx, &q, function, column)
+	return v, err
+}
+
+// aggregate asks for one value.
+func aggregate[V, T any](ctx context.Context, q *Query[T], function, column string) (v V, found bool, err error) {
+	if function != "COUNT" && column == "" {
+		return v, false, &StatementError{Part: function, Reason: "no column named"}
+	}
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return v, false, err
+	}
+	defer t.leave()
+	agg := q.q.Aggregated(function, column)
+	text, args, err := sqlgen.Select(&agg, q.src.env(&t))
+	if err != nil {
+		return v, false, err
+	}
+	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (int64, error) {
+		var err error
+		found, err = rowmap.ReadValue(rows, &v)
+		return 1, err
+	})
+	return v, found, err
+}
+
+// Pluck returns one column's values as Row has them, in the query's order.
+// dbfleet.Pluck gives them a type.
+func (q Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
+	const value = "value"
+	p := q.plain()
+	p.q = p.q.OnlyColumns(sqlgen.Column{Name: column, As: value})
+	t, err := p.target(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	defer t.leave()
+	text, args, err := sqlgen.Select(&p.q, p.src.env(&t))
+	if err != nil {
+		return nil, err
+	}
+	var out []any
+	err = t.query(ctx, "select", text, args, p.q.Lock() != sqlgen.NoLock, func(r driver.Rows) (int64, error) {
+		list, err := rowmap.ReadRows(r, t.e.dialect)
+		out = make([]any, len(list))
+		for i, row := range list {
+			out[i] = row[value]
+		}
+		return int64(len(list)), err
+	})
+	return out, err
+}

@@ -1,0 +1,168 @@
+package dbfleet
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// Route tells where an operation goes, and why.
+type Route struct {
+	// Connection is the name of the connection.
+	Connection string
+	// Node is the server: the connection's name for its primary,
+	// "name/replica-1" and so on for replicas.
+	Node string
+	Role Role
+	// Tx says that a transaction of the context or of Using carries it.
+	Tx bool
+	// Reason says in words what decided.
+	Reason string
+}
+
+// String is for people: "users_db/replica-1 (replica; in turn)".
+func (r Route) String() string { return fmt.Sprintf("%s (%s; %s)", r.Node, r.Role, r.Reason) }
+
+// place is what a query asks of its route.
+type place struct {
+	db       string // a connection named on the call
+	tx       *Tx    // Using
+	shard    any    // a key given on the call
+	hasShard bool
+	primary  bool
+}
+
+// target is a decided route. It holds its entry until leave.
+type target struct {
+	e     *entry
+	tx    *txState
+	node  *node
+	index int    // of a replica in the set
+	tried uint64 // replicas that were asked
+	route Route
+}
+
+// connectionFor decides the connection: the one named on the call, the shard
+// of a key, the model's, the default.
+func (s *source) connectionFor(at *place, find func() (any, bool, error)) (name, reason string, err error) {
+	switch {
+	case at.db != "":
+		return at.db, "named on the call", nil
+	case s.shard != nil:
+		return s.shardFor(at, find)
+	case at.hasShard:
+		return "", "", fmt.Errorf("dbfleet: table %q is not sharded, a shard key was given", s.table)
+	case s.connection != "":
+		return s.connection, s.why, nil
+	}
+	return s.reg.defaultName, "the default", nil
+}
+
+// target decides the node for one operation on a connection. The caller must
+// call leave.
+func (r *Registry) target(ctx context.Context, name, reason string, at *place, write bool) (target, error) {
+	if tx := at.tx; tx != nil {
+		if tx.st.e.name != name || tx.st.e.reg != r {
+			return target{}, &TxConnectionError{Tx: tx.st.e.name, Want: name}
+		}
+		if err := tx.usable(); err != nil {
+			return target{}, err
+		}
+		return txTarget(tx.st, "the transaction given to Using"), nil
+	}
+	if st := txOf(ctx, r, name); st != nil {
+		return txTarget(st, "the transaction in the context"), nil
+	}
+	e, err := r.use(name)
+	if err != nil {
+		return target{}, err
+	}
+	t := target{e: e, index: -1}
+	t.route.Connection = name
+	switch {
+	case write:
+		t.primary(reason, "; a write")
+	case at.primary:
+		t.primary(reason, "; the primary was asked for")
+	case e.replicas.Len() == 0:
+		t.primary(reason, "")
+	default:
+		t.read(reason)
+	}
+	return t, nil
+}
+
+func txTarget(st *txState, reason string) target {
+	return target{e: st.e, tx: st, node: st.node, index: -1, route: Route{
+		Connection: st.e.name, Node: st.node.name, Role: st.node.role, Tx: true, Reason: reason,
+	}}
+}
+
+func (t *target) primary(reason, more string) {
+	t.node, t.index = t.e.primary, -1
+	t.route.Node, t.route.Role, t.route.Reason = t.node.name, RolePrimary, reason+more
+}
+
+// read takes the next replica in turn, or the primary when none is fit.
+func (t *target) read(reason string) {
+	n, i, ok := t.e.replicas.Pick(t.tried)
+	if !ok {
+		t.primary(reason, "; no replica is fit")
+		return
+	}
+	t.node, t.index = n, i
+	if i < 64 {
+		t.tried |= 1 << i
+	}
+	t.route.Node, t.route.Role, t.route.Reason = n.name, RoleReplica, reason+"; a replica in turn"
+}
+
+func (t *target) leave() {
+	if t.tx == nil {
+		t.e.leave()
+	}
+}
+
+// answered tells the replica set how the node did.
+func (t *target) answered(err error) {
+	if t.index < 0 {
+		return
+	}
+	if err != nil && unreachable(err) {
+		t.e.replicas.Failed(t.index)
+		return
+	}
+	t.e.replicas.Answered(t.index)
+}
+
+func unreachable(err error) bool {
+	switch driver.Classify(err).Class {
+	case driver.Connection, driver.TooManyConnections, driver.Auth:
+		return true
+	}
+	return false
+}
+
+// failover decides whether a read that err ended may be asked again, and
+// where: the next replica, the primary when all have been tried, and once more
+// the primary itself if a connection of it was lost.
+func (t *target) failover(ctx context.Context, err error, again *bool) bool {
+	if t.tx != nil || ctx.Err() != nil || !unreachable(err) {
+		return false
+	}
+	if t.index >= 0 {
+		if t.index >= 64 {
+			return false
+		}
+		t.read("failover from " + strconv.Quote(t.route.Node))
+		return true
+	}
+	p := driver.Classify(err)
+	if *again || p.Class != driver.Connection || isConnectError(err) {
+		return false
+	}
+	*again = true
+	return true
+}

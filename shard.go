@@ -1,0 +1,95 @@
+package dbfleet
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+)
+
+// ShardRule says which connection holds a record. ShardBy makes one.
+type ShardRule interface {
+	column() string
+	connection(key any) (string, error)
+}
+
+// ShardBy places each record of a model on the connection that route names for
+// the value of column. route must be a pure function: the same key always
+// gives the same connection.
+//
+//	Shard: dbfleet.ShardBy("user_id", func(id int64) string {
+//		return fmt.Sprintf("orders_shard_%d", id%4+1)
+//	})
+//
+// The key is the one given to Shard, else the one found in the conditions
+// (column = value, or an IN whose values all live on one shard) or in the
+// record. A missing, NULL or zero-valued key is ErrMissingShardKey: nothing is
+// guessed. Values of other types are converted to K where nothing is lost, so
+// 7, int64(7) and "7" find the same shard.
+func ShardBy[K comparable](column string, route func(key K) string) ShardRule {
+	return &shardRule[K]{col: column, route: route}
+}
+
+type shardRule[K comparable] struct {
+	col   string
+	route func(K) string
+}
+
+func (r *shardRule[K]) column() string { return r.col }
+
+func (r *shardRule[K]) connection(key any) (string, error) {
+	k, ok := key.(K)
+	if !ok {
+		if err := rowmap.Convert(&k, key); err != nil {
+			return "", fmt.Errorf("dbfleet: shard key %q: %w", r.col, err)
+		}
+	}
+	name := r.route(k)
+	if name == "" {
+		return "", fmt.Errorf("dbfleet: shard key %q: the shard function names no connection: %w", r.col, ErrMissingShardKey)
+	}
+	return name, nil
+}
+
+// shardFor finds the key and its connection.
+func (s *source) shardFor(at *place, find func() (any, bool, error)) (name, reason string, err error) {
+	column := s.shard.column()
+	if at.hasShard {
+		if at.shard == nil {
+			return "", "", s.missingKey("the key given to Shard is nil")
+		}
+		name, err = s.shard.connection(at.shard)
+		return name, "the shard of the key given on the call", err
+	}
+	keys, list, err := find()
+	if err != nil {
+		return "", "", err
+	}
+	if keys == nil {
+		return "", "", s.missingKey("give it by Shard or by a condition " + strconv.Quote(column) + " = …")
+	}
+	if !list {
+		name, err = s.shard.connection(keys)
+		return name, "the shard of the key found in the conditions", err
+	}
+	all, hasNull, err := rowmap.Elements(keys)
+	if err != nil || hasNull || len(all) == 0 {
+		return "", "", errors.Join(s.missingKey("the list of keys is empty or holds nil"), err)
+	}
+	for i, k := range all {
+		n, err := s.shard.connection(k)
+		if err != nil {
+			return "", "", err
+		}
+		if i > 0 && n != name {
+			return "", "", s.missingKey(fmt.Sprintf("the keys live on several shards (%q and %q); ask each by itself", name, n))
+		}
+		name = n
+	}
+	return name, "the shard of the keys found in the conditions", nil
+}
+
+func (s *source) missingKey(why string) error {
+	return fmt.Errorf("dbfleet: table %q, shard key %q: %s: %w", s.table, s.shard.column(), why, ErrMissingShardKey)
+}

@@ -1,0 +1,161 @@
+package dbfleet
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// source is what queries come from: a model, or a table of a connection. It is
+// immutable. As a sqlgen.Table it knows the columns and their kinds.
+type source struct {
+	reg        *Registry
+	table      string
+	connection string // "" is the default
+	why        string // why that connection, for Route
+	shard      ShardRule
+	plan       *rowmap.Plan // nil for rows without a struct
+	model      string       // the Go type's name, "" without one
+	key        []int        // the primary key's fields
+	auto       bool         // the key is one integer that the database may give
+	created    int          // the field of created_at, -1 none
+	updated    int
+	skip       []bool // by field: left out of inserts and updates
+	optional   []bool // by field: left out of an insert when zero
+	fillable   []string
+	callbacks  callbacks
+	err        error // the table is unusable; told at its use
+}
+
+// Columns implements sqlgen.Table.
+func (s *source) Columns() []string { return s.plan.Columns() }
+
+// Known implements sqlgen.Table.
+func (s *source) Known(column string) bool {
+	_, ok := s.plan.Column(column)
+	return ok
+}
+
+// Fit implements sqlgen.Table: a value for a column must be of the kind of its
+// field, else databases compare it as they like (MySQL finds 'abc' equal to 0).
+func (s *source) Fit(column string, v any) (any, error) {
+	if i, ok := s.field(column); ok {
+		return s.plan.Fit(i, v)
+	}
+	return v, nil
+}
+
+// FitList implements sqlgen.Table.
+func (s *source) FitList(column string, list any) (any, error) {
+	if i, ok := s.field(column); ok {
+		return s.plan.FitList(i, list)
+	}
+	return list, nil
+}
+
+// field finds a column by its name, or its name after the table's.
+func (s *source) field(column string) (int, bool) {
+	if i, ok := s.plan.Column(column); ok {
+		return i, true
+	}
+	if n := len(s.table); len(column) > n+1 && column[n] == '.' && column[:n] == s.table {
+		return s.plan.Column(column[n+1:])
+	}
+	return 0, false
+}
+
+// asTable returns s for sqlgen, nil when its columns are not known.
+func (s *source) asTable() sqlgen.Table {
+	if s.plan == nil {
+		return nil
+	}
+	return s
+}
+
+func (s *source) env(t *target) sqlgen.Env {
+	return sqlgen.Env{Dialect: t.e.dialect, Values: values{}, Scope: t.e.name, Table: s.asTable()}
+}
+
+// values connects sqlgen with rowmap.
+type values struct{}
+
+func (values) Arg(v any, d *dialect.Dialect) (any, error) { return rowmap.Arg(v, d) }
+
+func (values) Operand(v any, d *dialect.Dialect) (any, error) { return rowmap.Operand(v, d) }
+
+func (values) List(v any, d *dialect.Dialect) (list []any, array any, hasNull bool, err error) {
+	if d.ArrayIn {
+		slice, hasNull, ok, err := rowmap.Slice(v)
+		if err != nil || !ok {
+			list, hasNull, err = rowmap.List(v, d)
+			return list, nil, hasNull, err
+		}
+		if emptySlice(slice) {
+			slice = nil
+		}
+		return nil, slice, hasNull, nil
+	}
+	list, hasNull, err = rowmap.List(v, d)
+	return list, nil, hasNull, err
+}
+
+func emptySlice(slice any) bool {
+	switch s := slice.(type) {
+	case []int64:
+		return len(s) == 0
+	case []string:
+		return len(s) == 0
+	}
+	return false // Slice gives other types only when there are elements
+}
+
+// Row is a row without a struct: column to value. On all databases alike the
+// values are int64 (uint64 above its range), float64, bool (PostgreSQL only),
+// string, []byte, time.Time in UTC, or nil. Exact decimals are strings.
+type Row map[string]any
+
+// Table returns a query for a table of this connection whose rows are Row.
+func (db *DB) Table(name string) Query[Row] { return Table[Row](db, name) }
+
+// Table returns a query for a table in the transaction, whose rows are Row.
+func (tx *Tx) Table(name string) Query[Row] {
+	q := Table[Row](tx.st.e.reg.DB(tx.st.e.name), name)
+	q.at.tx = tx
+	return q
+}
+
+// Table returns a query for a table of a connection whose rows are mapped to T,
+// a struct, without a model; T may be Row. A T that cannot be mapped is told
+// when the query is used.
+func Table[T any](db *DB, name string) Query[T] {
+	s := &source{reg: db.reg, table: name, connection: db.name, why: "named by the handle", created: -1, updated: -1}
+	var zero T
+	if _, ok := any(zero).(Row); !ok {
+		s.plan, s.err = rowmap.Of[T]()
+	}
+	if name == "" {
+		s.err = &StatementError{Part: "table", Reason: "its name is empty"}
+	}
+	if s.err == nil && s.plan != nil {
+		s.model = s.plan.Model()
+	}
+	return Query[T]{src: s, q: sqlgen.From(name)}
+}
+
+func (s *source) fail(format string, args ...any) error {
+	return &StatementError{Table: s.table, Reason: fmt.Sprintf(format, args...)}
+}
+
+// columnIndex finds a column or tells the known ones.
+func (s *source) columnIndex(column string) (int, error) {
+	i, ok := s.plan.Column(column)
+	if !ok {
+		return 0, &UnknownColumnError{Table: s.table, Column: column, Known: s.plan.Columns()}
+	}
+	return i, nil
+}
+
+func quoted(name string) string { return strconv.Quote(name) }

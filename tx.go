@@ -1,0 +1,333 @@
+package dbfleet
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// TxOptions say how a transaction runs. The zero value is the database's
+// default isolation, for reading and writing, tried once.
+type TxOptions struct {
+	// Isolation is the isolation level; one that the database does not have is
+	// an error.
+	Isolation sql.IsolationLevel
+	// ReadOnly makes the database refuse writes.
+	ReadOnly bool
+	// Retries is how often the whole closure is run again after a failure for
+	// which IsRetryable holds, with a growing random pause. What the closure
+	// does outside the database then happens again too. At most 10.
+	//
+	// Defaults to 0.
+	Retries int
+}
+
+const maxRetries = 10
+
+// Transaction runs fn in a transaction on one connection; "" is the default.
+//
+// The context that fn gets carries the transaction for that connection: models,
+// queries, tables and raw methods that route to it take part; whatever routes
+// elsewhere runs on its own. fn's nil commits; an error, a panic,
+// runtime.Goexit and the end of ctx roll back. Inside a transaction on the same
+// connection, Transaction makes a savepoint: its failure undoes only what it
+// did, its success is released into the outer transaction; it takes no options.
+//
+// A failed statement aborts the whole transaction on PostgreSQL, and not on
+// MySQL and SQLite: an fn that goes on after an error gets ErrTxLost from
+// PostgreSQL's commit. A deadlock, a lock timeout on MySQL, or a lost
+// connection ends it on every database: nothing later in it is sent. An error
+// that is ErrCommitUnknown means that the answer to COMMIT was lost: it may
+// have been done.
+//
+// A statement that changes the schema ends a transaction on MySQL by itself.
+func (r *Registry) Transaction(ctx context.Context, name string, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
+	return r.DB(name).Transaction(ctx, fn, options...)
+}
+
+// Transaction runs fn in a transaction on this connection; see
+// Registry.Transaction.
+func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
+	var o TxOptions
+	switch len(options) {
+	case 0:
+	case 1:
+		o = options[0]
+	default:
+		return fmt.Errorf("dbfleet: connection %q: more than one TxOptions", db.name)
+	}
+	if o.Retries < 0 || o.Retries > maxRetries {
+		return fmt.Errorf("dbfleet: connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+	}
+	if db.read {
+		return fmt.Errorf("dbfleet: connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
+	}
+	if st := txOf(ctx, db.reg, db.name); st != nil {
+		return st.nested(ctx, fn, o)
+	}
+	for attempt := 0; ; attempt++ {
+		err := db.once(ctx, fn, o)
+		if err == nil || attempt >= o.Retries || !IsRetryable(err) || ctx.Err() != nil {
+			return err
+		}
+		if pause(ctx, attempt) != nil {
+			return err
+		}
+	}
+}
+
+// Transaction runs fn behind a savepoint of this transaction.
+func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	return tx.st.nested(ctx, fn, TxOptions{})
+}
+
+// pause waits before another attempt: about 5 ms, doubling up to half a
+// second, each between half and all of that.
+func pause(ctx context.Context, attempt int) error {
+	d := min(5*time.Millisecond<<attempt, 500*time.Millisecond)
+	timer := time.NewTimer(d/2 + rand.N(d/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// txState is one transaction on the server.
+type txState struct {
+	e     *entry
+	node  *node
+	conn  *driver.Conn
+	route Route
+
+	mu    sync.Mutex // one statement at a time; protects following fields
+	done  bool
+	names int       // savepoints so far
+	open  []endable // what raw methods gave out and the end must close
+}
+
+type endable interface{ end() }
+
+// Tx is a transaction, or a savepoint in one, while its closure runs. Its
+// methods may be called by several goroutines; statements run one at a time.
+// After its end every method fails with ErrTxDone.
+type Tx struct {
+	st    *txState
+	name  string // of the savepoint; "" is the transaction itself
+	ended bool   // protected by st.mu
+}
+
+// Connection is the name of the transaction's connection.
+func (tx *Tx) Connection() string { return tx.st.e.name }
+
+// String tells the connection.
+func (tx *Tx) String() string { return fmt.Sprintf("dbfleet.Tx(%q)", tx.st.e.name) }
+
+// Format writes String for every verb.
+func (tx *Tx) Format(f fmt.State, _ rune) { fmt.Fprint(f, tx.String()) }
+
+func (tx *Tx) usable() error {
+	tx.st.mu.Lock()
+	defer tx.st.mu.Unlock()
+	if tx.ended || tx.st.done {
+		return fmt.Errorf("dbfleet: transaction on connection %q: %w", tx.st.e.name, ErrTxDone)
+	}
+	return nil
+}
+
+// ready says whether the transaction takes statements. st.mu is held.
+func (st *txState) ready() error {
+	if st.done {
+		return fmt.Errorf("dbfleet: transaction on connection %q: %w", st.e.name, ErrTxDone)
+	}
+	return nil
+}
+
+type txKey struct{}
+
+// txList is what a context knows of transactions, the innermost first. A nil
+// st hides all outer ones.
+type txList struct {
+	st    *txState
+	outer *txList
+}
+
+func withTx(ctx context.Context, st *txState) context.Context {
+	outer, _ := ctx.Value(txKey{}).(*txList)
+	return context.WithValue(ctx, txKey{}, &txList{st: st, outer: outer})
+}
+
+// txOf returns the transaction that ctx carries for a connection.
+func txOf(ctx context.Context, r *Registry, name string) *txState {
+	l, _ := ctx.Value(txKey{}).(*txList)
+	for ; l != nil && l.st != nil; l = l.outer {
+		if l.st.e.name == name && l.st.e.reg == r {
+			return l.st
+		}
+	}
+	return nil
+}
+
+// OutsideTx returns a context that carries no transaction: what runs with it
+// is on its own, also inside a closure of Transaction.
+func OutsideTx(ctx context.Context) context.Context {
+	return context.WithValue(ctx, txKey{}, &txList{})
+}
+
+// once runs one attempt.
+func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) (err error) {
+	e, err := db.reg.use(db.name)
+	if err != nil {
+		return err
+	}
+	defer e.leave()
+	t := target{e: e, index: -1}
+	t.primary("a transaction", "")
+	t.route.Connection, t.route.Tx = e.name, true
+	st := &txState{e: e, node: t.node, route: t.route}
+
+	err = st.say(ctx, "begin", "BEGIN", func() error {
+		conn, err := t.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		if err := conn.Begin(ctx, driver.TxOptions{Isolation: o.Isolation, ReadOnly: o.ReadOnly}); err != nil {
+			conn.Release()
+			return err
+		}
+		st.conn = conn
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	defer st.conn.Release()
+
+	tx := &Tx{st: st}
+	returned := false
+	defer func() {
+		if !returned { // a panic, or runtime.Goexit
+			_ = st.rollback(ctx)
+		}
+	}()
+	err = fn(withTx(ctx, st), tx)
+	returned = true
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("dbfleet: transaction on connection %q rolled back: %w", e.name, ctx.Err())
+	}
+	if err != nil {
+		_ = st.rollback(ctx) // its failure changes nothing: without a commit nothing persists
+		return err
+	}
+	return st.commit(ctx)
+}
+
+// say runs a step of the transaction between its hooks.
+func (st *txState) say(ctx context.Context, op, text string, step func() error) error {
+	c := st.e.begin(ctx, op, text, nil, &st.route)
+	err := st.route.wrap(op, text, false, step())
+	var q *QueryError
+	if errors.As(err, &q) && q.class == driver.CommitUnknown {
+		q.unknown = true
+	}
+	c.end(&st.route, -1, err)
+	return err
+}
+
+func (st *txState) commit(ctx context.Context) error {
+	return st.finish(ctx, "commit", "COMMIT", func() error { return st.conn.Commit(ctx) })
+}
+
+func (st *txState) rollback(ctx context.Context) error {
+	return st.finish(ctx, "rollback", "ROLLBACK", func() error { return st.conn.Rollback(ctx) })
+}
+
+func (st *txState) finish(ctx context.Context, op, text string, step func() error) error {
+	return st.say(ctx, op, text, func() error {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		if err := st.ready(); err != nil {
+			return err
+		}
+		st.endOpen()
+		st.done = true
+		return step()
+	})
+}
+
+func (st *txState) endOpen() {
+	for _, o := range st.open {
+		o.end()
+	}
+	st.open = nil
+}
+
+// nested runs fn between a savepoint and its release.
+func (st *txState) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
+	if o != (TxOptions{}) {
+		return fmt.Errorf("dbfleet: connection %q: a transaction inside another takes no options", st.e.name)
+	}
+	st.mu.Lock()
+	st.names++
+	tx := &Tx{st: st, name: "dbfleet_" + strconv.Itoa(st.names)}
+	st.mu.Unlock()
+	if err := tx.savepoint(ctx, "savepoint", "SAVEPOINT "+tx.name, false); err != nil {
+		return err
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			_ = tx.back(ctx)
+		}
+	}()
+	err := fn(withTx(ctx, st), tx)
+	returned = true
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("dbfleet: savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
+	}
+	if err != nil {
+		if backErr := tx.back(ctx); backErr != nil {
+			return errors.Join(err, backErr)
+		}
+		return err
+	}
+	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name, true)
+}
+
+// back undoes what was done since the savepoint and forgets it.
+func (tx *Tx) back(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	if err := tx.savepoint(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name, false); err != nil {
+		return err
+	}
+	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name, true)
+}
+
+func (tx *Tx) savepoint(ctx context.Context, op, text string, end bool) error {
+	st := tx.st
+	return st.say(ctx, op, text, func() error {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		if err := st.ready(); err != nil {
+			return err
+		}
+		st.endOpen()
+		if end {
+			tx.ended = true
+		}
+		_, err := st.conn.Exec(ctx, text, nil)
+		return err
+	})
+}

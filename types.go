@@ -1,0 +1,165 @@
+package dbfleet
+
+import (
+	"bytes"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Date is a civil date without a time or a zone: the same day wherever it is
+// read. Use it for DATE columns; a time.Time is an instant, whose day depends
+// on the zone. The zero Date is written as NULL.
+type Date struct {
+	Year  int
+	Month time.Month
+	Day   int
+}
+
+// DateOf returns the day of t in t's own location.
+func DateOf(t time.Time) Date {
+	y, m, d := t.Date()
+	return Date{Year: y, Month: m, Day: d}
+}
+
+// Time returns the first instant of the day in a location.
+func (d Date) Time(loc *time.Location) time.Time {
+	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
+}
+
+// IsZero says whether d is no date.
+func (d Date) IsZero() bool { return d == Date{} }
+
+// String is the date as 2006-01-02.
+func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, d.Month, d.Day) }
+
+// Value implements driver.Valuer. A day that does not exist is ErrRange.
+func (d Date) Value() (driver.Value, error) {
+	if d.IsZero() {
+		return nil, nil
+	}
+	if DateOf(d.Time(time.UTC)) != d || d.Year < 1 || d.Year > 9999 {
+		return nil, fmt.Errorf("date %s: %w", d, ErrRange)
+	}
+	return d.String(), nil
+}
+
+// Scan implements sql.Scanner. NULL is the zero Date.
+func (d *Date) Scan(src any) error {
+	var text string
+	switch v := src.(type) {
+	case nil:
+		*d = Date{}
+		return nil
+	case time.Time:
+		*d = DateOf(v)
+		return nil
+	case string:
+		text = v
+	case []byte:
+		text = string(v)
+	default:
+		return fmt.Errorf("a date from a %T: %w", src, ErrType)
+	}
+	if len(text) > len(time.DateOnly) && (text[10] == ' ' || text[10] == 'T') {
+		text = text[:10] // SQLite keeps what it was given
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return fmt.Errorf("not a date: %w", ErrRange)
+	}
+	*d = DateOf(t)
+	return nil
+}
+
+// MarshalText implements encoding.TextMarshaler; the zero Date is empty.
+func (d Date) MarshalText() ([]byte, error) {
+	if d.IsZero() {
+		return nil, nil
+	}
+	return []byte(d.String()), nil
+}
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Date) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*d = Date{}
+		return nil
+	}
+	return d.Scan(string(text))
+}
+
+// JSON is a column that holds a V as JSON: json or jsonb on PostgreSQL, JSON
+// on MySQL, TEXT on SQLite. SQL's NULL and JSON's null are told apart: NULL is
+// read as Valid false; a V that is nil is written as JSON null when Valid.
+// Numbers inside an any are json.Number: no digit is lost.
+type JSON[V any] struct {
+	V     V
+	Valid bool // V holds a document, JSON null included
+}
+
+// JSONOf returns a valid JSON column.
+func JSONOf[V any](v V) JSON[V] { return JSON[V]{V: v, Valid: true} }
+
+// Value implements driver.Valuer.
+func (j JSON[V]) Value() (driver.Value, error) {
+	if !j.Valid {
+		return nil, nil
+	}
+	b, err := json.Marshal(j.V)
+	return string(b), err
+}
+
+// Scan implements sql.Scanner. Text that is no JSON, the empty one too, is an
+// error.
+func (j *JSON[V]) Scan(src any) error {
+	var text []byte
+	switch v := src.(type) {
+	case nil:
+		*j = JSON[V]{}
+		return nil
+	case string:
+		text = []byte(v)
+	case []byte:
+		text = v
+	default:
+		return fmt.Errorf("JSON from a %T: %w", src, ErrType)
+	}
+	fresh := JSON[V]{Valid: true}
+	if err := unmarshalExact(text, &fresh.V); err != nil {
+		return err
+	}
+	*j = fresh
+	return nil
+}
+
+// MarshalJSON writes the document itself; NULL is null.
+func (j JSON[V]) MarshalJSON() ([]byte, error) {
+	if !j.Valid {
+		return []byte("null"), nil
+	}
+	return json.Marshal(j.V)
+}
+
+// UnmarshalJSON reads the document itself.
+func (j *JSON[V]) UnmarshalJSON(text []byte) error {
+	fresh := JSON[V]{Valid: true}
+	if err := unmarshalExact(text, &fresh.V); err != nil {
+		return err
+	}
+	*j = fresh
+	return nil
+}
+
+func unmarshalExact(text []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if d.More() {
+		return fmt.Errorf("more than one JSON document: %w", ErrType)
+	}
+	return nil
+}
