@@ -93,7 +93,9 @@ type I interface {
 type Kind int
 type T[V any] struct {
 	A, B	int
-	D	struct{ E int }
+	D	struct {
+		E int
+	}
 	*G
 	Cut	func(n int) (rest []V, err error)
 	// has unexported fields

@@ -15,7 +15,7 @@ const maxURL = 8192
 // The faults of a URL. None of them contains any part of it: a URL that cannot
 // be understood may have its password anywhere.
 var (
-	errURLScheme = errors.New("does not begin with postgres://, mysql:// or sqlite:")
+	errURLScheme = errors.New("does not begin with sqlite:, postgres:// or mysql://")
 	errURLSyntax = errors.New("is not scheme://user:password@host:port/database?name=value; " +
 		"in a user, password, database or value write special characters as in %40 for @")
 	errURLAmbiguous = errors.New("can be read in more than one way: " +
@@ -23,7 +23,7 @@ var (
 	errURLEscape = errors.New("has a % that is not followed by two hexadecimal digits: write it as %25")
 	errURLLong   = fmt.Errorf("is longer than %d bytes", maxURL)
 	errURLHosts  = errors.New("names several hosts: one is the primary, replicas belong in read_hosts")
-	errURLSQLite = errors.New("is neither sqlite:relative.db, sqlite:///absolute.db nor sqlite::memory:")
+	errURLSQLite = errors.New("is neither sqlite::memory:, sqlite:relative.db nor sqlite:///absolute.db")
 )
 
 // parseURL reads a connection's URL. Only what the URL says is set.

@@ -5,6 +5,7 @@ package driver
 import (
 	sqldriver "database/sql/driver"
 	"reflect"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -96,6 +97,7 @@ func parseSQLiteTime(s string) (time.Time, bool) {
 	if len(s) < 10 || s[4] != '-' {
 		return time.Time{}, false
 	}
+	s, _, _ = strings.Cut(s, " m=") // of time.Time.String
 	for _, layout := range sqliteLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true

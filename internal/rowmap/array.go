@@ -209,39 +209,15 @@ func parseElement(s string) (e element, rest string, ok bool) {
 
 const arraySpace = " \t\n\r\v\f"
 
-// parseBare reads an element without quotes.
+// parseBare reads an element without quotes. What would need an escape is
+// always quoted by PostgreSQL.
 func parseBare(s string) (e element, rest string, ok bool) {
-	end := strings.IndexAny(s, `,"{}`)
+	end := strings.IndexAny(s, ",\"{}\\")
 	if end < 0 {
 		end = len(s)
 	} else if s[end] != ',' {
 		return e, "", false
 	}
-	raw, rest := s[:end], s[end:]
-	text := strings.TrimRight(raw, arraySpace)
-	if strings.Contains(text, `\`) {
-		var ok bool
-		if text, ok = unescape(raw); !ok {
-			return e, "", false
-		}
-		return element{text: text}, rest, true
-	}
-	if text == "" {
-		return e, "", false
-	}
-	return element{text: text, null: strings.EqualFold(text, "NULL")}, rest, true
-}
-
-func unescape(s string) (string, bool) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' {
-			i++
-			if i == len(s) {
-				return "", false
-			}
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String(), true
+	text := strings.TrimRight(s[:end], arraySpace)
+	return element{text: text, null: strings.EqualFold(text, "NULL")}, s[end:], text != ""
 }
