@@ -64,6 +64,10 @@ examples: ## build the examples and run the quickstart
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
 
+.PHONY: bench
+bench: ## the benchmarks, each beside its hand-written database/sql twin
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
 .PHONY: cover
 cover: ## test coverage of the whole module, as cover.html
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...

@@ -245,8 +245,8 @@ func shown(t *testing.T, files *token.FileSet, node any) string {
 var blankLines = regexp.MustCompile(`\n\s*\n+`)
 
 // lineDiff returns the lines that only one of two texts has.
-func lineDiff(old, new string) (added, removed []string) {
-	before, after := strings.Split(old, "\n"), strings.Split(new, "\n")
+func lineDiff(old, now string) (added, removed []string) {
+	before, after := strings.Split(old, "\n"), strings.Split(now, "\n")
 	only := func(lines, others []string) (rest []string) {
 		left := map[string]int{}
 		for _, l := range others {

@@ -9,8 +9,9 @@ import (
 // once by NewModel. An error of a Before method stops the operation before
 // anything is sent. A type with After methods is written in a transaction, and
 // an error of one undoes it; callbacks' own statements with their context take
-// part in it. CreateMany and UpsertMany call them once per record and name the
-// record's index in an error. Update and Delete of a query call none.
+// part in it. CreateMany and UpsertMany call them once per record, all Before
+// methods first; an error is a *RecordError. An upsert calls those of Create.
+// Update and Delete of a query call none.
 type (
 	// BeforeCreator is called before a record is inserted; it may change it.
 	BeforeCreator interface {
@@ -45,6 +46,8 @@ const maxDepth = 16
 type callbacks struct {
 	beforeCreate, afterCreate, beforeUpdate, afterUpdate, beforeDelete, afterDelete bool
 }
+
+func (c callbacks) none() bool { return c == callbacks{} }
 
 func callbacksOf[T any]() callbacks {
 	var c callbacks
@@ -110,6 +113,12 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 	if err != nil {
 		return err
 	}
+	if tx := at.tx; tx != nil {
+		if err := s.reg.belongs(tx, connection); err != nil {
+			return err
+		}
+		ctx = withTx(ctx, tx.st) // for what the callbacks do
+	}
 	run := func(ctx context.Context) error {
 		if st.before {
 			if err := each(ctx, n, record, st.callBefore); err != nil {
@@ -141,7 +150,7 @@ func each(ctx context.Context, n int, record func(i int) any, call func(record a
 		}
 		if err := call(record(i), ctx); err != nil {
 			if n > 1 {
-				return fmt.Errorf("record %d: %w", i, err)
+				return indexed(i, err)
 			}
 			return err
 		}

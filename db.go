@@ -110,7 +110,7 @@ func (t *target) ping(ctx context.Context) error {
 		conn.Release()
 	}
 	t.answered(err)
-	return t.route.wrap("ping", "", false, err)
+	return t.route.wrap("ping", "", nil, false, err)
 }
 
 // ExecContext runs a statement that returns no rows, on the primary or in the
@@ -246,33 +246,36 @@ func (t *target) rawExec(ctx context.Context, query string, args []any) (res sql
 	if err := refuseControl(query); err != nil {
 		return nil, err
 	}
-	c := t.e.begin(ctx, "exec", query, args, &t.route)
+	c := t.begin(ctx, "exec", query, args)
 	n := int64(-1)
+	err = errPanicked // unless it returns
 	defer func() { c.end(&t.route, n, err) }()
-	if t.tx != nil {
-		t.tx.mu.Lock()
-		defer t.tx.mu.Unlock()
-		if err = t.tx.ready(); err != nil {
-			return nil, err
-		}
-		res, err = t.tx.conn.SQL().ExecContext(ctx, query, args...)
-		err = t.route.wrap("exec", query, false, err)
-	} else {
-		conn, acquireErr := t.acquire(ctx)
-		if acquireErr != nil {
-			return nil, t.route.wrap("exec", query, false, acquireErr)
-		}
-		defer conn.Release()
-		res, err = conn.SQL().ExecContext(ctx, query, args...)
-		err = t.route.wrap("exec", query, true, err)
-	}
-	if err != nil {
+	if res, err = t.rawExecOnce(ctx, query, args); err != nil {
 		return nil, err
 	}
-	if affected, affectedErr := res.RowsAffected(); affectedErr == nil && c != nil {
+	if affected, affectedErr := res.RowsAffected(); affectedErr == nil {
 		n = affected
 	}
 	return res, nil
+}
+
+func (t *target) rawExecOnce(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if t.tx != nil {
+		t.tx.mu.Lock()
+		defer t.tx.mu.Unlock()
+		if err := t.tx.ready(); err != nil {
+			return nil, err
+		}
+		res, err := t.tx.conn.SQL().ExecContext(ctx, query, args...)
+		return res, t.route.wrap("exec", query, args, false, err)
+	}
+	conn, err := t.acquire(ctx)
+	if err != nil {
+		return nil, t.route.wrap("exec", query, args, false, err)
+	}
+	defer conn.Release()
+	res, err := conn.SQL().ExecContext(ctx, query, args...)
+	return res, t.route.wrap("exec", query, args, true, err)
 }
 
 func (t *target) rawQuery(ctx context.Context, query string, args []any) (rows *sql.Rows, err error) {
@@ -289,7 +292,8 @@ func (t *target) rawQuery(ctx context.Context, query string, args []any) (rows *
 }
 
 func (t *target) rawQueryOnce(ctx context.Context, query string, args []any) (rows *sql.Rows, err error) {
-	c := t.e.begin(ctx, "query", query, args, &t.route)
+	c := t.begin(ctx, "query", query, args)
+	err = errPanicked // unless it returns
 	defer func() { c.end(&t.route, -1, err) }()
 	if t.tx != nil {
 		t.tx.mu.Lock()
@@ -297,26 +301,28 @@ func (t *target) rawQueryOnce(ctx context.Context, query string, args []any) (ro
 		if err = t.tx.ready(); err != nil {
 			return nil, err
 		}
+		err = errPanicked
 		rows, err = t.tx.conn.SQL().QueryContext(ctx, query, args...)
 		if err == nil {
 			t.tx.keep(openRows{rows})
 		}
-		return rows, t.route.wrap("query", query, false, err)
+		return rows, t.route.wrap("query", query, args, false, err)
 	}
 	pool, err := t.freePool(ctx)
 	if err == nil {
+		err = errPanicked
 		rows, err = pool.QueryContext(ctx, query, args...)
 	}
 	t.answered(err)
-	return rows, t.route.wrap("query", query, true, err)
+	return rows, t.route.wrap("query", query, args, true, err)
 }
 
 func (t *target) rawQueryRow(ctx context.Context, query string, args []any) (row *sql.Row) {
 	if err := refuseControl(query); err != nil {
 		return failedRow(err)
 	}
-	var err error
-	c := t.e.begin(ctx, "query", query, args, &t.route)
+	c := t.begin(ctx, "query", query, args)
+	err := errPanicked // unless it returns
 	defer func() { c.end(&t.route, -1, err) }()
 	if t.tx != nil {
 		t.tx.mu.Lock()
@@ -324,17 +330,19 @@ func (t *target) rawQueryRow(ctx context.Context, query string, args []any) (row
 		if err = t.tx.ready(); err != nil {
 			return failedRow(err)
 		}
+		err = errPanicked
 		row = t.tx.conn.SQL().QueryRowContext(ctx, query, args...)
 		t.tx.keep(openRow{row})
 	} else {
 		pool, poolErr := t.freePool(ctx)
-		if err = t.route.wrap("query", query, false, poolErr); err != nil {
+		if err = t.route.wrap("query", query, args, false, poolErr); err != nil {
 			return failedRow(err)
 		}
+		err = errPanicked
 		row = pool.QueryRowContext(ctx, query, args...)
 		t.answered(row.Err())
 	}
-	if err = t.route.wrap("query", query, true, row.Err()); err != nil {
+	if err = t.route.wrap("query", query, args, true, row.Err()); err != nil {
 		return failedRow(err)
 	}
 	return row
@@ -344,6 +352,8 @@ func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, 
 	if err := refuseControl(query); err != nil {
 		return nil, err
 	}
+	c := t.begin(ctx, "prepare", query, nil)
+	defer func() { c.end(&t.route, -1, err) }()
 	if t.tx != nil {
 		t.tx.mu.Lock()
 		defer t.tx.mu.Unlock()
@@ -351,13 +361,13 @@ func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, 
 			return nil, err
 		}
 		stmt, err = t.tx.conn.SQL().PrepareContext(ctx, query)
-		return stmt, t.route.wrap("prepare", query, false, err)
+		return stmt, t.route.wrap("prepare", query, nil, false, err)
 	}
 	pool, err := t.freePool(ctx)
 	if err == nil {
 		stmt, err = pool.PrepareContext(ctx, query)
 	}
-	return stmt, t.route.wrap("prepare", query, false, err)
+	return stmt, t.route.wrap("prepare", query, nil, false, err)
 }
 
 // freePool returns the node's pool once it has a connection to give: a *sql.DB

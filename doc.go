@@ -1,2 +1,181 @@
-// Package dbfleet works with many databases at once.
+// Package dbfleet lets a service work with many databases at once: named
+// PostgreSQL, MySQL/MariaDB and SQLite connections, their read replicas and
+// their shards, behind one registry. There is nothing to deploy, no code to
+// generate and no global state.
+//
+// # Connections
+//
+// A [Registry] holds connections by name. [Open] checks the whole [Config] and
+// reports every fault at once; it dials nothing. A pool opens when it is first
+// used, so a database that is down harms nobody who does not ask it.
+//
+//	registry, err := dbfleet.Open(dbfleet.Config{
+//		Default: "main",
+//		Connections: map[string]dbfleet.ConnectionConfig{
+//			"main":      {Driver: dbfleet.SQLite, Database: "app.db"},
+//			"users_db":  {Driver: dbfleet.MySQL, Host: "db1", Database: "users", Username: "app", Password: secret},
+//			"analytics": {Driver: dbfleet.Postgres, Host: "db2", Database: "events", ReadHosts: []string{"r1", "r2"}},
+//		},
+//	})
+//	defer registry.Close()
+//
+// A configuration can also come from the environment ([ConfigFromEnv]) or from
+// JSON. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
+// connections of a running program; what runs on an old one is waited for.
+//
+// [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
+// its primary has answered. A [DB] has the four methods of database/sql for the
+// database's own SQL, [DB.Primary] and [DB.Replica] for what wants a *sql.DB,
+// and [DB.Table] for queries without a struct.
+//
+// # Models
+//
+// A [Model] ties a struct to a table of a connection. Its configuration is
+// checked once, by [NewModel]. A column is called as its field in snake case, or
+// as its tag db:"name" says.
+//
+//	type User struct {
+//		ID                   int64
+//		Name, Email          string
+//		IsAdmin              bool
+//		CreatedAt, UpdatedAt time.Time
+//	}
+//
+//	users, err := dbfleet.NewModel[User](registry, dbfleet.ModelConfig{
+//		Table: "users", Connection: "users_db", Fillable: []string{"name", "email"}, Timestamps: true,
+//	})
+//
+//	john := User{Name: "John"}
+//	err = users.Create(ctx, &john)    // fills in the id and the timestamps
+//	john.Name = "Johnny"
+//	err = users.Save(ctx, &john)      // ErrNotFound if somebody has deleted it
+//	err = users.Delete(ctx, &john)
+//
+// [Model.CreateMany] and [Model.Upsert] write many records in few statements,
+// all or none. [Model.Fill] takes values that come from outside: only Fillable
+// columns. What a record has to say about itself are plain methods of the struct;
+// BeforeCreate and its like are called if it has them, see [BeforeCreator].
+//
+// # Queries
+//
+// A [Query] is a value. Each method returns a new one, so that queries may be
+// stored, branched and shared by goroutines; what is wrong with one is told
+// when it runs, before anything is sent.
+//
+//	admins := users.Where("is_admin", "=", true)
+//	list, err := admins.OrderBy("name", dbfleet.Asc).Limit(10).Get(ctx)
+//	first, err := admins.First(ctx)                       // or ErrNotFound
+//	n, err := admins.Count(ctx)
+//	for user, err := range admins.Iter(ctx) { … }         // one row at a time
+//	names, err := dbfleet.Pluck[string](ctx, admins, "name")
+//
+// Columns, operators and directions given as text are checked, so that they may
+// come from a request. Conditions can also be typed: with
+//
+//	var age = dbfleet.Col[int]("age")
+//
+// users.Filter(age.Gt(18)) compiles and age.Gt("18") does not. A Go string is
+// SQL only where the method's name says Raw; there ? stands for an argument on
+// every database. Anything that squirrel builds is taken by [Expr],
+// [Query.SelectExpr], [Query.JoinExpr] and [Query.GetStatement].
+//
+// Rows without a struct are a [Row]; rows of any other shape are mapped by
+// [Table]:
+//
+//	rows, err := registry.DB("analytics").Table("events").
+//		Select("event_type").SelectRaw("COUNT(*) AS n").GroupBy("event_type").Get(ctx)
+//
+// [Query.Update] and [Query.Delete] without a condition are refused
+// ([ErrMissingWhere]) unless [Query.AllRows] was called.
+//
+// # Relations
+//
+// A relation is a typed value. Its two sides may live on different connections,
+// databases and shards: related records are read by statements of their own,
+// one for all parents (and shard).
+//
+//	var postsOf = dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
+//
+//	list, err := users.With(postsOf).Get(ctx)             // with their posts
+//	recent, err := postsOf.For(&john).OrderBy("id", dbfleet.Desc).Limit(3).Get(ctx)
+//
+// [HasOne] and [BelongsTo] are its siblings.
+//
+// # Where an operation goes
+//
+// The connection is, the first that applies: the one named on the call
+// ([Model.DB]), the shard of a key, the model's, the registry's default. A name
+// that is not known is an [*UnknownConnectionError]; nothing falls back to
+// another database in silence.
+//
+// On that connection, an operation runs in the transaction that the context
+// carries; without one, reads of models and queries go to a replica in turn and
+// everything else to the primary. [Query.Primary] asks the primary, [DB.Read]
+// sends raw queries to replicas. A replica that does not answer is left out for
+// a while, and the read is asked elsewhere. Replicas may be behind: who must see
+// what was just written asks the primary, or reads in the transaction.
+//
+// [Query.Route] tells where a query would run and why, [Query.SQL] what it would
+// send.
+//
+// # Shards
+//
+// A model with a [ShardRule] keeps each record on the connection that a function
+// of its key names:
+//
+//	orders, err := dbfleet.NewModel[Order](registry, dbfleet.ModelConfig{
+//		Table: "orders",
+//		Shard: dbfleet.ShardBy("user_id", func(id int64) string { return fmt.Sprintf("orders_shard_%d", id%4+1) }),
+//	})
+//	err = orders.Create(ctx, &Order{UserID: 7})           // the record's key
+//	list, err := orders.Where("user_id", "=", 7).Get(ctx) // the condition's
+//	n, err := orders.Shard(7).Count(ctx)                  // the call's
+//
+// Without a key it is [ErrMissingShardKey].
+//
+// # Transactions
+//
+// [Registry.Transaction] begins one on one connection. Its closure gets a
+// context that carries it: whatever routes to that connection takes part, and
+// what routes elsewhere runs on its own. An error, a panic or the context's end
+// rolls back. Inside, another one is a savepoint.
+//
+//	err = registry.Transaction(ctx, "users_db", func(ctx context.Context, tx *dbfleet.Tx) error {
+//		if err := users.Create(ctx, &john); err != nil {
+//			return err
+//		}
+//		return audit.Using(tx).Create(ctx, &entry)        // named instead of carried
+//	})
+//
+// [TxOptions] choose the isolation, and how often the closure is run again after
+// a deadlock or a serialization failure. There is no transaction across
+// connections.
+//
+// # Watching
+//
+// Hooks see every statement with its route, duration and outcome: [DB.OnAfterQuery]
+// for one connection, [Registry.OnAfterQuery] for all. [LogQueries] makes one that
+// writes to slog. [Registry.Health] asks every node, [Registry.Stats] gives the
+// pools' figures, [Registry.Describe] lists the models.
+//
+//	registry.OnAfterQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
+//
+// # Values
+//
+// Sessions are pinned so that values mean the same on all databases. A time.Time
+// is an instant: it is stored to the microsecond in UTC and read back as UTC. A
+// civil day is a [Date]. NULL is a nil pointer, a sql.Null or a Scanner of yours;
+// read for another field it is an error ([ErrNull]), as is a number that does
+// not fit ([ErrRange]). [JSON] is a column that holds a document.
+//
+// # Errors
+//
+// errors.Is tells the class of a failure, by its code and alike on all databases:
+// [ErrNotFound], [ErrUnique], [ErrConnection] and so on. A [*QueryError] tells
+// where it happened; the driver's own error is behind it. No message shows a
+// password or the value of an argument.
+//
+// A statement is sent once. If a write's answer is lost the error is
+// [ErrOutcomeUnknown], and [ErrCommitUnknown] for a commit: the library does not
+// guess, and does not try again.
 package dbfleet

@@ -164,6 +164,18 @@ func (e *NotFillableError) Error() string {
 	return fmt.Sprintf("dbfleet: model %s: column %q is not fillable; fillable are %s", e.Model, e.Column, quoteAll(e.Fillable))
 }
 
+// RecordError tells which record of CreateMany or UpsertMany was at fault.
+type RecordError struct {
+	Index int
+	Err   error
+}
+
+func (e *RecordError) Error() string {
+	return fmt.Sprintf("dbfleet: record %d: %s", e.Index, strings.TrimPrefix(e.Err.Error(), "dbfleet: "))
+}
+
+func (e *RecordError) Unwrap() error { return e.Err }
+
 // ModelError reports one fault of a model's type or configuration.
 type ModelError struct {
 	Model  string // the Go type
@@ -189,9 +201,12 @@ func (e *ModelError) Error() string {
 func (e *ModelError) Unwrap() error { return e.Err }
 
 // QueryError wraps an error of the database or of the way to it, once. It
-// tells where the statement went; it never shows argument values. errors.Is
-// matches the class (ErrUnique, ErrConnection, …), errors.As the driver's own
-// error.
+// tells where the statement went. errors.Is matches the class (ErrUnique,
+// ErrConnection, …), errors.As the driver's own error.
+//
+// It never shows argument values: where the database's message may quote one,
+// as in MySQL's "Duplicate entry 'x' for key", the text has the class, the code
+// and the names of constraint and column instead.
 type QueryError struct {
 	Op         string // "select", "insert", "update", "delete", "exec", "begin", "commit", …
 	Connection string
@@ -202,12 +217,12 @@ type QueryError struct {
 	Code string
 	// Constraint, Table and Column are told where the database tells them.
 	Constraint, Table, Column string
-	Err                       error
+	// Err is the driver's error, whose own text may show values.
+	Err error `json:"-"`
 
 	class   driver.Class
-	notSent bool
 	unknown bool // a write without an answer
-	row     int  // 1-based row of a bulk statement, 0 unknown
+	text    string
 }
 
 func (e *QueryError) Error() string {
@@ -219,11 +234,16 @@ func (e *QueryError) Error() string {
 	if e.unknown {
 		b.WriteString(": outcome unknown")
 	}
+	text := e.text
+	if text == "" && e.Err != nil { // not made here
+		text = e.Err.Error()
+	}
 	b.WriteString(": ")
-	b.WriteString(strings.TrimPrefix(e.Err.Error(), "dbfleet: "))
+	b.WriteString(strings.TrimPrefix(text, "dbfleet: "))
 	return b.String()
 }
 
+// Unwrap returns the driver's error. Its own text may show values.
 func (e *QueryError) Unwrap() error { return e.Err }
 
 // Is matches the error's class.
@@ -281,8 +301,9 @@ func IsRetryable(err error) bool {
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)
 }
 
-// wrap turns an error of the driver into a QueryError.
-func (r *Route) wrap(op, text string, write bool, err error) error {
+// wrap turns an error of the driver into a QueryError. args are left out of its
+// text and not kept.
+func (r *Route) wrap(op, text string, args []any, write bool, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -294,7 +315,7 @@ func (r *Route) wrap(op, text string, write bool, err error) error {
 	e := &QueryError{
 		Op: op, Connection: r.Connection, Node: r.Node, Role: r.Role, SQL: text,
 		Code: p.Code, Constraint: p.Constraint, Table: p.Table, Column: p.Column, Err: err,
-		class: p.Class, notSent: p.NotSent,
+		class: p.Class, text: driver.Text(err, text, args),
 	}
 	e.unknown = write && (p.Unanswered || p.Class == driver.CommitUnknown)
 	return e

@@ -59,7 +59,11 @@ func (a Args) MarshalJSON() ([]byte, error) { return []byte(`"` + a.String() + `
 // QueryHook is called before or after each statement, on the goroutine that
 // runs it. It holds none of the library's locks: it may block (the statement
 // waits), and it may run statements of its own with ctx, which take part in
-// the transaction and call no hooks.
+// the transaction and call no hooks. The rows of a QueryContext still hold
+// their connection when its after hooks are called.
+//
+// A hook that panics takes its caller with it: before the statement nothing is
+// sent, and a transaction is rolled back.
 type QueryHook func(ctx context.Context, e QueryEvent)
 
 // hookList keeps hooks; a statement sees one snapshot of it.
@@ -112,7 +116,8 @@ func (r *Registry) OnAfterQuery(h QueryHook) (remove func()) { return r.hooks.ad
 
 // OnBeforeQuery calls h before every statement of this connection. It stays
 // when the connection is replaced. On an unknown connection it does nothing.
-// What goes through the *sql.DB of Primary and Replica calls no hooks.
+// What goes through the *sql.DB of Primary and Replica, or a *sql.Stmt, calls
+// no hooks.
 func (db *DB) OnBeforeQuery(h QueryHook) (remove func()) { return db.addHook(hook{before: h}) }
 
 // OnAfterQuery calls h after every statement of this connection, whatever came
@@ -129,6 +134,12 @@ func (db *DB) addHook(h hook) (remove func()) {
 
 type hookedKey struct{}
 
+// begin is entry.begin for a statement of the target. In a transaction the
+// hooks' context carries it, also when it was given by Using.
+func (t *target) begin(ctx context.Context, op, text string, args []any) *call {
+	return t.e.begin(ctx, t.tx, op, text, args, &t.route)
+}
+
 // call is one statement on its way through the hooks; nil when there are none.
 type call struct {
 	ctx   context.Context
@@ -136,8 +147,9 @@ type call struct {
 	hooks [2][]hook
 }
 
-// begin tells the hooks that a statement starts.
-func (e *entry) begin(ctx context.Context, op, text string, args []any, route *Route) *call {
+// begin tells the hooks that a statement starts; tx is the transaction that it
+// runs in, nil for none.
+func (e *entry) begin(ctx context.Context, tx *txState, op, text string, args []any, route *Route) *call {
 	own, all := e.hooks.load(), e.reg.hooks.load()
 	if len(own) == 0 && len(all) == 0 {
 		return nil
@@ -145,9 +157,12 @@ func (e *entry) begin(ctx context.Context, op, text string, args []any, route *R
 	if ctx.Value(hookedKey{}) != nil {
 		return nil
 	}
+	if tx != nil && txOf(ctx, e.reg, e.name) != tx {
+		ctx = withTx(ctx, tx)
+	}
 	c := &call{
 		ctx:   context.WithValue(ctx, hookedKey{}, true),
-		event: QueryEvent{Op: op, SQL: text, Args: Args(args), Route: *route, Start: time.Now(), Rows: -1},
+		event: QueryEvent{Op: op, SQL: text, Args: Args(args), Route: route.told(), Start: time.Now(), Rows: -1},
 		hooks: [2][]hook{all, own},
 	}
 	for _, list := range c.hooks {
@@ -166,7 +181,7 @@ func (c *call) end(route *Route, rows int64, err error) {
 		return
 	}
 	c.event.Duration = time.Since(c.event.Start)
-	c.event.Route = *route
+	c.event.Route = route.told()
 	c.event.Rows, c.event.Err = rows, err
 	for _, list := range c.hooks {
 		for _, h := range list {
@@ -181,6 +196,20 @@ func (c *call) end(route *Route, rows int64, err error) {
 func (c *call) copy() QueryEvent {
 	e := c.event
 	e.Args = slices.Clone(e.Args)
+	for i, a := range e.Args {
+		switch a := a.(type) {
+		case []byte:
+			e.Args[i] = slices.Clone(a)
+		case []int64:
+			e.Args[i] = slices.Clone(a)
+		case []string:
+			e.Args[i] = slices.Clone(a)
+		case []float64:
+			e.Args[i] = slices.Clone(a)
+		case []bool:
+			e.Args[i] = slices.Clone(a)
+		}
+	}
 	return e
 }
 

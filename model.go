@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -34,6 +35,13 @@ type ModelConfig struct {
 	// whenever it is written, in UTC and to the microsecond. The struct must
 	// have at least one of the two, as time.Time, *time.Time or sql.NullTime.
 	Timestamps bool
+	// TimePrecision is the finest part of a time that the table's columns keep:
+	// time.Second for MySQL's DATETIME and TIMESTAMP without digits. Times are
+	// cut to it before they are written, so that a record in Go has what the
+	// database has.
+	//
+	// Defaults to time.Microsecond, which is also the smallest.
+	TimePrecision time.Duration
 	// Generated are columns whose value the database makes. They are never
 	// written, and read back after Create.
 	Generated []string
@@ -70,10 +78,19 @@ func NewModel[T any](r *Registry, config ModelConfig) (Model[T], error) {
 		plan: plan, model: plan.Model(), created: -1, updated: -1,
 		skip: make([]bool, len(plan.Columns())), optional: make([]bool, len(plan.Columns())),
 		fillable: slices.Clone(config.Fillable), callbacks: callbacksOf[T](),
+		precision: cmp.Or(config.TimePrecision, time.Microsecond),
 	}
 	if err := s.configure(config); err != nil {
 		return Model[T]{}, err
 	}
+	s.located = slices.Clone(s.key)
+	if s.shard != nil {
+		if i, _ := plan.Column(s.shard.column()); !slices.Contains(s.key, i) {
+			s.located = append(s.located, i)
+		}
+	}
+	s.prepareShapes()
+	s.saved = s.updateColumns(nil)
 	r.models.add(s)
 	return Model[T]{Query[T]{src: s, q: sqlgen.From(s.table)}}, nil
 }
@@ -135,6 +152,9 @@ func (s *source) configure(config ModelConfig) error {
 	if config.Shard != nil {
 		columns("Shard", []string{config.Shard.column()}, func(int) {})
 	}
+	if s.precision < time.Microsecond {
+		fault("TimePrecision", "no database keeps less than a microsecond", nil)
+	}
 	if config.Timestamps {
 		s.created, s.updated = s.timestamp("created_at", fault), s.timestamp("updated_at", fault)
 		if s.created < 0 && s.updated < 0 {
@@ -174,6 +194,9 @@ func (m Model[T]) Using(tx *Tx) Model[T] { return Model[T]{m.Query.Using(tx)} }
 func (m Model[T]) Fill(record *T, values map[string]any) error {
 	if m.src == nil {
 		return errNoSource
+	}
+	if record == nil {
+		return m.src.fail("the record is a nil pointer")
 	}
 	filled := *record
 	for _, column := range slices.Sorted(maps.Keys(values)) {

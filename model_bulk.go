@@ -22,20 +22,19 @@ const (
 type batch[T any] struct {
 	records []*T
 	first   int // index of the first record
-	shape   shape
+	shape   *shape
 	args    []any
 }
 
 // batches splits records where their shape changes or a limit is reached.
-// rows bounds the rows of a batch further; 0 does not.
-func (m *Model[T]) batches(records []T, d *dialect.Dialect, rows int) ([]batch[T], error) {
+func (m *Model[T]) batches(records []T, d *dialect.Dialect) ([]batch[T], error) {
 	var out []batch[T]
 	limit, size := 0, 0
 	for i := range records {
 		r := &records[i]
 		sh := m.src.shapeOf(r)
-		if len(out) == 0 || out[len(out)-1].shape.mask != sh.mask || len(out[len(out)-1].records) >= limit || size >= maxBatchBytes {
-			limit = batchRows(d, len(sh.write), rows)
+		if len(out) == 0 || out[len(out)-1].shape.mask != sh.mask || len(out[len(out)-1].records) >= limit {
+			limit = batchRows(d, len(sh.write))
 			size = 0
 			out = append(out, batch[T]{first: i, shape: sh})
 		}
@@ -45,31 +44,42 @@ func (m *Model[T]) batches(records []T, d *dialect.Dialect, rows int) ([]batch[T
 			b.args = make([]any, 0, n*len(sh.write))
 			b.records = make([]*T, 0, n)
 		}
-		b.records = append(b.records, r)
 		before := len(b.args)
 		var err error
 		if b.args, err = m.src.plan.AppendArgs(b.args, sh.write, r, d); err != nil {
 			return nil, indexed(i, err)
 		}
-		for _, a := range b.args[before:] {
-			switch a := a.(type) {
-			case string:
-				size += len(a)
-			case []byte:
-				size += len(a)
-			default:
-				size += 8
-			}
+		added := argBytes(b.args[before:])
+		if size > 0 && size+added > maxBatchBytes { // it begins the next one
+			row := slices.Clone(b.args[before:])
+			b.args, size = b.args[:before], 0
+			out = append(out, batch[T]{first: i, shape: sh, args: row})
+			b = &out[len(out)-1]
 		}
+		b.records = append(b.records, r)
+		size += added
 	}
 	return out, nil
 }
 
-func batchRows(d *dialect.Dialect, columns, bound int) int {
-	n := maxBatchRows
-	if bound > 0 {
-		n = bound
+// argBytes is about what arguments take in a statement.
+func argBytes(args []any) int {
+	n := 0
+	for _, a := range args {
+		switch a := a.(type) {
+		case string:
+			n += len(a)
+		case []byte:
+			n += len(a)
+		default:
+			n += 8
+		}
 	}
+	return n
+}
+
+func batchRows(d *dialect.Dialect, columns int) int {
+	n := maxBatchRows
 	if columns == 0 {
 		return 1 // DEFAULT VALUES makes one row
 	}
@@ -81,23 +91,28 @@ func batchRows(d *dialect.Dialect, columns, bound int) int {
 
 func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) error {
 	s := m.src
-	in := sqlgen.Insert{Table: s.table, Columns: s.names(b.shape.write), Rows: len(b.records)}
+	in := sqlgen.Insert{Table: s.table, Columns: b.shape.columns, Rows: len(b.records)}
 	if len(b.shape.back) > 0 && t.e.dialect.InsertReturning {
-		in.Returning = s.names(b.shape.back)
-		return m.insertReturning(ctx, t, &in, b.args, b.records, b.shape.back)
+		in.Returning = b.shape.returning
 	}
 	text, err := sqlgen.InsertText(&in, t.e.dialect)
 	if err != nil {
 		return err
 	}
-	res, err := t.exec(ctx, "insert", text, b.args)
-	if err != nil || len(b.shape.back) == 0 {
+	if in.Returning != nil {
+		return m.insertReturning(ctx, t, "insert", text, b.args, b.records, b.shape.back)
+	}
+	if err := s.tellsKey(b.shape, t.e.dialect); err != nil {
 		return err
 	}
+	res, err := t.exec(ctx, "insert", text, b.args)
+	if err != nil {
+		return err
+	}
+	if res.RowsAffected != int64(len(b.records)) {
+		return s.otherRows(res.RowsAffected, len(b.records))
+	}
 	if s.auto && slices.Contains(b.shape.back, s.key[0]) {
-		if res.RowsAffected != int64(len(b.records)) {
-			return errMixed
-		}
 		for i, r := range b.records {
 			if err := s.plan.Set(s.key[0], r, res.LastInsertID+int64(i)*max(res.IDStep, 1)); err != nil {
 				return err
@@ -107,10 +122,65 @@ func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) erro
 			return nil
 		}
 	}
+	if len(b.shape.back) == 0 {
+		return nil
+	}
+	if len(s.key) == 1 {
+		return m.reloadAll(ctx, t, b)
+	}
 	for _, r := range b.records {
 		if err := m.reload(ctx, t, r, b.shape.back); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// reloadAll is reload for the records of a batch, in one statement.
+func (m *Model[T]) reloadAll(ctx context.Context, t *target, b *batch[T]) error {
+	s := m.src
+	key := s.key[0]
+	keys := make([]any, len(b.records))
+	byKey := make(map[any]*T, len(b.records))
+	for i, r := range b.records {
+		keys[i] = s.plan.Value(key, r)
+		if k, ok := s.plan.FieldKey(key, r); ok {
+			byKey[k] = r
+		}
+	}
+	cols := []sqlgen.Column{{Name: s.plan.Field(key).Column}}
+	for _, f := range b.shape.back {
+		if f != key {
+			cols = append(cols, sqlgen.Column{Name: s.plan.Field(f).Column})
+		}
+	}
+	q := sqlgen.From(s.table).WithCond(sqlgen.Compare(cols[0].Name, sqlgen.In, keys))
+	q = q.OnlyColumns(cols...)
+	text, args, err := sqlgen.Select(&q, s.env(t))
+	if err != nil {
+		return err
+	}
+	var made []T
+	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (n int64, err error) {
+		made, err = rowmap.ReadAll[T](s.plan, rows, len(b.records))
+		return int64(len(made)), err
+	})
+	if err != nil {
+		return err
+	}
+	for i := range made {
+		k, _ := s.plan.FieldKey(key, &made[i])
+		r := byKey[k]
+		if r == nil {
+			continue
+		}
+		delete(byKey, k)
+		if err := m.copyFields(r, &made[i], b.shape.back); err != nil {
+			return err
+		}
+	}
+	if len(byKey) > 0 {
+		return s.otherRows(int64(len(b.records)-len(byKey)), len(b.records))
 	}
 	return nil
 }
@@ -123,7 +193,8 @@ type Conflict struct {
 	//
 	// Defaults to the primary key.
 	Key []string
-	// Update are the columns that the existing row takes from the record.
+	// Update are the columns that the existing row takes from the record, and
+	// updated_at on a model with Timestamps.
 	//
 	// Defaults to all columns that the insert writes, but the key, the primary
 	// key, created_at and the shard key.
@@ -133,9 +204,12 @@ type Conflict struct {
 }
 
 // Upsert inserts a record or updates the row with the same key, in one
-// statement. The record's id is that of the row, new or old; its other fields
-// are not read back.
+// statement. The record's primary key is then that of the row, new or old; its
+// other fields are not read back. On an error the record is as it was before.
 func (m Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
+	if m.src == nil {
+		return errNoSource
+	}
 	if record == nil {
 		return m.src.fail("the record is a nil pointer")
 	}
@@ -154,10 +228,18 @@ func (m Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict
 	if err != nil || len(records) == 0 {
 		return err
 	}
-	key, err := m.conflictKey(records, conflict)
+	key, err := m.src.conflictKey(conflict)
 	if err != nil {
 		return err
 	}
+	old := slices.Clone(records)
+	if err = m.upsertMany(ctx, name, records, key, conflict); err != nil {
+		copy(records, old)
+	}
+	return err
+}
+
+func (m *Model[T]) upsertMany(ctx context.Context, name string, records []T, key []int, conflict Conflict) error {
 	record := func(i int) any { return &records[i] }
 	return m.src.around(ctx, &m.at, name, m.src.creating(), len(records), record, func(ctx context.Context) error {
 		for i := range records {
@@ -165,19 +247,18 @@ func (m Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict
 				return indexed(i, err)
 			}
 		}
+		if err := m.distinct(records, key); err != nil {
+			return err
+		}
 		e, err := m.src.reg.lookup(name)
 		if err != nil {
 			return err
 		}
-		rows := 0
-		if m.src.auto && m.wantsIDs(records) && (!e.dialect.UpsertConflict || conflict.DoNothing) {
-			rows = 1 // a statement for each id that must be known
-		}
-		batches, err := m.batches(records, e.dialect, rows)
+		batches, err := m.batches(records, e.dialect)
 		if err != nil {
 			return err
 		}
-		return m.atomic(ctx, name, len(batches) > 1, func(ctx context.Context) error {
+		return m.atomic(ctx, name, len(records) > 1, func(ctx context.Context) error {
 			t, err := m.writeTarget(ctx, name)
 			if err != nil {
 				return err
@@ -188,18 +269,16 @@ func (m Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict
 					return err
 				}
 			}
+			for i := range records {
+				m.src.settle(&records[i])
+			}
 			return nil
 		})
 	})
 }
 
-func (m *Model[T]) wantsIDs(records []T) bool {
-	return slices.ContainsFunc(records, func(r T) bool { return m.src.plan.IsZero(m.src.key[0], &r) })
-}
-
-// conflictKey checks the key's columns and that no two records share a key.
-func (m *Model[T]) conflictKey(records []T, conflict Conflict) ([]int, error) {
-	s := m.src
+// conflictKey returns the fields that decide, and checks the columns.
+func (s *source) conflictKey(conflict Conflict) ([]int, error) {
 	var key []int
 	for _, name := range conflict.Key {
 		i, err := s.columnIndex(name)
@@ -219,6 +298,16 @@ func (m *Model[T]) conflictKey(records []T, conflict Conflict) ([]int, error) {
 			return nil, err
 		}
 	}
+	return key, nil
+}
+
+// distinct refuses two records with the same key: PostgreSQL would refuse them,
+// the others let the last one win.
+func (m *Model[T]) distinct(records []T, key []int) error {
+	s := m.src
+	if len(records) < 2 {
+		return nil
+	}
 	seen := make(map[string]int, len(records))
 	for i := range records {
 		k := ""
@@ -228,70 +317,104 @@ func (m *Model[T]) conflictKey(records []T, conflict Conflict) ([]int, error) {
 				k = ""
 				break // NULLs conflict with nothing
 			}
-			k += fmt.Sprintf("%T:%v\x00", v, v)
+			k += fmt.Sprintf("%T:%#v,", v, v)
 		}
 		if k == "" || s.auto && len(key) == 1 && key[0] == s.key[0] && s.plan.IsZero(key[0], &records[i]) {
 			continue
 		}
 		if before, ok := seen[k]; ok {
-			return nil, s.fail("records %d and %d have the same key", before, i)
+			return s.fail("records %d and %d have the same key", before, i)
 		}
 		seen[k] = i
 	}
-	return key, nil
+	return nil
 }
 
 func (m *Model[T]) upsertBatch(ctx context.Context, t *target, b *batch[T], key []int, conflict Conflict) error {
 	s, d := m.src, t.e.dialect
 	in := sqlgen.Insert{
-		Table: s.table, Columns: s.names(b.shape.write), Rows: len(b.records),
-		Conflict: sqlgen.Replace, Keys: s.names(key), Sets: conflict.Update,
+		Table: s.table, Columns: b.shape.columns, Rows: len(b.records),
+		Conflict: sqlgen.Replace, Keys: s.names(key), Sets: s.upsertSets(b.shape, key, conflict),
 	}
-	if in.Sets == nil {
-		in.Sets = s.names(slices.DeleteFunc(slices.Clone(b.shape.write), func(i int) bool {
-			return slices.Contains(key, i) || slices.Contains(s.key, i) || i == s.created || s.shard != nil && s.plan.Field(i).Column == s.shard.column()
-		}))
+	if len(in.Sets) == 0 {
+		in.Conflict = sqlgen.Ignore
 	}
-	if conflict.DoNothing || len(in.Sets) == 0 {
-		in.Conflict, in.Sets = sqlgen.Ignore, nil
-	}
-	wantID := s.auto && slices.Contains(b.shape.back, s.key[0])
-	idColumn := ""
-	if wantID {
-		idColumn = s.plan.Field(s.key[0]).Column
+	var back []int // of the primary key, what the conflict's key does not tell
+	for _, f := range s.key {
+		if !slices.Contains(key, f) || slices.Contains(b.shape.back, f) {
+			back = append(back, f)
+		}
 	}
 	switch {
-	case wantID && d.UpsertConflict:
-		in.Returning = []string{idColumn}
-	case wantID:
-		in.KeepID = idColumn
-	}
-	if in.Returning == nil {
+	case len(back) == 0:
 		text, err := sqlgen.InsertText(&in, d)
 		if err != nil {
 			return err
 		}
-		res, err := t.exec(ctx, "upsert", text, b.args)
-		if err == nil && wantID {
-			err = s.plan.Set(s.key[0], b.records[0], res.LastInsertID)
-		}
+		_, err = t.exec(ctx, "upsert", text, b.args)
 		return err
+	case d.UpsertConflict && in.Conflict == sqlgen.Replace:
+		in.Returning = s.names(back)
+		text, err := sqlgen.InsertText(&in, d)
+		if err != nil {
+			return err
+		}
+		return m.insertReturning(ctx, t, "upsert", text, b.args, b.records, back)
 	}
-	if in.Conflict != sqlgen.Ignore {
-		return m.insertReturning(ctx, t, &in, b.args, b.records, s.key)
+	in.Rows = 1 // a statement for each record whose key must be known
+	switch {
+	case d.UpsertConflict:
+		in.Returning = s.names(back)
+	case s.auto:
+		in.KeepID = s.plan.Field(s.key[0]).Column
 	}
-	return m.insertOrFind(ctx, t, &in, b, key)
-}
-
-// insertOrFind inserts one record, or finds the id of the row that is there.
-func (m *Model[T]) insertOrFind(ctx context.Context, t *target, in *sqlgen.Insert, b *batch[T], key []int) error {
-	text, err := sqlgen.InsertText(in, t.e.dialect)
+	text, err := sqlgen.InsertText(&in, d)
 	if err != nil {
 		return err
 	}
-	record := b.records[0]
+	n := len(in.Columns)
+	for i, r := range b.records {
+		if err := m.upsertOne(ctx, t, &in, text, b.args[i*n:(i+1)*n], r, key, back); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// upsertSets are the columns that an existing row takes from a record.
+func (s *source) upsertSets(sh *shape, key []int, conflict Conflict) []string {
+	if conflict.DoNothing {
+		return nil
+	}
+	if len(conflict.Update) > 0 {
+		if s.updated < 0 || slices.Contains(conflict.Update, s.plan.Field(s.updated).Column) {
+			return conflict.Update
+		}
+		return append(slices.Clip(conflict.Update), s.plan.Field(s.updated).Column)
+	}
+	return s.names(slices.DeleteFunc(slices.Clone(sh.write), func(i int) bool {
+		return slices.Contains(key, i) || slices.Contains(s.key, i) || i == s.created ||
+			s.shard != nil && s.plan.Field(i).Column == s.shard.column()
+	}))
+}
+
+// upsertOne upserts one record and finds the primary key of its row.
+func (m *Model[T]) upsertOne(ctx context.Context, t *target, in *sqlgen.Insert, text string, args []any, record *T, key, back []int) error {
+	if in.Returning == nil {
+		res, err := t.exec(ctx, "upsert", text, args)
+		if err != nil {
+			return err
+		}
+		if in.KeepID == "" {
+			return m.findKey(ctx, t, record, key, back)
+		}
+		if res.LastInsertID == 0 { // a new row with an id of the program's
+			return nil
+		}
+		return m.src.plan.Set(m.src.key[0], record, res.LastInsertID)
+	}
 	var made []T
-	err = t.query(ctx, "upsert", text, b.args, true, func(rows driver.Rows) (n int64, err error) {
+	err := t.query(ctx, "upsert", text, args, true, func(rows driver.Rows) (n int64, err error) {
 		made, err = rowmap.ReadAll[T](m.src.plan, rows, 1)
 		return int64(len(made)), err
 	})
@@ -299,17 +422,30 @@ func (m *Model[T]) insertOrFind(ctx context.Context, t *target, in *sqlgen.Inser
 		return err
 	}
 	if len(made) == 1 {
-		return m.copyFields(record, &made[0], m.src.key)
+		return m.copyFields(record, &made[0], back)
 	}
-	q := sqlgen.From(m.src.table).OnlyColumns(sqlgen.Column{Name: in.Returning[0]})
+	return m.findKey(ctx, t, record, key, back)
+}
+
+// findKey reads the primary key of the row that an upsert found.
+func (m *Model[T]) findKey(ctx context.Context, t *target, record *T, key, back []int) error {
+	cols := make([]sqlgen.Column, len(back))
+	for i, name := range m.src.names(back) {
+		cols[i] = sqlgen.Column{Name: name}
+	}
+	q := sqlgen.From(m.src.table).OnlyColumns(cols...)
 	for _, i := range key {
 		q = q.WithCond(sqlgen.Compare(m.src.plan.Field(i).Column, sqlgen.Eq, m.src.plan.Value(i, record)))
+	}
+	if t.tx != nil && t.e.dialect.RowLocks {
+		q = q.WithLock(sqlgen.ForShare) // the row may be younger than the transaction's snapshot
 	}
 	text, args, err := sqlgen.Select(&q, m.src.env(t))
 	if err != nil {
 		return err
 	}
-	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (n int64, err error) {
+	var made []T
+	err = t.query(ctx, "select", text, args, true, func(rows driver.Rows) (n int64, err error) {
 		made, err = rowmap.ReadAll[T](m.src.plan, rows, 1)
 		return int64(len(made)), err
 	})
@@ -319,5 +455,5 @@ func (m *Model[T]) insertOrFind(ctx context.Context, t *target, in *sqlgen.Inser
 	if len(made) != 1 {
 		return ErrNotFound // deleted by another in between
 	}
-	return m.copyFields(record, &made[0], m.src.key)
+	return m.copyFields(record, &made[0], back)
 }

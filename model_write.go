@@ -3,9 +3,11 @@ package dbfleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
+	"time"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -13,29 +15,55 @@ import (
 
 // Create inserts a record and fills in what the database made: the id of an
 // integer key that was zero, and the columns of Generated and Defaults.
-// Timestamps are set; a created_at that is not zero is kept.
+// Timestamps are set; a created_at that is not zero is kept. The record's times
+// become what was stored, the same instants in UTC and to the microsecond (see
+// TimePrecision), so that the record equals the one that Find returns. A zero
+// time.Time is written as NULL. On an error the record is as it was before.
 func (m Model[T]) Create(ctx context.Context, record *T) error {
 	name, err := m.home(record)
 	if err != nil {
 		return err
 	}
-	return m.src.around(ctx, &m.at, name, m.src.creating(), 1, func(int) any { return record }, func(ctx context.Context) error {
-		t, err := m.writeTarget(ctx, name)
-		if err != nil {
-			return err
-		}
-		defer t.leave()
-		if err := m.src.stamp(record, true); err != nil {
-			return err
-		}
-		return m.insertOne(ctx, &t, record)
+	old := *record
+	if m.src.callbacks.none() {
+		err = m.create(ctx, name, record)
+	} else {
+		err = m.called(ctx, name, m.src.creating(), record, m.create)
+	}
+	if err != nil && !isCreated(err) {
+		*record = old
+	}
+	return err
+}
+
+// called runs a write of one record between its callbacks.
+func (m Model[T]) called(ctx context.Context, name string, st step, record *T, write func(ctx context.Context, name string, record *T) error) error {
+	return m.src.around(ctx, &m.at, name, st, 1, func(int) any { return record }, func(ctx context.Context) error {
+		return write(ctx, name, record)
 	})
+}
+
+func (m *Model[T]) create(ctx context.Context, name string, record *T) error {
+	t, err := m.writeTarget(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer t.leave()
+	if err := m.src.stamp(record, true); err != nil {
+		return err
+	}
+	if err := m.insertOne(ctx, &t, record); err != nil {
+		return err
+	}
+	m.src.settle(record)
+	return nil
 }
 
 // Save writes all columns of a record that was created before. A record whose
 // integer key is zero is created. A record that is not in the database (any
 // more) is ErrNotFound: nothing is brought back. The key itself, created_at,
-// the shard key and generated columns are not written.
+// the shard key and generated columns are not written. On an error the record
+// is as it was before.
 func (m Model[T]) Save(ctx context.Context, record *T) error {
 	if m.src != nil && record != nil && m.src.auto && m.src.plan.IsZero(m.src.key[0], record) {
 		return m.Create(ctx, record)
@@ -68,37 +96,68 @@ func (m Model[T]) save(ctx context.Context, record *T, only []string) error {
 	if err != nil {
 		return err
 	}
-	return m.src.around(ctx, &m.at, name, m.src.updating(), 1, func(int) any { return record }, func(ctx context.Context) error {
-		t, err := m.writeTarget(ctx, name)
-		if err != nil {
-			return err
-		}
-		defer t.leave()
-		q, err := m.byKey(record)
-		if err != nil {
-			return err
-		}
-		if err := m.src.stamp(record, false); err != nil {
-			return err
-		}
-		var sets []sqlgen.Set
-		for _, i := range m.src.updateColumns(only) {
-			a, err := m.src.plan.Arg(i, record, t.e.dialect)
-			if err != nil {
-				return err
-			}
-			sets = append(sets, sqlgen.Set{Column: m.src.plan.Field(i).Column, Value: a, Ready: true})
-		}
-		text, args, err := sqlgen.Update(&q, sets, m.src.env(&t))
-		if err != nil {
-			return err
-		}
-		res, err := t.exec(ctx, "update", text, args)
-		if err == nil && res.RowsAffected == 0 {
-			return ErrNotFound
-		}
+	old := *record
+	if m.src.callbacks.none() {
+		err = m.update(ctx, name, record, only)
+	} else {
+		err = m.called(ctx, name, m.src.updating(), record, func(ctx context.Context, name string, record *T) error {
+			return m.update(ctx, name, record, only)
+		})
+	}
+	if err != nil {
+		*record = old
+	}
+	return err
+}
+
+func (m *Model[T]) update(ctx context.Context, name string, record *T, only []string) error {
+	s := m.src
+	t, err := m.writeTarget(ctx, name)
+	if err != nil {
 		return err
-	})
+	}
+	defer t.leave()
+	if err := s.checkKey(record); err != nil {
+		return err
+	}
+	if err := s.stamp(record, false); err != nil {
+		return err
+	}
+	columns, keys, text := s.saved, s.identity(record), ""
+	if only != nil {
+		columns = s.updateColumns(only)
+	}
+	if only == nil && len(keys) == len(s.located) {
+		text, err = s.saveText(t.e.dialect)
+	} else {
+		text, err = s.updateText(columns, keys, t.e.dialect)
+	}
+	if err != nil {
+		return err
+	}
+	args, err := s.plan.AppendArgs(make([]any, 0, len(columns)+len(keys)), columns, record, t.e.dialect)
+	if err == nil {
+		args, err = s.plan.AppendArgs(args, keys, record, t.e.dialect)
+	}
+	if err != nil {
+		return err
+	}
+	res, err := t.exec(ctx, "update", text, args)
+	if err == nil && res.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	if err == nil {
+		s.settle(record)
+	}
+	return err
+}
+
+// checkKey refuses a record without a key.
+func (s *source) checkKey(record any) error {
+	if len(s.key) == 1 && s.plan.IsZero(s.key[0], record) {
+		return s.fail("the record's primary key %q is zero", s.plan.Field(s.key[0]).Column)
+	}
+	return nil
 }
 
 // updateColumns are the fields that an update of a record writes.
@@ -126,38 +185,53 @@ func (m Model[T]) Delete(ctx context.Context, record *T) error {
 	if err != nil {
 		return err
 	}
-	return m.src.around(ctx, &m.at, name, m.src.deleting(), 1, func(int) any { return record }, func(ctx context.Context) error {
-		t, err := m.writeTarget(ctx, name)
-		if err != nil {
-			return err
-		}
-		defer t.leave()
-		q, err := m.byKey(record)
-		if err != nil {
-			return err
-		}
-		text, args, err := sqlgen.Delete(&q, m.src.env(&t))
-		if err != nil {
-			return err
-		}
-		res, err := t.exec(ctx, "delete", text, args)
-		if err == nil && res.RowsAffected == 0 {
-			return ErrNotFound
-		}
+	if m.src.callbacks.none() {
+		return m.remove(ctx, name, record)
+	}
+	return m.called(ctx, name, m.src.deleting(), record, m.remove)
+}
+
+func (m *Model[T]) remove(ctx context.Context, name string, record *T) error {
+	t, err := m.writeTarget(ctx, name)
+	if err != nil {
 		return err
-	})
+	}
+	defer t.leave()
+	q, err := m.byKey(record)
+	if err != nil {
+		return err
+	}
+	text, args, err := sqlgen.Delete(&q, m.src.env(&t))
+	if err != nil {
+		return err
+	}
+	res, err := t.exec(ctx, "delete", text, args)
+	if err == nil && res.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	return err
 }
 
 // byKey returns the query for one record.
 func (m *Model[T]) byKey(record *T) (sqlgen.Query, error) {
 	q := sqlgen.From(m.src.table)
-	for _, i := range m.src.key {
-		if m.src.plan.IsZero(i, record) && len(m.src.key) == 1 {
-			return q, m.src.fail("the record's primary key %q is zero", m.src.plan.Field(i).Column)
-		}
+	if err := m.src.checkKey(record); err != nil {
+		return q, err
+	}
+	for _, i := range m.src.identity(record) {
 		q = q.WithCond(sqlgen.Compare(m.src.plan.Field(i).Column, sqlgen.Eq, m.src.plan.Value(i, record)))
 	}
 	return q, nil
+}
+
+// identity are the fields by which one record is found: the primary key, and
+// on a sharded model the shard key too, for shards may give the same id to
+// different records.
+func (s *source) identity(record any) []int {
+	if len(s.located) > len(s.key) && s.plan.IsZero(s.located[len(s.key)], record) {
+		return s.key
+	}
+	return s.located
 }
 
 // home is the connection of a record.
@@ -168,7 +242,11 @@ func (m *Model[T]) home(record *T) (string, error) {
 	if record == nil {
 		return "", m.src.fail("the record is a nil pointer")
 	}
-	name, _, err := m.src.connectionFor(&m.at, func() (any, bool, error) { return m.src.shardKey(record), false, nil })
+	var key any
+	if m.src.shard != nil {
+		key = m.src.shardKey(record)
+	}
+	name, _, err := m.src.connectionFor(&m.at, key, false)
 	return name, err
 }
 
@@ -186,6 +264,8 @@ func (m *Model[T]) writeTarget(ctx context.Context, name string) (target, error)
 	switch {
 	case m.at.db != "":
 		reason = "named on the call"
+	case m.at.hasShard:
+		reason = "the shard of the key given on the call"
 	case m.src.shard != nil:
 		reason = "the shard of the record"
 	case m.src.connection == "":
@@ -194,12 +274,16 @@ func (m *Model[T]) writeTarget(ctx context.Context, name string) (target, error)
 	return m.src.reg.target(ctx, name, reason, &m.at, true)
 }
 
-// stamp sets the timestamps of a record.
+// stamp sets the timestamps of a record, and cuts its times where the columns
+// keep less than the drivers send.
 func (s *source) stamp(record any, create bool) error {
+	if s.precision > time.Microsecond {
+		s.plan.CutTimes(record, s.precision, nil)
+	}
 	if s.created < 0 && s.updated < 0 {
 		return nil
 	}
-	at := now()
+	at := s.now()
 	if create && s.created >= 0 && s.plan.IsZero(s.created, record) {
 		if err := s.plan.Set(s.created, record, at); err != nil {
 			return err
@@ -211,67 +295,40 @@ func (s *source) stamp(record any, create bool) error {
 	return nil
 }
 
-// shape says which fields of a record an insert writes, and which it wants
-// back. Records of one shape go into one statement.
-type shape struct {
-	write []int
-	back  []int
-	mask  string // equal for equal shapes
-}
-
-func (s *source) shapeOf(record any) shape {
-	n := len(s.skip)
-	sh := shape{write: make([]int, 0, n)}
-	mask := make([]byte, n)
-	for i := range n {
-		switch {
-		case s.skip[i], s.optional[i] && s.plan.IsZero(i, record), s.auto && i == s.key[0] && s.plan.IsZero(i, record):
-			sh.back = append(sh.back, i)
-		default:
-			sh.write = append(sh.write, i)
-			mask[i] = 1
-		}
-	}
-	sh.mask = string(mask)
-	return sh
-}
-
-func (s *source) names(fields []int) []string {
-	names := make([]string, len(fields))
-	for i, f := range fields {
-		names[i] = s.plan.Field(f).Column
-	}
-	return names
-}
-
 // insertOne inserts a record and reads back what the database made.
 func (m *Model[T]) insertOne(ctx context.Context, t *target, record *T) error {
 	s := m.src
 	sh := s.shapeOf(record)
-	onlyID := len(sh.back) == 1 && s.auto && sh.back[0] == s.key[0]
-	in := sqlgen.Insert{Table: s.table, Columns: s.names(sh.write), Rows: 1}
 	args, err := s.plan.AppendArgs(make([]any, 0, len(sh.write)), sh.write, record, t.e.dialect)
 	if err != nil {
 		return err
 	}
-	if len(sh.back) > 0 && t.e.dialect.InsertReturning && (t.e.dialect.Numbered || !onlyID) {
-		in.Returning = s.names(sh.back)
-		return m.insertReturning(ctx, t, &in, args, []*T{record}, sh.back)
-	}
-	text, err := sqlgen.InsertText(&in, t.e.dialect)
+	text, err := s.insertOneText(sh, t.e.dialect)
 	if err != nil {
 		return err
 	}
-	res, err := t.exec(ctx, "insert", text, args)
-	if err != nil || len(sh.back) == 0 {
+	if sh.returns(t.e.dialect) {
+		return m.insertReturning(ctx, t, "insert", text, args, []*T{record}, sh.back)
+	}
+	if err := s.tellsKey(sh, t.e.dialect); err != nil {
 		return err
+	}
+	res, err := t.exec(ctx, "insert", text, args)
+	if err != nil {
+		return err
+	}
+	if res.RowsAffected != 1 {
+		return s.otherRows(res.RowsAffected, 1)
+	}
+	if len(sh.back) == 0 {
+		return nil
 	}
 	if s.auto && slices.Contains(sh.back, s.key[0]) {
 		if err := s.plan.Set(s.key[0], record, res.LastInsertID); err != nil {
 			return err
 		}
 	}
-	if onlyID {
+	if sh.onlyID {
 		return nil
 	}
 	return m.reload(ctx, t, record, sh.back)
@@ -279,13 +336,9 @@ func (m *Model[T]) insertOne(ctx context.Context, t *target, record *T) error {
 
 // insertReturning runs an INSERT … RETURNING whose rows belong to records, in
 // their order.
-func (m *Model[T]) insertReturning(ctx context.Context, t *target, in *sqlgen.Insert, args []any, records []*T, back []int) error {
-	text, err := sqlgen.InsertText(in, t.e.dialect)
-	if err != nil {
-		return err
-	}
+func (m *Model[T]) insertReturning(ctx context.Context, t *target, op, text string, args []any, records []*T, back []int) error {
 	var made []T
-	err = t.query(ctx, "insert", text, args, true, func(rows driver.Rows) (n int64, err error) {
+	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
 		made, err = rowmap.ReadAll[T](m.src.plan, rows, len(records))
 		return int64(len(made)), err
 	})
@@ -293,11 +346,30 @@ func (m *Model[T]) insertReturning(ctx context.Context, t *target, in *sqlgen.In
 		return err
 	}
 	if len(made) != len(records) {
-		return m.src.fail("%d rows were inserted for %d records; a trigger or rule changed them, so their ids are not known", len(made), len(records))
+		return m.src.otherRows(int64(len(made)), len(records))
 	}
 	for i, r := range records {
 		if err := m.copyFields(r, &made[i], back); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// otherRows tells of a trigger or rule that left records out or put them
+// elsewhere, so that which of them are there is not known.
+func (s *source) otherRows(rows int64, records int) error {
+	return s.fail("%d rows were inserted for %d records; a trigger or rule changed them", rows, records)
+}
+
+// tellsKey refuses an insert whose key the database makes and does not tell.
+func (s *source) tellsKey(sh *shape, d *dialect.Dialect) error {
+	if s.auto || d.InsertReturning {
+		return nil
+	}
+	for _, i := range sh.back {
+		if slices.Contains(s.key, i) {
+			return s.fail("%s does not tell the key %q that it makes; set it before", d.Name, s.plan.Field(i).Column)
 		}
 	}
 	return nil
@@ -339,21 +411,45 @@ func (m *Model[T]) reload(ctx context.Context, t *target, record *T, fields []in
 		err = ErrNotFound
 	}
 	if err != nil {
-		return fmt.Errorf("dbfleet: the record was created, what the database made of it could not be read: %w", err)
+		return &createdError{err}
 	}
 	return m.copyFields(record, &made, fields)
+}
+
+// createdError says that a record was created and could not be read back.
+type createdError struct{ err error }
+
+func (e *createdError) Error() string {
+	return "dbfleet: the record was created, what the database made of it could not be read: " + strings.TrimPrefix(e.err.Error(), "dbfleet: ")
+}
+
+func (e *createdError) Unwrap() error { return e.err }
+
+func isCreated(err error) bool {
+	var c *createdError
+	return errors.As(err, &c)
 }
 
 // CreateMany inserts records with as few statements as the database's limits
 // allow, all of them or none: several statements share a transaction (a
 // savepoint inside one). Ids and other values that the database made are
 // filled in, as by Create. No records are no statement. On a sharded model all
-// records must live on one shard.
+// records must live on one shard. An error of a callback, or of a value, is a
+// *RecordError with the record's index. On an error the records are as they
+// were before.
 func (m Model[T]) CreateMany(ctx context.Context, records []T) error {
 	name, err := m.homeOfAll(records)
 	if err != nil || len(records) == 0 {
 		return err
 	}
+	old := slices.Clone(records)
+	if err = m.createMany(ctx, name, records); err != nil {
+		copy(records, old)
+	}
+	return err
+}
+
+func (m *Model[T]) createMany(ctx context.Context, name string, records []T) error {
 	record := func(i int) any { return &records[i] }
 	return m.src.around(ctx, &m.at, name, m.src.creating(), len(records), record, func(ctx context.Context) error {
 		for i := range records {
@@ -365,11 +461,11 @@ func (m Model[T]) CreateMany(ctx context.Context, records []T) error {
 		if err != nil {
 			return err
 		}
-		batches, err := m.batches(records, e.dialect, 0)
+		batches, err := m.batches(records, e.dialect)
 		if err != nil {
 			return err
 		}
-		return m.atomic(ctx, name, len(batches) > 1, func(ctx context.Context) error {
+		return m.atomic(ctx, name, severalSteps(batches, e.dialect), func(ctx context.Context) error {
 			t, err := m.writeTarget(ctx, name)
 			if err != nil {
 				return err
@@ -380,12 +476,25 @@ func (m Model[T]) CreateMany(ctx context.Context, records []T) error {
 					return err
 				}
 			}
+			for i := range records {
+				m.src.settle(&records[i])
+			}
 			return nil
 		})
 	})
 }
 
-func indexed(i int, err error) error { return fmt.Errorf("record %d: %w", i, err) }
+// severalSteps says whether batches need a transaction to be all or nothing:
+// several do, and one after which the rows are counted or read again.
+func severalSteps[T any](batches []batch[T], d *dialect.Dialect) bool {
+	if len(batches) != 1 {
+		return true
+	}
+	b := &batches[0]
+	return len(b.records) > 1 && len(b.shape.back) > 0 && (d.InsertReturning || len(b.shape.back) > 1)
+}
+
+func indexed(i int, err error) error { return &RecordError{Index: i, Err: err} }
 
 // homeOfAll is the one connection of all records.
 func (m *Model[T]) homeOfAll(records []T) (string, error) {
@@ -402,7 +511,7 @@ func (m *Model[T]) homeOfAll(records []T) (string, error) {
 			return "", m.src.fail("record %d lives on shard %q, those before it on %q; create the records of each shard by themselves", i, n, name)
 		}
 		name = n
-		if m.src.shard == nil || m.at.db != "" || m.at.hasShard {
+		if m.src.shard == nil || m.at.db != "" {
 			break // all alike
 		}
 	}
@@ -420,5 +529,3 @@ func (m *Model[T]) atomic(ctx context.Context, name string, several bool, fn fun
 	}
 	return m.src.reg.Transaction(ctx, name, inTx)
 }
-
-var errMixed = errors.New("dbfleet: the database inserted another number of rows than it was given")

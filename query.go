@@ -60,28 +60,36 @@ func (q Query[T]) OrWhere(column, op string, value any) Query[T] {
 	return q
 }
 
-// WhereGroup adds the conditions of f's query in parentheses.
+// WhereGroup adds the conditions of f's query in parentheses. A group without
+// conditions adds nothing.
 func (q Query[T]) WhereGroup(f func(Query[T]) Query[T]) Query[T] {
-	q.q = q.q.WithCond(q.group(f))
+	if inner := q.inner(f); inner.HasConditions() {
+		q.q = q.q.WithCond(sqlgen.Group(inner.Conditions()...))
+	}
 	return q
 }
 
 // OrWhereGroup is WhereGroup, joined by OR.
 func (q Query[T]) OrWhereGroup(f func(Query[T]) Query[T]) Query[T] {
-	q.q = q.q.WithCond(q.group(f).Or())
+	if inner := q.inner(f); inner.HasConditions() {
+		q.q = q.q.WithCond(sqlgen.Group(inner.Conditions()...).Or())
+	}
 	return q
 }
 
-// WhereNot adds the negation of the conditions of f's query.
+// WhereNot adds the negation of the conditions of f's query; none at all are
+// refused when the query runs.
 func (q Query[T]) WhereNot(f func(Query[T]) Query[T]) Query[T] {
-	inner := f(Query[T]{src: q.src, q: sqlgen.From(q.src.table)})
-	q.q = q.q.WithCond(sqlgen.Not(inner.q.Conditions()...))
+	inner := q.inner(f)
+	q.q = q.q.WithCond(sqlgen.Not(inner.Conditions()...))
 	return q
 }
 
-func (q Query[T]) group(f func(Query[T]) Query[T]) sqlgen.Cond {
-	inner := f(Query[T]{src: q.src, q: sqlgen.From(q.src.table)})
-	return sqlgen.Group(inner.q.Conditions()...)
+// inner is the query that f makes from one without conditions. Of what f adds,
+// only conditions count.
+func (q *Query[T]) inner(f func(Query[T]) Query[T]) *sqlgen.Query {
+	inner := f(Query[T]{src: q.src, q: sqlgen.From(q.q.Table())})
+	return &inner.q
 }
 
 // WhereIn adds column IN (values): a slice, or a query for one column. nil
@@ -136,7 +144,9 @@ func (q Query[T]) WhereNotExists(sub Subquery) Query[T] {
 }
 
 // WhereRaw adds a condition given as SQL, in parentheses, with ? for each
-// argument on every database; ?? is a question mark.
+// argument on every database; ?? is a question mark. An argument may be a query,
+// which is put in its place. A slice is one argument, an array of PostgreSQL;
+// a list of values is WhereIn's.
 func (q Query[T]) WhereRaw(sql string, args ...any) Query[T] {
 	q.q = q.q.WithCond(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}))
 	return q
@@ -148,7 +158,8 @@ func (q Query[T]) OrWhereRaw(sql string, args ...any) Query[T] {
 	return q
 }
 
-// Filter adds conditions, all of which must hold.
+// Filter adds conditions, each joined by AND to what stands before it, as Where
+// does.
 func (q Query[T]) Filter(conds ...Cond) Query[T] {
 	for _, c := range conds {
 		q.q = q.q.WithCond(c.c.And())
@@ -345,12 +356,10 @@ var errNoSource = &StatementError{Reason: "a query comes from a model or a table
 // connection decides the connection of a query.
 func (q *Query[T]) connection() (name, reason string, err error) {
 	if q.src.shard == nil {
-		return q.src.connectionFor(&q.at, nil)
+		return q.src.connectionFor(&q.at, nil, false)
 	}
-	return q.src.connectionFor(&q.at, func() (any, bool, error) {
-		v, list, _ := q.q.Equal(q.src.shard.column())
-		return v, list, nil
-	})
+	keys, list, _ := q.q.Equal(q.src.shard.column())
+	return q.src.connectionFor(&q.at, keys, list)
 }
 
 // target routes the query. The caller must call leave.
@@ -376,7 +385,7 @@ func (q Query[T]) Route(ctx context.Context) (Route, error) {
 		return Route{}, err
 	}
 	defer t.leave()
-	return t.route, nil
+	return t.route.told(), nil
 }
 
 // SQL renders the query as Get would send it, without running it.

@@ -46,9 +46,7 @@ func (q Query[T]) First(ctx context.Context) (T, error) {
 		return out, err
 	}
 	defer t.leave()
-	if q.q.Limit() != 0 {
-		q.q = q.q.WithLimit(1)
-	}
+	q.one()
 	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
 	if err != nil {
 		return out, err
@@ -77,6 +75,14 @@ func (q Query[T]) First(ctx context.Context) (T, error) {
 	return out, err
 }
 
+// one bounds the query to one row; a limit of none, or one that is refused,
+// stays.
+func (q *Query[T]) one() {
+	if n := q.q.Limit(); n == -1 || n > 1 {
+		q.q = q.q.WithLimit(1)
+	}
+}
+
 // Find returns the row with that primary key (several values for a composite
 // key, in the order of ModelConfig.PrimaryKey), or ErrNotFound. A table
 // without a model is asked for its column "id".
@@ -98,9 +104,12 @@ func (q Query[T]) keyed(key []any) (Query[T], error) {
 	if len(key) != len(names) {
 		return q, q.src.fail("the primary key has %d columns, %d values were given", len(names), len(key))
 	}
+	if q.q.Unites() {
+		return q, q.src.fail("a key's condition would not hold for the other rows of a union")
+	}
 	q.q = q.q.Enclosed()
 	for i, name := range names {
-		if key[i] == nil {
+		if v, err := rowmap.Arg(key[i], nil); err == nil && v == nil {
 			return q, q.src.fail("the primary key's column %q is nil", name)
 		}
 		q.q = q.q.WithCond(sqlgen.Compare(name, sqlgen.Eq, key[i]))
@@ -130,7 +139,12 @@ func (s *source) keyNames() []string {
 // loop has ended (ErrBusy).
 func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		if err := q.each(ctx, yield); err != nil {
+		stopped := false
+		err := q.each(ctx, func(v T, err error) bool {
+			stopped = !yield(v, err)
+			return !stopped
+		})
+		if err != nil && !stopped { // a loop that has ended hears no more
 			var zero T
 			yield(zero, err)
 		}
@@ -249,9 +263,7 @@ func (q Query[T]) Exists(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer t.leave()
-	if q.q.Limit() != 0 {
-		q.q = q.q.WithLimit(1)
-	}
+	q.one()
 	q.q = q.q.ForExistence()
 	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
 	if err != nil {

@@ -96,7 +96,7 @@ func (q *Query[T]) update(ctx context.Context, sets []sqlgen.Set) (int64, error)
 	if i := q.src.updated; i >= 0 && len(sets) > 0 {
 		column := q.src.plan.Field(i).Column
 		if !slices.ContainsFunc(sets, func(s sqlgen.Set) bool { return s.Column == column }) {
-			sets = append(sets, sqlgen.Set{Column: column, Value: now()})
+			sets = append(sets, sqlgen.Set{Column: column, Value: q.src.now()})
 		}
 	}
 	t, err := q.target(ctx, true)
@@ -129,14 +129,15 @@ func (q Query[T]) Delete(ctx context.Context) (int64, error) {
 }
 
 // Insert inserts one row given as column to value. Conditions of the query do
-// not matter to it.
+// not matter to it. On a model with Timestamps created_at and updated_at are
+// set unless the row has them.
 func (q Query[T]) Insert(ctx context.Context, row map[string]any) (Result, error) {
 	return q.insertRow(ctx, row, nil)
 }
 
 // Upsert inserts a row, or updates the one that has the same values in the key
 // columns, which must be under a unique constraint: all other columns of row
-// are set. In one statement, so it does not race. MySQL decides by any unique
+// are set, but created_at and the shard key. In one statement, so it does not race. MySQL decides by any unique
 // key of the table.
 func (q Query[T]) Upsert(ctx context.Context, row map[string]any, key ...string) error {
 	if len(key) == 0 {
@@ -153,6 +154,7 @@ func (q *Query[T]) insertRow(ctx context.Context, row map[string]any, key []stri
 	if q.src.err != nil {
 		return Result{}, q.src.err
 	}
+	row = q.src.stamped(row)
 	in := sqlgen.Insert{Table: q.src.table, Columns: slices.Sorted(maps.Keys(row)), Rows: 1}
 	for _, c := range in.Columns {
 		if err := q.src.insertable(c); err != nil {
@@ -167,7 +169,7 @@ func (q *Query[T]) insertRow(ctx context.Context, row map[string]any, key []stri
 			}
 		}
 		for _, c := range in.Columns {
-			if !slices.Contains(key, c) {
+			if !slices.Contains(key, c) && !q.src.staysOnUpsert(c) {
 				in.Sets = append(in.Sets, c)
 			}
 		}
@@ -195,6 +197,32 @@ func (q *Query[T]) insertRow(ctx context.Context, row map[string]any, key []stri
 	return Result{LastInsertID: res.LastInsertID, RowsAffected: res.RowsAffected}, err
 }
 
+// stamped is the row with the timestamps that it lacks.
+func (s *source) stamped(row map[string]any) map[string]any {
+	if s.created < 0 && s.updated < 0 {
+		return row
+	}
+	row = maps.Clone(row)
+	if row == nil {
+		row = map[string]any{}
+	}
+	at := now()
+	for _, i := range []int{s.created, s.updated} {
+		if i < 0 {
+			continue
+		}
+		if column := s.plan.Field(i).Column; row[column] == nil {
+			row[column] = at
+		}
+	}
+	return row
+}
+
+// staysOnUpsert says that an existing row keeps its own value of a column.
+func (s *source) staysOnUpsert(column string) bool {
+	return s.created >= 0 && column == s.plan.Field(s.created).Column || s.shard != nil && column == s.shard.column()
+}
+
 func (s *source) insertable(column string) error {
 	if s.plan == nil {
 		return nil
@@ -208,11 +236,16 @@ func (s *source) insertable(column string) error {
 
 // insertTarget routes by the row's own shard key.
 func (q *Query[T]) insertTarget(ctx context.Context, row map[string]any) (target, error) {
-	name, reason, err := q.src.connectionFor(&q.at, func() (any, bool, error) {
-		return row[q.src.shard.column()], false, nil
-	})
+	var key any
+	if q.src.shard != nil {
+		key = row[q.src.shard.column()]
+	}
+	name, reason, err := q.src.connectionFor(&q.at, key, false)
 	if err != nil {
 		return target{}, err
+	}
+	if key != nil && q.at.db == "" && !q.at.hasShard {
+		reason = "the shard of the row"
 	}
 	return q.src.reg.target(ctx, name, reason, &q.at, true)
 }
@@ -237,10 +270,15 @@ func (q *Query[T]) rowArgs(t *target, columns []string, row map[string]any) ([]a
 	return args, nil
 }
 
-// insertReturning asks PostgreSQL for the row, whose id it picks if there is
-// one: the names of the table's columns are not known.
+// insertReturning asks PostgreSQL for the generated key: the model's, or the
+// column "id" of whatever the table has, whose columns are not known.
 func (q *Query[T]) insertReturning(ctx context.Context, t *target, in sqlgen.Insert, args []any) (Result, error) {
+	id := "id"
 	in.Returning = []string{"*"}
+	if len(q.src.key) > 0 {
+		id = q.src.plan.Field(q.src.key[0]).Column
+		in.Returning = []string{id}
+	}
 	text, err := sqlgen.InsertText(&in, t.e.dialect)
 	if err != nil {
 		return Result{}, err
@@ -250,7 +288,7 @@ func (q *Query[T]) insertReturning(ctx context.Context, t *target, in sqlgen.Ins
 		list, err := rowmap.ReadRows(rows, t.e.dialect)
 		res.RowsAffected = int64(len(list))
 		if len(list) == 1 {
-			res.LastInsertID, _ = list[0]["id"].(int64)
+			res.LastInsertID, _ = list[0][id].(int64)
 		}
 		return res.RowsAffected, err
 	})

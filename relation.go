@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // Relation loads the related records of many parents of type P at once, for
@@ -14,9 +16,8 @@ import (
 // connection, the related records are read where the parents were read, also
 // when that was named by DB.
 type Relation[P any] interface {
-	// load fills in the related records of parents that were read from the
-	// connection of that name.
-	load(ctx context.Context, connection string, parents []P) error
+	// load fills in the related records of parents.
+	load(ctx context.Context, from origin, parents []P) error
 }
 
 // Link names the columns that tie two models; On makes one.
@@ -134,36 +135,41 @@ func (r ToMany[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
 // For returns the query for the related record of one parent.
 func (r ToOne[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
 
-func (r ToMany[P, C]) load(ctx context.Context, connection string, parents []P) error {
-	found, err := r.tie.fetch(ctx, connection, parents)
+func (r ToMany[P, C]) load(ctx context.Context, from origin, parents []P) error {
+	found, err := r.tie.fetch(ctx, from, parents)
 	if err != nil {
 		return err
 	}
 	for i := range parents {
-		k, ok := r.tie.key(&parents[i])
-		list := []C{}
-		if ok {
-			list = append(list, found[k]...)
+		list := found.of(r.tie.parents, r.tie.parentColumn, &parents[i])
+		if list == nil {
+			list = []C{}
 		}
 		*r.field(&parents[i]) = list
 	}
 	return nil
 }
 
-func (r ToOne[P, C]) load(ctx context.Context, connection string, parents []P) error {
-	found, err := r.tie.fetch(ctx, connection, parents)
+func (r ToOne[P, C]) load(ctx context.Context, from origin, parents []P) error {
+	found, err := r.tie.fetch(ctx, from, parents)
 	if err != nil {
 		return err
 	}
 	for i := range parents {
 		var one *C
-		if k, ok := r.tie.key(&parents[i]); ok && len(found[k]) > 0 {
-			c := found[k][0]
+		if list := found.of(r.tie.parents, r.tie.parentColumn, &parents[i]); len(list) > 0 {
+			c := list[0]
 			one = &c
 		}
 		*r.field(&parents[i]) = one
 	}
 	return nil
+}
+
+// origin is where parents were read.
+type origin struct {
+	connection string
+	primary    bool
 }
 
 // tie is what all relations are: a column of the parent whose values a column
@@ -210,7 +216,7 @@ func broken[C any](q Query[C], err error) Query[C] {
 const maxKeys = 5000
 
 // fetch reads the related records of all parents, by key.
-func (t *tie[P, C]) fetch(ctx context.Context, connection string, parents []P) (map[any][]C, error) {
+func (t *tie[P, C]) fetch(ctx context.Context, from origin, parents []P) (*groups[C], error) {
 	if t.err != nil {
 		return nil, t.err
 	}
@@ -219,45 +225,148 @@ func (t *tie[P, C]) fetch(ctx context.Context, connection string, parents []P) (
 		return nil, q.src.fail("a relation's limit would hold for all parents together")
 	}
 	if t.follows() {
-		q.at.db = connection
+		q.at.db, q.at.primary = from.connection, q.at.primary || from.primary
 	}
 	q.q = q.q.Enclosed()
-	seen := make(map[any]struct{}, len(parents))
-	var keys []any
+	g := &groups[C]{}
+	var ints []int64
+	var others []any
 	for i := range parents {
-		k, ok := t.key(&parents[i])
-		if !ok {
-			continue
+		if n, ok := t.parents.plan.IntKey(t.parentColumn, &parents[i]); ok {
+			if g.addInt(n) {
+				ints = append(ints, n)
+			}
+		} else if k, ok := t.key(&parents[i]); ok && g.add(k) {
+			others = append(others, t.parents.plan.Value(t.parentColumn, &parents[i]))
 		}
-		if _, dup := seen[k]; dup {
-			continue
-		}
-		seen[k] = struct{}{}
-		keys = append(keys, t.parents.plan.Value(t.parentColumn, &parents[i]))
 	}
-	found := make(map[any][]C, len(keys))
-	for len(keys) > 0 {
-		n := min(len(keys), maxKeys)
-		list, err := t.batch(ctx, q, keys[:n])
+	var all []C
+	for len(ints) > 0 {
+		n := min(len(ints), maxKeys)
+		list, err := t.batch(ctx, q, ints[:n])
 		if err != nil {
 			return nil, err
 		}
-		keys = keys[n:]
-		for i := range list {
-			if k, ok := q.src.plan.FieldKey(t.relatedColumn, &list[i]); ok {
-				found[k] = append(found[k], list[i])
-			}
+		ints, all = ints[n:], join(all, list)
+	}
+	for len(others) > 0 {
+		n := min(len(others), maxKeys)
+		list, err := t.batch(ctx, q, others[:n])
+		if err != nil {
+			return nil, err
+		}
+		others, all = others[n:], join(all, list)
+	}
+	g.sort(q.src, t.relatedColumn, all)
+	return g, nil
+}
+
+func join[C any](all, list []C) []C {
+	if all == nil {
+		return list
+	}
+	return append(all, list...)
+}
+
+// groups are related records by the key that their parents have.
+type groups[C any] struct {
+	ints   map[int64]int // key to number of group
+	others map[any]int
+	lists  [][]C // all cut from one slice
+}
+
+func (g *groups[C]) addInt(n int64) (fresh bool) {
+	if g.ints == nil {
+		g.ints = map[int64]int{}
+	}
+	if _, known := g.ints[n]; known {
+		return false
+	}
+	g.ints[n] = len(g.ints) + len(g.others)
+	return true
+}
+
+func (g *groups[C]) add(k any) (fresh bool) {
+	if g.others == nil {
+		g.others = map[any]int{}
+	}
+	if _, known := g.others[k]; known {
+		return false
+	}
+	g.others[k] = len(g.ints) + len(g.others)
+	return true
+}
+
+// find returns the number of a record's group, -1 for none. Keys of different
+// Go types that mean the same find each other.
+func (g *groups[C]) find(s *source, column int, record any) int {
+	if n, ok := s.plan.IntKey(column, record); ok && g.others == nil {
+		if at, ok := g.ints[n]; ok {
+			return at
+		}
+		return -1
+	}
+	k, ok := s.plan.FieldKey(column, record)
+	if !ok {
+		return -1
+	}
+	if n, ok := k.(int64); ok {
+		if at, ok := g.ints[n]; ok {
+			return at
 		}
 	}
-	return found, nil
+	if at, ok := g.others[k]; ok {
+		return at
+	}
+	return -1
+}
+
+// sort deals the records out to their groups, in their order.
+func (g *groups[C]) sort(s *source, column int, all []C) {
+	n := len(g.ints) + len(g.others)
+	ends := make([]int, n+1)
+	at := make([]int, len(all))
+	for i := range all {
+		at[i] = g.find(s, column, &all[i])
+		ends[at[i]+1]++
+	}
+	ends[0] = 0 // those of no group
+	for i := 1; i <= n; i++ {
+		ends[i] += ends[i-1]
+	}
+	dealt := make([]C, ends[n])
+	next := append([]int(nil), ends[:n]...)
+	for i := range all {
+		if k := at[i]; k >= 0 {
+			dealt[next[k]] = all[i]
+			next[k]++
+		}
+	}
+	g.lists = make([][]C, n)
+	for i := range n {
+		g.lists[i] = dealt[ends[i]:ends[i+1]:ends[i+1]]
+	}
+}
+
+// of returns the records related to one parent.
+func (g *groups[C]) of(s *source, column int, parent any) []C {
+	at := g.find(s, column, parent)
+	if at < 0 || len(g.lists[at]) == 0 {
+		return nil
+	}
+	return g.lists[at]
 }
 
 // batch reads the related records of some keys; on a sharded model shard by
 // shard.
-func (t *tie[P, C]) batch(ctx context.Context, q Query[C], keys []any) ([]C, error) {
+func (t *tie[P, C]) batch(ctx context.Context, q Query[C], list any) ([]C, error) {
 	s := q.src
 	if s.shard == nil || q.at.db != "" || q.at.hasShard {
-		return q.WhereIn(t.column(), keys).Get(ctx)
+		return q.WhereIn(t.column(), list).Get(ctx)
+	}
+	keys, _, err := rowmap.Elements(list)
+	if err != nil {
+		return nil, err
 	}
 	if s.shard.column() != t.column() {
 		return nil, s.fail("the relation's column %q is not the shard key %q", t.column(), s.shard.column())
@@ -298,8 +407,11 @@ func (q *Query[T]) load(ctx context.Context, t *target, rows []T) error {
 	if len(q.with) == 0 || len(rows) == 0 {
 		return nil
 	}
+	if q.at.tx != nil {
+		ctx = withTx(ctx, q.at.tx.st)
+	}
 	for _, r := range q.with {
-		if err := r.load(ctx, t.e.name, rows); err != nil {
+		if err := r.load(ctx, origin{t.e.name, q.at.primary}, rows); err != nil {
 			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.src.table, err)
 		}
 	}

@@ -20,6 +20,16 @@ type Route struct {
 	Tx bool
 	// Reason says in words what decided.
 	Reason string
+
+	more string // the rest of Reason, until told joins them
+}
+
+// told returns the route as others see it. Most routes are never looked at, so
+// their reason is put together here.
+func (r *Route) told() Route {
+	out := *r
+	out.Reason, out.more = r.Reason+r.more, ""
+	return out
 }
 
 // String is for people: "users_db/replica-1 (replica; in turn)".
@@ -45,13 +55,14 @@ type target struct {
 }
 
 // connectionFor decides the connection: the one named on the call, the shard
-// of a key, the model's, the default.
-func (s *source) connectionFor(at *place, find func() (any, bool, error)) (name, reason string, err error) {
+// of a key, the model's, the default. keys is what is known of the shard key
+// beside the call; see shardFor.
+func (s *source) connectionFor(at *place, keys any, list bool) (name, reason string, err error) {
 	switch {
 	case at.db != "":
 		return at.db, "named on the call", nil
 	case s.shard != nil:
-		return s.shardFor(at, find)
+		return s.shardFor(at, keys, list)
 	case at.hasShard:
 		return "", "", fmt.Errorf("dbfleet: table %q is not sharded, a shard key was given", s.table)
 	case s.connection != "":
@@ -64,10 +75,7 @@ func (s *source) connectionFor(at *place, find func() (any, bool, error)) (name,
 // call leave.
 func (r *Registry) target(ctx context.Context, name, reason string, at *place, write bool) (target, error) {
 	if tx := at.tx; tx != nil {
-		if tx.st.e.name != name || tx.st.e.reg != r {
-			return target{}, &TxConnectionError{Tx: tx.st.e.name, Want: name}
-		}
-		if err := tx.usable(); err != nil {
+		if err := r.belongs(tx, name); err != nil {
 			return target{}, err
 		}
 		return txTarget(tx.st, "the transaction given to Using"), nil
@@ -94,6 +102,14 @@ func (r *Registry) target(ctx context.Context, name, reason string, at *place, w
 	return t, nil
 }
 
+// belongs says whether a transaction given by Using can serve a connection.
+func (r *Registry) belongs(tx *Tx, name string) error {
+	if tx.st.e.name != name || tx.st.e.reg != r {
+		return &TxConnectionError{Tx: tx.st.e.name, Want: name}
+	}
+	return tx.usable()
+}
+
 func txTarget(st *txState, reason string) target {
 	return target{e: st.e, tx: st, node: st.node, index: -1, route: Route{
 		Connection: st.e.name, Node: st.node.name, Role: st.node.role, Tx: true, Reason: reason,
@@ -102,7 +118,8 @@ func txTarget(st *txState, reason string) target {
 
 func (t *target) primary(reason, more string) {
 	t.node, t.index = t.e.primary, -1
-	t.route.Node, t.route.Role, t.route.Reason = t.node.name, RolePrimary, reason+more
+	t.route.Node, t.route.Role, t.route.Reason = t.node.name, RolePrimary, reason
+	t.route.more = more
 }
 
 // read takes the next replica in turn, or the primary when none is fit.
@@ -116,7 +133,8 @@ func (t *target) read(reason string) {
 	if i < 64 {
 		t.tried |= 1 << i
 	}
-	t.route.Node, t.route.Role, t.route.Reason = n.name, RoleReplica, reason+"; a replica in turn"
+	t.route.Node, t.route.Role, t.route.Reason = n.name, RoleReplica, reason
+	t.route.more = "; a replica in turn"
 }
 
 func (t *target) leave() {

@@ -39,7 +39,7 @@ func (t *target) query(ctx context.Context, op, text string, args []any, write b
 }
 
 func (t *target) queryOnce(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (err error) {
-	c := t.e.begin(ctx, op, text, args, &t.route)
+	c := t.begin(ctx, op, text, args)
 	n := int64(-1)
 	if c != nil {
 		ended := false
@@ -60,7 +60,7 @@ func (t *target) queryOnce(ctx context.Context, op, text string, args []any, wri
 // stream is query for an iteration: it sends once, and the transaction takes
 // other statements' errors meanwhile instead of waiting for the loop's end.
 func (t *target) stream(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (err error) {
-	c := t.e.begin(ctx, op, text, args, &t.route)
+	c := t.begin(ctx, op, text, args)
 	n := int64(-1)
 	ended := false
 	defer func() {
@@ -89,7 +89,7 @@ func (t *target) txRows(ctx context.Context, op, text string, args []any, read f
 		return t.tx.conn.Query(ctx, text, args)
 	}()
 	if err != nil {
-		return -1, t.route.wrap(op, text, false, err)
+		return -1, t.route.wrap(op, text, args, false, err)
 	}
 	defer func() {
 		t.tx.mu.Lock()
@@ -98,7 +98,7 @@ func (t *target) txRows(ctx context.Context, op, text string, args []any, read f
 	}()
 	n, err := read(rows)
 	if err != nil {
-		return n, t.wrapRead(op, text, false, err)
+		return n, t.wrapRead(op, text, args, false, err)
 	}
 	return n, nil
 }
@@ -118,14 +118,14 @@ func (t *target) rows(ctx context.Context, op, text string, args []any, write bo
 		var err error
 		if conn, err = t.acquire(ctx); err != nil {
 			t.answered(err)
-			return -1, t.route.wrap(op, text, false, err)
+			return -1, t.route.wrap(op, text, args, false, err)
 		}
 		defer conn.Release()
 	}
 	rows, err := conn.Query(ctx, text, args)
 	if err != nil {
 		t.answered(err)
-		return -1, t.route.wrap(op, text, write, err)
+		return -1, t.route.wrap(op, text, args, write, err)
 	}
 	defer func() { _ = rows.Close() }() // also when read panics
 	n, err := read(rows)
@@ -134,24 +134,24 @@ func (t *target) rows(ctx context.Context, op, text string, args []any, write bo
 	}
 	t.answered(err)
 	if err != nil {
-		return n, t.wrapRead(op, text, write, err)
+		return n, t.wrapRead(op, text, args, write, err)
 	}
 	return n, nil
 }
 
 // wrapRead wraps what went wrong while rows were read: an error of the
 // database gets its route, one of mapping is told as it is.
-func (t *target) wrapRead(op, text string, write bool, err error) error {
+func (t *target) wrapRead(op, text string, args []any, write bool, err error) error {
 	var c *ColumnError
 	if errors.As(err, &c) {
 		return err
 	}
-	return t.route.wrap(op, text, write, err)
+	return t.route.wrap(op, text, args, write, err)
 }
 
 // exec sends a statement that changes something, once.
 func (t *target) exec(ctx context.Context, op, text string, args []any) (res driver.Result, err error) {
-	c := t.e.begin(ctx, op, text, args, &t.route)
+	c := t.begin(ctx, op, text, args)
 	if c == nil {
 		return t.execOnce(ctx, op, text, args)
 	}
@@ -179,13 +179,13 @@ func (t *target) execOnce(ctx context.Context, op, text string, args []any) (dri
 			return driver.Result{}, err
 		}
 		res, err := t.tx.conn.Exec(ctx, text, args)
-		return res, t.route.wrap(op, text, false, err)
+		return res, t.route.wrap(op, text, args, false, err)
 	}
 	conn, err := t.acquire(ctx)
 	if err != nil {
-		return driver.Result{}, t.route.wrap(op, text, false, err)
+		return driver.Result{}, t.route.wrap(op, text, args, false, err)
 	}
 	defer conn.Release()
 	res, err := conn.Exec(ctx, text, args)
-	return res, t.route.wrap(op, text, true, err)
+	return res, t.route.wrap(op, text, args, true, err)
 }

@@ -22,11 +22,12 @@ type ShardRule interface {
 //		return fmt.Sprintf("orders_shard_%d", id%4+1)
 //	})
 //
-// The key is the one given to Shard, else the one found in the conditions
+// The key is the one given to Shard, or the one found in the conditions
 // (column = value, or an IN whose values all live on one shard) or in the
-// record. A missing, NULL or zero-valued key is ErrMissingShardKey: nothing is
-// guessed. Values of other types are converted to K where nothing is lost, so
-// 7, int64(7) and "7" find the same shard.
+// record; if both are there they must name the same shard. A missing, NULL or
+// zero-valued key is ErrMissingShardKey: nothing is guessed. Values of other
+// types are converted to K where nothing is lost, so 7, int64(7) and "7" find
+// the same shard.
 func ShardBy[K comparable](column string, route func(key K) string) ShardRule {
 	return &shardRule[K]{col: column, route: route}
 }
@@ -39,11 +40,18 @@ type shardRule[K comparable] struct {
 func (r *shardRule[K]) column() string { return r.col }
 
 func (r *shardRule[K]) connection(key any) (string, error) {
+	var zero K
 	k, ok := key.(K)
 	if !ok {
+		if v, err := rowmap.Arg(key, nil); err == nil && v == nil {
+			return "", fmt.Errorf("dbfleet: shard key %q: the key is NULL: %w", r.col, ErrMissingShardKey)
+		}
 		if err := rowmap.Convert(&k, key); err != nil {
 			return "", fmt.Errorf("dbfleet: shard key %q: %w", r.col, err)
 		}
+	}
+	if k == zero {
+		return "", fmt.Errorf("dbfleet: shard key %q: the key is zero: %w", r.col, ErrMissingShardKey)
 	}
 	name := r.route(k)
 	if name == "" {
@@ -52,19 +60,19 @@ func (r *shardRule[K]) connection(key any) (string, error) {
 	return name, nil
 }
 
-// shardFor finds the key and its connection.
-func (s *source) shardFor(at *place, find func() (any, bool, error)) (name, reason string, err error) {
+// shardFor decides the connection of a sharded source. keys is what conditions
+// or a record say of the key, nil for nothing; list says that it is a list.
+func (s *source) shardFor(at *place, keys any, list bool) (name, reason string, err error) {
 	column := s.shard.column()
 	if at.hasShard {
 		if at.shard == nil {
 			return "", "", s.missingKey("the key given to Shard is nil")
 		}
 		name, err = s.shard.connection(at.shard)
+		if err == nil && keys != nil {
+			err = s.sameShard(name, keys, list)
+		}
 		return name, "the shard of the key given on the call", err
-	}
-	keys, list, err := find()
-	if err != nil {
-		return "", "", err
 	}
 	if keys == nil {
 		return "", "", s.missingKey("give it by Shard or by a condition " + strconv.Quote(column) + " = …")
@@ -88,6 +96,28 @@ func (s *source) shardFor(at *place, find func() (any, bool, error)) (name, reas
 		name = n
 	}
 	return name, "the shard of the keys found in the conditions", nil
+}
+
+// sameShard refuses keys beside one given to Shard that live elsewhere: what
+// they ask for, or write, would be looked for in the wrong place.
+func (s *source) sameShard(name string, keys any, list bool) error {
+	all := []any{keys}
+	if list {
+		var err error
+		if all, _, err = rowmap.Elements(keys); err != nil {
+			return nil // a subquery; the shard is chosen
+		}
+	}
+	for _, k := range all {
+		n, err := s.shard.connection(k)
+		if err != nil {
+			return err
+		}
+		if n != name {
+			return s.fail("the key given to Shard lives on %q, another value of %q on %q", name, s.shard.column(), n)
+		}
+	}
+	return nil
 }
 
 func (s *source) missingKey(why string) error {

@@ -3,6 +3,10 @@ package dbfleet
 import (
 	"fmt"
 	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -20,18 +24,51 @@ type source struct {
 	plan       *rowmap.Plan // nil for rows without a struct
 	model      string       // the Go type's name, "" without one
 	key        []int        // the primary key's fields
+	located    []int        // the fields that find one record; see identity
 	auto       bool         // the key is one integer that the database may give
 	created    int          // the field of created_at, -1 none
 	updated    int
-	skip       []bool // by field: left out of inserts and updates
-	optional   []bool // by field: left out of an insert when zero
+	precision  time.Duration // of a model's times, at least a microsecond
+	skip       []bool        // by field: left out of inserts and updates
+	optional   []bool        // by field: left out of an insert when zero
 	fillable   []string
 	callbacks  callbacks
 	err        error // the table is unusable; told at its use
+
+	// Texts that do not change, by dialect: the columns of a SELECT, the
+	// statements of Save.
+	lists [dialect.Count]atomic.Pointer[string]
+	saves [dialect.Count]atomic.Pointer[string]
+	saved []int // the columns that Save writes
+	// plain are the shapes of inserts without and with the generated key,
+	// shapes those of a model with defaults, by their masks.
+	plain  [2]*shape
+	shapes sync.Map
 }
 
 // Columns implements sqlgen.Table.
 func (s *source) Columns() []string { return s.plan.Columns() }
+
+// SelectList implements sqlgen.Table.
+func (s *source) SelectList(d *dialect.Dialect) (string, error) {
+	if list := s.lists[d.Index].Load(); list != nil {
+		return *list, nil
+	}
+	var b strings.Builder
+	for i, c := range s.plan.Columns() {
+		name, err := sqlgen.QuoteIdent(d, c)
+		if err != nil {
+			return "", err
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name)
+	}
+	list := b.String()
+	s.lists[d.Index].Store(&list)
+	return list, nil
+}
 
 // Known implements sqlgen.Table.
 func (s *source) Known(column string) bool {
@@ -55,6 +92,13 @@ func (s *source) FitList(column string, list any) (any, error) {
 	}
 	return list, nil
 }
+
+// now is the time for timestamps, as the table's columns keep it.
+func (s *source) now() time.Time { return now().Truncate(s.precision) }
+
+// settle makes the times of a record that was written what reading them gives:
+// instants in UTC, cut as they were when they were sent.
+func (s *source) settle(record any) { s.plan.CutTimes(record, s.precision, time.UTC) }
 
 // field finds a column by its name, or its name after the table's.
 func (s *source) field(column string) (int, bool) {
@@ -86,20 +130,26 @@ func (values) Arg(v any, d *dialect.Dialect) (any, error) { return rowmap.Arg(v,
 
 func (values) Operand(v any, d *dialect.Dialect) (any, error) { return rowmap.Operand(v, d) }
 
-func (values) List(v any, d *dialect.Dialect) (list []any, array any, hasNull bool, err error) {
-	if d.ArrayIn {
+func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
+	if arrays {
 		slice, hasNull, ok, err := rowmap.Slice(v)
-		if err != nil || !ok {
-			list, hasNull, err = rowmap.List(v, d)
-			return list, nil, hasNull, err
+		if err != nil {
+			return args, nil, false, err
 		}
-		if emptySlice(slice) {
-			slice = nil
+		if ok {
+			if emptySlice(slice) {
+				slice = nil
+			}
+			return args, slice, hasNull, nil
 		}
-		return nil, slice, hasNull, nil
+	} else if ints, ok := v.([]int64); ok { // without a list in between
+		for _, n := range ints {
+			args = append(args, n)
+		}
+		return args, nil, false, nil
 	}
-	list, hasNull, err = rowmap.List(v, d)
-	return list, nil, hasNull, err
+	list, hasNull, err := rowmap.List(v, d)
+	return append(args, list...), nil, hasNull, err
 }
 
 func emptySlice(slice any) bool {

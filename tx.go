@@ -236,11 +236,25 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 
 // say runs a step of the transaction between its hooks.
 func (st *txState) say(ctx context.Context, op, text string, step func() error) error {
-	c := st.e.begin(ctx, op, text, nil, &st.route)
-	err := st.route.wrap(op, text, false, step())
+	var inside *txState
+	if st.conn != nil {
+		inside = st
+	}
+	c := st.e.begin(ctx, inside, op, text, nil, &st.route)
+	err := st.route.wrap(op, text, nil, false, step())
 	var q *QueryError
 	if errors.As(err, &q) && q.class == driver.CommitUnknown {
 		q.unknown = true
+	}
+	if c != nil && st.conn != nil { // begun just now, or ended
+		st.mu.Lock()
+		done := st.done
+		st.mu.Unlock()
+		if done {
+			c.ctx = context.WithValue(ctx, hookedKey{}, true)
+		} else if inside == nil {
+			c.ctx = withTx(c.ctx, st)
+		}
 	}
 	c.end(&st.route, -1, err)
 	return err
@@ -263,6 +277,7 @@ func (st *txState) finish(ctx context.Context, op, text string, step func() erro
 		}
 		st.endOpen()
 		st.done = true
+		defer st.conn.Release() // the hooks after it may need it
 		return step()
 	})
 }

@@ -1,7 +1,7 @@
 package dbtest
 
 import (
-	crand "crypto/rand"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -106,17 +106,22 @@ func needs(t testing.TB, dialect string) {
 	} else {
 		_, err = findMariaDB()
 	}
-	var missing *missingError
-	switch {
-	case err == nil:
-	case required(dialect) || !errors.As(err, &missing):
-		t.Fatalf("dbtest: %v", err)
-	default:
-		sharedMu.Lock()
-		leftOut[dialect] = err
-		sharedMu.Unlock()
-		t.Skipf("dbtest: %v", err)
+	if err != nil {
+		doWithout(t, dialect, err)
 	}
+}
+
+// doWithout ends a test whose database is not there.
+func doWithout(t testing.TB, dialect string, err error) {
+	t.Helper()
+	var missing *missingError
+	if required(dialect) || !errors.As(err, &missing) {
+		t.Fatalf("dbtest: %v", err)
+	}
+	sharedMu.Lock()
+	leftOut[dialect] = err
+	sharedMu.Unlock()
+	t.Skipf("dbtest: %v", err)
 }
 
 // Database returns a fresh database on this server.
@@ -137,10 +142,10 @@ func (s *Server) Database(t testing.TB) Database {
 
 func (s *Server) create(t testing.TB) Database {
 	t.Helper()
-	name := "t" + strings.ToLower(crand.Text()[:14])
+	name := "t" + strings.ToLower(rand.Text()[:14])
 	db := Database{
 		Dialect: s.Dialect, Host: s.Host, Port: s.Port, Socket: s.Socket, Name: name,
-		Username: name + "_u", Password: "p@ss:w/rd?#%25&=+ \"" + crand.Text()[:8],
+		Username: name + "_u", Password: "p@ss:w/rd?#%25&=+ \"" + rand.Text()[:8],
 		CAFile: s.CAFile, Server: s,
 	}
 	if err := s.engine.create(s, &db); err != nil {

@@ -174,16 +174,25 @@ func TestNew_ReportsConnectionsThatAreLeft(t *testing.T) {
 }
 
 func TestNew_SkipsWhatIsNotInstalledUnlessRequired(t *testing.T) {
-	missing := func() error { return &missingError{dialect: "oracle", looked: []string{"/nowhere"}} }
-	require.ErrorContains(t, missing(), "oracle is not installed (looked in /nowhere)")
-	t.Setenv(requireEnv, "postgres, mysql")
-	require.True(t, required("postgres"))
-	require.True(t, required("mysql"))
-	require.False(t, required("sql"))
-	t.Setenv(requireEnv, "")
-	require.False(t, required("postgres"))
-	r := record(t, func(t testing.TB) { New(t, "oracle") })
-	require.Contains(t, r.String(), "unknown dialect")
+	missing := &missingError{dialect: "oracle", looked: []string{"/nowhere"}}
+	t.Cleanup(func() { delete(leftOut, "oracle") })
+	without := func(t testing.TB) { doWithout(t, "oracle", missing) }
+
+	t.Setenv(requireEnv, "postgres")
+	r := record(t, without)
+	require.Empty(t, r.errors)
+	require.Contains(t, r.skips[0], "oracle is not installed (looked in /nowhere)")
+	require.Equal(t, missing, leftOut["oracle"], "Main tells it")
+
+	t.Setenv(requireEnv, "postgres, oracle")
+	r = record(t, without)
+	require.Empty(t, r.skips)
+	require.Contains(t, r.String(), "oracle is not installed")
+}
+
+func TestNew_RefusesAnUnknownDialect(t *testing.T) {
+	t.Parallel()
+	require.Contains(t, record(t, func(t testing.TB) { New(t, "oracle") }).String(), "there are sqlite, postgres, mysql")
 }
 
 func TestFindFolder_SaysWhereItLooked(t *testing.T) {

@@ -65,8 +65,8 @@ func reportOpenFiles(t testing.TB, db Database) {
 // openFiles returns those of the database's files (itself, -wal, -shm, -journal)
 // that this process has open. It can tell on Linux only.
 func openFiles(path string) []string {
-	if real, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
-		path = filepath.Join(real, filepath.Base(path))
+	if folder, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(folder, filepath.Base(path))
 	}
 	entries, _ := os.ReadDir("/proc/self/fd")
 	var open []string

@@ -99,13 +99,3 @@ func TestRunProcess_SaysWhatTheProgramSaid(t *testing.T) {
 	require.ErrorContains(t, err, "exit status 3")
 	require.Error(t, runProcess([]string{"/no/such/program"}, "/"))
 }
-
-func TestChild_IsNotSignalledAfterItsEnd(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("needs /proc")
-	}
-	me := child{pid: os.Getpid(), start: "1"} // the number is mine, the start is not
-	require.False(t, me.running())
-	me.signal(syscall.SIGKILL)
-}

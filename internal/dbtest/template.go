@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,19 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	crand "crypto/rand"
 )
 
-// A template is a data directory as a new server has it. Making one takes a
-// server's installer a second; copying it does not.
-type template struct {
-	data          string // the folder to copy
-	adminPassword string
-}
+// A template is a data directory as a new server has it, kept in the workspace.
+// An installer needs a second to make one, which copying does not.
 
-// manifest tells a whole template from one that a cleaner of temporary files
-// has thinned out.
+// manifest lies beside the data of a template. It tells a whole one from one
+// that a cleaner of temporary files has thinned out.
 type manifest struct {
 	Files         int
 	Bytes         int64
@@ -78,7 +73,7 @@ func (w *workspace) buildTemplate(e engine, path string) error {
 	if err := handOver(scratch); err != nil {
 		return err
 	}
-	m := manifest{AdminPassword: crand.Text()}
+	m := manifest{AdminPassword: rand.Text()}
 	if err := e.initialize(scratch, m.AdminPassword); err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ package dialect
 type Dialect struct {
 	// Name is the canonical name: "postgres", "mysql" or "sqlite".
 	Name string
+	// Index is 0, 1 or 2: a place for what is kept per dialect.
+	Index int
 	// Quote is the character around an identifier.
 	Quote byte
 	// Numbered says that placeholders are $1, $2, … instead of ?.
@@ -39,6 +41,9 @@ type Dialect struct {
 	UpsertConflict bool
 }
 
+// Count is how many dialects there are.
+const Count = 3
+
 // The three dialects.
 //
 // MySQL stands for MySQL and MariaDB. Sources of the limits: PostgreSQL's
@@ -47,17 +52,17 @@ type Dialect struct {
 // SQLITE_MAX_VARIABLE_NUMBER is 32766.
 var (
 	Postgres = &Dialect{
-		Name: "postgres", Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
+		Name: "postgres", Index: 0, Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
 		InsertReturning: true, RowLocks: true, ArrayIn: true, ILike: true,
 		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
 	}
 	MySQL = &Dialect{
-		Name: "mysql", Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
+		Name: "mysql", Index: 1, Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
 		LastInsertIDIsFirst: true, RowLocks: true, NullSafeEqual: "<=>",
 		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
 	}
 	SQLite = &Dialect{
-		Name: "sqlite", Quote: '"', MaxParams: 32766, InsertReturning: true,
+		Name: "sqlite", Index: 2, Quote: '"', MaxParams: 32766, InsertReturning: true,
 		NullSafeEqual: "IS", LimitRequired: "-1", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
 	}
 )

@@ -17,19 +17,18 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
-	c := &Conn{pool: p}
-	var acquiring context.Context = ctx
-	if wait > 0 {
-		c.acquire = acquireCtx{Context: ctx, wait: wait}
-		acquiring = &c.acquire
-	}
-	sc, err := p.db.Conn(acquiring)
+	c := &Conn{pool: p, acquire: acquireCtx{Context: ctx, wait: wait}}
+	sc, err := p.db.Conn(&c.acquire)
 	timedOut, waited := c.acquire.stop()
 	if err != nil {
 		return nil, p.acquireError(ctx, err, wait, timedOut, waited)
 	}
-	c.sc = sc
-	if err := sc.Raw(c.take); err != nil {
+	c.sc, c.inner = sc, c.acquire.got
+	c.acquire.Context = nil // the connection outlives it
+	if c.inner != nil {
+		return c, nil
+	}
+	if err := sc.Raw(c.take); err != nil { // a new connection
 		sc.Close()
 		return nil, err
 	}
@@ -66,8 +65,9 @@ var errAcquire = errors.New("acquire timeout")
 // costs nothing.
 type acquireCtx struct {
 	context.Context
-	wait  time.Duration
+	wait  time.Duration // 0 is no timeout
 	calls int
+	got   *conn // what database/sql took from its idle connections
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -77,11 +77,11 @@ type acquireCtx struct {
 }
 
 func (c *acquireCtx) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.calls++; c.calls < 2 {
+	if c.calls++; c.calls < 2 || c.wait <= 0 {
 		return c.Context.Done()
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
 		c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
@@ -110,16 +110,14 @@ func (c *acquireCtx) Err() error {
 
 // stop ends the timer and tells whether it has run out, and whether it was armed.
 func (c *acquireCtx) stop() (timedOut, waited bool) {
-	if c.Context == nil {
-		return false, false
+	if c.calls < 2 || c.wait <= 0 {
+		return false, c.calls > 1
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
-		c.unsub()
-	}
-	return c.err == errAcquire, c.timer != nil
+	c.timer.Stop()
+	c.unsub()
+	return c.err == errAcquire, true
 }
 
 // unwrapAcquire is the caller's own context, which dialling is bound to.

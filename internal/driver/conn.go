@@ -12,9 +12,15 @@ import (
 	sqldriver "database/sql/driver"
 )
 
-// idleCheck is how long a connection may have been idle before it is looked at
-// once more when it is taken from the pool.
-const idleCheck = 5 * time.Millisecond
+const (
+	// idleCheck is how long a connection may have been idle before it is looked
+	// at once more when it is taken from the pool.
+	idleCheck = 5 * time.Millisecond
+	// idlePing is how long it may have been idle before the server is asked, and
+	// idlePingTimeout how long the server may take to answer.
+	idlePing        = 30 * time.Second
+	idlePingTimeout = time.Second
+)
 
 // conn is the driver connection of a pool. database/sql sees it through the
 // methods of conn_sql.go, Conn calls it directly; both go through the methods
@@ -202,7 +208,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 	case v.notSent:
 		var known *NotSentError
 		if !errors.As(err, &known) {
-			out = &NotSentError{Err: stripBadConn(err)}
+			out = &NotSentError{Err: reason(ctx, err)}
 		}
 	default:
 		out = &UnansweredError{Err: reason(ctx, err)}
@@ -225,7 +231,8 @@ func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, f
 // reason is the error that explains a lost answer: the context's, if the
 // context has ended, for then it is what interrupted the statement.
 func reason(ctx context.Context, err error) error {
-	if ctxErr := ctx.Err(); ctxErr != nil && !isServerSilence(err) {
+	var argument *ArgumentError
+	if ctxErr := ended(ctx); ctxErr != nil && !isServerSilence(err) && !errors.As(err, &argument) {
 		return ctxErr
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
@@ -240,11 +247,10 @@ func isServerSilence(err error) bool {
 }
 
 // leftovers reports whether the connection may not go back to its pool as it is.
-func (c *conn) leftovers() bool {
-	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.expired(time.Now())
+func (c *conn) leftovers(now time.Time) bool {
+	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 ||
+		!c.expires.IsZero() && now.After(c.expires)
 }
-
-func (c *conn) expired(now time.Time) bool { return !c.expires.IsZero() && now.After(c.expires) }
 
 func (c *conn) begin(ctx context.Context, o TxOptions) error {
 	if err := c.enter(ctx, "BEGIN"); err != nil {
@@ -303,7 +309,7 @@ func (c *conn) commit(ctx context.Context) error {
 		return &CommitUnknownError{Err: err}
 	case v.notSent:
 		c.broken.Store(true)
-		return &TxLostError{Err: stripBadConn(err)}
+		return &TxLostError{Err: reason(ctx, err)}
 	default:
 		c.broken.Store(true)
 		return &CommitUnknownError{Err: reason(ctx, err)}

@@ -71,25 +71,57 @@ func (c *conn) CheckNamedValue(nv *sqldriver.NamedValue) error { return c.s.conv
 // ResetSession is called when the connection is taken from the pool. Nothing of
 // the next statement has been sent yet, so this is the one place that may say
 // driver.ErrBadConn: database/sql then takes another connection.
-func (c *conn) ResetSession(context.Context) error {
-	now := time.Now()
-	if c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.expired(now) {
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.s.usable() {
 		return sqldriver.ErrBadConn
 	}
-	if idle := now.Sub(c.idleFrom); idle >= idleCheck && !c.s.alive(idle) {
-		c.broken.Store(true)
+	if c.timed() {
+		now := time.Now()
+		if c.leftovers(now) {
+			return sqldriver.ErrBadConn
+		}
+		idle := now.Sub(c.idleFrom)
+		if c.pool.remote && (idle >= idleCheck && !c.s.alive() || idle >= idlePing && !c.answers(ctx)) {
+			c.broken.Store(true)
+			return sqldriver.ErrBadConn
+		}
+	} else if c.leftovers(time.Time{}) || !c.s.alive() {
 		return sqldriver.ErrBadConn
 	}
-	if s := c.s.txStatus(); s == txOpen || s == txAborted {
+	if c.inStrayTx() {
 		return sqldriver.ErrBadConn
+	}
+	if a, ok := ctx.(*acquireCtx); ok {
+		a.got = c
 	}
 	return nil
 }
 
+// timed reports whether the time matters to the connection; to look at the
+// clock costs more than a good part of what is done in memory.
+func (c *conn) timed() bool { return c.pool.remote || !c.expires.IsZero() }
+
+// answers asks a server that was not heard of for long whether it is still
+// there: something in between may have forgotten the connection in silence.
+func (c *conn) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(unwrapAcquire(ctx), idlePingTimeout)
+	defer cancel()
+	return c.s.ping(ctx) == nil
+}
+
 // IsValid is called when the connection goes back to the pool.
 func (c *conn) IsValid() bool {
-	c.idleFrom = time.Now()
-	return !c.leftovers()
+	if c.timed() {
+		c.idleFrom = time.Now()
+	}
+	return !c.leftovers(c.idleFrom) && c.s.usable() && !c.inStrayTx()
+}
+
+// inStrayTx reports whether the server is in a transaction that this package
+// did not begin.
+func (c *conn) inStrayTx() bool {
+	s := c.s.txStatus()
+	return s == txOpen || s == txAborted
 }
 
 // Close closes the connection. Rows that are still open end with

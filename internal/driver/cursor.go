@@ -4,6 +4,8 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"io"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // Rows are the rows of a query. They are read by one goroutine. They must be
@@ -133,3 +135,6 @@ func (r *cursor) closeLocked() error {
 	}
 	return r.c.succeeded(r.query)
 }
+
+// Dialect is the dialect of the database that the rows come from.
+func (r *cursor) Dialect() *dialect.Dialect { return r.c.pool.dialect }

@@ -101,6 +101,26 @@ func (c *Conn) InTx() (open bool, lost error) {
 	return c.inner.tx.active, c.inner.tx.cause
 }
 
+// Server is what a session has learnt about its server.
+type Server struct {
+	// Version is the server's own text, "" where it is not asked for.
+	Version string
+	// MaxStatement is the longest statement that the server takes, in bytes with
+	// its arguments; 0 is no limit that is known.
+	MaxStatement int64
+}
+
+// Server tells about the server; it sends nothing.
+func (c *Conn) Server() Server {
+	if c.inner == nil {
+		return Server{}
+	}
+	if s, ok := c.inner.s.(interface{ server() Server }); ok {
+		return s.server()
+	}
+	return Server{}
+}
+
 // SQL is the same connection as database/sql shows it, for what must return
 // *sql.Rows or *sql.Stmt. Its user does not close it.
 func (c *Conn) SQL() *sql.Conn { return c.sc }

@@ -1,9 +1,14 @@
+//go:build !dbfleet_no_postgres && !dbfleet_no_mysql && !dbfleet_no_sqlite
+
 package driver
 
 import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -281,4 +286,76 @@ func TestStatementTimeout_FrozenServer(t *testing.T) {
 		s.Resume(t)
 		mustExec(t, acquire(t, p), "SELECT 1")
 	}
+}
+
+// hazard 166
+func TestCancel_RacingTheAnswer(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *Pool, db dbtest.Database) {
+		mustExec(t, acquire(t, p), createT)
+		insert := ph(db, "INSERT INTO t VALUES ($1, 'a')")
+		acknowledged := map[int64]bool{}
+		for i := range int64(300) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(1500))*time.Microsecond)
+			c, err := p.Acquire(ctx, time.Second)
+			if err == nil {
+				_, err = c.Exec(ctx, insert, []any{i})
+				c.Release()
+			}
+			cancel()
+			problem := Classify(err)
+			switch {
+			case err == nil:
+				acknowledged[i] = true
+			case problem.NotSent:
+				acknowledged[i] = false
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+			default:
+				require.Equal(t, Timeout, problem.Class, "%v", err)
+				require.True(t, problem.Unanswered, "%v", err)
+			}
+		}
+		c := acquire(t, p)
+		stored := map[int64]bool{}
+		for _, row := range rowsOf(t, c, "SELECT id FROM t") {
+			stored[row[0].(int64)] = true
+		}
+		for i, ok := range acknowledged {
+			require.Equal(t, ok, stored[i], "row %d", i)
+		}
+	})
+}
+
+func TestConn_IsSafeInCaseOfConcurrentUse(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *Pool, db dbtest.Database) {
+		c := acquire(t, p)
+		mustExec(t, c, createT)
+		require.NoError(t, c.Begin(t.Context(), TxOptions{})) // hazard 140
+		insert, read := ph(db, "INSERT INTO t VALUES ($1, 'a')"), ph(db, "SELECT id FROM t WHERE id < $1")
+		var wg sync.WaitGroup
+		var inserted atomic.Int64
+		for g := range 4 {
+			wg.Go(func() {
+				for i := range 30 {
+					_, err := c.Exec(t.Context(), insert, []any{int64(g*100 + i)})
+					if err == nil {
+						inserted.Add(1)
+					} else if !errors.Is(err, ErrBusy) {
+						t.Error(err)
+					}
+					rows, err := c.Query(t.Context(), read, []any{int64(10)})
+					if err == nil {
+						_, err = drain(rows)
+					}
+					if err != nil && !errors.Is(err, ErrBusy) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		require.NoError(t, c.Commit(t.Context()))
+		require.Equal(t, [][]any{{inserted.Load()}}, rowsOf(t, c, "SELECT count(*) FROM t"))
+	})
 }

@@ -1,11 +1,10 @@
+//go:build !dbfleet_no_postgres && !dbfleet_no_mysql && !dbfleet_no_sqlite
+
 package driver
 
 import (
-	"context"
-	"database/sql"
 	sqldriver "database/sql/driver"
 	"io"
-	"os"
 	"testing"
 	"time"
 
@@ -107,9 +106,3 @@ func ph(db dbtest.Database, numbered string) string {
 	}
 	return string(out)
 }
-
-var (
-	_ = context.Background
-	_ = sql.ErrTxDone
-	_ = os.Getenv
-)

@@ -46,7 +46,10 @@ func classifyMySQL(err error) (Problem, bool) {
 			p.Column = lastQuoted(me.Message, "Column '", "'")
 		}
 	case Check:
-		p.Constraint = lastQuoted(strings.NewReplacer("`", "'").Replace(me.Message), "onstraint '", "'")
+		// MySQL: "Check constraint 'c' is violated."; MariaDB: "CONSTRAINT `c` failed for …".
+		if p.Constraint = lastQuoted(me.Message, "CONSTRAINT `", "`"); p.Constraint == "" {
+			p.Constraint = lastQuoted(me.Message, "constraint '", "'")
+		}
 	}
 	return p, true
 }
@@ -111,4 +114,26 @@ func splitLast(s string) (table, key string) {
 		return s[:i], s[i+1:]
 	}
 	return "", s
+}
+
+// mysqlMessage is the server's message, and what of it may be shown.
+func mysqlMessage(err error) (raw, shown string, ok bool) {
+	var me *mysql.MySQLError
+	if !errors.As(err, &me) {
+		return "", "", false
+	}
+	raw = me.Error()
+	p, _ := classifyMySQL(me)
+	switch {
+	case string(me.SQLState[:]) == "45000", me.Number == 1644, me.Number == 1643: // SIGNAL's own words
+	case p.Class == Unique:
+	case p.Class == InvalidValue:
+		switch me.Number {
+		case 1264, 1265, 1406, 1365, 1153:
+			return raw, raw, true
+		}
+	default:
+		return raw, raw, true
+	}
+	return raw, hidden(p.Code, p), true
 }

@@ -28,10 +28,11 @@ type mysqlSession struct {
 
 func newMySQLSession(dc sqldriver.Conn, nc *netConn, o Options) *mysqlSession {
 	s := &mysqlSession{plain: newPlain(dc, o.StatementCache), net: nc, status: mysqlStatus(dc)}
-	s.direct = func(query string, args int) bool {
+	s.direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
-		// pays when the text comes again.
-		return args == 0 && (!s.cache.keeps(query) || !preparable(query) || !s.cache.repeated(query))
+		// pays when the text comes again. A query is prepared at once: as text the
+		// server rounds FLOAT, and a second run must not differ from the first.
+		return args == 0 && (!s.cache.keeps(query) || !preparable(query) || !rows && !s.cache.repeated(query))
 	}
 	s.stale = func(err error) bool { return mysqlNumber(err) == 1615 || mysqlNumber(err) == 1243 }
 	s.full = func(err error) bool { return mysqlNumber(err) == 1461 }
@@ -138,7 +139,9 @@ func (s *mysqlSession) verdict(err error) verdict {
 
 func (s *mysqlSession) convert(nv *sqldriver.NamedValue) error {
 	switch v := nv.Value.(type) {
-	case nil, int64, uint64, bool, string, []byte, time.Time:
+	case nil, int64, uint64, bool, string, []byte:
+	case time.Time:
+		return mysqlTime(nv.Ordinal, v)
 	case json.RawMessage:
 		if v == nil {
 			nv.Value = nil
@@ -149,12 +152,23 @@ func (s *mysqlSession) convert(nv *sqldriver.NamedValue) error {
 		if err := s.plain.convert(nv); err != nil {
 			return err
 		}
-		if f, ok := nv.Value.(float64); ok {
-			return finite(nv.Ordinal, f)
+		switch v := nv.Value.(type) {
+		case float64:
+			return finite(nv.Ordinal, v)
+		case time.Time:
+			return mysqlTime(nv.Ordinal, v)
 		}
 	}
 	if nv.Name != "" {
 		return &ArgumentError{Ordinal: nv.Ordinal, Reason: "has a name, which MySQL does not know"}
+	}
+	return nil
+}
+
+// mysqlTime refuses the years that the driver cannot write.
+func mysqlTime(ordinal int, t time.Time) error {
+	if year := t.UTC().Year(); year < 0 || year > 9999 {
+		return &ArgumentError{Ordinal: ordinal, Reason: "is a time outside of the years 0 to 9999"}
 	}
 	return nil
 }
@@ -169,10 +183,7 @@ func finite(ordinal int, f float64) error {
 
 // alive reports false as soon as the server has sent something to an idle
 // connection: it has nothing to say but farewell.
-func (s *mysqlSession) alive(time.Duration) bool {
-	if v, ok := s.dc.(sqldriver.Validator); ok && !v.IsValid() {
-		return false
-	}
+func (s *mysqlSession) alive() bool {
 	n, gone := s.net.peek(s.peeked[:])
 	return n == 0 && !gone
 }
@@ -267,4 +278,13 @@ func (m *mysqlRows) NextResultSet() error {
 	}
 	m.fix = newMySQLRows(m.plainRows).fix
 	return nil
+}
+
+func (s *mysqlSession) close() error {
+	_ = s.dc.Close() // that the farewell did not reach the server changes nothing
+	return nil
+}
+
+func (s *mysqlSession) server() Server {
+	return Server{Version: s.version, MaxStatement: s.maxPacket}
 }

@@ -28,7 +28,8 @@ type Options struct {
 	// TLS is the client's configuration; nil is an unencrypted connection.
 	TLS *tls.Config
 
-	// ReadOnly pins sessions so that the server refuses writes.
+	// ReadOnly pins sessions so that the server refuses writes. Behind a Pooler
+	// on PostgreSQL nothing is pinned: a transaction must be begun read-only.
 	ReadOnly bool
 	// ConnectTimeout bounds dialling, the handshake and the pinning of the session.
 	ConnectTimeout time.Duration
@@ -37,6 +38,8 @@ type Options struct {
 	StatementTimeout time.Duration
 	// Params are session parameters laid over the pinned ones: run-time
 	// parameters on PostgreSQL, system variables on MySQL, pragmas on SQLite.
+	// What the safety of this package rests on cannot be changed: the character
+	// set, and on PostgreSQL standard_conforming_strings.
 	Params map[string]string
 
 	// MaxOpen and MaxIdle bound the pool; MaxOpen 0 is no bound.

@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
-	"time"
 )
 
 // plain is a session on any database/sql driver connection, with a cache of its
@@ -21,7 +21,7 @@ type plain struct {
 	manyOpen bool
 	// direct says whether a statement that was never seen before is better sent
 	// as text than prepared.
-	direct func(query string, args int) bool
+	direct func(query string, args int, rows bool) bool
 	// stale says that an error means: prepare it again, nothing was executed.
 	stale func(error) bool
 	// full says that an error means: the server prepares no more statements.
@@ -38,7 +38,7 @@ func newPlain(dc sqldriver.Conn, cacheSize int) *plain {
 // statement finds or prepares the statement of that text. once says that it is
 // not kept: the caller closes it. A nil entry without an error says that the
 // text is to be sent as it is.
-func (p *plain) statement(ctx context.Context, query string, args int) (e *entry[sqldriver.Stmt], once bool, err error) {
+func (p *plain) statement(ctx context.Context, query string, args int, rows bool) (e *entry[sqldriver.Stmt], once bool, err error) {
 	if p.cache.keeps(query) {
 		if e := p.cache.get(query); e != nil {
 			if !e.busy {
@@ -48,7 +48,7 @@ func (p *plain) statement(ctx context.Context, query string, args int) (e *entry
 			return &entry[sqldriver.Stmt]{stmt: s, query: query}, true, err
 		}
 	}
-	if p.direct != nil && p.direct(query, args) {
+	if p.direct != nil && p.direct(query, args, rows) {
 		return nil, false, nil
 	}
 	s, err := p.prepareStmt(ctx, query)
@@ -74,7 +74,7 @@ func (p *plain) prepareStmt(ctx context.Context, query string) (sqldriver.Stmt, 
 
 func (p *plain) exec(ctx context.Context, query string, args []sqldriver.NamedValue) (Result, error) {
 	for try := 0; ; try++ {
-		e, once, err := p.statement(ctx, query, len(args))
+		e, once, err := p.statement(ctx, query, len(args), false)
 		if err != nil {
 			return Result{}, err
 		}
@@ -126,7 +126,7 @@ func (p *plain) execText(ctx context.Context, query string, args []sqldriver.Nam
 
 func (p *plain) query(ctx context.Context, query string, args []sqldriver.NamedValue) (rowSource, error) {
 	for try := 0; ; try++ {
-		e, once, err := p.statement(ctx, query, len(args))
+		e, once, err := p.statement(ctx, query, len(args), true)
 		if err != nil {
 			return nil, err
 		}
@@ -180,7 +180,7 @@ func (p *plain) queryText(ctx context.Context, query string, args []sqldriver.Na
 }
 
 func (p *plain) prepare(ctx context.Context, query string) (int, error) {
-	e, once, err := p.statement(ctx, query, 1)
+	e, once, err := p.statement(ctx, query, 1, true)
 	if err != nil || e == nil {
 		return -1, err
 	}
@@ -251,12 +251,14 @@ func (p *plain) ping(ctx context.Context) error {
 	return nil
 }
 
-func (p *plain) alive(time.Duration) bool {
-	if c, ok := p.dc.(sqldriver.SessionResetter); ok && c.ResetSession(context.Background()) != nil {
-		return false
-	}
+func (p *plain) usable() bool {
 	c, ok := p.dc.(sqldriver.Validator)
 	return !ok || c.IsValid()
+}
+
+func (p *plain) alive() bool {
+	c, ok := p.dc.(sqldriver.SessionResetter)
+	return !ok || c.ResetSession(context.Background()) == nil
 }
 
 func (p *plain) close() error { return p.dc.Close() }
@@ -291,13 +293,28 @@ func (r *plainRows) Close() error {
 }
 
 func execStmt(ctx context.Context, s sqldriver.Stmt, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	if err := checkInputs(s.NumInput(), len(args)); err != nil {
+		return nil, err
+	}
 	if c, ok := s.(sqldriver.StmtExecContext); ok {
 		return c.ExecContext(ctx, args)
 	}
 	return s.Exec(values(args)) //nolint:staticcheck // a driver may have nothing newer
 }
 
+// checkInputs refuses too few or too many arguments; want is -1 if the driver
+// does not know.
+func checkInputs(want, have int) error {
+	if want < 0 || want == have {
+		return nil
+	}
+	return &NotSentError{Err: &ArgumentError{Reason: fmt.Sprintf("the statement has %d placeholders but %d arguments", want, have)}}
+}
+
 func queryStmt(ctx context.Context, s sqldriver.Stmt, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	if err := checkInputs(s.NumInput(), len(args)); err != nil {
+		return nil, err
+	}
 	if c, ok := s.(sqldriver.StmtQueryContext); ok {
 		return c.QueryContext(ctx, args)
 	}

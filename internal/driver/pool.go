@@ -17,16 +17,21 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // Pool is the connections to one node. It is safe for concurrent use.
 type Pool struct {
-	node string
-	db   *sql.DB
+	node    string
+	dialect *dialect.Dialect
+	db      *sql.DB
 
 	// implicitCommits says that the server ends transactions by itself, noInsertID
 	// that it knows no LastInsertId.
 	implicitCommits, noInsertID bool
+	// remote says that there is a network in between.
+	remote bool
 
 	backend  backend
 	lifetime time.Duration
@@ -54,15 +59,18 @@ func Open(o Options) (*Pool, error) {
 	if o.Dialect == nil {
 		return nil, &OptionError{Node: o.Name, Option: "Dialect", Reason: "is missing"}
 	}
+	if c, ok := substituteFor(o); ok {
+		return OpenConnector(o, c), nil
+	}
 	p := &Pool{}
 	var err error
 	switch o.Dialect.Name {
 	case "postgres":
 		p.backend, err = newPostgres(o, p)
-		p.noInsertID = true
+		p.noInsertID, p.remote = true, true
 	case "mysql":
 		p.backend, err = newMySQL(o)
-		p.implicitCommits = true
+		p.implicitCommits, p.remote = true, true
 	case "sqlite":
 		p.backend, err = newSQLite(o)
 	default:
@@ -85,7 +93,7 @@ func OpenConnector(o Options, c sqldriver.Connector) *Pool {
 }
 
 func (p *Pool) start(o Options) *Pool {
-	p.node = o.Name
+	p.node, p.dialect = o.Name, o.Dialect
 	p.lifetime, p.timeout, p.password = o.MaxLifetime, o.ConnectTimeout, o.Password
 	p.dials = make(chan struct{}, maxDials)
 	p.db = sql.OpenDB((*connector)(p))
@@ -119,31 +127,64 @@ type connector Pool
 // if ctx has no deadline.
 func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	p := (*Pool)(cr)
-	ctx = unwrapAcquire(ctx)
+	outer := unwrapAcquire(ctx)
+	ctx = outer
 	if p.timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		ctx, cancel = context.WithTimeout(outer, p.timeout)
 		defer cancel()
 	}
-	select {
-	case p.dials <- struct{}{}:
-	case <-ctx.Done():
-		return nil, newConnectError(p.node, ctx.Err(), "")
-	}
-	defer func() { <-p.dials }()
-	s, err := p.backend.open(ctx)
+	s, err := p.dial(ctx)
 	if err != nil {
-		password := ""
-		if p.password != nil {
-			password = p.password()
-		}
-		return nil, newConnectError(p.node, stripBadConn(err), password)
+		return nil, p.connectError(outer, ctx, err)
 	}
 	var expires time.Time
 	if p.lifetime > 0 {
 		expires = time.Now().Add(jitter(p.lifetime))
 	}
 	return newConn(s, p, expires), nil
+}
+
+// dial opens a session when one of the slots for that is free.
+func (p *Pool) dial(ctx context.Context) (session, error) {
+	select {
+	case p.dials <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-p.dials }()
+	return p.backend.open(ctx)
+}
+
+// connectError is what Connect returns. If a context has ended, that is the
+// cause, rather than what it interrupted; which of the two contexts it was
+// decides whether the caller's time or the time for connecting was over.
+func (p *Pool) connectError(outer, inner context.Context, err error) error {
+	password := ""
+	if p.password != nil {
+		password = p.password()
+	}
+	e := newConnectError(p.node, stripBadConn(err), password)
+	switch {
+	case ended(outer) != nil:
+		e.Err = ended(outer)
+	case ended(inner) != nil:
+		e.Err = &SilenceError{After: p.timeout}
+		e.text = e.Err.Error() + ": " + e.text
+	}
+	return e
+}
+
+// ended is ctx.Err, or what it is about to be: a socket's deadline, set from the
+// context's, may be noticed first.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // Driver is part of driver.Connector.

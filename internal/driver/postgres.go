@@ -117,12 +117,13 @@ func postgresConfig(o Options) (*pgx.ConnConfig, error) {
 }
 
 // parseShell parses a configuration of constants. All keys that decide whether
-// a file is read are given, so that the environment's are not used. A service
+// a file is read are given, so that the environment's are not used, and a socket
+// for a host, which has no TLS to configure. A service
 // named in the environment cannot be taken back in this way; it is overruled by
 // one of our own, which is empty.
 func parseShell() (*pgx.ConnConfig, error) {
-	s := "host=127.0.0.1 port=5432 user=none password=none dbname=none sslmode=disable sslcertmode=allow " +
-		"sslnegotiation=postgres sslsni=1 target_session_attrs=any connect_timeout=1 passfile='' " +
+	s := "host=/ port=5432 user=none password=none dbname=none sslmode=disable sslcertmode=allow " +
+		"sslrootcert='' sslcert='' sslkey='' sslpassword='' sslnegotiation=postgres sslsni=1 target_session_attrs=any connect_timeout=1 passfile='' " +
 		"min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth=''"
 	if os.Getenv("PGSERVICE") != "" {
 		f, err := os.CreateTemp("", "dbfleet-service-")

@@ -73,3 +73,19 @@ func sqlStateClass(code string) Class {
 	}
 	return Unknown
 }
+
+// postgresMessage is the server's message, and what of it may be shown: the
+// server itself quotes values only in those of class 22. What RAISE says may be
+// anything. Details, which show whole rows, are not in it.
+func postgresMessage(err error) (raw, shown string, ok bool) {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		return "", "", false
+	}
+	raw = pe.Error()
+	if pe.Routine == "exec_stmt_raise" || strings.HasPrefix(pe.Code, "22") && pe.Code != "22001" && pe.Code != "22012" {
+		p, _ := classifyPostgres(pe)
+		return raw, hidden(pe.Code, p), true
+	}
+	return raw, raw, true
+}

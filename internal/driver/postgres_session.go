@@ -92,9 +92,8 @@ func (s *pgSession) statement(ctx context.Context, query string) (st *pgStatemen
 
 // send binds the arguments and sends the statement.
 func (s *pgSession) send(ctx context.Context, st *pgStatement, args []sqldriver.NamedValue) (*pgconn.ResultReader, error) {
-	if len(args) != len(st.sd.ParamOIDs) {
-		return nil, &NotSentError{Err: &ArgumentError{Reason: "the statement has " + strconv.Itoa(len(st.sd.ParamOIDs)) +
-			" placeholders but " + strconv.Itoa(len(args)) + " arguments"}}
+	if err := checkInputs(len(st.sd.ParamOIDs), len(args)); err != nil {
+		return nil, err
 	}
 	s.args = s.args[:0]
 	for i := range args {
@@ -305,13 +304,12 @@ func (s *pgSession) ping(ctx context.Context) error {
 	return err
 }
 
+func (s *pgSession) usable() bool { return !s.pc.IsClosed() }
+
 // alive looks for what the server may have sent to an idle connection: an error
 // is its farewell, notices and changed parameters are not. What TLS has
 // encrypted cannot be told apart and counts as a farewell.
-func (s *pgSession) alive(time.Duration) bool {
-	if s.pc.IsClosed() {
-		return false
-	}
+func (s *pgSession) alive() bool {
 	n, gone := s.net.peek(s.peeked[:])
 	if gone || n > 0 && s.tls {
 		return false
@@ -341,7 +339,12 @@ func (s *pgSession) close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return s.conn.Close(ctx)
+	_ = s.conn.Close(ctx) // that the farewell did not reach the server changes nothing
+	return nil
+}
+
+func (s *pgSession) server() Server {
+	return Server{Version: s.pc.ParameterStatus("server_version")}
 }
 
 // Conn is pgx's own connection, for what only it can do.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
-	"time"
 )
 
 // Result is what a statement without rows did.
@@ -51,9 +50,12 @@ type session interface {
 	manyCursors() bool
 
 	ping(ctx context.Context) error
-	// alive reports, without waiting, whether the connection still seems to be
-	// there after having been idle for a time.
-	alive(idle time.Duration) bool
+	// usable reports whether the driver itself still takes statements. It looks
+	// at memory only.
+	usable() bool
+	// alive reports, without waiting, whether an idle connection still seems to
+	// be there. It may cost a system call.
+	alive() bool
 	close() error
 }
 

@@ -1,3 +1,5 @@
+//go:build !dbfleet_no_postgres && !dbfleet_no_mysql && !dbfleet_no_sqlite
+
 package driver
 
 import (
@@ -191,11 +193,12 @@ func TestTLS_IsUsedAndChecked(t *testing.T) {
 		}
 		c.Release()
 		time.Sleep(2 * idleCheck)
-		mustExec(t, acquire(t, p), createT)
+		_, err = p.DB().Exec(createT)
+		require.NoError(t, err)
 		db.KillConnections(t)
 		time.Sleep(2 * idleCheck)
 		_, err = p.DB().Exec("INSERT INTO t VALUES (1, 'a')")
-		require.Error(t, err, "the connection in use was killed; the write runs on another")
+		require.NoError(t, err)
 	})
 }
 
@@ -288,6 +291,9 @@ func TestMySQL_TypesDoNotDependOnTheProtocol(t *testing.T) {
 		require.Equal(t, text, rowsOf(t, c, "SELECT * FROM n"))
 	}
 	require.Equal(t, text, rowsOf(t, c, "SELECT * FROM n WHERE 1 = ?", int64(1)))
+	o.StatementCache = 0
+	text[1][2] = 1.67772e+07 // as text the server gives six digits of a FLOAT
+	require.Equal(t, text, rowsOf(t, acquire(t, open(t, o)), "SELECT * FROM n"))
 	require.Positive(t, c.inner.s.(*mysqlSession).maxPacket)
 }
 

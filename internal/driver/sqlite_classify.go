@@ -76,3 +76,18 @@ func sqliteClass(code int) Class {
 	}
 	return Unknown
 }
+
+// sqliteMessage is SQLite's message, and what of it may be shown: all but the
+// words of a trigger's RAISE.
+func sqliteMessage(err error) (raw, shown string, ok bool) {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return "", "", false
+	}
+	raw = se.Error()
+	if se.Code() == 1811 {
+		p, _ := classifySQLite(se)
+		return raw, hidden(p.Code, p), true
+	}
+	return raw, raw, true
+}

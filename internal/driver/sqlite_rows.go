@@ -38,16 +38,26 @@ func isTimeType(name string) bool {
 	return name == "DATETIME" || name == "TIMESTAMP" || name == "DATE"
 }
 
+// emptyBlob is a blob without bytes, which is not NULL.
+var emptyBlob sqldriver.Value = []byte{}
+
 func (s *sqliteRows) TypeName(i int) string { return s.types[i] }
 
 func (s *sqliteRows) Next(dest []sqldriver.Value) error {
-	if err := s.plainRows.Next(dest); err != nil || !s.times {
+	if err := s.plainRows.Next(dest); err != nil {
 		return err
 	}
 	for i, v := range dest {
-		if text, ok := v.(string); ok && isTimeType(s.types[i]) {
-			if t, ok := parseSQLiteTime(text); ok {
-				dest[i] = t
+		switch v := v.(type) {
+		case []byte:
+			if v == nil { // the driver's x''
+				dest[i] = emptyBlob
+			}
+		case string:
+			if s.times && isTimeType(s.types[i]) {
+				if t, ok := parseSQLiteTime(v); ok {
+					dest[i] = t
+				}
 			}
 		}
 	}

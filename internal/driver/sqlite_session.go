@@ -26,7 +26,7 @@ type sqliteSession struct {
 func newSQLiteSession(dc sqldriver.Conn, o Options) *sqliteSession {
 	s := &sqliteSession{plain: newPlain(dc, o.StatementCache), o: o}
 	s.manyOpen = true
-	s.direct = func(query string, args int) bool {
+	s.direct = func(query string, args int, _ bool) bool {
 		return !s.cache.keeps(query) ||
 			args == 0 && (!preparable(query) && !endsOrBegins(query) || !s.cache.repeated(query))
 	}
@@ -183,11 +183,7 @@ func (s *sqliteSession) ping(ctx context.Context) error {
 	return err
 }
 
-// alive is the driver's own check, of nothing but memory.
-func (s *sqliteSession) alive(time.Duration) bool {
-	v, ok := s.dc.(sqldriver.Validator)
-	return !ok || v.IsValid()
-}
+func (s *sqliteSession) alive() bool { return true }
 
 // close closes the statements first: SQLite keeps the file open for them.
 func (s *sqliteSession) close() error {

@@ -72,13 +72,23 @@ func changesSession(query string) bool {
 			return false
 		}
 		return true
-	case "USE", "RESET", "DISCARD", "DEALLOCATE", "LISTEN", "ATTACH", "DETACH", "LOAD", "HANDLER":
+	case "USE", "RESET", "DISCARD", "DEALLOCATE", "LISTEN", "ATTACH", "DETACH", "HANDLER":
 		return true
 	case "LOCK": // LOCK TABLES outlives the transaction on MySQL
 		word, _ = firstWord(rest)
 		return strings.EqualFold(word, "TABLES")
 	case "PRAGMA":
-		return strings.ContainsAny(rest, "=(")
+		name, value, set := strings.Cut(rest, "=")
+		if !set {
+			// With an argument in parentheses most pragmas set, these only ask.
+			if name, value, set = strings.Cut(rest, "("); set {
+				name = strings.ToLower(strings.TrimSpace(name))
+				for _, asks := range [...]string{"info", "_list", "_check", "_checkpoint", "optimize"} {
+					set = set && !strings.HasSuffix(name, asks)
+				}
+			}
+		}
+		return set && value != ""
 	case "CREATE":
 		word, _ = firstWord(rest)
 		return strings.EqualFold(word, "TEMP") || strings.EqualFold(word, "TEMPORARY")

@@ -103,7 +103,7 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 			continue
 		}
 		if p.strict {
-			return nil, &ColumnError{Model: p.model, Column: name, Err: fmt.Errorf("%w: no field holds this column of the result", ErrType)}
+			return nil, &ColumnError{Model: p.model, Column: name, Err: fmt.Errorf("%w: no field holds this column of the result", ErrColumn)}
 		}
 	}
 	for i, f := range target {
@@ -118,7 +118,7 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 
 func (p *Plan) twice(column string) error {
 	return &ColumnError{Model: p.model, Column: column,
-		Err: fmt.Errorf("%w: the result has more than one column of this name; give one an alias", ErrType)}
+		Err: fmt.Errorf("%w: the result has more than one column of this name; give one an alias", ErrColumn)}
 }
 
 // open takes a state for a read of src. shared says that all rows are handed

@@ -56,6 +56,8 @@ var (
 	scannerType = reflect.TypeFor[sql.Scanner]()
 	valuerType  = reflect.TypeFor[driver.Valuer]()
 	timeType    = reflect.TypeFor[time.Time]()
+	int64Type   = reflect.TypeFor[int64]()
+	stringType  = reflect.TypeFor[string]()
 	rawJSONType = reflect.TypeFor[json.RawMessage]()
 )
 

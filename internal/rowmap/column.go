@@ -59,7 +59,7 @@ func newColumnRead[V any](src Source, shared bool) (*columnRead[V], error) {
 	}
 	columns := src.Columns()
 	if len(columns) != 1 {
-		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrType, len(columns))
+		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrColumn, len(columns))
 	}
 	return &columnRead[V]{
 		src: src, codec: c, dest: make([]driver.Value, 1),

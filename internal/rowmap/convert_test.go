@@ -284,7 +284,6 @@ func TestRead_PointersOfRowsAreApart(t *testing.T) { // hazard 2
 
 type scanned struct {
 	got driver.Value
-	err error
 }
 
 func (s *scanned) Scan(v any) error {

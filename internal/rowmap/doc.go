@@ -9,7 +9,8 @@
 // The rule of the package is that a value keeps its meaning on PostgreSQL,
 // MySQL and SQLite or the call fails: nothing is truncated, rounded away from
 // an exact value, or replaced by a zero value. The failures are [ErrNull],
-// [ErrRange] and [ErrType], inside a [ColumnError] that names the column. No
+// [ErrRange], [ErrType] and [ErrColumn], mostly inside a [ColumnError] that names
+// the column. No
 // message of this package contains a value.
 //
 // Values are moved with package unsafe, at offsets that were checked against

@@ -17,6 +17,9 @@ var (
 	// ErrType says that a value of one type cannot become another, or that no
 	// database takes a value of the type.
 	ErrType = errors.New("unsupported type")
+	// ErrColumn says that a result's columns do not fit what reads them: two of
+	// one name, one too many, one that no field holds where all must be held.
+	ErrColumn = errors.New("result does not fit")
 )
 
 // ColumnError is a failure at one column of a result or one field of a struct.

@@ -150,8 +150,9 @@ func fitFloat(x any) (any, error) {
 	case float64, int64, uint64:
 		return x, nil
 	case string:
-		if f, err := strconv.ParseFloat(x, 64); err == nil && isNumber(f) {
-			return f, nil
+		f, err := convertTo[float64](x)
+		if n, ok := f.(float64); err != nil || ok && isNumber(n) {
+			return f, err
 		}
 	}
 	return nil, misfit(Float, x)

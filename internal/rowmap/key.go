@@ -1,6 +1,7 @@
 package rowmap
 
 import (
+	"reflect"
 	"time"
 )
 
@@ -43,3 +44,18 @@ func instantOf(t time.Time) instant {
 
 // FieldKey is the [Key] of the field of column i. It panics if rec is not a *T.
 func (p *Plan) FieldKey(i int, rec any) (key any, ok bool) { return Key(p.Value(i, rec)) }
+
+// IntKey is FieldKey for fields of the plain integer types, without making an
+// any of the value. ok is false for every other field.
+func (p *Plan) IntKey(i int, rec any) (key int64, ok bool) {
+	f := &p.fields[i]
+	switch f.codec.typ.Kind() {
+	case reflect.Int64:
+		return *(*int64)(f.at(p.mustRecord(rec), true)), f.codec.kind == Int
+	case reflect.Int:
+		return int64(*(*int)(f.at(p.mustRecord(rec), true))), f.codec.kind == Int
+	case reflect.Int32:
+		return int64(*(*int32)(f.at(p.mustRecord(rec), true))), f.codec.kind == Int
+	}
+	return 0, false
+}

@@ -23,6 +23,7 @@ type Plan struct {
 	columns []string
 	byName  map[string]int // exact names
 	byFold  map[string]int // lower-case names
+	times   []int          // the fields that CutTimes looks at
 	strict  bool
 	other   *Plan // the strict plan of a lax one, and the reverse
 
@@ -102,6 +103,9 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		p.columns[i] = f.column
 		p.byName[f.column] = i
 		p.byFold[strings.ToLower(f.column)] = i
+		if f.codec.kind == Time && holdsTime(f.codec.typ) {
+			p.times = append(p.times, i)
+		}
 	}
 	return p
 }

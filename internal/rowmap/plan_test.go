@@ -55,7 +55,7 @@ func TestTag_HoldsAColumnNameOnly(t *testing.T) {
 type inner struct {
 	City   string
 	Zip    string `db:"postal"`
-	hidden int    //nolint:unused // not a column
+	hidden int
 }
 
 type Deep struct {
@@ -74,7 +74,7 @@ type flat struct {
 	*Middle
 	Name    string
 	Skipped string `db:"-"`
-	private int    //nolint:unused // not a column
+	private int
 	Posts   []flat
 	Parent  *flat
 	Links   []*flat
@@ -84,6 +84,7 @@ type flat struct {
 
 func TestCompile_FlattensEmbeddedStructsByGosRules(t *testing.T) { // hazard 85
 	t.Parallel()
+	_ = []any{flat{}.private, inner{}.hidden} // unexported: no columns
 	p := mustPlan[flat](t)
 	require.Equal(t, []string{"id", "city", "postal", "level", "country", "name", "last"}, p.Columns())
 	i, ok := p.Column("name")
@@ -226,7 +227,7 @@ type (
 		Base `db:"base"`
 		X    int
 	}
-	none  struct{ a, b int } //nolint:unused // nothing to map
+	none  struct{ a, b int }
 	empty struct{}
 	alias = struct{ ID int }
 	named map[string]any
@@ -251,6 +252,7 @@ func TestCompile_ReportsWhatCannotBeMapped(t *testing.T) { // hazards 86, 87
 	check(Of[bad]())("bad.Ch", "bad.Fn", "bad.M:", "bad.I:", "bad.C:", "bad.U:", "bad.Arr", "bad.List", "bad.Tagged",
 		"bad.Big", "bad.Loop:", "bad.Loop2", "bad.Loop3", "bad.Loop4", "bad.Times", `db:"-"`)
 	check(Of[taggedEmbed]())("taggedEmbed.Base")
+	_ = []any{none{}.a, none{}.b, recursive{}.recursive}
 	check(Of[none]())("no field")
 	check(Of[empty]())("no field")
 	check(Of[alias]())("named struct")

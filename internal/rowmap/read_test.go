@@ -172,6 +172,7 @@ func TestRead_BindsByNameNeverByPosition(t *testing.T) { // hazards 84, 92
 	// A join that gives a name twice.
 	src = row([]string{"id", "name", "id"}, int64(1), "Ada", int64(7))
 	_, err = ReadAll[user](p, src, 0)
+	require.ErrorIs(t, err, ErrColumn)
 	require.ErrorContains(t, err, "alias")
 	require.Equal(t, 1, src.closed)
 	var column *ColumnError

@@ -48,6 +48,67 @@ func (p *Plan) arg(f *field, base unsafe.Pointer, d *dialect.Dialect) (any, erro
 	return arg, nil
 }
 
+// CutTimes cuts what is finer than precision off the record's times and puts
+// them into a location, which nil leaves as it is. What a pointer in the record
+// points to is left alone; the record gets a pointer of its own. Types that
+// have their own Value method are not touched. It panics if rec is not a *T.
+func (p *Plan) CutTimes(rec any, precision time.Duration, loc *time.Location) {
+	if len(p.times) == 0 {
+		return
+	}
+	base := p.mustRecord(rec)
+	for _, i := range p.times {
+		f := &p.fields[i]
+		at := f.at(base, false)
+		switch {
+		case at == nil:
+		case isTimeLike(f.codec.typ):
+			cutTime((*time.Time)(at), precision, loc)
+		default:
+			cutTimeIn(reflect.NewAt(f.codec.typ, at).Elem(), precision, loc)
+		}
+	}
+}
+
+func cutTime(t *time.Time, precision time.Duration, loc *time.Location) {
+	if t.IsZero() {
+		return
+	}
+	*t = t.Truncate(precision)
+	if loc != nil {
+		*t = t.In(loc)
+	}
+}
+
+// cutTimeIn follows the pointers and sql.Nulls around a time.
+func cutTimeIn(v reflect.Value, precision time.Duration, loc *time.Location) {
+	switch {
+	case isTimeLike(v.Type()):
+		cutTime((*time.Time)(v.Addr().UnsafePointer()), precision, loc)
+	case v.Kind() == reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		fresh := addressable(v.Elem())
+		cutTimeIn(fresh.Elem(), precision, loc)
+		v.Set(fresh)
+	case v.Kind() == reflect.Struct && v.Field(1).Bool():
+		cutTimeIn(v.Field(0), precision, loc)
+	}
+}
+
+// holdsTime says whether t is a time without a Value method of its own, or a
+// pointer to one or a sql.Null of one.
+func holdsTime(t reflect.Type) bool {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return holdsTime(t.Elem())
+	case t.PkgPath() == "database/sql" && t.Kind() == reflect.Struct && t.NumField() == 2:
+		return holdsTime(t.Field(0).Type)
+	}
+	return isTimeLike(t) && !reflect.PointerTo(t).Implements(valuerType)
+}
+
 // IsZero says whether the field of column i has its zero value. A time.Time is
 // zero as its IsZero says. It panics if rec is not a *T.
 func (p *Plan) IsZero(i int, rec any) bool {
@@ -55,6 +116,12 @@ func (p *Plan) IsZero(i int, rec any) bool {
 	at := f.at(p.mustRecord(rec), false)
 	if at == nil {
 		return true
+	}
+	switch f.codec.typ {
+	case int64Type:
+		return *(*int64)(at) == 0
+	case stringType:
+		return *(*string)(at) == ""
 	}
 	if f.codec.kind == Time && isTimeLike(f.codec.typ) {
 		return (*time.Time)(at).IsZero()
@@ -89,6 +156,10 @@ func (p *Plan) Set(i int, rec any, v any) error {
 		return err
 	}
 	f := &p.fields[i]
+	if n, ok := v.(int64); ok && f.codec.typ == int64Type { // a generated key
+		*(*int64)(f.at(base, true)) = n
+		return nil
+	}
 	fresh := reflect.New(f.codec.typ)
 	if err := f.codec.assign(fresh, v); err != nil {
 		return p.failure(f, err)

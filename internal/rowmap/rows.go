@@ -85,7 +85,7 @@ func newRowRead(src Source, d *dialect.Dialect) (*rowRead, error) {
 	for i, name := range columns {
 		if seen[name] {
 			return nil, &ColumnError{Column: name,
-				Err: fmt.Errorf("%w: the result has more than one column of this name; give one an alias", ErrType)}
+				Err: fmt.Errorf("%w: the result has more than one column of this name; give one an alias", ErrColumn)}
 		}
 		seen[name] = true
 		r.types[i] = src.TypeName(i)
@@ -141,8 +141,11 @@ func plainValue(v driver.Value, typeName string, d *dialect.Dialect) (any, error
 			return strconv.FormatInt(v, 10), nil
 		}
 	case float64:
-		if d == dialect.SQLite && isDecimalType(typeName) {
+		switch {
+		case d == dialect.SQLite && isDecimalType(typeName):
 			return strconv.FormatFloat(v, 'f', -1, 64), nil
+		case d == dialect.Postgres && typeName == "FLOAT4":
+			return widen(float32(v)), nil
 		}
 	case [16]byte:
 		return formatUUID(v), nil

@@ -27,7 +27,7 @@ func TestReadRows_GivesAKindOfColumnOneType(t *testing.T) { // hazards 8, 48, 49
 		{my, "UNSIGNED BIGINT", uint64(5), int64(5)}, {my, "UNSIGNED BIGINT", []byte("5"), int64(5)}, {my, "UNSIGNED BIGINT", int64(5), int64(5)},
 		{my, "TINYINT", int64(2), int64(2)}, {pg, "BOOL", true, true}, {lite, "BOOLEAN", int64(1), int64(1)},
 		{my, "BIT", []byte{1}, int64(1)}, {my, "BIT", []byte{1, 0}, int64(256)}, {pg, "BIT", "101", "101"},
-		{pg, "FLOAT8", 1.5, 1.5}, {my, "FLOAT", float32(3.3), 3.3}, {my, "DOUBLE", []byte("1.5"), 1.5}, {lite, "REAL", 1.5, 1.5},
+		{pg, "FLOAT8", 1.5, 1.5}, {pg, "FLOAT4", float64(float32(3.3)), 3.3}, {my, "FLOAT", float32(3.3), 3.3}, {my, "DOUBLE", []byte("1.5"), 1.5}, {lite, "REAL", 1.5, 1.5},
 		{pg, "NUMERIC", "9007199254740993.10", "9007199254740993.10"}, {my, "DECIMAL", []byte("12.50"), "12.50"},
 		{lite, "DECIMAL(10,2)", 12.5, "12.5"}, {lite, "NUMERIC", int64(7), "7"}, {lite, "DECIMAL", 1e21, "1000000000000000000000"},
 		{pg, "TEXT", "x", "x"}, {my, "VARCHAR", []byte("x"), "x"}, {lite, "TEXT", "x", "x"}, {my, "ENUM", []byte("x"), "x"}, {my, "TIME", []byte("10:00:00"), "10:00:00"},

@@ -73,9 +73,35 @@ func checkYear(t time.Time) error {
 	return nil
 }
 
-// sqliteTime writes times so that the order of the texts is that of the
-// instants: in UTC, and without the zeros at the end of a fraction.
+// sqliteTime writes a time of the years 1 to 9999 as 2006-01-02 15:04:05.999999
+// in UTC, without the zeros at the end of the fraction, so that the order of
+// the texts is that of the instants.
 func sqliteTime(t time.Time) string {
-	var buf [32]byte
-	return string(t.UTC().AppendFormat(buf[:0], "2006-01-02 15:04:05.999999"))
+	t = t.UTC()
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	text := [26]byte{4: '-', 7: '-', 10: ' ', 13: ':', 16: ':', 19: '.'}
+	putDigits(text[0:4], year)
+	putDigits(text[5:7], int(month))
+	putDigits(text[8:10], day)
+	putDigits(text[11:13], hour)
+	putDigits(text[14:16], minute)
+	putDigits(text[17:19], second)
+	putDigits(text[20:26], t.Nanosecond()/1000)
+	end := len(text)
+	for text[end-1] == '0' && end > 20 {
+		end--
+	}
+	if end == 20 {
+		end-- // nothing is left of the fraction
+	}
+	return string(text[:end])
+}
+
+// putDigits fills b with the last digits of n.
+func putDigits(b []byte, n int) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
 }

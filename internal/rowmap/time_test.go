@@ -176,6 +176,7 @@ func TestArg_SQLiteTimesSortAsText(t *testing.T) {
 		require.NoError(t, err)
 		require.Greater(t, got, driver.Value(last))
 		last = got.(string)
+		require.Equal(t, base.Add(step*time.Microsecond).Format("2006-01-02 15:04:05.999999"), last)
 		back, err := parseTime(last)
 		require.NoError(t, err)
 		require.Equal(t, base.Add(step*time.Microsecond), back)

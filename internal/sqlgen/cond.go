@@ -148,6 +148,19 @@ func (c Cond) Or() Cond { c.or = true; return c }
 // And returns the condition joined by AND to what stands before it.
 func (c Cond) And() Cond { c.or = false; return c }
 
+// asks says whether the condition is more than groups of nothing.
+func (c *Cond) asks() bool {
+	if c.kind != group {
+		return true
+	}
+	for i := range c.deep.conds {
+		if c.deep.conds[i].asks() {
+			return true
+		}
+	}
+	return false
+}
+
 // Conditions returns the query's conditions, in order, as a group's content.
 func (q *Query) Conditions() []Cond {
 	out := make([]Cond, q.where.n)

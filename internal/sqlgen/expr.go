@@ -170,7 +170,7 @@ func checkKeys[M ~map[string]any](m M, n int) error {
 // numbered returns the first $n placeholder outside quotes and comments.
 func numbered(sql string) string {
 	found := ""
-	scan(sql, func(i int) int {
+	scan(sql, false, func(i int) int {
 		if sql[i] == '$' && i+1 < len(sql) && sql[i+1] >= '0' && sql[i+1] <= '9' && (i == 0 || !wordByte(sql[i-1])) {
 			j := i + 1
 			for j < len(sql) && sql[j] >= '0' && sql[j] <= '9' {
@@ -189,10 +189,11 @@ func wordByte(b byte) bool {
 }
 
 // scan calls f at each byte of sql that is outside string literals, quoted
-// identifiers, comments and dollar quotes; f returns where to go on.
-func scan(sql string, f func(i int) int) {
+// identifiers, comments and dollar quotes; f returns where to go on. mysql says
+// to read them as MySQL does: with backslashes in literals, and # for comments.
+func scan(sql string, mysql bool, f func(i int) int) {
 	for i := 0; i < len(sql); {
-		if j := skipQuoted(sql, i); j > i {
+		if j := skipQuoted(sql, i, mysql); j > i {
 			i = j
 			continue
 		}
@@ -201,26 +202,26 @@ func scan(sql string, f func(i int) int) {
 }
 
 // skipQuoted returns the end of the literal, quoted identifier or comment that
-// begins at i, or i when none does. Backslashes are not escapes, as in
-// standard SQL; MySQL's \' inside a literal is read as its end, which at worst
-// makes the placeholder count wrong, and that is an error.
-func skipQuoted(sql string, i int) int {
+// begins at i, or i when none does.
+func skipQuoted(sql string, i int, mysql bool) int {
 	switch c := sql[i]; {
 	case c == '\'' || c == '"' || c == '`':
-		if j := strings.IndexByte(sql[i+1:], c); j >= 0 {
-			return i + 1 + j + 1
+		escapes := mysql && c != '`' || c == '\'' && i > 0 && sql[i-1]|0x20 == 'e' && (i == 1 || !wordByte(sql[i-2]))
+		for j := i + 1; j < len(sql); j++ {
+			if escapes && sql[j] == '\\' {
+				j++
+			} else if sql[j] == c {
+				return j + 1
+			}
 		}
 		return len(sql)
-	case c == '-' && strings.HasPrefix(sql[i:], "--"):
+	case c == '-' && strings.HasPrefix(sql[i:], "--"), c == '#' && mysql:
 		if j := strings.IndexByte(sql[i:], '\n'); j >= 0 {
 			return i + j + 1
 		}
 		return len(sql)
 	case c == '/' && strings.HasPrefix(sql[i:], "/*"):
-		if j := strings.Index(sql[i+2:], "*/"); j >= 0 {
-			return i + 2 + j + 2
-		}
-		return len(sql)
+		return skipComment(sql, i)
 	case c == '$' && (i == 0 || !wordByte(sql[i-1])):
 		j := i + 1
 		for j < len(sql) && wordByte(sql[j]) && sql[j] != '$' {
@@ -235,4 +236,27 @@ func skipQuoted(sql string, i int) int {
 		}
 	}
 	return i
+}
+
+// skipComment returns the end of the comment that begins at i. PostgreSQL
+// nests them; where others do not, SQL that only they understand fails by its
+// number of placeholders.
+func skipComment(sql string, i int) int {
+	depth := 0
+	for i < len(sql) {
+		switch {
+		case strings.HasPrefix(sql[i:], "/*"):
+			depth++
+			i += 2
+		case strings.HasPrefix(sql[i:], "*/"):
+			depth--
+			i += 2
+			if depth == 0 {
+				return i
+			}
+		default:
+			i++
+		}
+	}
+	return len(sql)
 }

@@ -3,12 +3,19 @@
 // it does no I/O and holds no lock.
 package sqlgen
 
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
 // Query describes a SELECT, and the conditions of an UPDATE or DELETE.
 //
 // It is a value: every With… method returns a changed copy and leaves the
 // receiver as it was, so a query may be stored, branched and used by many
-// goroutines. The first few conditions and orders lie in the value itself,
-// which keeps building free of allocations.
+// goroutines.
 type Query struct {
 	table  string
 	where  conds
@@ -88,8 +95,27 @@ func (q *Query) Table() string { return q.table }
 // Limit and Offset tell the bounds; a limit of -1 is none.
 func (q *Query) Limit() int64 { return q.limit }
 
-// HasConditions says whether anything was asked of the rows.
-func (q *Query) HasConditions() bool { return q.where.n > 0 }
+// HasConditions says whether anything was asked of the rows. Groups without
+// conditions ask nothing.
+func (q *Query) HasConditions() bool {
+	for i := 0; i < q.where.n; i++ {
+		if q.where.at(i).asks() {
+			return true
+		}
+	}
+	return false
+}
+
+// Unites says whether the query adds the rows of others.
+func (q *Query) Unites() bool { return q.more != nil && len(q.more.unions) > 0 }
+
+// Merges says whether one row of the result may stand for several.
+func (q *Query) Merges() bool {
+	return q.unique || q.more != nil && len(q.more.groups)+len(q.more.having) > 0
+}
+
+// Offset tells how many rows are skipped.
+func (q *Query) Offset() int64 { return q.offset }
 
 // Lock tells the row lock that the query takes.
 func (q *Query) Lock() Lock { return q.lock }
@@ -196,33 +222,80 @@ func (q Query) WithUnion(other Subquery, all bool) Query {
 	return q
 }
 
-// Aggregated returns the query for one aggregate over q's rows as they are:
-// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column is *.
+// Aggregated returns the query for one aggregate over the rows that q gives,
+// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
 func (q Query) Aggregated(function, column string) Query {
-	c := Column{Func: function, Name: column, As: "aggregate"}
-	if column == "" {
-		c.Name = "*"
-	}
 	q.lock = NoLock
-	p := q.more
-	if !q.unique && q.limit == -1 && q.offset == 0 && (p == nil || len(p.groups)+len(p.unions)+len(p.having) == 0) {
-		q.orders = orders{}
-		return q.OnlyColumns(c)
+	if column == "" {
+		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
 	}
-	if q.limit == -1 && q.offset == 0 {
+	c := Column{Func: function, Name: column, As: "aggregate"}
+	merged := q.Merges() || q.Unites()
+	bounded := q.limit != -1 || q.offset != 0
+	if !bounded {
 		q.orders = orders{}
 	}
-	return FromQuery(q, "counted").OnlyColumns(c)
+	switch {
+	case merged || q.aliases(column):
+		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+	case bounded:
+		const value = "aggregated"
+		c.Name = value
+		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(c)
+	}
+	return q.OnlyColumns(c)
+}
+
+// counted returns the query for a column of one row about the rows of q.
+func (q Query) counted(c Column) Query {
+	bounded := q.limit != -1 || q.offset != 0
+	q.orders = orders{} // no order changes how many rows there are
+	switch {
+	case q.Merges() || q.Unites() || q.computes():
+		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+	case bounded:
+		return FromQuery(q.OnlyColumns(Column{Expr: &Expr{SQL: "1"}, As: "found"}), "counted").OnlyColumns(c)
+	}
+	return q.OnlyColumns(c)
+}
+
+// computes says whether the select list may hold an aggregate, which makes one
+// row of all.
+func (q *Query) computes() bool {
+	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil })
+}
+
+// distinctNames gives an alias to columns of the select list whose name occurs
+// before: a derived table must not have one twice.
+func (q Query) distinctNames() Query {
+	if !q.Selects() {
+		return q
+	}
+	seen := map[string]bool{}
+	columns := slices.Clone(q.more.columns)
+	for i := range columns {
+		c := &columns[i]
+		name := strings.ToLower(cmp.Or(c.As, lastPart(c.Name)))
+		if name == "" || name == "*" {
+			continue
+		}
+		if seen[name] {
+			c.As = "column" + strconv.Itoa(i+1)
+		}
+		seen[name] = true
+	}
+	return q.OnlyColumns(columns...)
 }
 
 // ForExistence returns the query for the existence of q's rows.
 func (q Query) ForExistence() Query {
 	q.lock = NoLock
-	if p := q.more; p != nil && len(p.groups)+len(p.unions)+len(p.having) > 0 || q.offset != 0 {
-		return FromQuery(q, "counted").OnlyColumns(Column{Expr: &Expr{SQL: "1"}, As: "found"}).WithLimit(1)
+	c := Column{Expr: &Expr{SQL: "1"}, As: "found"}
+	if q.offset != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
+		return q.counted(c).WithLimit(1)
 	}
 	q.orders, q.unique = orders{}, false
-	return q.OnlyColumns(Column{Expr: &Expr{SQL: "1"}, As: "found"})
+	return q.OnlyColumns(c)
 }
 
 // Enclosed returns the query with its conditions in parentheses, so that one
@@ -238,39 +311,53 @@ func (q Query) Enclosed() Query {
 	return q
 }
 
-// conds holds conditions, the first few of them in place.
+// conds holds conditions. Copies share a list: whoever adds to a copy that
+// ends where the list's used part ends claims the next place, everybody else
+// gets a list of its own. So a chain of Where costs one list, and branches never
+// see each other.
 type conds struct {
-	n      int
-	inline [4]Cond
-	rest   []Cond
+	n    int
+	list *condList
+}
+
+type condList struct {
+	used   atomic.Int64 // places that are claimed
+	places []Cond
+	first  [5]Cond // what places is, until it grows
 }
 
 func (c *conds) add(x Cond) {
-	if c.n < len(c.inline) {
-		c.inline[c.n] = x
-	} else {
-		c.rest = append(c.rest[:len(c.rest):len(c.rest)], x)
+	if l := c.list; l != nil && c.n < len(l.places) && l.used.CompareAndSwap(int64(c.n), int64(c.n+1)) {
+		l.places[c.n] = x
+		c.n++
+		return
 	}
+	l := &condList{}
+	l.places = l.first[:]
+	if c.n >= len(l.first) {
+		l.places = make([]Cond, 2*c.n)
+	}
+	if c.list != nil {
+		copy(l.places, c.list.places[:c.n])
+	}
+	l.places[c.n] = x
 	c.n++
+	l.used.Store(int64(c.n))
+	c.list = l
 }
 
-func (c *conds) at(i int) *Cond {
-	if i < len(c.inline) {
-		return &c.inline[i]
-	}
-	return &c.rest[i-len(c.inline)]
-}
+func (c *conds) at(i int) *Cond { return &c.list.places[i] }
 
-// orders holds ORDER BY items, the first two of them in place.
+// orders holds ORDER BY items, the first one in place.
 type orders struct {
-	n      int
-	inline [2]Order
-	rest   []Order
+	n     int
+	first Order
+	rest  []Order
 }
 
 func (o *orders) add(x Order) {
-	if o.n < len(o.inline) {
-		o.inline[o.n] = x
+	if o.n == 0 {
+		o.first = x
 	} else {
 		o.rest = append(o.rest[:len(o.rest):len(o.rest)], x)
 	}
@@ -278,8 +365,8 @@ func (o *orders) add(x Order) {
 }
 
 func (o *orders) at(i int) *Order {
-	if i < len(o.inline) {
-		return &o.inline[i]
+	if i == 0 {
+		return &o.first
 	}
-	return &o.rest[i-len(o.inline)]
+	return &o.rest[i-1]
 }

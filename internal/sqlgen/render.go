@@ -1,11 +1,14 @@
 package sqlgen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
@@ -26,16 +29,19 @@ type Values interface {
 	Arg(v any, d *dialect.Dialect) (any, error)
 	// Operand returns the argument for a value that is compared with.
 	Operand(v any, d *dialect.Dialect) (any, error)
-	// List returns the arguments for a slice; array is the whole list as one
-	// argument where the dialect takes one and the elements allow it, else
-	// nil. hasNull tells of nil elements, which are left out of both.
-	List(v any, d *dialect.Dialect) (list []any, array any, hasNull bool, err error)
+	// AppendList appends the arguments for the elements of a slice. array is
+	// the whole list as one argument instead, if arrays allows it and the
+	// elements do, else nil. hasNull tells of nil elements, which are left out
+	// of both.
+	AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error)
 }
 
 // Table is what a model knows of its table.
 type Table interface {
-	// Columns are the columns to select when the query names none.
+	// Columns are the columns to select when the query names none, SelectList
+	// the same as SQL of the dialect.
 	Columns() []string
+	SelectList(d *dialect.Dialect) (string, error)
 	// Known says whether the table has the column.
 	Known(column string) bool
 	// Fit turns a value that a condition or assignment gives for a column into
@@ -97,10 +103,21 @@ type renderer struct {
 	buf  []byte
 	args []any
 	err  error
+	// root is a copy of the statement's query, so that the caller's need not
+	// live on the heap.
+	root Query
 	// scope of the SELECT that is being written
 	q     *Query
 	table Table
-	depth int
+	// outer are the SELECTs around it whose columns it may name, outermost first
+	outer []scope
+	locks bool // the statement writes or locks rows, so its subqueries may lock
+}
+
+// scope is a SELECT and what is known of its table.
+type scope struct {
+	q     *Query
+	table Table
 }
 
 var renderers = sync.Pool{New: func() any {
@@ -158,8 +175,8 @@ func (r *renderer) fault(part, reason string, err error) error {
 
 // ident writes a quoted identifier.
 func (r *renderer) ident(name string) {
-	if err := checkIdent(r.d, name); err != "" {
-		r.fail(r.fault("name "+strconv.Quote(name), err, nil))
+	if why := checkIdent(r.d, name); why != "" {
+		r.fail(r.fault("name "+strconv.Quote(name), why, nil))
 		return
 	}
 	r.buf = appendIdent(r.buf, r.d.Quote, name)
@@ -169,8 +186,19 @@ func checkIdent(d *dialect.Dialect, name string) string {
 	if name == "" {
 		return "is empty"
 	}
-	if strings.IndexByte(name, 0) >= 0 {
-		return "contains a NUL byte"
+	for i := 0; i < len(name); i++ {
+		if name[i] == 0 {
+			return "contains a NUL byte"
+		}
+		if name[i] >= utf8.RuneSelf {
+			if !utf8.ValidString(name) {
+				return "is not valid UTF-8"
+			}
+			if strings.IndexByte(name, 0) >= 0 {
+				return "contains a NUL byte"
+			}
+			break
+		}
 	}
 	if d.MaxIdentifier > 0 && len(name) > d.MaxIdentifier {
 		if d.Numbered || len([]rune(name)) > d.MaxIdentifier {
@@ -182,16 +210,14 @@ func checkIdent(d *dialect.Dialect, name string) string {
 
 func appendIdent(buf []byte, quote byte, name string) []byte {
 	buf = append(buf, quote)
-	if strings.IndexByte(name, quote) < 0 {
-		buf = append(buf, name...)
-	} else {
-		for i := 0; i < len(name); i++ {
-			if name[i] == quote {
-				buf = append(buf, quote)
-			}
-			buf = append(buf, name[i])
+	start := 0
+	for i := 0; i < len(name); i++ {
+		if name[i] == quote {
+			buf = append(buf, name[start:i+1]...)
+			start = i // the quote itself comes once more
 		}
 	}
+	buf = append(buf, name[start:]...)
 	return append(buf, quote)
 }
 
@@ -234,26 +260,79 @@ func (r *renderer) column(name string) {
 		r.ident(name)
 		return
 	}
-	if i := strings.LastIndexByte(name, '.'); i > 0 {
-		table, col := name[:i], name[i+1:]
-		if table == q.refName() || table == q.table {
-			if r.table.Known(col) {
-				r.path(q.refName())
-				r.buf = append(r.buf, '.')
-				r.ident(col)
-				return
-			}
-		} else if q.joins(table) || r.depth > 0 {
-			r.path(name)
-			return
-		}
+	if i := strings.LastIndexByte(name, '.'); i > 0 && r.qualified(name[:i], name[i+1:]) {
+		return
 	}
 	if q.aliases(name) {
 		r.ident(name)
 		return
 	}
-	r.fail(&UnknownColumnError{Table: q.table, Column: name, Known: r.table.Columns()})
+	r.unknown(q, r.table, name)
 }
+
+func (r *renderer) unknown(q *Query, t Table, column string) {
+	e := &UnknownColumnError{Table: q.table, Column: column}
+	if t != nil {
+		e.Known = t.Columns()
+	}
+	r.fail(e)
+}
+
+// qualified writes table.col as SQL resolves it: the nearest SELECT that reads
+// a table by that name. ok is false when none does.
+func (r *renderer) qualified(table, col string) (ok bool) {
+	q := r.q
+	if table == q.refName() {
+		r.own(scope{q, r.table}, table, col)
+		return true
+	}
+	if q.joins(table) {
+		r.path(table)
+		r.buf = append(r.buf, '.')
+		r.ident(col)
+		return true
+	}
+	for i := len(r.outer) - 1; i >= 0; i-- {
+		s := r.outer[i]
+		if table == s.q.refName() || s.q.joins(table) || lastPart(s.q.refName()) == table {
+			r.own(s, table, col)
+			return true
+		}
+	}
+	// The table's own name where the query calls it otherwise.
+	if table == q.table || table == lastPart(q.table) {
+		r.own(scope{q, r.table}, table, col)
+		return true
+	}
+	raw := q.rawJoins()
+	for _, s := range r.outer {
+		raw = raw || s.q.rawJoins()
+	}
+	if raw {
+		r.path(table)
+		r.buf = append(r.buf, '.')
+		r.ident(col)
+	}
+	return raw
+}
+
+// own writes a column of a SELECT that reads a table under that name.
+func (r *renderer) own(s scope, table, col string) {
+	switch {
+	case table != s.q.refName() && s.q.joins(table):
+		r.path(table)
+	case s.table != nil && !s.table.Known(col):
+		r.unknown(s.q, s.table, table+"."+col)
+		return
+	default:
+		r.path(s.q.refName())
+	}
+	r.buf = append(r.buf, '.')
+	r.ident(col)
+}
+
+// lastPart is a name without its schema.
+func lastPart(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 
 // refName is how the rest of the statement calls the query's table.
 func (q *Query) refName() string {
@@ -263,17 +342,22 @@ func (q *Query) refName() string {
 	return q.table
 }
 
-// joins says whether the query may read a table of that name beside its own.
+// joins says whether the query joins a table of that name.
 func (q *Query) joins(table string) bool {
 	if q.more == nil {
 		return false
 	}
 	for i := range q.more.joins {
-		if j := &q.more.joins[i]; j.expr != nil || j.table == table {
+		if j := &q.more.joins[i]; j.expr == nil && (j.table == table || lastPart(j.table) == table) {
 			return true
 		}
 	}
 	return false
+}
+
+// rawJoins says whether the query joins what only its SQL tells.
+func (q *Query) rawJoins() bool {
+	return q.more != nil && slices.ContainsFunc(q.more.joins, func(j join) bool { return j.expr != nil })
 }
 
 // aliases says whether the select list gives something that name: as an
@@ -297,15 +381,38 @@ func (q *Query) aliases(name string) bool {
 	return false
 }
 
-// namesAlias says whether a raw select list contains "AS name".
+// namesAlias says whether an item of a raw select list has that name: it ends
+// with it, as a column or as an alias, with AS or without.
 func namesAlias(text, name string) bool {
-	fields := strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' || c == '\n' || c == '\t' })
-	for i := 0; i+1 < len(fields); i++ {
-		if strings.EqualFold(fields[i], "AS") && strings.Trim(fields[i+1], "\"`") == name {
-			return true
+	depth, start := 0, 0
+	found := false
+	item := func(end int) {
+		s := strings.TrimRight(text[start:end], " \t\r\n")
+		if n := len(s); n > 1 && (s[n-1] == '"' || s[n-1] == '`') {
+			quote := s[n-1 : n]
+			s = strings.TrimSuffix(s, quote+strings.ReplaceAll(name, quote, quote+quote)+quote)
+			found = found || len(s) < n
+			return
 		}
+		rest, ok := strings.CutSuffix(s, name)
+		found = found || ok && (rest == "" || !wordByte(rest[len(rest)-1]))
 	}
-	return false
+	scan(text, false, func(i int) int {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				item(i)
+				start = i + 1
+			}
+		}
+		return i + 1
+	})
+	item(len(text))
+	return found
 }
 
 // arg writes a placeholder and keeps its argument.
@@ -321,16 +428,17 @@ func (r *renderer) arg(v any) {
 // ready writes a placeholder for an argument that needs no more work.
 func (r *renderer) ready(a any) {
 	r.args = append(r.args, a)
-	r.placeholder()
+	r.placeholder(len(r.args))
 }
 
-func (r *renderer) placeholder() {
+// placeholder writes the placeholder of argument n, counted from 1.
+func (r *renderer) placeholder(n int) {
 	if !r.d.Numbered {
 		r.buf = append(r.buf, '?')
 		return
 	}
 	r.buf = append(r.buf, '$')
-	r.buf = strconv.AppendInt(r.buf, int64(len(r.args)), 10)
+	r.buf = strconv.AppendInt(r.buf, int64(n), 10)
 }
 
 // raw writes an expression, its question marks turned into placeholders.
@@ -344,8 +452,12 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.fail(r.fault(where, "the SQL contains a NUL byte", nil))
 		return
 	}
+	if strings.TrimSpace(text) == "" {
+		r.fail(r.fault(where, "the SQL is empty", nil))
+		return
+	}
 	n, start := 0, 0
-	scan(text, func(i int) int {
+	scan(text, r.d == dialect.MySQL, func(i int) int {
 		if text[i] != '?' {
 			return i + 1
 		}
@@ -390,6 +502,11 @@ func (r *renderer) subquery(q Query, t Table, err error) {
 		r.fail(err)
 		return
 	}
+	if q.lock != NoLock && !r.locks {
+		r.q = cmp.Or(r.q, &q)
+		r.fail(r.fault("lock", "a subquery locks rows only in a write, or where the query around it locks too", nil))
+		return
+	}
 	r.buf = append(r.buf, '(')
 	r.nested(&q, t)
 	r.buf = append(r.buf, ')')
@@ -399,8 +516,24 @@ func (r *renderer) subquery(q Query, t Table, err error) {
 // their table.
 func (r *renderer) nested(q *Query, t Table) {
 	outer, outerTable := r.q, r.table
-	r.depth++
+	if outer != nil {
+		r.outer = append(r.outer, scope{outer, outerTable})
+	}
 	r.selectStatement(q, t)
-	r.depth--
+	if outer != nil {
+		r.outer = r.outer[:len(r.outer)-1]
+	}
 	r.q, r.table = outer, outerTable
+}
+
+// derived writes a query in the place of a table. It sees nothing of the
+// queries around it.
+func (r *renderer) derived(q *Query, t Table, alias string) {
+	outer, outerTable, scopes := r.q, r.table, r.outer
+	r.outer = nil
+	r.str("(")
+	r.selectStatement(q, t)
+	r.str(") AS ")
+	r.ident(alias)
+	r.q, r.table, r.outer = outer, outerTable, scopes
 }

@@ -3,12 +3,15 @@ package sqlgen
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Select renders a query.
 func Select(q *Query, env Env) (string, []any, error) {
 	r := newRenderer(env)
-	r.selectStatement(q, env.Table)
+	r.root = *q
+	r.locks = q.lock != NoLock
+	r.selectStatement(&r.root, env.Table)
 	return r.done()
 }
 
@@ -49,9 +52,8 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 		outer, outerTable := r.q, r.table
 		if uq.limit != -1 || uq.offset != 0 || uq.orders.n > 0 || (uq.more != nil && len(uq.more.unions) > 0) {
 			// Not every database takes parentheses here; all take a derived table.
-			r.str("SELECT * FROM (")
-			r.selectStatement(&uq, ut)
-			r.str(") AS u")
+			r.str("SELECT * FROM ")
+			r.derived(&uq, ut, "u")
 		} else {
 			r.selectBody(&uq, ut)
 		}
@@ -90,11 +92,7 @@ func (r *renderer) selectBody(q *Query, t Table) {
 
 func (r *renderer) fromTable(q *Query) {
 	if q.more != nil && q.more.from != nil {
-		r.str("(")
-		t := r.table
-		r.nested(q.more.from, t)
-		r.str(") AS ")
-		r.ident(q.more.alias)
+		r.derived(q.more.from, r.table, q.more.alias)
 		// The outer query's columns are the inner one's select list.
 		r.table = nil
 		return
@@ -125,14 +123,20 @@ func (r *renderer) selectList(q *Query, t Table) {
 		return
 	}
 	joined := q.Joined()
+	if !joined {
+		list, err := t.SelectList(r.d)
+		if err != nil {
+			r.fail(err)
+		}
+		r.str(list)
+		return
+	}
 	for i, c := range t.Columns() {
 		if i > 0 {
 			r.str(", ")
 		}
-		if joined {
-			r.path(q.refName())
-			r.str(".")
-		}
+		r.path(q.refName())
+		r.str(".")
 		r.ident(c)
 	}
 }
@@ -170,11 +174,49 @@ func (r *renderer) aggregate(c *Column) {
 		r.str("*)")
 		return
 	}
-	r.column(c.Name)
+	if q := r.q; q.more.from != nil {
+		r.resultColumn(q.more.from, r.table, c.Name)
+	} else {
+		r.column(c.Name)
+	}
 	if c.Func == "AVG" && r.d.Name == "mysql" {
 		r.str(" + 0e0") // else four digits after the point
 	}
 	r.str(")")
+}
+
+// resultColumn writes a column of q's result, which no table owns any more:
+// that of a derived table, or of a union.
+func (r *renderer) resultColumn(q *Query, t Table, name string) {
+	column := name
+	if i := strings.LastIndexByte(name, '.'); i > 0 && (t == nil || !t.Known(name)) {
+		column = name[i+1:]
+	}
+	if !q.provides(column, t) {
+		r.unknown(q, t, name)
+		return
+	}
+	r.ident(column)
+}
+
+// provides says whether the rows of q may have a column of that name.
+func (q *Query) provides(name string, t Table) bool {
+	if !q.Selects() {
+		return t == nil || t.Known(name)
+	}
+	for i := range q.more.columns {
+		switch c := &q.more.columns[i]; {
+		case c.As != "":
+			if c.As == name {
+				return true
+			}
+		case c.Name == "*" || strings.HasSuffix(c.Name, ".*"):
+			return true
+		case c.Name == name || lastPart(c.Name) == name:
+			return true
+		}
+	}
+	return q.aliases(name)
 }
 
 func (r *renderer) join(j *join) {
@@ -198,6 +240,7 @@ func (r *renderer) join(j *join) {
 // columnOp writes a comparison that stands between two columns.
 func (r *renderer) columnOp(op Op) {
 	switch op {
+	case NoOp: // told by a condition that fails
 	case Eq, NotEq, Lt, LtEq, Gt, GtEq:
 		r.str(" ")
 		r.str(opNames[op])
@@ -223,7 +266,7 @@ func (r *renderer) orderAndLimit(q *Query) {
 			continue
 		}
 		if q.more != nil && len(q.more.unions) > 0 {
-			r.path(o.Column) // of the union's result, which no table owns
+			r.resultColumn(q, r.table, o.Column)
 		} else {
 			r.column(o.Column)
 		}

@@ -3,6 +3,8 @@ package sqlgen
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // where writes the query's conditions.
@@ -206,11 +208,34 @@ func (r *renderer) compareSub(c *Cond, s Subquery) {
 		r.fail(r.fault("column "+strconv.Quote(c.col), "a subquery cannot follow "+opName(c.op), nil))
 		return
 	}
+	if (c.op == In || c.op == NotIn) && !q.oneColumn(t) {
+		r.fail(r.fault("column "+strconv.Quote(c.col), "the subquery after "+opName(c.op)+" must select one column", nil))
+		return
+	}
 	r.column(c.col)
 	r.str(" ")
 	r.str(opNames[c.op])
 	r.str(" ")
+	if (c.op == In || c.op == NotIn) && r.d == dialect.MySQL && (q.limit != -1 || q.offset != 0) {
+		// MySQL takes no LIMIT there, but it does one floor down.
+		if q.lock != NoLock && !r.locks {
+			r.subquery(q, t, nil) // refuses
+			return
+		}
+		r.str("(SELECT * FROM ")
+		r.derived(&q, t, "bounded")
+		r.str(")")
+		return
+	}
 	r.subquery(q, t, nil)
+}
+
+// oneColumn says whether the rows of q may have a single column.
+func (q *Query) oneColumn(t Table) bool {
+	if q.Selects() {
+		return len(q.more.columns) == 1
+	}
+	return t == nil || len(t.Columns()) == 1
 }
 
 func (r *renderer) compareExpr(c *Cond, e *Expr) {
@@ -248,13 +273,15 @@ func (r *renderer) in(c *Cond) {
 		}
 		v = fit
 	}
-	list, array, hasNull, err := r.env.Values.List(v, r.d)
+	first := len(r.args)
+	args, array, hasNull, err := r.env.Values.AppendList(r.args, v, r.d, r.d.ArrayIn)
 	if err != nil {
 		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
 		return
 	}
+	r.args = args
 	not := c.op == NotIn
-	empty := array == nil && len(list) == 0
+	empty := array == nil && len(args) == first
 	if empty && !hasNull {
 		// The column is still looked at, so that an unknown one is an error.
 		mark := len(r.buf)
@@ -287,11 +314,11 @@ func (r *renderer) in(c *Cond) {
 			} else {
 				r.str(" IN (")
 			}
-			for i, a := range list {
-				if i > 0 {
+			for n := first; n < len(args); n++ {
+				if n > first {
 					r.str(", ")
 				}
-				r.ready(a)
+				r.placeholder(n + 1)
 			}
 			r.str(")")
 		}
@@ -324,23 +351,21 @@ func (r *renderer) between(c *Cond) {
 		}
 		v = fit
 	}
-	// Two placeholders are wanted on every database, never an array.
-	scalar := *r.d
-	scalar.ArrayIn = false
-	list, _, hasNull, err := r.env.Values.List(v, &scalar)
+	args, _, hasNull, err := r.env.Values.AppendList(r.args, v, r.d, false)
 	if err != nil {
 		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
 		return
 	}
-	if len(list) != 2 || hasNull {
-		r.fail(r.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes a list of two values that are not nil, not %d", opName(c.op), len(list)), nil))
+	if n := len(args) - len(r.args); n != 2 || hasNull {
+		r.fail(r.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes a list of two values that are not nil, not %d", opName(c.op), n), nil))
 		return
 	}
+	r.args = args
 	r.column(c.col)
 	r.str(" ")
 	r.str(opNames[c.op])
 	r.str(" ")
-	r.ready(list[0])
+	r.placeholder(len(args) - 1)
 	r.str(" AND ")
-	r.ready(list[1])
+	r.placeholder(len(args))
 }

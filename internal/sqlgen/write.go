@@ -22,7 +22,9 @@ type Set struct {
 // Update renders UPDATE … SET … WHERE.
 func Update(q *Query, sets []Set, env Env) (string, []any, error) {
 	r := newRenderer(env)
-	r.q = q
+	r.root = *q
+	q = &r.root
+	r.q, r.locks = q, true
 	r.writable(q, "an UPDATE")
 	if len(sets) == 0 {
 		r.fail(r.fault("update", "no column to set", nil))
@@ -83,7 +85,9 @@ func (r *renderer) set(s *Set) {
 // Delete renders DELETE FROM … WHERE.
 func Delete(q *Query, env Env) (string, []any, error) {
 	r := newRenderer(env)
-	r.q = q
+	r.root = *q
+	q = &r.root
+	r.q, r.locks = q, true
 	r.writable(q, "a DELETE")
 	r.str("DELETE FROM ")
 	r.path(q.table)
@@ -119,7 +123,7 @@ func (r *renderer) writable(q *Query, verb string) {
 	if part != "" {
 		r.fail(r.fault(part, verb+" does not take it; select the keys first and use WhereIn", nil))
 	}
-	if q.where.n == 0 && !q.all {
+	if !q.HasConditions() && !q.all {
 		r.fail(r.fault("", "", ErrMissingWhere))
 	}
 }

@@ -1,0 +1,128 @@
+package dbfleet_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
+	testName     = regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Z_]\\w*)`")
+)
+
+// testsHere are the names of all tests of the repository.
+func testsHere(t *testing.T) map[string]bool {
+	t.Helper()
+	names := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && strings.HasPrefix(d.Name(), ".") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range testFunction.FindAllSubmatch(text, -1) {
+			names[string(m[1])] = true
+		}
+		return err
+	})
+	require.NoError(t, err)
+	return names
+}
+
+// rows are the lines of a page's tables, by their first cell.
+func rows(t *testing.T, page string) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	out := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "| ") {
+			continue
+		}
+		first, rest, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
+		require.NotContains(t, out, first, "%s: a row that is there twice", page)
+		out[first] = rest
+	}
+	return out
+}
+
+func TestDocs_PromisesNameTestsThatExist(t *testing.T) {
+	t.Parallel()
+	tests, table := testsHere(t), rows(t, "docs/promises.md")
+	for _, promise := range strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 19 22 23 24 26 27 28 29") {
+		names := testName.FindAllStringSubmatch(table[promise], -1)
+		require.NotEmpty(t, names, "promise %s names no test", promise)
+		for _, n := range names {
+			require.True(t, tests[n[1]], "promise %s: there is no %s", promise, n[1])
+		}
+	}
+}
+
+func TestDocs_HazardsNameTestsThatExistOrAReason(t *testing.T) {
+	t.Parallel()
+	tests := testsHere(t)
+	for number, row := range rows(t, "docs/hazards.md") {
+		if number == "#" {
+			continue
+		}
+		names := testName.FindAllStringSubmatch(row, -1)
+		if len(names) == 0 {
+			require.Contains(t, row, "Does not apply: ", "hazard %s names neither a test nor a reason", number)
+		}
+		for _, n := range names {
+			require.True(t, tests[n[1]], "hazard %s: there is no %s", number, n[1])
+		}
+	}
+}
+
+var fenced = regexp.MustCompile("(?s)```(\\w*)\n(.*?)```")
+
+func TestReadme_ItsProgramPrintsWhatItSays(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command")
+	}
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	var program, output string
+	for _, m := range fenced.FindAllSubmatch(text, -1) {
+		switch {
+		case string(m[1]) == "go":
+			program = string(m[2])
+		case program != "" && string(m[1]) == "" && output == "":
+			output = string(m[2])
+		}
+	}
+	file := filepath.Join(t.TempDir(), "main.go")
+	require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
+	out, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, output, string(out))
+}
+
+// A name in the documentation that the package does not have would mislead.
+func TestReadme_NamesOnlyWhatThePackageHas(t *testing.T) {
+	t.Parallel()
+	api, err := os.ReadFile("testdata/api.txt")
+	require.NoError(t, err)
+	name := regexp.MustCompile(`\b(?:Err[A-Z]\w+|\*[A-Z]\w+Error)\b`)
+	for _, page := range []string{"README.md", "doc.go", "CHANGELOG.md", "docs/promises.md"} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, n := range name.FindAllString(string(text), -1) {
+			require.Regexp(t, `\b`+strings.TrimPrefix(n, "*")+`\b`, string(api), "%s names %s", page, n)
+		}
+	}
+}

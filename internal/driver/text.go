@@ -1,0 +1,118 @@
+package driver
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Text is the text of an error of this package without values of the program's
+// data: some of the databases' messages quote them, as MySQL's "Duplicate entry
+// 'x' for key". Such a message is told by its class, its code and the names it
+// has. query and args are the statement's: an argument that a message quotes in
+// spite of all is left out.
+func Text(err error, query string, args []any) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	for _, message := range [...]func(error) (raw, shown string, ok bool){postgresMessage, mysqlMessage, sqliteMessage} {
+		if raw, shown, ok := message(err); ok {
+			return strings.ReplaceAll(text, raw, withoutArgs(shown, query, args))
+		}
+	}
+	if p := Classify(err); p.Class == Unknown || p.Class == InvalidValue {
+		return withoutArgs(text, query, args)
+	}
+	return text
+}
+
+var classTexts = map[Class]string{
+	Unique: "unique constraint violated", ForeignKey: "foreign key violated", NotNull: "not-null constraint violated",
+	Check: "check constraint violated", InvalidValue: "value refused by the database",
+}
+
+// hidden stands in for a message that may hold values.
+func hidden(code string, p Problem) string {
+	s := "error " + code
+	if text := classTexts[p.Class]; text != "" {
+		s += ": " + text
+	} else {
+		s += " (its text may hold values and is not shown)"
+	}
+	for _, part := range [...][2]string{{"constraint", p.Constraint}, {"table", p.Table}, {"column", p.Column}} {
+		if part[1] != "" {
+			s += fmt.Sprintf(", %s %q", part[0], part[1])
+		}
+	}
+	return s
+}
+
+// withoutArgs replaces what a message quotes of the arguments, unless it stands
+// in the statement's text too: then it is from there.
+func withoutArgs(message, query string, args []any) string {
+	const gone = "…"
+	var texts []string
+	for _, a := range args {
+		if s := argText(a); s != "" {
+			texts = append(texts, s)
+		}
+	}
+	if len(texts) == 0 {
+		return message
+	}
+	for _, s := range texts {
+		if len(s) >= 3 && !strings.Contains(query, s) {
+			message = strings.ReplaceAll(message, s, gone)
+		}
+	}
+	for _, piece := range quotedPieces(message) {
+		if strings.Contains(query, piece) {
+			continue
+		}
+		for _, s := range texts {
+			if strings.Contains(s, piece) {
+				message = strings.NewReplacer(`"`+piece+`"`, gone, `'`+piece+`'`, gone).Replace(message)
+				break
+			}
+		}
+	}
+	return message
+}
+
+func argText(a any) string {
+	switch a := a.(type) {
+	case nil, bool:
+		return ""
+	case string:
+		return a
+	case []byte:
+		return string(a)
+	case time.Time:
+		return a.UTC().Format(sqliteTimeText)
+	}
+	return fmt.Sprint(a)
+}
+
+const sqliteTimeText = "2006-01-02 15:04:05.999999"
+
+// quotedPieces are the parts of a message between quotes of one kind.
+func quotedPieces(message string) []string {
+	var pieces []string
+	for rest := message; ; {
+		i := strings.IndexAny(rest, `"'`)
+		if i < 0 {
+			return pieces
+		}
+		quote := rest[i]
+		rest = rest[i+1:]
+		j := strings.IndexByte(rest, quote)
+		if j < 0 {
+			return pieces
+		}
+		if j > 0 {
+			pieces = append(pieces, rest[:j])
+		}
+		rest = rest[j+1:]
+	}
+}

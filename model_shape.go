@@ -1,0 +1,136 @@
+package dbfleet
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// shape says which fields of a record an insert writes, and which it wants
+// back. Records of one shape go into one statement. It is immutable but for the
+// texts that it keeps.
+type shape struct {
+	write, back        []int
+	columns, returning []string // their names
+	mask               string   // which fields are written; equal for equal shapes
+	onlyID             bool     // nothing but the generated key is wanted back
+
+	one [dialect.Count]atomic.Pointer[string] // the insert of one record
+}
+
+// shapeOf returns the shape of a record. A model has two of them, without and
+// with the generated key, and more if it has columns with defaults.
+func (s *source) shapeOf(record any) *shape {
+	keyed := !s.auto || !s.plan.IsZero(s.key[0], record)
+	at := 0
+	if keyed {
+		at = 1
+	}
+	if s.plain[at] != nil {
+		return s.plain[at]
+	}
+	mask := make([]byte, len(s.skip))
+	for i := range mask {
+		if s.writes(i, keyed) && !(s.optional[i] && s.plan.IsZero(i, record)) {
+			mask[i] = 1
+		}
+	}
+	if known, ok := s.shapes.Load(string(mask)); ok {
+		return known.(*shape)
+	}
+	known, _ := s.shapes.LoadOrStore(string(mask), s.newShape(mask))
+	return known.(*shape)
+}
+
+// writes says whether an insert writes a field, defaults apart.
+func (s *source) writes(i int, keyed bool) bool {
+	return !s.skip[i] && (keyed || i != s.key[0])
+}
+
+// prepareShapes makes the shapes of a model without defaults.
+func (s *source) prepareShapes() {
+	if slices.Contains(s.optional, true) || len(s.key) == 0 {
+		return
+	}
+	for at, keyed := range []bool{false, true} {
+		mask := make([]byte, len(s.skip))
+		for i := range mask {
+			if s.writes(i, keyed) {
+				mask[i] = 1
+			}
+		}
+		s.plain[at] = s.newShape(mask)
+	}
+}
+
+func (s *source) newShape(mask []byte) *shape {
+	sh := &shape{mask: string(mask)}
+	for i, written := range mask {
+		if written == 1 {
+			sh.write = append(sh.write, i)
+		} else {
+			sh.back = append(sh.back, i)
+		}
+	}
+	sh.columns, sh.returning = s.names(sh.write), s.names(sh.back)
+	sh.onlyID = len(sh.back) == 1 && s.auto && sh.back[0] == s.key[0]
+	return sh
+}
+
+func (s *source) names(fields []int) []string {
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = s.plan.Field(f).Column
+	}
+	return names
+}
+
+// returns says whether the insert of one record of this shape returns what the
+// database made. A generated key alone is had cheaper where the driver tells it.
+func (sh *shape) returns(d *dialect.Dialect) bool {
+	return len(sh.back) > 0 && d.InsertReturning && (d.Numbered || !sh.onlyID)
+}
+
+// insertOneText is the insert of one record.
+func (s *source) insertOneText(sh *shape, d *dialect.Dialect) (string, error) {
+	if text := sh.one[d.Index].Load(); text != nil {
+		return *text, nil
+	}
+	in := sqlgen.Insert{Table: s.table, Columns: sh.columns, Rows: 1}
+	if sh.returns(d) {
+		in.Returning = sh.returning
+	}
+	text, err := sqlgen.InsertText(&in, d)
+	if err == nil {
+		sh.one[d.Index].Store(&text)
+	}
+	return text, err
+}
+
+// saveText is the update of one record: all of its columns, then its key.
+func (s *source) saveText(d *dialect.Dialect) (string, error) {
+	if text := s.saves[d.Index].Load(); text != nil {
+		return *text, nil
+	}
+	text, err := s.updateText(s.saved, s.located, d)
+	if err == nil {
+		s.saves[d.Index].Store(&text)
+	}
+	return text, err
+}
+
+// updateText is the update of some columns of one record, found by keys.
+func (s *source) updateText(columns, keys []int, d *dialect.Dialect) (string, error) {
+	q := sqlgen.From(s.table)
+	for _, i := range keys {
+		q = q.WithCond(sqlgen.Compare(s.plan.Field(i).Column, sqlgen.Eq, 0))
+	}
+	sets := make([]sqlgen.Set, len(columns))
+	for at, i := range columns {
+		sets[at] = sqlgen.Set{Column: s.plan.Field(i).Column, Ready: true}
+	}
+	text, _, err := sqlgen.Update(&q, sets, sqlgen.Env{Dialect: d, Values: values{}})
+	return text, err
+}
