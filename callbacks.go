@@ -117,7 +117,7 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 		if err := s.reg.belongs(tx, connection); err != nil {
 			return err
 		}
-		ctx = withTx(ctx, tx.st) // for what the callbacks do
+		ctx = withTx(ctx, tx) // for what the callbacks do
 	}
 	run := func(ctx context.Context) error {
 		if st.before {

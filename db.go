@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -194,8 +193,8 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 	return t.rawQueryRow(ctx, query, args)
 }
 
-// PrepareContext prepares a statement on the transaction's connection. It must
-// be closed, and its rows too, before the transaction ends.
+// PrepareContext prepares a statement on the transaction's connection. The
+// transaction's end closes it, and its rows.
 func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	t, err := tx.target()
 	if err != nil {
@@ -211,39 +210,8 @@ func (tx *Tx) target() (target, error) {
 	return txTarget(tx.st, "the transaction's handle"), nil
 }
 
-// controls are the statements that would change the transaction behind the
-// library's back.
-var controls = []string{"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "XA", "PREPARE TRANSACTION"}
-
-// refuseControl refuses a statement whose first word begins or ends a
-// transaction: on a pooled connection it would catch others' statements.
-func refuseControl(query string) error {
-	text := strings.TrimLeft(query, " \t\r\n;(")
-	for strings.HasPrefix(text, "--") || strings.HasPrefix(text, "/*") {
-		end := "\n"
-		if text[0] == '/' {
-			end = "*/"
-		}
-		_, rest, ok := strings.Cut(text, end)
-		if !ok {
-			return nil
-		}
-		text = strings.TrimLeft(rest, " \t\r\n;(")
-	}
-	for _, c := range controls {
-		if len(text) >= len(c) && strings.EqualFold(text[:len(c)], c) && (len(text) == len(c) || !isWord(text[len(c)])) {
-			return &StatementError{Part: c, Reason: "a transaction is begun and ended by Transaction"}
-		}
-	}
-	return nil
-}
-
-func isWord(b byte) bool {
-	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
-}
-
 func (t *target) rawExec(ctx context.Context, query string, args []any) (res sql.Result, err error) {
-	if err := refuseControl(query); err != nil {
+	if err := refuseControl(query, t.e.dialect); err != nil {
 		return nil, err
 	}
 	c := t.begin(ctx, "exec", query, args)
@@ -279,7 +247,7 @@ func (t *target) rawExecOnce(ctx context.Context, query string, args []any) (sql
 }
 
 func (t *target) rawQuery(ctx context.Context, query string, args []any) (rows *sql.Rows, err error) {
-	if err := refuseControl(query); err != nil {
+	if err := refuseControl(query, t.e.dialect); err != nil {
 		return nil, err
 	}
 	again := false
@@ -318,7 +286,7 @@ func (t *target) rawQueryOnce(ctx context.Context, query string, args []any) (ro
 }
 
 func (t *target) rawQueryRow(ctx context.Context, query string, args []any) (row *sql.Row) {
-	if err := refuseControl(query); err != nil {
+	if err := refuseControl(query, t.e.dialect); err != nil {
 		return failedRow(err)
 	}
 	c := t.begin(ctx, "query", query, args)
@@ -349,7 +317,7 @@ func (t *target) rawQueryRow(ctx context.Context, query string, args []any) (row
 }
 
 func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, err error) {
-	if err := refuseControl(query); err != nil {
+	if err := refuseControl(query, t.e.dialect); err != nil {
 		return nil, err
 	}
 	c := t.begin(ctx, "prepare", query, nil)
@@ -360,7 +328,7 @@ func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, 
 		if err = t.tx.ready(); err != nil {
 			return nil, err
 		}
-		stmt, err = t.tx.conn.SQL().PrepareContext(ctx, query)
+		stmt, err = t.tx.conn.Prepare(ctx, query)
 		return stmt, t.route.wrap("prepare", query, nil, false, err)
 	}
 	pool, err := t.freePool(ctx)
@@ -396,10 +364,9 @@ type openRow struct{ row *sql.Row }
 // end closes what the row holds if it was never scanned.
 func (o openRow) end() { _ = o.row.Scan() }
 
-// keep remembers what a raw method gave out. On a database that takes one
-// statement at a time, all earlier ones are closed by now. st.mu is held.
+// keep remembers what a raw method gave out. st.mu is held.
 func (st *txState) keep(o endable) {
-	if st.e.dialect.RowLocks {
+	if st.conn.OpenRows() <= 1 { // all earlier ones are closed by now
 		st.open = st.open[:0]
 	}
 	st.open = append(st.open, o)

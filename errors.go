@@ -61,6 +61,7 @@ var (
 	// instead.
 	ErrTimeout = errors.New("dbfleet: statement timeout")
 	// ErrUndefined is a table, column, function or database that does not exist.
+	// SQLite has no code for it: its error there is a *QueryError of no class.
 	ErrUndefined = errors.New("dbfleet: no such object in the database")
 
 	// ErrOutcomeUnknown says that a write was sent and no answer came: the
@@ -70,13 +71,15 @@ var (
 	// never retried. It comes with ErrOutcomeUnknown.
 	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
 	// ErrTxLost says that the server has ended the transaction; nothing of it
-	// persists and nothing more can be done in it but roll back.
+	// persists and nothing more can be done in it but roll back. It comes with
+	// the class of its cause, such as ErrDeadlock.
 	ErrTxLost = errors.New("dbfleet: transaction lost")
 	// ErrTxDone says that the transaction or savepoint has ended. It is
 	// sql.ErrTxDone.
 	ErrTxDone = sql.ErrTxDone
-	// ErrBusy says that the connection of a transaction still has rows open.
-	ErrBusy = errors.New("dbfleet: the transaction's connection has open rows")
+	// ErrBusy says that the connection of a transaction still has rows open, or
+	// is in another savepoint.
+	ErrBusy = errors.New("dbfleet: the transaction's connection is in use")
 
 	// ErrClosed says that the registry, or the connection in it, was closed.
 	ErrClosed = errors.New("dbfleet: closed")
@@ -221,7 +224,8 @@ type QueryError struct {
 	Err error `json:"-"`
 
 	class   driver.Class
-	unknown bool // a write without an answer
+	cause   driver.Class // of a lost transaction, or of a commit without an answer
+	unknown bool         // a write without an answer
 	text    string
 }
 
@@ -266,7 +270,7 @@ func (e *QueryError) Is(target error) bool {
 		}
 	}
 	class, ok := classes[target]
-	return ok && class == e.class
+	return ok && (class == e.class || class == e.cause)
 }
 
 var classes = map[error]driver.Class{
@@ -317,7 +321,16 @@ func (r *Route) wrap(op, text string, args []any, write bool, err error) error {
 		Code: p.Code, Constraint: p.Constraint, Table: p.Table, Column: p.Column, Err: err,
 		class: p.Class, text: driver.Text(err, text, args),
 	}
-	e.unknown = write && (p.Unanswered || p.Class == driver.CommitUnknown)
+	// Of a transaction nothing persists without its commit.
+	e.unknown = write && !r.Tx && (p.Unanswered || p.Class == driver.CommitUnknown)
+	var lost *driver.TxLostError
+	var unknown *driver.CommitUnknownError
+	switch {
+	case errors.As(err, &lost):
+		e.cause = driver.Classify(lost.Err).Class
+	case errors.As(err, &unknown):
+		e.cause = driver.Classify(unknown.Err).Class
+	}
 	return e
 }
 

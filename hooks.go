@@ -157,8 +157,10 @@ func (e *entry) begin(ctx context.Context, tx *txState, op, text string, args []
 	if ctx.Value(hookedKey{}) != nil {
 		return nil
 	}
-	if tx != nil && txOf(ctx, e.reg, e.name) != tx {
-		ctx = withTx(ctx, tx)
+	if tx != nil {
+		if own := txOf(ctx, e.reg, e.name); own == nil || own.st != tx {
+			ctx = withTx(ctx, tx.handle())
+		}
 	}
 	c := &call{
 		ctx:   context.WithValue(ctx, hookedKey{}, true),

@@ -71,7 +71,10 @@ type Model[T any] struct {
 func NewModel[T any](r *Registry, config ModelConfig) (Model[T], error) {
 	plan, err := rowmap.Of[T]()
 	if err != nil {
-		return Model[T]{}, &ModelError{Model: fmt.Sprintf("%T", *new(T)), Err: err}
+		return Model[T]{}, &ModelError{Model: fmt.Sprintf("%T", (*T)(nil))[1:], Err: err}
+	}
+	if r == nil {
+		return Model[T]{}, &ModelError{Model: plan.Model(), Reason: "the registry is nil"}
 	}
 	s := &source{
 		reg: r, table: config.Table, connection: config.Connection, why: "the model's", shard: config.Shard,

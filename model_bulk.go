@@ -91,15 +91,12 @@ func batchRows(d *dialect.Dialect, columns int) int {
 
 func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) error {
 	s := m.src
-	in := sqlgen.Insert{Table: s.table, Columns: b.shape.columns, Rows: len(b.records)}
-	if len(b.shape.back) > 0 && t.e.dialect.InsertReturning {
-		in.Returning = b.shape.returning
-	}
-	text, err := sqlgen.InsertText(&in, t.e.dialect)
+	returning := len(b.shape.back) > 0 && t.e.dialect.InsertReturning
+	text, err := s.insertText(b.shape, t.e.dialect, len(b.records), returning)
 	if err != nil {
 		return err
 	}
-	if in.Returning != nil {
+	if returning {
 		return m.insertReturning(ctx, t, "insert", text, b.args, b.records, b.shape.back)
 	}
 	if err := s.tellsKey(b.shape, t.e.dialect); err != nil {

@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -18,7 +19,13 @@ type shape struct {
 	onlyID             bool     // nothing but the generated key is wanted back
 
 	one [dialect.Count]atomic.Pointer[string] // the insert of one record
+	// many are inserts of several, by the number of rows; many[1] return what the
+	// database made.
+	many [2][dialect.Count]atomic.Pointer[map[int]string]
 }
+
+// maxInsertTexts is how many texts of inserts of several rows a shape keeps.
+const maxInsertTexts = 64
 
 // shapeOf returns the shape of a record. A model has two of them, without and
 // with the generated key, and more if it has columns with defaults.
@@ -107,6 +114,42 @@ func (s *source) insertOneText(sh *shape, d *dialect.Dialect) (string, error) {
 		sh.one[d.Index].Store(&text)
 	}
 	return text, err
+}
+
+// insertText is the insert of several records, which returns what the database
+// made of them if that is wanted.
+func (s *source) insertText(sh *shape, d *dialect.Dialect, rows int, returning bool) (string, error) {
+	in := sqlgen.Insert{Table: s.table, Columns: sh.columns, Rows: rows}
+	kept := &sh.many[0][d.Index]
+	if returning {
+		in.Returning = sh.returning
+		kept = &sh.many[1][d.Index]
+	}
+	known := kept.Load()
+	if known != nil {
+		if text, ok := (*known)[rows]; ok {
+			return text, nil
+		}
+	}
+	text, err := sqlgen.InsertText(&in, d)
+	if err != nil {
+		return "", err
+	}
+	// Texts of other numbers make room for this one. That one of several
+	// goroutines' texts may be lost does no harm.
+	next := map[int]string{}
+	if known != nil {
+		next = maps.Clone(*known)
+	}
+	for n := range next {
+		if len(next) < maxInsertTexts {
+			break
+		}
+		delete(next, n)
+	}
+	next[rows] = text
+	kept.CompareAndSwap(known, &next)
+	return text, nil
 }
 
 // saveText is the update of one record: all of its columns, then its key.

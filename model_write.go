@@ -485,13 +485,14 @@ func (m *Model[T]) createMany(ctx context.Context, name string, records []T) err
 }
 
 // severalSteps says whether batches need a transaction to be all or nothing:
-// several do, and one after which the rows are counted or read again.
+// several do, one whose rows a trigger may skip (not on MySQL), and one after
+// which rows are read again.
 func severalSteps[T any](batches []batch[T], d *dialect.Dialect) bool {
 	if len(batches) != 1 {
 		return true
 	}
 	b := &batches[0]
-	return len(b.records) > 1 && len(b.shape.back) > 0 && (d.InsertReturning || len(b.shape.back) > 1)
+	return len(b.records) > 1 && (d.InsertReturning || len(b.shape.back) > 1)
 }
 
 func indexed(i int, err error) error { return &RecordError{Index: i, Err: err} }

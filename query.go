@@ -185,7 +185,8 @@ func (q Query[T]) SelectAs(column, alias string) Query[T] {
 }
 
 // SelectRaw adds SQL to the select list, such as "COUNT(*) AS n", with ? for
-// each argument.
+// each argument. Inside a function that takes any type, PostgreSQL wants to be
+// told: COALESCE(nickname, CAST(? AS text)).
 func (q Query[T]) SelectRaw(sql string, args ...any) Query[T] {
 	q.q = q.q.WithColumns(sqlgen.Column{Expr: &sqlgen.Expr{SQL: sql, Args: args}})
 	return q
@@ -323,7 +324,8 @@ func (q Query[T]) ForUpdateNoWait() Query[T] {
 func (q Query[T]) AllRows() Query[T] { q.q = q.q.WithAllRows(); return q }
 
 // With loads relations of the rows that Get, All, First and Find return, each
-// relation in one statement for all rows.
+// relation in one statement for all rows, or for some thousands of them. The
+// column that a relation needs is read also when Select does not name it.
 func (q Query[T]) With(relations ...Relation[T]) Query[T] {
 	q.with = append(q.with[:len(q.with):len(q.with)], relations...)
 	return q
@@ -355,6 +357,9 @@ var errNoSource = &StatementError{Reason: "a query comes from a model or a table
 
 // connection decides the connection of a query.
 func (q *Query[T]) connection() (name, reason string, err error) {
+	if q.src.err != nil {
+		return "", "", q.src.err
+	}
 	if q.src.shard == nil {
 		return q.src.connectionFor(&q.at, nil, false)
 	}

@@ -2,8 +2,11 @@ package dbfleet
 
 import (
 	"context"
+	sqldriver "database/sql/driver"
 	"iter"
+	"slices"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -16,6 +19,9 @@ func (q Query[T]) Get(ctx context.Context) ([]T, error) {
 		return nil, err
 	}
 	defer t.leave()
+	if err := q.selectKeys(); err != nil {
+		return nil, err
+	}
 	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
 	if err != nil {
 		return nil, err
@@ -32,7 +38,10 @@ func (q Query[T]) Get(ctx context.Context) ([]T, error) {
 	if out == nil {
 		out = []T{}
 	}
-	return out, q.load(ctx, &t, out)
+	if err := q.load(ctx, &t, out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // All is Get.
@@ -47,6 +56,9 @@ func (q Query[T]) First(ctx context.Context) (T, error) {
 	}
 	defer t.leave()
 	q.one()
+	if err := q.selectKeys(); err != nil {
+		return out, err
+	}
 	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
 	if err != nil {
 		return out, err
@@ -352,13 +364,17 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 		return nil, err
 	}
 	defer t.leave()
-	q.q = q.q.OnlyColumns(sqlgen.Column{Name: column})
+	var name string
+	q.q, name = q.q.Plucked(column)
 	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
 	if err != nil {
 		return nil, err
 	}
 	var out []V
 	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (n int64, err error) {
+		if rows, err = only(rows, name); err != nil {
+			return 0, err
+		}
 		out, err = rowmap.ReadColumn[V](rows)
 		return int64(len(out)), err
 	})
@@ -421,26 +437,70 @@ func aggregate[V, T any](ctx context.Context, q *Query[T], function, column stri
 // Pluck returns one column's values as Row has them, in the query's order.
 // dbfleet.Pluck gives them a type.
 func (q Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
-	const value = "value"
 	p := q.plain()
-	p.q = p.q.OnlyColumns(sqlgen.Column{Name: column, As: value})
 	t, err := p.target(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	defer t.leave()
+	var name string
+	p.q, name = p.q.Plucked(column)
 	text, args, err := sqlgen.Select(&p.q, p.src.env(&t))
 	if err != nil {
 		return nil, err
 	}
 	var out []any
-	err = t.query(ctx, "select", text, args, p.q.Lock() != sqlgen.NoLock, func(r driver.Rows) (int64, error) {
-		list, err := rowmap.ReadRows(r, t.e.dialect)
+	err = t.query(ctx, "select", text, args, p.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
+		if rows, err = only(rows, name); err != nil {
+			return 0, err
+		}
+		key := rows.Columns()[0]
+		list, err := rowmap.ReadRows(rows, t.e.dialect)
 		out = make([]any, len(list))
 		for i, row := range list {
-			out[i] = row[value]
+			out[i] = row[key]
 		}
 		return int64(len(list)), err
 	})
 	return out, err
+}
+
+// only returns rows without their columns but one; no name is the first.
+func only(rows driver.Rows, name string) (driver.Rows, error) {
+	columns := rows.Columns()
+	if name == "" && len(columns) == 1 {
+		return rows, nil
+	}
+	at := slices.Index(columns, name)
+	if at < 0 {
+		return nil, &UnknownColumnError{Column: name, Known: slices.Clone(columns)}
+	}
+	return &oneColumn{Rows: rows, at: at, row: make([]sqldriver.Value, len(columns))}, nil
+}
+
+// oneColumn is one column of a result.
+type oneColumn struct {
+	driver.Rows
+	at  int
+	row []sqldriver.Value
+}
+
+func (c *oneColumn) Columns() []string { return c.Rows.Columns()[c.at : c.at+1] }
+
+func (c *oneColumn) TypeName(int) string { return c.Rows.TypeName(c.at) }
+
+func (c *oneColumn) Next(dest []sqldriver.Value) error {
+	err := c.Rows.Next(c.row)
+	if err == nil {
+		dest[0] = c.row[c.at]
+	}
+	return err
+}
+
+// Dialect passes on what the reader of rows asks for.
+func (c *oneColumn) Dialect() *dialect.Dialect {
+	if d, ok := c.Rows.(interface{ Dialect() *dialect.Dialect }); ok {
+		return d.Dialect()
+	}
+	return nil
 }

@@ -297,7 +297,9 @@ func (q *Query[T]) insertReturning(ctx context.Context, t *target, in sqlgen.Ins
 
 // GetStatement runs a whole SELECT that squirrel built on the query's route and
 // maps its rows into T. The query's own conditions are refused. Placeholders of
-// any format are accepted.
+// any format are accepted. A squirrel INSERT, UPDATE or DELETE that returns rows
+// goes to the primary; as for ExecStatement, it must have a condition. Relations
+// of With are loaded if the statement selects the columns that they need.
 func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, error) {
 	if q.src == nil {
 		return nil, errNoSource
@@ -305,10 +307,9 @@ func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, er
 	if q.q.HasConditions() {
 		return nil, q.src.fail("a whole statement has its own conditions; the query's would be lost")
 	}
-	write := false
-	switch s.(type) {
-	case squirrel.InsertBuilder, squirrel.UpdateBuilder, squirrel.DeleteBuilder:
-		write = true // with RETURNING
+	write, unconditional := sqlgen.Verb(s)
+	if unconditional && !q.q.AllRows() {
+		return nil, q.src.missingWhere()
 	}
 	t, err := q.target(ctx, write)
 	if err != nil {
@@ -327,18 +328,28 @@ func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, er
 	if err != nil {
 		return nil, err
 	}
-	return out, q.load(ctx, &t, out)
+	if out == nil {
+		out = []T{}
+	}
+	if err := q.load(ctx, &t, out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // ExecStatement runs a whole INSERT, UPDATE or DELETE that squirrel built on
-// the primary of the query's route, and returns the affected rows. An UPDATE
-// or DELETE without conditions is sent as it is.
+// the primary of the query's route, and returns the affected rows. A squirrel
+// UPDATE or DELETE without conditions is refused with ErrMissingWhere unless
+// AllRows was called; SQL given by squirrel.Expr is not looked at.
 func (q Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64, error) {
 	if q.src == nil {
 		return 0, errNoSource
 	}
 	if q.q.HasConditions() {
 		return 0, q.src.fail("a whole statement has its own conditions; the query's would be lost")
+	}
+	if _, unconditional := sqlgen.Verb(s); unconditional && !q.q.AllRows() {
+		return 0, q.src.missingWhere()
 	}
 	t, err := q.target(ctx, true)
 	if err != nil {
@@ -351,6 +362,10 @@ func (q Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64,
 	}
 	res, err := t.exec(ctx, "exec", text, args)
 	return res.RowsAffected, err
+}
+
+func (s *source) missingWhere() error {
+	return &StatementError{Table: s.table, Err: ErrMissingWhere}
 }
 
 // Transaction runs fn in a transaction on the connection that the query routes

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // Relation loads the related records of many parents of type P at once, for
@@ -14,10 +16,18 @@ import (
 // Each side has its own connection, dialect and replicas: related records come
 // by a statement of their own, never by a JOIN. If both models live on the same
 // connection, the related records are read where the parents were read, also
-// when that was named by DB.
+// when that was named by DB. The transaction of Using and the wish for the
+// primary hold for them too. Records of a sharded model are found by the shard
+// key, which is the relation's column, or a column by which the parents are
+// sharded as well.
+//
+// Keys of different types are compared as the related column's type: the number
+// 7 finds the text "7". NULL refers to nothing.
 type Relation[P any] interface {
 	// load fills in the related records of parents.
 	load(ctx context.Context, from origin, parents []P) error
+	// needs is the parents' column by which related records are found.
+	needs() string
 }
 
 // Link names the columns that tie two models; On makes one.
@@ -52,37 +62,43 @@ type ToOne[P, C any] struct {
 //
 // A fault of the link is told when the relation is used.
 func HasMany[P, C any](parents Model[P], children Model[C], link Link, field func(*P) *[]C) ToMany[P, C] {
-	return ToMany[P, C]{tie: has(parents, children, link), field: field}
+	return ToMany[P, C]{tie: has(parents, children, link, field == nil), field: field}
 }
 
 // HasOne relates a parent to the one child that refers to it; of several, the
 // first in the order of Scope is taken.
 func HasOne[P, C any](parents Model[P], children Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: has(parents, children, link), field: field}
+	return ToOne[P, C]{tie: has(parents, children, link, field == nil), field: field}
 }
 
 // BelongsTo relates a record to the one that its own column refers to.
 func BelongsTo[P, C any](records Model[P], owners Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	t := tie[P, C]{parents: records.src, related: owners.Query}
-	t.parentColumn, t.err = tieColumn(records.src, link.foreign)
 	if link.local == "" && owners.src != nil {
 		link.local = owners.src.soleKey()
 	}
-	var err error
-	t.relatedColumn, err = tieColumn(owners.src, link.local)
-	t.err = errors.Join(t.err, err)
+	t := newTie(records, owners, link.foreign, link.local, field == nil)
 	return ToOne[P, C]{tie: t, field: field}
 }
 
-func has[P, C any](parents Model[P], children Model[C], link Link) tie[P, C] {
-	t := tie[P, C]{parents: parents.src, related: children.Query}
+func has[P, C any](parents Model[P], children Model[C], link Link, fieldless bool) tie[P, C] {
 	if link.local == "" && parents.src != nil {
 		link.local = parents.src.soleKey()
 	}
-	t.parentColumn, t.err = tieColumn(parents.src, link.local)
-	var err error
-	t.relatedColumn, err = tieColumn(children.src, link.foreign)
-	t.err = errors.Join(t.err, err)
+	return newTie(parents, children, link.local, link.foreign, fieldless)
+}
+
+func newTie[P, C any](parents Model[P], related Model[C], parentColumn, relatedColumn string, fieldless bool) tie[P, C] {
+	t := tie[P, C]{parents: parents.src, related: related.Query}
+	var errs [3]error
+	t.parentColumn, errs[0] = tieColumn(parents.src, parentColumn)
+	t.relatedColumn, errs[1] = tieColumn(related.src, relatedColumn)
+	if fieldless {
+		errs[2] = &StatementError{Part: "relation", Reason: "it names no field of the parent"}
+	}
+	if t.err = errors.Join(errs[:]...); t.err == nil {
+		of := func(s *source, column int) rowmap.Kind { return s.plan.Field(column).Kind }
+		t.mixed = of(parents.src, t.parentColumn) != of(related.src, t.relatedColumn)
+	}
 	return t
 }
 
@@ -105,7 +121,8 @@ func (s *source) soleKey() string {
 }
 
 // Scope returns the relation with the related records narrowed or ordered by
-// f. A limit would hold for all parents together, so it is refused.
+// f. A limit or offset would hold for all parents together, so With refuses it;
+// For takes it.
 func (r ToMany[P, C]) Scope(f func(Query[C]) Query[C]) ToMany[P, C] {
 	r.tie.related = f(r.tie.related)
 	return r
@@ -135,17 +152,17 @@ func (r ToMany[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
 // For returns the query for the related record of one parent.
 func (r ToOne[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
 
+func (r ToMany[P, C]) needs() string { return r.tie.needs() }
+
+func (r ToOne[P, C]) needs() string { return r.tie.needs() }
+
 func (r ToMany[P, C]) load(ctx context.Context, from origin, parents []P) error {
 	found, err := r.tie.fetch(ctx, from, parents)
 	if err != nil {
 		return err
 	}
 	for i := range parents {
-		list := found.of(r.tie.parents, r.tie.parentColumn, &parents[i])
-		if list == nil {
-			list = []C{}
-		}
-		*r.field(&parents[i]) = list
+		*r.field(&parents[i]) = found.take(r.tie.find(found, &parents[i]))
 	}
 	return nil
 }
@@ -157,8 +174,8 @@ func (r ToOne[P, C]) load(ctx context.Context, from origin, parents []P) error {
 	}
 	for i := range parents {
 		var one *C
-		if list := found.of(r.tie.parents, r.tie.parentColumn, &parents[i]); len(list) > 0 {
-			c := list[0]
+		if at := r.tie.find(found, &parents[i]); at >= 0 && len(found.lists[at]) > 0 {
+			c := found.lists[at][0]
 			one = &c
 		}
 		*r.field(&parents[i]) = one
@@ -177,12 +194,42 @@ type origin struct {
 type tie[P, C any] struct {
 	parents                     *source
 	parentColumn, relatedColumn int
+	mixed                       bool // the columns are of different kinds
 	related                     Query[C]
 	err                         error
 }
 
-func (t *tie[P, C]) key(parent *P) (any, bool) {
-	return t.parents.plan.FieldKey(t.parentColumn, parent)
+// key is the parent's value as the related column has it, and what is equal for
+// equal ones. ok is false when no related record can have it.
+func (t *tie[P, C]) key(parent *P) (value, key any, ok bool) {
+	value = t.parents.plan.Value(t.parentColumn, parent)
+	if key, ok = rowmap.Key(value); !ok || !t.mixed {
+		return value, key, ok
+	}
+	value, err := t.related.src.plan.Fit(t.relatedColumn, value)
+	if err != nil {
+		return nil, nil, false
+	}
+	key, ok = rowmap.Key(value)
+	return value, key, ok
+}
+
+// find returns the number of a parent's group, -1 for none.
+func (t *tie[P, C]) find(g *groups[C], parent *P) int {
+	if !t.mixed {
+		return g.find(t.parents, t.parentColumn, parent)
+	}
+	if _, k, ok := t.key(parent); ok {
+		return g.at(k)
+	}
+	return -1
+}
+
+func (t *tie[P, C]) needs() string {
+	if t.err != nil {
+		return ""
+	}
+	return t.parents.plan.Field(t.parentColumn).Column
 }
 
 func (t *tie[P, C]) column() string { return t.related.src.plan.Field(t.relatedColumn).Column }
@@ -192,11 +239,18 @@ func (t *tie[P, C]) of(parent *P) Query[C] {
 	if t.err != nil || parent == nil {
 		return broken(q, errors.Join(t.err, nilParent(parent == nil)))
 	}
-	if _, ok := t.key(parent); !ok {
-		return q.WhereIn(t.column(), []int64{}) // NULL refers to nothing
+	if q.q.Unites() {
+		return broken(q, q.src.fail("a relation's condition would not hold for the other rows of a union"))
 	}
 	q.q = q.q.Enclosed()
-	return q.Where(t.column(), "=", t.parents.plan.Value(t.parentColumn, parent))
+	if i, shared := t.sharedShardKey(); shared && !q.placed() {
+		q = q.Shard(t.parents.plan.Value(i, parent))
+	}
+	value, _, ok := t.key(parent)
+	if !ok {
+		return q.WhereIn(t.column(), []int64{}) // NULL refers to nothing
+	}
+	return q.Where(t.column(), "=", value)
 }
 
 func nilParent(is bool) error {
@@ -208,7 +262,7 @@ func nilParent(is bool) error {
 
 // broken returns a query that fails with err.
 func broken[C any](q Query[C], err error) Query[C] {
-	q.src = &source{err: err}
+	q.src = &source{err: err, created: -1, updated: -1}
 	return q
 }
 
@@ -217,48 +271,159 @@ const maxKeys = 5000
 
 // fetch reads the related records of all parents, by key.
 func (t *tie[P, C]) fetch(ctx context.Context, from origin, parents []P) (*groups[C], error) {
-	if t.err != nil {
-		return nil, t.err
+	q, err := t.narrowed(from)
+	if err != nil {
+		return nil, err
 	}
-	q := t.related
-	if q.q.Limit() != -1 {
-		return nil, q.src.fail("a relation's limit would hold for all parents together")
-	}
-	if t.follows() {
-		q.at.db, q.at.primary = from.connection, q.at.primary || from.primary
-	}
-	q.q = q.q.Enclosed()
 	g := &groups[C]{}
+	if q.src.shard != nil && !q.placed() {
+		all, err := t.fetchShards(ctx, q, g, parents)
+		if err != nil {
+			return nil, err
+		}
+		g.sort(q.src, t.relatedColumn, all)
+		return g, nil
+	}
 	var ints []int64
 	var others []any
 	for i := range parents {
-		if n, ok := t.parents.plan.IntKey(t.parentColumn, &parents[i]); ok {
+		if n, ok := t.parents.plan.IntKey(t.parentColumn, &parents[i]); ok && !t.mixed {
 			if g.addInt(n) {
 				ints = append(ints, n)
 			}
-		} else if k, ok := t.key(&parents[i]); ok && g.add(k) {
-			others = append(others, t.parents.plan.Value(t.parentColumn, &parents[i]))
+		} else if v, k, ok := t.key(&parents[i]); ok && g.add(k) {
+			others = append(others, v)
 		}
 	}
 	var all []C
-	for len(ints) > 0 {
-		n := min(len(ints), maxKeys)
-		list, err := t.batch(ctx, q, ints[:n])
+	for keys := range slices.Chunk(ints, maxKeys) {
+		list, err := q.WhereIn(t.column(), keys).Get(ctx)
 		if err != nil {
 			return nil, err
 		}
-		ints, all = ints[n:], join(all, list)
+		all = join(all, list)
 	}
-	for len(others) > 0 {
-		n := min(len(others), maxKeys)
-		list, err := t.batch(ctx, q, others[:n])
+	for keys := range slices.Chunk(others, maxKeys) {
+		list, err := q.WhereIn(t.column(), keys).Get(ctx)
 		if err != nil {
 			return nil, err
 		}
-		others, all = others[n:], join(all, list)
+		all = join(all, list)
 	}
 	g.sort(q.src, t.relatedColumn, all)
 	return g, nil
+}
+
+// narrowed returns the query for related records, to which their keys are yet
+// to be added.
+func (t *tie[P, C]) narrowed(from origin) (Query[C], error) {
+	q := t.related
+	if t.err != nil {
+		return q, t.err
+	}
+	switch {
+	case q.q.Limit() != -1 || q.q.Offset() != 0:
+		return q, q.src.fail("a relation's limit or offset would hold for all parents together")
+	case q.q.Unites():
+		return q, q.src.fail("a relation's condition would not hold for the other rows of a union")
+	}
+	if t.follows() {
+		q.at.db = from.connection
+	}
+	q.at.primary = q.at.primary || from.primary
+	q.q = q.q.Enclosed()
+	return q, q.selectKey(t.column())
+}
+
+// fetchShards is fetch for a sharded model, shard by shard.
+func (t *tie[P, C]) fetchShards(ctx context.Context, q Query[C], g *groups[C], parents []P) (all []C, err error) {
+	type place struct {
+		shard string
+		key   any
+	}
+	seen := make(map[place]struct{}, len(parents))
+	byShard := map[string][]any{}
+	var order []string
+	for i := range parents {
+		v, k, ok := t.key(&parents[i])
+		if !ok {
+			continue
+		}
+		shard, err := t.shardOf(&parents[i], v)
+		if err != nil {
+			return nil, err
+		}
+		if _, dup := seen[place{shard, k}]; dup {
+			continue
+		}
+		seen[place{shard, k}] = struct{}{}
+		g.add(k)
+		if byShard[shard] == nil {
+			order = append(order, shard)
+		}
+		byShard[shard] = append(byShard[shard], v)
+	}
+	for _, shard := range order {
+		for keys := range slices.Chunk(byShard[shard], maxKeys) {
+			list, err := q.DB(shard).WhereIn(t.column(), keys).Get(ctx)
+			if err != nil {
+				return nil, err
+			}
+			all = join(all, list)
+		}
+	}
+	return all, nil
+}
+
+// shardOf is where one parent's related records are: by their common column,
+// or by one of the parent beside it.
+func (t *tie[P, C]) shardOf(parent *P, key any) (string, error) {
+	s := t.related.src
+	if s.shard.column() != t.column() {
+		i, ok := t.sharedShardKey()
+		if !ok {
+			return "", s.fail("the relation's column %q is not the shard key %q, and the parents are not sharded by that", t.column(), s.shard.column())
+		}
+		key = t.parents.plan.Value(i, parent)
+	}
+	return s.shard.connection(key)
+}
+
+// sharedShardKey finds the parents' column that places their related records
+// on a shard, when it is not the relation's.
+func (t *tie[P, C]) sharedShardKey() (column int, ok bool) {
+	s := t.related.src
+	if s.shard == nil || t.parents.shard == nil || s.shard.column() == t.column() || s.shard.column() != t.parents.shard.column() {
+		return 0, false
+	}
+	return t.parents.plan.Column(s.shard.column())
+}
+
+// placed says whether the call names the query's place.
+func (q *Query[T]) placed() bool { return q.at.db != "" || q.at.hasShard }
+
+// selectKeys makes a query with a select list of its own read what its
+// relations need.
+func (q *Query[T]) selectKeys() error {
+	for _, r := range q.with {
+		if column := r.needs(); column != "" {
+			if err := q.selectKey(column); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (q *Query[T]) selectKey(column string) error {
+	if !q.q.Selects() || q.q.Gives(column) {
+		return nil
+	}
+	if q.q.Merges() || q.q.Unites() {
+		return q.src.fail("a relation needs the column %q, which the query does not select", column)
+	}
+	q.q = q.q.WithColumns(sqlgen.Column{Name: column})
+	return nil
 }
 
 func join[C any](all, list []C) []C {
@@ -273,6 +438,7 @@ type groups[C any] struct {
 	ints   map[int64]int // key to number of group
 	others map[any]int
 	lists  [][]C // all cut from one slice
+	taken  []bool
 }
 
 func (g *groups[C]) addInt(n int64) (fresh bool) {
@@ -287,6 +453,9 @@ func (g *groups[C]) addInt(n int64) (fresh bool) {
 }
 
 func (g *groups[C]) add(k any) (fresh bool) {
+	if n, ok := k.(int64); ok {
+		return g.addInt(n)
+	}
 	if g.others == nil {
 		g.others = map[any]int{}
 	}
@@ -310,6 +479,11 @@ func (g *groups[C]) find(s *source, column int, record any) int {
 	if !ok {
 		return -1
 	}
+	return g.at(k)
+}
+
+// at returns the number of a key's group, -1 for none.
+func (g *groups[C]) at(k any) int {
 	if n, ok := k.(int64); ok {
 		if at, ok := g.ints[n]; ok {
 			return at
@@ -342,56 +516,22 @@ func (g *groups[C]) sort(s *source, column int, all []C) {
 			next[k]++
 		}
 	}
-	g.lists = make([][]C, n)
+	g.lists, g.taken = make([][]C, n), make([]bool, n)
 	for i := range n {
 		g.lists[i] = dealt[ends[i]:ends[i+1]:ends[i+1]]
 	}
 }
 
-// of returns the records related to one parent.
-func (g *groups[C]) of(s *source, column int, parent any) []C {
-	at := g.find(s, column, parent)
+// take returns the records of a group, to each parent its own.
+func (g *groups[C]) take(at int) []C {
 	if at < 0 || len(g.lists[at]) == 0 {
-		return nil
+		return []C{}
 	}
+	if g.taken[at] {
+		return slices.Clone(g.lists[at])
+	}
+	g.taken[at] = true
 	return g.lists[at]
-}
-
-// batch reads the related records of some keys; on a sharded model shard by
-// shard.
-func (t *tie[P, C]) batch(ctx context.Context, q Query[C], list any) ([]C, error) {
-	s := q.src
-	if s.shard == nil || q.at.db != "" || q.at.hasShard {
-		return q.WhereIn(t.column(), list).Get(ctx)
-	}
-	keys, _, err := rowmap.Elements(list)
-	if err != nil {
-		return nil, err
-	}
-	if s.shard.column() != t.column() {
-		return nil, s.fail("the relation's column %q is not the shard key %q", t.column(), s.shard.column())
-	}
-	byShard := map[string][]any{}
-	var order []string
-	for _, k := range keys {
-		name, err := s.shard.connection(k)
-		if err != nil {
-			return nil, err
-		}
-		if byShard[name] == nil {
-			order = append(order, name)
-		}
-		byShard[name] = append(byShard[name], k)
-	}
-	var all []C
-	for _, name := range order {
-		list, err := q.DB(name).WhereIn(t.column(), byShard[name]).Get(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, list...)
-	}
-	return all, nil
 }
 
 // follows says whether related records are read where their parents were: both
@@ -408,7 +548,7 @@ func (q *Query[T]) load(ctx context.Context, t *target, rows []T) error {
 		return nil
 	}
 	if q.at.tx != nil {
-		ctx = withTx(ctx, q.at.tx.st)
+		ctx = withTx(ctx, q.at.tx)
 	}
 	for _, r := range q.with {
 		if err := r.load(ctx, origin{t.e.name, q.at.primary}, rows); err != nil {

@@ -80,8 +80,11 @@ func (r *Registry) target(ctx context.Context, name, reason string, at *place, w
 		}
 		return txTarget(tx.st, "the transaction given to Using"), nil
 	}
-	if st := txOf(ctx, r, name); st != nil {
-		return txTarget(st, "the transaction in the context"), nil
+	if tx := txOf(ctx, r, name); tx != nil {
+		if err := tx.usable(); err != nil {
+			return target{}, err
+		}
+		return txTarget(tx.st, "the transaction in the context"), nil
 	}
 	e, err := r.use(name)
 	if err != nil {

@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ type source struct {
 
 	// Texts that do not change, by dialect: the columns of a SELECT, the
 	// statements of Save.
-	lists [dialect.Count]atomic.Pointer[string]
+	named [dialect.Count]atomic.Pointer[names]
 	saves [dialect.Count]atomic.Pointer[string]
 	saved []int // the columns that Save writes
 	// plain are the shapes of inserts without and with the generated key,
@@ -49,25 +50,40 @@ type source struct {
 // Columns implements sqlgen.Table.
 func (s *source) Columns() []string { return s.plan.Columns() }
 
+// names are a table's columns as SQL of one dialect.
+type names struct {
+	quoted []string // "" for one that the dialect cannot have
+	list   string   // all of them
+	err    error
+}
+
 // SelectList implements sqlgen.Table.
 func (s *source) SelectList(d *dialect.Dialect) (string, error) {
-	if list := s.lists[d.Index].Load(); list != nil {
-		return *list, nil
+	n := s.namesIn(d)
+	return n.list, n.err
+}
+
+// Quoted implements sqlgen.Table.
+func (s *source) Quoted(column string, d *dialect.Dialect) string {
+	if i, ok := s.plan.Column(column); ok {
+		return s.namesIn(d).quoted[i]
 	}
-	var b strings.Builder
-	for i, c := range s.plan.Columns() {
+	return ""
+}
+
+func (s *source) namesIn(d *dialect.Dialect) *names {
+	if n := s.named[d.Index].Load(); n != nil {
+		return n
+	}
+	n := &names{}
+	for _, c := range s.plan.Columns() {
 		name, err := sqlgen.QuoteIdent(d, c)
-		if err != nil {
-			return "", err
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(name)
+		n.err = errors.Join(n.err, err)
+		n.quoted = append(n.quoted, name)
 	}
-	list := b.String()
-	s.lists[d.Index].Store(&list)
-	return list, nil
+	n.list = strings.Join(n.quoted, ", ")
+	s.named[d.Index].Store(n)
+	return n
 }
 
 // Known implements sqlgen.Table.

@@ -69,8 +69,8 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if db.read {
 		return fmt.Errorf("dbfleet: connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
 	}
-	if st := txOf(ctx, db.reg, db.name); st != nil {
-		return st.nested(ctx, fn, o)
+	if tx := txOf(ctx, db.reg, db.name); tx != nil {
+		return tx.nested(ctx, fn, o)
 	}
 	for attempt := 0; ; attempt++ {
 		err := db.once(ctx, fn, o)
@@ -83,12 +83,11 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	}
 }
 
-// Transaction runs fn behind a savepoint of this transaction.
+// Transaction runs fn behind a savepoint of this transaction. It fails with
+// ErrBusy while another savepoint of it is open that this one is not inside of:
+// savepoints end in the reverse order of their beginnings.
 func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
-	if err := tx.usable(); err != nil {
-		return err
-	}
-	return tx.st.nested(ctx, fn, TxOptions{})
+	return tx.nested(ctx, fn, TxOptions{})
 }
 
 // pause waits before another attempt: about 5 ms, doubling up to half a
@@ -115,6 +114,7 @@ type txState struct {
 	mu    sync.Mutex // one statement at a time; protects following fields
 	done  bool
 	names int       // savepoints so far
+	stack []*Tx     // the transaction itself and the savepoints that are open in it
 	open  []endable // what raw methods gave out and the end must close
 }
 
@@ -122,7 +122,11 @@ type endable interface{ end() }
 
 // Tx is a transaction, or a savepoint in one, while its closure runs. Its
 // methods may be called by several goroutines; statements run one at a time.
-// After its end every method fails with ErrTxDone.
+// After its end every method fails with ErrTxDone, and so does what is run with
+// the context that the closure got.
+//
+// A connection is in one savepoint at a time: a statement through the handle or
+// the context of an outer one is undone with the innermost.
 type Tx struct {
 	st    *txState
 	name  string // of the savepoint; "" is the transaction itself
@@ -142,7 +146,7 @@ func (tx *Tx) usable() error {
 	tx.st.mu.Lock()
 	defer tx.st.mu.Unlock()
 	if tx.ended || tx.st.done {
-		return fmt.Errorf("dbfleet: transaction on connection %q: %w", tx.st.e.name, ErrTxDone)
+		return tx.st.doneError()
 	}
 	return nil
 }
@@ -150,31 +154,46 @@ func (tx *Tx) usable() error {
 // ready says whether the transaction takes statements. st.mu is held.
 func (st *txState) ready() error {
 	if st.done {
-		return fmt.Errorf("dbfleet: transaction on connection %q: %w", st.e.name, ErrTxDone)
+		return st.doneError()
 	}
 	return nil
+}
+
+func (st *txState) doneError() error {
+	return fmt.Errorf("dbfleet: transaction on connection %q: %w", st.e.name, ErrTxDone)
+}
+
+// top is the innermost savepoint. st.mu is held.
+func (st *txState) top() *Tx { return st.stack[len(st.stack)-1] }
+
+// handle is top for who does not hold st.mu.
+func (st *txState) handle() *Tx {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.top()
 }
 
 type txKey struct{}
 
 // txList is what a context knows of transactions, the innermost first. A nil
-// st hides all outer ones.
+// tx hides all outer ones.
 type txList struct {
-	st    *txState
+	tx    *Tx
 	outer *txList
 }
 
-func withTx(ctx context.Context, st *txState) context.Context {
+func withTx(ctx context.Context, tx *Tx) context.Context {
 	outer, _ := ctx.Value(txKey{}).(*txList)
-	return context.WithValue(ctx, txKey{}, &txList{st: st, outer: outer})
+	return context.WithValue(ctx, txKey{}, &txList{tx: tx, outer: outer})
 }
 
-// txOf returns the transaction that ctx carries for a connection.
-func txOf(ctx context.Context, r *Registry, name string) *txState {
+// txOf returns the transaction, or the savepoint in it, that ctx carries for a
+// connection. It may have ended.
+func txOf(ctx context.Context, r *Registry, name string) *Tx {
 	l, _ := ctx.Value(txKey{}).(*txList)
-	for ; l != nil && l.st != nil; l = l.outer {
-		if l.st.e.name == name && l.st.e.reg == r {
-			return l.st
+	for ; l != nil && l.tx != nil; l = l.outer {
+		if e := l.tx.st.e; e.name == name && e.reg == r {
+			return l.tx
 		}
 	}
 	return nil
@@ -197,6 +216,8 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	t.primary("a transaction", "")
 	t.route.Connection, t.route.Tx = e.name, true
 	st := &txState{e: e, node: t.node, route: t.route}
+	tx := &Tx{st: st}
+	st.stack = []*Tx{tx}
 
 	err = st.say(ctx, "begin", "BEGIN", func() error {
 		conn, err := t.acquire(ctx)
@@ -215,14 +236,13 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	}
 	defer st.conn.Release()
 
-	tx := &Tx{st: st}
 	returned := false
 	defer func() {
 		if !returned { // a panic, or runtime.Goexit
 			_ = st.rollback(ctx)
 		}
 	}()
-	err = fn(withTx(ctx, st), tx)
+	err = fn(withTx(ctx, tx), tx)
 	returned = true
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("dbfleet: transaction on connection %q rolled back: %w", e.name, ctx.Err())
@@ -253,7 +273,7 @@ func (st *txState) say(ctx context.Context, op, text string, step func() error) 
 		if done {
 			c.ctx = context.WithValue(ctx, hookedKey{}, true)
 		} else if inside == nil {
-			c.ctx = withTx(c.ctx, st)
+			c.ctx = withTx(c.ctx, st.handle())
 		}
 	}
 	c.end(&st.route, -1, err)
@@ -290,15 +310,17 @@ func (st *txState) endOpen() {
 }
 
 // nested runs fn between a savepoint and its release.
-func (st *txState) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
+func (outer *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
+	st := outer.st
 	if o != (TxOptions{}) {
 		return fmt.Errorf("dbfleet: connection %q: a transaction inside another takes no options", st.e.name)
 	}
-	st.mu.Lock()
-	st.names++
-	tx := &Tx{st: st, name: "dbfleet_" + strconv.Itoa(st.names)}
-	st.mu.Unlock()
-	if err := tx.savepoint(ctx, "savepoint", "SAVEPOINT "+tx.name, false); err != nil {
+	tx := &Tx{st: st}
+	if err := outer.push(tx); err != nil {
+		return err
+	}
+	defer tx.pop()
+	if err := tx.savepoint(ctx, "savepoint", "SAVEPOINT "+tx.name); err != nil {
 		return err
 	}
 	returned := false
@@ -307,41 +329,74 @@ func (st *txState) nested(ctx context.Context, fn func(context.Context, *Tx) err
 			_ = tx.back(ctx)
 		}
 	}()
-	err := fn(withTx(ctx, st), tx)
+	err := fn(withTx(ctx, tx), tx)
 	returned = true
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("dbfleet: savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
 	}
 	if err != nil {
-		if backErr := tx.back(ctx); backErr != nil {
+		if backErr := tx.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) {
 			return errors.Join(err, backErr)
 		}
 		return err
 	}
-	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name, true)
+	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name)
 }
+
+// push opens tx as the savepoint inside outer, and names it.
+func (outer *Tx) push(tx *Tx) error {
+	st := outer.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if outer.ended || st.done {
+		return st.doneError()
+	}
+	if st.top() != outer {
+		return fmt.Errorf("dbfleet: transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
+	}
+	st.names++
+	tx.name = "dbfleet_" + strconv.Itoa(st.names)
+	st.stack = append(st.stack, tx)
+	return nil
+}
+
+// pop ends the savepoint, with those that goroutines have left open inside of it.
+func (tx *Tx) pop() {
+	st := tx.st
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for !tx.ended {
+		last := len(st.stack) - 1
+		st.stack[last].ended = true
+		st.stack = st.stack[:last]
+	}
+}
+
+// savepointTimeout bounds the way back to a savepoint whose context has ended.
+const savepointTimeout = time.Second
 
 // back undoes what was done since the savepoint and forgets it.
 func (tx *Tx) back(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx)
-	if err := tx.savepoint(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name, false); err != nil {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), savepointTimeout)
+		defer cancel()
+	}
+	if err := tx.savepoint(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name); err != nil {
 		return err
 	}
-	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name, true)
+	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name)
 }
 
-func (tx *Tx) savepoint(ctx context.Context, op, text string, end bool) error {
+func (tx *Tx) savepoint(ctx context.Context, op, text string) error {
 	st := tx.st
 	return st.say(ctx, op, text, func() error {
 		st.mu.Lock()
 		defer st.mu.Unlock()
-		if err := st.ready(); err != nil {
-			return err
+		if tx.ended || st.done {
+			return st.doneError()
 		}
 		st.endOpen()
-		if end {
-			tx.ended = true
-		}
 		_, err := st.conn.Exec(ctx, text, nil)
 		return err
 	})

@@ -182,7 +182,9 @@ func TestTransaction_NestsAsSavepoints(t *testing.T) {
 				sent = append(sent, e.SQL)
 			}
 		})
-		add := func(ctx context.Context, owner string) { require.NoError(t, accounts.Create(ctx, &account{Owner: owner})) }
+		add := func(ctx context.Context, owner string) {
+			require.NoError(t, accounts.Create(ctx, &account{Owner: owner}))
+		}
 		err := fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
 			add(ctx, "1")
 			require.NoError(t, fl.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
@@ -346,11 +348,11 @@ func TestTx_SavepointsOfTwoBranchesDoNotOverlap(t *testing.T) {
 // hazard 141: a transaction reaches its own connection only.
 func TestTx_IsForItsConnectionOnly(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(t *testing.T, fl fleet) {
+	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
+		file := dbtest.New(t, "sqlite")
+		fl := fleet{open(t, map[string]dbfleet.ConnectionConfig{"main": connectionTo(db), "second": connectionTo(file)}), db}
 		accounts := fl.bank(t)
 		other := open(t, map[string]dbfleet.ConnectionConfig{"main": connectionTo(fl.db)})
-		file := dbtest.New(t, "sqlite")
-		require.NoError(t, fl.Add("second", connectionTo(file)))
 		_, err := fl.DB("second").ExecContext(t.Context(), ddl("sqlite", accountsTable))
 		require.NoError(t, err)
 		second := model[account](t, fl.Registry, dbfleet.ModelConfig{Table: "accounts", Connection: "second"})
@@ -521,6 +523,32 @@ func TestRaw_TransactionControlIsRefused(t *testing.T) {
 			require.ErrorIs(t, err, errUndo)
 		}
 		require.Empty(t, owners(t, fl.db))
+		// hazard 127: a text of several statements hides none.
+		if fl.db.Dialect != "mysql" {
+			for _, query := range []string{
+				"SELECT 1; COMMIT", "SELECT ';'; COMMIT", "SELECT \";\" ;\n -- x\n COMMIT", "SELECT 'it''s;' ; /* ; */ BEGIN; SELECT 1",
+				"-- ;\nSELECT 1; ROLLBACK", "SELECT 1;;;COMMIT;",
+			} {
+				var statement *dbfleet.StatementError
+				_, err := db.ExecContext(t.Context(), query)
+				require.ErrorAs(t, err, &statement, query)
+			}
+		}
+		if fl.db.Dialect == "postgres" {
+			for _, query := range []string{"SELECT $$;$$; COMMIT", "SELECT $a_1$ $$;$a_1$; COMMIT", `SELECT E'\';'; COMMIT`, `SELECT '\'; COMMIT`, "/* /* */ */ COMMIT"} {
+				var statement *dbfleet.StatementError
+				_, err := db.ExecContext(t.Context(), query)
+				require.ErrorAs(t, err, &statement, query)
+			}
+		}
+		for _, query := range map[string][]string{
+			"sqlite":   {"SELECT '; COMMIT'", "SELECT 1; -- ; COMMIT", "CREATE TABLE a1 (v INT); CREATE TABLE a2 (v INT)", "CREATE TRIGGER tr AFTER INSERT ON accounts BEGIN SELECT 1; SELECT 2; END"},
+			"postgres": {"SELECT '; COMMIT'", "SELECT $x$ ; COMMIT $x$", "DO $$ BEGIN PERFORM 1; END $$", "SELECT 1; SELECT 2 /* ; COMMIT */", `SELECT E'\'; COMMIT'`},
+			"mysql":    {"SELECT '; COMMIT'"},
+		}[fl.db.Dialect] {
+			_, err := db.ExecContext(t.Context(), query)
+			require.NoError(t, err, query)
+		}
 		// Words that only look like them.
 		fl.create(t, `CREATE TABLE begin_here (v {int})`)
 		_, err := db.ExecContext(t.Context(), "/* BEGIN */ INSERT INTO begin_here (v) VALUES (1) -- COMMIT")

@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // Date is a civil date without a time or a zone: the same day wherever it is
@@ -45,7 +49,9 @@ func (d Date) Value() (driver.Value, error) {
 	return d.String(), nil
 }
 
-// Scan implements sql.Scanner. NULL is the zero Date.
+// Scan implements sql.Scanner. NULL is the zero Date; a time is its day in its
+// own location, and text may have a time of day after the date. On an error d
+// is unchanged.
 func (d *Date) Scan(src any) error {
 	var text string
 	switch v := src.(type) {
@@ -62,10 +68,12 @@ func (d *Date) Scan(src any) error {
 	default:
 		return fmt.Errorf("a date from a %T: %w", src, ErrType)
 	}
-	if len(text) > len(time.DateOnly) && (text[10] == ' ' || text[10] == 'T') {
-		text = text[:10] // SQLite keeps what it was given
+	var t time.Time
+	if err := rowmap.Convert(&t, text); err != nil {
+		return fmt.Errorf("not a date: %w", err)
 	}
-	t, err := time.Parse(time.DateOnly, text)
+	// The day as it is written, whatever zone follows it.
+	t, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
 	if err != nil {
 		return fmt.Errorf("not a date: %w", ErrRange)
 	}
@@ -73,10 +81,12 @@ func (d *Date) Scan(src any) error {
 	return nil
 }
 
-// MarshalText implements encoding.TextMarshaler; the zero Date is empty.
+// MarshalText implements encoding.TextMarshaler; the zero Date is empty. A day
+// that does not exist is ErrRange.
 func (d Date) MarshalText() ([]byte, error) {
-	if d.IsZero() {
-		return nil, nil
+	v, err := d.Value()
+	if v == nil || err != nil {
+		return nil, err
 	}
 	return []byte(d.String()), nil
 }
@@ -158,7 +168,7 @@ func unmarshalExact(text []byte, v any) error {
 	if err := d.Decode(v); err != nil {
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("more than one JSON document: %w", ErrType)
 	}
 	return nil

@@ -218,7 +218,7 @@ func TestTimes_ColumnsOfLessPrecision(t *testing.T) {
 	onEach(t, func(t *testing.T, fl fleet) {
 		ctx := t.Context()
 		coarse := map[string]string{"sqlite": "DATETIME", "postgres": "TIMESTAMPTZ(0)", "mysql": "DATETIME"}[fl.db.Dialect]
-		fl.create(t, strings.ReplaceAll(`CREATE TABLE coarse (id {id}, note {text}, at T, updated_at T, created_at T)`, " T", " "+coarse))
+		fl.create(t, strings.ReplaceAll(`CREATE TABLE coarse (id {id}, note {text}, at {coarse}, updated_at {coarse}, created_at {coarse})`, "{coarse}", coarse))
 		m := model[row](t, fl.Registry, dbfleet.ModelConfig{Table: "coarse", Timestamps: true, TimePrecision: time.Second})
 		late := time.Date(2024, 3, 10, 7, 8, 9, 987654321, zone(t, "Asia/Tokyo")) // would be rounded up
 		r := row{At: &late}
@@ -305,19 +305,14 @@ func TestTimes_TheZeroTimeIsNull(t *testing.T) {
 			_, err = fl.DB("main").Primary().ExecContext(ctx, "INSERT INTO zeros (at) VALUES (?)", time.Time{})
 			require.Error(t, err, "0000-00-00 is no date, through the pool itself either")
 			// One that another program has stored is told, not read as a time.
-			fl.create(t, "SET STATEMENT sql_mode='' FOR INSERT INTO zeros (id, at) VALUES (99, '0000-00-00 00:00:00')",
-				"SET STATEMENT sql_mode='' FOR INSERT INTO zeros (id, at) VALUES (98, '2024-00-00 00:00:00')")
-			for _, id := range []int{98, 99} {
-				_, err = m.Find(ctx, id)
-				require.Error(t, err)
-				_, err = fl.DB("main").Table("zeros").Find(ctx, id)
-				require.Error(t, err)
-				_, err = dbfleet.Pluck[*time.Time](ctx, m.Where("id", "=", id), "at")
-				require.Error(t, err)
-			}
+			fl.create(t, "SET STATEMENT sql_mode='' FOR INSERT INTO zeros (id, at) VALUES (99, '0000-00-00 00:00:00')")
 			_, err = m.Find(ctx, 99)
 			require.ErrorIs(t, err, dbfleet.ErrRange)
 			require.ErrorContains(t, err, `"at"`)
+			_, err = fl.DB("main").Table("zeros").Find(ctx, 99)
+			require.ErrorIs(t, err, dbfleet.ErrRange)
+			_, err = dbfleet.Pluck[*time.Time](ctx, m.Where("id", "=", 99), "at")
+			require.ErrorIs(t, err, dbfleet.ErrRange)
 		}
 	})
 }
@@ -504,6 +499,9 @@ func TestTimes_DatesAreCivilDays(t *testing.T) {
 			time.Date(2024, 3, 10, 22, 0, 0, 0, west), time.Date(2024, 3, 10, 1, 0, 0, 0, east), time.Date(2024, 2, 29, 0, 0, 0, 0, west),
 			time.Date(2024, 2, 29, 23, 59, 59, 999999999, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 0, west), time.Date(9999, 12, 31, 23, 0, 0, 0, west),
 		} {
+			if fl.db.Dialect == "mysql" && at.Year() == 1 {
+				at = at.AddDate(999, 0, 0) // MySQL's dates begin in 1000; the first of the year 1 is how its driver tells 0000-00-00
+			}
 			day := dbfleet.DateOf(at)
 			p := person{Born: day, Died: &day, Met: sql.Null[dbfleet.Date]{V: day, Valid: true}}
 			require.NoError(t, m.Create(ctx, &p))

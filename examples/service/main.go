@@ -9,6 +9,17 @@
 // environment: users_db (DB_USERS_DB_HOST, …), analytics (DB_ANALYTICS_HOST, …),
 // orders_shard_1 to orders_shard_4 (DB_ORDERS_SHARD_1_HOST, …), and replica
 // (DB_REPLICA_HOST, …), which may be left out.
+//
+// It answers
+//
+//	POST /users                 {"name": "Ada", "email": "ada@example.com"}
+//	GET  /users/{id}            with ?resilient from the replica if the primary is down
+//	GET  /users/{id}/stats      a user with figures from another database
+//	POST /orders                {"user_id": 1, "total_amount": 12.50}
+//	GET  /orders/{user}/{id}    from the user's shard
+//	GET  /dashboard             three queries in parallel
+//	GET  /search?q=ada          in users, orders of all shards, and events
+//	GET  /health                healthy or degraded, node by node
 package main
 
 import (

@@ -108,12 +108,18 @@ func TestService_NeedsNothingWithoutAnEnvironment(t *testing.T) {
 	require.FileExists(t, dir+"/users.db")
 }
 
-func TestService_NamesTheVariableAtFault(t *testing.T) {
+func TestService_NamesWhatIsWrongInTheEnvironment(t *testing.T) {
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = []string{"RUN_AS_SERVICE=1", "DB_CONNECTION=users_db", "DB_USERS_DB_HOST=localhost", "DB_USERS_DB_PORT=secret"}
-	text, err := cmd.CombinedOutput()
-	require.Error(t, err)
-	require.Contains(t, string(text), "DB_USERS_DB_PORT")
-	require.NotContains(t, string(text), "secret")
+	refused := func(variables ...string) string {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(variables, "RUN_AS_SERVICE=1")
+		text, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		return string(text)
+	}
+	text := refused("DB_CONNECTION=users_db", "DB_USERS_DB_HOST=localhost", "DB_USERS_DB_PORT=secret")
+	require.Contains(t, text, "DB_USERS_DB_PORT")
+	require.NotContains(t, text, "secret")
+	text = refused("DB_CONNECTION=users_db", "DB_USERS_DB_URL=sqlite::memory:", "DB_ANALYTICS_URL=sqlite::memory:")
+	require.Contains(t, text, `unknown connection "orders_shard_`)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/dbfleet/dbfleet"
 )
@@ -39,16 +40,21 @@ func tables() map[string][]string {
 	return all
 }
 
-// createTables creates what is not there. A database that is down does not keep
-// the service from starting: it is logged, and the rest is served.
+// createTables creates what is not there, on all databases at once. One that is
+// down does not keep the service from starting: it is logged, and the rest is
+// served.
 func createTables(ctx context.Context, registry *dbfleet.Registry, logger *slog.Logger) {
+	var wg sync.WaitGroup
 	for name, statements := range tables() {
-		db := registry.DB(name)
-		for _, statement := range statements {
-			if _, err := db.ExecContext(ctx, columnTypes[db.Driver()].Replace(statement)); err != nil {
-				logger.Warn("no tables created", "connection", name, "error", err)
-				break
+		wg.Go(func() {
+			db := registry.DB(name)
+			for _, statement := range statements {
+				if _, err := db.ExecContext(ctx, columnTypes[db.Driver()].Replace(statement)); err != nil {
+					logger.Warn("no tables created", "connection", name, "error", err)
+					return
+				}
 			}
-		}
+		})
 	}
+	wg.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,8 +65,14 @@ type store struct {
 	growth    dbfleet.Model[Growth]
 }
 
+// newStore makes the models. Every connection but the replica must be there.
 func newStore(registry *dbfleet.Registry, logger *slog.Logger) (*store, error) {
 	s := &store{registry: registry, logger: logger}
+	for name := range tables() {
+		if known := registry.Names(); !slices.Contains(known, name) {
+			return nil, &dbfleet.UnknownConnectionError{Name: name, Known: known}
+		}
+	}
 	var errs [5]error
 	s.users, errs[0] = dbfleet.NewModel[User](registry, dbfleet.ModelConfig{
 		Table: "users", Connection: usersDB, Timestamps: true,

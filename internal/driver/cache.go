@@ -23,6 +23,8 @@ type entry[S any] struct {
 	// busy says that a cursor is open on the statement, gone that it fell out
 	// meanwhile: its cursor closes it.
 	busy, gone bool
+	// known is what the session remembers of the statement's columns.
+	known any
 }
 
 // maxCachedText is the longest statement that is kept, in bytes.

@@ -15,7 +15,7 @@ import (
 const (
 	// idleCheck is how long a connection may have been idle before it is looked
 	// at once more when it is taken from the pool.
-	idleCheck = 5 * time.Millisecond
+	idleCheck = time.Millisecond
 	// idlePing is how long it may have been idle before the server is asked, and
 	// idlePingTimeout how long the server may take to answer.
 	idlePing        = 30 * time.Second
@@ -122,7 +122,7 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 	return res, c.succeeded(query)
 }
 
-func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedValue) (*cursor, error) {
+func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedValue) (Rows, error) {
 	if err := c.enter(ctx, query); err != nil {
 		return nil, err
 	}
@@ -130,6 +130,11 @@ func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedVa
 	src, err := c.s.query(ctx, query, args)
 	if err != nil {
 		return nil, c.failed(ctx, err)
+	}
+	if cells, ok := src.(cellSource); ok {
+		r := &cellCursor{cursor{c: c, src: src, cells: cells, ctx: ctx, query: query, done: ctx.Done()}}
+		c.addCursor(&r.cursor)
+		return r, nil
 	}
 	r := &cursor{c: c, src: src, ctx: ctx, query: query, done: ctx.Done()}
 	c.addCursor(r)
@@ -267,8 +272,9 @@ func (c *conn) begin(ctx context.Context, o TxOptions) error {
 	return nil
 }
 
-// rollbackTimeout bounds a rollback whose context has already ended.
-const rollbackTimeout = 5 * time.Second
+// rollbackTimeout bounds a rollback whose context has already ended. A server
+// that does not answer in time loses the connection, and rolls back then.
+const rollbackTimeout = time.Second
 
 func (c *conn) commit(ctx context.Context) error {
 	if err := c.lock(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"io"
 
+	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
@@ -27,6 +28,7 @@ type Rows interface {
 type cursor struct {
 	c      *conn
 	src    rowSource
+	cells  cellSource      // src, if it is one
 	ctx    context.Context // of the query, which its rows belong to
 	done   <-chan struct{}
 	query  string
@@ -42,7 +44,18 @@ func (r *cursor) TypeName(i int) string { return r.src.TypeName(i) }
 // ColumnTypeDatabaseTypeName is TypeName for database/sql.
 func (r *cursor) ColumnTypeDatabaseTypeName(i int) string { return r.src.TypeName(i) }
 
-func (r *cursor) Next(dest []sqldriver.Value) error {
+func (r *cursor) Next(dest []sqldriver.Value) error { return r.advance(dest, nil) }
+
+// cellCursor is a cursor on a cellSource. It is a type of its own so that who
+// reads the rows sees at once whether they come as cells.
+type cellCursor struct{ cursor }
+
+// NextCells is Next into cells, one per column, whose Value is what Next would
+// have given. Their Bytes are valid until the next call.
+func (r *cellCursor) NextCells(row []cell.Cell) error { return r.advance(nil, row) }
+
+// advance reads the next row into dest, or into row if that is not nil.
+func (r *cursor) advance(dest []sqldriver.Value, row []cell.Cell) error {
 	many := r.c.s.manyCursors()
 	if !many && r.closed {
 		return r.err
@@ -56,9 +69,9 @@ func (r *cursor) Next(dest []sqldriver.Value) error {
 	}
 	var err error
 	if many {
-		err = r.nextLocked(dest)
+		err = r.readLocked(dest, row)
 	} else {
-		err = r.src.Next(dest)
+		err = r.read(dest, row)
 	}
 	if err == nil || err == io.EOF && r.HasNextResultSet() {
 		return err
@@ -85,8 +98,15 @@ func (r *cursor) NextResultSet() error {
 	return nil
 }
 
-// nextLocked is Next where other statements may run between two rows.
-func (r *cursor) nextLocked(dest []sqldriver.Value) error {
+func (r *cursor) read(dest []sqldriver.Value, row []cell.Cell) error {
+	if row != nil {
+		return r.cells.NextCells(row)
+	}
+	return r.src.Next(dest)
+}
+
+// readLocked is read where other statements may run between two rows.
+func (r *cursor) readLocked(dest []sqldriver.Value, row []cell.Cell) error {
 	if err := r.c.lock(r.ctx); err != nil {
 		return err
 	}
@@ -94,7 +114,7 @@ func (r *cursor) nextLocked(dest []sqldriver.Value) error {
 	if r.closed {
 		return r.err
 	}
-	return r.src.Next(dest)
+	return r.read(dest, row)
 }
 
 // fail ends the rows at their end or at an error and says which.

@@ -16,6 +16,7 @@ type Conn struct {
 	sc      *sql.Conn
 	inner   *conn
 	acquire acquireCtx
+	stmts   *sql.Tx // what the statements of Prepare belong to; nil before the first
 }
 
 // take is given to sql.Conn.Raw. What it takes is this Conn's as long as the
@@ -80,6 +81,7 @@ func (c *Conn) Commit(ctx context.Context) error {
 	if c.inner == nil {
 		return sql.ErrTxDone
 	}
+	c.endStmts()
 	return c.inner.commit(ctx)
 }
 
@@ -90,7 +92,41 @@ func (c *Conn) Rollback(ctx context.Context) error {
 	if c.inner == nil {
 		return sql.ErrTxDone
 	}
+	c.endStmts()
 	return c.inner.rollback(ctx)
+}
+
+// OpenRows is how many rows of earlier queries are not closed yet.
+func (c *Conn) OpenRows() int {
+	if c.inner == nil {
+		return 0
+	}
+	return int(c.inner.open.Load())
+}
+
+// Prepare prepares a statement for the rest of the transaction that Begin
+// began. Its end closes the statement and its rows: they are database/sql's, as
+// if they belonged to a transaction of a *sql.Tx, which sends nothing itself.
+func (c *Conn) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if c.inner == nil {
+		return nil, errReleased
+	}
+	if c.stmts == nil {
+		tx, err := c.sc.BeginTx(context.WithValue(context.Background(), joinKey{}, true), nil)
+		if err != nil {
+			return nil, err
+		}
+		c.stmts = tx
+	}
+	return c.stmts.PrepareContext(ctx, query)
+}
+
+// endStmts ends the statements of Prepare.
+func (c *Conn) endStmts() {
+	if c.stmts != nil {
+		_ = c.stmts.Rollback()
+		c.stmts = nil
+	}
 }
 
 // InTx reports whether a transaction is open, and why it is lost if it is.
@@ -131,6 +167,7 @@ func (c *Conn) Release() {
 	if c.inner == nil {
 		return
 	}
+	c.endStmts()
 	inner := c.inner
 	c.inner = nil
 	if inner.tx.active {

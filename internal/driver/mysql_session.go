@@ -8,6 +8,7 @@ import (
 	sqldriver "database/sql/driver"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -24,6 +25,8 @@ type mysqlSession struct {
 	version   string
 	status    *uint16 // the server's status flags, nil if they cannot be seen
 	peeked    [1]byte
+	pooler    bool
+	noLocal   bool // the server has refused LOAD DATA LOCAL
 }
 
 func newMySQLSession(dc sqldriver.Conn, nc *netConn, o Options) *mysqlSession {
@@ -36,7 +39,7 @@ func newMySQLSession(dc sqldriver.Conn, nc *netConn, o Options) *mysqlSession {
 	}
 	s.stale = func(err error) bool { return mysqlNumber(err) == 1615 || mysqlNumber(err) == 1243 }
 	s.full = func(err error) bool { return mysqlNumber(err) == 1461 }
-	if o.Pooler {
+	if s.pooler = o.Pooler; s.pooler {
 		s.cache.max = 0
 	}
 	return s
@@ -51,17 +54,47 @@ func mysqlNumber(err error) uint16 {
 }
 
 func (s *mysqlSession) exec(ctx context.Context, query string, args []sqldriver.NamedValue) (Result, error) {
+	if err := s.fits(query, args); err != nil {
+		return Result{}, err
+	}
 	r, err := s.plain.exec(ctx, query, args)
 	r.IDStep = s.step
 	return r, err
 }
 
 func (s *mysqlSession) query(ctx context.Context, query string, args []sqldriver.NamedValue) (rowSource, error) {
+	if err := s.fits(query, args); err != nil {
+		return nil, err
+	}
 	rows, err := s.plain.query(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
 	return newMySQLRows(rows.(*plainRows)), nil
+}
+
+// fits refuses a statement above the server's max_allowed_packet: the server
+// would cut the connection, often before its reason is read.
+func (s *mysqlSession) fits(query string, args []sqldriver.NamedValue) error {
+	if s.maxPacket == 0 {
+		return nil
+	}
+	n := len(query)
+	for i := range args {
+		n += 16
+		switch v := args[i].Value.(type) {
+		case string:
+			n += len(v)
+		case []byte:
+			n += len(v)
+		case json.RawMessage:
+			n += len(v)
+		}
+	}
+	if int64(n) < s.maxPacket {
+		return nil
+	}
+	return &NotSentError{Err: &ArgumentError{Reason: fmt.Sprintf("the statement and its arguments have %d bytes, more than the server's max_allowed_packet of %d", n, s.maxPacket)}}
 }
 
 func (s *mysqlSession) begin(ctx context.Context, o TxOptions) error {
@@ -127,7 +160,7 @@ func (s *mysqlSession) verdict(err error) verdict {
 			// The server has rolled back the statement only. What the rest of the
 			// transaction is worth without it is for ROLLBACK TO to say.
 			v.txDoubtful = true
-		case 1053, 1927, 1152, 1159, 1161, 4031, 3169:
+		case 1053, 1927, 1152, 1153, 1159, 1161, 4031, 3169:
 			v.broken, v.commitUnknown = true, true
 		case 1317, 1969, 3024, 1180:
 			v.commitUnknown = true

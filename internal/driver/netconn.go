@@ -23,6 +23,10 @@ type netConn struct {
 	mu          sync.Mutex
 	read, write time.Time // the driver's own deadlines
 	failure     error     // the first failed Read or Write
+	// feed says that the server waits for this program, fed when it last did:
+	// until then its silence means nothing.
+	feed bool
+	fed  time.Time
 }
 
 // dialNet opens a netConn. Names are looked up at each call.
@@ -40,12 +44,36 @@ func dialNet(ctx context.Context, network, address string, timeout time.Duration
 }
 
 func (c *netConn) Read(b []byte) (int, error) {
-	c.arm(&c.read, c.Conn.SetReadDeadline)
-	n, err := c.Conn.Read(b)
-	if err != nil {
-		err = c.fail(err, &c.read)
+	for {
+		c.arm(&c.read, c.Conn.SetReadDeadline)
+		n, err := c.Conn.Read(b)
+		if err == nil {
+			return n, nil
+		}
+		if n == 0 && c.excused(err) {
+			continue
+		}
+		return n, c.fail(err, &c.read)
 	}
-	return n, err
+}
+
+// feeding says that the server waits for this program, or does no more.
+func (c *netConn) feeding(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.feed {
+		c.fed = time.Now()
+	}
+	c.feed = on
+}
+
+// excused reports whether a Read's timeout is none of the server's: it had not
+// yet got what it is to answer for as long.
+func (c *netConn) excused(err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (c.feed || !c.fed.IsZero() && time.Since(c.fed) < c.timeout) &&
+		errors.Is(err, os.ErrDeadlineExceeded) && (c.read.IsZero() || time.Now().Before(c.read))
 }
 
 func (c *netConn) Write(b []byte) (int, error) {

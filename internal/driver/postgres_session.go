@@ -40,7 +40,7 @@ type pgSession struct {
 // pgStatement is a prepared statement and what is known about its rows.
 type pgStatement struct {
 	sd *pgconn.StatementDescription
-	pgColumns
+	*pgColumns
 }
 
 func newPGSession(pc *pgx.Conn, b *postgresBackend) *pgSession {

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/cell"
 )
 
 // Result is what a statement without rows did.
@@ -66,6 +68,13 @@ type rowSource interface {
 	TypeName(i int) string
 	Next(dest []sqldriver.Value) error
 	Close() error
+}
+
+// cellSource is a rowSource that also gives its rows as cells, whose Value is
+// what Next gives.
+type cellSource interface {
+	rowSource
+	NextCells(row []cell.Cell) error
 }
 
 // moreResults is a rowSource that may have further sets of rows.

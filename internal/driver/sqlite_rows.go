@@ -3,85 +3,181 @@
 package driver
 
 import (
+	"bytes"
 	sqldriver "database/sql/driver"
-	"reflect"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
-	"unsafe"
+
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/dbfleet/dbfleet/internal/cell"
 )
 
-// sqliteRows read the times of a SQLite query. SQLite has no type for them:
-// what a column declared DATE, DATETIME or TIMESTAMP holds as text becomes a
-// time if it is one, and stays a text otherwise.
+// sqliteRows are the rows of a SQLite query. Values are taken from SQLite
+// itself where that can be done, see sqliteReader, and else from the driver.
 //
-// The driver does the same, at many times the cost, and does not know
-// DATETIME(6). So it is told that those columns are of no declared type.
+// SQLite has no type for times: what a column declared DATE, DATETIME or
+// TIMESTAMP holds as text becomes a time if it is one, and stays a text
+// otherwise. The driver does the same at many times the cost, and does not know
+// DATETIME(6).
 type sqliteRows struct {
 	*plainRows
-	types []string
-	times bool
+	*sqliteColumns
+	direct sqliteReader
+	dest   []sqldriver.Value // of a row that the driver reads
+}
+
+// sqliteColumns is what is known about the columns of a statement. It belongs
+// to one cursor at a time.
+type sqliteColumns struct {
+	names, declared []string // as the driver has them
+	types           []string
+	times           []bool
+	text            []byte // of the current row
 }
 
 func newSQLiteRows(r *plainRows) *sqliteRows {
-	s := &sqliteRows{plainRows: r, types: make([]string, len(r.Columns()))}
-	for i := range s.types {
-		s.types[i] = r.TypeName(i)
-		s.times = s.times || isTimeType(s.types[i])
+	s := &sqliteRows{plainRows: r, direct: readerOfSQLite(r.Rows)}
+	names := r.Rows.Columns()
+	if r.e != nil {
+		s.sqliteColumns, _ = r.e.known.(*sqliteColumns)
 	}
-	if s.times {
-		hideTimeTypes(r.Rows)
+	// SQLite prepares a statement anew after the schema has changed.
+	if s.sqliteColumns == nil || !slices.Equal(s.names, names) || !slices.Equal(s.declared, s.direct.declared) {
+		s.sqliteColumns = describeSQLite(r, names, s.direct.declared)
+		if r.e != nil && s.direct.stmt != 0 {
+			r.e.known = s.sqliteColumns
+		}
 	}
+	s.direct.hideColumns()
 	return s
+}
+
+func describeSQLite(r *plainRows, names, declared []string) *sqliteColumns {
+	c := &sqliteColumns{
+		names: slices.Clone(names), declared: slices.Clone(declared),
+		types: make([]string, len(names)), times: make([]bool, len(names)),
+	}
+	for i := range names {
+		c.types[i] = r.TypeName(i)
+		c.times[i] = isTimeType(c.types[i])
+	}
+	return c
 }
 
 func isTimeType(name string) bool {
 	return name == "DATETIME" || name == "TIMESTAMP" || name == "DATE"
 }
 
-// emptyBlob is a blob without bytes, which is not NULL.
-var emptyBlob sqldriver.Value = []byte{}
+func (s *sqliteRows) Columns() []string { return s.names }
 
 func (s *sqliteRows) TypeName(i int) string { return s.types[i] }
 
 func (s *sqliteRows) Next(dest []sqldriver.Value) error {
-	if err := s.plainRows.Next(dest); err != nil {
+	if err := s.next(); err != nil {
 		return err
 	}
-	for i, v := range dest {
-		switch v := v.(type) {
-		case []byte:
-			if v == nil { // the driver's x''
-				dest[i] = emptyBlob
-			}
-		case string:
-			if s.times && isTimeType(s.types[i]) {
-				if t, ok := parseSQLiteTime(v); ok {
-					dest[i] = t
-				}
-			}
+	var c cell.Cell
+	for i := range dest {
+		if err := s.read(&c, i); err != nil {
+			return err
+		}
+		if dest[i] = c.Value(); c.Kind == cell.Bytes {
+			dest[i] = bytes.Clone(c.Bytes) // as the driver gives them
 		}
 	}
 	return nil
 }
 
-// hideTimeTypes empties the driver's own list of declared types where they make
-// it parse times. If the driver's rows do not have the field that they have in
-// the version this was written for, it does nothing, and the driver parses.
-func hideTimeTypes(rows sqldriver.Rows) {
-	v := reflect.ValueOf(rows)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return
+func (s *sqliteRows) NextCells(row []cell.Cell) error {
+	if err := s.next(); err != nil {
+		return err
 	}
-	f, ok := v.Elem().Type().FieldByName("decltypes")
-	if !ok || f.Type != reflect.TypeFor[[]string]() {
-		return
-	}
-	types := *(*[]string)(unsafe.Add(v.UnsafePointer(), f.Offset))
-	for i := range types {
-		if isTimeType(types[i]) {
-			types[i] = ""
+	for i := range row {
+		if err := s.read(&row[i], i); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// next goes to the next row.
+func (s *sqliteRows) next() error {
+	s.text = s.text[:0]
+	if s.direct.stmt != 0 {
+		return s.plainRows.Next(nil)
+	}
+	if s.dest == nil {
+		s.dest = make([]sqldriver.Value, len(s.names))
+	}
+	return s.plainRows.Next(s.dest)
+}
+
+// read fills c with column i of the current row.
+func (s *sqliteRows) read(c *cell.Cell, i int) error {
+	if s.direct.stmt == 0 {
+		c.Set(s.dest[i])
+		switch v := s.dest[i].(type) {
+		case []byte:
+			if v == nil { // the driver's x''
+				c.SetBytes(noBytes)
+			}
+		case string:
+			s.setText(c, i, v)
+		}
+		return nil
+	}
+	switch kind := s.direct.kind(i); kind {
+	case sqlite3.SQLITE_NULL:
+		c.Kind = cell.Null
+	case sqlite3.SQLITE_INTEGER:
+		c.SetInt(s.direct.int(i))
+	case sqlite3.SQLITE_FLOAT:
+		c.SetFloat(s.direct.float(i))
+	case sqlite3.SQLITE_TEXT:
+		s.setText(c, i, s.direct.text(i))
+	case sqlite3.SQLITE_BLOB:
+		c.SetBytes(s.keep(s.direct.blob(i)))
+	default:
+		return fmt.Errorf("column %q: SQLite has no type %d", s.names[i], kind)
+	}
+	return nil
+}
+
+// setText sets a text that may not outlive the call.
+func (s *sqliteRows) setText(c *cell.Cell, i int, text string) {
+	if s.times[i] {
+		if t, ok := parseSQLiteTime(text); ok {
+			c.SetTime(t)
+			return
+		}
+	}
+	c.SetText(s.keep(text))
+}
+
+var noBytes = []byte{}
+
+// keep copies what belongs to SQLite: another statement, or the end of the
+// connection, would take it away from under its reader.
+func (s *sqliteRows) keep(b string) []byte {
+	if len(b) == 0 {
+		return noBytes
+	}
+	from := len(s.text)
+	s.text = append(s.text, b...)
+	return s.text[from:len(s.text):len(s.text)]
+}
+
+// maxKeptText is how much memory a statement keeps for the text of its rows.
+const maxKeptText = 64 << 10
+
+func (s *sqliteRows) Close() error {
+	if cap(s.text) > maxKeptText {
+		s.text = nil
+	}
+	return s.plainRows.Close()
 }
 
 // sqliteLayouts are the texts, besides the usual one, that are taken for times:
@@ -99,7 +195,7 @@ var sqliteLayouts = []string{
 	"2006-01-02 15:04:05.999999999 -0700 MST",
 }
 
-// parseSQLiteTime reads a time; one without a zone is UTC.
+// parseSQLiteTime reads a time; one without a zone is UTC. It keeps nothing of s.
 func parseSQLiteTime(s string) (time.Time, bool) {
 	if t, ok := parsePlainTime(s); ok {
 		return t, true
@@ -107,7 +203,7 @@ func parseSQLiteTime(s string) (time.Time, bool) {
 	if len(s) < 10 || s[4] != '-' {
 		return time.Time{}, false
 	}
-	s, _, _ = strings.Cut(s, " m=") // of time.Time.String
+	s, _, _ = strings.Cut(strings.Clone(s), " m=") // of time.Time.String
 	for _, layout := range sqliteLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true

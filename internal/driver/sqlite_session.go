@@ -153,8 +153,7 @@ func (s *sqliteSession) convert(nv *sqldriver.NamedValue) error {
 		return nil
 	case float64:
 	case time.Time:
-		nv.Value = v.UTC().Format(sqliteTime)
-		return nil
+		return sqliteTimeArg(nv, v)
 	case uint64:
 		if v > math.MaxInt64 {
 			return &ArgumentError{Ordinal: nv.Ordinal, Reason: "is larger than SQLite's largest integer"}
@@ -168,13 +167,23 @@ func (s *sqliteSession) convert(nv *sqldriver.NamedValue) error {
 		}
 		nv.Value = converted
 		if t, ok := converted.(time.Time); ok {
-			nv.Value = t.UTC().Format(sqliteTime)
+			return sqliteTimeArg(nv, t)
 		}
 	}
 	// SQLite would store NULL.
 	if f, ok := nv.Value.(float64); ok && math.IsNaN(f) {
 		return &ArgumentError{Ordinal: nv.Ordinal, Reason: "is not a number"}
 	}
+	return nil
+}
+
+// sqliteTimeArg writes a time whose text sorts where the time belongs.
+func sqliteTimeArg(nv *sqldriver.NamedValue, t time.Time) error {
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 {
+		return &ArgumentError{Ordinal: nv.Ordinal, Reason: "is a time outside the years 0 to 9999"}
+	}
+	nv.Value = t.Format(sqliteTime)
 	return nil
 }
 

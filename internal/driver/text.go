@@ -2,8 +2,10 @@ package driver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Text is the text of an error of this package without values of the program's
@@ -66,15 +68,21 @@ func withoutArgs(message, query string, args []any) string {
 			message = strings.ReplaceAll(message, s, gone)
 		}
 	}
+	// A part of an argument too: between quotes, or as what a message ends with.
+	quotes := func(piece string) bool {
+		return !strings.Contains(query, piece) &&
+			slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(s, piece) })
+	}
 	for _, piece := range quotedPieces(message) {
-		if strings.Contains(query, piece) {
-			continue
+		if quotes(piece) {
+			message = strings.NewReplacer(`"`+piece+`"`, gone, `'`+piece+`'`, gone).Replace(message)
 		}
-		for _, s := range texts {
-			if strings.Contains(s, piece) {
-				message = strings.NewReplacer(`"`+piece+`"`, gone, `'`+piece+`'`, gone).Replace(message)
-				break
-			}
+	}
+	i := strings.LastIndex(message, ": ") + 1
+	words := strings.FieldsFunc(message[i:], func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' })
+	for _, word := range words {
+		if len(word) >= 3 && quotes(word) {
+			message = message[:i] + strings.ReplaceAll(message[i:], word, gone)
 		}
 	}
 	return message

@@ -24,7 +24,7 @@ func arrayCodec(t reflect.Type, depth int) (*codec, error) {
 	case Array, Any, Bytes:
 		return nil, fmt.Errorf("%w: no column can be a %s", ErrType, t)
 	}
-	set := func(p unsafe.Pointer, v driver.Value, c *cell) error {
+	set := func(p unsafe.Pointer, v driver.Value, c *origin) error {
 		dst := reflect.NewAt(t, p).Elem()
 		var text string
 		switch v := v.(type) {

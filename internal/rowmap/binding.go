@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/cell"
 )
 
 // binding fits a plan to the columns of one result. It is found again by the
@@ -23,13 +25,27 @@ type place struct {
 	index  int // of the result column
 	offset uintptr
 	set    setter
+	read   reader
 	field  *field
 }
 
-// state is what one read needs.
+// state is what one read needs: a row of cells if the source gives them, else
+// of driver values.
 type state struct {
-	dest  []driver.Value
-	cells []cell // one per place
+	src     Source
+	cells   Cells // src, if it is one
+	dest    []driver.Value
+	row     []cell.Cell
+	origins []origin // one per place
+	text    textBlock
+}
+
+// next reads the next row.
+func (s *state) next() error {
+	if s.cells != nil {
+		return s.cells.NextCells(s.row)
+	}
+	return s.src.Next(s.dest)
 }
 
 // maxBindings bounds the results that a plan remembers. The columns of
@@ -109,7 +125,8 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 	for i, f := range target {
 		if f >= 0 {
 			b.places = append(b.places, place{
-				index: i, offset: p.fields[f].offset, set: p.fields[f].codec.set, field: &p.fields[f],
+				index: i, offset: p.fields[f].offset, field: &p.fields[f],
+				set: p.fields[f].codec.set, read: p.fields[f].codec.read,
 			})
 		}
 	}
@@ -122,14 +139,26 @@ func (p *Plan) twice(column string) error {
 }
 
 // open takes a state for a read of src. shared says that all rows are handed
-// out together.
-func (b *binding) open(src Source, shared bool) *state {
+// out together; rows is about how many will come, 0 is unknown.
+func (b *binding) open(src Source, shared bool, rows int) *state {
 	s, _ := b.states.Get().(*state)
 	if s == nil {
-		s = &state{dest: make([]driver.Value, len(b.columns)), cells: make([]cell, len(b.places))}
+		s = &state{origins: make([]origin, len(b.places))}
 	}
-	for i := range s.cells {
-		s.cells[i].src, s.cells[i].index, s.cells[i].shared = src, b.places[i].index, shared
+	s.src = src
+	s.cells, _ = src.(Cells)
+	if s.cells == nil && s.dest == nil {
+		s.dest = make([]driver.Value, len(b.columns))
+	}
+	if s.cells != nil && s.row == nil {
+		s.row = make([]cell.Cell, len(b.columns))
+	}
+	for i := range s.origins {
+		o := &s.origins[i]
+		o.src, o.index, o.shared = src, b.places[i].index, shared
+		if shared {
+			o.text, o.slab.size = &s.text, min(rows, maxSlab)/2
+		}
 	}
 	return s
 }
@@ -138,12 +167,14 @@ func (b *binding) open(src Source, shared bool) *state {
 // nothing of the read.
 func (b *binding) done(s *state) {
 	clear(s.dest)
-	clear(s.cells)
+	clear(s.row)
+	clear(s.origins)
+	s.src, s.cells, s.text = nil, nil, textBlock{}
 	b.states.Put(s)
 }
 
-// store writes the row in s.dest to the struct at base, whose fields must be
-// zero.
+// store writes the row that was read to the struct at base, whose fields must
+// be zero.
 func (b *binding) store(s *state, base unsafe.Pointer) error {
 	for i := range b.places {
 		at := &b.places[i]
@@ -151,7 +182,13 @@ func (b *binding) store(s *state, base unsafe.Pointer) error {
 		if at.field.via != nil {
 			p = at.field.at(base, true)
 		}
-		if err := at.set(p, s.dest[at.index], &s.cells[i]); err != nil {
+		var err error
+		if s.cells != nil {
+			err = at.read(p, &s.row[at.index], &s.origins[i])
+		} else {
+			err = at.set(p, s.dest[at.index], &s.origins[i])
+		}
+		if err != nil {
 			return b.plan.failure(at.field, err)
 		}
 	}

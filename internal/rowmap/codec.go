@@ -11,6 +11,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
@@ -34,7 +35,7 @@ const (
 
 // A setter stores a driver's value at p, which is the address of a value of
 // the setter's type. It copies what it keeps. c may be nil.
-type setter func(p unsafe.Pointer, v driver.Value, c *cell) error
+type setter func(p unsafe.Pointer, v driver.Value, c *origin) error
 
 // An arger turns the value at p into what the drivers take. A nil dialect asks
 // for the value itself, not fitted to a database.
@@ -46,9 +47,10 @@ type codec struct {
 	kind     Kind
 	nullable bool
 	set      setter
+	read     reader
 	arg      arger
 	elem     *codec // of arrays
-	// slabbed says that set may take a value from the cell's slab.
+	// slabbed says that set and read may take a value from the origin's slab.
 	slabbed bool
 }
 
@@ -99,13 +101,14 @@ func newCodec(t reflect.Type, depth int) (*codec, error) {
 		return c, nil
 	}
 	if reflect.PointerTo(t).Implements(scannerType) {
-		return &codec{typ: t, kind: Custom, nullable: true, set: scannerSetter(t), arg: customArger(t)}, nil
+		set := scannerSetter(t)
+		return &codec{typ: t, kind: Custom, nullable: true, set: set, read: plainReader(set), arg: customArger(t)}, nil
 	}
 	c, err := plainCodec(t, depth)
 	if err != nil {
 		return nil, err
 	}
-	c.typ = t
+	c.typ, c.read = t, directReader(t.Kind(), c)
 	if reflect.PointerTo(t).Implements(valuerType) {
 		c.arg = customArger(t)
 	}
@@ -167,32 +170,34 @@ func isTimeLike(t reflect.Type) bool {
 // pointerCodec is the codec of *T: NULL is nil.
 func pointerCodec(t reflect.Type, elem *codec) *codec {
 	sliceOf := reflect.SliceOf(elem.typ)
-	set := func(p unsafe.Pointer, v driver.Value, c *cell) error {
+	newElem := func(c *origin) unsafe.Pointer { return c.newValue(elem.typ, sliceOf) }
+	if elem.slabbed {
+		// One origin has one slab, and the inner pointer uses it.
+		newElem = func(*origin) unsafe.Pointer { return reflect.New(elem.typ).UnsafePointer() }
+	}
+	set := func(p unsafe.Pointer, v driver.Value, c *origin) error {
 		if v == nil {
 			*(*unsafe.Pointer)(p) = nil
 			return nil
 		}
-		e := c.newValue(elem.typ, sliceOf)
+		e := newElem(c)
 		if err := elem.set(e, v, c); err != nil {
 			return err
 		}
 		*(*unsafe.Pointer)(p) = e
 		return nil
 	}
-	if elem.slabbed {
-		// One cell has one slab, and the inner pointer uses it.
-		set = func(p unsafe.Pointer, v driver.Value, c *cell) error {
-			if v == nil {
-				*(*unsafe.Pointer)(p) = nil
-				return nil
-			}
-			e := reflect.New(elem.typ).UnsafePointer()
-			if err := elem.set(e, v, c); err != nil {
-				return err
-			}
-			*(*unsafe.Pointer)(p) = e
+	read := func(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+		if x.Kind == cell.Null {
+			*(*unsafe.Pointer)(p) = nil
 			return nil
 		}
+		e := newElem(c)
+		if err := elem.read(e, x, c); err != nil {
+			return err
+		}
+		*(*unsafe.Pointer)(p) = e
+		return nil
 	}
 	arg := func(p unsafe.Pointer, d *dialect.Dialect) (any, error) {
 		e := *(*unsafe.Pointer)(p)
@@ -201,7 +206,7 @@ func pointerCodec(t reflect.Type, elem *codec) *codec {
 		}
 		return elem.arg(e, d)
 	}
-	return &codec{typ: t, kind: elem.kind, nullable: true, set: set, arg: arg, elem: elem.elem, slabbed: true}
+	return &codec{typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, elem: elem.elem, slabbed: true}
 }
 
 // nullCodec is the codec of sql.Null[T] and of sql.NullString and its
@@ -220,7 +225,7 @@ func nullCodec(t reflect.Type, depth int) *codec {
 	if err != nil {
 		return nil
 	}
-	set := func(p unsafe.Pointer, v driver.Value, c *cell) error {
+	set := func(p unsafe.Pointer, v driver.Value, c *origin) error {
 		ok := (*bool)(unsafe.Add(p, valid.Offset))
 		if v == nil {
 			reflect.NewAt(t, p).Elem().SetZero()
@@ -239,15 +244,32 @@ func nullCodec(t reflect.Type, depth int) *codec {
 		}
 		return elem.arg(p, d)
 	}
-	return &codec{typ: t, kind: elem.kind, nullable: true, set: set, arg: arg, elem: elem.elem, slabbed: elem.slabbed}
+	read := func(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+		if x.Kind == cell.Null {
+			return set(p, nil, c)
+		}
+		ok := (*bool)(unsafe.Add(p, valid.Offset))
+		*ok = false
+		if err := elem.read(p, x, c); err != nil {
+			return err
+		}
+		*ok = true
+		return nil
+	}
+	return &codec{typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, elem: elem.elem, slabbed: elem.slabbed}
 }
 
 // scannerSetter hands the value to Scan as database/sql would, but with bytes
 // that Scan may keep. A panic in Scan is an error.
 func scannerSetter(t reflect.Type) setter {
-	return func(p unsafe.Pointer, v driver.Value, _ *cell) (err error) {
-		if b, ok := v.([]byte); ok {
-			v = cloneBytes(b)
+	return func(p unsafe.Pointer, v driver.Value, c *origin) (err error) {
+		switch x := v.(type) {
+		case []byte:
+			v = cloneBytes(x)
+		case time.Time:
+			if x.IsZero() && c.dialect() == dialect.MySQL {
+				return errZeroDate
+			}
 		}
 		defer func() {
 			if r := recover(); r != nil {

@@ -7,6 +7,8 @@ import (
 	"io"
 	"reflect"
 	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/cell"
 )
 
 // ReadColumn reads the only column of src and closes it. V is any type that a
@@ -47,8 +49,11 @@ func ReadValue[V any](src Source, dst *V) (found bool, err error) {
 type columnRead[V any] struct {
 	src   Source
 	codec *codec
-	dest  []driver.Value
-	cell  cell
+	cells Cells // src, if it is one
+	dest  [1]driver.Value
+	row   [1]cell.Cell
+	from  origin
+	text  textBlock
 	name  string
 }
 
@@ -61,21 +66,33 @@ func newColumnRead[V any](src Source, shared bool) (*columnRead[V], error) {
 	if len(columns) != 1 {
 		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrColumn, len(columns))
 	}
-	return &columnRead[V]{
-		src: src, codec: c, dest: make([]driver.Value, 1),
-		cell: cell{src: src, shared: shared}, name: columns[0],
-	}, nil
+	r := &columnRead[V]{src: src, codec: c, from: origin{src: src, shared: shared}, name: columns[0]}
+	r.cells, _ = src.(Cells)
+	if shared {
+		r.from.text = &r.text
+	}
+	return r, nil
 }
 
 // next reads the next value to where at says.
 func (r *columnRead[V]) next(at func() *V) (ok bool, err error) {
-	if err := r.src.Next(r.dest); err != nil {
+	if r.cells != nil {
+		err = r.cells.NextCells(r.row[:])
+	} else {
+		err = r.src.Next(r.dest[:])
+	}
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}
 		return false, err
 	}
-	if err := r.codec.set(unsafe.Pointer(at()), r.dest[0], &r.cell); err != nil {
+	if r.cells != nil {
+		err = r.codec.read(unsafe.Pointer(at()), &r.row[0], &r.from)
+	} else {
+		err = r.codec.set(unsafe.Pointer(at()), r.dest[0], &r.from)
+	}
+	if err != nil {
 		return false, &ColumnError{Column: r.name, Err: err}
 	}
 	return true, nil

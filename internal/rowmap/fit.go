@@ -14,13 +14,14 @@ import (
 // the meaning: numbers for a text field become text, text that is a number
 // becomes one, 0 and 1 become bools, text becomes a time or a UUID. Everything
 // else is ErrType. Fields of a kind of their own (Scanner, arrays, any) take
-// every value.
+// every value; a time for a Scanner that takes it becomes what that would
+// write, so that a column of dates is compared with the time's own day.
 func (p *Plan) Fit(i int, v any) (any, error) {
 	f := &p.fields[i]
 	if fits(f.codec.kind, v) {
 		return v, nil
 	}
-	fit, err := fit(f.codec.kind, v)
+	fit, err := f.codec.fit(v)
 	if err != nil {
 		return nil, p.failure(f, err)
 	}
@@ -48,7 +49,7 @@ func (p *Plan) FitList(i int, list any) (any, error) {
 	for at := range out {
 		v := elements.Index(at).Interface()
 		if !fits(f.codec.kind, v) {
-			if v, err = fit(f.codec.kind, v); err != nil {
+			if v, err = f.codec.fit(v); err != nil {
 				return nil, p.failure(f, fmt.Errorf("element %d: %w", at, err))
 			}
 		}
@@ -73,19 +74,31 @@ func fits(k Kind, v any) bool {
 	case float64:
 		return k == Float
 	}
-	return k == Custom || k == Array || k == Any || k == Bytes
+	return false
 }
 
-func fit(k Kind, v any) (any, error) {
+func (c *codec) fit(v any) (any, error) {
+	k := c.kind
 	if t, ok := timeIn(v); ok {
-		if k == Time {
+		switch k {
+		case Time:
 			return t, nil
+		case Any, Array:
+			return v, nil
+		case Custom:
+			return c.fitTime(t), nil
 		}
 		return nil, misfit(k, v)
 	}
+	if k == Array || k == Custom || k == Any {
+		return v, nil
+	}
 	x, err := Arg(v, nil)
-	if err != nil || x == nil || k == Custom || k == Array || k == Any || k == Bytes {
+	if err != nil || x == nil {
 		return v, err
+	}
+	if k == Bytes {
+		return c.fitBytes(x)
 	}
 	if b, ok := x.([]byte); ok {
 		if k == UUID && len(b) == 16 {
@@ -124,6 +137,52 @@ func (k Kind) String() string {
 		return kindNames[k]
 	}
 	return strconv.Itoa(int(k))
+}
+
+// fitTime gives a Scanner the time as a database would, and returns what it
+// would write for it; the time itself if it does not take one.
+func (c *codec) fitTime(t time.Time) any {
+	fresh := reflect.New(c.typ).UnsafePointer()
+	if err := c.set(fresh, t, nil); err != nil {
+		return t
+	}
+	x, err := c.arg(fresh, nil)
+	if err != nil || x == nil {
+		return t
+	}
+	return x
+}
+
+// fitBytes makes bytes of text, or for JSON text of everything: as bytes MySQL
+// would take it for binary.
+func (c *codec) fitBytes(x any) (any, error) {
+	if c.rawJSON() {
+		if b, ok := x.([]byte); ok {
+			return string(b), nil
+		}
+		return fitString(x)
+	}
+	switch x := x.(type) {
+	case []byte:
+		return x, nil
+	case string:
+		return []byte(x), nil
+	}
+	return nil, misfit(Bytes, x)
+}
+
+// rawJSON says whether c is for a json.RawMessage, pointers and sql.Null taken
+// off.
+func (c *codec) rawJSON() bool {
+	t := c.typ
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Struct && t.NumField() == 2 {
+		if t.Kind() == reflect.Struct {
+			t = t.Field(0).Type
+		} else {
+			t = t.Elem()
+		}
+	}
+	return t == rawJSONType
 }
 
 func fitInt(k Kind, x any) (any, error) {

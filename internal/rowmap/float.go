@@ -12,7 +12,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
-func setFloat64(p unsafe.Pointer, v driver.Value, c *cell) error {
+func setFloat64(p unsafe.Pointer, v driver.Value, c *origin) error {
 	f, ok := v.(float64)
 	if !ok {
 		var err error
@@ -26,7 +26,7 @@ func setFloat64(p unsafe.Pointer, v driver.Value, c *cell) error {
 
 // setFloat32 rounds a float64, since a float is an approximation on both
 // sides. Exact numbers must fit.
-func setFloat32(p unsafe.Pointer, v driver.Value, c *cell) error {
+func setFloat32(p unsafe.Pointer, v driver.Value, c *origin) error {
 	f, ok := v.(float64)
 	if !ok {
 		var err error
@@ -44,7 +44,7 @@ func setFloat32(p unsafe.Pointer, v driver.Value, c *cell) error {
 // toFloat converts numbers of any form to a float of the given size. A whole
 // number, and the whole part of a decimal text, must be kept exactly; decimal
 // fractions are rounded as every float rounds them.
-func toFloat[T float32 | float64](v driver.Value, c *cell, bits int) (float64, error) {
+func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64, error) {
 	switch v := v.(type) {
 	case float64:
 		return v, nil

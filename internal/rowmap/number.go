@@ -52,7 +52,7 @@ func uintAccess(k reflect.Kind) (setter, arger) {
 	return setUint[uint], argUint[uint]
 }
 
-func setInt[T signed](p unsafe.Pointer, v driver.Value, c *cell) error {
+func setInt[T signed](p unsafe.Pointer, v driver.Value, c *origin) error {
 	n, ok := v.(int64)
 	if !ok {
 		var err error
@@ -67,7 +67,7 @@ func setInt[T signed](p unsafe.Pointer, v driver.Value, c *cell) error {
 	return nil
 }
 
-func setUint[T unsigned](p unsafe.Pointer, v driver.Value, c *cell) error {
+func setUint[T unsigned](p unsafe.Pointer, v driver.Value, c *origin) error {
 	n, err := toUint64[T](v, c)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func setUint[T unsigned](p unsafe.Pointer, v driver.Value, c *cell) error {
 }
 
 // toInt64 converts whole numbers of any form. T is for the error only.
-func toInt64[T any](v driver.Value, c *cell) (int64, error) {
+func toInt64[T any](v driver.Value, c *origin) (int64, error) {
 	switch v := v.(type) {
 	case int64:
 		return v, nil
@@ -104,7 +104,7 @@ func toInt64[T any](v driver.Value, c *cell) (int64, error) {
 	return 0, mismatch[T](v)
 }
 
-func toUint64[T any](v driver.Value, c *cell) (uint64, error) {
+func toUint64[T any](v driver.Value, c *origin) (uint64, error) {
 	switch v := v.(type) {
 	case int64:
 		if v < 0 {
@@ -190,7 +190,7 @@ func onlyDigits(s string) bool {
 
 // bitColumn reads MySQL's BIT(n), which arrives as up to eight raw bytes, most
 // significant first. (PostgreSQL's bit arrives as text.)
-func bitColumn(b []byte, c *cell) (uint64, bool) {
+func bitColumn(b []byte, c *origin) (uint64, bool) {
 	if len(b) == 0 || len(b) > 8 || c.typeName() != "BIT" {
 		return 0, false
 	}

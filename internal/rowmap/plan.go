@@ -23,7 +23,7 @@ type Plan struct {
 	columns []string
 	byName  map[string]int // exact names
 	byFold  map[string]int // lower-case names
-	times   []int          // the fields that CutTimes looks at
+	times   []timeField    // the fields that CutTimes looks at
 	strict  bool
 	other   *Plan // the strict plan of a lax one, and the reverse
 
@@ -104,7 +104,7 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		p.byName[f.column] = i
 		p.byFold[strings.ToLower(f.column)] = i
 		if f.codec.kind == Time && holdsTime(f.codec.typ) {
-			p.times = append(p.times, i)
+			p.times = append(p.times, timeField{field: i, plain: isTimeLike(f.codec.typ)})
 		}
 	}
 	return p
@@ -138,8 +138,16 @@ func (p *Plan) Columns() []string { return p.columns }
 
 // Column returns the number of a column by its exact name.
 func (p *Plan) Column(name string) (i int, ok bool) {
-	i, ok = p.byName[name]
-	return i, ok
+	if len(p.columns) > 16 {
+		i, ok = p.byName[name]
+		return i, ok
+	}
+	for i, c := range p.columns { // faster than to hash, for most structs
+		if c == name {
+			return i, true
+		}
+	}
+	return 0, false
 }
 
 // Field describes the field of column i.

@@ -31,10 +31,10 @@ func ReadAll[T any](p *Plan, src Source, sizeHint int) (rows []T, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := b.open(src, sizeHint != 1)
+	s := b.open(src, sizeHint != 1, sizeHint)
 	c := collector[T]{next: sizeHint}
 	for {
-		if err := src.Next(s.dest); err != nil {
+		if err := s.next(); err != nil {
 			b.done(s)
 			if errors.Is(err, io.EOF) {
 				return c.all(), nil
@@ -60,8 +60,8 @@ func ReadOne[T any](p *Plan, src Source, dst *T) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s := b.open(src, false)
-	if err := src.Next(s.dest); err != nil {
+	s := b.open(src, false, 1)
+	if err := s.next(); err != nil {
 		b.done(s)
 		if errors.Is(err, io.EOF) {
 			err = nil
@@ -94,7 +94,7 @@ func NewReader[T any](p *Plan, src Source) (*Reader[T], error) {
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
 	}
-	return &Reader[T]{src: src, b: b, s: b.open(src, false)}, nil
+	return &Reader[T]{src: src, b: b, s: b.open(src, false, 1)}, nil
 }
 
 // Next reads the next row into dst, which is zeroed first. ok is false after
@@ -103,7 +103,7 @@ func (r *Reader[T]) Next(dst *T) (ok bool, err error) {
 	if r.done {
 		return false, r.err
 	}
-	if err := r.src.Next(r.s.dest); err != nil {
+	if err := r.s.next(); err != nil {
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}

@@ -48,6 +48,12 @@ func (p *Plan) arg(f *field, base unsafe.Pointer, d *dialect.Dialect) (any, erro
 	return arg, nil
 }
 
+// timeField is a field that holds a time, plain or in pointers and sql.Nulls.
+type timeField struct {
+	field int
+	plain bool
+}
+
 // CutTimes cuts what is finer than precision off the record's times and puts
 // them into a location, which nil leaves as it is. What a pointer in the record
 // points to is left alone; the record gets a pointer of its own. Types that
@@ -57,12 +63,12 @@ func (p *Plan) CutTimes(rec any, precision time.Duration, loc *time.Location) {
 		return
 	}
 	base := p.mustRecord(rec)
-	for _, i := range p.times {
-		f := &p.fields[i]
+	for _, tf := range p.times {
+		f := &p.fields[tf.field]
 		at := f.at(base, false)
 		switch {
 		case at == nil:
-		case isTimeLike(f.codec.typ):
+		case tf.plain:
 			cutTime((*time.Time)(at), precision, loc)
 		default:
 			cutTimeIn(reflect.NewAt(f.codec.typ, at).Elem(), precision, loc)

@@ -19,7 +19,7 @@ type slab struct {
 
 // newValue returns the address of a new zero value of type t, whose slice type
 // is sliceOf.
-func (c *cell) newValue(t, sliceOf reflect.Type) unsafe.Pointer {
+func (c *origin) newValue(t, sliceOf reflect.Type) unsafe.Pointer {
 	if c == nil || !c.shared {
 		return reflect.New(t).UnsafePointer()
 	}

@@ -3,6 +3,7 @@ package rowmap
 import (
 	"database/sql/driver"
 
+	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
@@ -21,27 +22,35 @@ type Source interface {
 	Close() error
 }
 
+// Cells is a Source that can also give its rows without a driver.Value for each
+// value. A read uses one of Next and NextCells, not both.
+type Cells interface {
+	Source
+	// NextCells is Next into cells, one per column, whose Value is what Next
+	// would have given. Their Bytes are valid until the following call.
+	NextCells(row []cell.Cell) error
+}
+
 // A Source may also have this method. It settles what type names leave open:
 // MySQL's zero date, which its driver returns as a zero time.Time, is then
 // refused, and fields of type any hold the same Go types as [ReadRows] gives.
 type dialected interface{ Dialect() *dialect.Dialect }
 
-// cell is what a setter may know about the place that its value came from, and
+// origin is what a setter may know about the place that its value came from, and
 // where it may put what outlives the row. One exists per column and read; a
-// nil *cell is a value that came from nowhere.
-type cell struct {
+// nil *origin is a value that came from nowhere.
+type origin struct {
 	src   Source
 	index int
 	// shared says that the values of many rows may share an allocation, since
 	// they are handed out together.
 	shared bool
 	slab   slab
-	text   []byte // the free rest of the current block of text
-	block  int    // its size
+	text   *textBlock // of the read, nil unless shared
 }
 
 // typeName is the database's name of the column's type, or "".
-func (c *cell) typeName() string {
+func (c *origin) typeName() string {
 	if c == nil || c.src == nil {
 		return ""
 	}
@@ -49,7 +58,7 @@ func (c *cell) typeName() string {
 }
 
 // dialect is the source's dialect, or nil if it does not tell.
-func (c *cell) dialect() *dialect.Dialect {
+func (c *origin) dialect() *dialect.Dialect {
 	if c == nil {
 		return nil
 	}
@@ -71,16 +80,27 @@ const (
 )
 
 // string copies b. In a shared read short texts are cut from a block.
-func (c *cell) string(b []byte) string {
-	if c == nil || !c.shared || len(b) > lastTextBlock/16 || len(b) == 0 {
+func (c *origin) string(b []byte) string {
+	if c == nil || c.text == nil || len(b) > lastTextBlock/16 || len(b) == 0 {
 		return string(b)
 	}
-	if len(b) > len(c.text) {
-		c.block = min(max(2*c.block, firstTextBlock), lastTextBlock)
-		c.text = make([]byte, c.block)
+	return c.text.string(b)
+}
+
+// textBlock is what the short texts of a read are cut from, those of one row
+// side by side.
+type textBlock struct {
+	free []byte // the rest of the block
+	size int
+}
+
+func (t *textBlock) string(b []byte) string {
+	if len(b) > len(t.free) {
+		t.size = min(max(2*t.size, firstTextBlock), lastTextBlock)
+		t.free = make([]byte, t.size)
 	}
-	n := copy(c.text, b)
-	s := stringOf(c.text[:n])
-	c.text = c.text[n:]
+	n := copy(t.free, b)
+	s := stringOf(t.free[:n])
+	t.free = t.free[n:]
 	return s
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
-func setBool(p unsafe.Pointer, v driver.Value, c *cell) error {
+func setBool(p unsafe.Pointer, v driver.Value, c *origin) error {
 	b, err := toBool(v, c)
 	if err != nil {
 		return err
@@ -20,7 +20,7 @@ func setBool(p unsafe.Pointer, v driver.Value, c *cell) error {
 
 // toBool takes a bool, the numbers 0 and 1, BIT(1), and the texts that
 // strconv.ParseBool takes. Any other number is an error and not true.
-func toBool(v driver.Value, c *cell) (bool, error) {
+func toBool(v driver.Value, c *origin) (bool, error) {
 	switch v := v.(type) {
 	case bool:
 		return v, nil
@@ -71,7 +71,7 @@ func boolArg(b bool, d *dialect.Dialect) any {
 	return b
 }
 
-func setString(p unsafe.Pointer, v driver.Value, c *cell) error {
+func setString(p unsafe.Pointer, v driver.Value, c *origin) error {
 	switch v := v.(type) {
 	case string:
 		*(*string)(p) = v
@@ -92,7 +92,7 @@ func setString(p unsafe.Pointer, v driver.Value, c *cell) error {
 func argString(p unsafe.Pointer, _ *dialect.Dialect) (any, error) { return *(*string)(p), nil }
 
 // setBytes copies. NULL is nil, and an empty value is empty but not nil.
-func setBytes(p unsafe.Pointer, v driver.Value, _ *cell) error {
+func setBytes(p unsafe.Pointer, v driver.Value, _ *origin) error {
 	switch v := v.(type) {
 	case []byte:
 		*(*[]byte)(p) = cloneBytes(v)
@@ -164,7 +164,7 @@ func appendText(b []byte, v driver.Value) ([]byte, bool) {
 }
 
 // setAny stores what ReadRows would put into a map.
-func setAny(p unsafe.Pointer, v driver.Value, c *cell) error {
+func setAny(p unsafe.Pointer, v driver.Value, c *origin) error {
 	x, err := plainValue(v, c.typeName(), c.dialect())
 	if err != nil {
 		return err
@@ -179,7 +179,7 @@ const uuidText = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 
 // setUUID takes 16 raw bytes, or 32 hexadecimal digits with the four usual
 // dashes or without.
-func setUUID(p unsafe.Pointer, v driver.Value, _ *cell) error {
+func setUUID(p unsafe.Pointer, v driver.Value, _ *origin) error {
 	var text string
 	switch v := v.(type) {
 	case []byte:

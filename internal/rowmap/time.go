@@ -13,7 +13,7 @@ import (
 var errZeroDate = fmt.Errorf("%w: the date 0000-00-00 does not exist", ErrRange)
 
 // setTime stores an instant in UTC.
-func setTime(p unsafe.Pointer, v driver.Value, c *cell) error {
+func setTime(p unsafe.Pointer, v driver.Value, c *origin) error {
 	t, err := toTime(v, c)
 	if err != nil {
 		return err
@@ -23,11 +23,14 @@ func setTime(p unsafe.Pointer, v driver.Value, c *cell) error {
 }
 
 // toTime takes a time, or a text with a date.
-func toTime(v driver.Value, c *cell) (time.Time, error) {
+func toTime(v driver.Value, c *origin) (time.Time, error) {
 	switch v := v.(type) {
 	case time.Time:
 		if v.IsZero() && c.dialect() == dialect.MySQL {
 			return time.Time{}, errZeroDate
+		}
+		if s := v.Unix(); s < firstSecond || s > lastSecond {
+			return time.Time{}, checkYear(v)
 		}
 		return v.UTC(), nil
 	case string:
@@ -65,6 +68,12 @@ func timeArg(t time.Time, d *dialect.Dialect) (any, error) {
 	}
 	return t, nil
 }
+
+// The seconds of the years 1 to 9999, as time.Time.Unix counts them.
+var (
+	firstSecond = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	lastSecond  = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() - 1
+)
 
 func checkYear(t time.Time) error {
 	if y := t.UTC().Year(); y < 1 || y > 9999 {

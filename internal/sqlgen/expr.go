@@ -2,11 +2,9 @@ package sqlgen
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/Masterminds/squirrel"
-	"github.com/lann/builder"
 )
 
 // Expr is SQL that the caller wrote, with ? for each argument; ?? is a
@@ -25,7 +23,7 @@ func (e *Expr) resolve() (string, []any, error) {
 	if e.Sqlizer == nil {
 		return e.SQL, e.Args, nil
 	}
-	s, err := plainPlaceholders(e.Sqlizer)
+	s, err := plainSqlizer(e.Sqlizer)
 	if err != nil {
 		return "", nil, err
 	}
@@ -40,131 +38,6 @@ func (e *Expr) resolve() (string, []any, error) {
 		return "", nil, fmt.Errorf("squirrel: numbered placeholder %s in a part of a statement; use the Question format", n)
 	}
 	return text, args, nil
-}
-
-// plainPlaceholders makes a squirrel statement use ? and checks its known traps.
-func plainPlaceholders(s squirrel.Sqlizer) (squirrel.Sqlizer, error) {
-	switch b := s.(type) {
-	case nil:
-		return nil, fmt.Errorf("squirrel: nil Sqlizer")
-	case squirrel.SelectBuilder:
-		s = b.PlaceholderFormat(squirrel.Question)
-	case *squirrel.SelectBuilder:
-		s = b.PlaceholderFormat(squirrel.Question)
-	case squirrel.InsertBuilder:
-		if err := sameLengths(b); err != nil {
-			return nil, err
-		}
-		s = b.PlaceholderFormat(squirrel.Question)
-	case squirrel.UpdateBuilder:
-		s = b.PlaceholderFormat(squirrel.Question)
-	case squirrel.DeleteBuilder:
-		s = b.PlaceholderFormat(squirrel.Question)
-	}
-	if err := checkSqlizer(s); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func sameLengths(b squirrel.InsertBuilder) error {
-	cols, _ := builder.Get(b, "Columns")
-	rows, _ := builder.Get(b, "Values")
-	names, _ := cols.([]string)
-	values, _ := rows.([][]any)
-	for i, row := range values {
-		want := len(names)
-		if want == 0 {
-			want = len(values[0])
-		}
-		if len(row) != want {
-			return fmt.Errorf("squirrel: row %d of the insert has %d values, not %d", i, len(row), want)
-		}
-	}
-	return nil
-}
-
-// checkSqlizer walks squirrel's condition types.
-func checkSqlizer(s any) error {
-	switch c := s.(type) {
-	case squirrel.Eq:
-		return checkKeys(c, len(c))
-	case squirrel.NotEq:
-		return checkKeys(c, len(c))
-	case squirrel.Lt:
-		return checkKeys(c, len(c))
-	case squirrel.LtOrEq:
-		return checkKeys(c, len(c))
-	case squirrel.Gt:
-		return checkKeys(c, len(c))
-	case squirrel.GtOrEq:
-		return checkKeys(c, len(c))
-	case squirrel.Like:
-		return checkKeys(c, len(c))
-	case squirrel.NotLike:
-		return checkKeys(c, len(c))
-	case squirrel.ILike:
-		return checkKeys(c, len(c))
-	case squirrel.NotILike:
-		return checkKeys(c, len(c))
-	case squirrel.And:
-		return checkParts(c)
-	case squirrel.Or:
-		return checkParts(c)
-	case squirrel.SelectBuilder, squirrel.UpdateBuilder, squirrel.DeleteBuilder:
-		parts, _ := builder.Get(c, "WhereParts")
-		list, _ := parts.([]squirrel.Sqlizer)
-		for _, p := range list {
-			if err := checkPart(p); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// checkPart looks into a part of a built statement. squirrel wraps what Where
-// was given in a type of its own, which shows its content only as SQL.
-func checkPart(p squirrel.Sqlizer) error {
-	if err := checkSqlizer(p); err != nil {
-		return err
-	}
-	text, _, err := p.ToSql()
-	if err != nil {
-		return fmt.Errorf("squirrel: %w", err)
-	}
-	if text == "(1=1)" {
-		return errEmptyCondition
-	}
-	return nil
-}
-
-var errEmptyCondition = fmt.Errorf("squirrel: an empty condition would match every row")
-
-func checkParts[S ~[]squirrel.Sqlizer](list S) error {
-	if len(list) == 0 {
-		return errEmptyCondition
-	}
-	for _, s := range list {
-		if err := checkSqlizer(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var plainColumn = regexp.MustCompile(`^[\p{L}_][\p{L}\p{N}_$]*(\.[\p{L}_][\p{L}\p{N}_$]*){0,2}$`)
-
-func checkKeys[M ~map[string]any](m M, n int) error {
-	if n == 0 {
-		return errEmptyCondition
-	}
-	for k := range m {
-		if !plainColumn.MatchString(k) {
-			return fmt.Errorf("squirrel: key %q is not a column's name", k)
-		}
-	}
-	return nil
 }
 
 // numbered returns the first $n placeholder outside quotes and comments.
@@ -191,18 +64,21 @@ func wordByte(b byte) bool {
 // scan calls f at each byte of sql that is outside string literals, quoted
 // identifiers, comments and dollar quotes; f returns where to go on. mysql says
 // to read them as MySQL does: with backslashes in literals, and # for comments.
-func scan(sql string, mysql bool, f func(i int) int) {
-	for i := 0; i < len(sql); {
+// open tells of one of those that sql does not end.
+func scan(sql string, mysql bool, f func(i int) int) (open bool) {
+	i := 0
+	for i < len(sql) {
 		if j := skipQuoted(sql, i, mysql); j > i {
 			i = j
 			continue
 		}
 		i = f(i)
 	}
+	return i > len(sql)
 }
 
 // skipQuoted returns the end of the literal, quoted identifier or comment that
-// begins at i, or i when none does.
+// begins at i, or i when none does. One without an end goes beyond sql.
 func skipQuoted(sql string, i int, mysql bool) int {
 	switch c := sql[i]; {
 	case c == '\'' || c == '"' || c == '`':
@@ -214,12 +90,12 @@ func skipQuoted(sql string, i int, mysql bool) int {
 				return j + 1
 			}
 		}
-		return len(sql)
+		return len(sql) + 1
 	case c == '-' && strings.HasPrefix(sql[i:], "--"), c == '#' && mysql:
 		if j := strings.IndexByte(sql[i:], '\n'); j >= 0 {
 			return i + j + 1
 		}
-		return len(sql)
+		return len(sql) + 1
 	case c == '/' && strings.HasPrefix(sql[i:], "/*"):
 		return skipComment(sql, i)
 	case c == '$' && (i == 0 || !wordByte(sql[i-1])):
@@ -232,7 +108,7 @@ func skipQuoted(sql string, i int, mysql bool) int {
 			if k := strings.Index(sql[j+1:], tag); k >= 0 {
 				return j + 1 + k + len(tag)
 			}
-			return len(sql)
+			return len(sql) + 1
 		}
 	}
 	return i
@@ -258,5 +134,5 @@ func skipComment(sql string, i int) int {
 			i++
 		}
 	}
-	return len(sql)
+	return len(sql) + 1
 }

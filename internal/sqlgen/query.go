@@ -106,6 +106,9 @@ func (q *Query) HasConditions() bool {
 	return false
 }
 
+// AllRows says whether a write may go without conditions.
+func (q *Query) AllRows() bool { return q.all }
+
 // Unites says whether the query adds the rows of others.
 func (q *Query) Unites() bool { return q.more != nil && len(q.more.unions) > 0 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -42,8 +43,10 @@ type Table interface {
 	// the same as SQL of the dialect.
 	Columns() []string
 	SelectList(d *dialect.Dialect) (string, error)
-	// Known says whether the table has the column.
+	// Known says whether the table has the column, Quoted its name as SQL of
+	// the dialect, "" for one that the table does not have or cannot have.
 	Known(column string) bool
+	Quoted(column string, d *dialect.Dialect) string
 	// Fit turns a value that a condition or assignment gives for a column into
 	// one of the column's kind, or fails.
 	Fit(column string, v any) (any, error)
@@ -252,12 +255,16 @@ func (r *renderer) column(name string) {
 		return
 	}
 	q := r.q
-	if r.table.Known(name) {
+	if quoted := r.table.Quoted(name, r.d); quoted != "" {
 		if q.Joined() {
 			r.path(q.refName())
 			r.buf = append(r.buf, '.')
 		}
-		r.ident(name)
+		r.str(quoted)
+		return
+	}
+	if r.table.Known(name) {
+		r.ident(name) // which says what is wrong with it
 		return
 	}
 	if i := strings.LastIndexByte(name, '.'); i > 0 && r.qualified(name[:i], name[i+1:]) {
@@ -457,27 +464,81 @@ func (r *renderer) raw(e *Expr, where string) {
 		return
 	}
 	n, start := 0, 0
-	scan(text, r.d == dialect.MySQL, func(i int) int {
+	open := scan(text, r.d == dialect.MySQL, func(i int) int {
 		if text[i] != '?' {
 			return i + 1
 		}
 		r.str(text[start:i])
 		if i+1 < len(text) && text[i+1] == '?' {
+			if !r.d.Numbered {
+				r.fail(r.fault(where, "?? stands for an operator that only PostgreSQL has", nil))
+			}
 			r.buf = append(r.buf, '?')
 			start = i + 2
 			return start
 		}
 		if n < len(args) {
+			before := len(r.args)
 			r.rawArg(args[n])
+			r.cast(text, i, where, before)
 		}
 		n++
 		start = i + 1
 		return start
 	})
 	r.str(text[start:])
+	if open && where != "statement" {
+		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
+	}
 	if n != len(args) {
 		r.fail(r.fault(where, fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text), nil))
 	}
+}
+
+// isItem says whether the placeholder at i is all of an item of a select list,
+// but for its alias.
+func isItem(text string, i int) bool {
+	before := strings.TrimRight(text[:i], " \t\r\n")
+	if before != "" && (!strings.HasSuffix(before, ",") || depthOf(before) != 0) {
+		return false
+	}
+	after := strings.TrimLeft(text[i+1:], " \t\r\n")
+	return after == "" || after[0] == ',' || len(after) > 3 && strings.EqualFold(after[:2], "AS") && !wordByte(after[2])
+}
+
+// depthOf is how many parentheses are open after text.
+func depthOf(text string) int {
+	depth := 0
+	scan(text, false, func(i int) int {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return i + 1
+	})
+	return depth
+}
+
+// castOf is the cast of an argument that PostgreSQL would take for text, since
+// nothing around it tells its type.
+func castOf(v any) string {
+	switch v.(type) {
+	case int64:
+		return "::bigint"
+	case uint64:
+		return "::numeric"
+	case float64:
+		return "::double precision"
+	case bool:
+		return "::boolean"
+	case []byte:
+		return "::bytea"
+	case time.Time:
+		return "::timestamptz"
+	}
+	return ""
 }
 
 // rawArg writes one argument of raw SQL: a subquery in parentheses, anything

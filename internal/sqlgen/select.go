@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -197,6 +198,27 @@ func (r *renderer) resultColumn(q *Query, t Table, name string) {
 		return
 	}
 	r.ident(column)
+}
+
+// Gives says whether the rows of q may have a column of that name.
+func (q *Query) Gives(name string) bool { return q.provides(lastPart(name), nil) }
+
+// Plucked returns the query for one column of q. name tells which one of its
+// result that is; empty, it is the only one. A select list that gives the
+// column stays, with the aliases that an order may use.
+func (q Query) Plucked(column string) (out Query, name string) {
+	last := lastPart(column)
+	if q.Unites() || q.Selects() && q.lists(last) {
+		return q, last
+	}
+	return q.OnlyColumns(Column{Name: column}), ""
+}
+
+// lists says whether the select list names a column, other than by a star.
+func (q *Query) lists(name string) bool {
+	return q.aliases(name) || slices.ContainsFunc(q.more.columns, func(c Column) bool {
+		return c.As == "" && lastPart(c.Name) == name
+	})
 }
 
 // provides says whether the rows of q may have a column of that name.

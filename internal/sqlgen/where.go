@@ -314,11 +314,13 @@ func (r *renderer) in(c *Cond) {
 			} else {
 				r.str(" IN (")
 			}
-			for n := first; n < len(args); n++ {
-				if n > first {
-					r.str(", ")
+			if !r.long(first) {
+				for n := first; n < len(args); n++ {
+					if n > first {
+						r.str(", ")
+					}
+					r.placeholder(n + 1)
 				}
-				r.placeholder(n + 1)
 			}
 			r.str(")")
 		}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/dbfleet/dbfleet"
+)
+
+func openDBFleet(_ context.Context, t *Target) (*Session, error) {
+	people, registry, err := dbfleetModel(t.Config)
+	if err != nil {
+		return nil, err
+	}
+	registries := []*dbfleet.Registry{registry}
+	s := &Session{
+		Close: func() error {
+			var errs []error
+			for _, r := range registries {
+				errs = append(errs, r.Close())
+			}
+			return errors.Join(errs...)
+		},
+	}
+	parents, err := dbfleet.NewModel[Parent](registry, dbfleet.ModelConfig{Table: "parents"})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	children, err := dbfleet.NewModel[Child](registry, dbfleet.ModelConfig{Table: "children"})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	childrenOf := dbfleet.HasMany(parents, children, dbfleet.On("parent_id"), func(p *Parent) *[]Child { return &p.Children })
+	hundred := people.OrderBy("id", dbfleet.Asc).Limit(batch)
+	families := parents.OrderBy("id", dbfleet.Asc).With(childrenOf)
+
+	s.Funcs = map[Operation]Func{
+		Insert: repeat(func(ctx context.Context, i int) (Person, error) {
+			p := newcomer(i)
+			err := people.Create(ctx, &p)
+			return p, err
+		}),
+		InsertMany: repeat(func(ctx context.Context, _ int) ([]Person, error) {
+			list := newBatch()
+			return list, people.CreateMany(ctx, list)
+		}),
+		Load: repeat(func(ctx context.Context, _ int) (int64, error) { return loadDBFleet(ctx, people, newcomers) }),
+		Update: repeat(func(ctx context.Context, i int) (Person, error) {
+			p := changed(i)
+			err := people.Save(ctx, &p)
+			return p, err
+		}),
+		Read:     repeat(func(ctx context.Context, i int) (Person, error) { return people.Find(ctx, key(i)) }),
+		ReadMany: repeat(func(ctx context.Context, _ int) ([]Person, error) { return hundred.Get(ctx) }),
+		Scan:     repeat(func(ctx context.Context, _ int) ([]Person, error) { return people.Get(ctx) }),
+		Eager:    repeat(func(ctx context.Context, _ int) ([]Parent, error) { return families.Get(ctx) }),
+		Build: repeat(func(ctx context.Context, _ int) (Statement, error) {
+			text, args, err := people.Where("active", "=", buildActive).Where("age", ">", buildAge).Where("balance", "<", buildBalance).
+				WhereIn("id", buildList).OrderBy("id", dbfleet.Asc).Limit(buildLimit).SQL(ctx)
+			return Statement{text, args}, err
+		}),
+	}
+	if t.RoutedConfig != nil {
+		routed, registry, err := dbfleetModel(*t.RoutedConfig)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		registries = append(registries, registry)
+		s.Funcs[ReadRouted] = repeat(func(ctx context.Context, i int) (Person, error) { return routed.Find(ctx, key(i)) })
+	}
+	return s, nil
+}
+
+func dbfleetModel(config dbfleet.ConnectionConfig) (dbfleet.Model[Person], *dbfleet.Registry, error) {
+	config.Pool.MaxOpen = poolSize
+	registry, err := dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"main": config}})
+	if err != nil {
+		return dbfleet.Model[Person]{}, nil, err
+	}
+	model, err := dbfleet.NewModel[Person](registry, dbfleet.ModelConfig{Table: "people"})
+	if err != nil {
+		return model, nil, errors.Join(err, registry.Close())
+	}
+	return model, registry, nil
+}
+
+// loadDBFleet stores many new records by the library's bulk path.
+func loadDBFleet(ctx context.Context, people dbfleet.Model[Person], records []Person) (int64, error) {
+	list := slices.Clone(records)
+	return int64(len(list)), people.CreateMany(ctx, list)
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite" // registers "sqlite"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// Databases are the names of the databases, in the order of the report.
+var Databases = []string{"null", "sqlite", "postgres", "mariadb"}
+
+// poolSize bounds every pool of every peer.
+const poolSize = 10
+
+// Target is one database, for one place of the operations.
+type Target struct {
+	Database string // of Databases
+	Dialect  string // sqlite (also of null), postgres or mysql
+	DSN      string // of the pgx, mysql or sqlite driver
+	// Config is the same database for dbfleet, RoutedConfig with two replicas; it
+	// is nil where there cannot be any.
+	Config       dbfleet.ConnectionConfig
+	RoutedConfig *dbfleet.ConnectionConfig
+
+	null *null
+}
+
+// Open opens a pool as a careful user of database/sql does: as many idle
+// connections as there may be open ones, so that none is dialled again.
+func (t *Target) Open() (*sql.DB, error) {
+	db, err := t.open()
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(poolSize)
+	db.SetMaxIdleConns(poolSize)
+	return db, nil
+}
+
+func (t *Target) open() (*sql.DB, error) {
+	switch {
+	case t.null != nil:
+		return sql.OpenDB(t.null), nil
+	case t.Dialect == "postgres":
+		config, err := pgx.ParseConfig(t.DSN)
+		if err != nil {
+			return nil, err
+		}
+		return stdlib.OpenDB(*config), nil
+	default:
+		return sql.Open(t.Dialect, t.DSN)
+	}
+}
+
+// OpenSeveral opens n pools on the same database.
+func (t *Target) OpenSeveral(n int) ([]*sql.DB, error) {
+	var pools []*sql.DB
+	for range n {
+		db, err := t.Open()
+		if err != nil {
+			return nil, errors.Join(err, closeAll(pools))
+		}
+		pools = append(pools, db)
+	}
+	return pools, nil
+}
+
+func closeAll(pools []*sql.DB) error {
+	var errs []error
+	for _, p := range pools {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// server is what the targets of one database live on.
+type server struct {
+	database string
+	make     func(t testing.TB, p place) *Target
+	version  func(ctx context.Context) string
+}
+
+// startServer starts the database's server, which ends with t. It skips t if
+// the server is not installed.
+func startServer(t testing.TB, database string) *server {
+	s := &server{database: database}
+	switch database {
+	case "null":
+		s.make = nullTarget
+	case "sqlite":
+		s.make = sqliteTarget
+	case "postgres":
+		run := dbtest.StartPostgres(t, "shared_buffers=256MB")
+		s.make = func(t testing.TB, _ place) *Target { return postgresTarget(run.Database(t)) }
+	case "mariadb":
+		run := dbtest.StartMariaDB(t, "innodb-buffer-pool-size=256M")
+		s.make = func(t testing.TB, _ place) *Target { return mariadbTarget(t, run.Database(t)) }
+	default:
+		t.Fatalf("there is no database %q", database)
+	}
+	return s
+}
+
+func nullTarget(t testing.TB, p place) *Target {
+	target := &Target{Database: "null", Dialect: "sqlite", null: newNull()}
+	name := fmt.Sprintf("bench-null-%s-%p", p, target)
+	t.Cleanup(driver.Substitute(name, target.null))
+	target.Config = dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: name}
+	// Nothing is dialled: the hosts only make it have replicas, which SQLite cannot.
+	target.RoutedConfig = &dbfleet.ConnectionConfig{
+		Driver: dbfleet.MySQL, Database: name, Host: "null", Username: "null",
+		ReadHosts: []string{"null-1", "null-2"}, TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
+	}
+	return target
+}
+
+func sqliteTarget(t testing.TB, p place) *Target {
+	// As on the servers, no commit waits for the disk: in memory where there is
+	// such a folder.
+	dir := t.TempDir()
+	if shm, err := os.MkdirTemp("/dev/shm", "dbfleet-bench-"); err == nil {
+		t.Cleanup(func() { os.RemoveAll(shm) })
+		dir = shm
+	}
+	file := filepath.Join(dir, string(p)+".db")
+	return &Target{
+		Database: "sqlite", Dialect: "sqlite",
+		DSN: "file:" + file + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)" +
+			"&_pragma=foreign_keys(ON)&_txlock=immediate&_time_format=sqlite",
+		Config: dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: file},
+	}
+}
+
+func postgresTarget(db dbtest.Database) *Target {
+	dsn := url.URL{
+		Scheme: "postgres", User: url.UserPassword(db.Username, db.Password),
+		Host: net.JoinHostPort(db.Host, strconv.Itoa(db.Port)), Path: "/" + db.Name, RawQuery: "sslmode=disable&timezone=UTC",
+	}
+	t := &Target{Database: "postgres", Dialect: "postgres", DSN: dsn.String()}
+	t.serve(dbfleet.Postgres, db)
+	return t
+}
+
+func mariadbTarget(t testing.TB, db dbtest.Database) *Target {
+	config := mysql.NewConfig()
+	config.Net, config.Addr = "tcp", net.JoinHostPort(db.Host, strconv.Itoa(db.Port))
+	config.User, config.Passwd, config.DBName = db.Username, db.Password, db.Name
+	config.ParseTime, config.Loc = true, time.UTC
+	config.Params = map[string]string{"time_zone": "'+00:00'"}
+	target := &Target{Database: "mariadb", Dialect: "mysql", DSN: config.FormatDSN()}
+	target.serve(dbfleet.MySQL, db)
+	if _, err := mysql.ParseDSN(target.DSN); err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func (t *Target) serve(d dbfleet.Driver, db dbtest.Database) {
+	t.Config = dbfleet.ConnectionConfig{
+		Driver: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username, Password: db.Password,
+		TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
+	}
+	routed := t.Config
+	// The same server under two names: a replica may be named only once.
+	routed.ReadHosts = []string{"127.0.0.1", "localhost"}
+	t.RoutedConfig = &routed
+}

@@ -1,0 +1,82 @@
+package sqlgen
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+var dialects = []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite}
+
+// plainValues passes values on as they are.
+type plainValues struct{}
+
+func (plainValues) Arg(v any, _ *dialect.Dialect) (any, error) {
+	if n, ok := v.(int); ok {
+		return int64(n), nil
+	}
+	return v, nil
+}
+
+func (p plainValues) Operand(v any, d *dialect.Dialect) (any, error) { return p.Arg(v, d) }
+
+func (p plainValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
+	rv := reflect.ValueOf(v)
+	if rv.Kind() != reflect.Slice {
+		return args, nil, false, fmt.Errorf("not a list: %T", v)
+	}
+	all = args
+	for i := range rv.Len() {
+		x, _ := p.Arg(rv.Index(i).Interface(), d)
+		if x == nil {
+			hasNull = true
+			continue
+		}
+		all = append(all, x)
+	}
+	if arrays && len(all) > len(args) {
+		return args, slices.Clone(all[len(args):]), hasNull, nil
+	}
+	return all, nil, hasNull, nil
+}
+
+// known are the columns of a table.
+type known []string
+
+var users = known{"id", "name", "age", "city", "boss_id"}
+
+func (c known) Columns() []string { return c }
+
+func (c known) SelectList(d *dialect.Dialect) (string, error) {
+	quoted := make([]string, len(c))
+	for i, name := range c {
+		quoted[i] = c.Quoted(name, d)
+	}
+	return strings.Join(quoted, ", "), nil
+}
+
+func (c known) Known(name string) bool { return slices.Contains(c, name) }
+
+func (c known) Quoted(name string, d *dialect.Dialect) string {
+	if !c.Known(name) {
+		return ""
+	}
+	s, _ := QuoteIdent(d, name)
+	return s
+}
+
+func (c known) Fit(_ string, v any) (any, error)        { return v, nil }
+func (c known) FitList(_ string, list any) (any, error) { return list, nil }
+
+// sub is a query as a Subquery.
+type sub struct {
+	Query
+	table Table
+}
+
+func (s sub) Statement(string) (Query, Table, error) { return s.Query, s.table, nil }
+
+func env(d *dialect.Dialect, t Table) Env { return Env{Dialect: d, Values: plainValues{}, Table: t} }
