@@ -65,8 +65,14 @@ examples: ## build the examples and run the quickstart
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
 
 .PHONY: bench
-bench: ## the benchmarks, each beside its hand-written database/sql twin
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## dbfleet beside hand-written database/sql and its peers on all databases (half an hour); redraws docs/performance.*
+	@scripts/install-databases
+	cd bench && $(GO) run . -json results/latest.json -docs ../docs
+
+.PHONY: bench-quick
+bench-quick: ## the same with few rounds, within three minutes; keeps nothing but bench/results
+	@scripts/install-databases --check
+	cd bench && $(GO) run . -quick
 
 .PHONY: cover
 cover: ## test coverage of the whole module, as cover.html

@@ -16,6 +16,10 @@ import (
 // They run in the transaction that ctx carries for this connection, else on
 // the primary; on the handle that Read gives, queries run on a replica. The
 // SQL text is not guessed at.
+//
+// A statement that changes its session (SET, PRAGMA, a temporary table, a
+// BEGIN through Primary) costs its connection, so that nobody else meets the
+// change; where a function does that (set_config, GET_LOCK) it is not noticed.
 type DB struct {
 	reg  *Registry
 	name string
@@ -47,7 +51,7 @@ func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
 // belongs to the registry: do not close it. Its sessions are pinned like all
 // others; hooks and transactions in a context do not reach what runs through
 // it, and a pool that was replaced or removed is closed. With an unknown or
-// closed connection, every use of the result fails with that error.
+// closed connection, every use of the result fails.
 func (db *DB) Primary() *sql.DB {
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
@@ -276,44 +280,53 @@ func (t *target) rawQueryOnce(ctx context.Context, query string, args []any) (ro
 		}
 		return rows, t.route.wrap("query", query, args, false, err)
 	}
-	pool, err := t.freePool(ctx)
+	pool, err := t.node.open()
 	if err == nil {
 		err = errPanicked
-		rows, err = pool.QueryContext(ctx, query, args...)
+		rows, err = pool.QueryContext(ctx, t.node.wait, query, args...)
 	}
 	t.answered(err)
 	return rows, t.route.wrap("query", query, args, true, err)
 }
 
-func (t *target) rawQueryRow(ctx context.Context, query string, args []any) (row *sql.Row) {
+func (t *target) rawQueryRow(ctx context.Context, query string, args []any) *sql.Row {
 	if err := refuseControl(query, t.e.dialect); err != nil {
 		return failedRow(err)
 	}
+	again := false
+	for {
+		row, err := t.rawQueryRowOnce(ctx, query, args)
+		if err == nil {
+			return row
+		}
+		if t.tx != nil || t.route.Role == RolePrimary || !t.failover(ctx, err, &again) {
+			return failedRow(err)
+		}
+	}
+}
+
+func (t *target) rawQueryRowOnce(ctx context.Context, query string, args []any) (row *sql.Row, err error) {
 	c := t.begin(ctx, "query", query, args)
-	err := errPanicked // unless it returns
+	err = errPanicked // unless it returns
 	defer func() { c.end(&t.route, -1, err) }()
 	if t.tx != nil {
 		t.tx.mu.Lock()
 		defer t.tx.mu.Unlock()
 		if err = t.tx.ready(); err != nil {
-			return failedRow(err)
+			return nil, err
 		}
 		err = errPanicked
 		row = t.tx.conn.SQL().QueryRowContext(ctx, query, args...)
 		t.tx.keep(openRow{row})
-	} else {
-		pool, poolErr := t.freePool(ctx)
-		if err = t.route.wrap("query", query, args, false, poolErr); err != nil {
-			return failedRow(err)
-		}
+		return row, t.route.wrap("query", query, args, false, row.Err())
+	}
+	pool, err := t.node.open()
+	if err == nil {
 		err = errPanicked
-		row = pool.QueryRowContext(ctx, query, args...)
-		t.answered(row.Err())
+		row, err = pool.QueryRowContext(ctx, t.node.wait, query, args...)
 	}
-	if err = t.route.wrap("query", query, args, true, row.Err()); err != nil {
-		return failedRow(err)
-	}
-	return row
+	t.answered(err)
+	return row, t.route.wrap("query", query, args, true, err)
 }
 
 func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, err error) {
@@ -331,28 +344,11 @@ func (t *target) rawPrepare(ctx context.Context, query string) (stmt *sql.Stmt, 
 		stmt, err = t.tx.conn.Prepare(ctx, query)
 		return stmt, t.route.wrap("prepare", query, nil, false, err)
 	}
-	pool, err := t.freePool(ctx)
+	pool, err := t.node.open()
 	if err == nil {
-		stmt, err = pool.PrepareContext(ctx, query)
+		stmt, err = pool.PrepareContext(ctx, t.node.wait, query)
 	}
 	return stmt, t.route.wrap("prepare", query, nil, false, err)
-}
-
-// freePool returns the node's pool once it has a connection to give: a *sql.DB
-// itself would wait without a bound.
-func (t *target) freePool(ctx context.Context) (*sql.DB, error) {
-	p, err := t.node.open()
-	if err != nil {
-		return nil, err
-	}
-	if s := p.DB().Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
-		conn, err := p.Acquire(ctx, t.node.wait)
-		if err != nil {
-			return nil, err
-		}
-		conn.Release()
-	}
-	return p.DB(), nil
 }
 
 type openRows struct{ rows *sql.Rows }

@@ -36,9 +36,10 @@ type entry struct {
 	// more may start.
 	running atomic.Int64
 	idle    chan struct{} // closed when draining and nothing runs
-	once    sync.Once
-	closing sync.Once
-	err     error
+	once    sync.Once     // closes idle
+	cut     atomic.Bool   // the pools are closed, whatever still runs
+	ending  sync.Once     // closes the pools
+	err     error         // of that
 }
 
 const draining = int64(1) << 62
@@ -107,18 +108,22 @@ func (r *Registry) use(name string) (*entry, error) {
 }
 
 // close lets nothing new start, waits until what runs is done or ctx ends, and
-// closes the pools.
+// closes the pools. When several call it, the first to have waited closes them;
+// all get the result of that.
 func (e *entry) close(ctx context.Context) error {
-	e.closing.Do(func() {
-		if e.running.Add(draining) == draining {
-			e.once.Do(func() { close(e.idle) })
-		}
-		select {
-		case <-e.idle:
-			e.err = e.drainHandles(ctx)
-		case <-ctx.Done():
-			e.err = fmt.Errorf("dbfleet: connection %q closed with work still running: %w", e.name, ctx.Err())
-		}
+	if e.running.Or(draining) == 0 {
+		e.once.Do(func() { close(e.idle) })
+	}
+	var err error
+	select {
+	case <-e.idle:
+		err = e.drainHandles(ctx)
+	case <-ctx.Done():
+		err = fmt.Errorf("dbfleet: connection %q closed with work still running: %w", e.name, ctx.Err())
+	}
+	e.ending.Do(func() {
+		e.cut.Store(true)
+		e.err = err
 		for _, n := range e.nodes() {
 			e.err = errors.Join(e.err, n.close())
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -167,7 +168,7 @@ func (e *NotFillableError) Error() string {
 	return fmt.Sprintf("dbfleet: model %s: column %q is not fillable; fillable are %s", e.Model, e.Column, quoteAll(e.Fillable))
 }
 
-// RecordError tells which record of CreateMany or UpsertMany was at fault.
+// RecordError tells which record of CreateMany, UpsertMany or Load was at fault.
 type RecordError struct {
 	Index int
 	Err   error
@@ -243,7 +244,24 @@ func (e *QueryError) Error() string {
 		text = e.Err.Error()
 	}
 	b.WriteString(": ")
-	b.WriteString(strings.TrimPrefix(text, "dbfleet: "))
+	b.WriteString(oneLine(strings.TrimPrefix(text, "dbfleet: ")))
+	return b.String()
+}
+
+// oneLine escapes control characters, which databases repeat from names: in a
+// log they would make lines of their own.
+func oneLine(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
+			continue
+		}
+		b.WriteRune(r)
+	}
 	return b.String()
 }
 

@@ -21,7 +21,7 @@ import (
 // Canaries are values that no text may show.
 const canary = "c4nary-vAlue"
 
-type person struct {
+type citizen struct {
 	ID     int64
 	Email  string
 	TeamID *int64
@@ -29,14 +29,14 @@ type person struct {
 	Nick   *string
 }
 
-func people(t *testing.T, fl fleet) dbfleet.Model[person] {
+func people(t *testing.T, fl fleet) dbfleet.Model[citizen] {
 	t.Helper()
 	fl.create(t,
 		`CREATE TABLE teams (id {id}, name {text})`,
 		`CREATE TABLE people (id {id}, email VARCHAR(60) NOT NULL, team_id {bigint}, age {int} NOT NULL, nick VARCHAR(5),
 			CONSTRAINT people_email UNIQUE (email),
 			CONSTRAINT people_team FOREIGN KEY (team_id) REFERENCES teams (id), CONSTRAINT people_age CHECK (age >= 0))`)
-	return model[person](t, fl.Registry, dbfleet.ModelConfig{Table: "people"})
+	return model[citizen](t, fl.Registry, dbfleet.ModelConfig{Table: "people"})
 }
 
 // silent says that an error shows no part of the canary in any of the ways in which it
@@ -60,7 +60,7 @@ func TestErrors_AreClassesOnAllDatabases(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, fl fleet) {
 		ctx, m := t.Context(), people(t, fl)
-		require.NoError(t, m.Create(ctx, &person{Email: canary}))
+		require.NoError(t, m.Create(ctx, &citizen{Email: canary}))
 		none := int64(987654)
 		long := canary + strings.Repeat("x", 300)
 		table := fl.DB("main").Table("people")
@@ -77,15 +77,15 @@ func TestErrors_AreClassesOnAllDatabases(t *testing.T) {
 			class                     error
 			constraint, column, table string
 		}{
-			"unique":           {m.Create(ctx, &person{Email: canary}), dbfleet.ErrUnique, "people_email", "email", "people"},
-			"unique in bulk":   {m.CreateMany(ctx, []person{{Email: "y"}, {Email: canary}}), dbfleet.ErrUnique, "people_email", "email", "people"},
+			"unique":           {m.Create(ctx, &citizen{Email: canary}), dbfleet.ErrUnique, "people_email", "email", "people"},
+			"unique in bulk":   {m.CreateMany(ctx, []citizen{{Email: "y"}, {Email: canary}}), dbfleet.ErrUnique, "people_email", "email", "people"},
 			"unique by update": {func() error { _, err := m.AllRows().Update(ctx, map[string]any{"id": 1, "email": canary}); return err }(), nil, "", "", ""},
-			"primary key":      {m.Create(ctx, &person{ID: 1, Email: "other"}), dbfleet.ErrUnique, map[bool]string{true: "PRIMARY", false: "people_pkey"}[my], "id", "people"},
-			"foreign key":      {m.Create(ctx, &person{Email: canary + "2", TeamID: &none}), dbfleet.ErrForeignKey, "people_team", "", ""},
+			"primary key":      {m.Create(ctx, &citizen{ID: 1, Email: "other"}), dbfleet.ErrUnique, map[bool]string{true: "PRIMARY", false: "people_pkey"}[my], "id", "people"},
+			"foreign key":      {m.Create(ctx, &citizen{Email: canary + "2", TeamID: &none}), dbfleet.ErrForeignKey, "people_team", "", ""},
 			"not null":         {insert(map[string]any{"email": canary + "3", "age": nil}), dbfleet.ErrNotNull, "", "age", ""},
 			"left out":         {insert(map[string]any{"email": canary + "3"}), dbfleet.ErrNotNull, "", "age", ""},
-			"check":            {m.Create(ctx, &person{Email: canary + "4", Age: -1}), dbfleet.ErrCheck, "people_age", "", ""},
-			"too long":         {m.Create(ctx, &person{Email: long}), dbfleet.ErrInvalidValue, "", "", ""},
+			"check":            {m.Create(ctx, &citizen{Email: canary + "4", Age: -1}), dbfleet.ErrCheck, "people_age", "", ""},
+			"too long":         {m.Create(ctx, &citizen{Email: long}), dbfleet.ErrInvalidValue, "", "", ""},
 			"no such table":    {func() error { _, err := fl.DB("main").Table("nowhere").Where("a", "=", canary).Get(ctx); return err }(), dbfleet.ErrUndefined, "", "", ""},
 			"no such column":   {insert(map[string]any{"emial": canary}), dbfleet.ErrUndefined, "", "", ""},
 		} {
@@ -149,7 +149,7 @@ func TestQueryError_ShowsNoValues(t *testing.T) {
 	onEach(t, func(t *testing.T, fl fleet) {
 		ctx, m := t.Context(), people(t, fl)
 		db := fl.DB("main")
-		require.NoError(t, m.Create(ctx, &person{Email: canary}))
+		require.NoError(t, m.Create(ctx, &citizen{Email: canary}))
 		exec := func(query string, args ...any) error { _, err := db.ExecContext(ctx, query, args...); return err }
 		var errs []error
 		switch fl.db.Dialect {
@@ -221,17 +221,17 @@ func TestErrors_OfContextsAndTypes(t *testing.T) {
 		late, cancelLate := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 		defer cancelLate()
 		for _, err := range []error{
-			m.Create(canceled, &person{Email: "a"}),
+			m.Create(canceled, &citizen{Email: "a"}),
 			func() error { _, err := m.Get(canceled); return err }(),
 			func() error { _, err := m.AllRows().Delete(canceled); return err }(),
-			m.CreateMany(canceled, []person{{Email: "a"}, {ID: 5, Email: "b"}}),
+			m.CreateMany(canceled, []citizen{{Email: "a"}, {ID: 5, Email: "b"}}),
 			fl.Transaction(canceled, "main", func(context.Context, *dbfleet.Tx) error { return nil }),
 		} {
 			require.ErrorIs(t, err, context.Canceled)
 			require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
 			require.NotErrorIs(t, err, dbfleet.ErrConnection)
 		}
-		err := m.Create(late, &person{Email: "a"})
+		err := m.Create(late, &citizen{Email: "a"})
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotErrorIs(t, err, dbfleet.ErrTimeout, "it is the caller's time that is over")
 		n, err := m.Count(ctx)

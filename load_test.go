@@ -2,8 +2,11 @@ package dbfleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -11,10 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// sample has a field of every kind that a load must carry unchanged.
-type sample struct {
+// loadSample has a field of every kind that a load must carry unchanged.
+type loadSample struct {
 	ID    int64
 	Name  string
 	Long  string
@@ -32,54 +36,450 @@ type sample struct {
 	UUID  string
 }
 
-const samplesTable = `CREATE TABLE samples (id {id}, name {text} NOT NULL, {quote}long{quote} {long} NOT NULL, note {text} UNIQUE,
+const loadSamplesTable = `CREATE TABLE samples (id {id}, name {text} NOT NULL, {quote}long{quote} {long} NOT NULL, note {text} UNIQUE,
 	small {int} NOT NULL, large {bigint} NOT NULL, ratio {float} NOT NULL, price {decimal} NOT NULL, yes {bool} NOT NULL,
 	at {time} NOT NULL, maybe {time}, day {date} NOT NULL, raw {bytes}, doc {json} NOT NULL, uuid {uuid} NOT NULL)`
 
-func loadSamples(t *testing.T, fl fleet) dbfleet.Model[sample] {
+func loadSamples(t *testing.T, fl fleet) dbfleet.Model[loadSample] {
 	t.Helper()
 	quote := `"`
 	if fl.db.Dialect == "mysql" {
 		quote = "`"
 	}
-	fl.create(t, strings.ReplaceAll(samplesTable, "{quote}", quote))
-	return model[sample](t, fl.Registry, dbfleet.ModelConfig{Table: "samples"})
+	fl.create(t, strings.ReplaceAll(loadSamplesTable, "{quote}", quote))
+	return model[loadSample](t, fl.Registry, dbfleet.ModelConfig{Table: "samples"})
 }
 
-func sampleOf(i int) sample {
+func loadSampleOf(i int) loadSample {
 	at := time.Date(2024, 2, 29, 23, 59, 58, 123456000, time.UTC).Add(time.Duration(i) * time.Minute)
-	return sample{
+	return loadSample{
 		Name: fmt.Sprintf("name %d", i), Long: "x", Small: int32(i), Large: int64(i) << 32, Ratio: float64(i) / 3, Price: "1.5000",
 		Yes: i%2 == 0, At: at, Day: time.Date(2024, 2, 29, 0, 0, 0, 0, time.UTC), Raw: []byte{byte(i), 0},
 		Doc: dbfleet.JSONOf(map[string]any{"a": "b"}), UUID: "123e4567-e89b-12d3-a456-426614174000",
 	}
 }
 
-func samples(n int) iter.Seq[sample] {
-	return func(yield func(sample) bool) {
-		for i := range n {
-			if !yield(sampleOf(i)) {
-				return
-			}
-		}
-	}
-}
+// texts that mean something to one of the formats that carry them.
+var loadTexts = []string{"", "x", `\N`, `\\`, "a\tb\nc\rd\\e", "\\.", "é€😀", "'\"`", "NULL", "{}", strings.Repeat("long\n", 2000)}
 
-func TestLoad_Smoke(t *testing.T) {
+func TestLoad_StoresEveryKindOfValue(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, fl fleet) {
-		ctx := context.Background()
+		ctx := t.Context()
 		m := loadSamples(t, fl)
-		n, err := m.Load(ctx, samples(1234))
+		of := func(i int) loadSample {
+			s := loadSampleOf(i)
+			s.Long = loadTexts[i%len(loadTexts)]
+			if i%3 == 0 {
+				note := fmt.Sprintf("%d\t\\", i)
+				at := s.At.AddDate(-900, 0, 0)
+				s.Note, s.Maybe = &note, &at
+			}
+			switch i % 5 {
+			case 0:
+				s.Raw = nil
+			case 1:
+				s.Raw = []byte{}
+			case 2:
+				s.Raw = []byte("\x00\xff\\N\t\n\xf0")
+			case 3:
+				s.Small, s.Large, s.Ratio, s.Price = math.MinInt32, math.MinInt64, -1e-300, "-1234567890123456.7891"
+			}
+			return s
+		}
+		n, err := m.Load(ctx, loadSeq(1234, of))
 		require.NoError(t, err)
 		require.EqualValues(t, 1234, n)
 		got, err := m.OrderBy("id", dbfleet.Asc).Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, got, 1234)
 		for i, g := range got {
-			want := sampleOf(i)
+			want := of(i)
 			want.ID = g.ID
+			require.NotZero(t, g.ID)
 			require.Equal(t, want, g)
 		}
+	})
+}
+
+// loadItem is a row of few columns.
+type loadItem struct {
+	ID        int64
+	Name      string
+	N         int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+func loadItems(t *testing.T, fl fleet) dbfleet.Model[loadItem] {
+	t.Helper()
+	fl.create(t, `CREATE TABLE items (id {id}, name VARCHAR(50) NOT NULL UNIQUE, n {int} CHECK (n >= 0), created_at {time} NOT NULL, updated_at {time} NOT NULL)`)
+	return model[loadItem](t, fl.Registry, dbfleet.ModelConfig{Table: "items", Timestamps: true})
+}
+
+func loadItemOf(i int) loadItem { return loadItem{Name: fmt.Sprintf("item %d", i), N: int64(i)} }
+
+func loadSeq[T any](n int, of func(i int) T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for i := range n {
+			if !yield(of(i)) {
+				return
+			}
+		}
+	}
+}
+
+func loadCount[T any](t *testing.T, m dbfleet.Model[T]) int64 {
+	t.Helper()
+	n, err := m.Count(t.Context())
+	require.NoError(t, err)
+	return n
+}
+
+func TestLoad_SetsTimestampsAndTakesGivenIDs(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		m := loadItems(t, fl)
+		old := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
+		// Every third brings its id: rows of both kinds may follow each other.
+		n, err := m.Load(ctx, loadSeq(30, func(i int) loadItem {
+			it := loadItemOf(i)
+			if i%3 == 2 {
+				it.ID, it.CreatedAt = int64(1000+i), old
+			}
+			return it
+		}))
+		require.NoError(t, err)
+		require.EqualValues(t, 30, n)
+		got, err := m.OrderBy("n", dbfleet.Asc).Get(ctx)
+		require.NoError(t, err)
+		require.Len(t, got, 30)
+		for i, g := range got {
+			require.NotZero(t, g.ID)
+			require.WithinDuration(t, time.Now(), g.UpdatedAt, time.Minute)
+			if i%3 == 2 {
+				require.EqualValues(t, 1000+i, g.ID)
+				require.Equal(t, old, g.CreatedAt)
+			} else {
+				require.WithinDuration(t, time.Now(), g.CreatedAt, time.Minute)
+			}
+		}
+		n, err = m.Load(ctx, loadSeq(0, loadItemOf))
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
+}
+
+// promise: all or nothing, and the row is named.
+func TestLoad_NamesTheBadRecordAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	const rows, bad = 10_000, 7_000
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		m := loadItems(t, fl)
+		for name, fault := range map[string]struct {
+			class error
+			spoil func(*loadItem)
+		}{
+			"duplicate": {dbfleet.ErrUnique, func(it *loadItem) { it.Name = "item 12" }},
+			"check":     {dbfleet.ErrCheck, func(it *loadItem) { it.N = -1 }},
+			"no time":   {dbfleet.ErrRange, func(it *loadItem) { it.CreatedAt = time.Date(12345, 1, 1, 0, 0, 0, 0, time.UTC) }},
+			"too long":  {dbfleet.ErrInvalidValue, func(it *loadItem) { it.Name = strings.Repeat("secret", 20) }},
+		} {
+			if name == "too long" && fl.db.Dialect == "sqlite" {
+				continue
+			}
+			for _, options := range []dbfleet.LoadOptions{{}, {BatchRows: 3000}} {
+				n, err := m.Load(ctx, loadSeq(rows, func(i int) loadItem {
+					it := loadItemOf(i)
+					if i == bad {
+						fault.spoil(&it)
+					}
+					return it
+				}), options)
+				require.ErrorIs(t, err, fault.class, name)
+				var at *dbfleet.RecordError
+				require.ErrorAs(t, err, &at, name)
+				require.Equal(t, bad, at.Index, name)
+				require.NotContains(t, err.Error(), "secret")
+				require.NotContains(t, err.Error(), "item 12")
+				committed := bad / max(options.BatchRows, rows) * options.BatchRows
+				if options.BatchRows > 0 {
+					committed = bad / options.BatchRows * options.BatchRows
+				}
+				require.Equal(t, committed, n, name)
+				require.Equal(t, committed, loadCount(t, m), name)
+				_, err = m.AllRows().Delete(ctx)
+				require.NoError(t, err)
+			}
+		}
+	})
+}
+
+func TestLoad_CommitsInBatches(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		m := loadItems(t, fl)
+		for _, rows := range []int{0, 1, 10, 11, 29, 30} {
+			n, err := m.Load(ctx, loadSeq(rows, loadItemOf), dbfleet.LoadOptions{BatchRows: 10})
+			require.NoError(t, err)
+			require.EqualValues(t, rows, n)
+			require.EqualValues(t, rows, loadCount(t, m))
+			_, err = m.AllRows().Delete(ctx)
+			require.NoError(t, err)
+		}
+		err := fl.Transaction(ctx, "", func(ctx context.Context, tx *dbfleet.Tx) error {
+			_, err := m.Load(ctx, loadSeq(3, loadItemOf), dbfleet.LoadOptions{BatchRows: 10})
+			require.ErrorContains(t, err, "BatchRows")
+			_, err = m.Using(tx).Load(t.Context(), loadSeq(3, loadItemOf), dbfleet.LoadOptions{BatchRows: 10})
+			require.ErrorContains(t, err, "BatchRows")
+			return nil
+		})
+		require.NoError(t, err)
+		for _, o := range []dbfleet.LoadOptions{{BatchRows: -1}, {ProgressEvery: -1}} {
+			_, err := m.Load(ctx, loadSeq(3, loadItemOf), o)
+			require.ErrorContains(t, err, "negative")
+		}
+		_, err = m.Load(ctx, nil)
+		require.ErrorContains(t, err, "nil")
+		require.Zero(t, loadCount(t, m))
+	})
+}
+
+func TestLoad_ReportsProgress(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		m := loadItems(t, fl)
+		for options, want := range map[*dbfleet.LoadOptions][]int64{
+			{ProgressEvery: 400}:                 {400, 800, 1000},
+			{ProgressEvery: 500}:                 {500, 1000},
+			{}:                                   {1000},
+			{ProgressEvery: 400, BatchRows: 300}: {400, 800, 1000},
+		} {
+			var got []int64
+			options.Progress = func(rows int64) { got = append(got, rows) }
+			_, err := m.Load(t.Context(), loadSeq(1000, loadItemOf), *options)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			_, err = m.AllRows().Delete(t.Context())
+			require.NoError(t, err)
+		}
+	})
+}
+
+func TestLoad_TakesPartInATransaction(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		m := loadItems(t, fl)
+		undo := errors.New("undo")
+		err := fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+			first := loadItemOf(9_000_000)
+			require.NoError(t, m.Create(ctx, &first))
+			n, err := m.Load(ctx, loadSeq(2000, loadItemOf))
+			require.NoError(t, err)
+			require.EqualValues(t, 2000, n)
+			_, err = m.Using(tx).Load(t.Context(), loadSeq(2000, func(i int) loadItem { return loadItemOf(i%1500 + 5000) }))
+			require.ErrorIs(t, err, dbfleet.ErrUnique)
+			_, err = m.Using(tx).Load(t.Context(), loadSeq(10, func(i int) loadItem { return loadItemOf(i + 8000) }))
+			require.NoError(t, err, "the failed one is behind a savepoint")
+			all, err := m.Count(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 2011, all)
+			return undo
+		})
+		require.ErrorIs(t, err, undo)
+		require.Zero(t, loadCount(t, m))
+	})
+}
+
+func TestLoad_RollsBackWhenTheIteratorPanics(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		m := loadItems(t, fl)
+		for _, o := range []dbfleet.LoadOptions{{}, {BatchRows: 100_000}} {
+			require.PanicsWithValue(t, "no more", func() {
+				_, _ = m.Load(t.Context(), loadSeq(10_000, func(i int) loadItem {
+					if i == 5000 {
+						panic("no more")
+					}
+					return loadItemOf(i)
+				}), o)
+			})
+			require.Zero(t, loadCount(t, m))
+		}
+		require.Panics(t, func() {
+			_, _ = m.Load(t.Context(), loadSeq(10, loadItemOf), dbfleet.LoadOptions{ProgressEvery: 5, Progress: func(int64) { panic("progress") }})
+		})
+		require.Zero(t, loadCount(t, m))
+		n, err := m.Load(t.Context(), loadSeq(10, loadItemOf))
+		require.NoError(t, err)
+		require.EqualValues(t, 10, n)
+	})
+}
+
+func TestLoad_StopsWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		m := loadItems(t, fl)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		n, err := m.Load(ctx, loadSeq(1_000_000, func(i int) loadItem {
+			if i == 20_000 {
+				cancel()
+			}
+			require.Less(t, i, 21_000, "rows are asked for after the end")
+			return loadItemOf(i)
+		}))
+		require.ErrorIs(t, err, context.Canceled)
+		require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
+		require.Zero(t, n)
+		require.Zero(t, loadCount(t, m))
+	})
+}
+
+// The iterator may read from the same database, on a connection of its own; in
+// the load's transaction it is told that the connection is in use.
+func TestLoad_IteratorMayReadElsewhere(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		m := loadItems(t, fl)
+		fl.create(t, `CREATE TABLE copies (id {id}, name VARCHAR(50) NOT NULL, n {int}, created_at {time} NOT NULL, updated_at {time} NOT NULL)`)
+		copies := model[loadItem](t, fl.Registry, dbfleet.ModelConfig{Table: "copies"})
+		_, err := m.Load(ctx, loadSeq(3000, loadItemOf))
+		require.NoError(t, err)
+		n, err := copies.Load(ctx, func(yield func(loadItem) bool) {
+			for it, err := range m.Iter(ctx) {
+				if err != nil || !yield(it) {
+					require.NoError(t, err)
+					return
+				}
+			}
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, 3000, n)
+		want, err := m.OrderBy("id", dbfleet.Asc).Get(ctx)
+		require.NoError(t, err)
+		got, err := copies.OrderBy("id", dbfleet.Asc).Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+
+		if fl.db.Dialect == "sqlite" {
+			return
+		}
+		require.NoError(t, fl.Transaction(ctx, "", func(ctx context.Context, tx *dbfleet.Tx) error {
+			_, err := m.Load(ctx, loadSeq(3, func(i int) loadItem {
+				_, err := m.Count(ctx)
+				if i > 0 {
+					require.ErrorIs(t, err, dbfleet.ErrBusy)
+				}
+				return loadItemOf(i + 5000)
+			}))
+			return err
+		}))
+	})
+}
+
+func TestLoad_IsOneEventForHooks(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		m := loadItems(t, fl)
+		var loads []dbfleet.QueryEvent
+		defer fl.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+			if e.Op != "begin" && e.Op != "commit" && e.Op != "rollback" {
+				loads = append(loads, e)
+			}
+		})()
+		_, err := m.Load(t.Context(), loadSeq(2500, loadItemOf))
+		require.NoError(t, err)
+		require.Len(t, loads, 1)
+		require.Equal(t, "load", loads[0].Op)
+		require.EqualValues(t, 2500, loads[0].Rows)
+		require.Contains(t, loads[0].SQL, "INSERT INTO")
+		require.Equal(t, dbfleet.RolePrimary, loads[0].Route.Role)
+		require.NoError(t, loads[0].Err)
+
+		_, err = m.Load(t.Context(), loadSeq(2500, loadItemOf))
+		require.ErrorIs(t, err, dbfleet.ErrUnique)
+		require.Len(t, loads, 2)
+		require.ErrorIs(t, loads[1].Err, dbfleet.ErrUnique)
+		require.EqualValues(t, -1, loads[1].Rows)
+	})
+}
+
+func TestLoad_GoesToTheShardThatIsGiven(t *testing.T) {
+	t.Parallel()
+	connections := map[string]dbfleet.ConnectionConfig{"main": connectionTo(dbtest.New(t, "sqlite")), "other": connectionTo(dbtest.New(t, "sqlite"))}
+	r := open(t, connections)
+	for name := range connections {
+		_, err := r.DB(name).ExecContext(t.Context(), `CREATE TABLE items (id INTEGER PRIMARY KEY, name TEXT, n INTEGER, created_at DATETIME, updated_at DATETIME)`)
+		require.NoError(t, err)
+	}
+	m := model[loadItem](t, r, dbfleet.ModelConfig{Table: "items", Shard: dbfleet.ShardBy("n", func(n int64) string {
+		return map[bool]string{true: "other", false: "main"}[n >= 1000]
+	})})
+	even := func(i int) loadItem { return loadItem{Name: fmt.Sprint(i), N: int64(i + 1)} }
+	_, err := m.Load(t.Context(), loadSeq(10, even))
+	require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
+	n, err := m.Shard(1).Load(t.Context(), loadSeq(10, even))
+	require.NoError(t, err)
+	require.EqualValues(t, 10, n)
+	_, err = m.Shard(1).Load(t.Context(), loadSeq(2000, even))
+	var at *dbfleet.RecordError
+	require.ErrorAs(t, err, &at)
+	require.Equal(t, 999, at.Index)
+	require.EqualValues(t, 10, loadCount(t, m.DB("main")))
+	n, err = m.DB("other").Load(t.Context(), loadSeq(2000, even))
+	require.NoError(t, err)
+	require.EqualValues(t, 2000, n)
+	require.EqualValues(t, 2000, loadCount(t, m.DB("other")))
+}
+
+func TestLoad_RefusesRowsThatATriggerSkips(t *testing.T) {
+	t.Parallel()
+	fl := fleet{db: dbtest.New(t, "postgres")}
+	fl.Registry = open(t, map[string]dbfleet.ConnectionConfig{"main": connectionTo(fl.db)})
+	m := loadItems(t, fl)
+	fl.create(t, `CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = 7 THEN RETURN NULL; END IF; RETURN NEW; END $$`,
+		`CREATE TRIGGER skip BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION skip()`)
+	_, err := m.Load(t.Context(), loadSeq(10, loadItemOf))
+	require.ErrorContains(t, err, "9 rows were inserted for 10 records")
+	require.Zero(t, loadCount(t, m))
+}
+
+// However many rows there are, the memory that they need at a time is the same.
+func TestLoad_OfAMillionRowsNeedsConstantMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
+		const rows = 1_000_000
+		fl := fleet{open(t, map[string]dbfleet.ConnectionConfig{"main": connectionTo(db)}), db}
+		fl.create(t, `CREATE TABLE items (id {id}, name VARCHAR(50), n {int})`)
+		type small struct {
+			ID   int64
+			Name string
+			N    int64
+		}
+		m := model[small](t, fl.Registry, dbfleet.ModelConfig{Table: "items"})
+		var start, most uint64
+		n, err := m.Load(t.Context(), loadSeq(rows, func(i int) small { return small{Name: "a name of some length", N: int64(i)} }), dbfleet.LoadOptions{
+			ProgressEvery: 50_000,
+			Progress: func(int64) {
+				runtime.GC()
+				var now runtime.MemStats
+				runtime.ReadMemStats(&now)
+				if start == 0 {
+					start = now.HeapAlloc
+				}
+				most = max(most, now.HeapAlloc)
+			},
+		})
+		require.NoError(t, err)
+		require.EqualValues(t, rows, n)
+		require.Less(t, most, start+8<<20, "bytes on the heap, %d after the first 50000 rows", start)
+		require.EqualValues(t, rows, loadCount(t, m))
 	})
 }

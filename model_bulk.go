@@ -97,6 +97,12 @@ func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) erro
 		return err
 	}
 	if returning {
+		if len(b.records) > 1 && b.shape.returns(t.e.dialect) {
+			if t.one, err = s.insertOneText(b.shape, t.e.dialect); err != nil {
+				return err
+			}
+			defer func() { t.one = "" }()
+		}
 		return m.insertReturning(ctx, t, "insert", text, b.args, b.records, b.shape.back)
 	}
 	if err := s.tellsKey(b.shape, t.e.dialect); err != nil {

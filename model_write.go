@@ -337,6 +337,9 @@ func (m *Model[T]) insertOne(ctx context.Context, t *target, record *T) error {
 // insertReturning runs an INSERT … RETURNING whose rows belong to records, in
 // their order.
 func (m *Model[T]) insertReturning(ctx context.Context, t *target, op, text string, args []any, records []*T, back []int) error {
+	if m.src.auto && len(back) == 1 && back[0] == m.src.key[0] && len(records) > 1 {
+		return m.insertReturningIDs(ctx, t, op, text, args, records)
+	}
 	var made []T
 	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
 		made, err = rowmap.ReadAll[T](m.src.plan, rows, len(records))
@@ -350,6 +353,27 @@ func (m *Model[T]) insertReturning(ctx context.Context, t *target, op, text stri
 	}
 	for i, r := range records {
 		if err := m.copyFields(r, &made[i], back); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertReturningIDs is insertReturning for generated keys alone.
+func (m *Model[T]) insertReturningIDs(ctx context.Context, t *target, op, text string, args []any, records []*T) error {
+	var made []int64
+	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
+		made, err = rowmap.ReadColumn[int64](rows)
+		return int64(len(made)), err
+	})
+	if err != nil {
+		return err
+	}
+	if len(made) != len(records) {
+		return m.src.otherRows(int64(len(made)), len(records))
+	}
+	for i, r := range records {
+		if err := m.src.plan.Set(m.src.key[0], r, made[i]); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // It is a value. Every method that adds to it returns a new query and leaves
 // the old one as it was; it may be stored, branched and used by many goroutines
 // at once. Building does no I/O and raises no error: what is wrong with a query
-// is told by the call that runs it, before anything is sent.
+// is told by the call that runs it, before anything is sent. Slices and pointers
+// among its values are kept, not copied.
 type Query[T any] struct {
 	src  *source
 	q    sqlgen.Query
@@ -47,7 +48,10 @@ func (q Query[T]) Using(tx *Tx) Query[T] { q.at.tx = tx; return q }
 // in any case. On a model the column must be one of the model's, and value of
 // its kind. nil means IS NULL or IS NOT NULL; IN and BETWEEN take a slice; an
 // empty IN matches nothing, an empty NOT IN everything. value may be a query,
-// or SQL.
+// or SQL. In the pattern of LIKE a backslash makes the next character literal;
+// see EscapeLike. Whether = and LIKE tell letters' case is the database's
+// affair: PostgreSQL does, SQLite only for =, MySQL by the column's collation.
+// ILIKE never does (on SQLite, for ASCII).
 func (q Query[T]) Where(column, op string, value any) Query[T] {
 	q.q = q.q.WithCond(compare(column, op, value))
 	return q

@@ -464,7 +464,7 @@ func TestConditions_BytesAndUUIDsAreSingleValues(t *testing.T) {
 			"between text":          {"note", "BETWEEN", "ab", false},
 			"less than nil":         {"id", "<", nil, false},
 			"like nil":              {"note", "LIKE", nil, false},
-			"like number":           {"note", "LIKE", 5, false},
+			"like number":           {"note", "LIKE", 5, true},
 			"broken valuer":         {"note", "=", upper("broken"), false},
 			"broken valuer in list": {"note", "IN", []upper{"broken"}, false},
 		} {

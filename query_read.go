@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -358,6 +359,9 @@ func (q Query[T]) plain() Query[Row] { return Query[Row]{src: q.src, q: q.q, at:
 //
 //	names, err := dbfleet.Pluck[string](ctx, users.OrderBy("id", dbfleet.Asc), "name")
 func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, error) {
+	if err := single("Pluck", column); err != nil {
+		return nil, err
+	}
 	q := from.plain()
 	t, err := q.target(ctx, false)
 	if err != nil {
@@ -411,10 +415,20 @@ func typedAggregate[V any](ctx context.Context, from Queryable, function, column
 	return v, err
 }
 
+// single refuses what names no column, or all of them.
+func single(part, column string) error {
+	if column == "" || column == "*" || strings.HasSuffix(column, ".*") {
+		return &StatementError{Part: part, Reason: "takes the name of one column, not " + quoted(column)}
+	}
+	return nil
+}
+
 // aggregate asks for one value.
 func aggregate[V, T any](ctx context.Context, q *Query[T], function, column string) (v V, found bool, err error) {
-	if function != "COUNT" && column == "" {
-		return v, false, &StatementError{Part: function, Reason: "no column named"}
+	if function != "COUNT" {
+		if err := single(function, column); err != nil {
+			return v, false, err
+		}
 	}
 	t, err := q.target(ctx, false)
 	if err != nil {
@@ -437,6 +451,9 @@ func aggregate[V, T any](ctx context.Context, q *Query[T], function, column stri
 // Pluck returns one column's values as Row has them, in the query's order.
 // dbfleet.Pluck gives them a type.
 func (q Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
+	if err := single("Pluck", column); err != nil {
+		return nil, err
+	}
 	p := q.plain()
 	t, err := p.target(ctx, false)
 	if err != nil {

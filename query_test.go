@@ -596,3 +596,45 @@ func TestQuery_UnionsAndSubqueriesWithBounds(t *testing.T) {
 		require.Equal(t, "X", six.Name)
 	})
 }
+
+// hazard 84, 92: a table that changes under a running program: columns are
+// found by name, and one that the struct does not have is no trouble.
+func TestQuery_SurvivesChangesOfItsTable(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		l := newLibrary(t, fl)
+		ctx := t.Context()
+		ask := func() {
+			t.Helper()
+			var wg sync.WaitGroup
+			for range 4 { // on several warm connections
+				wg.Go(func() {
+					for range 3 {
+						got, err := l.people.Where("id", "=", 1).First(ctx)
+						if err != nil || got.Name != "ada" || *got.Age != 36 {
+							t.Errorf("%v %v", got, err)
+						}
+						row, err := fl.DB("main").Table("people").Where("id", "=", 1).First(ctx)
+						if err != nil || row["name"] != "ada" || fmt.Sprint(row["age"]) != "36" {
+							t.Errorf("%v %v", row, err)
+						}
+						list, err := l.people.Select("*").OrderBy("id", dbfleet.Asc).Limit(2).Get(ctx)
+						if err != nil || len(list) != 2 || list[1].Name != "bob" {
+							t.Errorf("%v %v", list, err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		}
+		ask()
+		fl.create(t, `ALTER TABLE people ADD COLUMN extra {text}`)
+		ask()
+		fl.create(t, `ALTER TABLE people ADD COLUMN age2 {bigint}`, `UPDATE people SET age2 = age`, `ALTER TABLE people DROP COLUMN age`, `ALTER TABLE people RENAME COLUMN age2 TO age`)
+		ask()
+		row, err := fl.DB("main").Table("people").Where("id", "=", 1).First(ctx)
+		require.NoError(t, err)
+		require.Contains(t, row, "extra")
+		idle(t, fl.Registry, "main")
+	})
+}

@@ -15,8 +15,9 @@ import (
 
 // Result tells what an insert into a table did.
 type Result struct {
-	// LastInsertID is the generated integer key: the column "id" on PostgreSQL,
-	// the auto-increment column or rowid on the others; 0 is none.
+	// LastInsertID is the integer key of the row: on PostgreSQL the model's
+	// primary key, or the column "id" of a table without a model; on the others
+	// the auto-increment column or rowid; 0 is none.
 	LastInsertID int64
 	RowsAffected int64
 }

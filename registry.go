@@ -23,6 +23,7 @@ type Registry struct {
 	mu       sync.Mutex // protects following fields and every change of entries
 	closed   bool
 	failures map[string]*sql.DB // see failing
+	leaving  map[*entry]bool    // replaced or removed, and not closed yet
 	ended    chan struct{}      // closed when a shutdown has ended
 	err      error              // of the shutdown
 }
@@ -130,7 +131,24 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 	if err != nil {
 		return err
 	}
-	return old.close(ctx)
+	return r.closeLeaving(ctx, old)
+}
+
+// closeLeaving closes an entry that has left the registry.
+func (r *Registry) closeLeaving(ctx context.Context, e *entry) error {
+	err := e.close(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.leaving, e)
+	return err
+}
+
+// leavesLocked notes that an entry has left, so that a shutdown waits for it too.
+func (r *Registry) leavesLocked(e *entry) {
+	if r.leaving == nil {
+		r.leaving = map[*entry]bool{}
+	}
+	r.leaving[e] = true
 }
 
 func (r *Registry) put(name string, config ConnectionConfig, check func(old *entry) error) (*entry, error) {
@@ -158,6 +176,9 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	}
 	entries[name] = e
 	r.entries.Store(&entries)
+	if old != nil {
+		r.leavesLocked(old)
+	}
 	return old, nil
 }
 
@@ -175,8 +196,9 @@ func (r *Registry) Remove(ctx context.Context, name string) error {
 	}
 	delete(entries, name)
 	r.entries.Store(&entries)
+	r.leavesLocked(old)
 	r.mu.Unlock()
-	return old.close(ctx)
+	return r.closeLeaving(ctx, old)
 }
 
 // Close shuts down with a bound of 30 seconds; see Shutdown.
@@ -190,7 +212,8 @@ func (r *Registry) Close() error {
 // ends, and closes every pool. It may be called several times and by several
 // goroutines: all of them get the first one's result. When it has returned, no
 // goroutine of the registry is left. The error is the context's if work was
-// cut off.
+// cut off: a transaction that still runs then is sent nothing more and rolled
+// back, a connection whose rows are still open is closed with them.
 func (r *Registry) Shutdown(ctx context.Context) error {
 	r.mu.Lock()
 	if r.closed {
@@ -203,7 +226,7 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 		}
 	}
 	r.closed = true
-	entries := *r.entries.Load()
+	entries := slices.AppendSeq(slices.Collect(maps.Keys(r.leaving)), maps.Values(*r.entries.Load()))
 	r.entries.Store(&map[string]*entry{})
 	for _, db := range r.failures {
 		_ = db.Close()

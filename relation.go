@@ -26,8 +26,9 @@ import (
 type Relation[P any] interface {
 	// load fills in the related records of parents.
 	load(ctx context.Context, from origin, parents []P) error
-	// needs is the parents' column by which related records are found.
-	needs() string
+	// needs is the parents' column by which related records are found, or what
+	// is wrong with the relation.
+	needs() (column string, err error)
 }
 
 // Link names the columns that tie two models; On makes one.
@@ -152,9 +153,9 @@ func (r ToMany[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
 // For returns the query for the related record of one parent.
 func (r ToOne[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
 
-func (r ToMany[P, C]) needs() string { return r.tie.needs() }
+func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
 
-func (r ToOne[P, C]) needs() string { return r.tie.needs() }
+func (r ToOne[P, C]) needs() (string, error) { return r.tie.needs() }
 
 func (r ToMany[P, C]) load(ctx context.Context, from origin, parents []P) error {
 	found, err := r.tie.fetch(ctx, from, parents)
@@ -225,11 +226,18 @@ func (t *tie[P, C]) find(g *groups[C], parent *P) int {
 	return -1
 }
 
-func (t *tie[P, C]) needs() string {
+func (t *tie[P, C]) needs() (string, error) {
 	if t.err != nil {
-		return ""
+		return "", t.err
 	}
-	return t.parents.plan.Field(t.parentColumn).Column
+	q := &t.related
+	switch {
+	case q.q.Limit() != -1 || q.q.Offset() != 0:
+		return "", q.src.fail("a relation's limit or offset would hold for all parents together")
+	case q.q.Unites():
+		return "", q.src.fail("a relation's condition would not hold for the other rows of a union")
+	}
+	return t.parents.plan.Field(t.parentColumn).Column, nil
 }
 
 func (t *tie[P, C]) column() string { return t.related.src.plan.Field(t.relatedColumn).Column }
@@ -318,14 +326,8 @@ func (t *tie[P, C]) fetch(ctx context.Context, from origin, parents []P) (*group
 // to be added.
 func (t *tie[P, C]) narrowed(from origin) (Query[C], error) {
 	q := t.related
-	if t.err != nil {
-		return q, t.err
-	}
-	switch {
-	case q.q.Limit() != -1 || q.q.Offset() != 0:
-		return q, q.src.fail("a relation's limit or offset would hold for all parents together")
-	case q.q.Unites():
-		return q, q.src.fail("a relation's condition would not hold for the other rows of a union")
+	if _, err := t.needs(); err != nil {
+		return q, err
 	}
 	if t.follows() {
 		q.at.db = from.connection
@@ -402,14 +404,16 @@ func (t *tie[P, C]) sharedShardKey() (column int, ok bool) {
 // placed says whether the call names the query's place.
 func (q *Query[T]) placed() bool { return q.at.db != "" || q.at.hasShard }
 
-// selectKeys makes a query with a select list of its own read what its
-// relations need.
+// selectKeys checks the query's relations, and makes a select list of its own
+// read what they need.
 func (q *Query[T]) selectKeys() error {
 	for _, r := range q.with {
-		if column := r.needs(); column != "" {
-			if err := q.selectKey(column); err != nil {
-				return err
-			}
+		column, err := r.needs()
+		if err == nil {
+			err = q.selectKey(column)
+		}
+		if err != nil {
+			return fmt.Errorf("dbfleet: a relation of table %q: %w", q.src.table, err)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -42,6 +43,7 @@ type place struct {
 	shard    any    // a key given on the call
 	hasShard bool
 	primary  bool
+	read     bool // on a handle for reads
 }
 
 // target is a decided route. It holds its entry until leave.
@@ -52,6 +54,9 @@ type target struct {
 	index int    // of a replica in the set
 	tried uint64 // replicas that were asked
 	route Route
+	// one is the text for one row, while an insert of several with RETURNING is
+	// sent.
+	one string
 }
 
 // connectionFor decides the connection: the one named on the call, the shard
@@ -74,6 +79,9 @@ func (s *source) connectionFor(at *place, keys any, list bool) (name, reason str
 // target decides the node for one operation on a connection. The caller must
 // call leave.
 func (r *Registry) target(ctx context.Context, name, reason string, at *place, write bool) (target, error) {
+	if write && at.read {
+		return target{}, fmt.Errorf("dbfleet: connection %q: %w", name, ErrReadHandle)
+	}
 	if tx := at.tx; tx != nil {
 		if err := r.belongs(tx, name); err != nil {
 			return target{}, err
@@ -146,22 +154,43 @@ func (t *target) leave() {
 	}
 }
 
-// answered tells the replica set how the node did.
+// answered tells the replica set how the node did. A caller who did not wait
+// says nothing about it; one whose deadline passed in silence, a little.
 func (t *target) answered(err error) {
 	if t.index < 0 {
 		return
 	}
-	if err != nil && unreachable(err) {
-		t.e.replicas.Failed(t.index)
+	if err == nil {
+		t.e.replicas.Answered(t.index)
 		return
 	}
-	t.e.replicas.Answered(t.index)
+	p := driver.Classify(err)
+	switch {
+	case isAcquireTimeout(err):
+	case unreachable(err):
+		t.e.replicas.Failed(t.index)
+	case p.Class == driver.Timeout && (p.Unanswered || isConnectError(err)):
+		t.e.replicas.Silent(t.index)
+	case !p.NotSent && !p.Unanswered:
+		t.e.replicas.Answered(t.index) // with an error of the statement
+	}
 }
 
+func isAcquireTimeout(err error) bool {
+	var a *AcquireTimeoutError
+	return errors.As(err, &a)
+}
+
+// unreachable says that the node cannot serve, whoever asks.
 func unreachable(err error) bool {
+	var silence *driver.SilenceError
 	switch driver.Classify(err).Class {
-	case driver.Connection, driver.TooManyConnections, driver.Auth:
+	case driver.Connection, driver.TooManyConnections:
 		return true
+	case driver.Auth: // not of a table
+		return isConnectError(err)
+	case driver.Timeout:
+		return errors.As(err, &silence)
 	}
 	return false
 }

@@ -122,7 +122,7 @@ func (t *target) rows(ctx context.Context, op, text string, args []any, write bo
 		}
 		defer conn.Release()
 	}
-	rows, err := conn.Query(ctx, text, args)
+	rows, err := t.ask(ctx, conn, text, args)
 	if err != nil {
 		t.answered(err)
 		return -1, t.route.wrap(op, text, args, write, err)
@@ -137,6 +137,13 @@ func (t *target) rows(ctx context.Context, op, text string, args []any, write bo
 		return n, t.wrapRead(op, text, args, write, err)
 	}
 	return n, nil
+}
+
+func (t *target) ask(ctx context.Context, conn *driver.Conn, text string, args []any) (driver.Rows, error) {
+	if t.one != "" {
+		return conn.InsertRows(ctx, text, args, t.one)
+	}
+	return conn.Query(ctx, text, args)
 }
 
 // wrapRead wraps what went wrong while rows were read: an error of the

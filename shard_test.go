@@ -12,8 +12,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// order lives on the shard of its user: odd ones on one, even ones on two.
-type order struct {
+// shardedItem lives on the shard of its user: odd ones on one, even ones on two.
+type shardedItem struct {
 	ID     int64
 	UserID int64
 	Item   string
@@ -22,12 +22,12 @@ type order struct {
 type customer struct {
 	ID     int64
 	Name   string
-	Orders []order
+	Orders []shardedItem
 }
 
 // onShards runs f with two shards of orders, on every kind of database, and with a
 // table of customers on "main".
-func onShards(t *testing.T, f func(t *testing.T, fl fleet, orders dbfleet.Model[order])) {
+func onShards(t *testing.T, f func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem])) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
 		fl := fleet{open(t, map[string]dbfleet.ConnectionConfig{
@@ -39,7 +39,7 @@ func onShards(t *testing.T, f func(t *testing.T, fl fleet, orders dbfleet.Model[
 			require.NoError(t, err)
 		}
 		fl.create(t, `CREATE TABLE customers (id {id}, name {text})`)
-		f(t, fl, model[order](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Shard: dbfleet.ShardBy("user_id", oddEven)}))
+		f(t, fl, model[shardedItem](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Shard: dbfleet.ShardBy("user_id", oddEven)}))
 	})
 }
 
@@ -63,19 +63,19 @@ func on(t *testing.T, fl fleet, name string) int {
 // promise 17: a record goes to the shard of its key, and is found, saved and deleted there.
 func TestShards_HoldTheirOwnRecords(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[order]) {
+	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
-		odd, even := order{UserID: 1, Item: "a"}, order{UserID: 2, Item: "b"}
+		odd, even := shardedItem{UserID: 1, Item: "a"}, shardedItem{UserID: 2, Item: "b"}
 		require.NoError(t, orders.Create(ctx, &odd))
 		require.NoError(t, orders.Create(ctx, &even))
 		require.Equal(t, odd.ID, even.ID, "each shard counts for itself")
-		require.NoError(t, orders.CreateMany(ctx, []order{{UserID: 3, Item: "c"}, {UserID: 5, Item: "d"}}))
+		require.NoError(t, orders.CreateMany(ctx, []shardedItem{{UserID: 3, Item: "c"}, {UserID: 5, Item: "d"}}))
 		require.Equal(t, []int{0, 3, 1}, []int{on(t, fl, "main"), on(t, fl, "one"), on(t, fl, "two")})
-		require.ErrorContains(t, orders.CreateMany(ctx, []order{{UserID: 3, Item: "e"}, {UserID: 4, Item: "f"}}), `record 1 lives on shard "two"`)
+		require.ErrorContains(t, orders.CreateMany(ctx, []shardedItem{{UserID: 3, Item: "e"}, {UserID: 4, Item: "f"}}), `record 1 lives on shard "two"`)
 
 		odd.Item = "aa"
 		require.NoError(t, orders.Save(ctx, &odd))
-		require.NoError(t, orders.Upsert(ctx, &order{UserID: 2, Item: "b"}, dbfleet.Conflict{Key: []string{"user_id", "item"}}))
+		require.NoError(t, orders.Upsert(ctx, &shardedItem{UserID: 2, Item: "b"}, dbfleet.Conflict{Key: []string{"user_id", "item"}}))
 		require.Equal(t, 1, on(t, fl, "two"))
 		_, err := orders.Insert(ctx, map[string]any{"user_id": "7", "item": "x"})
 		require.NoError(t, err)
@@ -92,9 +92,9 @@ func TestShards_HoldTheirOwnRecords(t *testing.T) {
 		require.ErrorContains(t, err, "shard key")
 		got, err := orders.Where("user_id", "=", 2).Get(ctx)
 		require.NoError(t, err)
-		require.Equal(t, []order{even}, got)
+		require.Equal(t, []shardedItem{even}, got)
 
-		require.NoError(t, orders.Shard(2).Delete(ctx, &order{ID: even.ID}), "the key given on the call is enough")
+		require.NoError(t, orders.Shard(2).Delete(ctx, &shardedItem{ID: even.ID}), "the key given on the call is enough")
 		require.Zero(t, on(t, fl, "two"))
 		require.NoError(t, orders.Delete(ctx, &odd))
 		n, err := orders.WhereIn("user_id", []int{3, 5, 7}).Delete(ctx)
@@ -106,13 +106,13 @@ func TestShards_HoldTheirOwnRecords(t *testing.T) {
 // The key is taken from where it is certain, and nowhere else.
 func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[order]) {
+	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
-		require.NoError(t, orders.Create(ctx, &order{UserID: 1, Item: "a"}))
+		require.NoError(t, orders.Create(ctx, &shardedItem{UserID: 1, Item: "a"}))
 		text, null, five := "5", (*int64)(nil), int64(5)
 		userID := dbfleet.Col[int64]("user_id")
 		for name, tt := range map[string]struct {
-			q    dbfleet.Query[order]
+			q    dbfleet.Query[shardedItem]
 			want string
 		}{
 			"on the call":        {orders.Shard(2).Query, "two"},
@@ -127,7 +127,7 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 			"among others":       {orders.Where("item", "=", "a").Where("user_id", "=", 1).Where("id", ">", 0), "one"},
 			"in":                 {orders.WhereIn("user_id", []int64{1, 3, 5}), "one"},
 			"in of any":          {orders.Where("user_id", "IN", []any{1, "3", int8(5)}), "one"},
-			"group":              {orders.WhereGroup(func(q dbfleet.Query[order]) dbfleet.Query[order] { return q.Where("user_id", "=", 2) }), "two"},
+			"group":              {orders.WhereGroup(func(q dbfleet.Query[shardedItem]) dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 2) }), "two"},
 			"call and condition": {orders.Shard(4).Where("user_id", "=", 2), "two"},
 			"named":              {orders.DB("main").Query, "main"},
 			"named, with keys":   {orders.DB("two").Where("user_id", "=", 1), "two"},
@@ -138,12 +138,12 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 			_, err = tt.q.Get(ctx)
 			require.NoError(t, err, name)
 		}
-		or := func(q dbfleet.Query[order]) dbfleet.Query[order] {
+		or := func(q dbfleet.Query[shardedItem]) dbfleet.Query[shardedItem] {
 			return q.Where("user_id", "=", 1).OrWhere("item", "=", "a")
 		}
-		same := func(q dbfleet.Query[order]) dbfleet.Query[order] { return q.Where("user_id", "=", 1) }
+		same := func(q dbfleet.Query[shardedItem]) dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 1) }
 		counts := statements(t, fl.Registry)
-		for name, q := range map[string]dbfleet.Query[order]{
+		for name, q := range map[string]dbfleet.Query[shardedItem]{
 			"nothing":           orders.Query,
 			"other column":      orders.Where("item", "=", "a"),
 			"or":                orders.Where("user_id", "=", 1).OrWhere("item", "=", "a"),
@@ -183,8 +183,8 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 			require.ErrorIs(t, err, dbfleet.ErrMissingShardKey, name)
 		}
 		for _, err := range []error{
-			orders.Create(ctx, &order{Item: "x"}), orders.Save(ctx, &order{ID: 1, Item: "x"}), orders.Delete(ctx, &order{ID: 1}),
-			orders.Upsert(ctx, &order{Item: "x"}, dbfleet.Conflict{}), orders.CreateMany(ctx, []order{{UserID: 1}, {}}),
+			orders.Create(ctx, &shardedItem{Item: "x"}), orders.Save(ctx, &shardedItem{ID: 1, Item: "x"}), orders.Delete(ctx, &shardedItem{ID: 1}),
+			orders.Upsert(ctx, &shardedItem{Item: "x"}, dbfleet.Conflict{}), orders.CreateMany(ctx, []shardedItem{{UserID: 1}, {}}),
 			func() error { _, err := orders.Insert(ctx, map[string]any{"item": "x"}); return err }(),
 			func() error { _, err := orders.Find(ctx, 1); return err }(),
 		} {
@@ -194,8 +194,8 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 		for name, err := range map[string]error{
 			"condition": func() error { _, err := orders.Shard(1).Where("user_id", "=", 2).Get(ctx); return err }(),
 			"list":      func() error { _, err := orders.Shard(1).WhereIn("user_id", []int{1, 2}).Get(ctx); return err }(),
-			"record":    orders.Shard(1).Create(ctx, &order{UserID: 2, Item: "x"}),
-			"records":   orders.Shard(1).CreateMany(ctx, []order{{UserID: 1, Item: "x"}, {UserID: 2, Item: "x"}}),
+			"record":    orders.Shard(1).Create(ctx, &shardedItem{UserID: 2, Item: "x"}),
+			"records":   orders.Shard(1).CreateMany(ctx, []shardedItem{{UserID: 1, Item: "x"}, {UserID: 2, Item: "x"}}),
 			"row": func() error {
 				_, err := orders.Shard(1).Insert(ctx, map[string]any{"user_id": 2, "item": "x"})
 				return err
@@ -212,13 +212,13 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 		require.ErrorAs(t, err, &unknown)
 		require.Equal(t, "nowhere", unknown.Name)
 		require.Equal(t, []string{"main", "one", "two"}, unknown.Known)
-		require.ErrorAs(t, orders.Create(ctx, &order{UserID: 901}), &unknown)
+		require.ErrorAs(t, orders.Create(ctx, &shardedItem{UserID: 901}), &unknown)
 		require.Empty(t, counts(), "nothing was sent anywhere")
 
-		unsharded := model[order](t, fl.Registry, dbfleet.ModelConfig{Table: "orders"})
+		unsharded := model[shardedItem](t, fl.Registry, dbfleet.ModelConfig{Table: "orders"})
 		_, err = unsharded.Shard(1).Get(ctx)
 		require.ErrorContains(t, err, "not sharded")
-		_, err = dbfleet.NewModel[order](fl.Registry, dbfleet.ModelConfig{Table: "orders", Connection: "one", Shard: dbfleet.ShardBy("usr_id", oddEven)})
+		_, err = dbfleet.NewModel[shardedItem](fl.Registry, dbfleet.ModelConfig{Table: "orders", Connection: "one", Shard: dbfleet.ShardBy("usr_id", oddEven)})
 		var fault *dbfleet.ModelError
 		require.ErrorAs(t, err, &fault)
 		require.ErrorContains(t, err, "usr_id")
@@ -254,12 +254,12 @@ func TestShards_ByText(t *testing.T) {
 // its own, and Using refuses it.
 func TestShards_AndTransactions(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[order]) {
+	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		boom := errors.New("boom")
 		err := fl.Transaction(ctx, "one", func(ctx context.Context, tx *dbfleet.Tx) error {
-			require.NoError(t, orders.Create(ctx, &order{UserID: 1, Item: "in"}))
-			require.NoError(t, orders.Create(ctx, &order{UserID: 2, Item: "out"}))
+			require.NoError(t, orders.Create(ctx, &shardedItem{UserID: 1, Item: "in"}))
+			require.NoError(t, orders.Create(ctx, &shardedItem{UserID: 2, Item: "out"}))
 			route, err := orders.Shard(1).Route(ctx)
 			require.NoError(t, err)
 			require.True(t, route.Tx)
@@ -267,9 +267,9 @@ func TestShards_AndTransactions(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, route.Tx)
 
-			require.NoError(t, orders.Using(tx).Create(ctx, &order{UserID: 3, Item: "using"}))
+			require.NoError(t, orders.Using(tx).Create(ctx, &shardedItem{UserID: 3, Item: "using"}))
 			var other *dbfleet.TxConnectionError
-			require.ErrorAs(t, orders.Using(tx).Create(ctx, &order{UserID: 4, Item: "using"}), &other)
+			require.ErrorAs(t, orders.Using(tx).Create(ctx, &shardedItem{UserID: 4, Item: "using"}), &other)
 			require.Equal(t, "one", other.Tx)
 			require.Equal(t, "two", other.Want)
 			_, err = orders.Using(tx).Where("user_id", "=", 4).Delete(ctx)
@@ -289,17 +289,17 @@ func TestShards_AndTransactions(t *testing.T) {
 // Related records of several shards come from each of them, in one statement a shard.
 func TestShards_LoadRelationsShardByShard(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[order]) {
+	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		customers := model[customer](t, fl.Registry, dbfleet.ModelConfig{Table: "customers"})
 		list := []customer{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}
 		require.NoError(t, customers.CreateMany(ctx, list))
 		for _, c := range list {
 			for i := range c.ID {
-				require.NoError(t, orders.Create(ctx, &order{UserID: c.ID, Item: fmt.Sprint(i)}))
+				require.NoError(t, orders.Create(ctx, &shardedItem{UserID: c.ID, Item: fmt.Sprint(i)}))
 			}
 		}
-		ordersOf := dbfleet.HasMany(customers, orders, dbfleet.On("user_id"), func(c *customer) *[]order { return &c.Orders })
+		ordersOf := dbfleet.HasMany(customers, orders, dbfleet.On("user_id"), func(c *customer) *[]shardedItem { return &c.Orders })
 		counts := statements(t, fl.Registry)
 		got, err := customers.With(ordersOf).OrderBy("id", dbfleet.Asc).Get(ctx)
 		require.NoError(t, err)

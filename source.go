@@ -136,7 +136,31 @@ func (s *source) asTable() sqlgen.Table {
 }
 
 func (s *source) env(t *target) sqlgen.Env {
-	return sqlgen.Env{Dialect: t.e.dialect, Values: values{}, Scope: t.e.name, Table: s.asTable()}
+	return sqlgen.Env{Dialect: t.e.dialect, Values: values{}, Scope: t.e.name, Table: s.asTable(), Untyped: untyped}
+}
+
+// maxDouble is the largest whole number up to which every one is a double.
+const maxDouble = 1 << 53
+
+// untyped makes text of a number that MySQL compares with a column that no
+// model knows. Bound as a number, 0 would be equal to every text that is none,
+// and 1 to '1abc'; bound as text, a text column compares text and a column of
+// numbers the number, since MySQL makes a number of a text that is constant.
+// A whole number that a double does not hold stays a number: DECIMAL columns
+// compare with text as doubles do.
+func untyped(a any, d *dialect.Dialect) any {
+	if d != dialect.MySQL {
+		return a
+	}
+	switch a := a.(type) {
+	case int64:
+		if -maxDouble <= a && a <= maxDouble {
+			return strconv.FormatInt(a, 10)
+		}
+	case float64:
+		return strconv.FormatFloat(a, 'g', -1, 64)
+	}
+	return a
 }
 
 // values connects sqlgen with rowmap.
@@ -195,7 +219,8 @@ func (tx *Tx) Table(name string) Query[Row] {
 
 // Table returns a query for a table of a connection whose rows are mapped to T,
 // a struct, without a model; T may be Row. A T that cannot be mapped is told
-// when the query is used.
+// when the query is used. One of a handle for reads refuses to write and to lock,
+// with ErrReadHandle.
 func Table[T any](db *DB, name string) Query[T] {
 	s := &source{reg: db.reg, table: name, connection: db.name, why: "named by the handle", created: -1, updated: -1}
 	var zero T
@@ -208,7 +233,7 @@ func Table[T any](db *DB, name string) Query[T] {
 	if s.err == nil && s.plan != nil {
 		s.model = s.plan.Model()
 	}
-	return Query[T]{src: s, q: sqlgen.From(name)}
+	return Query[T]{src: s, q: sqlgen.From(name), at: place{read: db.read}}
 }
 
 func (s *source) fail(format string, args ...any) error {

@@ -156,6 +156,9 @@ func (st *txState) ready() error {
 	if st.done {
 		return st.doneError()
 	}
+	if st.e.cut.Load() {
+		return fmt.Errorf("dbfleet: connection %q: the transaction is cut off: %w", st.e.name, ErrClosed)
+	}
 	return nil
 }
 
@@ -281,7 +284,12 @@ func (st *txState) say(ctx context.Context, op, text string, step func() error) 
 }
 
 func (st *txState) commit(ctx context.Context) error {
-	return st.finish(ctx, "commit", "COMMIT", func() error { return st.conn.Commit(ctx) })
+	return st.finish(ctx, "commit", "COMMIT", func() error {
+		if err := st.ready(); err != nil {
+			return err // the connection's release rolls back
+		}
+		return st.conn.Commit(ctx)
+	})
 }
 
 func (st *txState) rollback(ctx context.Context) error {
@@ -292,12 +300,14 @@ func (st *txState) finish(ctx context.Context, op, text string, step func() erro
 	return st.say(ctx, op, text, func() error {
 		st.mu.Lock()
 		defer st.mu.Unlock()
-		if err := st.ready(); err != nil {
-			return err
+		if st.done {
+			return st.doneError()
 		}
 		st.endOpen()
-		st.done = true
-		defer st.conn.Release() // the hooks after it may need it
+		defer func() {
+			st.done = true
+			st.conn.Release() // hooks that come after may need the connection
+		}()
 		return step()
 	})
 }
@@ -393,8 +403,11 @@ func (tx *Tx) savepoint(ctx context.Context, op, text string) error {
 	return st.say(ctx, op, text, func() error {
 		st.mu.Lock()
 		defer st.mu.Unlock()
-		if tx.ended || st.done {
+		if tx.ended {
 			return st.doneError()
+		}
+		if err := st.ready(); err != nil {
+			return err
 		}
 		st.endOpen()
 		_, err := st.conn.Exec(ctx, text, nil)

@@ -14,7 +14,10 @@ import (
 
 // Date is a civil date without a time or a zone: the same day wherever it is
 // read. Use it for DATE columns; a time.Time is an instant, whose day depends
-// on the zone. The zero Date is written as NULL.
+// on the zone: written to a DATE column, PostgreSQL takes the day in the time's
+// own zone, MySQL and SQLite the one in UTC. A time.Time that a condition or an
+// update gives for a Date field is its day in its own zone, on all of them.
+// The zero Date is written as NULL.
 type Date struct {
 	Year  int
 	Month time.Month

@@ -103,6 +103,20 @@ func TestRows_HaveTheSameTypesOnAllDatabases(t *testing.T) {
 				require.Equal(t, []any{want["big"], want["f"], want["t"], want["yes"]}, []any{big, f, tm, yes})
 			}
 		}
+		// A FLOAT shows the digits that it was given, by both protocols.
+		single := map[string]string{"sqlite": "REAL", "postgres": "REAL", "mysql": "FLOAT"}[fl.db.Dialect]
+		fl.create(t, "CREATE TABLE singles (id {id}, f "+single+")", "INSERT INTO singles (f) VALUES (3.3)")
+		for range 3 {
+			row, err := fl.DB("main").Table("singles").First(ctx)
+			require.NoError(t, err)
+			require.Equal(t, 3.3, row["f"])
+			row, err = fl.DB("main").Table("singles").Select("f").Find(ctx, 1)
+			require.NoError(t, err)
+			require.Equal(t, dbfleet.Row{"f": 3.3}, row)
+			n, err := fl.DB("main").Table("singles").Where("f", "=", float32(3.3)).Count(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, map[string]int{"sqlite": 0, "postgres": 1, "mysql": 1}[fl.db.Dialect], n, "a float32 is what its column keeps; SQLite keeps more")
+		}
 		// Bytes of a row are its own.
 		rows, err := table.Get(ctx)
 		require.NoError(t, err)
@@ -469,5 +483,98 @@ func TestFill_ConvertsWithoutLoss(t *testing.T) {
 		var nf *dbfleet.NotFillableError
 		require.ErrorAs(t, m.Fill(&f, map[string]any{"id": 5}), &nf)
 		require.Equal(t, "id", nf.Column)
+	})
+}
+
+// hazard 25: the same where no model knows the column.
+func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		fl.create(t, `CREATE TABLE items (id {id}, name {text}, n {int}, big {bigint}, f {float}, d DECIMAL(30,4), yes {bool}, day {date})`)
+		table := fl.DB("main").Table("items")
+		for i, name := range []string{"abc", "0", "1", "", "1abc", " 1", "1.0", "true"} {
+			_, err := table.Insert(ctx, dbfleet.Row{"name": name, "n": i, "big": int64(1)<<53 + int64(i), "f": float64(i) / 10, "d": fmt.Sprintf("%d.5", int64(1)<<53+int64(i)), "yes": i == 1,
+				"day": dbfleet.Date{Year: 2024, Month: 1, Day: i + 1}})
+			require.NoError(t, err)
+		}
+		names := func(q dbfleet.Query[dbfleet.Row]) []string {
+			got, err := dbfleet.Pluck[string](ctx, q.OrderBy("id", dbfleet.Asc), "name")
+			require.NoError(t, err)
+			return got
+		}
+		// Numbers for text: refused, or that very text.
+		for name, q := range map[string]dbfleet.Query[dbfleet.Row]{
+			"zero": table.Where("name", "=", 0), "false": table.Where("name", "=", false), "float": table.Where("name", "=", 0.0), "in": table.WhereIn("name", []any{0}), "ints": table.WhereIn("name", []int{0, 0}),
+			"between": table.WhereBetween("name", 0, 0), "named": table.Where("items.name", "=", 0), "typed": table.Filter(dbfleet.Col[int]("name").Eq(0)), "is": table.Where("name", "IS", 0),
+		} {
+			got, err := q.Get(ctx)
+			if fl.db.Dialect == "postgres" {
+				if err == nil {
+					continue // = ANY of a text[]
+				}
+				require.ErrorIs(t, err, dbfleet.ErrInvalidValue, name)
+				continue
+			}
+			require.NoError(t, err, name)
+			require.LessOrEqual(t, len(got), 1, name)
+			for _, row := range got {
+				require.Equal(t, "0", row["name"], name)
+			}
+			if fl.db.Dialect == "mysql" {
+				n, err := q.Update(ctx, dbfleet.Row{"name": "0"})
+				require.NoError(t, err)
+				require.EqualValues(t, 1, n, name)
+			}
+		}
+		// Numbers for numbers are what they were, in every kind of column.
+		for name, q := range map[string]dbfleet.Query[dbfleet.Row]{
+			"int": table.Where("n", "=", 1), "in": table.WhereIn("n", []int{1}), "list": table.WhereIn("n", []any{int8(1), 100}), "between": table.WhereBetween("n", 1, 1),
+			"big": table.Where("big", "=", int64(1)<<53+1), "bigs": table.WhereIn("big", []int64{1<<53 + 1, 5}), "float": table.Where("f", "=", 0.1),
+			"floats": table.WhereIn("f", []float64{0.1, 7}), "is": table.Where("n", "IS", 1), "range": table.Where("n", ">", 0).Where("n", "<", 2), "true": table.Where("yes", "=", true),
+			"decimal": table.Where("d", "<", int64(1)<<53+2).Where("d", ">", int64(1)<<53+1), "day": table.Where("day", "=", "2024-01-02"),
+		} {
+			if name == "decimal" && fl.db.Dialect == "sqlite" {
+				continue // keeps no such decimals
+			}
+			require.Equal(t, []string{"0"}, names(q), name)
+		}
+		require.Equal(t, []string{"1", "", "1abc", " 1", "1.0", "true"}, names(table.Where("n", ">", 1)), "not as texts")
+		for name, q := range map[string]dbfleet.Query[dbfleet.Row]{
+			"fraction": table.Where("n", "<", 0.5), "fractions": table.WhereIn("n", []float64{0, 0.5}), "raw": table.WhereRaw("n < ?", 0.5),
+		} {
+			got, err := q.Get(ctx)
+			if fl.db.Dialect == "postgres" { // whose driver would cut it to 0
+				require.ErrorIs(t, err, dbfleet.ErrInvalidValue, name)
+				continue
+			}
+			require.NoError(t, err, name)
+			require.Len(t, got, 1, name)
+		}
+		if fl.db.Dialect == "postgres" {
+			for _, f := range []float64{1.9, math.NaN(), math.Inf(1), 1e300} {
+				_, err := table.Insert(ctx, dbfleet.Row{"n": f})
+				require.ErrorIs(t, err, dbfleet.ErrInvalidValue)
+				_, err = fl.DB("main").Primary().ExecContext(ctx, "UPDATE items SET big = $1", f)
+				require.Error(t, err)
+			}
+			_, err := fl.DB("main").Primary().ExecContext(ctx, "UPDATE items SET n = $1 WHERE id = 1", 0.0)
+			require.NoError(t, err)
+		}
+		groups, err := table.Select("yes").SelectRaw("COUNT(*) AS c").GroupBy("yes").HavingRaw("COUNT(*) > ?", 5).Get(ctx)
+		require.NoError(t, err)
+		require.Len(t, groups, 1)
+		if fl.db.Dialect == "mysql" {
+			groups, err := table.Select("yes").SelectRaw("COUNT(*) AS c").GroupBy("yes").Having("c", ">", 5).Get(ctx)
+			require.NoError(t, err)
+			require.Len(t, groups, 1)
+			fl.create(t, `CREATE TABLE odd (id {id}, b BIT(8), y YEAR, u BIGINT UNSIGNED, e ENUM('7','0'), s SET('a','b'), t TIME, j JSON)`, `INSERT INTO odd VALUES (1, b'101', 2024, 18446744073709551615, '7', 'a', '00:00:05', '5')`)
+			odd := fl.DB("main").Table("odd")
+			for column, v := range map[string]any{"b": 5, "y": 2024, "u": uint64(math.MaxUint64), "e": 7, "t": "00:00:05", "j": 5} {
+				n, err := odd.Where(column, "=", v).Count(ctx)
+				require.NoError(t, err)
+				require.EqualValues(t, 1, n, column)
+			}
+		}
 	})
 }

@@ -560,3 +560,55 @@ func TestCreate_ThatATriggerSkipsIsAnError(t *testing.T) {
 		require.NoError(t, k.Create(context.WithoutCancel(ctx), &keyed{"x"}))
 	})
 }
+
+// hazard 119: explicit ids do not move PostgreSQL's sequence; the collision is told.
+func TestCreate_AfterExplicitIDs(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx, m := t.Context(), parcels(t, fl)
+		require.NoError(t, m.Create(ctx, &parcel{ID: 1, Name: "a"}))
+		next := parcel{Name: "b"}
+		err := m.Create(ctx, &next)
+		if fl.db.Dialect == "postgres" {
+			require.ErrorIs(t, err, dbfleet.ErrUnique)
+			require.Zero(t, next.ID)
+			err = m.Create(ctx, &next)
+		}
+		require.NoError(t, err)
+		require.EqualValues(t, 2, next.ID)
+	})
+}
+
+// A key that the database makes and that is no number: returned where INSERT can, else
+// refused before anything is sent.
+func TestCreate_WithAKeyFromTheDatabase(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		def := map[string]string{"sqlite": "(lower(hex(randomblob(8))))", "postgres": "(md5(random()::text))", "mysql": "(UUID())"}[fl.db.Dialect]
+		fl.create(t, `CREATE TABLE tokens (id VARCHAR(40) NOT NULL DEFAULT `+def+` PRIMARY KEY, n {int})`)
+		type token struct {
+			ID string
+			N  int
+		}
+		m := model[token](t, fl.Registry, dbfleet.ModelConfig{Table: "tokens", Defaults: []string{"id"}})
+		one, many := token{N: 1}, []token{{N: 2}, {ID: "own", N: 3}, {N: 4}}
+		if fl.db.Dialect == "mysql" {
+			counts := statements(t, fl.Registry)
+			require.ErrorContains(t, m.Create(ctx, &one), "set it before")
+			require.ErrorContains(t, m.CreateMany(ctx, many), "set it before")
+			require.Zero(t, counts()["insert"])
+			one.ID = "x"
+			require.NoError(t, m.Create(ctx, &one))
+			return
+		}
+		require.NoError(t, m.Create(ctx, &one))
+		require.NoError(t, m.CreateMany(ctx, many))
+		for _, want := range append(many, one) {
+			require.NotEmpty(t, want.ID)
+			got, err := m.Find(ctx, want.ID)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	})
+}

@@ -83,3 +83,19 @@ func (l *lab) checkAll(ctx context.Context, ops []Operation) error {
 	}
 	return errors.Join(errs...)
 }
+
+// version is what the database calls itself.
+func (l *lab) version(ctx context.Context) string {
+	if l.target.null != nil {
+		return "in memory"
+	}
+	query := "SELECT version()"
+	if l.target.Dialect == "sqlite" {
+		query = "SELECT 'SQLite ' || sqlite_version()"
+	}
+	var v string
+	if err := l.look.QueryRowContext(ctx, query).Scan(&v); err != nil {
+		return err.Error()
+	}
+	return v
+}

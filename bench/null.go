@@ -78,9 +78,6 @@ func understand(part string, insert bool) *answer {
 	}
 	part = strings.Join(strings.Fields(part), " ") // some write a clause a line
 	a := &answer{table: peopleValues, insert: insert, many: true}
-	if insert {
-		a.table = keyValues
-	}
 	all := personColumns
 	list, from, _ := strings.Cut(part, " FROM ")
 	switch bareName(from) {
@@ -225,16 +222,6 @@ func (r *nullRows) Next(dest []driver.Value) error {
 	r.left--
 	return nil
 }
-
-// keyValues are what inserts return: the keys, and NULL for what was left out.
-var keyValues = func() (list [][]driver.Value) {
-	for i := range stored {
-		row := make([]driver.Value, len(personColumns))
-		row[0] = stored[i].ID
-		list = append(list, row)
-	}
-	return list
-}()
 
 var peopleValues, parentValues, childValues = func() (ps, as, cs [][]driver.Value) {
 	for i := range stored {

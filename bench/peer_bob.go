@@ -104,7 +104,7 @@ func (s *bobSession) load(ctx context.Context, _ int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer tx.Rollback(ctx)
+	defer func() { _ = tx.Rollback(ctx) }() // ErrTxDone after Commit
 	for i := 0; i < len(newcomers); i += chunk {
 		if _, err := bob.Exec(ctx, tx, s.q.insert(newcomers[i:i+chunk], false)); err != nil {
 			return 0, err

@@ -37,6 +37,6 @@ var bobMySQL = bobQueries{
 		return mysql.Select(sm.Columns(bobColumns...), sm.From("people"),
 			sm.Where(mysql.Quote("active").EQ(mysql.Arg(buildActive))), sm.Where(mysql.Quote("age").GT(mysql.Arg(buildAge))),
 			sm.Where(mysql.Quote("balance").LT(mysql.Arg(buildBalance))), sm.Where(mysql.Quote("id").In(mysql.Arg(bobList()...))),
-			sm.OrderBy("id"), sm.Limit(buildLimit))
+			sm.OrderBy("id"), sm.Limit(int64(buildLimit)))
 	},
 }

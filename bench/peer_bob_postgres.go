@@ -40,6 +40,6 @@ var bobPostgres = bobQueries{
 		return psql.Select(sm.Columns(bobColumns...), sm.From("people"),
 			sm.Where(psql.Quote("active").EQ(psql.Arg(buildActive))), sm.Where(psql.Quote("age").GT(psql.Arg(buildAge))),
 			sm.Where(psql.Quote("balance").LT(psql.Arg(buildBalance))), sm.Where(psql.Quote("id").In(psql.Arg(bobList()...))),
-			sm.OrderBy("id"), sm.Limit(buildLimit))
+			sm.OrderBy("id"), sm.Limit(int64(buildLimit)))
 	},
 }

@@ -40,6 +40,6 @@ var bobSQLite = bobQueries{
 		return sqlite.Select(sm.Columns(bobColumns...), sm.From("people"),
 			sm.Where(sqlite.Quote("active").EQ(sqlite.Arg(buildActive))), sm.Where(sqlite.Quote("age").GT(sqlite.Arg(buildAge))),
 			sm.Where(sqlite.Quote("balance").LT(sqlite.Arg(buildBalance))), sm.Where(sqlite.Quote("id").In(sqlite.Arg(bobList()...))),
-			sm.OrderBy("id"), sm.Limit(buildLimit))
+			sm.OrderBy("id"), sm.Limit(int64(buildLimit)))
 	},
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/uptrace/bun"
@@ -86,9 +87,9 @@ func openBun(_ context.Context, t *Target) (*Session, error) {
 				return list, err
 			}),
 			Load: repeat(func(ctx context.Context, _ int) (int, error) {
-				return len(newcomers), db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-					for i := 0; i < len(newcomers); i += chunk {
-						list := newcomers[i : i+chunk]
+				all := newLoad()
+				return len(all), db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+					for list := range slices.Chunk(all, chunk) {
 						if _, err := tx.NewInsert().Model(&list).Returning("NULL").Exec(ctx); err != nil {
 							return err
 						}
@@ -104,7 +105,7 @@ func openBun(_ context.Context, t *Target) (*Session, error) {
 			Build: repeat(func(context.Context, int) (Statement, error) {
 				text, err := db.NewSelect().Model((*Person)(nil)).
 					Where("active = ?", buildActive).Where("age > ?", buildAge).Where("balance < ?", buildBalance).
-					Where("id IN (?)", bun.List(buildList)).Order("id").Limit(buildLimit).AppendQuery(db.QueryGen(), nil)
+					Where("id IN (?)", bun.List(buildList)).Order("id").Limit(int64(buildLimit)).AppendQuery(db.QueryGen(), nil)
 				return Statement{SQL: string(text)}, err
 			}),
 		},

@@ -104,7 +104,7 @@ func (s *entSession) load(ctx context.Context, _ int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // ErrTxDone after Commit
 	for i := 0; i < len(newcomers); i += chunk {
 		if err := s.bulk(tx.Client(), newcomers[i:i+chunk]).Exec(ctx); err != nil {
 			return 0, err

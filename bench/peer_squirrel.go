@@ -41,7 +41,7 @@ func openSquirrel(_ context.Context, t *Target) (*Session, error) {
 				query, args, err := s.selected().
 					Where(squirrel.Eq{"active": buildActive}).Where(squirrel.Gt{"age": buildAge}).
 					Where(squirrel.Lt{"balance": buildBalance}).Where(squirrel.Eq{"id": buildList}).
-					OrderBy("id").Limit(buildLimit).ToSql()
+					OrderBy("id").Limit(uint64(buildLimit)).ToSql()
 				return Statement{query, args}, err
 			}),
 		},

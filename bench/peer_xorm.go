@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"xorm.io/builder"
@@ -73,17 +74,17 @@ func openXORM(_ context.Context, t *Target) (*Session, error) {
 			}),
 			Load: repeat(func(ctx context.Context, _ int) (int, error) {
 				session := db.NewSession().Context(ctx)
-				defer session.Close()
+				defer func() { _ = session.Close() }() // rolls back if not committed
 				if err := session.Begin(); err != nil {
 					return 0, err
 				}
-				for i := 0; i < len(newcomers); i += chunk {
-					list := newcomers[i : i+chunk]
+				all := newLoad()
+				for list := range slices.Chunk(all, chunk) {
 					if _, err := session.Insert(&list); err != nil {
 						return 0, err
 					}
 				}
-				return len(newcomers), session.Commit()
+				return len(all), session.Commit()
 			}),
 			Eager: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
 				var list []Parent

@@ -136,16 +136,16 @@ func newFamilies() []Parent {
 	return list
 }
 
-// The question of the operation Build: four conditions, one of them a list.
-const (
-	buildActive   = true
-	buildAge      = 20
-	buildBalance  = 9000.0
-	buildLimit    = 10
-	buildListSize = 10
+// The question of the operation Build: four conditions, one of them a list. They
+// are variables because constants would be made into arguments by the compiler.
+var (
+	buildActive  = true
+	buildAge     = int64(20)
+	buildBalance = 9000.0
+	buildLimit   = 10
+	// buildList holds three that match; of the others, each fails one condition.
+	buildList = []int64{1002, 1004, 1005, 1022, 1024, 1080, 1082, 1100, 9000, 9998}
 )
-
-var buildList = []int64{2, 4, 5, 8, 10, 14, 16, 20, 22, 9998}
 
 // Statement is what the operation Build makes.
 type Statement struct {

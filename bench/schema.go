@@ -60,22 +60,18 @@ func (t *Target) createTables(ctx context.Context, db *sql.DB, p place) error {
 	return err
 }
 
-// empty makes the table people as it was before the first insert.
+// empty deletes all people. TRUNCATE would be thorough on MariaDB, but takes a
+// fifth of a second.
 func (t *Target) empty(ctx context.Context, db *sql.DB) error {
 	if t.null != nil {
 		return nil
 	}
-	statements := map[string][]string{
-		"sqlite":   {"DELETE FROM people", "DELETE FROM sqlite_sequence"},
-		"postgres": {"TRUNCATE people RESTART IDENTITY"},
-		"mysql":    {"TRUNCATE TABLE people"},
+	statement := "DELETE FROM people"
+	if t.Dialect == "postgres" {
+		statement = "TRUNCATE people RESTART IDENTITY"
 	}
-	for _, s := range statements[t.Dialect] {
-		if _, err := db.ExecContext(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := db.ExecContext(ctx, statement)
+	return err
 }
 
 // bind writes ? as the dialect has it.

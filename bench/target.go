@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -94,7 +93,6 @@ func closeAll(pools []*sql.DB) error {
 type server struct {
 	database string
 	make     func(t testing.TB, p place) *Target
-	version  func(ctx context.Context) string
 }
 
 // startServer starts the database's server, which ends with t. It skips t if

@@ -35,6 +35,7 @@ var testSupport = map[string][]string{
 	"internal/archtest":          nil,
 	"internal/dbtest":            nil,
 	"internal/driver/drivertest": {"internal/dialect", "internal/driver"},
+	"internal/readtest":          nil,
 }
 
 // doors are the third-party modules, with the packages whose production code may

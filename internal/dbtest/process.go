@@ -111,6 +111,20 @@ func (p *process) freeze() []child {
 	return children
 }
 
+// pause is freeze, and waits until all of them stand still: the signal takes a
+// moment.
+func (p *process) pause() {
+	children := p.freeze()
+	poll(5*time.Second, func() bool {
+		for _, c := range children {
+			if !stopped(c.pid) {
+				return false
+			}
+		}
+		return stopped(p.pid())
+	})
+}
+
 func (p *process) thaw() {
 	for _, c := range childrenOf(p.pid()) {
 		c.signal(syscall.SIGCONT)

@@ -56,6 +56,20 @@ func (c child) signal(s syscall.Signal) {
 	}
 }
 
+// stopped reports whether each thread of a process stands still after SIGSTOP,
+// or the process is gone.
+func stopped(pid int) bool {
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	for _, thread := range threads {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/stat", pid, thread.Name()))
+		i := strings.LastIndexByte(string(text), ')')
+		if fields := strings.Fields(string(text[i+1:])); len(fields) > 0 && !strings.Contains("TtZX", fields[0]) {
+			return false
+		}
+	}
+	return true
+}
+
 // removeSharedMemory removes the System V segment that a PostgreSQL server
 // which was killed left behind, as its postmaster.pid tells. The segment must
 // have been made by that very process and be used by nobody.

@@ -35,4 +35,6 @@ func (c child) running() bool { return syscall.Kill(c.pid, 0) == nil }
 
 func (c child) signal(s syscall.Signal) { _ = syscall.Kill(c.pid, s) }
 
+func stopped(int) bool { return true }
+
 func removeSharedMemory(string) {}

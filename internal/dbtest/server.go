@@ -284,7 +284,7 @@ func (s *Server) Pause(t testing.TB) {
 	if s.process == nil {
 		t.Fatalf("dbtest: the %s server is not running", s.Dialect)
 	}
-	s.process.freeze()
+	s.process.pause()
 	s.paused = true
 }
 

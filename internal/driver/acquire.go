@@ -68,6 +68,8 @@ type acquireCtx struct {
 	wait  time.Duration // 0 is no timeout
 	calls int
 	got   *conn // what database/sql took from its idle connections
+	// stopped says that it is no more than Context; see had.
+	stopped bool
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -77,6 +79,9 @@ type acquireCtx struct {
 }
 
 func (c *acquireCtx) Done() <-chan struct{} {
+	if c.stopped {
+		return c.Context.Done()
+	}
 	if c.calls++; c.calls < 2 || c.wait <= 0 {
 		return c.Context.Done()
 	}
@@ -100,6 +105,9 @@ func (c *acquireCtx) end(err error) {
 }
 
 func (c *acquireCtx) Err() error {
+	if c.stopped {
+		return c.Context.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

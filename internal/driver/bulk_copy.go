@@ -150,7 +150,7 @@ func (p *copying) abort() {
 
 func (p *copying) end(ctx context.Context, sent int64) (int64, error) {
 	c := p.c
-	c.sem <- struct{}{}
+	c.lockAnyway()
 	defer c.unlock()
 	c.open.Add(-1)
 	err := p.copier.after(ctx, sent, p.err)

@@ -151,14 +151,13 @@ func classifyCause(err error) Problem {
 		return Problem{Class: Canceled, Unanswered: errors.As(err, &unanswered)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return Problem{Class: Timeout, Unanswered: errors.As(err, &unanswered)}
+	case errors.As(err, &silence) && errors.As(err, &connect): // it does not serve, whatever it does
+		return Problem{Class: Connection, NotSent: true}
 	case errors.As(err, &silence), errors.Is(err, os.ErrDeadlineExceeded):
 		return Problem{Class: Timeout, Unanswered: true}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Problem{Class: Connection, NotSent: true}
 	case errors.As(err, &op) && op.Op == "dial":
-		if op.Timeout() {
-			return Problem{Class: Timeout, NotSent: true}
-		}
 		return Problem{Class: Connection, NotSent: true}
 	case isTLSError(err):
 		return Problem{Class: Connection, NotSent: true}

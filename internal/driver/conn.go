@@ -30,22 +30,23 @@ const (
 //   - while rows are open nothing else is sent, where the protocol forbids it;
 //   - a transaction that the server has lost lets nothing through but its end.
 //
-// Its statements run one at a time: sem is held while one runs.
+// Its statements run one at a time: the gate is held while one runs.
 type conn struct {
 	s    session
 	pool *Pool
 
-	sem  chan struct{}
+	gate gate
 	open atomic.Int32 // cursors
 
-	// The following are protected by sem.
+	// The following are protected by gate.
 	tx      txState
 	dirty   bool    // the session's settings were changed
 	cursors *cursor // that are open
 
 	broken   atomic.Bool
-	idleFrom time.Time
-	expires  time.Time // zero is never
+	old      atomic.Bool // its time is over
+	age      *time.Timer // sets old; nil is never
+	idleFrom time.Time   // where the pool is remote
 }
 
 // txState is the transaction of a connection.
@@ -57,26 +58,28 @@ type txState struct {
 	final bool
 }
 
-func newConn(s session, p *Pool, expires time.Time) *conn {
-	return &conn{s: s, pool: p, sem: make(chan struct{}, 1), expires: expires}
+// newConn makes the driver connection of a session that may live so long; 0 is
+// forever. A timer costs less than to look at the clock at each use.
+func newConn(s session, p *Pool, lifetime time.Duration) *conn {
+	c := &conn{s: s, pool: p, gate: newGate()}
+	if lifetime > 0 {
+		c.age = time.AfterFunc(lifetime, func() { c.old.Store(true) })
+	}
+	return c
 }
 
 // lock waits until no other statement runs on the connection.
 func (c *conn) lock(ctx context.Context) error {
-	select {
-	case c.sem <- struct{}{}:
-		return nil
-	default:
+	if err := c.gate.lock(ctx); err != nil {
+		return &NotSentError{Err: err}
 	}
-	select {
-	case c.sem <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return &NotSentError{Err: ctx.Err()}
-	}
+	return nil
 }
 
-func (c *conn) unlock() { <-c.sem }
+// lockAnyway is lock for what must be done in any case.
+func (c *conn) lockAnyway() { _ = c.gate.lock(context.Background()) }
+
+func (c *conn) unlock() { c.gate.unlock() }
 
 // enter admits a statement: it checks everything that can be checked before
 // something is sent, and leaves the connection locked if it returns nil.
@@ -122,7 +125,8 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 	return res, c.succeeded(query)
 }
 
-func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedValue) (Rows, error) {
+// query returns the rows in into, unless that is nil or in use already.
+func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedValue, into *cellCursor) (Rows, error) {
 	if err := c.enter(ctx, query); err != nil {
 		return nil, err
 	}
@@ -131,14 +135,21 @@ func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedVa
 	if err != nil {
 		return nil, c.failed(ctx, err)
 	}
-	if cells, ok := src.(cellSource); ok {
-		r := &cellCursor{cursor{c: c, src: src, cells: cells, ctx: ctx, query: query, done: ctx.Done()}}
-		c.addCursor(&r.cursor)
-		return r, nil
+	return c.opened(ctx, query, src, into), nil
+}
+
+// opened makes a cursor of the rows of a session, in into as query does.
+func (c *conn) opened(ctx context.Context, query string, src rowSource, into *cellCursor) Rows {
+	if into == nil || into.c != nil {
+		into = new(cellCursor)
 	}
-	r := &cursor{c: c, src: src, ctx: ctx, query: query, done: ctx.Done()}
+	r := &into.cursor
+	r.c, r.src, r.ctx, r.query, r.done = c, src, ctx, query, ctx.Done()
 	c.addCursor(r)
-	return r, nil
+	if r.cells, _ = src.(cellSource); r.cells != nil {
+		return into
+	}
+	return r
 }
 
 func (c *conn) addCursor(r *cursor) {
@@ -176,7 +187,7 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 // succeeded notes what a statement that succeeded has done to the session. Its
 // error says that the statement ended the transaction.
 func (c *conn) succeeded(query string) error {
-	if changesSession(query) {
+	if changesSession(query) || !c.tx.active && beginsTx(query) {
 		c.dirty = true
 	}
 	if !c.tx.active {
@@ -252,9 +263,8 @@ func isServerSilence(err error) bool {
 }
 
 // leftovers reports whether the connection may not go back to its pool as it is.
-func (c *conn) leftovers(now time.Time) bool {
-	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 ||
-		!c.expires.IsZero() && now.After(c.expires)
+func (c *conn) leftovers() bool {
+	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load()
 }
 
 func (c *conn) begin(ctx context.Context, o TxOptions) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -32,7 +33,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	r, err := c.query(ctx, query, args)
+	r, err := c.query(had(ctx), query, args, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
-	n, err := c.prepare(ctx, query)
+	n, err := c.prepare(had(ctx), query)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +69,24 @@ func (c *conn) Ping(ctx context.Context) error {
 	return nil
 }
 
-// CheckNamedValue converts an argument as the database wants it.
-func (c *conn) CheckNamedValue(nv *sqldriver.NamedValue) error { return c.s.convert(nv) }
+// CheckNamedValue converts an argument as the database wants it. A Value method
+// that panics is an error: database/sql would never give the connection back.
+func (c *conn) CheckNamedValue(nv *sqldriver.NamedValue) (err error) {
+	defer recoverArgument(nv.Ordinal, &err)
+	return c.s.convert(nv)
+}
+
+// recoverArgument is deferred around what calls a program's Value methods. The
+// ordinal 0 is not known which.
+func recoverArgument(ordinal int, err *error) {
+	if r := recover(); r != nil {
+		reason := fmt.Sprintf("cannot be sent: its Value method panicked: %v", r)
+		if ordinal == 0 {
+			reason = "an argument " + reason
+		}
+		*err = &NotSentError{Err: &ArgumentError{Ordinal: ordinal, Reason: reason}}
+	}
+}
 
 // ResetSession is called when the connection is taken from the pool. Nothing of
 // the next statement has been sent yet, so this is the one place that may say
@@ -78,17 +95,15 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	if !c.s.usable() {
 		return sqldriver.ErrBadConn
 	}
-	if c.timed() {
-		now := time.Now()
-		if c.leftovers(now) {
+	if c.leftovers() {
+		return sqldriver.ErrBadConn
+	}
+	if !c.pool.remote {
+		if !c.s.alive() {
 			return sqldriver.ErrBadConn
 		}
-		idle := now.Sub(c.idleFrom)
-		if c.pool.remote && (idle >= idleCheck && !c.s.alive() || idle >= idlePing && !c.answers(ctx)) {
-			c.broken.Store(true)
-			return sqldriver.ErrBadConn
-		}
-	} else if c.leftovers(time.Time{}) || !c.s.alive() {
+	} else if idle := time.Since(c.idleFrom); idle >= idleCheck && !c.s.alive() || idle >= idlePing && !c.answers(ctx) {
+		c.broken.Store(true)
 		return sqldriver.ErrBadConn
 	}
 	if c.inStrayTx() {
@@ -100,10 +115,6 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// timed reports whether the time matters to the connection; to look at the
-// clock costs more than a good part of what is done in memory.
-func (c *conn) timed() bool { return c.pool.remote || !c.expires.IsZero() }
-
 // answers asks a server that was not heard of for long whether it is still
 // there: something in between may have forgotten the connection in silence.
 func (c *conn) answers(ctx context.Context) bool {
@@ -114,10 +125,10 @@ func (c *conn) answers(ctx context.Context) bool {
 
 // IsValid is called when the connection goes back to the pool.
 func (c *conn) IsValid() bool {
-	if c.timed() {
+	if c.pool.remote {
 		c.idleFrom = time.Now()
 	}
-	return !c.leftovers(c.idleFrom) && c.s.usable() && !c.inStrayTx()
+	return !c.leftovers() && c.s.usable() && !c.inStrayTx()
 }
 
 // inStrayTx reports whether the server is in a transaction that this package
@@ -131,7 +142,10 @@ func (c *conn) inStrayTx() bool {
 // sql.ErrConnDone.
 func (c *conn) Close() error {
 	c.broken.Store(true)
-	c.sem <- struct{}{}
+	if c.age != nil {
+		c.age.Stop()
+	}
+	c.lockAnyway()
 	defer c.unlock()
 	for r := c.cursors; r != nil && c.s.manyCursors(); r = c.cursors {
 		r.closed, r.err = true, sql.ErrConnDone

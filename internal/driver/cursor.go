@@ -119,7 +119,7 @@ func (r *cursor) readLocked(dest []sqldriver.Value, row []cell.Cell) error {
 
 // fail ends the rows at their end or at an error and says which.
 func (r *cursor) fail(err error) error {
-	r.c.sem <- struct{}{}
+	r.c.lockAnyway()
 	defer r.c.unlock()
 	if r.closed {
 		return r.err
@@ -137,7 +137,7 @@ func (r *cursor) fail(err error) error {
 }
 
 func (r *cursor) Close() error {
-	r.c.sem <- struct{}{}
+	r.c.lockAnyway()
 	defer r.c.unlock()
 	if r.closed {
 		return nil

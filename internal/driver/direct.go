@@ -16,7 +16,8 @@ type Conn struct {
 	sc      *sql.Conn
 	inner   *conn
 	acquire acquireCtx
-	stmts   *sql.Tx // what the statements of Prepare belong to; nil before the first
+	rows    cellCursor // of the first query, most often the only one
+	stmts   *sql.Tx    // what the statements of Prepare belong to; nil before the first
 }
 
 // take is given to sql.Conn.Raw. What it takes is this Conn's as long as the
@@ -57,7 +58,7 @@ func (c *Conn) Query(ctx context.Context, query string, args []any) (Rows, error
 		return nil, err
 	}
 	defer give(nv)
-	r, err := c.inner.query(ctx, query, *nv)
+	r, err := c.inner.query(ctx, query, *nv, &c.rows)
 	if err != nil {
 		return nil, err
 	}

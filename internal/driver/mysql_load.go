@@ -36,6 +36,7 @@ type mysqlLoad struct {
 	cols []string
 	// quiet says that notes are off in the session.
 	quiet bool
+	at    int64 // the row of the warning, from 1, where the server tells it; else 0
 }
 
 // copyInto looks at the columns' types. Types whose text is read otherwise than
@@ -287,11 +288,32 @@ func (l *mysqlLoad) warning(ctx context.Context) error {
 		case len(dest) == 1 && loadInt(dest[0]) == 0:
 			return nil
 		case len(dest) >= 3:
+			l.at = l.warnedRow(ctx)
 			text, _ := dest[2].(string)
 			return &mysql.MySQLError{Number: uint16(loadInt(dest[1])), Message: text}
 		}
 	}
 	return nil
+}
+
+// warnedRow is the row of the first warning, which MariaDB tells from 10.7 on.
+func (l *mysqlLoad) warnedRow(ctx context.Context) int64 {
+	if !strings.Contains(l.s.version, "MariaDB") {
+		return 0
+	}
+	if _, err := l.s.execText(ctx, "GET DIAGNOSTICS CONDITION 1 @dbfleet_row = ROW_NUMBER", nil); err != nil {
+		return 0
+	}
+	rows, err := l.s.queryText(ctx, "SELECT @dbfleet_row", nil)
+	if err != nil {
+		return 0
+	}
+	defer rows.Close()
+	dest := make([]sqldriver.Value, 1)
+	if rows.Next(dest) != nil {
+		return 0
+	}
+	return mysqlInt(dest[0])
 }
 
 func loadInt(v sqldriver.Value) int64 {
@@ -302,11 +324,15 @@ func loadInt(v sqldriver.Value) int64 {
 	return mysqlInt(v)
 }
 
-// rowOf reads the row's number from the message, where it stands last.
+// rowOf is the row that the server has told, or reads it from the message,
+// where it stands last.
 func (l *mysqlLoad) rowOf(err error) int64 {
 	var me *mysql.MySQLError
-	if !errors.As(err, &me) {
+	switch {
+	case !errors.As(err, &me):
 		return -1
+	case l.at > 0:
+		return l.at - 1
 	}
 	_, text, ok := strings.Cut(me.Message, " at row ")
 	for {

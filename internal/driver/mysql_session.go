@@ -66,11 +66,11 @@ func (s *mysqlSession) query(ctx context.Context, query string, args []sqldriver
 	if err := s.fits(query, args); err != nil {
 		return nil, err
 	}
-	rows, err := s.plain.query(ctx, query, args)
+	rows, err := s.plain.rows(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return newMySQLRows(rows.(*plainRows)), nil
+	return newMySQLRows(rows), nil
 }
 
 // fits refuses a statement above the server's max_allowed_packet: the server
@@ -174,7 +174,12 @@ func (s *mysqlSession) convert(nv *sqldriver.NamedValue) error {
 	switch v := nv.Value.(type) {
 	case nil, int64, uint64, bool, string, []byte:
 	case time.Time:
-		return mysqlTime(nv.Ordinal, v)
+		if v.Nanosecond()%1000 != 0 { // cut as everywhere; MySQL would round
+			nv.Value = v.Truncate(time.Microsecond)
+		}
+		if err := mysqlTime(nv.Ordinal, v); err != nil {
+			return err
+		}
 	case json.RawMessage:
 		if v == nil {
 			nv.Value = nil
@@ -224,7 +229,7 @@ func (s *mysqlSession) alive() bool {
 // mysqlRows give a column the same Go type whether its statement was prepared
 // or sent as text.
 type mysqlRows struct {
-	*plainRows
+	plainRows
 	fix []mysqlFix // nil if no column needs it
 }
 
@@ -236,11 +241,18 @@ const (
 	fixFloat
 )
 
-func newMySQLRows(r *plainRows) *mysqlRows {
+func newMySQLRows(r plainRows) *mysqlRows {
 	m := &mysqlRows{plainRows: r}
-	for i := range r.Columns() {
+	m.findFixes()
+	return m
+}
+
+func (m *mysqlRows) findFixes() {
+	m.fix = nil
+	n := len(m.Columns())
+	for i := range n {
 		fix := fixNothing
-		switch r.TypeName(i) {
+		switch m.TypeName(i) {
 		case "UNSIGNED BIGINT":
 			fix = fixUnsigned
 		case "FLOAT":
@@ -249,11 +261,10 @@ func newMySQLRows(r *plainRows) *mysqlRows {
 			continue
 		}
 		if m.fix == nil {
-			m.fix = make([]mysqlFix, len(r.Columns()))
+			m.fix = make([]mysqlFix, n)
 		}
 		m.fix[i] = fix
 	}
-	return m
 }
 
 func (m *mysqlRows) Next(dest []sqldriver.Value) error {
@@ -309,7 +320,7 @@ func (m *mysqlRows) NextResultSet() error {
 	if err := n.NextResultSet(); err != nil {
 		return err
 	}
-	m.fix = newMySQLRows(m.plainRows).fix
+	m.findFixes()
 	return nil
 }
 

@@ -125,17 +125,21 @@ func (p *plain) execText(ctx context.Context, query string, args []sqldriver.Nam
 }
 
 func (p *plain) query(ctx context.Context, query string, args []sqldriver.NamedValue) (rowSource, error) {
+	rows, err := p.rows(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return &rows, nil
+}
+
+func (p *plain) rows(ctx context.Context, query string, args []sqldriver.NamedValue) (plainRows, error) {
 	for try := 0; ; try++ {
 		e, once, err := p.statement(ctx, query, len(args), true)
 		if err != nil {
-			return nil, err
+			return plainRows{}, err
 		}
 		if e == nil {
-			rows, err := p.queryText(ctx, query, args)
-			if err != nil {
-				return nil, err
-			}
-			return rows, nil
+			return p.queryText(ctx, query, args)
 		}
 		rows, err := queryStmt(ctx, e.stmt, args)
 		if err == nil {
@@ -143,7 +147,7 @@ func (p *plain) query(ctx context.Context, query string, args []sqldriver.NamedV
 			if once {
 				e.gone = true
 			}
-			return &plainRows{Rows: rows, p: p, e: e}, nil
+			return plainRows{Rows: rows, p: p, e: e}, nil
 		}
 		if once {
 			_ = e.stmt.Close()
@@ -153,30 +157,30 @@ func (p *plain) query(ctx context.Context, query string, args []sqldriver.NamedV
 				continue
 			}
 		}
-		return nil, err
+		return plainRows{}, err
 	}
 }
 
-func (p *plain) queryText(ctx context.Context, query string, args []sqldriver.NamedValue) (*plainRows, error) {
+func (p *plain) queryText(ctx context.Context, query string, args []sqldriver.NamedValue) (plainRows, error) {
 	if c, ok := p.dc.(sqldriver.QueryerContext); ok {
 		rows, err := c.QueryContext(ctx, query, args)
 		if err == nil {
-			return &plainRows{Rows: rows, p: p}, nil
+			return plainRows{Rows: rows, p: p}, nil
 		}
 		if !errors.Is(err, sqldriver.ErrSkip) {
-			return nil, err
+			return plainRows{}, err
 		}
 	}
 	s, err := p.prepareStmt(ctx, query)
 	if err != nil {
-		return nil, err
+		return plainRows{}, err
 	}
 	rows, err := queryStmt(ctx, s, args)
 	if err != nil {
 		_ = s.Close()
-		return nil, err
+		return plainRows{}, err
 	}
-	return &plainRows{Rows: rows, p: p, e: &entry[sqldriver.Stmt]{stmt: s, busy: true, gone: true}}, nil
+	return plainRows{Rows: rows, p: p, e: &entry[sqldriver.Stmt]{stmt: s, busy: true, gone: true}}, nil
 }
 
 func (p *plain) prepare(ctx context.Context, query string) (int, error) {

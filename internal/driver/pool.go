@@ -100,9 +100,12 @@ func (p *Pool) start(o Options) *Pool {
 	p.db.SetMaxOpenConns(o.MaxOpen)
 	p.db.SetMaxIdleConns(o.MaxIdle)
 	p.db.SetConnMaxIdleTime(o.MaxIdleTime)
-	// Each connection expires by itself, at its own moment; this bound only
-	// clears those that nobody takes any more.
-	p.db.SetConnMaxLifetime(o.MaxLifetime + o.MaxLifetime/5)
+	// Each connection expires by itself, at its own moment, and those that nobody
+	// takes any more fall to MaxIdleTime. Without that, this bound clears them; it
+	// makes database/sql look at the clock twice per statement.
+	if o.MaxIdleTime <= 0 {
+		p.db.SetConnMaxLifetime(o.MaxLifetime + o.MaxLifetime/5)
+	}
 	return p
 }
 
@@ -138,11 +141,7 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if err != nil {
 		return nil, p.connectError(outer, ctx, err)
 	}
-	var expires time.Time
-	if p.lifetime > 0 {
-		expires = time.Now().Add(jitter(p.lifetime))
-	}
-	return newConn(s, p, expires), nil
+	return newConn(s, p, jitter(p.lifetime)), nil
 }
 
 // dial opens a session when one of the slots for that is free.

@@ -34,6 +34,7 @@ type pgSession struct {
 	names  int
 	params pgx.ExtendedQueryBuilder
 	args   []any
+	arrays [][]byte // see insertRows
 	peeked [512]byte
 }
 
@@ -41,6 +42,7 @@ type pgSession struct {
 type pgStatement struct {
 	sd *pgconn.StatementDescription
 	*pgColumns
+	arrays *string // see insertRows; nil until it is asked for
 }
 
 func newPGSession(pc *pgx.Conn, b *postgresBackend) *pgSession {
@@ -97,21 +99,37 @@ func (s *pgSession) send(ctx context.Context, st *pgStatement, args []sqldriver.
 	}
 	s.args = s.args[:0]
 	for i := range args {
+		if err := wholeNumber(i+1, st.sd.ParamOIDs[i], args[i].Value); err != nil {
+			return nil, err
+		}
 		s.args = append(s.args, args[i].Value)
 	}
-	err := s.params.Build(s.conn.TypeMap(), st.sd, s.args)
-	clear(s.args)
-	if err != nil {
-		return nil, s.argumentError(st, args)
+	if err := s.encode(st, args); err != nil {
+		return nil, err
 	}
-	for _, name := range s.closes {
-		s.pc.Frontend().SendClose(&pgproto3.Close{ObjectType: 'S', Name: name})
-	}
-	s.closes = s.closes[:0]
+	s.sendCloses()
 	if st.sd.Name == "" {
 		return s.pc.ExecParams(ctx, st.sd.SQL, s.params.ParamValues, st.sd.ParamOIDs, s.params.ParamFormats, st.formats), nil
 	}
 	return s.pc.ExecStatement(ctx, st.sd, s.params.ParamValues, s.params.ParamFormats, st.formats), nil
+}
+
+// sendCloses sends, with the next statement, which ones fell out of the cache.
+func (s *pgSession) sendCloses() {
+	for _, name := range s.closes {
+		s.pc.Frontend().SendClose(&pgproto3.Close{ObjectType: 'S', Name: name})
+	}
+	s.closes = s.closes[:0]
+}
+
+// encode brings the arguments into the protocol's form. pgx asks Value methods.
+func (s *pgSession) encode(st *pgStatement, args []sqldriver.NamedValue) (err error) {
+	defer recoverArgument(0, &err)
+	defer clear(s.args)
+	if err := s.params.Build(s.conn.TypeMap(), st.sd, s.args); err != nil {
+		return s.argumentError(st, args)
+	}
+	return nil
 }
 
 // argumentError says which argument could not be encoded, without its value.

@@ -23,7 +23,7 @@ import (
 // otherwise. The driver does the same at many times the cost, and does not know
 // DATETIME(6).
 type sqliteRows struct {
-	*plainRows
+	plainRows
 	*sqliteColumns
 	direct sqliteReader
 	dest   []sqldriver.Value // of a row that the driver reads
@@ -38,7 +38,7 @@ type sqliteColumns struct {
 	text            []byte // of the current row
 }
 
-func newSQLiteRows(r *plainRows) *sqliteRows {
+func newSQLiteRows(r plainRows) *sqliteRows {
 	s := &sqliteRows{plainRows: r, direct: readerOfSQLite(r.Rows)}
 	names := r.Rows.Columns()
 	if r.e != nil {
@@ -46,7 +46,7 @@ func newSQLiteRows(r *plainRows) *sqliteRows {
 	}
 	// SQLite prepares a statement anew after the schema has changed.
 	if s.sqliteColumns == nil || !slices.Equal(s.names, names) || !slices.Equal(s.declared, s.direct.declared) {
-		s.sqliteColumns = describeSQLite(r, names, s.direct.declared)
+		s.sqliteColumns = describeSQLite(&s.plainRows, names, s.direct.declared)
 		if r.e != nil && s.direct.stmt != 0 {
 			r.e.known = s.sqliteColumns
 		}

@@ -45,11 +45,11 @@ func sqliteCode(err error) int {
 }
 
 func (s *sqliteSession) query(ctx context.Context, query string, args []sqldriver.NamedValue) (rowSource, error) {
-	rows, err := s.plain.query(ctx, query, args)
+	rows, err := s.plain.rows(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return newSQLiteRows(rows.(*plainRows)), nil
+	return newSQLiteRows(rows), nil
 }
 
 func (s *sqliteSession) begin(ctx context.Context, o TxOptions) error {

@@ -96,6 +96,28 @@ func changesSession(query string) bool {
 	return false
 }
 
+// beginsTx reports whether a statement begins a transaction that this package
+// knows nothing of. The connection is given up after it: not every server tells.
+func beginsTx(query string) bool {
+	if query == "" {
+		return false
+	}
+	switch query[0] { // those of nearly every program; see changesSession
+	case 'I', 'i', 'W', 'w', 'U', 'u', 'D', 'd':
+		return false
+	case 'S', 's':
+		if len(query) > 1 && query[1]|0x20 == 'e' {
+			return false
+		}
+	}
+	word, _ := firstWord(query)
+	switch strings.ToUpper(word) {
+	case "BEGIN", "START", "SAVEPOINT":
+		return true
+	}
+	return false
+}
+
 // preparable reports whether a statement without arguments is of a kind that is
 // worth preparing when it comes again.
 func preparable(query string) bool {

@@ -27,6 +27,7 @@ type Set[N any] struct {
 type member[N any] struct {
 	node     N
 	failures atomic.Int32
+	silences atomic.Int32 // in a row
 	restsTil atomic.Int64 // unix nanoseconds; 0 while the node is fit
 }
 
@@ -84,6 +85,17 @@ func (s *Set[N]) Pick(tried uint64) (node N, index int, ok bool) {
 	return node, 0, false
 }
 
+// maxSilences is how many callers in a row may have given the node up before it
+// counts as failed: one may have had too short a deadline.
+const maxSilences = 3
+
+// Silent says that a caller's deadline passed before the node answered.
+func (s *Set[N]) Silent(index int) {
+	if s.members[index].silences.Add(1) >= maxSilences {
+		s.Failed(index)
+	}
+}
+
 // Failed says that the node did not answer.
 func (s *Set[N]) Failed(index int) {
 	m := &s.members[index]
@@ -97,6 +109,9 @@ func (s *Set[N]) Failed(index int) {
 // Answered says that the node answered, be it with an error of the statement.
 func (s *Set[N]) Answered(index int) {
 	m := &s.members[index]
+	if m.silences.Load() != 0 {
+		m.silences.Store(0)
+	}
 	if m.restsTil.Load() != 0 {
 		m.failures.Store(0)
 		m.restsTil.Store(0)

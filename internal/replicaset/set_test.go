@@ -86,6 +86,20 @@ func TestSet_RestDoublesUpToAMinute(t *testing.T) {
 	}
 }
 
+func TestSet_LeavesANodeOutThatThreeInARowGaveUp(t *testing.T) {
+	t.Parallel()
+	s, _ := setup("a", "b")
+	s.Silent(0)
+	s.Silent(0)
+	s.Answered(0)
+	s.Silent(0)
+	s.Silent(0)
+	require.True(t, s.Fit(0), "an answer in between begins the count anew")
+	s.Silent(0)
+	require.False(t, s.Fit(0))
+	require.Equal(t, []string{"b", "b"}, picks(s, 2))
+}
+
 func TestSet_SkipsWhatThisReadHasTried(t *testing.T) {
 	t.Parallel()
 	s, _ := setup("a", "b")

@@ -32,12 +32,11 @@ type place struct {
 // state is what one read needs: a row of cells if the source gives them, else
 // of driver values.
 type state struct {
-	src     Source
+	reading
 	cells   Cells // src, if it is one
 	dest    []driver.Value
 	row     []cell.Cell
 	origins []origin // one per place
-	text    textBlock
 }
 
 // next reads the next row.
@@ -144,8 +143,11 @@ func (b *binding) open(src Source, shared bool, rows int) *state {
 	s, _ := b.states.Get().(*state)
 	if s == nil {
 		s = &state{origins: make([]origin, len(b.places))}
+		for i := range s.origins {
+			s.origins[i] = origin{of: &s.reading, index: b.places[i].index}
+		}
 	}
-	s.src = src
+	s.src, s.shared = src, shared
 	s.cells, _ = src.(Cells)
 	if s.cells == nil && s.dest == nil {
 		s.dest = make([]driver.Value, len(b.columns))
@@ -153,11 +155,9 @@ func (b *binding) open(src Source, shared bool, rows int) *state {
 	if s.cells != nil && s.row == nil {
 		s.row = make([]cell.Cell, len(b.columns))
 	}
-	for i := range s.origins {
-		o := &s.origins[i]
-		o.src, o.index, o.shared = src, b.places[i].index, shared
-		if shared {
-			o.text, o.slab.size = &s.text, min(rows, maxSlab)/2
+	if shared {
+		for i := range s.origins {
+			s.origins[i].slab.size = min(rows, maxSlab) / 2
 		}
 	}
 	return s
@@ -168,8 +168,12 @@ func (b *binding) open(src Source, shared bool, rows int) *state {
 func (b *binding) done(s *state) {
 	clear(s.dest)
 	clear(s.row)
-	clear(s.origins)
-	s.src, s.cells, s.text = nil, nil, textBlock{}
+	if s.shared {
+		for i := range s.origins {
+			s.origins[i].slab = slab{}
+		}
+	}
+	s.reading, s.cells = reading{}, nil
 	b.states.Put(s)
 }
 

@@ -47,13 +47,12 @@ func ReadValue[V any](src Source, dst *V) (found bool, err error) {
 }
 
 type columnRead[V any] struct {
-	src   Source
+	reading
 	codec *codec
 	cells Cells // src, if it is one
 	dest  [1]driver.Value
 	row   [1]cell.Cell
 	from  origin
-	text  textBlock
 	name  string
 }
 
@@ -66,11 +65,9 @@ func newColumnRead[V any](src Source, shared bool) (*columnRead[V], error) {
 	if len(columns) != 1 {
 		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrColumn, len(columns))
 	}
-	r := &columnRead[V]{src: src, codec: c, from: origin{src: src, shared: shared}, name: columns[0]}
+	r := &columnRead[V]{reading: reading{src: src, shared: shared}, codec: c, name: columns[0]}
+	r.from.of = &r.reading
 	r.cells, _ = src.(Cells)
-	if shared {
-		r.from.text = &r.text
-	}
 	return r, nil
 }
 

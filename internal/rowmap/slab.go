@@ -20,7 +20,7 @@ type slab struct {
 // newValue returns the address of a new zero value of type t, whose slice type
 // is sliceOf.
 func (c *origin) newValue(t, sliceOf reflect.Type) unsafe.Pointer {
-	if c == nil || !c.shared {
+	if c == nil || !c.of.shared {
 		return reflect.New(t).UnsafePointer()
 	}
 	s := &c.slab

@@ -36,25 +36,30 @@ type Cells interface {
 // refused, and fields of type any hold the same Go types as [ReadRows] gives.
 type dialected interface{ Dialect() *dialect.Dialect }
 
+// reading is what the places of one read have in common.
+type reading struct {
+	src Source
+	// shared says that the values of many rows may share an allocation, since
+	// they are handed out together.
+	shared bool
+	text   textBlock
+}
+
 // origin is what a setter may know about the place that its value came from, and
 // where it may put what outlives the row. One exists per column and read; a
 // nil *origin is a value that came from nowhere.
 type origin struct {
-	src   Source
-	index int
-	// shared says that the values of many rows may share an allocation, since
-	// they are handed out together.
-	shared bool
-	slab   slab
-	text   *textBlock // of the read, nil unless shared
+	of    *reading
+	index int // of the column
+	slab  slab
 }
 
 // typeName is the database's name of the column's type, or "".
 func (c *origin) typeName() string {
-	if c == nil || c.src == nil {
+	if c == nil || c.of.src == nil {
 		return ""
 	}
-	return c.src.TypeName(c.index)
+	return c.of.src.TypeName(c.index)
 }
 
 // dialect is the source's dialect, or nil if it does not tell.
@@ -62,7 +67,7 @@ func (c *origin) dialect() *dialect.Dialect {
 	if c == nil {
 		return nil
 	}
-	return dialectOf(c.src)
+	return dialectOf(c.of.src)
 }
 
 func dialectOf(src Source) *dialect.Dialect {
@@ -81,10 +86,10 @@ const (
 
 // string copies b. In a shared read short texts are cut from a block.
 func (c *origin) string(b []byte) string {
-	if c == nil || c.text == nil || len(b) > lastTextBlock/16 || len(b) == 0 {
+	if c == nil || !c.of.shared || len(b) > lastTextBlock/16 || len(b) == 0 {
 		return string(b)
 	}
-	return c.text.string(b)
+	return c.of.text.string(b)
 }
 
 // textBlock is what the short texts of a read are cut from, those of one row

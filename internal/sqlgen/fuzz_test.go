@@ -274,11 +274,11 @@ func checkArguments(t *testing.T, d *dialect.Dialect, text string, args []any) {
 				require.Equal(t, strconv.Itoa(seen+1), word[1:], text)
 			}
 			require.Less(t, seen, len(args), text)
-			want := any(int64(belongs))
+			want := strconv.Itoa(belongs) // a number may travel as text
 			if list, ok := args[seen].([]any); ok {
-				require.False(t, slices.ContainsFunc(list, func(v any) bool { return v != want }), "%s\n%v", text, args)
+				require.False(t, slices.ContainsFunc(list, func(v any) bool { return fmt.Sprint(v) != want }), "%s\n%v", text, args)
 			} else {
-				require.Equal(t, want, args[seen], "%s\n%v", text, args)
+				require.Equal(t, want, fmt.Sprint(args[seen]), "%s\n%v", text, args)
 			}
 			seen++
 		}

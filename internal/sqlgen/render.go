@@ -22,6 +22,9 @@ type Env struct {
 	Scope string
 	// Table knows the columns of the statement's own table; nil accepts any.
 	Table Table
+	// Untyped changes an argument that is compared with a column that no table
+	// knows; nil leaves it as it is.
+	Untyped func(a any, d *dialect.Dialect) any
 }
 
 // Values turns Go values into what the driver takes.

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -190,7 +191,7 @@ func (r *renderer) aggregate(c *Column) {
 // that of a derived table, or of a union.
 func (r *renderer) resultColumn(q *Query, t Table, name string) {
 	column := name
-	if i := strings.LastIndexByte(name, '.'); i > 0 && (t == nil || !t.Known(name)) {
+	if i := strings.LastIndexByte(name, '.'); i > 0 && q.reads(name[:i]) && !q.names(name, t) {
 		column = name[i+1:]
 	}
 	if !q.provides(column, t) {
@@ -200,15 +201,31 @@ func (r *renderer) resultColumn(q *Query, t Table, name string) {
 	r.ident(column)
 }
 
+// reads says whether q reads a table by that name.
+func (q *Query) reads(table string) bool {
+	return table == q.refName() || table == lastPart(q.refName()) || table == q.table || q.joins(table) || q.rawJoins()
+}
+
+// names says whether a column of q's result surely has that name.
+func (q *Query) names(name string, t Table) bool {
+	if !q.Selects() {
+		return t != nil && t.Known(name)
+	}
+	return q.lists(name)
+}
+
 // Gives says whether the rows of q may have a column of that name.
-func (q *Query) Gives(name string) bool { return q.provides(lastPart(name), nil) }
+func (q *Query) Gives(name string) bool { return q.provides(name, nil) }
 
 // Plucked returns the query for one column of q. name tells which one of its
 // result that is; empty, it is the only one. A select list that gives the
 // column stays, with the aliases that an order may use.
 func (q Query) Plucked(column string) (out Query, name string) {
 	last := lastPart(column)
-	if q.Unites() || q.Selects() && q.lists(last) {
+	switch {
+	case q.Selects() && q.lists(column):
+		return q, cmp.Or(q.nameOf(column), column)
+	case q.Unites() || q.Selects() && q.lists(last):
 		return q, last
 	}
 	return q.OnlyColumns(Column{Name: column}), ""
@@ -217,8 +234,19 @@ func (q Query) Plucked(column string) (out Query, name string) {
 // lists says whether the select list names a column, other than by a star.
 func (q *Query) lists(name string) bool {
 	return q.aliases(name) || slices.ContainsFunc(q.more.columns, func(c Column) bool {
-		return c.As == "" && lastPart(c.Name) == name
+		return c.As == "" && (c.Name == name || lastPart(c.Name) == name)
 	})
+}
+
+// nameOf is what a qualified column of the select list is called in the
+// result, "" when that is its own name.
+func (q *Query) nameOf(column string) string {
+	for i := range q.more.columns {
+		if c := &q.more.columns[i]; c.As == "" && c.Name == column && q.reads(strings.TrimSuffix(column, "."+lastPart(column))) {
+			return lastPart(column)
+		}
+	}
+	return ""
 }
 
 // provides says whether the rows of q may have a column of that name.
@@ -250,7 +278,7 @@ func (r *renderer) join(j *join) {
 	r.str(j.kind)
 	r.str(" ")
 	r.path(j.table)
-	if j.left == "" {
+	if j.kind == "CROSS JOIN" {
 		return
 	}
 	r.str(" ON ")

@@ -117,7 +117,7 @@ func TestSquirrel_StatementsOfAnyFormatAreNumberedOnce(t *testing.T) {
 		at(sq.Update("t").Set("a", 1).Where("id = 1")): {true, false},
 		at(sq.Delete("t").Suffix("RETURNING *")):       {true, true},
 		at(sq.Delete("t").Where(sq.Eq{"id": 1})):       {true, false},
-		at(literally("DELETE FROM t")):                       {false, false},
+		at(literally("DELETE FROM t")):                 {false, false},
 	} {
 		writes, unconditional := Verb(s)
 		require.Equal(t, want, [2]bool{writes, unconditional})

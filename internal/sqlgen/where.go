@@ -112,6 +112,7 @@ func (r *renderer) compare(c *Cond) {
 		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
 		return
 	}
+	a = r.untyped(c.col, a)
 	if _, text := a.(string); pattern && !text && a != nil {
 		r.fail(r.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes text, not a %T", opName(c.op), c.val), nil))
 		return
@@ -280,6 +281,7 @@ func (r *renderer) in(c *Cond) {
 		return
 	}
 	r.args = args
+	r.untypedList(c.col, args[first:])
 	not := c.op == NotIn
 	empty := array == nil && len(args) == first
 	if empty && !hasNull {
@@ -358,6 +360,7 @@ func (r *renderer) between(c *Cond) {
 		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
 		return
 	}
+	r.untypedList(c.col, args[len(r.args):])
 	if n := len(args) - len(r.args); n != 2 || hasNull {
 		r.fail(r.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes a list of two values that are not nil, not %d", opName(c.op), n), nil))
 		return

@@ -1,0 +1,166 @@
+package dbfleet_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// hazard 165: with a context that has ended nothing is sent.
+func TestCancel_EndedContextSendsNothing(t *testing.T) {
+	t.Parallel()
+	onServers(t, func(t *testing.T, db dbtest.Database) {
+		fl, proxy := throughProxy(t, db)
+		accounts := fl.bank(t)
+		h := fl.DB("main")
+		stmt, err := h.PrepareContext(t.Context(), "SELECT owner FROM accounts")
+		require.NoError(t, err)
+		defer stmt.Close()
+		traffic := proxy.On(dbtest.Fault{}) // counts all that is sent
+		before := traffic.Seen()
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		expired, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		defer cancel()
+		for ctx, want := range map[context.Context]error{canceled: context.Canceled, expired: context.DeadlineExceeded} {
+			never := func(context.Context, *dbfleet.Tx) error { t.Error("the closure ran"); return nil }
+			_, getErr := accounts.Get(ctx)
+			_, execErr := h.ExecContext(ctx, inserting("x"))
+			rows, queryErr := h.QueryContext(ctx, "SELECT 1")
+			require.Nil(t, rows)
+			_, stmtErr := stmt.QueryContext(ctx)
+			for what, err := range map[string]error{
+				"Get": getErr, "exec": execErr, "query": queryErr, "stmt": stmtErr,
+				"Create": accounts.Create(ctx, &account{Owner: "x"}), "CreateMany": accounts.CreateMany(ctx, []account{{Owner: "x"}, {Owner: "y"}}),
+				"row": h.QueryRowContext(ctx, "SELECT 1").Scan(new(int)), "ping": h.Ping(ctx), "transaction": h.Transaction(ctx, never),
+			} {
+				require.ErrorIs(t, err, want, what)
+				require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown, what)
+			}
+		}
+		require.Equal(t, before, traffic.Seen(), "nothing was sent")
+		require.Zero(t, counted(t, db, "SELECT COUNT(*) FROM accounts"))
+	})
+}
+
+// hazard 162: the server stops too, at once.
+func TestCancel_StopsTheServer(t *testing.T) {
+	t.Parallel()
+	onServers(t, func(t *testing.T, db dbtest.Database) {
+		fl, _ := throughProxy(t, db)
+		running := "SELECT COUNT(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()"
+		if db.Dialect == "mysql" {
+			running = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE '%SLEEP(30)%' AND id <> CONNECTION_ID()"
+		}
+		statement := slow(db.Dialect) + " /* " + db.Name + " */"
+		running += " AND " + map[string]string{"postgres": "query", "mysql": "info"}[db.Dialect] + " LIKE '%" + db.Name + "%'"
+		h := fl.DB("main")
+		for name, run := range map[string]func(ctx context.Context) error{
+			"exec":  func(ctx context.Context) error { _, err := h.ExecContext(ctx, statement); return err },
+			"query": func(ctx context.Context) error { return h.QueryRowContext(ctx, statement).Scan(new(any)) },
+			"table": func(ctx context.Context) error {
+				_, err := h.Table("nothing").GetStatement(ctx, text(statement))
+				return err
+			},
+		} {
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- run(ctx) }()
+			admin := db.Server.Admin()
+			active := func() (n int) {
+				require.NoError(t, admin.QueryRowContext(t.Context(), running).Scan(&n))
+				return n
+			}
+			require.Eventually(t, func() bool { return active() == 1 }, 5*time.Second, 2*time.Millisecond, name)
+			cancel()
+			start := time.Now()
+			err := <-done
+			require.Less(t, time.Since(start), 500*time.Millisecond, name)
+			require.ErrorIs(t, err, context.Canceled, name)
+			require.NotErrorIs(t, err, dbfleet.ErrTimeout, name)
+			if db.Dialect == "postgres" { // MariaDB looks when it writes
+				require.Eventually(t, func() bool { return active() == 0 }, time.Second, 2*time.Millisecond, name)
+				require.Less(t, time.Since(start), time.Second, name)
+			}
+		}
+		requireIdle(t, fl.Registry)
+	})
+}
+
+// text is a statement as a squirrel.Sqlizer.
+type text string
+
+func (s text) ToSql() (string, []any, error) { return string(s), nil, nil }
+
+// hazards 164, 166: whatever moment the context ends at, the answer is right
+// about the row, and the pool stays healthy.
+func TestCancel_RacesCompletion(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		accounts := fl.bank(t)
+		const goroutines, each = 4, 100
+		var mu sync.Mutex
+		written, unwritten := map[string]bool{}, map[string]bool{}
+		var wg sync.WaitGroup
+		for g := range goroutines {
+			wg.Go(func() {
+				for i := range each {
+					owner := fmt.Sprintf("%d-%d", g, i)
+					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rand.IntN(2000))*time.Microsecond)
+					var err error
+					switch i % 4 {
+					case 0:
+						err = accounts.Create(ctx, &account{Owner: owner})
+					case 1:
+						_, err = fl.DB("main").ExecContext(ctx, inserting(owner))
+					case 2:
+						err = fl.Transaction(ctx, "", func(ctx context.Context, _ *dbfleet.Tx) error {
+							return accounts.Create(ctx, &account{Owner: owner})
+						})
+					case 3:
+						_, err = accounts.Where("owner", "=", owner).Get(ctx)
+						if err != nil {
+							require.ErrorIs(t, err, context.DeadlineExceeded)
+							require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
+						}
+						cancel()
+						continue
+					}
+					cancel()
+					mu.Lock()
+					switch {
+					case err == nil:
+						written[owner] = true
+					case errors.Is(err, dbfleet.ErrOutcomeUnknown):
+					default:
+						unwritten[owner] = true
+						require.ErrorIs(t, err, context.DeadlineExceeded)
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		stored := map[string]bool{}
+		for _, owner := range owners(t, fl.db) {
+			stored[owner] = true
+			require.False(t, unwritten[owner], "%s was told not to be written", owner)
+		}
+		for owner := range written {
+			require.True(t, stored[owner], "%s was told to be written", owner)
+		}
+		requireIdle(t, fl.Registry)
+		for i := range 10 {
+			require.NoError(t, accounts.Create(t.Context(), &account{Owner: fmt.Sprint("after ", i)}))
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !race
+
+package readtest
+
+const raceEnabled = false
