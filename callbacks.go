@@ -49,9 +49,8 @@ type callbacks struct {
 
 func (c callbacks) none() bool { return c == callbacks{} }
 
-func callbacksOf[T any]() callbacks {
+func callbacksOf(record any) callbacks {
 	var c callbacks
-	record := any((*T)(nil))
 	_, c.beforeCreate = record.(BeforeCreator)
 	_, c.afterCreate = record.(AfterCreator)
 	_, c.beforeUpdate = record.(BeforeUpdater)

@@ -73,18 +73,26 @@ func NewModel[T any](r *Registry, config ModelConfig) (Model[T], error) {
 	if err != nil {
 		return Model[T]{}, &ModelError{Model: fmt.Sprintf("%T", (*T)(nil))[1:], Err: err}
 	}
+	s, err := newSource(r, config, plan, callbacksOf((*T)(nil)))
+	if err != nil {
+		return Model[T]{}, err
+	}
+	return Model[T]{Query[T]{c: core{src: s, q: sqlgen.From(s.table)}}}, nil
+}
+
+func newSource(r *Registry, config ModelConfig, plan *rowmap.Plan, c callbacks) (*source, error) {
 	if r == nil {
-		return Model[T]{}, &ModelError{Model: plan.Model(), Reason: "the registry is nil"}
+		return nil, &ModelError{Model: plan.Model(), Reason: "the registry is nil"}
 	}
 	s := &source{
 		reg: r, table: config.Table, connection: config.Connection, why: "the model's", shard: config.Shard,
 		plan: plan, model: plan.Model(), created: -1, updated: -1,
 		skip: make([]bool, len(plan.Columns())), optional: make([]bool, len(plan.Columns())),
-		fillable: slices.Clone(config.Fillable), callbacks: callbacksOf[T](),
+		fillable: slices.Clone(config.Fillable), callbacks: c,
 		precision: cmp.Or(config.TimePrecision, time.Microsecond),
 	}
 	if err := s.configure(config); err != nil {
-		return Model[T]{}, err
+		return nil, err
 	}
 	s.located = slices.Clone(s.key)
 	if s.shard != nil {
@@ -95,7 +103,7 @@ func NewModel[T any](r *Registry, config ModelConfig) (Model[T], error) {
 	s.prepareShapes()
 	s.saved = s.updateColumns(nil)
 	r.models.add(s)
-	return Model[T]{Query[T]{src: s, q: sqlgen.From(s.table)}}, nil
+	return s, nil
 }
 
 // MustModel is NewModel for package variables; it panics on a fault.
@@ -195,13 +203,24 @@ func (m Model[T]) Using(tx *Tx) Model[T] { return Model[T]{m.Query.Using(tx)} }
 // is a *NotFillableError. Values are converted where nothing is lost. On an
 // error nothing has been set.
 func (m Model[T]) Fill(record *T, values map[string]any) error {
+	if record == nil {
+		return m.c.fill(nil, values)
+	}
+	filled := *record
+	if err := m.c.fill(&filled, values); err != nil {
+		return err
+	}
+	*record = filled
+	return nil
+}
+
+func (m *core) fill(record any, values map[string]any) error {
 	if m.src == nil {
 		return errNoSource
 	}
 	if record == nil {
-		return m.src.fail("the record is a nil pointer")
+		return m.src.nilRecord()
 	}
-	filled := *record
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(m.src.fillable, column) {
 			return &NotFillableError{Model: m.src.model, Column: column, Fillable: m.src.fillable}
@@ -210,13 +229,14 @@ func (m Model[T]) Fill(record *T, values map[string]any) error {
 		if err != nil {
 			return err
 		}
-		if err := m.src.plan.Set(i, &filled, values[column]); err != nil {
+		if err := m.src.plan.Set(i, record, values[column]); err != nil {
 			return err
 		}
 	}
-	*record = filled
 	return nil
 }
+
+func (s *source) nilRecord() error { return s.fail("the record is a nil pointer") }
 
 // CreateFrom fills a new record and creates it.
 func (m Model[T]) CreateFrom(ctx context.Context, values map[string]any) (T, error) {

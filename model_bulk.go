@@ -19,41 +19,41 @@ const (
 )
 
 // batch is one statement of a bulk insert.
-type batch[T any] struct {
-	records []*T
+type batch struct {
+	records []any
 	first   int // index of the first record
 	shape   *shape
 	args    []any
 }
 
 // batches splits records where their shape changes or a limit is reached.
-func (m *Model[T]) batches(records []T, d *dialect.Dialect) ([]batch[T], error) {
-	var out []batch[T]
+func (s *source) batches(records list, d *dialect.Dialect) ([]batch, error) {
+	var out []batch
 	limit, size := 0, 0
-	for i := range records {
-		r := &records[i]
-		sh := m.src.shapeOf(r)
+	for i := range records.n {
+		r := records.at(i)
+		sh := s.shapeOf(r)
 		if len(out) == 0 || out[len(out)-1].shape.mask != sh.mask || len(out[len(out)-1].records) >= limit {
 			limit = batchRows(d, len(sh.write))
 			size = 0
-			out = append(out, batch[T]{first: i, shape: sh})
+			out = append(out, batch{first: i, shape: sh})
 		}
 		b := &out[len(out)-1]
 		if b.args == nil {
-			n := min(limit, len(records)-i)
+			n := min(limit, records.n-i)
 			b.args = make([]any, 0, n*len(sh.write))
-			b.records = make([]*T, 0, n)
+			b.records = make([]any, 0, n)
 		}
 		before := len(b.args)
 		var err error
-		if b.args, err = m.src.plan.AppendArgs(b.args, sh.write, r, d); err != nil {
+		if b.args, err = s.plan.AppendArgs(b.args, sh.write, r, d); err != nil {
 			return nil, indexed(i, err)
 		}
 		added := argBytes(b.args[before:])
 		if size > 0 && size+added > maxBatchBytes { // it begins the next one
 			row := slices.Clone(b.args[before:])
 			b.args, size = b.args[:before], 0
-			out = append(out, batch[T]{first: i, shape: sh, args: row})
+			out = append(out, batch{first: i, shape: sh, args: row})
 			b = &out[len(out)-1]
 		}
 		b.records = append(b.records, r)
@@ -89,8 +89,7 @@ func batchRows(d *dialect.Dialect, columns int) int {
 	return n
 }
 
-func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) error {
-	s := m.src
+func (s *source) insertBatch(ctx context.Context, t *target, b *batch) error {
 	returning := len(b.shape.back) > 0 && t.e.dialect.InsertReturning
 	text, err := s.insertText(b.shape, t.e.dialect, len(b.records), returning)
 	if err != nil {
@@ -103,7 +102,7 @@ func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) erro
 			}
 			defer func() { t.one = "" }()
 		}
-		return m.insertReturning(ctx, t, "insert", text, b.args, b.records, b.shape.back)
+		return s.insertReturning(ctx, t, "insert", text, b.args, b.records, b.shape.back)
 	}
 	if err := s.tellsKey(b.shape, t.e.dialect); err != nil {
 		return err
@@ -129,10 +128,10 @@ func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) erro
 		return nil
 	}
 	if len(s.key) == 1 {
-		return m.reloadAll(ctx, t, b)
+		return s.reloadAll(ctx, t, b)
 	}
 	for _, r := range b.records {
-		if err := m.reload(ctx, t, r, b.shape.back); err != nil {
+		if err := s.reload(ctx, t, r, b.shape.back); err != nil {
 			return err
 		}
 	}
@@ -140,11 +139,10 @@ func (m *Model[T]) insertBatch(ctx context.Context, t *target, b *batch[T]) erro
 }
 
 // reloadAll is reload for the records of a batch, in one statement.
-func (m *Model[T]) reloadAll(ctx context.Context, t *target, b *batch[T]) error {
-	s := m.src
+func (s *source) reloadAll(ctx context.Context, t *target, b *batch) error {
 	key := s.key[0]
 	keys := make([]any, len(b.records))
-	byKey := make(map[any]*T, len(b.records))
+	byKey := make(map[any]any, len(b.records))
 	for i, r := range b.records {
 		keys[i] = s.plan.Value(key, r)
 		if k, ok := s.plan.FieldKey(key, r); ok {
@@ -159,26 +157,18 @@ func (m *Model[T]) reloadAll(ctx context.Context, t *target, b *batch[T]) error 
 	}
 	q := sqlgen.From(s.table).WithCond(sqlgen.Compare(cols[0].Name, sqlgen.In, keys))
 	q = q.OnlyColumns(cols...)
-	text, args, err := sqlgen.Select(&q, s.env(t))
+	made, err := s.rows(ctx, t, q, false)
 	if err != nil {
 		return err
 	}
-	var made []T
-	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadAll[T](s.plan, rows, len(b.records))
-		return int64(len(made)), err
-	})
-	if err != nil {
-		return err
-	}
-	for i := range made {
-		k, _ := s.plan.FieldKey(key, &made[i])
+	for _, row := range made {
+		k, _ := rowmap.Key(row[cols[0].Name])
 		r := byKey[k]
 		if r == nil {
 			continue
 		}
 		delete(byKey, k)
-		if err := m.copyFields(r, &made[i], b.shape.back); err != nil {
+		if err := s.setFields(r, row, b.shape.back); err != nil {
 			return err
 		}
 	}
@@ -210,16 +200,13 @@ type Conflict struct {
 // statement. The record's primary key is then that of the row, new or old; its
 // other fields are not read back. On an error the record is as it was before.
 func (m Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
-	if m.src == nil {
-		return errNoSource
-	}
 	if record == nil {
-		return m.src.fail("the record is a nil pointer")
+		return m.c.nilRecord()
 	}
-	one := []T{*record}
-	err := m.UpsertMany(ctx, one, conflict)
-	if err == nil {
-		*record = one[0]
+	old := *record
+	err := m.c.upsertMany(ctx, list{n: 1, at: func(int) any { return record }}, conflict)
+	if err != nil {
+		*record = old
 	}
 	return err
 }
@@ -227,53 +214,53 @@ func (m Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) erro
 // UpsertMany upserts records, all of them or none. Two records with the same
 // key are refused, on every database.
 func (m Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict) error {
+	old := slices.Clone(records)
+	err := m.c.upsertMany(ctx, listOf(records), conflict)
+	if err != nil {
+		copy(records, old)
+	}
+	return err
+}
+
+func (m *core) upsertMany(ctx context.Context, records list, conflict Conflict) error {
 	name, err := m.homeOfAll(records)
-	if err != nil || len(records) == 0 {
+	if err != nil || records.n == 0 {
 		return err
 	}
 	key, err := m.src.conflictKey(conflict)
 	if err != nil {
 		return err
 	}
-	old := slices.Clone(records)
-	if err = m.upsertMany(ctx, name, records, key, conflict); err != nil {
-		copy(records, old)
-	}
-	return err
-}
-
-func (m *Model[T]) upsertMany(ctx context.Context, name string, records []T, key []int, conflict Conflict) error {
-	record := func(i int) any { return &records[i] }
-	return m.src.around(ctx, &m.at, name, m.src.creating(), len(records), record, func(ctx context.Context) error {
-		for i := range records {
-			if err := m.src.stamp(&records[i], true); err != nil {
+	return m.src.around(ctx, &m.at, name, m.src.creating(), records.n, records.at, func(ctx context.Context) error {
+		for i := range records.n {
+			if err := m.src.stamp(records.at(i), true); err != nil {
 				return indexed(i, err)
 			}
 		}
-		if err := m.distinct(records, key); err != nil {
+		if err := m.src.distinct(records, key); err != nil {
 			return err
 		}
 		e, err := m.src.reg.lookup(name)
 		if err != nil {
 			return err
 		}
-		batches, err := m.batches(records, e.dialect)
+		batches, err := m.src.batches(records, e.dialect)
 		if err != nil {
 			return err
 		}
-		return m.atomic(ctx, name, len(records) > 1, func(ctx context.Context) error {
+		return m.atomic(ctx, name, records.n > 1, func(ctx context.Context) error {
 			t, err := m.writeTarget(ctx, name)
 			if err != nil {
 				return err
 			}
 			defer t.leave()
 			for i := range batches {
-				if err := m.upsertBatch(ctx, &t, &batches[i], key, conflict); err != nil {
+				if err := m.src.upsertBatch(ctx, &t, &batches[i], key, conflict); err != nil {
 					return err
 				}
 			}
-			for i := range records {
-				m.src.settle(&records[i])
+			for i := range records.n {
+				m.src.settle(records.at(i))
 			}
 			return nil
 		})
@@ -306,23 +293,22 @@ func (s *source) conflictKey(conflict Conflict) ([]int, error) {
 
 // distinct refuses two records with the same key: PostgreSQL would refuse them,
 // the others let the last one win.
-func (m *Model[T]) distinct(records []T, key []int) error {
-	s := m.src
-	if len(records) < 2 {
+func (s *source) distinct(records list, key []int) error {
+	if records.n < 2 {
 		return nil
 	}
-	seen := make(map[string]int, len(records))
-	for i := range records {
+	seen := make(map[string]int, records.n)
+	for i := range records.n {
 		k := ""
 		for _, f := range key {
-			v, ok := s.plan.FieldKey(f, &records[i])
+			v, ok := s.plan.FieldKey(f, records.at(i))
 			if !ok {
 				k = ""
 				break // NULLs conflict with nothing
 			}
 			k += fmt.Sprintf("%T:%#v,", v, v)
 		}
-		if k == "" || s.auto && len(key) == 1 && key[0] == s.key[0] && s.plan.IsZero(key[0], &records[i]) {
+		if k == "" || s.auto && len(key) == 1 && key[0] == s.key[0] && s.plan.IsZero(key[0], records.at(i)) {
 			continue
 		}
 		if before, ok := seen[k]; ok {
@@ -333,8 +319,8 @@ func (m *Model[T]) distinct(records []T, key []int) error {
 	return nil
 }
 
-func (m *Model[T]) upsertBatch(ctx context.Context, t *target, b *batch[T], key []int, conflict Conflict) error {
-	s, d := m.src, t.e.dialect
+func (s *source) upsertBatch(ctx context.Context, t *target, b *batch, key []int, conflict Conflict) error {
+	d := t.e.dialect
 	in := sqlgen.Insert{
 		Table: s.table, Columns: b.shape.columns, Rows: len(b.records),
 		Conflict: sqlgen.Replace, Keys: s.names(key), Sets: s.upsertSets(b.shape, key, conflict),
@@ -362,7 +348,7 @@ func (m *Model[T]) upsertBatch(ctx context.Context, t *target, b *batch[T], key 
 		if err != nil {
 			return err
 		}
-		return m.insertReturning(ctx, t, "upsert", text, b.args, b.records, back)
+		return s.insertReturning(ctx, t, "upsert", text, b.args, b.records, back)
 	}
 	in.Rows = 1 // a statement for each record whose key must be known
 	switch {
@@ -377,7 +363,7 @@ func (m *Model[T]) upsertBatch(ctx context.Context, t *target, b *batch[T], key 
 	}
 	n := len(in.Columns)
 	for i, r := range b.records {
-		if err := m.upsertOne(ctx, t, &in, text, b.args[i*n:(i+1)*n], r, key, back); err != nil {
+		if err := s.upsertOne(ctx, t, &in, text, b.args[i*n:(i+1)*n], r, key, back); err != nil {
 			return err
 		}
 	}
@@ -402,61 +388,53 @@ func (s *source) upsertSets(sh *shape, key []int, conflict Conflict) []string {
 }
 
 // upsertOne upserts one record and finds the primary key of its row.
-func (m *Model[T]) upsertOne(ctx context.Context, t *target, in *sqlgen.Insert, text string, args []any, record *T, key, back []int) error {
+func (s *source) upsertOne(ctx context.Context, t *target, in *sqlgen.Insert, text string, args []any, record any, key, back []int) error {
 	if in.Returning == nil {
 		res, err := t.exec(ctx, "upsert", text, args)
 		if err != nil {
 			return err
 		}
 		if in.KeepID == "" {
-			return m.findKey(ctx, t, record, key, back)
+			return s.findKey(ctx, t, record, key, back)
 		}
 		if res.LastInsertID == 0 { // a new row with an id of the program's
 			return nil
 		}
-		return m.src.plan.Set(m.src.key[0], record, res.LastInsertID)
+		return s.plan.Set(s.key[0], record, res.LastInsertID)
 	}
-	var made []T
+	var made []map[string]any
 	err := t.query(ctx, "upsert", text, args, true, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadAll[T](m.src.plan, rows, 1)
+		made, err = rowmap.ReadRows(rows, t.e.dialect)
 		return int64(len(made)), err
 	})
 	if err != nil {
 		return err
 	}
 	if len(made) == 1 {
-		return m.copyFields(record, &made[0], back)
+		return s.setFields(record, made[0], back)
 	}
-	return m.findKey(ctx, t, record, key, back)
+	return s.findKey(ctx, t, record, key, back)
 }
 
 // findKey reads the primary key of the row that an upsert found.
-func (m *Model[T]) findKey(ctx context.Context, t *target, record *T, key, back []int) error {
+func (s *source) findKey(ctx context.Context, t *target, record any, key, back []int) error {
 	cols := make([]sqlgen.Column, len(back))
-	for i, name := range m.src.names(back) {
+	for i, name := range s.names(back) {
 		cols[i] = sqlgen.Column{Name: name}
 	}
-	q := sqlgen.From(m.src.table).OnlyColumns(cols...)
+	q := sqlgen.From(s.table).OnlyColumns(cols...)
 	for _, i := range key {
-		q = q.WithCond(sqlgen.Compare(m.src.plan.Field(i).Column, sqlgen.Eq, m.src.plan.Value(i, record)))
+		q = q.WithCond(sqlgen.Compare(s.plan.Field(i).Column, sqlgen.Eq, s.plan.Value(i, record)))
 	}
 	if t.tx != nil && t.e.dialect.RowLocks {
 		q = q.WithLock(sqlgen.ForShare) // the row may be younger than the transaction's snapshot
 	}
-	text, args, err := sqlgen.Select(&q, m.src.env(t))
-	if err != nil {
-		return err
-	}
-	var made []T
-	err = t.query(ctx, "select", text, args, true, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadAll[T](m.src.plan, rows, 1)
-		return int64(len(made)), err
-	})
+	made, err := s.rows(ctx, t, q, true)
 	if err != nil {
 		return err
 	}
 	if len(made) != 1 {
 		return ErrNotFound // deleted by another in between
 	}
-	return m.copyFields(record, &made[0], back)
+	return s.setFields(record, made[0], back)
 }

@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -49,11 +50,10 @@ const progressEvery = 10_000
 // different columns to the database (a zero id, a zero column of Defaults) may
 // be mixed; those that follow each other and are alike are loaded together.
 //
-// An error of a value, of the iterator's record, or of the database where it
-// tells the row, is a *RecordError with the record's index. Before nothing was
-// sent to the database nothing is said to hooks; they see one event "load" for
-// each run of records that are alike, with the text of an INSERT in place of
-// what the database's own way sends.
+// An error of a value, of a record's shard, or of the database where it
+// tells the row, is a *RecordError with the record's index. Hooks see one event
+// "load" for each run of records that are alike, with the text of an INSERT in
+// place of what the database's own way sends, and without arguments.
 //
 //	n, err := events.Load(ctx, func(yield func(Event) bool) {
 //		for scanner.Scan() {
@@ -63,76 +63,78 @@ const progressEvery = 10_000
 //		}
 //	})
 func (m Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOptions) (int64, error) {
-	if m.src == nil {
+	switch {
+	case m.c.src == nil:
 		return 0, errNoSource
-	}
-	var o LoadOptions
-	switch {
-	case len(options) > 1:
-		return 0, m.src.fail("more than one LoadOptions")
-	case len(options) == 1:
-		o = options[0]
-	}
-	switch {
 	case rows == nil:
-		return 0, m.src.fail("the iterator is nil")
-	case o.BatchRows < 0 || o.ProgressEvery < 0:
-		return 0, m.src.fail("LoadOptions has a negative number")
-	case o.ProgressEvery == 0:
-		o.ProgressEvery = progressEvery
+		return 0, m.c.src.fail("the iterator is nil")
+	case len(options) > 1:
+		return 0, m.c.src.fail("more than one LoadOptions")
 	}
-	name, _, err := m.src.connectionFor(&m.at, nil, false)
-	if err != nil {
-		return 0, err
+	var record T
+	w := loading{src: m.c.src, at: &m.c.at, record: &record}
+	if len(options) == 1 {
+		w.o = options[0]
 	}
-	w := loading[T]{m: &m, name: name, o: o}
-	if o.BatchRows == 0 {
-		err = m.atomic(ctx, name, true, func(ctx context.Context) error { return w.run(ctx, rows) })
-		if err != nil {
-			return 0, err
+	return w.load(ctx, func(yield func() bool) {
+		for record = range rows {
+			if !yield() {
+				return
+			}
 		}
-		w.told()
-		return w.rows, nil
-	}
-	if m.at.tx != nil || txOf(ctx, m.src.reg, name) != nil {
-		return 0, m.src.fail("LoadOptions.BatchRows commits, which a transaction around the load does not let it")
-	}
-	return w.batches(ctx, rows)
+	})
 }
 
 // loading is one call of Load.
-type loading[T any] struct {
-	m    *Model[T]
-	name string
-	o    LoadOptions
-	rows int64 // that were handed over
-	said int64 // rows at the last call of Progress
-	args []any
-	rec  T // the row that is being worked on
+type loading struct {
+	src    *source
+	at     *place
+	o      LoadOptions
+	name   string
+	record any // a pointer to the record that the iterator has given last
+	args   []any
+	rows   int64 // that were handed over
+	said   int64 // rows at the last call of Progress
 }
 
-func (w *loading[T]) told() {
-	if w.o.Progress != nil && w.said != w.rows {
-		w.said = w.rows
-		w.o.Progress(w.rows)
+// records sets loading.record to one record after the other.
+type records func(yield func() bool)
+
+func (w *loading) load(ctx context.Context, all records) (int64, error) {
+	if w.o.BatchRows < 0 || w.o.ProgressEvery < 0 {
+		return 0, w.src.fail("LoadOptions has a negative number")
 	}
+	w.o.ProgressEvery = cmp.Or(w.o.ProgressEvery, progressEvery)
+	var err error
+	if w.name, _, err = w.src.connectionFor(w.at, nil, false); err != nil {
+		return 0, err
+	}
+	if w.o.BatchRows > 0 {
+		if w.at.tx != nil || txOf(ctx, w.src.reg, w.name) != nil {
+			return 0, w.src.fail("LoadOptions.BatchRows commits, which a transaction around the load does not let it")
+		}
+		return w.batches(ctx, all)
+	}
+	if err := w.batch(ctx, all); err != nil {
+		return 0, err
+	}
+	w.told()
+	return w.rows, nil
 }
 
-// batches loads the rows in transactions of their own.
-func (w *loading[T]) batches(ctx context.Context, rows iter.Seq[T]) (done int64, err error) {
-	next, stop := iter.Pull(rows)
+// batches loads so many records at a time.
+func (w *loading) batches(ctx context.Context, all records) (done int64, err error) {
+	next, stop := iter.Pull(func(yield func(struct{}) bool) {
+		all(func() bool { return yield(struct{}{}) })
+	})
 	defer stop()
-	row, ok := next()
-	for ok {
-		batch := func(yield func(T) bool) {
-			for n := int64(0); ok && n < w.o.BatchRows; n++ {
-				if !yield(row) {
-					return
-				}
-				row, ok = next()
+	_, more := next()
+	for more {
+		err := w.batch(ctx, func(yield func() bool) {
+			for n := int64(0); more && n < w.o.BatchRows && yield(); n++ {
+				_, more = next()
 			}
-		}
-		err := w.m.atomic(ctx, w.name, true, func(ctx context.Context) error { return w.run(ctx, batch) })
+		})
 		if err != nil {
 			return done, err
 		}
@@ -142,67 +144,84 @@ func (w *loading[T]) batches(ctx context.Context, rows iter.Seq[T]) (done int64,
 	return done, nil
 }
 
-// run loads rows in the transaction of ctx, those of one shape after the other
-// together.
-func (w *loading[T]) run(ctx context.Context, rows iter.Seq[T]) error {
-	t, err := w.m.writeTarget(ctx, w.name)
+// batch loads records in one transaction.
+func (w *loading) batch(ctx context.Context, all records) error {
+	return w.src.atomic(ctx, w.at, w.name, true, func(ctx context.Context) error { return w.run(ctx, all) })
+}
+
+// run loads records in the transaction of ctx, those of one shape that follow
+// each other together.
+func (w *loading) run(ctx context.Context, all records) (err error) {
+	t, err := w.src.writeTarget(ctx, w.at, w.name)
 	if err != nil {
 		return err
 	}
 	defer t.leave()
 	var l *loadRun
 	defer func() {
-		if l != nil { // a panic of the iterator, of a callback or of a Valuer
+		if l != nil { // a panic of the iterator, of Progress or of a Valuer
 			l.abort(errPanicked)
 		}
 	}()
-	for row := range rows {
-		w.rec = row
-		sh, err := w.prepare(&t)
-		if err == nil && l != nil && l.shape != sh {
-			err = l.done(ctx)
+	all(func() bool {
+		var sh *shape
+		if sh, err = w.prepare(&t); err != nil {
+			return false
+		}
+		if l != nil && l.shape != sh {
+			last := l
 			l = nil
-		}
-		if err == nil && l == nil {
-			l, err = beginLoad(ctx, &t, w.m.src, sh, w.rows)
-		}
-		if err == nil {
-			err = l.add(ctx, w.args)
-		}
-		if err != nil {
-			if l != nil {
-				l.abort(err)
-				l = nil
+			if err = last.done(ctx); err != nil {
+				return false
 			}
-			return err
+		}
+		if l == nil {
+			if l, err = beginLoad(ctx, &t, w.src, sh, w.rows); err != nil {
+				return false
+			}
+		}
+		if err = l.add(ctx, w.args); err != nil {
+			return false
 		}
 		w.rows++
-		if w.o.Progress != nil && w.rows-w.said >= w.o.ProgressEvery {
+		if w.rows-w.said >= w.o.ProgressEvery {
 			w.told()
 		}
-	}
-	if l == nil {
-		return nil
-	}
+		return true
+	})
 	last := l
 	l = nil
+	switch {
+	case last == nil:
+		return err
+	case err != nil:
+		last.abort(err)
+		return err
+	}
 	return last.done(ctx)
 }
 
+func (w *loading) told() {
+	if w.o.Progress != nil && w.said != w.rows {
+		w.said = w.rows
+		w.o.Progress(w.rows)
+	}
+}
+
 // prepare makes the arguments of the record at hand.
-func (w *loading[T]) prepare(t *target) (*shape, error) {
-	s := w.m.src
-	if s.shard != nil && w.m.at.db == "" {
-		if _, err := w.m.home(&w.rec); err != nil {
+func (w *loading) prepare(t *target) (*shape, error) {
+	s := w.src
+	if s.shard != nil && w.at.db == "" {
+		if _, err := s.homeOf(w.at, w.record); err != nil {
 			return nil, indexed(int(w.rows), err)
 		}
 	}
-	if err := s.stamp(&w.rec, true); err != nil {
+	if err := s.stamp(w.record, true); err != nil {
 		return nil, indexed(int(w.rows), err)
 	}
-	sh := s.shapeOf(&w.rec)
+	sh := s.shapeOf(w.record)
 	var err error
-	w.args, err = s.plan.AppendArgs(w.args[:0], sh.write, &w.rec, t.e.dialect)
+	w.args, err = s.plan.AppendArgs(w.args[:0], sh.write, w.record, t.e.dialect)
 	if err != nil {
 		return nil, indexed(int(w.rows), err)
 	}

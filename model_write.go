@@ -20,30 +20,43 @@ import (
 // TimePrecision), so that the record equals the one that Find returns. A zero
 // time.Time is written as NULL. On an error the record is as it was before.
 func (m Model[T]) Create(ctx context.Context, record *T) error {
-	name, err := m.home(record)
-	if err != nil {
-		return err
+	if record == nil {
+		return m.c.nilRecord()
 	}
 	old := *record
-	if m.src.callbacks.none() {
-		err = m.create(ctx, name, record)
-	} else {
-		err = m.called(ctx, name, m.src.creating(), record, m.create)
-	}
+	err := m.c.create(ctx, record)
 	if err != nil && !isCreated(err) {
 		*record = old
 	}
 	return err
 }
 
+func (m *core) nilRecord() error {
+	if m.src == nil {
+		return errNoSource
+	}
+	return m.src.nilRecord()
+}
+
+func (m *core) create(ctx context.Context, record any) error {
+	name, err := m.home(record)
+	if err != nil {
+		return err
+	}
+	if m.src.callbacks.none() {
+		return m.insert(ctx, name, record)
+	}
+	return m.called(ctx, name, m.src.creating(), record, m.insert)
+}
+
 // called runs a write of one record between its callbacks.
-func (m Model[T]) called(ctx context.Context, name string, st step, record *T, write func(ctx context.Context, name string, record *T) error) error {
+func (m *core) called(ctx context.Context, name string, st step, record any, write func(ctx context.Context, name string, record any) error) error {
 	return m.src.around(ctx, &m.at, name, st, 1, func(int) any { return record }, func(ctx context.Context) error {
 		return write(ctx, name, record)
 	})
 }
 
-func (m *Model[T]) create(ctx context.Context, name string, record *T) error {
+func (m *core) insert(ctx context.Context, name string, record any) error {
 	t, err := m.writeTarget(ctx, name)
 	if err != nil {
 		return err
@@ -52,7 +65,7 @@ func (m *Model[T]) create(ctx context.Context, name string, record *T) error {
 	if err := m.src.stamp(record, true); err != nil {
 		return err
 	}
-	if err := m.insertOne(ctx, &t, record); err != nil {
+	if err := m.src.insertOne(ctx, &t, record); err != nil {
 		return err
 	}
 	m.src.settle(record)
@@ -65,15 +78,39 @@ func (m *Model[T]) create(ctx context.Context, name string, record *T) error {
 // the shard key and generated columns are not written. On an error the record
 // is as it was before.
 func (m Model[T]) Save(ctx context.Context, record *T) error {
-	if m.src != nil && record != nil && m.src.auto && m.src.plan.IsZero(m.src.key[0], record) {
+	if record != nil && m.c.unsaved(record) {
 		return m.Create(ctx, record)
 	}
 	return m.save(ctx, record, nil)
 }
 
+// unsaved says whether the record's key is yet to be made by the database.
+func (m *core) unsaved(record any) bool {
+	return m.src != nil && m.src.auto && m.src.plan.IsZero(m.src.key[0], record)
+}
+
 // SaveColumns writes only these columns of a record (and updated_at), also
 // when they are zero.
 func (m Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string) error {
+	if err := m.c.checkColumns(columns); err != nil {
+		return err
+	}
+	return m.save(ctx, record, columns)
+}
+
+func (m Model[T]) save(ctx context.Context, record *T, only []string) error {
+	if record == nil {
+		return m.c.nilRecord()
+	}
+	old := *record
+	err := m.c.save(ctx, record, only)
+	if err != nil {
+		*record = old
+	}
+	return err
+}
+
+func (m *core) checkColumns(columns []string) error {
 	if m.src == nil {
 		return errNoSource
 	}
@@ -88,29 +125,23 @@ func (m Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string)
 			return err
 		}
 	}
-	return m.save(ctx, record, columns)
+	return nil
 }
 
-func (m Model[T]) save(ctx context.Context, record *T, only []string) error {
+func (m *core) save(ctx context.Context, record any, only []string) error {
 	name, err := m.home(record)
 	if err != nil {
 		return err
 	}
-	old := *record
 	if m.src.callbacks.none() {
-		err = m.update(ctx, name, record, only)
-	} else {
-		err = m.called(ctx, name, m.src.updating(), record, func(ctx context.Context, name string, record *T) error {
-			return m.update(ctx, name, record, only)
-		})
+		return m.updateOne(ctx, name, record, only)
 	}
-	if err != nil {
-		*record = old
-	}
-	return err
+	return m.called(ctx, name, m.src.updating(), record, func(ctx context.Context, name string, record any) error {
+		return m.updateOne(ctx, name, record, only)
+	})
 }
 
-func (m *Model[T]) update(ctx context.Context, name string, record *T, only []string) error {
+func (m *core) updateOne(ctx context.Context, name string, record any, only []string) error {
 	s := m.src
 	t, err := m.writeTarget(ctx, name)
 	if err != nil {
@@ -181,6 +212,13 @@ func (s *source) updateColumns(only []string) []int {
 // Delete deletes a record by its primary key. One that is not there is
 // ErrNotFound.
 func (m Model[T]) Delete(ctx context.Context, record *T) error {
+	if record == nil {
+		return m.c.nilRecord()
+	}
+	return m.c.delete(ctx, record)
+}
+
+func (m *core) delete(ctx context.Context, record any) error {
 	name, err := m.home(record)
 	if err != nil {
 		return err
@@ -191,13 +229,13 @@ func (m Model[T]) Delete(ctx context.Context, record *T) error {
 	return m.called(ctx, name, m.src.deleting(), record, m.remove)
 }
 
-func (m *Model[T]) remove(ctx context.Context, name string, record *T) error {
+func (m *core) remove(ctx context.Context, name string, record any) error {
 	t, err := m.writeTarget(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer t.leave()
-	q, err := m.byKey(record)
+	q, err := m.src.byKey(record)
 	if err != nil {
 		return err
 	}
@@ -213,13 +251,13 @@ func (m *Model[T]) remove(ctx context.Context, name string, record *T) error {
 }
 
 // byKey returns the query for one record.
-func (m *Model[T]) byKey(record *T) (sqlgen.Query, error) {
-	q := sqlgen.From(m.src.table)
-	if err := m.src.checkKey(record); err != nil {
+func (s *source) byKey(record any) (sqlgen.Query, error) {
+	q := sqlgen.From(s.table)
+	if err := s.checkKey(record); err != nil {
 		return q, err
 	}
-	for _, i := range m.src.identity(record) {
-		q = q.WithCond(sqlgen.Compare(m.src.plan.Field(i).Column, sqlgen.Eq, m.src.plan.Value(i, record)))
+	for _, i := range s.identity(record) {
+		q = q.WithCond(sqlgen.Compare(s.plan.Field(i).Column, sqlgen.Eq, s.plan.Value(i, record)))
 	}
 	return q, nil
 }
@@ -235,18 +273,19 @@ func (s *source) identity(record any) []int {
 }
 
 // home is the connection of a record.
-func (m *Model[T]) home(record *T) (string, error) {
+func (m *core) home(record any) (string, error) {
 	if m.src == nil {
 		return "", errNoSource
 	}
-	if record == nil {
-		return "", m.src.fail("the record is a nil pointer")
-	}
+	return m.src.homeOf(&m.at, record)
+}
+
+func (s *source) homeOf(at *place, record any) (string, error) {
 	var key any
-	if m.src.shard != nil {
-		key = m.src.shardKey(record)
+	if s.shard != nil {
+		key = s.shardKey(record)
 	}
-	name, _, err := m.src.connectionFor(&m.at, key, false)
+	name, _, err := s.connectionFor(at, key, false)
 	return name, err
 }
 
@@ -259,19 +298,23 @@ func (s *source) shardKey(record any) any {
 	return s.plan.Value(i, record)
 }
 
-func (m *Model[T]) writeTarget(ctx context.Context, name string) (target, error) {
+func (m *core) writeTarget(ctx context.Context, name string) (target, error) {
+	return m.src.writeTarget(ctx, &m.at, name)
+}
+
+func (s *source) writeTarget(ctx context.Context, at *place, name string) (target, error) {
 	reason := "the model's"
 	switch {
-	case m.at.db != "":
+	case at.db != "":
 		reason = "named on the call"
-	case m.at.hasShard:
+	case at.hasShard:
 		reason = "the shard of the key given on the call"
-	case m.src.shard != nil:
+	case s.shard != nil:
 		reason = "the shard of the record"
-	case m.src.connection == "":
+	case s.connection == "":
 		reason = "the default"
 	}
-	return m.src.reg.target(ctx, name, reason, &m.at, true)
+	return s.reg.target(ctx, name, reason, at, true)
 }
 
 // stamp sets the timestamps of a record, and cuts its times where the columns
@@ -296,8 +339,7 @@ func (s *source) stamp(record any, create bool) error {
 }
 
 // insertOne inserts a record and reads back what the database made.
-func (m *Model[T]) insertOne(ctx context.Context, t *target, record *T) error {
-	s := m.src
+func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 	sh := s.shapeOf(record)
 	args, err := s.plan.AppendArgs(make([]any, 0, len(sh.write)), sh.write, record, t.e.dialect)
 	if err != nil {
@@ -308,7 +350,7 @@ func (m *Model[T]) insertOne(ctx context.Context, t *target, record *T) error {
 		return err
 	}
 	if sh.returns(t.e.dialect) {
-		return m.insertReturning(ctx, t, "insert", text, args, []*T{record}, sh.back)
+		return s.insertReturning(ctx, t, "insert", text, args, []any{record}, sh.back)
 	}
 	if err := s.tellsKey(sh, t.e.dialect); err != nil {
 		return err
@@ -331,28 +373,28 @@ func (m *Model[T]) insertOne(ctx context.Context, t *target, record *T) error {
 	if sh.onlyID {
 		return nil
 	}
-	return m.reload(ctx, t, record, sh.back)
+	return s.reload(ctx, t, record, sh.back)
 }
 
 // insertReturning runs an INSERT … RETURNING whose rows belong to records, in
 // their order.
-func (m *Model[T]) insertReturning(ctx context.Context, t *target, op, text string, args []any, records []*T, back []int) error {
-	if m.src.auto && len(back) == 1 && back[0] == m.src.key[0] && len(records) > 1 {
-		return m.insertReturningIDs(ctx, t, op, text, args, records)
+func (s *source) insertReturning(ctx context.Context, t *target, op, text string, args []any, records []any, back []int) error {
+	if s.auto && len(back) == 1 && back[0] == s.key[0] {
+		return s.insertReturningIDs(ctx, t, op, text, args, records)
 	}
-	var made []T
+	var made []map[string]any
 	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadAll[T](m.src.plan, rows, len(records))
+		made, err = rowmap.ReadRows(rows, t.e.dialect)
 		return int64(len(made)), err
 	})
 	if err != nil {
 		return err
 	}
 	if len(made) != len(records) {
-		return m.src.otherRows(int64(len(made)), len(records))
+		return s.otherRows(int64(len(made)), len(records))
 	}
 	for i, r := range records {
-		if err := m.copyFields(r, &made[i], back); err != nil {
+		if err := s.setFields(r, made[i], back); err != nil {
 			return err
 		}
 	}
@@ -360,7 +402,7 @@ func (m *Model[T]) insertReturning(ctx context.Context, t *target, op, text stri
 }
 
 // insertReturningIDs is insertReturning for generated keys alone.
-func (m *Model[T]) insertReturningIDs(ctx context.Context, t *target, op, text string, args []any, records []*T) error {
+func (s *source) insertReturningIDs(ctx context.Context, t *target, op, text string, args []any, records []any) error {
 	var made []int64
 	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
 		made, err = rowmap.ReadColumn[int64](rows)
@@ -370,10 +412,10 @@ func (m *Model[T]) insertReturningIDs(ctx context.Context, t *target, op, text s
 		return err
 	}
 	if len(made) != len(records) {
-		return m.src.otherRows(int64(len(made)), len(records))
+		return s.otherRows(int64(len(made)), len(records))
 	}
 	for i, r := range records {
-		if err := m.src.plan.Set(m.src.key[0], r, made[i]); err != nil {
+		if err := s.plan.Set(s.key[0], r, made[i]); err != nil {
 			return err
 		}
 	}
@@ -399,9 +441,10 @@ func (s *source) tellsKey(sh *shape, d *dialect.Dialect) error {
 	return nil
 }
 
-func (m *Model[T]) copyFields(dst, src *T, fields []int) error {
+// setFields stores what the database made of a record.
+func (s *source) setFields(record any, row map[string]any, fields []int) error {
 	for _, f := range fields {
-		if err := m.src.plan.Set(f, dst, m.src.plan.Value(f, src)); err != nil {
+		if err := s.plan.Set(f, record, row[s.plan.Field(f).Column]); err != nil {
 			return err
 		}
 	}
@@ -410,34 +453,37 @@ func (m *Model[T]) copyFields(dst, src *T, fields []int) error {
 
 // reload reads fields of a record that the database made, where INSERT cannot
 // return them, from the node that has just written them.
-func (m *Model[T]) reload(ctx context.Context, t *target, record *T, fields []int) error {
-	q, err := m.byKey(record)
+func (s *source) reload(ctx context.Context, t *target, record any, fields []int) error {
+	q, err := s.byKey(record)
 	if err != nil {
 		return err
 	}
 	var cols []sqlgen.Column
-	for _, name := range m.src.names(fields) {
+	for _, name := range s.names(fields) {
 		cols = append(cols, sqlgen.Column{Name: name})
 	}
 	q = q.OnlyColumns(cols...)
-	text, args, err := sqlgen.Select(&q, m.src.env(t))
-	if err != nil {
-		return err
-	}
-	var made T
-	found := false
-	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (int64, error) {
-		var err error
-		found, err = rowmap.ReadOne(m.src.plan, rows, &made)
-		return 1, err
-	})
-	if err == nil && !found {
+	made, err := s.rows(ctx, t, q, false)
+	if err == nil && len(made) == 0 {
 		err = ErrNotFound
 	}
 	if err != nil {
 		return &createdError{err}
 	}
-	return m.copyFields(record, &made, fields)
+	return s.setFields(record, made[0], fields)
+}
+
+// rows runs a query for what the database made of records.
+func (s *source) rows(ctx context.Context, t *target, q sqlgen.Query, write bool) (made []map[string]any, err error) {
+	text, args, err := sqlgen.Select(&q, s.env(t))
+	if err != nil {
+		return nil, err
+	}
+	err = t.query(ctx, "select", text, args, write, func(rows driver.Rows) (n int64, err error) {
+		made, err = rowmap.ReadRows(rows, t.e.dialect)
+		return int64(len(made)), err
+	})
+	return made, err
 }
 
 // createdError says that a record was created and could not be read back.
@@ -462,22 +508,32 @@ func isCreated(err error) bool {
 // *RecordError with the record's index. On an error the records are as they
 // were before.
 func (m Model[T]) CreateMany(ctx context.Context, records []T) error {
-	name, err := m.homeOfAll(records)
-	if err != nil || len(records) == 0 {
-		return err
-	}
 	old := slices.Clone(records)
-	if err = m.createMany(ctx, name, records); err != nil {
+	err := m.c.createMany(ctx, listOf(records))
+	if err != nil {
 		copy(records, old)
 	}
 	return err
 }
 
-func (m *Model[T]) createMany(ctx context.Context, name string, records []T) error {
-	record := func(i int) any { return &records[i] }
-	return m.src.around(ctx, &m.at, name, m.src.creating(), len(records), record, func(ctx context.Context) error {
-		for i := range records {
-			if err := m.src.stamp(&records[i], true); err != nil {
+// list is a slice of records without their type.
+type list struct {
+	n  int
+	at func(i int) any // a pointer to record i
+}
+
+func listOf[T any](records []T) list {
+	return list{n: len(records), at: func(i int) any { return &records[i] }}
+}
+
+func (m *core) createMany(ctx context.Context, records list) error {
+	name, err := m.homeOfAll(records)
+	if err != nil || records.n == 0 {
+		return err
+	}
+	return m.src.around(ctx, &m.at, name, m.src.creating(), records.n, records.at, func(ctx context.Context) error {
+		for i := range records.n {
+			if err := m.src.stamp(records.at(i), true); err != nil {
 				return indexed(i, err)
 			}
 		}
@@ -485,7 +541,7 @@ func (m *Model[T]) createMany(ctx context.Context, name string, records []T) err
 		if err != nil {
 			return err
 		}
-		batches, err := m.batches(records, e.dialect)
+		batches, err := m.src.batches(records, e.dialect)
 		if err != nil {
 			return err
 		}
@@ -496,12 +552,12 @@ func (m *Model[T]) createMany(ctx context.Context, name string, records []T) err
 			}
 			defer t.leave()
 			for i := range batches {
-				if err := m.insertBatch(ctx, &t, &batches[i]); err != nil {
+				if err := m.src.insertBatch(ctx, &t, &batches[i]); err != nil {
 					return err
 				}
 			}
-			for i := range records {
-				m.src.settle(&records[i])
+			for i := range records.n {
+				m.src.settle(records.at(i))
 			}
 			return nil
 		})
@@ -511,7 +567,7 @@ func (m *Model[T]) createMany(ctx context.Context, name string, records []T) err
 // severalSteps says whether batches need a transaction to be all or nothing:
 // several do, one whose rows a trigger may skip (not on MySQL), and one after
 // which rows are read again.
-func severalSteps[T any](batches []batch[T], d *dialect.Dialect) bool {
+func severalSteps(batches []batch, d *dialect.Dialect) bool {
 	if len(batches) != 1 {
 		return true
 	}
@@ -522,13 +578,13 @@ func severalSteps[T any](batches []batch[T], d *dialect.Dialect) bool {
 func indexed(i int, err error) error { return &RecordError{Index: i, Err: err} }
 
 // homeOfAll is the one connection of all records.
-func (m *Model[T]) homeOfAll(records []T) (string, error) {
+func (m *core) homeOfAll(records list) (string, error) {
 	if m.src == nil {
 		return "", errNoSource
 	}
 	name := ""
-	for i := range records {
-		n, err := m.home(&records[i])
+	for i := range records.n {
+		n, err := m.home(records.at(i))
 		if err != nil {
 			return "", indexed(i, err)
 		}
@@ -544,13 +600,18 @@ func (m *Model[T]) homeOfAll(records []T) (string, error) {
 }
 
 // atomic runs fn in a transaction if several statements need one.
-func (m *Model[T]) atomic(ctx context.Context, name string, several bool, fn func(ctx context.Context) error) error {
+func (m *core) atomic(ctx context.Context, name string, several bool, fn func(ctx context.Context) error) error {
+	return m.src.atomic(ctx, &m.at, name, several, fn)
+}
+
+// atomic runs fn in a transaction if several statements need one.
+func (s *source) atomic(ctx context.Context, at *place, name string, several bool, fn func(ctx context.Context) error) error {
 	if !several {
 		return fn(ctx)
 	}
 	inTx := func(ctx context.Context, _ *Tx) error { return fn(ctx) }
-	if m.at.tx != nil {
-		return m.at.tx.Transaction(ctx, inTx)
+	if at.tx != nil {
+		return at.tx.Transaction(ctx, inTx)
 	}
-	return m.src.reg.Transaction(ctx, name, inTx)
+	return s.reg.Transaction(ctx, name, inTx)
 }

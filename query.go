@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"strings"
 
 	"github.com/Masterminds/squirrel"
 
@@ -18,27 +17,33 @@ import (
 // is told by the call that runs it, before anything is sent. Slices and pointers
 // among its values are kept, not copied.
 type Query[T any] struct {
-	src  *source
-	q    sqlgen.Query
-	at   place
+	c    core
 	with []Relation[T]
 }
 
+// core is a query without its type. The methods of Query and Model are thin
+// skins over it: Go compiles them anew for every T.
+type core struct {
+	src *source
+	q   sqlgen.Query
+	at  place
+}
+
 // DB asks the connection of that name instead of the model's.
-func (q Query[T]) DB(name string) Query[T] { q.at.db = name; return q }
+func (q Query[T]) DB(name string) Query[T] { q.c.at.db = name; return q }
 
 // Shard asks the shard of that key, on a model with a ShardRule.
 func (q Query[T]) Shard(key any) Query[T] {
-	q.at.shard, q.at.hasShard = key, true
+	q.c.at.shard, q.c.at.hasShard = key, true
 	return q
 }
 
 // Primary reads from the primary instead of a replica.
-func (q Query[T]) Primary() Query[T] { q.at.primary = true; return q }
+func (q Query[T]) Primary() Query[T] { q.c.at.primary = true; return q }
 
 // Using runs in a transaction, whatever the context carries. A transaction on
 // another connection than the query's is a *TxConnectionError.
-func (q Query[T]) Using(tx *Tx) Query[T] { q.at.tx = tx; return q }
+func (q Query[T]) Using(tx *Tx) Query[T] { q.c.at.tx = tx; return q }
 
 // Where adds column op value. op is one of
 //
@@ -53,14 +58,14 @@ func (q Query[T]) Using(tx *Tx) Query[T] { q.at.tx = tx; return q }
 // affair: PostgreSQL does, SQLite only for =, MySQL by the column's collation.
 // ILIKE never does (on SQLite, for ASCII).
 func (q Query[T]) Where(column, op string, value any) Query[T] {
-	q.q = q.q.WithCond(compare(column, op, value))
+	q.c.where(compare(column, op, value))
 	return q
 }
 
 // OrWhere is Where, joined by OR to all conditions before it as SQL joins
 // them: AND binds closer.
 func (q Query[T]) OrWhere(column, op string, value any) Query[T] {
-	q.q = q.q.WithCond(compare(column, op, value).Or())
+	q.c.where(compare(column, op, value).Or())
 	return q
 }
 
@@ -68,7 +73,7 @@ func (q Query[T]) OrWhere(column, op string, value any) Query[T] {
 // conditions adds nothing.
 func (q Query[T]) WhereGroup(f func(Query[T]) Query[T]) Query[T] {
 	if inner := q.inner(f); inner.HasConditions() {
-		q.q = q.q.WithCond(sqlgen.Group(inner.Conditions()...))
+		q.c.where(sqlgen.Group(inner.Conditions()...))
 	}
 	return q
 }
@@ -76,7 +81,7 @@ func (q Query[T]) WhereGroup(f func(Query[T]) Query[T]) Query[T] {
 // OrWhereGroup is WhereGroup, joined by OR.
 func (q Query[T]) OrWhereGroup(f func(Query[T]) Query[T]) Query[T] {
 	if inner := q.inner(f); inner.HasConditions() {
-		q.q = q.q.WithCond(sqlgen.Group(inner.Conditions()...).Or())
+		q.c.where(sqlgen.Group(inner.Conditions()...).Or())
 	}
 	return q
 }
@@ -85,65 +90,65 @@ func (q Query[T]) OrWhereGroup(f func(Query[T]) Query[T]) Query[T] {
 // refused when the query runs.
 func (q Query[T]) WhereNot(f func(Query[T]) Query[T]) Query[T] {
 	inner := q.inner(f)
-	q.q = q.q.WithCond(sqlgen.Not(inner.Conditions()...))
+	q.c.where(sqlgen.Not(inner.Conditions()...))
 	return q
 }
 
 // inner is the query that f makes from one without conditions. Of what f adds,
 // only conditions count.
 func (q *Query[T]) inner(f func(Query[T]) Query[T]) *sqlgen.Query {
-	inner := f(Query[T]{src: q.src, q: sqlgen.From(q.q.Table())})
-	return &inner.q
+	inner := f(Query[T]{c: core{src: q.c.src, q: sqlgen.From(q.c.q.Table())}})
+	return &inner.c.q
 }
 
 // WhereIn adds column IN (values): a slice, or a query for one column. nil
 // among the values also finds NULL.
 func (q Query[T]) WhereIn(column string, values any) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Compare(column, sqlgen.In, values))
+	q.c.where(sqlgen.Compare(column, sqlgen.In, values))
 	return q
 }
 
 // WhereNotIn adds column NOT IN (values). Rows whose column is NULL do not
 // match, unless there are no values.
 func (q Query[T]) WhereNotIn(column string, values any) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Compare(column, sqlgen.NotIn, values))
+	q.c.where(sqlgen.Compare(column, sqlgen.NotIn, values))
 	return q
 }
 
 // WhereNull adds column IS NULL.
 func (q Query[T]) WhereNull(column string) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Compare(column, sqlgen.Is, nil))
+	q.c.where(sqlgen.Compare(column, sqlgen.Is, nil))
 	return q
 }
 
 // WhereNotNull adds column IS NOT NULL.
 func (q Query[T]) WhereNotNull(column string) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Compare(column, sqlgen.IsNot, nil))
+	q.c.where(sqlgen.Compare(column, sqlgen.IsNot, nil))
 	return q
 }
 
 // WhereBetween adds low <= column <= high.
 func (q Query[T]) WhereBetween(column string, low, high any) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Compare(column, sqlgen.Between, []any{low, high}))
+	q.c.where(sqlgen.Compare(column, sqlgen.Between, []any{low, high}))
 	return q
 }
 
 // WhereColumn compares two columns by = != <> < <= > or >=.
 func (q Query[T]) WhereColumn(left, op, right string) Query[T] {
-	q.q = q.q.WithCond(compareColumns(left, op, right))
+	q.c.where(compareColumns(left, op, right))
 	return q
 }
 
 // WhereExists asks that a query has rows. Its conditions may name columns of
 // this query's table: "users.id".
 func (q Query[T]) WhereExists(sub Subquery) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Exists(sub))
+	q.c.where(sqlgen.Exists(sub))
 	return q
 }
 
 // WhereNotExists asks that a query has no rows.
 func (q Query[T]) WhereNotExists(sub Subquery) Query[T] {
-	q.q = q.q.WithCond(sqlgen.NotExists(sub))
+	q.c.where(sqlgen.NotExists(sub))
 	return q
 }
 
@@ -152,39 +157,33 @@ func (q Query[T]) WhereNotExists(sub Subquery) Query[T] {
 // which is put in its place. A slice is one argument, an array of PostgreSQL;
 // a list of values is WhereIn's.
 func (q Query[T]) WhereRaw(sql string, args ...any) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}))
+	q.c.where(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}))
 	return q
 }
 
 // OrWhereRaw is WhereRaw, joined by OR.
 func (q Query[T]) OrWhereRaw(sql string, args ...any) Query[T] {
-	q.q = q.q.WithCond(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}).Or())
+	q.c.where(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}).Or())
 	return q
 }
 
 // Filter adds conditions, each joined by AND to what stands before it, as Where
 // does.
 func (q Query[T]) Filter(conds ...Cond) Query[T] {
-	for _, c := range conds {
-		q.q = q.q.WithCond(c.c.And())
-	}
+	q.c.filter(conds)
 	return q
 }
 
 // Select reads only these columns; a model's other fields stay zero. "*" and
 // "table.*" are understood.
 func (q Query[T]) Select(columns ...string) Query[T] {
-	list := make([]sqlgen.Column, len(columns))
-	for i, c := range columns {
-		list[i] = sqlgen.Column{Name: c}
-	}
-	q.q = q.q.WithColumns(list...)
+	q.c.selects(columns)
 	return q
 }
 
 // SelectAs reads a column under another name.
 func (q Query[T]) SelectAs(column, alias string) Query[T] {
-	q.q = q.q.WithColumns(sqlgen.Column{Name: column, As: alias})
+	q.c.columns(sqlgen.Column{Name: column, As: alias})
 	return q
 }
 
@@ -192,82 +191,75 @@ func (q Query[T]) SelectAs(column, alias string) Query[T] {
 // each argument. Inside a function that takes any type, PostgreSQL wants to be
 // told: COALESCE(nickname, CAST(? AS text)).
 func (q Query[T]) SelectRaw(sql string, args ...any) Query[T] {
-	q.q = q.q.WithColumns(sqlgen.Column{Expr: &sqlgen.Expr{SQL: sql, Args: args}})
+	q.c.columns(sqlgen.Column{Expr: &sqlgen.Expr{SQL: sql, Args: args}})
 	return q
 }
 
 // SelectExpr adds what squirrel renders to the select list.
 func (q Query[T]) SelectExpr(s squirrel.Sqlizer, alias string) Query[T] {
-	q.q = q.q.WithColumns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
+	q.c.columns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
 	return q
 }
 
 // SelectSub adds a query for one value to the select list.
 func (q Query[T]) SelectSub(sub Subquery, alias string) Query[T] {
-	q.q = q.q.WithColumns(sqlgen.Column{Sub: sub, As: alias})
+	q.c.columns(sqlgen.Column{Sub: sub, As: alias})
 	return q
 }
 
 // Distinct keeps one of equal rows.
-func (q Query[T]) Distinct() Query[T] { q.q = q.q.WithDistinct(); return q }
+func (q Query[T]) Distinct() Query[T] { q.c.distinct(); return q }
 
 // As names the table for the rest of the query.
-func (q Query[T]) As(alias string) Query[T] { q.q = q.q.WithAlias(alias); return q }
+func (q Query[T]) As(alias string) Query[T] { q.c.alias(alias); return q }
 
 // Join adds the rows of another table of the same database where left op
 // right, both of them columns: Join("posts", "posts.user_id", "=", "users.id").
 func (q Query[T]) Join(table, left, op, right string) Query[T] {
-	return q.join("JOIN", table, left, op, right)
+	q.c.joinOn("JOIN", table, left, op, right)
+	return q
 }
 
 // LeftJoin is Join that keeps rows without a match.
 func (q Query[T]) LeftJoin(table, left, op, right string) Query[T] {
-	return q.join("LEFT JOIN", table, left, op, right)
+	q.c.joinOn("LEFT JOIN", table, left, op, right)
+	return q
 }
 
 // CrossJoin adds every row of another table to each row.
 func (q Query[T]) CrossJoin(table string) Query[T] {
-	q.q = q.q.WithJoin("CROSS JOIN", table, "", sqlgen.NoOp, "")
+	q.c.join("CROSS JOIN", table, "", sqlgen.NoOp, "")
 	return q
 }
 
 // JoinRaw adds a join clause given as SQL: "JOIN posts p ON p.user_id = users.id AND p.kind = ?".
 func (q Query[T]) JoinRaw(sql string, args ...any) Query[T] {
-	q.q = q.q.WithRawJoin(&sqlgen.Expr{SQL: sql, Args: args})
+	q.c.rawJoin(&sqlgen.Expr{SQL: sql, Args: args})
 	return q
 }
 
 // JoinExpr adds a join clause that squirrel renders.
 func (q Query[T]) JoinExpr(s squirrel.Sqlizer) Query[T] {
-	q.q = q.q.WithRawJoin(&sqlgen.Expr{Sqlizer: s})
-	return q
-}
-
-func (q Query[T]) join(kind, table, left, op, right string) Query[T] {
-	parsed, ok := sqlgen.ParseOp(op)
-	if !ok {
-		q.q = q.q.WithCond(sqlgen.Invalid(&OperatorError{Column: left, Operator: op, Known: "=, !=, <>, <, <=, >, >="}))
-	}
-	q.q = q.q.WithJoin(kind, table, left, parsed, right)
+	q.c.rawJoin(&sqlgen.Expr{Sqlizer: s})
 	return q
 }
 
 // GroupBy makes one row of those with equal columns.
 func (q Query[T]) GroupBy(columns ...string) Query[T] {
-	q.q = q.q.WithGroups(columns...)
+	q.c.groups(columns...)
 	return q
 }
 
 // Having adds a condition on groups: a grouped column, or an alias where the
 // database allows one.
 func (q Query[T]) Having(column, op string, value any) Query[T] {
-	q.q = q.q.WithHaving(compare(column, op, value))
+	q.c.having(compare(column, op, value))
 	return q
 }
 
 // HavingRaw adds a condition on groups given as SQL: "COUNT(*) > ?".
 func (q Query[T]) HavingRaw(sql string, args ...any) Query[T] {
-	q.q = q.q.WithHaving(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}))
+	q.c.having(sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args}))
 	return q
 }
 
@@ -275,57 +267,50 @@ func (q Query[T]) HavingRaw(sql string, args ...any) Query[T] {
 // any case. Without an order, rows come as the database likes. NULLs come last
 // on PostgreSQL and first on the others when ascending.
 func (q Query[T]) OrderBy(column string, direction Direction) Query[T] {
-	switch strings.ToUpper(string(direction)) {
-	case "ASC":
-		q.q = q.q.WithOrder(sqlgen.Order{Column: column})
-	case "DESC":
-		q.q = q.q.WithOrder(sqlgen.Order{Column: column, Desc: true})
-	default:
-		q.q = q.q.WithCond(sqlgen.Invalid(&OperatorError{Column: column, Operator: string(direction), Known: "ASC, DESC"}))
-	}
+	q.c.orderBy(column, direction)
 	return q
 }
 
 // OrderByRaw sorts by SQL.
 func (q Query[T]) OrderByRaw(sql string, args ...any) Query[T] {
-	q.q = q.q.WithOrder(sqlgen.Order{Expr: &sqlgen.Expr{SQL: sql, Args: args}})
+	q.c.order(sqlgen.Order{Expr: &sqlgen.Expr{SQL: sql, Args: args}})
 	return q
 }
 
 // Limit bounds the number of rows; 0 asks for none. A negative one is refused.
-func (q Query[T]) Limit(n int) Query[T] { q.q = q.q.WithLimit(int64(n)); return q }
+func (q Query[T]) Limit(n int) Query[T] { q.c.limit(int64(n)); return q }
 
 // Offset skips rows.
-func (q Query[T]) Offset(n int) Query[T] { q.q = q.q.WithOffset(int64(n)); return q }
+func (q Query[T]) Offset(n int) Query[T] { q.c.offset(int64(n)); return q }
 
 // Union adds the rows of another query on the same connection, one of equal
 // ones; order, limit and offset of q hold for the whole.
-func (q Query[T]) Union(other Subquery) Query[T] { q.q = q.q.WithUnion(other, false); return q }
+func (q Query[T]) Union(other Subquery) Query[T] { q.c.union(other, false); return q }
 
 // UnionAll adds all rows of another query.
-func (q Query[T]) UnionAll(other Subquery) Query[T] { q.q = q.q.WithUnion(other, true); return q }
+func (q Query[T]) UnionAll(other Subquery) Query[T] { q.c.union(other, true); return q }
 
 // ForUpdate locks the rows against writers until the transaction's end. It
 // reads from the primary. SQLite has no row locks and refuses it.
-func (q Query[T]) ForUpdate() Query[T] { q.q = q.q.WithLock(sqlgen.ForUpdate); return q }
+func (q Query[T]) ForUpdate() Query[T] { q.c.lock(sqlgen.ForUpdate); return q }
 
 // ForShare locks the rows against changes, but not against other ForShare.
-func (q Query[T]) ForShare() Query[T] { q.q = q.q.WithLock(sqlgen.ForShare); return q }
+func (q Query[T]) ForShare() Query[T] { q.c.lock(sqlgen.ForShare); return q }
 
 // ForUpdateSkipLocked leaves out rows that others have locked.
 func (q Query[T]) ForUpdateSkipLocked() Query[T] {
-	q.q = q.q.WithLock(sqlgen.ForUpdateSkipLocked)
+	q.c.lock(sqlgen.ForUpdateSkipLocked)
 	return q
 }
 
 // ForUpdateNoWait fails with ErrLockTimeout if others have locked rows.
 func (q Query[T]) ForUpdateNoWait() Query[T] {
-	q.q = q.q.WithLock(sqlgen.ForUpdateNoWait)
+	q.c.lock(sqlgen.ForUpdateNoWait)
 	return q
 }
 
 // AllRows lets Update and Delete go without a condition.
-func (q Query[T]) AllRows() Query[T] { q.q = q.q.WithAllRows(); return q }
+func (q Query[T]) AllRows() Query[T] { q.c.allRows(); return q }
 
 // With loads relations of the rows that Get, All, First and Find return, each
 // relation in one statement for all rows, or for some thousands of them. The
@@ -341,6 +326,10 @@ type Subquery = sqlgen.Subquery
 
 // Statement is what makes a query a Subquery.
 func (q Query[T]) Statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
+	return q.c.statement(scope)
+}
+
+func (q *core) statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
 	if q.src == nil {
 		return q.q, nil, errNoSource
 	}
@@ -360,7 +349,7 @@ func (q Query[T]) Statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
 var errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
 
 // connection decides the connection of a query.
-func (q *Query[T]) connection() (name, reason string, err error) {
+func (q *core) connection() (name, reason string, err error) {
 	if q.src.err != nil {
 		return "", "", q.src.err
 	}
@@ -372,7 +361,7 @@ func (q *Query[T]) connection() (name, reason string, err error) {
 }
 
 // target routes the query. The caller must call leave.
-func (q *Query[T]) target(ctx context.Context, write bool) (target, error) {
+func (q *core) target(ctx context.Context, write bool) (target, error) {
 	if q.src == nil {
 		return target{}, errNoSource
 	}
@@ -388,7 +377,9 @@ func (q *Query[T]) target(ctx context.Context, write bool) (target, error) {
 
 // Route tells where the query would run as a read, without running it. It
 // takes its turn among the replicas.
-func (q Query[T]) Route(ctx context.Context) (Route, error) {
+func (q Query[T]) Route(ctx context.Context) (Route, error) { return q.c.explain(ctx) }
+
+func (q *core) explain(ctx context.Context) (Route, error) {
 	t, err := q.target(ctx, false)
 	if err != nil {
 		return Route{}, err
@@ -398,7 +389,9 @@ func (q Query[T]) Route(ctx context.Context) (Route, error) {
 }
 
 // SQL renders the query as Get would send it, without running it.
-func (q Query[T]) SQL(ctx context.Context) (sql string, args []any, err error) {
+func (q Query[T]) SQL(ctx context.Context) (sql string, args []any, err error) { return q.c.sql(ctx) }
+
+func (q *core) sql(ctx context.Context) (sql string, args []any, err error) {
 	t, err := q.target(ctx, false)
 	if err != nil {
 		return "", nil, err

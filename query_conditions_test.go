@@ -327,7 +327,7 @@ func TestConditions_LongLists(t *testing.T) {
 		l := newLibrary(t, fl)
 		ctx := t.Context()
 		count, _ := sent(fl.Registry)
-		for _, n := range []int{9999, 10_001, 32_766, 70_000} {
+		for _, n := range []int{9999, 70_000} {
 			list := make([]int64, n)
 			for i := range list {
 				list[i] = int64(i + 3)
@@ -339,7 +339,7 @@ func TestConditions_LongLists(t *testing.T) {
 		}
 		// Bytes travel as arguments only.
 		limit := map[string]int{"sqlite": 32_766, "postgres": 1 << 30, "mysql": 65_535}[fl.db.Dialect]
-		for _, n := range []int{32_766, 32_767, 65_535, 65_536, 70_000} {
+		for _, n := range []int{32_766, 32_767, 65_535, 65_536} {
 			list := make([][]byte, n)
 			for i := range list {
 				list[i] = []byte{1, byte(i), byte(i >> 8), byte(i >> 16)}

@@ -15,31 +15,13 @@ import (
 
 // Get returns the rows. None is an empty slice that is not nil.
 func (q Query[T]) Get(ctx context.Context) ([]T, error) {
-	t, err := q.target(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	defer t.leave()
-	if err := q.selectKeys(); err != nil {
-		return nil, err
-	}
-	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
-	if err != nil {
-		return nil, err
-	}
-	hint := max(int(min(q.q.Limit(), 1024)), 0)
 	var out []T
-	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (n int64, err error) {
-		out, err = readAll[T](q.src, &t, rows, hint)
-		return int64(len(out)), err
-	})
-	if err != nil {
-		return nil, err
+	read := func(t *target, rows driver.Rows, hint int) (n int, err error) {
+		out, err = readAll[T](q.c.src, t, rows, hint)
+		return len(out), err
 	}
-	if out == nil {
-		out = []T{}
-	}
-	if err := q.load(ctx, &t, out); err != nil {
+	load := func(t *target) error { return q.load(ctx, t, out) }
+	if err := q.c.get(ctx, q.needs(), read, load); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -50,47 +32,81 @@ func (q Query[T]) All(ctx context.Context) ([]T, error) { return q.Get(ctx) }
 
 // First returns the first row in the query's order, or ErrNotFound.
 func (q Query[T]) First(ctx context.Context) (T, error) {
-	var out T
-	t, err := q.target(ctx, false)
-	if err != nil {
-		return out, err
-	}
-	defer t.leave()
-	q.one()
-	if err := q.selectKeys(); err != nil {
-		return out, err
-	}
-	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
-	if err != nil {
-		return out, err
-	}
+	var out, zero T
 	found := false
-	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
-		var err error
-		found, err = readOne(q.src, &t, rows, &out)
-		if found {
-			return 1, err
+	read := func(t *target, rows driver.Rows, _ int) (n int, err error) {
+		found, err = readOne(q.c.src, t, rows, &out)
+		return 1, err
+	}
+	var load func(t *target) error
+	if len(q.with) > 0 {
+		load = func(t *target) error {
+			if !found {
+				return nil
+			}
+			one := []T{out}
+			err := q.load(ctx, t, one)
+			out = one[0]
+			return err
 		}
-		return 0, err
-	})
+	}
+	q.c.one()
+	err := q.c.get(ctx, q.needs(), read, load)
 	if err == nil && !found {
 		err = ErrNotFound
 	}
 	if err != nil {
-		var zero T
 		return zero, err
 	}
-	if len(q.with) > 0 {
-		one := []T{out}
-		err = q.load(ctx, &t, one)
-		out = one[0]
+	return out, nil
+}
+
+// needs are the relations to load, as the core sees them.
+func (q *Query[T]) needs() []needer {
+	if len(q.with) == 0 {
+		return nil
 	}
-	return out, err
+	list := make([]needer, len(q.with))
+	for i, r := range q.with {
+		list[i] = r
+	}
+	return list
+}
+
+// needer is a relation that needs a column of its parents.
+type needer interface {
+	needs() (column string, err error)
+}
+
+// get routes and renders the query, gives its rows to read, and then calls
+// load on the route that they came from.
+func (q *core) get(ctx context.Context, relations []needer, read func(t *target, rows driver.Rows, hint int) (int, error), load func(t *target) error) error {
+	t, err := q.target(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer t.leave()
+	if err := q.selectKeys(relations); err != nil {
+		return err
+	}
+	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	if err != nil {
+		return err
+	}
+	hint := max(int(min(q.q.Limit(), 1024)), 0)
+	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
+		n, err := read(&t, rows, hint)
+		return int64(n), err
+	})
+	if err != nil || load == nil {
+		return err
+	}
+	return load(&t)
 }
 
 // one bounds the query to one row; a limit of none, or one that is refused,
 // stays.
-func (q *Query[T]) one() {
+func (q *core) one() {
 	if n := q.q.Limit(); n == -1 || n > 1 {
 		q.q = q.q.WithLimit(1)
 	}
@@ -100,34 +116,33 @@ func (q *Query[T]) one() {
 // key, in the order of ModelConfig.PrimaryKey), or ErrNotFound. A table
 // without a model is asked for its column "id".
 func (q Query[T]) Find(ctx context.Context, key ...any) (T, error) {
-	keyed, err := q.keyed(key)
-	if err != nil {
+	if err := q.c.keyed(key); err != nil {
 		var zero T
 		return zero, err
 	}
-	return keyed.First(ctx)
+	return q.First(ctx)
 }
 
 // keyed adds the condition of the primary key to all others.
-func (q Query[T]) keyed(key []any) (Query[T], error) {
+func (q *core) keyed(key []any) error {
 	if q.src == nil {
-		return q, errNoSource
+		return errNoSource
 	}
 	names := q.src.keyNames()
 	if len(key) != len(names) {
-		return q, q.src.fail("the primary key has %d columns, %d values were given", len(names), len(key))
+		return q.src.fail("the primary key has %d columns, %d values were given", len(names), len(key))
 	}
 	if q.q.Unites() {
-		return q, q.src.fail("a key's condition would not hold for the other rows of a union")
+		return q.src.fail("a key's condition would not hold for the other rows of a union")
 	}
 	q.q = q.q.Enclosed()
 	for i, name := range names {
 		if v, err := rowmap.Arg(key[i], nil); err == nil && v == nil {
-			return q, q.src.fail("the primary key's column %q is nil", name)
+			return q.src.fail("the primary key's column %q is nil", name)
 		}
-		q.q = q.q.WithCond(sqlgen.Compare(name, sqlgen.Eq, key[i]))
+		q.where(sqlgen.Compare(name, sqlgen.Eq, key[i]))
 	}
-	return q, nil
+	return nil
 }
 
 func (s *source) keyNames() []string {
@@ -153,10 +168,18 @@ func (s *source) keyNames() []string {
 func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		stopped := false
-		err := q.each(ctx, func(v T, err error) bool {
-			stopped = !yield(v, err)
-			return !stopped
-		})
+		var err error
+		if len(q.with) > 0 {
+			err = q.c.src.fail("an iteration loads no relations; use Get")
+		} else {
+			err = q.c.each(ctx, func(t *target, rows driver.Rows, started *bool) (int64, error) {
+				return eachRow(q.c.src, t, rows, func(v T) bool {
+					*started = true
+					stopped = !yield(v, nil)
+					return !stopped
+				})
+			})
+		}
 		if err != nil && !stopped { // a loop that has ended hears no more
 			var zero T
 			yield(zero, err)
@@ -164,11 +187,8 @@ func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// each feeds yield; the error is what the caller has yet to be told.
-func (q *Query[T]) each(ctx context.Context, yield func(T, error) bool) error {
-	if len(q.with) > 0 {
-		return q.src.fail("an iteration loads no relations; use Get")
-	}
+// each feeds an iteration, which sets started with its first row.
+func (q *core) each(ctx context.Context, read func(t *target, rows driver.Rows, started *bool) (int64, error)) error {
 	t, err := q.target(ctx, false)
 	if err != nil {
 		return err
@@ -183,7 +203,7 @@ func (q *Query[T]) each(ctx context.Context, yield func(T, error) bool) error {
 	again := false
 	for {
 		err := t.stream(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
-			return eachRow(q.src, &t, rows, func(v T) bool { started = true; return yield(v, nil) })
+			return read(&t, rows, &started)
 		})
 		if err == nil || started || write || !t.failover(ctx, err, &again) {
 			return err
@@ -196,6 +216,10 @@ func readAll[T any](s *source, t *target, rows driver.Rows, hint int) ([]T, erro
 	if s.plan != nil {
 		return rowmap.ReadAll[T](s.plan, rows, hint)
 	}
+	return readMaps[T](t, rows)
+}
+
+func readMaps[T any](t *target, rows driver.Rows) ([]T, error) {
 	list, err := readRows(t, rows)
 	if err != nil {
 		return nil, err
@@ -219,7 +243,7 @@ func readOne[T any](s *source, t *target, rows driver.Rows, dst *T) (bool, error
 	if s.plan != nil {
 		return rowmap.ReadOne(s.plan, rows, dst)
 	}
-	list, err := readAll[T](s, t, rows, 1)
+	list, err := readMaps[T](t, rows)
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
@@ -265,12 +289,13 @@ func eachRow[T any](s *source, t *target, rows driver.Rows, yield func(T) bool) 
 // Count returns how many rows Get would return, whatever limit, DISTINCT,
 // groups or unions the query has.
 func (q Query[T]) Count(ctx context.Context) (int64, error) {
-	n, _, err := aggregate[int64](ctx, &q, "COUNT", "")
-	return n, err
+	return aggregate[int64](ctx, &q.c, "COUNT", "")
 }
 
 // Exists says whether there is a row.
-func (q Query[T]) Exists(ctx context.Context) (bool, error) {
+func (q Query[T]) Exists(ctx context.Context) (bool, error) { return q.c.exists(ctx) }
+
+func (q *core) exists(ctx context.Context) (bool, error) {
 	t, err := q.target(ctx, false)
 	if err != nil {
 		return false, err
@@ -294,7 +319,7 @@ func (q Query[T]) Exists(ctx context.Context) (bool, error) {
 // float64 cannot hold exactly is ErrRange: use dbfleet.Sum with int64, or
 // string for exact decimals.
 func (q Query[T]) Sum(ctx context.Context, column string) (float64, error) {
-	v, _, err := aggregate[*float64](ctx, &q, "SUM", column)
+	v, err := aggregate[*float64](ctx, &q.c, "SUM", column)
 	if v == nil {
 		return 0, err
 	}
@@ -304,7 +329,7 @@ func (q Query[T]) Sum(ctx context.Context, column string) (float64, error) {
 // Avg is the mean of a column's values that are not NULL; without any it is
 // ErrNotFound.
 func (q Query[T]) Avg(ctx context.Context, column string) (float64, error) {
-	v, _, err := aggregate[*float64](ctx, &q, "AVG", column)
+	v, err := aggregate[*float64](ctx, &q.c, "AVG", column)
 	if err == nil && v == nil {
 		err = ErrNotFound
 	}
@@ -317,19 +342,19 @@ func (q Query[T]) Avg(ctx context.Context, column string) (float64, error) {
 // Min is the smallest value of a column, of the type of the model's field (of
 // a Row's value without a model); without any it is ErrNotFound.
 func (q Query[T]) Min(ctx context.Context, column string) (any, error) {
-	return q.extreme(ctx, "MIN", column)
+	return q.c.extreme(ctx, "MIN", column)
 }
 
 // Max is the largest value of a column; see Min.
 func (q Query[T]) Max(ctx context.Context, column string) (any, error) {
-	return q.extreme(ctx, "MAX", column)
+	return q.c.extreme(ctx, "MAX", column)
 }
 
-func (q *Query[T]) extreme(ctx context.Context, function, column string) (any, error) {
+func (q *core) extreme(ctx context.Context, function, column string) (any, error) {
 	if q.src == nil {
 		return nil, errNoSource
 	}
-	v, _, err := aggregate[any](ctx, q, function, column)
+	v, err := aggregate[any](ctx, q, function, column)
 	if err == nil && v == nil {
 		err = ErrNotFound
 	}
@@ -340,52 +365,61 @@ func (q *Query[T]) extreme(ctx context.Context, function, column string) (any, e
 	if !ok {
 		return v, nil
 	}
-	var rec T
-	if err := q.src.plan.Set(i, &rec, v); err != nil {
+	rec := q.src.plan.New()
+	if err := q.src.plan.Set(i, rec, v); err != nil {
 		return nil, err
 	}
-	return q.src.plan.Value(i, &rec), nil
+	return q.src.plan.Value(i, rec), nil
 }
 
 // Queryable is a Query or a Model. It is sealed.
 type Queryable interface {
-	plain() Query[Row]
+	base() core
 }
 
-// plain returns the query without its type, for what reads single columns.
-func (q Query[T]) plain() Query[Row] { return Query[Row]{src: q.src, q: q.q, at: q.at} }
+// base returns the query without its type, for what reads single columns.
+func (q Query[T]) base() core { return q.c }
 
 // Pluck returns one column's values as V, in the query's order.
 //
 //	names, err := dbfleet.Pluck[string](ctx, users.OrderBy("id", dbfleet.Asc), "name")
 func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, error) {
-	if err := single("Pluck", column); err != nil {
-		return nil, err
+	q := from.base()
+	var out []V
+	err := q.pluck(ctx, column, func(_ *target, rows driver.Rows) (n int, err error) {
+		out, err = rowmap.ReadColumn[V](rows)
+		return len(out), err
+	})
+	if err == nil && out == nil {
+		out = []V{}
 	}
-	q := from.plain()
+	return out, err
+}
+
+// pluck gives the rows of one column to read.
+func (q *core) pluck(ctx context.Context, column string, read func(t *target, rows driver.Rows) (int, error)) error {
+	if err := single("Pluck", column); err != nil {
+		return err
+	}
 	t, err := q.target(ctx, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer t.leave()
 	var name string
 	q.q, name = q.q.Plucked(column)
 	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []V
-	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (n int64, err error) {
-		if rows, err = only(rows, name); err != nil {
+	return t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
+		rows, err := only(rows, name)
+		if err != nil {
 			return 0, err
 		}
-		out, err = rowmap.ReadColumn[V](rows)
-		return int64(len(out)), err
+		n, err := read(&t, rows)
+		return int64(n), err
 	})
-	if err == nil && out == nil {
-		out = []V{}
-	}
-	return out, err
 }
 
 // Sum adds up a column as V. Over no rows the database's NULL is ErrNull,
@@ -410,9 +444,8 @@ func Max[V any](ctx context.Context, from Queryable, column string) (V, error) {
 }
 
 func typedAggregate[V any](ctx context.Context, from Queryable, function, column string) (V, error) {
-	q := from.plain()
-	v, _, err := aggregate[V](ctx, &q, function, column)
-	return v, err
+	q := from.base()
+	return aggregate[V](ctx, &q, function, column)
 }
 
 // single refuses what names no column, or all of them.
@@ -424,60 +457,49 @@ func single(part, column string) error {
 }
 
 // aggregate asks for one value.
-func aggregate[V, T any](ctx context.Context, q *Query[T], function, column string) (v V, found bool, err error) {
+func aggregate[V any](ctx context.Context, q *core, function, column string) (v V, err error) {
+	err = q.aggregate(ctx, function, column, func(rows driver.Rows) (int64, error) {
+		_, err := rowmap.ReadValue(rows, &v)
+		return 1, err
+	})
+	return v, err
+}
+
+func (q *core) aggregate(ctx context.Context, function, column string, read func(rows driver.Rows) (int64, error)) error {
 	if function != "COUNT" {
 		if err := single(function, column); err != nil {
-			return v, false, err
+			return err
 		}
 	}
 	t, err := q.target(ctx, false)
 	if err != nil {
-		return v, false, err
+		return err
 	}
 	defer t.leave()
 	agg := q.q.Aggregated(function, column)
 	text, args, err := sqlgen.Select(&agg, q.src.env(&t))
 	if err != nil {
-		return v, false, err
+		return err
 	}
-	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (int64, error) {
-		var err error
-		found, err = rowmap.ReadValue(rows, &v)
-		return 1, err
-	})
-	return v, found, err
+	return t.query(ctx, "select", text, args, false, read)
 }
 
 // Pluck returns one column's values as Row has them, in the query's order.
 // dbfleet.Pluck gives them a type.
 func (q Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
-	if err := single("Pluck", column); err != nil {
-		return nil, err
-	}
-	p := q.plain()
-	t, err := p.target(ctx, false)
-	if err != nil {
-		return nil, err
-	}
-	defer t.leave()
-	var name string
-	p.q, name = p.q.Plucked(column)
-	text, args, err := sqlgen.Select(&p.q, p.src.env(&t))
-	if err != nil {
-		return nil, err
-	}
+	return q.c.pluckAny(ctx, column)
+}
+
+func (q *core) pluckAny(ctx context.Context, column string) ([]any, error) {
 	var out []any
-	err = t.query(ctx, "select", text, args, p.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
-		if rows, err = only(rows, name); err != nil {
-			return 0, err
-		}
+	err := q.pluck(ctx, column, func(t *target, rows driver.Rows) (int, error) {
 		key := rows.Columns()[0]
 		list, err := rowmap.ReadRows(rows, t.e.dialect)
 		out = make([]any, len(list))
 		for i, row := range list {
 			out[i] = row[key]
 		}
-		return int64(len(list)), err
+		return len(list), err
 	})
 	return out, err
 }

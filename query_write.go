@@ -28,6 +28,10 @@ type Result struct {
 // unless AllRows was called. On a model with Timestamps it sets updated_at too.
 // The shard key and generated columns cannot be set.
 func (q Query[T]) Update(ctx context.Context, values map[string]any) (int64, error) {
+	return q.c.updateRows(ctx, values)
+}
+
+func (q *core) updateRows(ctx context.Context, values map[string]any) (int64, error) {
 	if q.src == nil {
 		return 0, errNoSource
 	}
@@ -44,6 +48,10 @@ func (q Query[T]) Update(ctx context.Context, values map[string]any) (int64, err
 // Increment adds by to a column of the rows that match, in the database, and
 // returns how many matched. NULL stays NULL.
 func (q Query[T]) Increment(ctx context.Context, column string, by any) (int64, error) {
+	return q.c.increment(ctx, column, by)
+}
+
+func (q *core) increment(ctx context.Context, column string, by any) (int64, error) {
 	if q.src == nil {
 		return 0, errNoSource
 	}
@@ -55,11 +63,15 @@ func (q Query[T]) Increment(ctx context.Context, column string, by any) (int64, 
 
 // Decrement takes by from a column; see Increment.
 func (q Query[T]) Decrement(ctx context.Context, column string, by any) (int64, error) {
+	return q.c.decrement(ctx, column, by)
+}
+
+func (q *core) decrement(ctx context.Context, column string, by any) (int64, error) {
 	n, err := negated(by)
 	if err != nil {
 		return 0, &StatementError{Part: "column " + quoted(column), Err: err}
 	}
-	return q.Increment(ctx, column, n)
+	return q.increment(ctx, column, n)
 }
 
 func negated(v any) (any, error) {
@@ -93,7 +105,7 @@ func (s *source) settable(column string) error {
 	return nil
 }
 
-func (q *Query[T]) update(ctx context.Context, sets []sqlgen.Set) (int64, error) {
+func (q *core) update(ctx context.Context, sets []sqlgen.Set) (int64, error) {
 	if i := q.src.updated; i >= 0 && len(sets) > 0 {
 		column := q.src.plan.Field(i).Column
 		if !slices.ContainsFunc(sets, func(s sqlgen.Set) bool { return s.Column == column }) {
@@ -115,7 +127,9 @@ func (q *Query[T]) update(ctx context.Context, sets []sqlgen.Set) (int64, error)
 
 // Delete deletes the rows that match and returns how many they were. Without
 // conditions it is refused with ErrMissingWhere unless AllRows was called.
-func (q Query[T]) Delete(ctx context.Context) (int64, error) {
+func (q Query[T]) Delete(ctx context.Context) (int64, error) { return q.c.deleteRows(ctx) }
+
+func (q *core) deleteRows(ctx context.Context) (int64, error) {
 	t, err := q.target(ctx, true)
 	if err != nil {
 		return 0, err
@@ -133,6 +147,10 @@ func (q Query[T]) Delete(ctx context.Context) (int64, error) {
 // not matter to it. On a model with Timestamps created_at and updated_at are
 // set unless the row has them.
 func (q Query[T]) Insert(ctx context.Context, row map[string]any) (Result, error) {
+	return q.c.insertOneRow(ctx, row)
+}
+
+func (q *core) insertOneRow(ctx context.Context, row map[string]any) (Result, error) {
 	return q.insertRow(ctx, row, nil)
 }
 
@@ -141,6 +159,10 @@ func (q Query[T]) Insert(ctx context.Context, row map[string]any) (Result, error
 // are set, but created_at and the shard key. In one statement, so it does not race. MySQL decides by any unique
 // key of the table.
 func (q Query[T]) Upsert(ctx context.Context, row map[string]any, key ...string) error {
+	return q.c.upsertRow(ctx, row, key)
+}
+
+func (q *core) upsertRow(ctx context.Context, row map[string]any, key []string) error {
 	if len(key) == 0 {
 		return &StatementError{Part: "upsert", Reason: "no key columns named"}
 	}
@@ -148,7 +170,7 @@ func (q Query[T]) Upsert(ctx context.Context, row map[string]any, key ...string)
 	return err
 }
 
-func (q *Query[T]) insertRow(ctx context.Context, row map[string]any, key []string) (Result, error) {
+func (q *core) insertRow(ctx context.Context, row map[string]any, key []string) (Result, error) {
 	if q.src == nil {
 		return Result{}, errNoSource
 	}
@@ -236,7 +258,7 @@ func (s *source) insertable(column string) error {
 }
 
 // insertTarget routes by the row's own shard key.
-func (q *Query[T]) insertTarget(ctx context.Context, row map[string]any) (target, error) {
+func (q *core) insertTarget(ctx context.Context, row map[string]any) (target, error) {
 	var key any
 	if q.src.shard != nil {
 		key = row[q.src.shard.column()]
@@ -251,7 +273,7 @@ func (q *Query[T]) insertTarget(ctx context.Context, row map[string]any) (target
 	return q.src.reg.target(ctx, name, reason, &q.at, true)
 }
 
-func (q *Query[T]) rowArgs(t *target, columns []string, row map[string]any) ([]any, error) {
+func (q *core) rowArgs(t *target, columns []string, row map[string]any) ([]any, error) {
 	args := make([]any, len(columns))
 	for i, c := range columns {
 		v := row[c]
@@ -273,7 +295,7 @@ func (q *Query[T]) rowArgs(t *target, columns []string, row map[string]any) ([]a
 
 // insertReturning asks PostgreSQL for the generated key: the model's, or the
 // column "id" of whatever the table has, whose columns are not known.
-func (q *Query[T]) insertReturning(ctx context.Context, t *target, in sqlgen.Insert, args []any) (Result, error) {
+func (q *core) insertReturning(ctx context.Context, t *target, in sqlgen.Insert, args []any) (Result, error) {
 	id := "id"
 	in.Returning = []string{"*"}
 	if len(q.src.key) > 0 {
@@ -302,40 +324,45 @@ func (q *Query[T]) insertReturning(ctx context.Context, t *target, in sqlgen.Ins
 // goes to the primary; as for ExecStatement, it must have a condition. Relations
 // of With are loaded if the statement selects the columns that they need.
 func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, error) {
+	var out []T
+	err := q.c.getStatement(ctx, s, func(t *target, rows driver.Rows) (n int, err error) {
+		out, err = readAll[T](q.c.src, t, rows, 0)
+		return len(out), err
+	}, func(t *target) error { return q.load(ctx, t, out) })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(t *target, rows driver.Rows) (int, error), load func(t *target) error) error {
 	if q.src == nil {
-		return nil, errNoSource
+		return errNoSource
 	}
 	if q.q.HasConditions() {
-		return nil, q.src.fail("a whole statement has its own conditions; the query's would be lost")
+		return q.src.fail("a whole statement has its own conditions; the query's would be lost")
 	}
 	write, unconditional := sqlgen.Verb(s)
 	if unconditional && !q.q.AllRows() {
-		return nil, q.src.missingWhere()
+		return q.src.missingWhere()
 	}
 	t, err := q.target(ctx, write)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer t.leave()
 	text, args, err := sqlgen.Text(&sqlgen.Expr{Sqlizer: s}, q.src.env(&t))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out []T
-	err = t.query(ctx, "select", text, args, write, func(rows driver.Rows) (n int64, err error) {
-		out, err = readAll[T](q.src, &t, rows, 0)
-		return int64(len(out)), err
+	err = t.query(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
+		n, err := read(&t, rows)
+		return int64(n), err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if out == nil {
-		out = []T{}
-	}
-	if err := q.load(ctx, &t, out); err != nil {
-		return nil, err
-	}
-	return out, nil
+	return load(&t)
 }
 
 // ExecStatement runs a whole INSERT, UPDATE or DELETE that squirrel built on
@@ -343,6 +370,10 @@ func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, er
 // UPDATE or DELETE without conditions is refused with ErrMissingWhere unless
 // AllRows was called; SQL given by squirrel.Expr is not looked at.
 func (q Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64, error) {
+	return q.c.execStatement(ctx, s)
+}
+
+func (q *core) execStatement(ctx context.Context, s squirrel.Sqlizer) (int64, error) {
 	if q.src == nil {
 		return 0, errNoSource
 	}
@@ -372,6 +403,10 @@ func (s *source) missingWhere() error {
 // Transaction runs fn in a transaction on the connection that the query routes
 // to; see Registry.Transaction.
 func (q Query[T]) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
+	return q.c.transaction(ctx, fn, options)
+}
+
+func (q *core) transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options []TxOptions) error {
 	if q.src == nil {
 		return errNoSource
 	}

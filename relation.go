@@ -46,13 +46,15 @@ func On(foreignKey string, refersTo ...string) Link {
 
 // ToMany is a relation to any number of records; HasMany makes one.
 type ToMany[P, C any] struct {
-	tie   tie[P, C]
+	tie   tie
+	with  []Relation[C]
 	field func(*P) *[]C
 }
 
 // ToOne is a relation to one record or none; HasOne and BelongsTo make one.
 type ToOne[P, C any] struct {
-	tie   tie[P, C]
+	tie   tie
+	with  []Relation[C]
 	field func(*P) **C
 }
 
@@ -63,33 +65,36 @@ type ToOne[P, C any] struct {
 //
 // A fault of the link is told when the relation is used.
 func HasMany[P, C any](parents Model[P], children Model[C], link Link, field func(*P) *[]C) ToMany[P, C] {
-	return ToMany[P, C]{tie: has(parents, children, link, field == nil), field: field}
+	return ToMany[P, C]{tie: has(parents.c, children.c, link, field == nil), field: field}
 }
 
 // HasOne relates a parent to the one child that refers to it; of several, the
 // first in the order of Scope is taken.
 func HasOne[P, C any](parents Model[P], children Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: has(parents, children, link, field == nil), field: field}
+	return ToOne[P, C]{tie: has(parents.c, children.c, link, field == nil), field: field}
 }
 
 // BelongsTo relates a record to the one that its own column refers to.
 func BelongsTo[P, C any](records Model[P], owners Model[C], link Link, field func(*P) **C) ToOne[P, C] {
+	return ToOne[P, C]{tie: belongs(records.c, owners.c, link, field == nil), field: field}
+}
+
+func belongs(records, owners core, link Link, fieldless bool) tie {
 	if link.local == "" && owners.src != nil {
 		link.local = owners.src.soleKey()
 	}
-	t := newTie(records, owners, link.foreign, link.local, field == nil)
-	return ToOne[P, C]{tie: t, field: field}
+	return newTie(records, owners, link.foreign, link.local, fieldless)
 }
 
-func has[P, C any](parents Model[P], children Model[C], link Link, fieldless bool) tie[P, C] {
+func has(parents, children core, link Link, fieldless bool) tie {
 	if link.local == "" && parents.src != nil {
 		link.local = parents.src.soleKey()
 	}
 	return newTie(parents, children, link.local, link.foreign, fieldless)
 }
 
-func newTie[P, C any](parents Model[P], related Model[C], parentColumn, relatedColumn string, fieldless bool) tie[P, C] {
-	t := tie[P, C]{parents: parents.src, related: related.Query}
+func newTie(parents, related core, parentColumn, relatedColumn string, fieldless bool) tie {
+	t := tie{parents: parents.src, related: related}
 	var errs [3]error
 	t.parentColumn, errs[0] = tieColumn(parents.src, parentColumn)
 	t.relatedColumn, errs[1] = tieColumn(related.src, relatedColumn)
@@ -125,63 +130,111 @@ func (s *source) soleKey() string {
 // f. A limit or offset would hold for all parents together, so With refuses it;
 // For takes it.
 func (r ToMany[P, C]) Scope(f func(Query[C]) Query[C]) ToMany[P, C] {
-	r.tie.related = f(r.tie.related)
+	q := f(Query[C]{c: r.tie.related, with: r.with})
+	r.tie.related, r.with = q.c, q.with
 	return r
 }
 
 // Scope returns the relation with the related records narrowed or ordered by f.
 func (r ToOne[P, C]) Scope(f func(Query[C]) Query[C]) ToOne[P, C] {
-	r.tie.related = f(r.tie.related)
+	q := f(Query[C]{c: r.tie.related, with: r.with})
+	r.tie.related, r.with = q.c, q.with
 	return r
 }
 
 // With loads relations of the related records too.
 func (r ToMany[P, C]) With(relations ...Relation[C]) ToMany[P, C] {
-	r.tie.related = r.tie.related.With(relations...)
+	r.with = append(r.with[:len(r.with):len(r.with)], relations...)
 	return r
 }
 
 // With loads relations of the related record too.
 func (r ToOne[P, C]) With(relations ...Relation[C]) ToOne[P, C] {
-	r.tie.related = r.tie.related.With(relations...)
+	r.with = append(r.with[:len(r.with):len(r.with)], relations...)
 	return r
 }
 
 // For returns the query for the related records of one parent.
-func (r ToMany[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
+func (r ToMany[P, C]) For(parent *P) Query[C] {
+	if parent == nil {
+		return Query[C]{c: r.tie.of(nil), with: r.with}
+	}
+	return Query[C]{c: r.tie.of(parent), with: r.with}
+}
 
 // For returns the query for the related record of one parent.
-func (r ToOne[P, C]) For(parent *P) Query[C] { return r.tie.of(parent) }
+func (r ToOne[P, C]) For(parent *P) Query[C] {
+	if parent == nil {
+		return Query[C]{c: r.tie.of(nil), with: r.with}
+	}
+	return Query[C]{c: r.tie.of(parent), with: r.with}
+}
 
 func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
 
 func (r ToOne[P, C]) needs() (string, error) { return r.tie.needs() }
 
 func (r ToMany[P, C]) load(ctx context.Context, from origin, parents []P) error {
-	found, err := r.tie.fetch(ctx, from, parents)
+	g := r.tie.collect(listOf(parents))
+	dealt, err := related(ctx, &r.tie, r.with, from, g)
 	if err != nil {
 		return err
 	}
 	for i := range parents {
-		*r.field(&parents[i]) = found.take(r.tie.find(found, &parents[i]))
+		list := []C{}
+		if a, b := g.bounds(i); a < b {
+			if list = dealt[a:b:b]; g.again(i) { // two parents share no slice
+				list = slices.Clone(list)
+			}
+		}
+		*r.field(&parents[i]) = list
 	}
 	return nil
 }
 
 func (r ToOne[P, C]) load(ctx context.Context, from origin, parents []P) error {
-	found, err := r.tie.fetch(ctx, from, parents)
+	g := r.tie.collect(listOf(parents))
+	dealt, err := related(ctx, &r.tie, r.with, from, g)
 	if err != nil {
 		return err
 	}
 	for i := range parents {
 		var one *C
-		if at := r.tie.find(found, &parents[i]); at >= 0 && len(found.lists[at]) > 0 {
-			c := found.lists[at][0]
+		if a, b := g.bounds(i); a < b {
+			c := dealt[a]
 			one = &c
 		}
 		*r.field(&parents[i]) = one
 	}
 	return nil
+}
+
+// related reads the related records of all parents, dealt out group by group.
+func related[C any](ctx context.Context, t *tie, with []Relation[C], from origin, g *groups) ([]C, error) {
+	queries, err := t.queries(from, g)
+	if err != nil {
+		return nil, err
+	}
+	var all []C
+	for _, q := range queries {
+		list, err := Query[C]{c: q, with: with}.Get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = list
+		} else {
+			all = append(all, list...)
+		}
+	}
+	places, n := g.deal(t.related.src, t.relatedColumn, listOf(all))
+	dealt := make([]C, n)
+	for i, at := range places {
+		if at >= 0 {
+			dealt[at] = all[i]
+		}
+	}
+	return dealt, nil
 }
 
 // origin is where parents were read.
@@ -192,17 +245,17 @@ type origin struct {
 
 // tie is what all relations are: a column of the parent whose values a column
 // of the related records has.
-type tie[P, C any] struct {
+type tie struct {
 	parents                     *source
 	parentColumn, relatedColumn int
 	mixed                       bool // the columns are of different kinds
-	related                     Query[C]
+	related                     core
 	err                         error
 }
 
 // key is the parent's value as the related column has it, and what is equal for
 // equal ones. ok is false when no related record can have it.
-func (t *tie[P, C]) key(parent *P) (value, key any, ok bool) {
+func (t *tie) key(parent any) (value, key any, ok bool) {
 	value = t.parents.plan.Value(t.parentColumn, parent)
 	if key, ok = rowmap.Key(value); !ok || !t.mixed {
 		return value, key, ok
@@ -215,18 +268,7 @@ func (t *tie[P, C]) key(parent *P) (value, key any, ok bool) {
 	return value, key, ok
 }
 
-// find returns the number of a parent's group, -1 for none.
-func (t *tie[P, C]) find(g *groups[C], parent *P) int {
-	if !t.mixed {
-		return g.find(t.parents, t.parentColumn, parent)
-	}
-	if _, k, ok := t.key(parent); ok {
-		return g.at(k)
-	}
-	return -1
-}
-
-func (t *tie[P, C]) needs() (string, error) {
+func (t *tie) needs() (string, error) {
 	if t.err != nil {
 		return "", t.err
 	}
@@ -240,25 +282,27 @@ func (t *tie[P, C]) needs() (string, error) {
 	return t.parents.plan.Field(t.parentColumn).Column, nil
 }
 
-func (t *tie[P, C]) column() string { return t.related.src.plan.Field(t.relatedColumn).Column }
+func (t *tie) column() string { return t.related.src.plan.Field(t.relatedColumn).Column }
 
-func (t *tie[P, C]) of(parent *P) Query[C] {
+func (t *tie) of(parent any) core {
 	q := t.related
-	if t.err != nil || parent == nil {
+	switch {
+	case t.err != nil || parent == nil:
 		return broken(q, errors.Join(t.err, nilParent(parent == nil)))
-	}
-	if q.q.Unites() {
+	case q.q.Unites():
 		return broken(q, q.src.fail("a relation's condition would not hold for the other rows of a union"))
 	}
 	q.q = q.q.Enclosed()
 	if i, shared := t.sharedShardKey(); shared && !q.placed() {
-		q = q.Shard(t.parents.plan.Value(i, parent))
+		q.at.shard, q.at.hasShard = t.parents.plan.Value(i, parent), true
 	}
 	value, _, ok := t.key(parent)
 	if !ok {
-		return q.WhereIn(t.column(), []int64{}) // NULL refers to nothing
+		q.where(sqlgen.Compare(t.column(), sqlgen.In, []int64{})) // NULL refers to nothing
+		return q
 	}
-	return q.Where(t.column(), "=", value)
+	q.where(sqlgen.Compare(t.column(), sqlgen.Eq, value))
+	return q
 }
 
 func nilParent(is bool) error {
@@ -269,7 +313,7 @@ func nilParent(is bool) error {
 }
 
 // broken returns a query that fails with err.
-func broken[C any](q Query[C], err error) Query[C] {
+func broken(q core, err error) core {
 	q.src = &source{err: err, created: -1, updated: -1}
 	return q
 }
@@ -277,54 +321,90 @@ func broken[C any](q Query[C], err error) Query[C] {
 // maxKeys bounds the keys of one statement where they are arguments of their own.
 const maxKeys = 5000
 
-// fetch reads the related records of all parents, by key.
-func (t *tie[P, C]) fetch(ctx context.Context, from origin, parents []P) (*groups[C], error) {
+// collect finds the group of each parent: those with equal keys have the same.
+func (t *tie) collect(parents list) *groups {
+	g := &groups{of: make([]int, parents.n)}
+	if t.err != nil {
+		return g
+	}
+	for i := range parents.n {
+		g.of[i] = -1
+		p := parents.at(i)
+		if t.related.src.shard != nil && !t.related.placed() {
+			t.collectSharded(g, i, p)
+			continue
+		}
+		if n, ok := t.parents.plan.IntKey(t.parentColumn, p); ok && !t.mixed {
+			at, fresh := g.addInt(n)
+			if g.of[i] = at; fresh {
+				g.intKeys = append(g.intKeys, n)
+			}
+		} else if v, k, ok := t.key(p); ok {
+			at, fresh := g.add(k)
+			if g.of[i] = at; fresh {
+				g.keys = append(g.keys, v)
+			}
+		}
+	}
+	return g
+}
+
+// collectSharded does the same for related records that live on shards.
+func (t *tie) collectSharded(g *groups, i int, parent any) {
+	v, k, ok := t.key(parent)
+	if !ok {
+		return
+	}
+	shard, err := t.shardOf(parent, v)
+	if err != nil {
+		g.err = errors.Join(g.err, err)
+		return
+	}
+	if g.shards == nil {
+		g.shards, g.asked = map[string][]any{}, map[shardedKey]bool{}
+	}
+	g.of[i], _ = g.add(k)
+	if g.asked[shardedKey{shard, k}] {
+		return
+	}
+	g.asked[shardedKey{shard, k}] = true
+	if g.shards[shard] == nil {
+		g.order = append(g.order, shard)
+	}
+	g.shards[shard] = append(g.shards[shard], v)
+}
+
+// queries are the statements that read the related records of all groups.
+func (t *tie) queries(from origin, g *groups) ([]core, error) {
 	q, err := t.narrowed(from)
+	if err == nil {
+		err = g.err
+	}
 	if err != nil {
 		return nil, err
 	}
-	g := &groups[C]{}
-	if q.src.shard != nil && !q.placed() {
-		all, err := t.fetchShards(ctx, q, g, parents)
-		if err != nil {
-			return nil, err
-		}
-		g.sort(q.src, t.relatedColumn, all)
-		return g, nil
+	var out []core
+	ask := func(q core, keys any) {
+		q.where(sqlgen.Compare(t.column(), sqlgen.In, keys))
+		out = append(out, q)
 	}
-	var ints []int64
-	var others []any
-	for i := range parents {
-		if n, ok := t.parents.plan.IntKey(t.parentColumn, &parents[i]); ok && !t.mixed {
-			if g.addInt(n) {
-				ints = append(ints, n)
-			}
-		} else if v, k, ok := t.key(&parents[i]); ok && g.add(k) {
-			others = append(others, v)
+	for keys := range slices.Chunk(g.intKeys, maxKeys) {
+		ask(q, keys)
+	}
+	for keys := range slices.Chunk(g.keys, maxKeys) {
+		ask(q, keys)
+	}
+	for _, shard := range g.order {
+		q.at.db = shard
+		for keys := range slices.Chunk(g.shards[shard], maxKeys) {
+			ask(q, keys)
 		}
 	}
-	var all []C
-	for keys := range slices.Chunk(ints, maxKeys) {
-		list, err := q.WhereIn(t.column(), keys).Get(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = join(all, list)
-	}
-	for keys := range slices.Chunk(others, maxKeys) {
-		list, err := q.WhereIn(t.column(), keys).Get(ctx)
-		if err != nil {
-			return nil, err
-		}
-		all = join(all, list)
-	}
-	g.sort(q.src, t.relatedColumn, all)
-	return g, nil
+	return out, nil
 }
 
-// narrowed returns the query for related records, to which their keys are yet
-// to be added.
-func (t *tie[P, C]) narrowed(from origin) (Query[C], error) {
+// narrowed is the query for related records, without the parents' keys.
+func (t *tie) narrowed(from origin) (core, error) {
 	q := t.related
 	if _, err := t.needs(); err != nil {
 		return q, err
@@ -337,49 +417,9 @@ func (t *tie[P, C]) narrowed(from origin) (Query[C], error) {
 	return q, q.selectKey(t.column())
 }
 
-// fetchShards is fetch for a sharded model, shard by shard.
-func (t *tie[P, C]) fetchShards(ctx context.Context, q Query[C], g *groups[C], parents []P) (all []C, err error) {
-	type place struct {
-		shard string
-		key   any
-	}
-	seen := make(map[place]struct{}, len(parents))
-	byShard := map[string][]any{}
-	var order []string
-	for i := range parents {
-		v, k, ok := t.key(&parents[i])
-		if !ok {
-			continue
-		}
-		shard, err := t.shardOf(&parents[i], v)
-		if err != nil {
-			return nil, err
-		}
-		if _, dup := seen[place{shard, k}]; dup {
-			continue
-		}
-		seen[place{shard, k}] = struct{}{}
-		g.add(k)
-		if byShard[shard] == nil {
-			order = append(order, shard)
-		}
-		byShard[shard] = append(byShard[shard], v)
-	}
-	for _, shard := range order {
-		for keys := range slices.Chunk(byShard[shard], maxKeys) {
-			list, err := q.DB(shard).WhereIn(t.column(), keys).Get(ctx)
-			if err != nil {
-				return nil, err
-			}
-			all = join(all, list)
-		}
-	}
-	return all, nil
-}
-
 // shardOf is where one parent's related records are: by their common column,
 // or by one of the parent beside it.
-func (t *tie[P, C]) shardOf(parent *P, key any) (string, error) {
+func (t *tie) shardOf(parent, key any) (string, error) {
 	s := t.related.src
 	if s.shard.column() != t.column() {
 		i, ok := t.sharedShardKey()
@@ -393,7 +433,7 @@ func (t *tie[P, C]) shardOf(parent *P, key any) (string, error) {
 
 // sharedShardKey finds the parents' column that places their related records
 // on a shard, when it is not the relation's.
-func (t *tie[P, C]) sharedShardKey() (column int, ok bool) {
+func (t *tie) sharedShardKey() (column int, ok bool) {
 	s := t.related.src
 	if s.shard == nil || t.parents.shard == nil || s.shard.column() == t.column() || s.shard.column() != t.parents.shard.column() {
 		return 0, false
@@ -402,12 +442,12 @@ func (t *tie[P, C]) sharedShardKey() (column int, ok bool) {
 }
 
 // placed says whether the call names the query's place.
-func (q *Query[T]) placed() bool { return q.at.db != "" || q.at.hasShard }
+func (q *core) placed() bool { return q.at.db != "" || q.at.hasShard }
 
 // selectKeys checks the query's relations, and makes a select list of its own
 // read what they need.
-func (q *Query[T]) selectKeys() error {
-	for _, r := range q.with {
+func (q *core) selectKeys(relations []needer) error {
+	for _, r := range relations {
 		column, err := r.needs()
 		if err == nil {
 			err = q.selectKey(column)
@@ -419,7 +459,7 @@ func (q *Query[T]) selectKeys() error {
 	return nil
 }
 
-func (q *Query[T]) selectKey(column string) error {
+func (q *core) selectKey(column string) error {
 	if !q.q.Selects() || q.q.Gives(column) {
 		return nil
 	}
@@ -430,64 +470,69 @@ func (q *Query[T]) selectKey(column string) error {
 	return nil
 }
 
-func join[C any](all, list []C) []C {
-	if all == nil {
-		return list
-	}
-	return append(all, list...)
-}
-
 // groups are related records by the key that their parents have.
-type groups[C any] struct {
-	ints   map[int64]int // key to number of group
+type groups struct {
+	of     []int // by parent: its group, -1 for none
+	ints   map[int64]int
 	others map[any]int
-	lists  [][]C // all cut from one slice
-	taken  []bool
+	ends   []int // by group: where it begins among the dealt records, and the next
+	seen   []bool
+
+	intKeys []int64 // what to ask for: the keys, or those of each shard
+	keys    []any
+	shards  map[string][]any
+	order   []string
+	asked   map[shardedKey]bool
+	err     error
 }
 
-func (g *groups[C]) addInt(n int64) (fresh bool) {
+type shardedKey struct {
+	shard string
+	key   any
+}
+
+func (g *groups) addInt(n int64) (at int, fresh bool) {
 	if g.ints == nil {
 		g.ints = map[int64]int{}
 	}
-	if _, known := g.ints[n]; known {
-		return false
+	if at, known := g.ints[n]; known {
+		return at, false
 	}
-	g.ints[n] = len(g.ints) + len(g.others)
-	return true
+	at = len(g.ints) + len(g.others)
+	g.ints[n] = at
+	return at, true
 }
 
-func (g *groups[C]) add(k any) (fresh bool) {
+func (g *groups) add(k any) (at int, fresh bool) {
 	if n, ok := k.(int64); ok {
 		return g.addInt(n)
 	}
 	if g.others == nil {
 		g.others = map[any]int{}
 	}
-	if _, known := g.others[k]; known {
-		return false
+	if at, known := g.others[k]; known {
+		return at, false
 	}
-	g.others[k] = len(g.ints) + len(g.others)
-	return true
+	at = len(g.ints) + len(g.others)
+	g.others[k] = at
+	return at, true
 }
 
-// find returns the number of a record's group, -1 for none. Keys of different
-// Go types that mean the same find each other.
-func (g *groups[C]) find(s *source, column int, record any) int {
-	if n, ok := s.plan.IntKey(column, record); ok && g.others == nil {
+// find returns the number of a related record's group, -1 for none. Keys of
+// different Go types that mean the same find each other.
+func (g *groups) find(s *source, column int, record any) int {
+	if n, ok := s.plan.IntKey(column, record); ok {
 		if at, ok := g.ints[n]; ok {
 			return at
 		}
-		return -1
+		if g.others == nil {
+			return -1
+		}
 	}
 	k, ok := s.plan.FieldKey(column, record)
 	if !ok {
 		return -1
 	}
-	return g.at(k)
-}
-
-// at returns the number of a key's group, -1 for none.
-func (g *groups[C]) at(k any) int {
 	if n, ok := k.(int64); ok {
 		if at, ok := g.ints[n]; ok {
 			return at
@@ -499,48 +544,51 @@ func (g *groups[C]) at(k any) int {
 	return -1
 }
 
-// sort deals the records out to their groups, in their order.
-func (g *groups[C]) sort(s *source, column int, all []C) {
-	n := len(g.ints) + len(g.others)
-	ends := make([]int, n+1)
-	at := make([]int, len(all))
-	for i := range all {
-		at[i] = g.find(s, column, &all[i])
-		ends[at[i]+1]++
-	}
-	ends[0] = 0 // those of no group
-	for i := 1; i <= n; i++ {
-		ends[i] += ends[i-1]
-	}
-	dealt := make([]C, ends[n])
-	next := append([]int(nil), ends[:n]...)
-	for i := range all {
-		if k := at[i]; k >= 0 {
-			dealt[next[k]] = all[i]
-			next[k]++
+// deal says where each related record goes, in their order within a group, and
+// how many go somewhere; -1 is nowhere.
+func (g *groups) deal(s *source, column int, all list) (places []int, n int) {
+	count := len(g.ints) + len(g.others)
+	g.ends, g.seen = make([]int, count+1), make([]bool, count)
+	places = make([]int, all.n)
+	for i := range places {
+		at := g.find(s, column, all.at(i))
+		if places[i] = at; at >= 0 {
+			g.ends[at+1]++
 		}
 	}
-	g.lists, g.taken = make([][]C, n), make([]bool, n)
-	for i := range n {
-		g.lists[i] = dealt[ends[i]:ends[i+1]:ends[i+1]]
+	for i := range count {
+		g.ends[i+1] += g.ends[i]
 	}
+	next := slices.Clone(g.ends[:count])
+	for i, at := range places {
+		if at >= 0 {
+			places[i] = next[at]
+			next[at]++
+		}
+	}
+	return places, g.ends[count]
 }
 
-// take returns the records of a group, to each parent its own.
-func (g *groups[C]) take(at int) []C {
-	if at < 0 || len(g.lists[at]) == 0 {
-		return []C{}
+// bounds are where the records of a parent lie.
+func (g *groups) bounds(parent int) (from, to int) {
+	at := g.of[parent]
+	if at < 0 {
+		return 0, 0
 	}
-	if g.taken[at] {
-		return slices.Clone(g.lists[at])
-	}
-	g.taken[at] = true
-	return g.lists[at]
+	return g.ends[at], g.ends[at+1]
+}
+
+// again says whether another parent has had these records before.
+func (g *groups) again(parent int) bool {
+	at := g.of[parent]
+	had := g.seen[at]
+	g.seen[at] = true
+	return had
 }
 
 // follows says whether related records are read where their parents were: both
 // models live on the same connection and the relation names no other.
-func (t *tie[P, C]) follows() bool {
+func (t *tie) follows() bool {
 	c := t.related
 	return c.at.db == "" && c.src.shard == nil && t.parents.shard == nil && c.src.reg == t.parents.reg &&
 		c.src.reg.nameOr(c.src.connection) == t.parents.reg.nameOr(t.parents.connection)
@@ -551,12 +599,12 @@ func (q *Query[T]) load(ctx context.Context, t *target, rows []T) error {
 	if len(q.with) == 0 || len(rows) == 0 {
 		return nil
 	}
-	if q.at.tx != nil {
-		ctx = withTx(ctx, q.at.tx)
+	if q.c.at.tx != nil {
+		ctx = withTx(ctx, q.c.at.tx)
 	}
 	for _, r := range q.with {
-		if err := r.load(ctx, origin{t.e.name, q.at.primary}, rows); err != nil {
-			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.src.table, err)
+		if err := r.load(ctx, origin{t.e.name, q.c.at.primary}, rows); err != nil {
+			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.c.src.table, err)
 		}
 	}
 	return nil

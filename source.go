@@ -213,7 +213,7 @@ func (db *DB) Table(name string) Query[Row] { return Table[Row](db, name) }
 // Table returns a query for a table in the transaction, whose rows are Row.
 func (tx *Tx) Table(name string) Query[Row] {
 	q := Table[Row](tx.st.e.reg.DB(tx.st.e.name), name)
-	q.at.tx = tx
+	q.c.at.tx = tx
 	return q
 }
 
@@ -233,7 +233,7 @@ func Table[T any](db *DB, name string) Query[T] {
 	if s.err == nil && s.plan != nil {
 		s.model = s.plan.Model()
 	}
-	return Query[T]{src: s, q: sqlgen.From(name), at: place{read: db.read}}
+	return Query[T]{c: core{src: s, q: sqlgen.From(name), at: place{read: db.read}}}
 }
 
 func (s *source) fail(format string, args ...any) error {

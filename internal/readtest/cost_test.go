@@ -107,14 +107,14 @@ func (w *wide) fields() []any {
 	return []any{&w.ID, &w.Name, &w.Email, &w.Age, &w.Score, &w.Note, &w.CreatedAt, &w.UpdatedAt}
 }
 
-// What a row is worth: hand-written code on the databases' own drivers needs 40
-// allocations for one row and 930 to 1700 for a hundred.
+// Hand-written code on the databases' own drivers needs 41 to 61 allocations for
+// one of these rows and 1460 to 2280 for a hundred.
 func TestRead_StaysWithinItsAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
 	for dialect, most := range map[string]struct{ one, hundred float64 }{
-		"postgres": {12, 30}, "mysql": {24, 660}, "sqlite": {34, 50},
+		"postgres": {12, 30}, "mysql": {24, 820}, "sqlite": {34, 50},
 	} {
 		t.Run(dialect, func(t *testing.T) {
 			p, _ := newWide(t, dialect, 100)

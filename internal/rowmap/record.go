@@ -223,3 +223,6 @@ func timeIn(v any) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+// New returns a new record, a *T.
+func (p *Plan) New() any { return reflect.New(p.typ).Interface() }
