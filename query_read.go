@@ -35,8 +35,10 @@ func (q Query[T]) First(ctx context.Context) (T, error) {
 	var out, zero T
 	found := false
 	read := func(t *target, rows driver.Rows, _ int) (n int, err error) {
-		found, err = readOne(q.c.src, t, rows, &out)
-		return 1, err
+		if found, err = readOne(q.c.src, t, rows, &out); found {
+			n = 1
+		}
+		return n, err
 	}
 	var load func(t *target) error
 	if len(q.with) > 0 {

@@ -95,14 +95,6 @@ type (
 		ID int64
 		A  string `db:"näme"`
 	}
-	badTag struct {
-		ID int64
-		A  string `db:a`
-	}
-	halfTag struct {
-		ID int64
-		A  string `db:"a`
-	}
 	nothing struct{ a int }
 	arrays  struct {
 		ID   int64
@@ -198,8 +190,6 @@ func TestNewModel_RefusesWhatCannotBeMapped(t *testing.T) {
 	refusal[value](t, r, "Addr")
 	refusal[comma](t, r, "A", "db")
 	refusal[quote](t, r, "A")
-	refusal[badTag](t, r, "A")
-	refusal[halfTag](t, r, "A")
 	refusal[nothing](t, r)
 	refusal[arrays](t, r, "Tags", `db:"`)
 	refusal[generic[chan int]](t, r, "V")
