@@ -62,6 +62,9 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 	if err != nil {
 		return nil, err
 	}
+	if err := driver.Linked(primary.Dialect); err != nil {
+		return nil, &ConfigError{Connection: name, Key: "driver", Reason: "cannot be used", Err: err}
+	}
 	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{})}
 	e.primary = &node{name: primary.Name, role: RolePrimary, wait: config.Pool.acquireWait(), opts: primary}
 	nodes := make([]*node, len(replicas))

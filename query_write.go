@@ -247,7 +247,7 @@ func (s *source) staysOnUpsert(column string) bool {
 }
 
 func (s *source) insertable(column string) error {
-	if s.plan == nil {
+	if s.plan == nil || len(s.key) == 0 {
 		return nil
 	}
 	i, err := s.columnIndex(column)

@@ -87,9 +87,11 @@ func (s *source) namesIn(d *dialect.Dialect) *names {
 }
 
 // Known implements sqlgen.Table.
+//
+// A struct without a model says what is read, not what the table has.
 func (s *source) Known(column string) bool {
 	_, ok := s.plan.Column(column)
-	return ok
+	return ok || len(s.key) == 0 && !strings.Contains(column, ".")
 }
 
 // Fit implements sqlgen.Table: a value for a column must be of the kind of its

@@ -17,6 +17,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+// mysqlLinked says that this build has the driver.
+const mysqlLinked = true
+
 // mysqlBackend opens MySQL and MariaDB sessions.
 type mysqlBackend struct {
 	o         Options

@@ -9,3 +9,5 @@ func newMySQL(Options) (backend, error) {
 func classifyMySQL(error) (Problem, bool) { return Problem{}, false }
 
 func mysqlMessage(error) (raw, shown string, ok bool) { return "", "", false }
+
+const mysqlLinked = false

@@ -82,6 +82,20 @@ func Open(o Options) (*Pool, error) {
 	return p.start(o), nil
 }
 
+// Linked tells by a *NotLinkedError that the program was built without the
+// dialect's driver.
+func Linked(d *dialect.Dialect) error {
+	switch {
+	case d == dialect.Postgres && !postgresLinked:
+		return &NotLinkedError{Driver: "PostgreSQL", Tag: "dbfleet_no_postgres"}
+	case d == dialect.MySQL && !mysqlLinked:
+		return &NotLinkedError{Driver: "MySQL", Tag: "dbfleet_no_mysql"}
+	case d == dialect.SQLite && !sqliteLinked:
+		return &NotLinkedError{Driver: "SQLite", Tag: "dbfleet_no_sqlite"}
+	}
+	return nil
+}
+
 // OpenConnector makes a pool on any connector, for tests. Only the sizes, times
 // and name of the options are used, and the dialect for what its name implies.
 func OpenConnector(o Options, c sqldriver.Connector) *Pool {

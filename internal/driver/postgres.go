@@ -18,6 +18,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// postgresLinked says that this build has the driver.
+const postgresLinked = true
+
 // postgresBackend opens PostgreSQL sessions.
 type postgresBackend struct {
 	o       Options

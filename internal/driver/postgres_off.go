@@ -9,3 +9,5 @@ func newPostgres(Options, *Pool) (backend, error) {
 func classifyPostgres(error) (Problem, bool) { return Problem{}, false }
 
 func postgresMessage(error) (raw, shown string, ok bool) { return "", "", false }
+
+const postgresLinked = false

@@ -22,6 +22,9 @@ import (
 	"modernc.org/sqlite"
 )
 
+// sqliteLinked says that this build has the driver.
+const sqliteLinked = true
+
 // sqliteBackend opens connections to one SQLite database.
 type sqliteBackend struct {
 	o         Options

@@ -9,3 +9,5 @@ func newSQLite(Options) (backend, error) {
 func classifySQLite(error) (Problem, bool) { return Problem{}, false }
 
 func sqliteMessage(error) (raw, shown string, ok bool) { return "", "", false }
+
+const sqliteLinked = false
