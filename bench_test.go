@@ -162,6 +162,9 @@ var twins = []twin{
 				}
 				out = append(out, a)
 			}
+			if len(out) != 100 {
+				return fmt.Errorf("%d rows", len(out))
+			}
 			return rows.Err()
 		},
 		dbfleet: func(ctx context.Context, m dbfleet.Model[benchRecord]) error {

@@ -96,7 +96,7 @@ func (p PoolConfig) apply(o *driver.Options, pooler bool) {
 // splitAddress splits "host", "host:port", "[v6]" or "[v6]:port". Its errors
 // continue a sentence that names the address.
 func splitAddress(address string, defaultPort int) (host string, port int, err error) {
-	host, port = address, defaultPort
+	port = defaultPort
 	if strings.HasSuffix(address, "]") || !strings.Contains(address, ":") {
 		host = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
 		if host != address && !strings.Contains(host, ":") {

@@ -352,11 +352,6 @@ func (r *Route) wrap(op, text string, args []any, write bool, err error) error {
 	return e
 }
 
-// canceled says whether err is only that ctx has ended.
-func canceled(ctx context.Context, err error) bool {
-	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
-}
-
 func cmpName(a, b string) string {
 	if a != "" {
 		return a

@@ -506,7 +506,9 @@ func isCreated(err error) bool {
 // filled in, as by Create. No records are no statement. On a sharded model all
 // records must live on one shard. An error of a callback, or of a value, is a
 // *RecordError with the record's index. On an error the records are as they
-// were before.
+// were before. PostgreSQL may be sent, in place of the INSERT that hooks are
+// told, an equal one whose text is the same for any number of records. Load is
+// faster for many records whose ids need not be known.
 func (m Model[T]) CreateMany(ctx context.Context, records []T) error {
 	old := slices.Clone(records)
 	err := m.c.createMany(ctx, listOf(records))

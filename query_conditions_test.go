@@ -298,7 +298,7 @@ func TestConditions_RandomChainsMeanWhatTheySay(t *testing.T) {
 			require.NoError(t, err, c.text)
 			text, args, err := q.SQL(ctx)
 			require.NoError(t, err)
-			require.Equal(t, want, got, "%s\n%s\n%v", c.text, text, []any(args))
+			require.Equal(t, want, got, "%s\n%s\n%v", c.text, text, args)
 
 			_, p, ok := strings.Cut(text, " WHERE ")
 			require.True(t, ok, text)
@@ -546,7 +546,7 @@ func TestQuery_BranchesNeverSeeEachOther(t *testing.T) {
 					for range 3 {
 						text, args, err := q.SQL(ctx)
 						if err != nil || args[len(args)-1] != g+100 || !slices.Contains(args, any(g+1)) || strings.Count(text, "COUNT(*) <") != 1 {
-							t.Errorf("%v %s %v", err, text, []any(args))
+							t.Errorf("%v %s %v", err, text, args)
 						}
 						got, err := q.Get(ctx)
 						if err != nil || len(got) != 1 || got[0].ID != g+1 {
@@ -642,6 +642,7 @@ func TestQuery_ResultsAreNoConditions(t *testing.T) {
 		l := newLibrary(t, fl)
 		got, err := l.people.Find(t.Context(), 1)
 		require.NoError(t, err)
+		require.EqualValues(t, 1, got.ID)
 		got, err = l.people.Find(t.Context(), 2)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, got.ID)

@@ -78,7 +78,7 @@ func leaklessError(t *testing.T, name string, err error, passwords ...string) {
 				require.NotContains(t, fmt.Sprintf("%v %+v %s %q", e, e, e, e), form, "%s (%T)", name, e)
 			}
 		}
-		switch u := e.(type) {
+		switch u := e.(type) { //nolint:errorlint // each layer is looked at by itself
 		case interface{ Unwrap() error }:
 			if inner := u.Unwrap(); inner != nil {
 				todo = append(todo, inner)

@@ -103,9 +103,12 @@ func (s *source) shardFor(at *place, keys any, list bool) (name, reason string, 
 func (s *source) sameShard(name string, keys any, list bool) error {
 	all := []any{keys}
 	if list {
+		if !rowmap.IsList(keys) {
+			return nil // a subquery; the shard is chosen
+		}
 		var err error
 		if all, _, err = rowmap.Elements(keys); err != nil {
-			return nil // a subquery; the shard is chosen
+			return err
 		}
 	}
 	for _, k := range all {

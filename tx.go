@@ -320,53 +320,53 @@ func (st *txState) endOpen() {
 }
 
 // nested runs fn between a savepoint and its release.
-func (outer *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
-	st := outer.st
+func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
+	st := tx.st
 	if o != (TxOptions{}) {
 		return fmt.Errorf("dbfleet: connection %q: a transaction inside another takes no options", st.e.name)
 	}
-	tx := &Tx{st: st}
-	if err := outer.push(tx); err != nil {
+	inner := &Tx{st: st}
+	if err := tx.push(inner); err != nil {
 		return err
 	}
-	defer tx.pop()
-	if err := tx.savepoint(ctx, "savepoint", "SAVEPOINT "+tx.name); err != nil {
+	defer inner.pop()
+	if err := inner.savepoint(ctx, "savepoint", "SAVEPOINT "+inner.name); err != nil {
 		return err
 	}
 	returned := false
 	defer func() {
 		if !returned {
-			_ = tx.back(ctx)
+			_ = inner.back(ctx)
 		}
 	}()
-	err := fn(withTx(ctx, tx), tx)
+	err := fn(withTx(ctx, inner), inner)
 	returned = true
 	if err == nil && ctx.Err() != nil {
 		err = fmt.Errorf("dbfleet: savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
 	}
 	if err != nil {
-		if backErr := tx.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) {
+		if backErr := inner.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) {
 			return errors.Join(err, backErr)
 		}
 		return err
 	}
-	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name)
+	return inner.savepoint(ctx, "release", "RELEASE SAVEPOINT "+inner.name)
 }
 
 // push opens tx as the savepoint inside outer, and names it.
-func (outer *Tx) push(tx *Tx) error {
-	st := outer.st
+func (tx *Tx) push(inner *Tx) error {
+	st := tx.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if outer.ended || st.done {
+	if tx.ended || st.done {
 		return st.doneError()
 	}
-	if st.top() != outer {
+	if st.top() != tx {
 		return fmt.Errorf("dbfleet: transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
 	}
 	st.names++
-	tx.name = "dbfleet_" + strconv.Itoa(st.names)
-	st.stack = append(st.stack, tx)
+	inner.name = "dbfleet_" + strconv.Itoa(st.names)
+	st.stack = append(st.stack, inner)
 	return nil
 }
 

@@ -40,6 +40,7 @@ type (
 
 	self struct {
 		ID int64
+		//lint:ignore U1000 the type must embed itself
 		*self
 	}
 	Loop struct {
@@ -95,7 +96,7 @@ type (
 		ID int64
 		A  string `db:"näme"`
 	}
-	nothing struct{ a int }
+	nothing struct{ _ int }
 	arrays  struct {
 		ID   int64
 		Tags []string

@@ -85,7 +85,7 @@ func TestValues_NullAndValueInEveryNullableForm(t *testing.T) {
 		at := time.Date(2024, 3, 10, 7, 8, 9, 123456000, time.UTC)
 		full := nullables{
 			IntPtr: ptr[int32](0), IntNull: sql.Null[int16]{V: -3, Valid: true}, Text: ptr(""), Str: sql.NullString{String: " padded ", Valid: true},
-			Bool: ptr(false), Flag: sql.NullBool{Bool: true, Valid: true}, Ratio: ptr(0.1), Num: sql.NullFloat64{Float64: -0.0, Valid: true},
+			Bool: ptr(false), Flag: sql.NullBool{Bool: true, Valid: true}, Ratio: ptr(0.1), Num: sql.NullFloat64{Float64: math.Copysign(0, -1), Valid: true},
 			Big: sql.NullInt64{Int64: math.MinInt64, Valid: true}, Amount: ptr("1234567890123456.7891"), At: &at, Time: sql.NullTime{Time: at, Valid: true},
 			Raw: []byte{0, 255, '\'', '\\'}, Own: "abc", Deep: ptr(ptr(5)), Free: int64(7),
 		}

@@ -22,7 +22,7 @@ const (
 	// insertRows is how many rows a statement has: on SQLite more cost more to
 	// bind than they save, servers save a round trip.
 	insertRows       = 100
-	insertRowsRemote = 500
+	insertRowsRemote = 250
 	// insertBytes is about the most that a statement's values take: less than a
 	// quarter of the 16 MiB that MariaDB takes by default.
 	insertBytes = 4 << 20

@@ -96,14 +96,6 @@ func loadTarget(db dbtest.Database, table string, columns ...string) LoadTarget 
 	}}
 }
 
-// begun begins a transaction on a connection.
-func begun(t *testing.T, p *Pool) *Conn {
-	t.Helper()
-	c := acquire(t, p)
-	require.NoError(t, c.Begin(t.Context(), TxOptions{}))
-	return c
-}
-
 // loadAll loads rows and says what came of it.
 func loadAll(ctx context.Context, c *Conn, into LoadTarget, rows int, row func(i int) []any) (int64, error) {
 	l, err := c.Load(into)

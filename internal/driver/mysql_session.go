@@ -251,7 +251,7 @@ func (m *mysqlRows) findFixes() {
 	m.fix = nil
 	n := len(m.Columns())
 	for i := range n {
-		fix := fixNothing
+		var fix mysqlFix
 		switch m.TypeName(i) {
 		case "UNSIGNED BIGINT":
 			fix = fixUnsigned

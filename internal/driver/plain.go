@@ -204,6 +204,7 @@ func (p *plain) begin(ctx context.Context, o TxOptions) error {
 	if o.Isolation != sql.LevelDefault || o.ReadOnly {
 		return &unsupportedIsolation{o.Isolation.String(), "this driver"}
 	}
+	//lint:ignore SA1019 a driver may have nothing newer
 	p.tx, err = p.dc.Begin()
 	return err
 }
@@ -303,7 +304,8 @@ func execStmt(ctx context.Context, s sqldriver.Stmt, args []sqldriver.NamedValue
 	if c, ok := s.(sqldriver.StmtExecContext); ok {
 		return c.ExecContext(ctx, args)
 	}
-	return s.Exec(values(args)) //nolint:staticcheck // a driver may have nothing newer
+	//lint:ignore SA1019 a driver may have nothing newer
+	return s.Exec(values(args))
 }
 
 // checkInputs refuses too few or too many arguments; want is -1 if the driver
@@ -322,7 +324,8 @@ func queryStmt(ctx context.Context, s sqldriver.Stmt, args []sqldriver.NamedValu
 	if c, ok := s.(sqldriver.StmtQueryContext); ok {
 		return c.QueryContext(ctx, args)
 	}
-	return s.Query(values(args)) //nolint:staticcheck // a driver may have nothing newer
+	//lint:ignore SA1019 a driver may have nothing newer
+	return s.Query(values(args))
 }
 
 func values(args []sqldriver.NamedValue) []sqldriver.Value {

@@ -301,12 +301,11 @@ func TestMySQL_TypesDoNotDependOnTheProtocol(t *testing.T) {
 func TestSession_SettingsDoNotReachTheNextUser(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, p *Pool, db dbtest.Database) {
-		set, read, want := map[string]string{
+		set, read := map[string]string{
 			"sqlite": "PRAGMA cache_size = 17", "postgres": "SET work_mem = '9MB'", "mysql": "SET @@group_concat_max_len = 77"}[db.Dialect],
-			map[string]string{"sqlite": "PRAGMA cache_size", "postgres": "SHOW work_mem", "mysql": "SELECT @@group_concat_max_len"}[db.Dialect],
-			[][]any(nil)
+			map[string]string{"sqlite": "PRAGMA cache_size", "postgres": "SHOW work_mem", "mysql": "SELECT @@group_concat_max_len"}[db.Dialect]
 		c := acquire(t, p)
-		want = rowsOf(t, c, read)
+		want := rowsOf(t, c, read)
 		mustExec(t, c, set)
 		require.NotEqual(t, want, rowsOf(t, c, read))
 		c.Release()

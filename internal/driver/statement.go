@@ -78,8 +78,9 @@ func changesSession(query string) bool {
 		word, _ = firstWord(rest)
 		return strings.EqualFold(word, "TABLES")
 	case "PRAGMA":
-		name, value, set := strings.Cut(rest, "=")
+		_, value, set := strings.Cut(rest, "=")
 		if !set {
+			var name string
 			// With an argument in parentheses most pragmas set, these only ask.
 			if name, value, set = strings.Cut(rest, "("); set {
 				name = strings.ToLower(strings.TrimSpace(name))

@@ -188,7 +188,7 @@ func (c *codec) assign(dst reflect.Value, v any) error {
 	if c.kind == Array && rv.IsValid() && rv.Kind() == reflect.Slice && rv.Type().Elem().Kind() != reflect.Uint8 && c.typ.Kind() == reflect.Slice {
 		return c.assignList(dst, rv)
 	}
-	var value driver.Value = v
+	var value driver.Value
 	if t, ok := timeIn(v); ok {
 		value = t // the zero time is kept, it is not on its way to a database
 	} else {
