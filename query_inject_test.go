@@ -1,9 +1,9 @@
 package dbfleet_test
 
 import (
-	"errors"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
