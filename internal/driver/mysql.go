@@ -154,7 +154,7 @@ func (s *mysqlSession) pin(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("reading the session's variables: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	dest := make([]sqldriver.Value, 3)
 	if err := rows.Next(dest); err != nil {
 		return fmt.Errorf("reading the session's variables: %w", err)

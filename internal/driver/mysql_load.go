@@ -308,7 +308,7 @@ func (l *mysqlLoad) warnedRow(ctx context.Context) int64 {
 	if err != nil {
 		return 0
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	dest := make([]sqldriver.Value, 1)
 	if rows.Next(dest) != nil {
 		return 0

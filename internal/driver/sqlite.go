@@ -268,7 +268,7 @@ func (s *sqliteSession) pragma(ctx context.Context, query string) (string, error
 	if err != nil {
 		return "", err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	dest := make([]sqldriver.Value, len(rows.Columns()))
 	if err := rows.Next(dest); err != nil || len(dest) == 0 {
 		return "", nil // most pragmas answer nothing
