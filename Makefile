@@ -23,6 +23,10 @@ test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB; in
 	@scripts/install-databases
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m ./...
 
+.PHONY: budgets
+budgets: ## the library's own allocations beside database/sql, which the race detector would change
+	$(GO) test -count=1 -run '^TestBudget_' .
+
 .PHONY: quick
 quick: ## all tests on the databases that are installed
 	@scripts/install-databases --check

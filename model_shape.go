@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -151,6 +152,34 @@ func (s *source) insertText(sh *shape, d *dialect.Dialect, rows int, returning b
 	kept.CompareAndSwap(known, &next)
 	return text, nil
 }
+
+// findText is the select of one row by its key, and its argument.
+func (s *source) findText(key []any, d *dialect.Dialect) (string, []any, error) {
+	v, err := s.plan.Fit(s.key[0], key[0])
+	if err != nil {
+		return "", nil, err
+	}
+	a, err := rowmap.Operand(v, d)
+	if err != nil {
+		return "", nil, &ColumnError{Model: s.model, Column: s.plan.Field(s.key[0]).Column, Err: err}
+	}
+	text := s.finds[d.Index].Load()
+	if text == nil {
+		q := sqlgen.From(s.table).WithCond(sqlgen.Compare(s.plan.Field(s.key[0]).Column, sqlgen.Eq, 0)).WithLimit(1)
+		made, _, err := sqlgen.Select(&q, sqlgen.Env{Dialect: d, Values: values{}, Table: keyless{s}})
+		if err != nil {
+			return "", nil, err
+		}
+		text = &made
+		s.finds[d.Index].Store(text)
+	}
+	return *text, []any{a}, nil
+}
+
+// keyless is a table whose conditions take any value.
+type keyless struct{ *source }
+
+func (keyless) Fit(_ string, v any) (any, error) { return v, nil }
 
 // saveText is the update of one record: all of its columns, then its key.
 func (s *source) saveText(d *dialect.Dialect) (string, error) {

@@ -27,6 +27,7 @@ type core struct {
 	src *source
 	q   sqlgen.Query
 	at  place
+	key []any // Find asks for this key and nothing else
 }
 
 // DB asks the connection of that name instead of the model's.

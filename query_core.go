@@ -10,7 +10,7 @@ import (
 // methods, which exist once per type.
 
 //go:noinline
-func (q *core) where(c sqlgen.Cond) { q.q = q.q.WithCond(c) }
+func (q *core) where(c sqlgen.Cond) { q.q.Add(c) }
 
 //go:noinline
 func (q *core) columns(cols ...sqlgen.Column) { q.q = q.q.WithColumns(cols...) }

@@ -91,7 +91,13 @@ func (q *core) get(ctx context.Context, relations []needer, read func(t *target,
 	if err := q.selectKeys(relations); err != nil {
 		return err
 	}
-	text, args, err := sqlgen.Select(&q.q, q.src.env(&t))
+	var text string
+	var args []any
+	if q.key != nil {
+		text, args, err = q.src.findText(q.key, t.e.dialect)
+	} else {
+		text, args, err = sqlgen.Select(&q.q, q.src.env(&t))
+	}
 	if err != nil {
 		return err
 	}
@@ -129,6 +135,12 @@ func (q Query[T]) Find(ctx context.Context, key ...any) (T, error) {
 func (q *core) keyed(key []any) error {
 	if q.src == nil {
 		return errNoSource
+	}
+	if len(key) == 1 && len(q.src.key) == 1 && key[0] != nil && q.src.shard == nil && q.q.Bare() {
+		if v, err := rowmap.Arg(key[0], nil); err != nil || v != nil {
+			q.key = key
+			return nil
+		}
 	}
 	names := q.src.keyNames()
 	if len(key) != len(names) {

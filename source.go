@@ -40,6 +40,7 @@ type source struct {
 	// statements of Save.
 	named [dialect.Count]atomic.Pointer[names]
 	saves [dialect.Count]atomic.Pointer[string]
+	finds [dialect.Count]atomic.Pointer[string]
 	saved []int // the columns that Save writes
 	// plain are the shapes of inserts without and with the generated key,
 	// shapes those of a model with defaults, by their masks.
@@ -138,7 +139,11 @@ func (s *source) asTable() sqlgen.Table {
 }
 
 func (s *source) env(t *target) sqlgen.Env {
-	return sqlgen.Env{Dialect: t.e.dialect, Values: values{}, Scope: t.e.name, Table: s.asTable(), Untyped: untyped}
+	env := sqlgen.Env{Dialect: t.e.dialect, Values: values{}, Scope: t.e.name, Table: s.asTable()}
+	if t.e.dialect == dialect.MySQL {
+		env.Untyped = untyped
+	}
+	return env
 }
 
 // maxDouble is the largest whole number up to which every one is a double.
@@ -150,10 +155,7 @@ const maxDouble = 1 << 53
 // numbers the number, since MySQL makes a number of a text that is constant.
 // A whole number that a double does not hold stays a number: DECIMAL columns
 // compare with text as doubles do.
-func untyped(a any, d *dialect.Dialect) any {
-	if d != dialect.MySQL {
-		return a
-	}
+func untyped(a any, _ *dialect.Dialect) any {
 	switch a := a.(type) {
 	case int64:
 		if -maxDouble <= a && a <= maxDouble {

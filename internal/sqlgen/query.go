@@ -120,6 +120,11 @@ func (q *Query) Merges() bool {
 // Offset tells how many rows are skipped.
 func (q *Query) Offset() int64 { return q.offset }
 
+// Bare says that the query asks for all rows of its table as they are.
+func (q *Query) Bare() bool {
+	return q.where.n == 0 && q.orders.n == 0 && q.more == nil && q.limit == -1 && q.offset == 0 && q.lock == NoLock && !q.unique
+}
+
 // Lock tells the row lock that the query takes.
 func (q *Query) Lock() Lock { return q.lock }
 
@@ -140,6 +145,9 @@ func (q Query) extend() (Query, *parts) {
 
 // WithCond adds a condition.
 func (q Query) WithCond(c Cond) Query { q.where.add(c); return q }
+
+// Add adds a condition to the query itself.
+func (q *Query) Add(c Cond) { q.where.add(c) }
 
 // WithOrder adds an item to ORDER BY.
 func (q Query) WithOrder(o Order) Query { q.orders.add(o); return q }

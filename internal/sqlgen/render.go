@@ -451,6 +451,21 @@ func (r *renderer) placeholder(n int) {
 	r.buf = strconv.AppendInt(r.buf, int64(n), 10)
 }
 
+// placeholders writes those of the arguments from first to last.
+func (r *renderer) placeholders(first, last int) {
+	r.placeholder(first)
+	if !r.d.Numbered {
+		for n := first; n < last; n++ {
+			r.buf = append(r.buf, ", ?"...)
+		}
+		return
+	}
+	for n := first + 1; n <= last; n++ {
+		r.str(", ")
+		r.placeholder(n)
+	}
+}
+
 // raw writes an expression, its question marks turned into placeholders.
 func (r *renderer) raw(e *Expr, where string) {
 	text, args, err := e.resolve()

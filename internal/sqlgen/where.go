@@ -83,6 +83,7 @@ func (r *renderer) cond(c *Cond) {
 func (r *renderer) compare(c *Cond) {
 	v := c.val
 	switch x := v.(type) {
+	case nil, string, int, int64, bool, float64: // most of them; an interface is dearer to ask for
 	case Subquery:
 		r.compareSub(c, x)
 		return
@@ -317,12 +318,7 @@ func (r *renderer) in(c *Cond) {
 				r.str(" IN (")
 			}
 			if !r.long(first) {
-				for n := first; n < len(args); n++ {
-					if n > first {
-						r.str(", ")
-					}
-					r.placeholder(n + 1)
-				}
+				r.placeholders(first+1, len(args))
 			}
 			r.str(")")
 		}
