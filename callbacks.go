@@ -75,6 +75,7 @@ func deeper(ctx context.Context, model string) (context.Context, error) {
 // step is one kind of write: its callbacks and whether they are there.
 type step struct {
 	before, after         bool
+	indexed               bool // errors tell the record's index
 	callBefore, callAfter func(record any, ctx context.Context) error
 }
 
@@ -120,7 +121,7 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 	}
 	run := func(ctx context.Context) error {
 		if st.before {
-			if err := each(ctx, n, record, st.callBefore); err != nil {
+			if err := each(ctx, st.indexed || n > 1, n, record, st.callBefore); err != nil {
 				return err
 			}
 		}
@@ -128,7 +129,7 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 			return err
 		}
 		if st.after {
-			return each(ctx, n, record, st.callAfter)
+			return each(ctx, st.indexed || n > 1, n, record, st.callAfter)
 		}
 		return nil
 	}
@@ -142,13 +143,13 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 	return s.reg.Transaction(ctx, connection, inTx)
 }
 
-func each(ctx context.Context, n int, record func(i int) any, call func(record any, ctx context.Context) error) error {
+func each(ctx context.Context, told bool, n int, record func(i int) any, call func(record any, ctx context.Context) error) error {
 	for i := range n {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if err := call(record(i), ctx); err != nil {
-			if n > 1 {
+			if told {
 				return indexed(i, err)
 			}
 			return err

@@ -267,3 +267,42 @@ func (a *titled) BeforeCreate(ctx context.Context) error {
 	s := ctx.Value(storyKey{}).(*story)
 	return s.do(ctx, "titled", nil)
 }
+
+// Bulk writes through Using take part in the transaction also when callbacks
+// open a savepoint around them.
+func TestCallbacks_OfBulkWritesThroughAHandle(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		m := articles(t, fl)
+		require.NoError(t, fl.Transaction(ctx, "main", func(_ context.Context, tx *dbfleet.Tx) error {
+			list := []article{{Title: "a"}, {Title: "b"}, {Title: "c"}}
+			if err := m.Using(tx).CreateMany(ctx, list); err != nil {
+				return err
+			}
+			for _, a := range list {
+				require.Positive(t, a.ID)
+			}
+			more := []article{{Title: "a"}, {Title: "d"}}
+			return m.Using(tx).UpsertMany(ctx, more, dbfleet.Conflict{Key: []string{"title"}})
+		}))
+		require.Equal(t, 4, count(t, m))
+	})
+}
+
+// Find takes what Where takes for its key.
+func TestModel_FindsByAKeyGivenAsSQL(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		fl.create(t, usersTable)
+		users := model[user](t, fl.Registry, dbfleet.ModelConfig{Table: "users", Timestamps: true})
+		u := user{Name: "Ada"}
+		require.NoError(t, users.Create(ctx, &u))
+		got, err := users.Find(ctx, dbfleet.SQL("? + 0", u.ID))
+		require.NoError(t, err)
+		require.Equal(t, u, got)
+		_, err = users.Find(ctx, "not a number")
+		require.ErrorIs(t, err, dbfleet.ErrType)
+	})
+}

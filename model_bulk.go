@@ -233,6 +233,9 @@ func (m *core) upsertMany(ctx context.Context, records list, conflict Conflict) 
 	}
 	return m.src.around(ctx, &m.at, name, m.src.creating(), records.n, records.at, func(ctx context.Context) error {
 		for i := range records.n {
+			if err := m.stillAt(name, records.at(i)); err != nil {
+				return indexed(i, err)
+			}
 			if err := m.src.stamp(records.at(i), true); err != nil {
 				return indexed(i, err)
 			}

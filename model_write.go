@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +26,18 @@ func (m Model[T]) Create(ctx context.Context, record *T) error {
 	err := m.c.create(ctx, record)
 	if err != nil && !isCreated(err) {
 		*record = old
+	}
+	return err
+}
+
+// stillAt refuses a record whose shard was changed by a callback.
+func (m *core) stillAt(name string, record any) error {
+	if m.src.shard == nil || !m.src.callbacks.beforeCreate {
+		return nil
+	}
+	now, err := m.home(record)
+	if err == nil && now != name {
+		err = m.src.fail("BeforeCreate moved the record from %q to %q by its shard key", name, now)
 	}
 	return err
 }
@@ -57,6 +68,9 @@ func (m *core) called(ctx context.Context, name string, st step, record any, wri
 }
 
 func (m *core) insert(ctx context.Context, name string, record any) error {
+	if err := m.stillAt(name, record); err != nil {
+		return err
+	}
 	t, err := m.writeTarget(ctx, name)
 	if err != nil {
 		return err
@@ -367,7 +381,7 @@ func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 	}
 	if s.auto && slices.Contains(sh.back, s.key[0]) {
 		if err := s.plan.Set(s.key[0], record, res.LastInsertID); err != nil {
-			return err
+			return afterInsert(t, err)
 		}
 	}
 	if sh.onlyID {
@@ -395,7 +409,7 @@ func (s *source) insertReturning(ctx context.Context, t *target, op, text string
 	}
 	for i, r := range records {
 		if err := s.setFields(r, made[i], back); err != nil {
-			return err
+			return afterInsert(t, err)
 		}
 	}
 	return nil
@@ -416,7 +430,7 @@ func (s *source) insertReturningIDs(ctx context.Context, t *target, op, text str
 	}
 	for i, r := range records {
 		if err := s.plan.Set(s.key[0], r, made[i]); err != nil {
-			return err
+			return afterInsert(t, err)
 		}
 	}
 	return nil
@@ -456,7 +470,7 @@ func (s *source) setFields(record any, row map[string]any, fields []int) error {
 func (s *source) reload(ctx context.Context, t *target, record any, fields []int) error {
 	q, err := s.byKey(record)
 	if err != nil {
-		return err
+		return afterInsert(t, err)
 	}
 	var cols []sqlgen.Column
 	for _, name := range s.names(fields) {
@@ -467,10 +481,10 @@ func (s *source) reload(ctx context.Context, t *target, record any, fields []int
 	if err == nil && len(made) == 0 {
 		err = ErrNotFound
 	}
-	if err != nil {
-		return &createdError{err}
+	if err == nil {
+		err = s.setFields(record, made[0], fields)
 	}
-	return s.setFields(record, made[0], fields)
+	return afterInsert(t, err)
 }
 
 // rows runs a query for what the database made of records.
@@ -496,8 +510,17 @@ func (e *createdError) Error() string {
 func (e *createdError) Unwrap() error { return e.err }
 
 func isCreated(err error) bool {
-	var c *createdError
-	return errors.As(err, &c)
+	_, ok := err.(*createdError) //nolint:errorlint // of this record, not of one that a callback created
+	return ok
+}
+
+// afterInsert marks what went wrong once the record was in the database: in a
+// transaction it is undone, on its own it stays.
+func afterInsert(t *target, err error) error {
+	if err == nil || t.tx != nil {
+		return err
+	}
+	return &createdError{err}
 }
 
 // CreateMany inserts records with as few statements as the database's limits
@@ -533,8 +556,13 @@ func (m *core) createMany(ctx context.Context, records list) error {
 	if err != nil || records.n == 0 {
 		return err
 	}
-	return m.src.around(ctx, &m.at, name, m.src.creating(), records.n, records.at, func(ctx context.Context) error {
+	st := m.src.creating()
+	st.indexed = true
+	return m.src.around(ctx, &m.at, name, st, records.n, records.at, func(ctx context.Context) error {
 		for i := range records.n {
+			if err := m.stillAt(name, records.at(i)); err != nil {
+				return indexed(i, err)
+			}
 			if err := m.src.stamp(records.at(i), true); err != nil {
 				return indexed(i, err)
 			}
@@ -574,7 +602,10 @@ func severalSteps(batches []batch, d *dialect.Dialect) bool {
 		return true
 	}
 	b := &batches[0]
-	return len(b.records) > 1 && (d.InsertReturning || len(b.shape.back) > 1)
+	if d.InsertReturning {
+		return len(b.records) > 1
+	}
+	return len(b.shape.back) > 0 && !b.shape.onlyID // they are read again
 }
 
 func indexed(i int, err error) error { return &RecordError{Index: i, Err: err} }
@@ -612,8 +643,11 @@ func (s *source) atomic(ctx context.Context, at *place, name string, several boo
 		return fn(ctx)
 	}
 	inTx := func(ctx context.Context, _ *Tx) error { return fn(ctx) }
-	if at.tx != nil {
-		return at.tx.Transaction(ctx, inTx)
+	if tx := at.tx; tx != nil {
+		if inner := txOf(ctx, s.reg, name); inner != nil && inner.st == tx.st {
+			tx = inner // a callback's savepoint is open in it
+		}
+		return tx.Transaction(ctx, inTx)
 	}
 	return s.reg.Transaction(ctx, name, inTx)
 }

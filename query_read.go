@@ -137,7 +137,7 @@ func (q *core) keyed(key []any) error {
 		return errNoSource
 	}
 	if len(key) == 1 && len(q.src.key) == 1 && key[0] != nil && q.src.shard == nil && q.q.Bare() {
-		if v, err := rowmap.Arg(key[0], nil); err != nil || v != nil {
+		if v, err := rowmap.Arg(key[0], nil); err == nil && v != nil {
 			q.key = key
 			return nil
 		}
@@ -183,7 +183,7 @@ func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		stopped := false
 		var err error
-		if len(q.with) > 0 {
+		if len(q.with) > 0 && q.c.src != nil {
 			err = q.c.src.fail("an iteration loads no relations; use Get")
 		} else {
 			err = q.c.each(ctx, func(t *target, rows driver.Rows, started *bool) (int64, error) {

@@ -229,7 +229,7 @@ func (s *source) stamped(row map[string]any) map[string]any {
 	if row == nil {
 		row = map[string]any{}
 	}
-	at := now()
+	at := s.now()
 	for _, i := range []int{s.created, s.updated} {
 		if i < 0 {
 			continue

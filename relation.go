@@ -216,6 +216,7 @@ func related[C any](ctx context.Context, t *tie, with []Relation[C], from origin
 		return nil, err
 	}
 	var all []C
+	var shards []string // by record, where keys are told apart by shard
 	for _, q := range queries {
 		list, err := Query[C]{c: q, with: with}.Get(ctx)
 		if err != nil {
@@ -226,8 +227,11 @@ func related[C any](ctx context.Context, t *tie, with []Relation[C], from origin
 		} else {
 			all = append(all, list...)
 		}
+		if g.shards != nil {
+			shards = append(shards, slices.Repeat([]string{q.at.db}, len(list))...)
+		}
 	}
-	places, n := g.deal(t.related.src, t.relatedColumn, listOf(all))
+	places, n := g.deal(t.related.src, t.relatedColumn, listOf(all), shards)
 	dealt := make([]C, n)
 	for i, at := range places {
 		if at >= 0 {
@@ -264,11 +268,20 @@ func (t *tie) key(parent any) (value, key any, ok bool) {
 	if err != nil {
 		return nil, nil, false
 	}
+	if t.related.src.plan.Field(t.relatedColumn).Kind == rowmap.Float {
+		var f float64
+		if rowmap.Convert(&f, value) == nil {
+			value = f
+		}
+	}
 	key, ok = rowmap.Key(value)
 	return value, key, ok
 }
 
 func (t *tie) needs() (string, error) {
+	if t.related.src == nil && t.err == nil {
+		return "", errNoSource
+	}
 	if t.err != nil {
 		return "", t.err
 	}
@@ -289,6 +302,8 @@ func (t *tie) of(parent any) core {
 	switch {
 	case t.err != nil || parent == nil:
 		return broken(q, errors.Join(t.err, nilParent(parent == nil)))
+	case q.src == nil:
+		return broken(q, errNoSource)
 	case q.q.Unites():
 		return broken(q, q.src.fail("a relation's condition would not hold for the other rows of a union"))
 	}
@@ -363,7 +378,7 @@ func (t *tie) collectSharded(g *groups, i int, parent any) {
 	if g.shards == nil {
 		g.shards, g.asked = map[string][]any{}, map[shardedKey]bool{}
 	}
-	g.of[i], _ = g.add(k)
+	g.of[i], _ = g.add(shardedKey{shard, k})
 	if g.asked[shardedKey{shard, k}] {
 		return
 	}
@@ -414,7 +429,8 @@ func (t *tie) narrowed(from origin) (core, error) {
 	}
 	q.at.primary = q.at.primary || from.primary
 	q.q = q.q.Enclosed()
-	return q, q.selectKey(t.column())
+	err := q.selectKey(t.column())
+	return q, err
 }
 
 // shardOf is where one parent's related records are: by their common column,
@@ -448,6 +464,9 @@ func (q *core) placed() bool { return q.at.db != "" || q.at.hasShard }
 // read what they need.
 func (q *core) selectKeys(relations []needer) error {
 	for _, r := range relations {
+		if r == nil {
+			return q.src.fail("With was given a nil relation")
+		}
 		column, err := r.needs()
 		if err == nil {
 			err = q.selectKey(column)
@@ -546,12 +565,19 @@ func (g *groups) find(s *source, column int, record any) int {
 
 // deal says where each related record goes, in their order within a group, and
 // how many go somewhere; -1 is nowhere.
-func (g *groups) deal(s *source, column int, all list) (places []int, n int) {
+func (g *groups) deal(s *source, column int, all list, shards []string) (places []int, n int) {
 	count := len(g.ints) + len(g.others)
 	g.ends, g.seen = make([]int, count+1), make([]bool, count)
 	places = make([]int, all.n)
 	for i := range places {
-		at := g.find(s, column, all.at(i))
+		at := -1
+		if shards == nil {
+			at = g.find(s, column, all.at(i))
+		} else if k, ok := s.plan.FieldKey(column, all.at(i)); ok {
+			if known, ok := g.others[shardedKey{shards[i], k}]; ok {
+				at = known
+			}
+		}
 		if places[i] = at; at >= 0 {
 			g.ends[at+1]++
 		}

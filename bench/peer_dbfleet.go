@@ -87,6 +87,5 @@ func dbfleetModel(config dbfleet.ConnectionConfig) (dbfleet.Model[Person], *dbfl
 
 // loadDBFleet stores many new records by the library's bulk path.
 func loadDBFleet(ctx context.Context, people dbfleet.Model[Person], records []Person) (int64, error) {
-	list := slices.Clone(records)
-	return int64(len(list)), people.CreateMany(ctx, list)
+	return people.Load(ctx, slices.Values(records))
 }

@@ -49,13 +49,20 @@ func (p *Plan) FieldKey(i int, rec any) (key any, ok bool) { return Key(p.Value(
 // any of the value. ok is false for every other field.
 func (p *Plan) IntKey(i int, rec any) (key int64, ok bool) {
 	f := &p.fields[i]
+	if f.codec.kind != Int {
+		return 0, false
+	}
+	at := f.at(p.mustRecord(rec), false)
+	if at == nil {
+		return 0, false
+	}
 	switch f.codec.typ.Kind() {
 	case reflect.Int64:
-		return *(*int64)(f.at(p.mustRecord(rec), true)), f.codec.kind == Int
+		return *(*int64)(at), true
 	case reflect.Int:
-		return int64(*(*int)(f.at(p.mustRecord(rec), true))), f.codec.kind == Int
+		return int64(*(*int)(at)), true
 	case reflect.Int32:
-		return int64(*(*int32)(f.at(p.mustRecord(rec), true))), f.codec.kind == Int
+		return int64(*(*int32)(at)), true
 	}
 	return 0, false
 }
