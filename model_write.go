@@ -168,10 +168,11 @@ func (m *core) updateOne(ctx context.Context, name string, record any, only []st
 	if err := s.stamp(record, false); err != nil {
 		return err
 	}
-	columns, keys, text := s.saved, s.identity(record), ""
+	columns, keys := s.saved, s.identity(record)
 	if only != nil {
 		columns = s.updateColumns(only)
 	}
+	var text string
 	if only == nil && len(keys) == len(s.located) {
 		text, err = s.saveText(t.e.dialect)
 	} else {
