@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -235,7 +236,7 @@ func (e *QueryError) Error() string {
 	b.WriteString("dbfleet: ")
 	b.WriteString(e.Op)
 	b.WriteString(" on ")
-	b.WriteString(strconv.Quote(cmpName(e.Node, e.Connection)))
+	b.WriteString(strconv.Quote(cmp.Or(e.Node, e.Connection)))
 	if e.unknown {
 		b.WriteString(": outcome unknown")
 	}
@@ -350,13 +351,6 @@ func (r *Route) wrap(op, text string, args []any, write bool, err error) error {
 		e.cause = driver.Classify(unknown.Err).Class
 	}
 	return e
-}
-
-func cmpName(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func quoteAll(names []string) string {

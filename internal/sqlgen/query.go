@@ -92,7 +92,7 @@ func FromQuery(q Query, alias string) Query {
 // Table is the name of the table that the query reads.
 func (q *Query) Table() string { return q.table }
 
-// Limit and Offset tell the bounds; a limit of -1 is none.
+// Limit is the largest number of rows, -1 for no bound.
 func (q *Query) Limit() int64 { return q.limit }
 
 // HasConditions says whether anything was asked of the rows. Groups without
@@ -117,7 +117,7 @@ func (q *Query) Merges() bool {
 	return q.unique || q.more != nil && len(q.more.groups)+len(q.more.having) > 0
 }
 
-// Offset tells how many rows are skipped.
+// Offset is how many rows are skipped.
 func (q *Query) Offset() int64 { return q.offset }
 
 // Bare says that the query asks for all rows of its table as they are.
@@ -151,9 +151,6 @@ func (q *Query) Add(c Cond) { q.where.add(c) }
 
 // WithOrder adds an item to ORDER BY.
 func (q Query) WithOrder(o Order) Query { q.orders.add(o); return q }
-
-// WithoutOrder drops ORDER BY.
-func (q Query) WithoutOrder() Query { q.orders = orders{}; return q }
 
 // WithLimit bounds the number of rows; a negative n is kept and refused when
 // the query is rendered.
