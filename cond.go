@@ -121,9 +121,14 @@ const (
 func compare(column, op string, value any) sqlgen.Cond {
 	parsed, ok := sqlgen.ParseOp(op)
 	if !ok {
-		return sqlgen.Invalid(&OperatorError{Column: column, Operator: op, Known: sqlgen.Operators})
+		return unknownOperator(column, op)
 	}
 	return sqlgen.Compare(column, parsed, value)
+}
+
+// unknownOperator is a condition that fails when the query is rendered.
+func unknownOperator(column, op string) sqlgen.Cond {
+	return sqlgen.Invalid(&OperatorError{Column: column, Operator: op, Known: sqlgen.Operators})
 }
 
 func compareColumns(left, op, right string) sqlgen.Cond {

@@ -20,45 +20,67 @@ const (
 
 // batch is one statement of a bulk insert.
 type batch struct {
-	records []any
-	first   int // index of the first record
+	records list
 	shape   *shape
 	args    []any
+	list    *argList // what args lie in
+}
+
+// done gives the lists of batches back.
+func done(batches []batch) {
+	for i := range batches {
+		batches[i].list.list = batches[i].args
+		batches[i].list.give()
+	}
 }
 
 // batches splits records where their shape changes or a limit is reached.
 func (s *source) batches(records list, d *dialect.Dialect) ([]batch, error) {
-	var out []batch
-	limit, size := 0, 0
+	var (
+		out         []batch
+		row         rowmap.Batch
+		sh          *shape
+		args        []any
+		list        *argList
+		first       int // record of the batch at hand
+		limit, size int
+	)
+	end := func(i int) {
+		if i > first {
+			out = append(out, batch{records: records.part(first, i-first), shape: sh, args: args, list: list})
+		}
+		first, size, args = i, 0, nil
+	}
 	for i := range records.n {
 		r := records.at(i)
-		sh := s.shapeOf(r)
-		if len(out) == 0 || out[len(out)-1].shape.mask != sh.mask || len(out[len(out)-1].records) >= limit {
-			limit = batchRows(d, len(sh.write))
-			size = 0
-			out = append(out, batch{first: i, shape: sh})
+		if is := s.shapeOf(r); is != sh {
+			end(i)
+			sh, limit = is, batchRows(d, len(is.write))
+			row = s.plan.Batch(sh.write, d, records.n-i)
+		} else if i-first >= limit {
+			end(i)
 		}
-		b := &out[len(out)-1]
-		if b.args == nil {
-			n := min(limit, records.n-i)
-			b.args = make([]any, 0, n*len(sh.write))
-			b.records = make([]any, 0, n)
+		if args == nil {
+			list = takeArgs()
+			args = slices.Grow(list.list, min(limit, records.n-i)*len(sh.write))
 		}
-		before := len(b.args)
+		before := len(args)
 		var err error
-		if b.args, err = s.plan.AppendArgs(b.args, sh.write, r, d); err != nil {
+		if args, err = row.AppendArgs(args, r); err != nil {
 			return nil, indexed(i, err)
 		}
-		added := argBytes(b.args[before:])
+		added := argBytes(args[before:])
 		if size > 0 && size+added > maxBatchBytes { // it begins the next one
-			row := slices.Clone(b.args[before:])
-			b.args, size = b.args[:before], 0
-			out = append(out, batch{first: i, shape: sh, args: row})
-			b = &out[len(out)-1]
+			next := takeArgs()
+			last := append(next.list, args[before:]...)
+			clear(args[before:])
+			args = args[:before]
+			end(i)
+			args, list = last, next
 		}
-		b.records = append(b.records, r)
 		size += added
 	}
+	end(records.n)
 	return out, nil
 }
 
@@ -91,12 +113,12 @@ func batchRows(d *dialect.Dialect, columns int) int {
 
 func (s *source) insertBatch(ctx context.Context, t *target, b *batch) error {
 	returning := len(b.shape.back) > 0 && t.e.dialect.InsertReturning
-	text, err := s.insertText(b.shape, t.e.dialect, len(b.records), returning)
+	text, err := s.insertText(b.shape, t.e.dialect, b.records.n, returning)
 	if err != nil {
 		return err
 	}
 	if returning {
-		if len(b.records) > 1 && b.shape.returns(t.e.dialect) {
+		if b.records.n > 1 && b.shape.returns(t.e.dialect) {
 			if t.one, err = s.insertOneText(b.shape, t.e.dialect); err != nil {
 				return err
 			}
@@ -111,12 +133,12 @@ func (s *source) insertBatch(ctx context.Context, t *target, b *batch) error {
 	if err != nil {
 		return err
 	}
-	if res.RowsAffected != int64(len(b.records)) {
-		return s.otherRows(res.RowsAffected, len(b.records))
+	if res.RowsAffected != int64(b.records.n) {
+		return s.otherRows(res.RowsAffected, b.records.n)
 	}
 	if s.auto && slices.Contains(b.shape.back, s.key[0]) {
-		for i, r := range b.records {
-			if err := s.plan.Set(s.key[0], r, res.LastInsertID+int64(i)*max(res.IDStep, 1)); err != nil {
+		for i := range b.records.n {
+			if err := s.plan.SetInt(s.key[0], b.records.at(i), res.LastInsertID+int64(i)*max(res.IDStep, 1)); err != nil {
 				return err
 			}
 		}
@@ -130,8 +152,8 @@ func (s *source) insertBatch(ctx context.Context, t *target, b *batch) error {
 	if len(s.key) == 1 {
 		return s.reloadAll(ctx, t, b)
 	}
-	for _, r := range b.records {
-		if err := s.reload(ctx, t, r, b.shape.back); err != nil {
+	for i := range b.records.n {
+		if err := s.reload(ctx, t, b.records.at(i), b.shape.back); err != nil {
 			return err
 		}
 	}
@@ -141,9 +163,10 @@ func (s *source) insertBatch(ctx context.Context, t *target, b *batch) error {
 // reloadAll is reload for the records of a batch, in one statement.
 func (s *source) reloadAll(ctx context.Context, t *target, b *batch) error {
 	key := s.key[0]
-	keys := make([]any, len(b.records))
-	byKey := make(map[any]any, len(b.records))
-	for i, r := range b.records {
+	keys := make([]any, b.records.n)
+	byKey := make(map[any]any, b.records.n)
+	for i := range b.records.n {
+		r := b.records.at(i)
 		keys[i] = s.plan.Value(key, r)
 		if k, ok := s.plan.FieldKey(key, r); ok {
 			byKey[k] = r
@@ -173,7 +196,7 @@ func (s *source) reloadAll(ctx context.Context, t *target, b *batch) error {
 		}
 	}
 	if len(byKey) > 0 {
-		return s.otherRows(int64(len(b.records)-len(byKey)), len(b.records))
+		return s.otherRows(int64(b.records.n-len(byKey)), b.records.n)
 	}
 	return nil
 }
@@ -231,7 +254,7 @@ func (m *core) upsertMany(ctx context.Context, records list, conflict Conflict) 
 	if err != nil {
 		return err
 	}
-	return m.src.around(ctx, &m.at, name, m.src.creating(), records.n, records.at, func(ctx context.Context) error {
+	return m.src.around(ctx, m.place(), name, m.src.creating(), records.n, records.at, func(ctx context.Context) error {
 		for i := range records.n {
 			if err := m.stillAt(name, records.at(i)); err != nil {
 				return indexed(i, err)
@@ -251,6 +274,7 @@ func (m *core) upsertMany(ctx context.Context, records list, conflict Conflict) 
 		if err != nil {
 			return err
 		}
+		defer done(batches)
 		return m.atomic(ctx, name, records.n > 1, func(ctx context.Context) error {
 			t, err := m.writeTarget(ctx, name)
 			if err != nil {
@@ -325,7 +349,7 @@ func (s *source) distinct(records list, key []int) error {
 func (s *source) upsertBatch(ctx context.Context, t *target, b *batch, key []int, conflict Conflict) error {
 	d := t.e.dialect
 	in := sqlgen.Insert{
-		Table: s.table, Columns: b.shape.columns, Rows: len(b.records),
+		Table: s.table, Columns: b.shape.columns, Rows: b.records.n,
 		Conflict: sqlgen.Replace, Keys: s.names(key), Sets: s.upsertSets(b.shape, key, conflict),
 	}
 	if len(in.Sets) == 0 {
@@ -365,8 +389,8 @@ func (s *source) upsertBatch(ctx context.Context, t *target, b *batch, key []int
 		return err
 	}
 	n := len(in.Columns)
-	for i, r := range b.records {
-		if err := s.upsertOne(ctx, t, &in, text, b.args[i*n:(i+1)*n], r, key, back); err != nil {
+	for i := range b.records.n {
+		if err := s.upsertOne(ctx, t, &in, text, b.args[i*n:(i+1)*n], b.records.at(i), key, back); err != nil {
 			return err
 		}
 	}
@@ -403,11 +427,12 @@ func (s *source) upsertOne(ctx context.Context, t *target, in *sqlgen.Insert, te
 		if res.LastInsertID == 0 { // a new row with an id of the program's
 			return nil
 		}
-		return s.plan.Set(s.key[0], record, res.LastInsertID)
+		return s.plan.SetInt(s.key[0], record, res.LastInsertID)
 	}
 	var made []map[string]any
+	d := t.e.dialect
 	err := t.query(ctx, "upsert", text, args, true, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadRows(rows, t.e.dialect)
+		made, err = rowmap.ReadRows(rows, d)
 		return int64(len(made)), err
 	})
 	if err != nil {

@@ -5,9 +5,9 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -30,7 +30,11 @@ type LoadOptions struct {
 	BatchRows int64
 }
 
-const progressEvery = 10_000
+const (
+	progressEvery = 10_000
+	// loadBatch is how many records' arguments share memory.
+	loadBatch = 32
+)
 
 // Load inserts the records of an iterator, by the fastest way that the database
 // has: COPY on PostgreSQL, LOAD DATA LOCAL on MySQL where the server allows it,
@@ -72,7 +76,7 @@ func (m Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOpt
 		return 0, m.c.src.fail("more than one LoadOptions")
 	}
 	var record T
-	w := loading{src: m.c.src, at: &m.c.at, record: &record}
+	w := loading{src: m.c.src, at: m.c.place(), record: &record}
 	if len(options) == 1 {
 		w.o = options[0]
 	}
@@ -93,6 +97,8 @@ type loading struct {
 	name   string
 	record any // a pointer to the record that the iterator has given last
 	args   []any
+	shape  *shape // of the record before
+	values rowmap.Batch
 	rows   int64 // that were handed over
 	said   int64 // rows at the last call of Progress
 }
@@ -221,8 +227,10 @@ func (w *loading) prepare(t *target) (*shape, error) {
 	}
 	sh := s.shapeOf(w.record)
 	var err error
-	w.args, err = s.plan.AppendArgs(w.args[:0], sh.write, w.record, t.e.dialect)
-	if err != nil {
+	if sh != w.shape {
+		w.shape, w.values = sh, s.plan.Batch(sh.write, t.e.dialect, loadBatch)
+	}
+	if w.args, err = w.values.AppendArgs(w.args[:0], w.record); err != nil {
 		return nil, indexed(int(w.rows), err)
 	}
 	return sh, nil
@@ -318,12 +326,6 @@ func (s *source) loadTarget(sh *shape, t *target) (driver.LoadTarget, error) {
 			return into, err
 		}
 	}
-	parts := strings.Split(s.table, ".")
-	for i := range parts {
-		if parts[i], err = sqlgen.QuoteIdent(d, parts[i]); err != nil {
-			return into, err
-		}
-	}
-	into.Table = strings.Join(parts, ".")
-	return into, nil
+	into.Table, err = s.quotedTable(d)
+	return into, err
 }

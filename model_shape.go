@@ -3,10 +3,10 @@ package dbfleet
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
-	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -20,6 +20,9 @@ type shape struct {
 	onlyID             bool     // nothing but the generated key is wanted back
 
 	one [dialect.Count]atomic.Pointer[string] // the insert of one record
+	// unkeyed says that the driver could not tell the keys of several; see
+	// createKeyed.
+	unkeyed [dialect.Count]atomic.Bool
 	// many are inserts of several, by the number of rows; many[1] return what the
 	// database made.
 	many [2][dialect.Count]atomic.Pointer[map[int]string]
@@ -85,6 +88,18 @@ func (s *source) newShape(mask []byte) *shape {
 	sh.columns, sh.returning = s.names(sh.write), s.names(sh.back)
 	sh.onlyID = len(sh.back) == 1 && s.auto && sh.back[0] == s.key[0]
 	return sh
+}
+
+// quotedTable is the table's name as SQL.
+func (s *source) quotedTable(d *dialect.Dialect) (string, error) {
+	parts := strings.Split(s.table, ".")
+	for i := range parts {
+		var err error
+		if parts[i], err = sqlgen.QuoteIdent(d, parts[i]); err != nil {
+			return "", err
+		}
+	}
+	return strings.Join(parts, "."), nil
 }
 
 func (s *source) names(fields []int) []string {
@@ -155,13 +170,12 @@ func (s *source) insertText(sh *shape, d *dialect.Dialect, rows int, returning b
 
 // findText is the select of one row by its key, and its argument.
 func (s *source) findText(key []any, d *dialect.Dialect) (string, []any, error) {
-	v, err := s.plan.Fit(s.key[0], key[0])
+	a, err := s.plan.Operand(s.key[0], key[0], d)
 	if err != nil {
 		return "", nil, err
 	}
-	a, err := rowmap.Operand(v, d)
-	if err != nil {
-		return "", nil, &ColumnError{Model: s.model, Column: s.plan.Field(s.key[0]).Column, Err: err}
+	if a == nil {
+		return "", nil, s.nilKey(s.plan.Field(s.key[0]).Column)
 	}
 	text := s.finds[d.Index].Load()
 	if text == nil {
@@ -179,7 +193,7 @@ func (s *source) findText(key []any, d *dialect.Dialect) (string, []any, error) 
 // keyless is a table whose conditions take any value.
 type keyless struct{ *source }
 
-func (keyless) Fit(_ string, v any) (any, error) { return v, nil }
+func (keyless) Operand(_ int, v any, _ *dialect.Dialect) (any, error) { return v, nil }
 
 // saveText is the update of one record: all of its columns, then its key.
 func (s *source) saveText(d *dialect.Dialect) (string, error) {

@@ -62,7 +62,7 @@ func (m *core) create(ctx context.Context, record any) error {
 
 // called runs a write of one record between its callbacks.
 func (m *core) called(ctx context.Context, name string, st step, record any, write func(ctx context.Context, name string, record any) error) error {
-	return m.src.around(ctx, &m.at, name, st, 1, func(int) any { return record }, func(ctx context.Context) error {
+	return m.src.around(ctx, m.place(), name, st, 1, func(int) any { return record }, func(ctx context.Context) error {
 		return write(ctx, name, record)
 	})
 }
@@ -181,21 +181,20 @@ func (m *core) updateOne(ctx context.Context, name string, record any, only []st
 	if err != nil {
 		return err
 	}
-	args, err := s.plan.AppendArgs(make([]any, 0, len(columns)+len(keys)), columns, record, t.e.dialect)
-	if err == nil {
-		args, err = s.plan.AppendArgs(args, keys, record, t.e.dialect)
+	args := takeArgs()
+	defer args.give()
+	if args.list, err = s.plan.AppendArgs(args.list, columns, record, t.e.dialect, keys...); err != nil {
+		return err
 	}
+	res, err := t.exec(ctx, "update", text, args.list)
 	if err != nil {
 		return err
 	}
-	res, err := t.exec(ctx, "update", text, args)
-	if err == nil && res.RowsAffected == 0 {
+	if res.RowsAffected == 0 {
 		return ErrNotFound
 	}
-	if err == nil {
-		s.settle(record)
-	}
-	return err
+	s.settle(record)
+	return nil
 }
 
 // checkKey refuses a record without a key.
@@ -292,7 +291,7 @@ func (m *core) home(record any) (string, error) {
 	if m.src == nil {
 		return "", errNoSource
 	}
-	return m.src.homeOf(&m.at, record)
+	return m.src.homeOf(m.place(), record)
 }
 
 func (s *source) homeOf(at *place, record any) (string, error) {
@@ -314,7 +313,7 @@ func (s *source) shardKey(record any) any {
 }
 
 func (m *core) writeTarget(ctx context.Context, name string) (target, error) {
-	return m.src.writeTarget(ctx, &m.at, name)
+	return m.src.writeTarget(ctx, m.place(), name)
 }
 
 func (s *source) writeTarget(ctx context.Context, at *place, name string) (target, error) {
@@ -343,12 +342,12 @@ func (s *source) stamp(record any, create bool) error {
 	}
 	at := s.now()
 	if create && s.created >= 0 && s.plan.IsZero(s.created, record) {
-		if err := s.plan.Set(s.created, record, at); err != nil {
+		if err := s.plan.SetTime(s.created, record, at); err != nil {
 			return err
 		}
 	}
 	if s.updated >= 0 {
-		return s.plan.Set(s.updated, record, at)
+		return s.plan.SetTime(s.updated, record, at)
 	}
 	return nil
 }
@@ -356,21 +355,22 @@ func (s *source) stamp(record any, create bool) error {
 // insertOne inserts a record and reads back what the database made.
 func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 	sh := s.shapeOf(record)
-	args, err := s.plan.AppendArgs(make([]any, 0, len(sh.write)), sh.write, record, t.e.dialect)
-	if err != nil {
-		return err
-	}
 	text, err := s.insertOneText(sh, t.e.dialect)
 	if err != nil {
 		return err
 	}
+	args := takeArgs()
+	defer args.give()
+	if args.list, err = s.plan.AppendArgs(args.list, sh.write, record, t.e.dialect); err != nil {
+		return err
+	}
 	if sh.returns(t.e.dialect) {
-		return s.insertReturning(ctx, t, "insert", text, args, []any{record}, sh.back)
+		return s.insertReturning(ctx, t, "insert", text, args.list, oneOf(record), sh.back)
 	}
 	if err := s.tellsKey(sh, t.e.dialect); err != nil {
 		return err
 	}
-	res, err := t.exec(ctx, "insert", text, args)
+	res, err := t.exec(ctx, "insert", text, args.list)
 	if err != nil {
 		return err
 	}
@@ -381,7 +381,7 @@ func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 		return nil
 	}
 	if s.auto && slices.Contains(sh.back, s.key[0]) {
-		if err := s.plan.Set(s.key[0], record, res.LastInsertID); err != nil {
+		if err := s.plan.SetInt(s.key[0], record, res.LastInsertID); err != nil {
 			return afterInsert(t, err)
 		}
 	}
@@ -393,23 +393,25 @@ func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 
 // insertReturning runs an INSERT … RETURNING whose rows belong to records, in
 // their order.
-func (s *source) insertReturning(ctx context.Context, t *target, op, text string, args []any, records []any, back []int) error {
+func (s *source) insertReturning(ctx context.Context, t *target, op, text string, args []any, records list, back []int) error {
+	t.quick = true
 	if s.auto && len(back) == 1 && back[0] == s.key[0] {
 		return s.insertReturningIDs(ctx, t, op, text, args, records)
 	}
 	var made []map[string]any
+	d := t.e.dialect // a read that held t would put it on the heap
 	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadRows(rows, t.e.dialect)
+		made, err = rowmap.ReadRows(rows, d)
 		return int64(len(made)), err
 	})
 	if err != nil {
 		return err
 	}
-	if len(made) != len(records) {
-		return s.otherRows(int64(len(made)), len(records))
+	if len(made) != records.n {
+		return s.otherRows(int64(len(made)), records.n)
 	}
-	for i, r := range records {
-		if err := s.setFields(r, made[i], back); err != nil {
+	for i, row := range made {
+		if err := s.setFields(records.at(i), row, back); err != nil {
 			return afterInsert(t, err)
 		}
 	}
@@ -417,7 +419,7 @@ func (s *source) insertReturning(ctx context.Context, t *target, op, text string
 }
 
 // insertReturningIDs is insertReturning for generated keys alone.
-func (s *source) insertReturningIDs(ctx context.Context, t *target, op, text string, args []any, records []any) error {
+func (s *source) insertReturningIDs(ctx context.Context, t *target, op, text string, args []any, records list) error {
 	var made []int64
 	err := t.query(ctx, op, text, args, true, func(rows driver.Rows) (n int64, err error) {
 		made, err = rowmap.ReadColumn[int64](rows)
@@ -426,11 +428,16 @@ func (s *source) insertReturningIDs(ctx context.Context, t *target, op, text str
 	if err != nil {
 		return err
 	}
-	if len(made) != len(records) {
-		return s.otherRows(int64(len(made)), len(records))
+	return s.setKeys(t, records, made)
+}
+
+// setKeys stores the keys that the database made.
+func (s *source) setKeys(t *target, records list, made []int64) error {
+	if len(made) != records.n {
+		return s.otherRows(int64(len(made)), records.n)
 	}
-	for i, r := range records {
-		if err := s.plan.Set(s.key[0], r, made[i]); err != nil {
+	for i, key := range made {
+		if err := s.plan.SetInt(s.key[0], records.at(i), key); err != nil {
 			return afterInsert(t, err)
 		}
 	}
@@ -494,8 +501,9 @@ func (s *source) rows(ctx context.Context, t *target, q sqlgen.Query, write bool
 	if err != nil {
 		return nil, err
 	}
+	d := t.e.dialect // a read that held t would put it on the heap
 	err = t.query(ctx, "select", text, args, write, func(rows driver.Rows) (n int64, err error) {
-		made, err = rowmap.ReadRows(rows, t.e.dialect)
+		made, err = rowmap.ReadRows(rows, d)
 		return int64(len(made)), err
 	})
 	return made, err
@@ -531,8 +539,10 @@ func afterInsert(t *target, err error) error {
 // records must live on one shard. An error of a callback, or of a value, is a
 // *RecordError with the record's index. On an error the records are as they
 // were before. PostgreSQL may be sent, in place of the INSERT that hooks are
-// told, an equal one whose text is the same for any number of records. Load is
-// faster for many records whose ids need not be known.
+// told, an equal one whose text is the same for any number of records. Where one
+// statement suffices and no hook is to see it, it may be sent without a
+// transaction around it: if its answer is lost, the error is ErrOutcomeUnknown,
+// as Create's. Load is faster for many records whose ids need not be known.
 func (m Model[T]) CreateMany(ctx context.Context, records []T) error {
 	old := slices.Clone(records)
 	err := m.c.createMany(ctx, listOf(records))
@@ -552,6 +562,16 @@ func listOf[T any](records []T) list {
 	return list{n: len(records), at: func(i int) any { return &records[i] }}
 }
 
+func oneOf(record any) list { return list{n: 1, at: func(int) any { return record }} }
+
+// part is n of the records, from the first-th on.
+func (l list) part(first, n int) list {
+	if first == 0 {
+		return list{n: n, at: l.at}
+	}
+	return list{n: n, at: func(i int) any { return l.at(first + i) }}
+}
+
 func (m *core) createMany(ctx context.Context, records list) error {
 	name, err := m.homeOfAll(records)
 	if err != nil || records.n == 0 {
@@ -559,7 +579,7 @@ func (m *core) createMany(ctx context.Context, records list) error {
 	}
 	st := m.src.creating()
 	st.indexed = true
-	return m.src.around(ctx, &m.at, name, st, records.n, records.at, func(ctx context.Context) error {
+	return m.src.around(ctx, m.place(), name, st, records.n, records.at, func(ctx context.Context) error {
 		for i := range records.n {
 			if err := m.stillAt(name, records.at(i)); err != nil {
 				return indexed(i, err)
@@ -575,6 +595,12 @@ func (m *core) createMany(ctx context.Context, records list) error {
 		batches, err := m.src.batches(records, e.dialect)
 		if err != nil {
 			return err
+		}
+		defer done(batches)
+		if len(batches) == 1 {
+			if done, err := m.createKeyed(ctx, name, &batches[0]); done || err != nil {
+				return err
+			}
 		}
 		return m.atomic(ctx, name, severalSteps(batches, e.dialect), func(ctx context.Context) error {
 			t, err := m.writeTarget(ctx, name)
@@ -604,7 +630,7 @@ func severalSteps(batches []batch, d *dialect.Dialect) bool {
 	}
 	b := &batches[0]
 	if d.InsertReturning {
-		return len(b.records) > 1
+		return b.records.n > 1
 	}
 	return len(b.shape.back) > 0 && !b.shape.onlyID // they are read again
 }
@@ -626,7 +652,7 @@ func (m *core) homeOfAll(records list) (string, error) {
 			return "", m.src.fail("record %d lives on shard %q, those before it on %q; create the records of each shard by themselves", i, n, name)
 		}
 		name = n
-		if m.src.shard == nil || m.at.db != "" {
+		if m.src.shard == nil || m.place().db != "" {
 			break // all alike
 		}
 	}
@@ -635,7 +661,7 @@ func (m *core) homeOfAll(records list) (string, error) {
 
 // atomic runs fn in a transaction if several statements need one.
 func (m *core) atomic(ctx context.Context, name string, several bool, fn func(ctx context.Context) error) error {
-	return m.src.atomic(ctx, &m.at, name, several, fn)
+	return m.src.atomic(ctx, m.place(), name, several, fn)
 }
 
 // atomic runs fn in a transaction if several statements need one.

@@ -18,7 +18,7 @@ import (
 // among its values are kept, not copied.
 type Query[T any] struct {
 	c    core
-	with []Relation[T]
+	with *[]Relation[T] // nil is none; never changed once shared
 }
 
 // core is a query without its type. The methods of Query and Model are thin
@@ -26,25 +26,24 @@ type Query[T any] struct {
 type core struct {
 	src *source
 	q   sqlgen.Query
-	at  place
-	key []any // Find asks for this key and nothing else
+	at  *place // nil asks for nothing; never changed once shared
 }
 
 // DB asks the connection of that name instead of the model's.
-func (q Query[T]) DB(name string) Query[T] { q.c.at.db = name; return q }
+func (q Query[T]) DB(name string) Query[T] { q.c.named(name); return q }
 
 // Shard asks the shard of that key, on a model with a ShardRule.
 func (q Query[T]) Shard(key any) Query[T] {
-	q.c.at.shard, q.c.at.hasShard = key, true
+	q.c.sharded(key)
 	return q
 }
 
 // Primary reads from the primary instead of a replica.
-func (q Query[T]) Primary() Query[T] { q.c.at.primary = true; return q }
+func (q Query[T]) Primary() Query[T] { q.c.primary(); return q }
 
 // Using runs in a transaction, whatever the context carries. A transaction on
 // another connection than the query's is a *TxConnectionError.
-func (q Query[T]) Using(tx *Tx) Query[T] { q.c.at.tx = tx; return q }
+func (q Query[T]) Using(tx *Tx) Query[T] { q.c.using(tx); return q }
 
 // Where adds column op value. op is one of
 //
@@ -59,14 +58,14 @@ func (q Query[T]) Using(tx *Tx) Query[T] { q.c.at.tx = tx; return q }
 // affair: PostgreSQL does, SQLite only for =, MySQL by the column's collation.
 // ILIKE never does (on SQLite, for ASCII).
 func (q Query[T]) Where(column, op string, value any) Query[T] {
-	q.c.where(compare(column, op, value))
+	q.c.compares(false, column, op, value)
 	return q
 }
 
 // OrWhere is Where, joined by OR to all conditions before it as SQL joins
 // them: AND binds closer.
 func (q Query[T]) OrWhere(column, op string, value any) Query[T] {
-	q.c.where(compare(column, op, value).Or())
+	q.c.compares(true, column, op, value)
 	return q
 }
 
@@ -105,14 +104,14 @@ func (q *Query[T]) inner(f func(Query[T]) Query[T]) *sqlgen.Query {
 // WhereIn adds column IN (values): a slice, or a query for one column. nil
 // among the values also finds NULL.
 func (q Query[T]) WhereIn(column string, values any) Query[T] {
-	q.c.where(sqlgen.Compare(column, sqlgen.In, values))
+	q.c.in(column, sqlgen.In, values)
 	return q
 }
 
 // WhereNotIn adds column NOT IN (values). Rows whose column is NULL do not
 // match, unless there are no values.
 func (q Query[T]) WhereNotIn(column string, values any) Query[T] {
-	q.c.where(sqlgen.Compare(column, sqlgen.NotIn, values))
+	q.c.in(column, sqlgen.NotIn, values)
 	return q
 }
 
@@ -317,7 +316,7 @@ func (q Query[T]) AllRows() Query[T] { q.c.allRows(); return q }
 // relation in one statement for all rows, or for some thousands of them. The
 // column that a relation needs is read also when Select does not name it.
 func (q Query[T]) With(relations ...Relation[T]) Query[T] {
-	q.with = append(q.with[:len(q.with):len(q.with)], relations...)
+	q.with = withMore(q.with, relations)
 	return q
 }
 
@@ -355,10 +354,10 @@ func (q *core) connection() (name, reason string, err error) {
 		return "", "", q.src.err
 	}
 	if q.src.shard == nil {
-		return q.src.connectionFor(&q.at, nil, false)
+		return q.src.connectionFor(q.place(), nil, false)
 	}
 	keys, list, _ := q.q.Equal(q.src.shard.column())
-	return q.src.connectionFor(&q.at, keys, list)
+	return q.src.connectionFor(q.place(), keys, list)
 }
 
 // target routes the query. The caller must call leave.
@@ -373,7 +372,7 @@ func (q *core) target(ctx context.Context, write bool) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	return q.src.reg.target(ctx, name, reason, &q.at, write || q.q.Lock() != sqlgen.NoLock)
+	return q.src.reg.target(ctx, name, reason, q.place(), write || q.q.Lock() != sqlgen.NoLock)
 }
 
 // Route tells where the query would run as a read, without running it. It
@@ -393,10 +392,24 @@ func (q *core) explain(ctx context.Context) (Route, error) {
 func (q Query[T]) SQL(ctx context.Context) (sql string, args []any, err error) { return q.c.sql(ctx) }
 
 func (q *core) sql(ctx context.Context) (sql string, args []any, err error) {
-	t, err := q.target(ctx, false)
+	if q.src == nil {
+		return "", nil, errNoSource
+	}
+	if q.at != nil || q.src.shard != nil {
+		t, err := q.target(ctx, false)
+		if err != nil {
+			return "", nil, err
+		}
+		defer t.leave()
+		return sqlgen.Select(&q.q, q.src.env(&t))
+	}
+	name, _, err := q.connection()
 	if err != nil {
 		return "", nil, err
 	}
-	defer t.leave()
-	return sqlgen.Select(&q.q, q.src.env(&t))
+	e, err := q.src.reg.lookup(name)
+	if err != nil {
+		return "", nil, err
+	}
+	return sqlgen.Select(&q.q, q.src.envOn(e))
 }

@@ -12,6 +12,21 @@ import (
 //go:noinline
 func (q *core) where(c sqlgen.Cond) { q.q.Add(c) }
 
+// compares adds column op value.
+//
+//go:noinline
+func (q *core) compares(or bool, column, op string, value any) {
+	parsed, ok := sqlgen.ParseOp(op)
+	if !ok {
+		q.q.Add(unknownOperator(column, op))
+		return
+	}
+	q.q.AddCompare(or, column, parsed, value)
+}
+
+//go:noinline
+func (q *core) in(column string, op sqlgen.Op, values any) { q.q.AddCompare(false, column, op, values) }
+
 //go:noinline
 func (q *core) columns(cols ...sqlgen.Column) { q.q = q.q.WithColumns(cols...) }
 
@@ -36,10 +51,10 @@ func (q *core) groups(columns ...string) { q.q = q.q.WithGroups(columns...) }
 func (q *core) having(c sqlgen.Cond) { q.q = q.q.WithHaving(c) }
 
 //go:noinline
-func (q *core) order(o sqlgen.Order) { q.q = q.q.WithOrder(o) }
+func (q *core) order(o sqlgen.Order) { q.q.AddOrder(o) }
 
 //go:noinline
-func (q *core) limit(n int64) { q.q = q.q.WithLimit(n) }
+func (q *core) limit(n int64) { q.q.SetLimit(n) }
 
 //go:noinline
 func (q *core) offset(n int64) { q.q = q.q.WithOffset(n) }
@@ -76,12 +91,46 @@ func (q *core) joinOn(kind, table, left, op, right string) {
 }
 
 func (q *core) orderBy(column string, direction Direction) {
-	switch strings.ToUpper(string(direction)) {
-	case "ASC":
+	switch {
+	case direction == Asc || strings.EqualFold(string(direction), "ASC"):
 		q.order(sqlgen.Order{Column: column})
-	case "DESC":
+	case strings.EqualFold(string(direction), "DESC"):
 		q.order(sqlgen.Order{Column: column, Desc: true})
 	default:
 		q.where(sqlgen.Invalid(&OperatorError{Column: column, Operator: string(direction), Known: "ASC, DESC"}))
 	}
 }
+
+// The place of a query is shared by its copies; a change makes a new one.
+
+//go:noinline
+func (q *core) named(connection string) { q.moved().db = connection }
+
+//go:noinline
+func (q *core) sharded(key any) {
+	at := q.moved()
+	at.shard, at.hasShard = key, true
+}
+
+//go:noinline
+func (q *core) primary() { q.moved().primary = true }
+
+//go:noinline
+func (q *core) using(tx *Tx) { q.moved().tx = tx }
+
+// moved gives the query a place of its own.
+func (q *core) moved() *place {
+	at := *q.place()
+	q.at = &at
+	return &at
+}
+
+// place is what the query asks of its route; it is not changed.
+func (q *core) place() *place {
+	if q.at == nil {
+		return &nowhere
+	}
+	return q.at
+}
+
+var nowhere place

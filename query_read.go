@@ -16,12 +16,12 @@ import (
 // Get returns the rows. None is an empty slice that is not nil.
 func (q Query[T]) Get(ctx context.Context) ([]T, error) {
 	var out []T
-	read := func(t *target, rows driver.Rows, hint int) (n int, err error) {
-		out, err = readAll[T](q.c.src, t, rows, hint)
+	read := func(e *entry, rows driver.Rows, hint int) (n int, err error) {
+		out, err = readAll[T](q.c.src, e, rows, hint)
 		return len(out), err
 	}
-	load := func(t *target) error { return q.load(ctx, t, out) }
-	if err := q.c.get(ctx, q.needs(), read, load); err != nil {
+	load := func(e *entry) error { return q.load(ctx, e, out) }
+	if err := q.c.get(ctx, nil, q.needs(), read, load); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -31,29 +31,32 @@ func (q Query[T]) Get(ctx context.Context) ([]T, error) {
 func (q Query[T]) All(ctx context.Context) ([]T, error) { return q.Get(ctx) }
 
 // First returns the first row in the query's order, or ErrNotFound.
-func (q Query[T]) First(ctx context.Context) (T, error) {
+func (q Query[T]) First(ctx context.Context) (T, error) { return q.first(ctx, nil) }
+
+// first is First, or the row with that key; see get.
+func (q *Query[T]) first(ctx context.Context, key []any) (T, error) {
 	var out, zero T
 	found := false
-	read := func(t *target, rows driver.Rows, _ int) (n int, err error) {
-		if found, err = readOne(q.c.src, t, rows, &out); found {
+	read := func(e *entry, rows driver.Rows, _ int) (n int, err error) {
+		if found, err = readOne(q.c.src, e, rows, &out); found {
 			n = 1
 		}
 		return n, err
 	}
-	var load func(t *target) error
-	if len(q.with) > 0 {
-		load = func(t *target) error {
+	var load func(e *entry) error
+	if q.with != nil {
+		load = func(e *entry) error {
 			if !found {
 				return nil
 			}
 			one := []T{out}
-			err := q.load(ctx, t, one)
+			err := q.load(ctx, e, one)
 			out = one[0]
 			return err
 		}
 	}
 	q.c.one()
-	err := q.c.get(ctx, q.needs(), read, load)
+	err := q.c.get(ctx, key, q.needs(), read, load)
 	if err == nil && !found {
 		err = ErrNotFound
 	}
@@ -65,11 +68,11 @@ func (q Query[T]) First(ctx context.Context) (T, error) {
 
 // needs are the relations to load, as the core sees them.
 func (q *Query[T]) needs() []needer {
-	if len(q.with) == 0 {
+	if q.with == nil {
 		return nil
 	}
-	list := make([]needer, len(q.with))
-	for i, r := range q.with {
+	list := make([]needer, len(*q.with))
+	for i, r := range *q.with {
 		list[i] = r
 	}
 	return list
@@ -81,8 +84,9 @@ type needer interface {
 }
 
 // get routes and renders the query, gives its rows to read, and then calls
-// load on the route that they came from.
-func (q *core) get(ctx context.Context, relations []needer, read func(t *target, rows driver.Rows, hint int) (int, error), load func(t *target) error) error {
+// load on the route that they came from. A key asks for the row with that
+// primary key, of a query that asks for nothing else.
+func (q *core) get(ctx context.Context, key []any, relations []needer, read func(e *entry, rows driver.Rows, hint int) (int, error), load func(e *entry) error) error {
 	t, err := q.target(ctx, false)
 	if err != nil {
 		return err
@@ -93,8 +97,8 @@ func (q *core) get(ctx context.Context, relations []needer, read func(t *target,
 	}
 	var text string
 	var args []any
-	if q.key != nil {
-		text, args, err = q.src.findText(q.key, t.e.dialect)
+	if key != nil {
+		text, args, err = q.src.findText(key, t.e.dialect)
 	} else {
 		text, args, err = sqlgen.Select(&q.q, q.src.env(&t))
 	}
@@ -102,14 +106,16 @@ func (q *core) get(ctx context.Context, relations []needer, read func(t *target,
 		return err
 	}
 	hint := max(int(min(q.q.Limit(), 1024)), 0)
+	e := t.e
+	t.quick = q.src.quick
 	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
-		n, err := read(&t, rows, hint)
+		n, err := read(e, rows, hint)
 		return int64(n), err
 	})
 	if err != nil || load == nil {
 		return err
 	}
-	return load(&t)
+	return load(e)
 }
 
 // one bounds the query to one row; a limit of none, or one that is refused,
@@ -124,23 +130,33 @@ func (q *core) one() {
 // key, in the order of ModelConfig.PrimaryKey), or ErrNotFound. A table
 // without a model is asked for its column "id".
 func (q Query[T]) Find(ctx context.Context, key ...any) (T, error) {
-	if err := q.c.keyed(key); err != nil {
-		var zero T
-		return zero, err
+	if !q.c.findable(key) {
+		if err := q.c.keyed(key); err != nil {
+			var zero T
+			return zero, err
+		}
+		key = nil
 	}
-	return q.First(ctx)
+	return q.first(ctx, key)
+}
+
+// findable says that the key is all that the query has to ask for.
+func (q *core) findable(key []any) bool {
+	if q.src == nil || len(key) != 1 || len(q.src.key) != 1 || q.src.shard != nil || !q.q.Bare() {
+		return false
+	}
+	switch key[0].(type) {
+	case int, int64, string: // most of them; an interface is dearer to ask for
+	case Subquery, *sqlgen.Expr:
+		return false
+	}
+	return true
 }
 
 // keyed adds the condition of the primary key to all others.
 func (q *core) keyed(key []any) error {
 	if q.src == nil {
 		return errNoSource
-	}
-	if len(key) == 1 && len(q.src.key) == 1 && key[0] != nil && q.src.shard == nil && q.q.Bare() {
-		if v, err := rowmap.Arg(key[0], nil); err == nil && v != nil {
-			q.key = key
-			return nil
-		}
 	}
 	names := q.src.keyNames()
 	if len(key) != len(names) {
@@ -152,11 +168,15 @@ func (q *core) keyed(key []any) error {
 	q.q = q.q.Enclosed()
 	for i, name := range names {
 		if v, err := rowmap.Arg(key[i], nil); err == nil && v == nil {
-			return q.src.fail("the primary key's column %q is nil", name)
+			return q.src.nilKey(name)
 		}
 		q.where(sqlgen.Compare(name, sqlgen.Eq, key[i]))
 	}
 	return nil
+}
+
+func (s *source) nilKey(column string) error {
+	return s.fail("the primary key's column %q is nil", column)
 }
 
 func (s *source) keyNames() []string {
@@ -183,11 +203,11 @@ func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		stopped := false
 		var err error
-		if len(q.with) > 0 && q.c.src != nil {
+		if q.with != nil && q.c.src != nil {
 			err = q.c.src.fail("an iteration loads no relations; use Get")
 		} else {
-			err = q.c.each(ctx, func(t *target, rows driver.Rows, started *bool) (int64, error) {
-				return eachRow(q.c.src, t, rows, func(v T) bool {
+			err = q.c.each(ctx, func(e *entry, rows driver.Rows, started *bool) (int64, error) {
+				return eachRow(q.c.src, e, rows, func(v T) bool {
 					*started = true
 					stopped = !yield(v, nil)
 					return !stopped
@@ -202,7 +222,7 @@ func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 }
 
 // each feeds an iteration, which sets started with its first row.
-func (q *core) each(ctx context.Context, read func(t *target, rows driver.Rows, started *bool) (int64, error)) error {
+func (q *core) each(ctx context.Context, read func(e *entry, rows driver.Rows, started *bool) (int64, error)) error {
 	t, err := q.target(ctx, false)
 	if err != nil {
 		return err
@@ -212,12 +232,12 @@ func (q *core) each(ctx context.Context, read func(t *target, rows driver.Rows, 
 	if err != nil {
 		return err
 	}
-	started := false
+	e, started := t.e, false
 	write := q.q.Lock() != sqlgen.NoLock
 	again := false
 	for {
 		err := t.stream(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
-			return read(&t, rows, &started)
+			return read(e, rows, &started)
 		})
 		if err == nil || started || write || !t.failover(ctx, err, &again) {
 			return err
@@ -226,23 +246,23 @@ func (q *core) each(ctx context.Context, read func(t *target, rows driver.Rows, 
 }
 
 // readAll maps all rows.
-func readAll[T any](s *source, t *target, rows driver.Rows, hint int) ([]T, error) {
+func readAll[T any](s *source, e *entry, rows driver.Rows, hint int) ([]T, error) {
 	if s.plan != nil {
 		return rowmap.ReadAll[T](s.plan, rows, hint)
 	}
-	return readMaps[T](t, rows)
+	return readMaps[T](e, rows)
 }
 
-func readMaps[T any](t *target, rows driver.Rows) ([]T, error) {
-	list, err := readRows(t, rows)
+func readMaps[T any](e *entry, rows driver.Rows) ([]T, error) {
+	list, err := readRows(e, rows)
 	if err != nil {
 		return nil, err
 	}
 	return any(list).([]T), nil
 }
 
-func readRows(t *target, rows driver.Rows) ([]Row, error) {
-	maps, err := rowmap.ReadRows(rows, t.e.dialect)
+func readRows(e *entry, rows driver.Rows) ([]Row, error) {
+	maps, err := rowmap.ReadRows(rows, e.dialect)
 	if err != nil {
 		return nil, err
 	}
@@ -253,11 +273,11 @@ func readRows(t *target, rows driver.Rows) ([]Row, error) {
 	return list, nil
 }
 
-func readOne[T any](s *source, t *target, rows driver.Rows, dst *T) (bool, error) {
+func readOne[T any](s *source, e *entry, rows driver.Rows, dst *T) (bool, error) {
 	if s.plan != nil {
 		return rowmap.ReadOne(s.plan, rows, dst)
 	}
-	list, err := readMaps[T](t, rows)
+	list, err := readMaps[T](e, rows)
 	if err != nil || len(list) == 0 {
 		return false, err
 	}
@@ -266,9 +286,9 @@ func readOne[T any](s *source, t *target, rows driver.Rows, dst *T) (bool, error
 }
 
 // eachRow maps rows one by one until yield returns false.
-func eachRow[T any](s *source, t *target, rows driver.Rows, yield func(T) bool) (n int64, err error) {
+func eachRow[T any](s *source, e *entry, rows driver.Rows, yield func(T) bool) (n int64, err error) {
 	if s.plan == nil {
-		r, err := rowmap.NewRowReader(rows, t.e.dialect)
+		r, err := rowmap.NewRowReader(rows, e.dialect)
 		if err != nil {
 			return 0, err
 		}
@@ -321,6 +341,7 @@ func (q *core) exists(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	t.quick = true
 	var found []any
 	err = t.query(ctx, "select", text, args, false, func(rows driver.Rows) (n int64, err error) {
 		found, err = rowmap.ReadColumn[any](rows)
@@ -375,7 +396,7 @@ func (q *core) extreme(ctx context.Context, function, column string) (any, error
 	if err != nil || q.src.plan == nil {
 		return v, err
 	}
-	i, ok := q.src.field(column)
+	i, ok := q.src.Field(column)
 	if !ok {
 		return v, nil
 	}
@@ -400,7 +421,7 @@ func (q Query[T]) base() core { return q.c }
 func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, error) {
 	q := from.base()
 	var out []V
-	err := q.pluck(ctx, column, func(_ *target, rows driver.Rows) (n int, err error) {
+	err := q.pluck(ctx, column, func(_ *entry, rows driver.Rows) (n int, err error) {
 		out, err = rowmap.ReadColumn[V](rows)
 		return len(out), err
 	})
@@ -411,7 +432,7 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 }
 
 // pluck gives the rows of one column to read.
-func (q *core) pluck(ctx context.Context, column string, read func(t *target, rows driver.Rows) (int, error)) error {
+func (q *core) pluck(ctx context.Context, column string, read func(e *entry, rows driver.Rows) (int, error)) error {
 	if err := single("Pluck", column); err != nil {
 		return err
 	}
@@ -426,12 +447,13 @@ func (q *core) pluck(ctx context.Context, column string, read func(t *target, ro
 	if err != nil {
 		return err
 	}
+	e := t.e
 	return t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
 		rows, err := only(rows, name)
 		if err != nil {
 			return 0, err
 		}
-		n, err := read(&t, rows)
+		n, err := read(e, rows)
 		return int64(n), err
 	})
 }
@@ -506,9 +528,9 @@ func (q Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
 
 func (q *core) pluckAny(ctx context.Context, column string) ([]any, error) {
 	var out []any
-	err := q.pluck(ctx, column, func(t *target, rows driver.Rows) (int, error) {
+	err := q.pluck(ctx, column, func(e *entry, rows driver.Rows) (int, error) {
 		key := rows.Columns()[0]
-		list, err := rowmap.ReadRows(rows, t.e.dialect)
+		list, err := rowmap.ReadRows(rows, e.dialect)
 		out = make([]any, len(list))
 		for i, row := range list {
 			out[i] = row[key]

@@ -263,14 +263,14 @@ func (q *core) insertTarget(ctx context.Context, row map[string]any) (target, er
 	if q.src.shard != nil {
 		key = row[q.src.shard.column()]
 	}
-	name, reason, err := q.src.connectionFor(&q.at, key, false)
+	name, reason, err := q.src.connectionFor(q.place(), key, false)
 	if err != nil {
 		return target{}, err
 	}
-	if key != nil && q.at.db == "" && !q.at.hasShard {
+	if key != nil && !q.placed() {
 		reason = "the shard of the row"
 	}
-	return q.src.reg.target(ctx, name, reason, &q.at, true)
+	return q.src.reg.target(ctx, name, reason, q.place(), true)
 }
 
 func (q *core) rowArgs(t *target, columns []string, row map[string]any) ([]any, error) {
@@ -279,8 +279,10 @@ func (q *core) rowArgs(t *target, columns []string, row map[string]any) ([]any, 
 		v := row[c]
 		var err error
 		if q.src.plan != nil && v != nil {
-			if v, err = q.src.Fit(c, v); err != nil {
-				return nil, err
+			if f, ok := q.src.Field(c); ok {
+				if v, err = q.src.plan.Fit(f, v); err != nil {
+					return nil, err
+				}
 			}
 		}
 		if _, ok := v.(*sqlgen.Expr); ok {
@@ -307,8 +309,10 @@ func (q *core) insertReturning(ctx context.Context, t *target, in sqlgen.Insert,
 		return Result{}, err
 	}
 	var res Result
+	d := t.e.dialect
+	t.quick = true
 	err = t.query(ctx, "insert", text, args, true, func(rows driver.Rows) (int64, error) {
-		list, err := rowmap.ReadRows(rows, t.e.dialect)
+		list, err := rowmap.ReadRows(rows, d)
 		res.RowsAffected = int64(len(list))
 		if len(list) == 1 {
 			res.LastInsertID, _ = list[0][id].(int64)
@@ -325,17 +329,17 @@ func (q *core) insertReturning(ctx context.Context, t *target, in sqlgen.Insert,
 // of With are loaded if the statement selects the columns that they need.
 func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, error) {
 	var out []T
-	err := q.c.getStatement(ctx, s, func(t *target, rows driver.Rows) (n int, err error) {
-		out, err = readAll[T](q.c.src, t, rows, 0)
+	err := q.c.getStatement(ctx, s, func(e *entry, rows driver.Rows) (n int, err error) {
+		out, err = readAll[T](q.c.src, e, rows, 0)
 		return len(out), err
-	}, func(t *target) error { return q.load(ctx, t, out) })
+	}, func(e *entry) error { return q.load(ctx, e, out) })
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(t *target, rows driver.Rows) (int, error), load func(t *target) error) error {
+func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(e *entry, rows driver.Rows) (int, error), load func(e *entry) error) error {
 	if q.src == nil {
 		return errNoSource
 	}
@@ -355,14 +359,15 @@ func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(t
 	if err != nil {
 		return err
 	}
+	e := t.e
 	err = t.query(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
-		n, err := read(&t, rows)
+		n, err := read(e, rows)
 		return int64(n), err
 	})
 	if err != nil {
 		return err
 	}
-	return load(&t)
+	return load(e)
 }
 
 // ExecStatement runs a whole INSERT, UPDATE or DELETE that squirrel built on
@@ -410,7 +415,7 @@ func (q *core) transaction(ctx context.Context, fn func(ctx context.Context, tx 
 	if q.src == nil {
 		return errNoSource
 	}
-	if q.at.tx != nil {
+	if q.place().tx != nil {
 		return errors.New("dbfleet: a query that uses a transaction begins none; use Tx.Transaction")
 	}
 	name, _, err := q.connection()

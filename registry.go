@@ -16,6 +16,7 @@ import (
 // usually has one.
 type Registry struct {
 	entries     atomic.Pointer[map[string]*entry] // never changed once stored
+	few         atomic.Pointer[[]*entry]          // the same, if they are few; see lookup
 	defaultName string
 	hooks       hookList
 	models      modelList
@@ -53,8 +54,22 @@ func Open(config Config) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.entries.Store(&entries)
+	r.store(entries)
 	return r, nil
+}
+
+// fewEntries is up to how many names are compared rather than hashed.
+const fewEntries = 4
+
+// store makes entries those of the registry. r.mu is held, unless nobody else
+// knows r yet.
+func (r *Registry) store(entries map[string]*entry) {
+	r.entries.Store(&entries)
+	var few []*entry
+	if len(entries) <= fewEntries {
+		few = slices.Collect(maps.Values(entries))
+	}
+	r.few.Store(&few)
 }
 
 // Names returns the names of all connections in alphabetical order.
@@ -88,6 +103,11 @@ func (r *Registry) Connect(ctx context.Context, name string) (*DB, error) {
 
 // lookup returns the present generation of a connection.
 func (r *Registry) lookup(name string) (*entry, error) {
+	for _, e := range *r.few.Load() {
+		if e.name == name {
+			return e, nil
+		}
+	}
 	entries := *r.entries.Load()
 	if e, ok := entries[name]; ok {
 		return e, nil
@@ -175,7 +195,7 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 		return nil, err
 	}
 	entries[name] = e
-	r.entries.Store(&entries)
+	r.store(entries)
 	if old != nil {
 		r.leavesLocked(old)
 	}
@@ -195,7 +215,7 @@ func (r *Registry) Remove(ctx context.Context, name string) error {
 		return err
 	}
 	delete(entries, name)
-	r.entries.Store(&entries)
+	r.store(entries)
 	r.leavesLocked(old)
 	r.mu.Unlock()
 	return r.closeLeaving(ctx, old)
@@ -227,7 +247,7 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 	}
 	r.closed = true
 	entries := slices.AppendSeq(slices.Collect(maps.Keys(r.leaving)), maps.Values(*r.entries.Load()))
-	r.entries.Store(&map[string]*entry{})
+	r.store(nil)
 	for _, db := range r.failures {
 		_ = db.Close()
 	}

@@ -47,14 +47,14 @@ func On(foreignKey string, refersTo ...string) Link {
 // ToMany is a relation to any number of records; HasMany makes one.
 type ToMany[P, C any] struct {
 	tie   tie
-	with  []Relation[C]
+	with  *[]Relation[C]
 	field func(*P) *[]C
 }
 
 // ToOne is a relation to one record or none; HasOne and BelongsTo make one.
 type ToOne[P, C any] struct {
 	tie   tie
-	with  []Relation[C]
+	with  *[]Relation[C]
 	field func(*P) **C
 }
 
@@ -144,13 +144,13 @@ func (r ToOne[P, C]) Scope(f func(Query[C]) Query[C]) ToOne[P, C] {
 
 // With loads relations of the related records too.
 func (r ToMany[P, C]) With(relations ...Relation[C]) ToMany[P, C] {
-	r.with = append(r.with[:len(r.with):len(r.with)], relations...)
+	r.with = withMore(r.with, relations)
 	return r
 }
 
 // With loads relations of the related record too.
 func (r ToOne[P, C]) With(relations ...Relation[C]) ToOne[P, C] {
-	r.with = append(r.with[:len(r.with):len(r.with)], relations...)
+	r.with = withMore(r.with, relations)
 	return r
 }
 
@@ -210,7 +210,7 @@ func (r ToOne[P, C]) load(ctx context.Context, from origin, parents []P) error {
 }
 
 // related reads the related records of all parents, dealt out group by group.
-func related[C any](ctx context.Context, t *tie, with []Relation[C], from origin, g *groups) ([]C, error) {
+func related[C any](ctx context.Context, t *tie, with *[]Relation[C], from origin, g *groups) ([]C, error) {
 	queries, err := t.queries(from, g)
 	if err != nil {
 		return nil, err
@@ -228,7 +228,7 @@ func related[C any](ctx context.Context, t *tie, with []Relation[C], from origin
 			all = append(all, list...)
 		}
 		if g.shards != nil {
-			shards = append(shards, slices.Repeat([]string{q.at.db}, len(list))...)
+			shards = append(shards, slices.Repeat([]string{q.place().db}, len(list))...)
 		}
 	}
 	places, n := g.deal(t.related.src, t.relatedColumn, listOf(all), shards)
@@ -239,6 +239,19 @@ func related[C any](ctx context.Context, t *tie, with []Relation[C], from origin
 		}
 	}
 	return dealt, nil
+}
+
+// withMore returns a list of its own.
+func withMore[T any](with *[]Relation[T], more []Relation[T]) *[]Relation[T] {
+	if with != nil {
+		more = slices.Concat(*with, more)
+	} else {
+		more = slices.Clone(more)
+	}
+	if len(more) == 0 {
+		return nil
+	}
+	return &more
 }
 
 // origin is where parents were read.
@@ -309,7 +322,7 @@ func (t *tie) of(parent any) core {
 	}
 	q.q = q.q.Enclosed()
 	if i, shared := t.sharedShardKey(); shared && !q.placed() {
-		q.at.shard, q.at.hasShard = t.parents.plan.Value(i, parent), true
+		q.sharded(t.parents.plan.Value(i, parent))
 	}
 	value, _, ok := t.key(parent)
 	if !ok {
@@ -410,7 +423,7 @@ func (t *tie) queries(from origin, g *groups) ([]core, error) {
 		ask(q, keys)
 	}
 	for _, shard := range g.order {
-		q.at.db = shard
+		q.named(shard)
 		for keys := range slices.Chunk(g.shards[shard], maxKeys) {
 			ask(q, keys)
 		}
@@ -425,9 +438,11 @@ func (t *tie) narrowed(from origin) (core, error) {
 		return q, err
 	}
 	if t.follows() {
-		q.at.db = from.connection
+		q.named(from.connection)
 	}
-	q.at.primary = q.at.primary || from.primary
+	if from.primary {
+		q.primary()
+	}
 	q.q = q.q.Enclosed()
 	err := q.selectKey(t.column())
 	return q, err
@@ -458,7 +473,7 @@ func (t *tie) sharedShardKey() (column int, ok bool) {
 }
 
 // placed says whether the call names the query's place.
-func (q *core) placed() bool { return q.at.db != "" || q.at.hasShard }
+func (q *core) placed() bool { return q.place().db != "" || q.place().hasShard }
 
 // selectKeys checks the query's relations, and makes a select list of its own
 // read what they need.
@@ -616,20 +631,20 @@ func (g *groups) again(parent int) bool {
 // models live on the same connection and the relation names no other.
 func (t *tie) follows() bool {
 	c := t.related
-	return c.at.db == "" && c.src.shard == nil && t.parents.shard == nil && c.src.reg == t.parents.reg &&
+	return c.place().db == "" && c.src.shard == nil && t.parents.shard == nil && c.src.reg == t.parents.reg &&
 		c.src.reg.nameOr(c.src.connection) == t.parents.reg.nameOr(t.parents.connection)
 }
 
 // load fills in the relations of the rows that were read from t.
-func (q *Query[T]) load(ctx context.Context, t *target, rows []T) error {
-	if len(q.with) == 0 || len(rows) == 0 {
+func (q *Query[T]) load(ctx context.Context, e *entry, rows []T) error {
+	if q.with == nil || len(rows) == 0 {
 		return nil
 	}
-	if q.c.at.tx != nil {
-		ctx = withTx(ctx, q.c.at.tx)
+	if q.c.place().tx != nil {
+		ctx = withTx(ctx, q.c.place().tx)
 	}
-	for _, r := range q.with {
-		if err := r.load(ctx, origin{t.e.name, q.c.at.primary}, rows); err != nil {
+	for _, r := range *q.with {
+		if err := r.load(ctx, origin{e.name, q.c.place().primary}, rows); err != nil {
 			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.c.src.table, err)
 		}
 	}

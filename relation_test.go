@@ -503,3 +503,38 @@ func TestRelation_ShardedChildren(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
 	})
 }
+
+// measured has a key of another kind than the records that refer to it.
+type measured struct {
+	ID     int64
+	Values []measure
+}
+
+type measure struct {
+	ID       int64
+	OwnerRef float64
+	Owner    *measured
+}
+
+// A key is the same number whatever kind of number each side has.
+func TestRelation_KeysOfDifferentKinds(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		fl.create(t, `CREATE TABLE owners (id {bigint} PRIMARY KEY)`, `CREATE TABLE measures (id {bigint} PRIMARY KEY, owner_ref {float} NOT NULL)`)
+		owners := model[measured](t, fl.Registry, dbfleet.ModelConfig{Table: "owners"})
+		measures := model[measure](t, fl.Registry, dbfleet.ModelConfig{Table: "measures"})
+		valuesOf := dbfleet.HasMany(owners, measures, dbfleet.On("owner_ref"), func(o *measured) *[]measure { return &o.Values })
+		ownerOf := dbfleet.BelongsTo(measures, owners, dbfleet.On("owner_ref"), func(m *measure) **measured { return &m.Owner })
+		require.NoError(t, owners.CreateMany(ctx, []measured{{ID: 1}, {ID: 2}, {ID: 3}}))
+		require.NoError(t, measures.CreateMany(ctx, []measure{{ID: 1, OwnerRef: 1}, {ID: 2, OwnerRef: 1}, {ID: 3, OwnerRef: 3}, {ID: 4, OwnerRef: 1.5}}))
+		all, err := owners.With(valuesOf).OrderBy("id", "asc").Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []int{2, 0, 1}, []int{len(all[0].Values), len(all[1].Values), len(all[2].Values)})
+		list, err := measures.With(ownerOf).OrderBy("id", "asc").Get(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, list[1].Owner.ID)
+		require.EqualValues(t, 3, list[2].Owner.ID)
+		require.Nil(t, list[3].Owner, "1.5 is nobody's key")
+	})
+}

@@ -57,6 +57,9 @@ type target struct {
 	// one is the text for one row, while an insert of several with RETURNING is
 	// sent.
 	one string
+	// quick says that what reads the rows of query calls no code of the program's
+	// own, such as a Scan method, and keeps nothing of them.
+	quick bool
 }
 
 // connectionFor decides the connection: the one named on the call, the shard

@@ -106,6 +106,15 @@ func (t *target) txRows(ctx context.Context, op, text string, args []any, read f
 var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
 func (t *target) rows(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (int64, error) {
+	if t.quick && t.tx == nil {
+		return t.quickRows(ctx, op, text, args, write, read)
+	}
+	return t.heldRows(ctx, op, text, args, write, read)
+}
+
+// heldRows is rows on a connection that is held meanwhile: the transaction's, or
+// one that goes back also when read ends the goroutine.
+func (t *target) heldRows(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (int64, error) {
 	var conn *driver.Conn
 	if t.tx != nil {
 		t.tx.mu.Lock()
@@ -137,6 +146,24 @@ func (t *target) rows(ctx context.Context, op, text string, args []any, write bo
 		return n, t.wrapRead(op, text, args, write, err)
 	}
 	return n, nil
+}
+
+// quickRows is rows outside of a transaction, for a read that calls no code of
+// the program's own.
+func (t *target) quickRows(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (int64, error) {
+	p, err := t.node.open()
+	n, stage := int64(-1), driver.StageAcquire
+	if err == nil {
+		n, stage, err = p.Query(ctx, t.node.wait, text, args, t.one, read)
+	}
+	t.answered(err)
+	switch {
+	case err == nil:
+		return n, nil
+	case stage == driver.StageRead:
+		return n, t.wrapRead(op, text, args, write, err)
+	}
+	return -1, t.route.wrap(op, text, args, write && stage == driver.StageSend, err)
 }
 
 func (t *target) ask(ctx context.Context, conn *driver.Conn, text string, args []any) (driver.Rows, error) {
@@ -188,11 +215,13 @@ func (t *target) execOnce(ctx context.Context, op, text string, args []any) (dri
 		res, err := t.tx.conn.Exec(ctx, text, args)
 		return res, t.route.wrap(op, text, args, false, err)
 	}
-	conn, err := t.acquire(ctx)
+	p, err := t.node.open()
 	if err != nil {
 		return driver.Result{}, t.route.wrap(op, text, args, false, err)
 	}
-	defer conn.Release()
-	res, err := conn.Exec(ctx, text, args)
-	return res, t.route.wrap(op, text, args, true, err)
+	res, had, err := p.Exec(ctx, t.node.wait, text, args)
+	if err != nil {
+		err = t.route.wrap(op, text, args, had, err)
+	}
+	return res, err
 }

@@ -315,3 +315,31 @@ func TestShards_LoadRelationsShardByShard(t *testing.T) {
 		require.Len(t, lazy, 3)
 	})
 }
+
+// moving is a record whose callback changes its shard key.
+type moving struct {
+	ID     int64
+	UserID int64
+	Item   string
+	to     int64
+}
+
+func (m *moving) BeforeCreate(context.Context) error {
+	if m.to != 0 {
+		m.UserID = m.to
+	}
+	return nil
+}
+
+// A record is never stored on a shard that is not its own.
+func TestShards_BeforeCreateMovesNoRecord(t *testing.T) {
+	t.Parallel()
+	onShards(t, func(t *testing.T, fl fleet, _ dbfleet.Model[shardedItem]) {
+		ctx := t.Context()
+		orders := model[moving](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Shard: dbfleet.ShardBy("user_id", oddEven)})
+		require.NoError(t, orders.Create(ctx, &moving{UserID: 1, Item: "a", to: 3}), "the same shard")
+		require.ErrorContains(t, orders.Create(ctx, &moving{UserID: 1, Item: "b", to: 2}), `from "one" to "two"`)
+		require.ErrorContains(t, orders.CreateMany(ctx, []moving{{UserID: 1, Item: "c"}, {UserID: 3, Item: "d", to: 2}}), `from "one" to "two"`)
+		require.Equal(t, []int{0, 1, 0}, []int{on(t, fl, "main"), on(t, fl, "one"), on(t, fl, "two")})
+	})
+}

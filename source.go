@@ -23,6 +23,7 @@ type source struct {
 	why        string // why that connection, for Route
 	shard      ShardRule
 	plan       *rowmap.Plan // nil for rows without a struct
+	quick      bool         // reading calls no code of the program's own; see target
 	model      string       // the Go type's name, "" without one
 	key        []int        // the primary key's fields
 	located    []int        // the fields that find one record; see identity
@@ -36,6 +37,8 @@ type source struct {
 	callbacks  callbacks
 	err        error // the table is unusable; told at its use
 
+	// queries are the texts of a model's queries; nil for a table without one.
+	queries *sqlgen.Shapes
 	// Texts that do not change, by dialect: the columns of a SELECT, the
 	// statements of Save.
 	named [dialect.Count]atomic.Pointer[names]
@@ -97,19 +100,14 @@ func (s *source) Known(column string) bool {
 
 // Fit implements sqlgen.Table: a value for a column must be of the kind of its
 // field, else databases compare it as they like (MySQL finds 'abc' equal to 0).
-func (s *source) Fit(column string, v any) (any, error) {
-	if i, ok := s.field(column); ok {
-		return s.plan.Fit(i, v)
-	}
-	return v, nil
-}
+func (s *source) Fit(i int, v any) (any, error) { return s.plan.Fit(i, v) }
 
 // FitList implements sqlgen.Table.
-func (s *source) FitList(column string, list any) (any, error) {
-	if i, ok := s.field(column); ok {
-		return s.plan.FitList(i, list)
-	}
-	return list, nil
+func (s *source) FitList(i int, list any) (any, error) { return s.plan.FitList(i, list) }
+
+// Operand implements sqlgen.Table.
+func (s *source) Operand(i int, v any, d *dialect.Dialect) (any, error) {
+	return s.plan.Operand(i, v, d)
 }
 
 // now is the time for timestamps, as the table's columns keep it.
@@ -119,8 +117,9 @@ func (s *source) now() time.Time { return now().Truncate(s.precision) }
 // instants in UTC, cut as they were when they were sent.
 func (s *source) settle(record any) { s.plan.CutTimes(record, s.precision, time.UTC) }
 
-// field finds a column by its name, or its name after the table's.
-func (s *source) field(column string) (int, bool) {
+// Field implements sqlgen.Table: it finds a column by its name, or its name
+// after the table's.
+func (s *source) Field(column string) (int, bool) {
 	if i, ok := s.plan.Column(column); ok {
 		return i, true
 	}
@@ -139,8 +138,13 @@ func (s *source) asTable() sqlgen.Table {
 }
 
 func (s *source) env(t *target) sqlgen.Env {
-	env := sqlgen.Env{Dialect: t.e.dialect, Values: values{}, Scope: t.e.name, Table: s.asTable()}
-	if t.e.dialect == dialect.MySQL {
+	return s.envOn(t.e)
+}
+
+// envOn is what rendering for a connection needs to know.
+func (s *source) envOn(e *entry) sqlgen.Env {
+	env := sqlgen.Env{Dialect: e.dialect, Values: values{}, Scope: e.name, Table: s.asTable(), Shapes: s.queries}
+	if e.dialect == dialect.MySQL {
 		env.Untyped = untyped
 	}
 	return env
@@ -186,11 +190,8 @@ func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (al
 			}
 			return args, slice, hasNull, nil
 		}
-	} else if ints, ok := v.([]int64); ok { // without a list in between
-		for _, n := range ints {
-			args = append(args, n)
-		}
-		return args, nil, false, nil
+	} else if all, ok := rowmap.AppendList(args, v); ok {
+		return all, nil, false, nil
 	}
 	list, hasNull, err := rowmap.List(v, d)
 	return append(args, list...), nil, hasNull, err
@@ -217,7 +218,7 @@ func (db *DB) Table(name string) Query[Row] { return Table[Row](db, name) }
 // Table returns a query for a table in the transaction, whose rows are Row.
 func (tx *Tx) Table(name string) Query[Row] {
 	q := Table[Row](tx.st.e.reg.DB(tx.st.e.name), name)
-	q.c.at.tx = tx
+	q.c.using(tx)
 	return q
 }
 
@@ -237,7 +238,12 @@ func Table[T any](db *DB, name string) Query[T] {
 	if s.err == nil && s.plan != nil {
 		s.model = s.plan.Model()
 	}
-	return Query[T]{c: core{src: s, q: sqlgen.From(name), at: place{read: db.read}}}
+	s.quick = s.plan == nil || !s.plan.Foreign()
+	q := Query[T]{c: core{src: s, q: sqlgen.From(name)}}
+	if db.read {
+		q.c.at = &place{read: true}
+	}
+	return q
 }
 
 func (s *source) fail(format string, args ...any) error {

@@ -312,6 +312,39 @@ func TestCreate_ThatFailsLeavesTheRecordAsItWas(t *testing.T) {
 	})
 }
 
+// unreadable has a default that its field cannot hold.
+type unreadable struct {
+	ID    int64
+	Label string // DEFAULT NULL
+}
+
+// A record that is in the database and cannot be read back keeps its key, and
+// the error says that it is there; in a transaction it is undone with the rest.
+func TestCreate_ThatCannotBeReadBackIsTold(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, fl fleet) {
+		ctx := t.Context()
+		fl.create(t, `CREATE TABLE labels (id {id}, label {text})`)
+		m := model[unreadable](t, fl.Registry, dbfleet.ModelConfig{Table: "labels", Defaults: []string{"label"}})
+		var r unreadable
+		err := m.Create(ctx, &r)
+		require.ErrorIs(t, err, dbfleet.ErrNull)
+		require.ErrorContains(t, err, "was created")
+		require.Positive(t, r.ID, "the key is known")
+		require.Equal(t, 1, count(t, m))
+		r = unreadable{}
+		err = fl.Transaction(ctx, "", func(ctx context.Context, _ *dbfleet.Tx) error { return m.Create(ctx, &r) })
+		require.ErrorIs(t, err, dbfleet.ErrNull)
+		require.NotContains(t, err.Error(), "was created")
+		require.Zero(t, r, "as it was before")
+		require.Equal(t, 1, count(t, m))
+		many := []unreadable{{}, {}}
+		require.ErrorIs(t, m.CreateMany(ctx, many), dbfleet.ErrNull)
+		require.Equal(t, []unreadable{{}, {}}, many)
+		require.Equal(t, 1, count(t, m), "several are all there or none")
+	})
+}
+
 // Keys that are composite, text or UUID are written as they are.
 func TestKeys_OfEveryKind(t *testing.T) {
 	t.Parallel()

@@ -68,6 +68,8 @@ type acquireCtx struct {
 	wait  time.Duration // 0 is no timeout
 	calls int
 	got   *conn // what database/sql took from its idle connections
+	// request is what the connection is wanted for, nil for a Conn.
+	request *request
 	// stopped says that it is no more than Context; see had.
 	stopped bool
 

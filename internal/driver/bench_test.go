@@ -11,8 +11,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// BenchmarkRead reads one row by its key, through a Conn and, as its twin, by
-// hand through the same pool's *sql.DB.
+// BenchmarkRead reads one row by its key, through a Conn, as a request and, as
+// their twin, by hand through the same pool's *sql.DB.
 func BenchmarkRead(b *testing.B) {
 	for _, dialect := range dbtest.Dialects {
 		db := dbtest.New(b, dialect)
@@ -41,6 +41,21 @@ func BenchmarkRead(b *testing.B) {
 				}
 				_ = rows.Close()
 				c.Release()
+			}
+		})
+		b.Run(dialect+"/request", func(b *testing.B) {
+			b.ReportAllocs()
+			dest, args := make([]sqldriver.Value, 3), []any{int64(1)}
+			read := func(rows Rows) (n int64, err error) {
+				for rows.Next(dest) == nil {
+					n++
+				}
+				return n, nil
+			}
+			for b.Loop() {
+				if _, _, err := p.Query(ctx, time.Second, q, args, "", read); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 		b.Run(dialect+"/database_sql", func(b *testing.B) {

@@ -40,6 +40,11 @@ func (c *cache[S]) keeps(query string) bool { return c.max > 0 && len(query) <= 
 
 // get returns the statement of that text, nil if there is none.
 func (c *cache[S]) get(query string) *entry[S] {
+	// The text that was sent last often comes again, and as the same string: then
+	// it costs less to compare it than to hash it.
+	if e := c.root.next; e != &c.root && e.query == query {
+		return e
+	}
 	e := c.m[query]
 	if e == nil {
 		return nil

@@ -33,6 +33,7 @@ const (
 // Its statements run one at a time: the gate is held while one runs.
 type conn struct {
 	s    session
+	asIs kinds // see session
 	pool *Pool
 
 	gate gate
@@ -61,7 +62,7 @@ type txState struct {
 // newConn makes the driver connection of a session that may live so long; 0 is
 // forever. A timer costs less than to look at the clock at each use.
 func newConn(s session, p *Pool, lifetime time.Duration) *conn {
-	c := &conn{s: s, pool: p, gate: newGate()}
+	c := &conn{s: s, asIs: s.asIs(), pool: p, gate: newGate()}
 	if lifetime > 0 {
 		c.age = time.AfterFunc(lifetime, func() { c.old.Store(true) })
 	}

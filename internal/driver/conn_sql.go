@@ -58,7 +58,13 @@ func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx
 	return sqlTx{c}, nil
 }
 
+// Ping asks the server for an answer, or serves the request that ctx leads to:
+// then it returns nil, and the request knows what came of it.
 func (c *conn) Ping(ctx context.Context) error {
+	if a, ok := ctx.(*acquireCtx); ok && a.request != nil {
+		a.request.serve(c)
+		return nil
+	}
 	if err := c.enter(ctx, ""); err != nil {
 		return err
 	}

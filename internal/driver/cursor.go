@@ -137,6 +137,9 @@ func (r *cursor) fail(err error) error {
 }
 
 func (r *cursor) Close() error {
+	if r.closed && !r.c.s.manyCursors() { // nobody else closes it
+		return nil
+	}
 	r.c.lockAnyway()
 	defer r.c.unlock()
 	if r.closed {

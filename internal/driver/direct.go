@@ -3,9 +3,7 @@ package driver
 import (
 	"context"
 	"database/sql"
-	sqldriver "database/sql/driver"
 	"errors"
-	"sync"
 )
 
 // Conn is one connection, held exclusively by its user until Release. It is not
@@ -178,33 +176,4 @@ func (c *Conn) Release() {
 		_ = inner.rollback(context.Background())
 	}
 	_ = c.sc.Close()
-}
-
-// argBuffers are the argument lists of Conn's statements. The drivers copy what
-// they send, so a list is free again when its statement has been sent.
-var argBuffers = sync.Pool{New: func() any { return new([]sqldriver.NamedValue) }}
-
-// bind converts args as the database wants them. give takes the list back.
-func (c *conn) bind(args []any) (*[]sqldriver.NamedValue, error) {
-	buf := argBuffers.Get().(*[]sqldriver.NamedValue)
-	list := (*buf)[:0]
-	for i, v := range args {
-		list = append(list, sqldriver.NamedValue{Ordinal: i + 1, Value: v})
-		if err := c.s.convert(&list[i]); err != nil {
-			*buf = list
-			give(buf)
-			return nil, &NotSentError{Err: err}
-		}
-	}
-	*buf = list
-	return buf, nil
-}
-
-func give(buf *[]sqldriver.NamedValue) {
-	clear(*buf)
-	if cap(*buf) > 4096 {
-		return
-	}
-	*buf = (*buf)[:0]
-	argBuffers.Put(buf)
 }

@@ -203,6 +203,8 @@ func (s *mysqlSession) convert(nv *sqldriver.NamedValue) error {
 	return nil
 }
 
+func (s *mysqlSession) asIs() kinds { return kindBasic | kindUint }
+
 // mysqlTime refuses the years that the driver cannot write.
 func mysqlTime(ordinal int, t time.Time) error {
 	if year := t.UTC().Year(); year < 0 || year > 9999 {

@@ -27,10 +27,18 @@ type plain struct {
 	// full says that an error means: the server prepares no more statements.
 	full func(error) bool
 	tx   sqldriver.Tx
+
+	// What dc can do besides; nil is what it cannot.
+	checker   sqldriver.NamedValueChecker
+	validator sqldriver.Validator
+	resetter  sqldriver.SessionResetter
 }
 
 func newPlain(dc sqldriver.Conn, cacheSize int) *plain {
 	p := &plain{dc: dc}
+	p.checker, _ = dc.(sqldriver.NamedValueChecker)
+	p.validator, _ = dc.(sqldriver.Validator)
+	p.resetter, _ = dc.(sqldriver.SessionResetter)
 	p.cache = newCache(cacheSize, func(s sqldriver.Stmt) { _ = s.Close() })
 	return p
 }
@@ -241,12 +249,19 @@ func (p *plain) verdict(err error) verdict {
 }
 
 func (p *plain) convert(nv *sqldriver.NamedValue) error {
-	if c, ok := p.dc.(sqldriver.NamedValueChecker); ok {
-		return c.CheckNamedValue(nv)
+	if p.checker != nil {
+		return p.checker.CheckNamedValue(nv)
 	}
 	v, err := sqldriver.DefaultParameterConverter.ConvertValue(nv.Value)
 	nv.Value = v
 	return err
+}
+
+func (p *plain) asIs() kinds {
+	if p.checker != nil {
+		return 0
+	}
+	return kindBasic | kindFloat | kindTime
 }
 
 func (p *plain) ping(ctx context.Context) error {
@@ -257,13 +272,11 @@ func (p *plain) ping(ctx context.Context) error {
 }
 
 func (p *plain) usable() bool {
-	c, ok := p.dc.(sqldriver.Validator)
-	return !ok || c.IsValid()
+	return p.validator == nil || p.validator.IsValid()
 }
 
 func (p *plain) alive() bool {
-	c, ok := p.dc.(sqldriver.SessionResetter)
-	return !ok || c.ResetSession(context.Background()) == nil
+	return p.resetter == nil || p.resetter.ResetSession(context.Background()) == nil
 }
 
 func (p *plain) close() error { return p.dc.Close() }

@@ -6,9 +6,11 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"encoding/binary"
+	"errors"
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
@@ -138,4 +140,124 @@ func (s *pgSession) encodeArrays(oids []uint32, args []sqldriver.NamedValue) boo
 		s.arrays[i] = buf
 	}
 	return true
+}
+
+// insertKeyed wraps what insertRows sends, so that the one statement fails, and
+// undoes itself, unless it has inserted as many rows as it was given: a trigger
+// or rule may leave some out. The keys come as one array.
+func (s *pgSession) insertKeyed(ctx context.Context, in *KeyedInsert, args []sqldriver.NamedValue) (Keyed, error) {
+	if s.b.o.Pooler || !s.cache.keeps(in.One) {
+		return Keyed{}, nil
+	}
+	st, _, err := s.statement(ctx, in.One)
+	if err != nil {
+		return Keyed{Undone: true}, err
+	}
+	oids := st.sd.ParamOIDs
+	if len(oids)*in.Rows != len(args) || in.Rows == 0 {
+		return Keyed{}, nil
+	}
+	if st.arrays == nil {
+		text := unnestText(in.One, oids)
+		st.arrays = &text
+	}
+	if *st.arrays == "" || !s.encodeArrays(oids, args) {
+		return Keyed{}, nil
+	}
+	s.arrays = append(s.arrays, binary.BigEndian.AppendUint64(nil, uint64(in.Rows)))
+	text := keyedText(*st.arrays, len(s.arrays))
+	for try := 0; ; try++ {
+		st, fresh, err := s.statement(ctx, text)
+		var pe *pgconn.PgError
+		switch {
+		case errors.As(err, &pe): // of a table with rules, say: INSERT may do
+			return Keyed{}, nil
+		case err != nil:
+			return Keyed{Undone: true}, err
+		case len(st.oids) != 2 || !pgIntArrays[st.oids[0]]:
+			return Keyed{}, nil
+		}
+		s.sendCloses()
+		rr := s.pc.ExecStatement(ctx, st.sd, s.arrays, pgBinaryFormats, pgBinaryFormats)
+		var keys []int64
+		if rr.NextRow() {
+			keys = pgInts(rr.Values()[0], in.Rows)
+		}
+		if _, err = rr.Close(); err == nil {
+			if len(keys) != in.Rows {
+				return Keyed{}, &ConnLostError{Err: errPGKeys}
+			}
+			return Keyed{Keys: keys, OK: true}, nil
+		}
+		if n, ok := differs(err); ok {
+			return Keyed{Undone: true}, &RowsError{Rows: n, Given: int64(in.Rows)}
+		}
+		if !s.again(text, err) || fresh || try > 0 {
+			return Keyed{}, err
+		}
+	}
+}
+
+var errPGKeys = errors.New("the server's answer is not an array of keys")
+
+// rowsMark begins the text that a keyedText's statement fails with, for it is
+// no number.
+const rowsMark = "dbfleet: rows "
+
+// keyedText makes a statement of one with RETURNING that inserts rows. It gives
+// the keys as an array, and fails if they are not as many as its n-th parameter
+// says.
+func keyedText(insert string, n int) string {
+	return "WITH dbfleet_made(key) AS (" + insert + ") SELECT array_agg(key), CASE WHEN count(*) <> $" + strconv.Itoa(n) +
+		"::int8 THEN ('" + rowsMark + "' || count(*))::int8 END FROM dbfleet_made"
+}
+
+// differs reads the number of rows from the error of a keyedText's statement.
+func differs(err error) (rows int64, ok bool) {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) || pe.Code != "22P02" {
+		return 0, false
+	}
+	_, text, ok := strings.Cut(pe.Message, rowsMark)
+	if !ok {
+		return 0, false
+	}
+	end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		text = text[:end]
+	}
+	rows, err = strconv.ParseInt(text, 10, 64)
+	return rows, err == nil
+}
+
+// pgIntArrays are the types of arrays of whole numbers.
+var pgIntArrays = map[uint32]bool{pgtype.Int2ArrayOID: true, pgtype.Int4ArrayOID: true, pgtype.Int8ArrayOID: true}
+
+// pgInts reads a binary array of n whole numbers, nil if it is something else.
+func pgInts(b []byte, n int) []int64 {
+	const head = 20 // dimensions, NULLs, type, length, first index
+	be := binary.BigEndian
+	if len(b) < head || be.Uint32(b) != 1 || int(be.Uint32(b[12:])) != n {
+		return nil
+	}
+	keys := make([]int64, 0, n)
+	for b = b[head:]; len(b) >= 4; {
+		size := int(int32(be.Uint32(b)))
+		b = b[4:]
+		if size < 0 || size > len(b) {
+			return nil
+		}
+		switch size {
+		case 2:
+			keys = append(keys, int64(int16(be.Uint16(b))))
+		case 4:
+			keys = append(keys, int64(int32(be.Uint32(b))))
+		case 8:
+			keys = append(keys, int64(be.Uint64(b)))
+		default:
+			return nil
+		}
+		b = b[size:]
+	}
+	return keys
 }

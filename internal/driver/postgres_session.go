@@ -315,6 +315,8 @@ func (s *pgSession) convert(nv *sqldriver.NamedValue) error {
 	return nil
 }
 
+func (s *pgSession) asIs() kinds { return kindsAll }
+
 func (s *pgSession) manyCursors() bool { return false }
 
 func (s *pgSession) ping(ctx context.Context) error {

@@ -48,6 +48,8 @@ type session interface {
 	verdict(err error) verdict
 	// convert makes a caller's argument one that exec and query take.
 	convert(nv *sqldriver.NamedValue) error
+	// asIs is the kinds of values, without names, that convert leaves as they are.
+	asIs() kinds
 	// manyCursors says that statements may run while rows are open.
 	manyCursors() bool
 

@@ -177,6 +177,8 @@ func (s *sqliteSession) convert(nv *sqldriver.NamedValue) error {
 	return nil
 }
 
+func (s *sqliteSession) asIs() kinds { return kindBasic }
+
 // sqliteTimeArg writes a time whose text sorts where the time belongs.
 func sqliteTimeArg(nv *sqldriver.NamedValue, t time.Time) error {
 	t = t.UTC()

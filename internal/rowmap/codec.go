@@ -49,18 +49,19 @@ type codec struct {
 	set      setter
 	read     reader
 	arg      arger
+	box      boxing // how boxes do what arg does
 	elem     *codec // of arrays
 	// slabbed says that set and read may take a value from the origin's slab.
 	slabbed bool
 }
 
 var (
-	scannerType = reflect.TypeFor[sql.Scanner]()
-	valuerType  = reflect.TypeFor[driver.Valuer]()
-	timeType    = reflect.TypeFor[time.Time]()
-	int64Type   = reflect.TypeFor[int64]()
-	stringType  = reflect.TypeFor[string]()
-	rawJSONType = reflect.TypeFor[json.RawMessage]()
+	scannerType     = reflect.TypeFor[sql.Scanner]()
+	valuerType      = reflect.TypeFor[driver.Valuer]()
+	timeType        = reflect.TypeFor[time.Time]()
+	timePointerType = reflect.TypeFor[*time.Time]()
+	int64Type       = reflect.TypeFor[int64]()
+	rawJSONType     = reflect.TypeFor[json.RawMessage]()
 )
 
 // maxDepth bounds how many pointers, sql.Null and slices a column type may
@@ -111,6 +112,8 @@ func newCodec(t reflect.Type, depth int) (*codec, error) {
 	c.typ, c.read = t, directReader(t.Kind(), c)
 	if reflect.PointerTo(t).Implements(valuerType) {
 		c.arg = customArger(t)
+	} else {
+		c.box = boxingOf(c.kind, t.Kind())
 	}
 	return c, nil
 }
@@ -206,7 +209,10 @@ func pointerCodec(t reflect.Type, elem *codec) *codec {
 		}
 		return elem.arg(e, d)
 	}
-	return &codec{typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, elem: elem.elem, slabbed: true}
+	return &codec{
+		typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, box: elem.box.around(pointed, 0),
+		elem: elem.elem, slabbed: true,
+	}
 }
 
 // nullCodec is the codec of sql.Null[T] and of sql.NullString and its
@@ -256,7 +262,10 @@ func nullCodec(t reflect.Type, depth int) *codec {
 		*ok = true
 		return nil
 	}
-	return &codec{typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, elem: elem.elem, slabbed: elem.slabbed}
+	return &codec{
+		typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, box: elem.box.around(nulled, valid.Offset),
+		elem: elem.elem, slabbed: elem.slabbed,
+	}
 }
 
 // scannerSetter hands the value to Scan as database/sql would, but with bytes

@@ -29,6 +29,13 @@ type hop struct {
 // at returns the field's address in the struct at base. Embedded pointers that
 // are nil are allocated, or, unless make is set, give nil.
 func (f *field) at(base unsafe.Pointer, alloc bool) unsafe.Pointer {
+	if len(f.via) == 0 {
+		return unsafe.Add(base, f.offset)
+	}
+	return f.within(base, alloc)
+}
+
+func (f *field) within(base unsafe.Pointer, alloc bool) unsafe.Pointer {
 	for _, h := range f.via {
 		p := (*unsafe.Pointer)(unsafe.Add(base, h.offset))
 		if *p == nil {

@@ -17,7 +17,7 @@ import (
 // of the fields in the struct, those of an embedded struct in its place.
 type Plan struct {
 	typ     reflect.Type
-	ptr     reflect.Type
+	word    unsafe.Pointer // the type of an any with a *T
 	model   string
 	fields  []field
 	columns []string
@@ -94,7 +94,7 @@ func compile(t reflect.Type) (*Plan, error) {
 
 func newPlan(t reflect.Type, fields []field) *Plan {
 	p := &Plan{
-		typ: t, ptr: reflect.PointerTo(t), model: t.String(), fields: fields,
+		typ: t, word: typeWord(reflect.Zero(reflect.PointerTo(t)).Interface()), model: t.String(), fields: fields,
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),
@@ -170,14 +170,14 @@ func (p *Plan) failure(f *field, err error) error {
 
 // record returns the address of the struct that rec points to.
 func (p *Plan) record(rec any) (unsafe.Pointer, error) {
-	v := reflect.ValueOf(rec)
-	if !v.IsValid() || v.Type() != p.ptr {
+	v := (*iface)(unsafe.Pointer(&rec)) // of a pointer, whose any holds it itself
+	switch {
+	case v.typ != p.word:
 		return nil, fmt.Errorf("%w: a record of %s must be a *%s, not %T", ErrType, p.model, p.model, rec)
-	}
-	if v.IsNil() {
+	case v.data == nil:
 		return nil, fmt.Errorf("%w: a record of %s is a nil pointer", ErrType, p.model)
 	}
-	return v.UnsafePointer(), nil
+	return v.data, nil
 }
 
 // mustRecord is record for callers that cannot return an error.

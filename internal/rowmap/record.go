@@ -20,22 +20,6 @@ func (p *Plan) Arg(i int, rec any, d *dialect.Dialect) (any, error) {
 	return p.arg(&p.fields[i], base, d)
 }
 
-// AppendArgs appends what the driver takes for each of the columns to args.
-func (p *Plan) AppendArgs(args []any, columns []int, rec any, d *dialect.Dialect) ([]any, error) {
-	base, err := p.record(rec)
-	if err != nil {
-		return args, err
-	}
-	for _, i := range columns {
-		arg, err := p.arg(&p.fields[i], base, d)
-		if err != nil {
-			return args, err
-		}
-		args = append(args, arg)
-	}
-	return args, nil
-}
-
 func (p *Plan) arg(f *field, base unsafe.Pointer, d *dialect.Dialect) (any, error) {
 	at := f.at(base, false)
 	if at == nil {
@@ -56,8 +40,8 @@ type timeField struct {
 
 // CutTimes cuts what is finer than precision off the record's times and puts
 // them into a location, which nil leaves as it is. What a pointer in the record
-// points to is left alone; the record gets a pointer of its own. Types that
-// have their own Value method are not touched. It panics if rec is not a *T.
+// points to is left alone; the record gets a pointer of its own to what differs.
+// Types that have their own Value method are not touched. It panics if rec is not a *T.
 func (p *Plan) CutTimes(rec any, precision time.Duration, loc *time.Location) {
 	if len(p.times) == 0 {
 		return
@@ -70,6 +54,8 @@ func (p *Plan) CutTimes(rec any, precision time.Duration, loc *time.Location) {
 		case at == nil:
 		case tf.plain:
 			cutTime((*time.Time)(at), precision, loc)
+		case f.codec.typ == timePointerType:
+			cutTimeAt((**time.Time)(at), precision, loc)
 		default:
 			cutTimeIn(reflect.NewAt(f.codec.typ, at).Elem(), precision, loc)
 		}
@@ -80,9 +66,29 @@ func cutTime(t *time.Time, precision time.Duration, loc *time.Location) {
 	if t.IsZero() {
 		return
 	}
-	*t = t.Truncate(precision)
-	if loc != nil {
+	// Truncate also takes a reading of the monotonic clock off, and so does UTC.
+	if loc != time.UTC || time.Second%precision != 0 || t.Nanosecond()%int(precision) != 0 {
+		*t = t.Truncate(precision)
+	}
+	switch loc {
+	case nil:
+	case time.UTC:
+		*t = t.UTC()
+	default:
 		*t = t.In(loc)
+	}
+}
+
+// cutTimeAt gives the record a time of its own, unless the one that it points to
+// is as it is to be.
+func cutTimeAt(p **time.Time, precision time.Duration, loc *time.Location) {
+	if *p == nil {
+		return
+	}
+	t := **p
+	cutTime(&t, precision, loc)
+	if t != **p {
+		*p = new(t)
 	}
 }
 
@@ -123,11 +129,19 @@ func (p *Plan) IsZero(i int, rec any) bool {
 	if at == nil {
 		return true
 	}
-	switch f.codec.typ {
-	case int64Type:
-		return *(*int64)(at) == 0
-	case stringType:
-		return *(*string)(at) == ""
+	if box := &f.codec.box; box.via == direct {
+		switch box.how {
+		case boxInt:
+			return intAt(at, box.size) == 0
+		case boxUint:
+			return uintAt(at, box.size) == 0
+		case boxText:
+			return *(*string)(at) == ""
+		case boxBool:
+			return !*(*bool)(at)
+		case boxTime:
+			return (*time.Time)(at).IsZero()
+		}
 	}
 	if f.codec.kind == Time && isTimeLike(f.codec.typ) {
 		return (*time.Time)(at).IsZero()
@@ -162,16 +176,38 @@ func (p *Plan) Set(i int, rec any, v any) error {
 		return err
 	}
 	f := &p.fields[i]
-	if n, ok := v.(int64); ok && f.codec.typ == int64Type { // a generated key
-		*(*int64)(f.at(base, true)) = n
-		return nil
-	}
 	fresh := reflect.New(f.codec.typ)
 	if err := f.codec.assign(fresh, v); err != nil {
 		return p.failure(f, err)
 	}
 	reflect.NewAt(f.codec.typ, f.at(base, true)).Elem().Set(fresh.Elem())
 	return nil
+}
+
+// SetInt is Set(i, rec, n), for a generated key.
+func (p *Plan) SetInt(i int, rec any, n int64) error {
+	f := &p.fields[i]
+	if f.codec.typ != int64Type {
+		return p.Set(i, rec, n)
+	}
+	base, err := p.record(rec)
+	if err == nil {
+		*(*int64)(f.at(base, true)) = n
+	}
+	return err
+}
+
+// SetTime is Set(i, rec, t).
+func (p *Plan) SetTime(i int, rec any, t time.Time) error {
+	f := &p.fields[i]
+	if f.codec.typ != timeType {
+		return p.Set(i, rec, t)
+	}
+	base, err := p.record(rec)
+	if err == nil {
+		*(*time.Time)(f.at(base, true)) = t
+	}
+	return err
 }
 
 // assign stores a Go value in what dst points to.

@@ -59,14 +59,21 @@ func timeArg(t time.Time, d *dialect.Dialect) (any, error) {
 	if err := checkYear(t); err != nil {
 		return nil, err
 	}
-	t = t.Truncate(time.Microsecond)
 	switch d {
 	case dialect.MySQL:
-		return t.UTC(), nil
+		return cutToMicro(t).UTC(), nil
 	case dialect.SQLite:
 		return sqliteTime(t), nil
 	}
-	return t, nil
+	return cutToMicro(t), nil
+}
+
+// cutToMicro is t.Truncate(time.Microsecond).
+func cutToMicro(t time.Time) time.Time {
+	if rest := t.Nanosecond() % 1000; rest != 0 {
+		t = t.Add(-time.Duration(rest))
+	}
+	return t.Round(0) // without the monotonic clock
 }
 
 // The seconds of the years 1 to 9999, as time.Time.Unix counts them.
@@ -76,41 +83,52 @@ var (
 )
 
 func checkYear(t time.Time) error {
-	if y := t.UTC().Year(); y < 1 || y > 9999 {
+	if s := t.Unix(); s < firstSecond || s > lastSecond {
 		return fmt.Errorf("%w: the year of a time must be in 1..9999", ErrRange)
 	}
 	return nil
 }
 
+// maxTimeText is the length of the longest text that sqliteTime writes.
+const maxTimeText = len("2006-01-02 15:04:05.999999")
+
 // sqliteTime writes a time of the years 1 to 9999 as 2006-01-02 15:04:05.999999
-// in UTC, without the zeros at the end of the fraction, so that the order of
-// the texts is that of the instants.
+// in UTC, cut to microseconds and without the zeros at the end of the fraction,
+// so that the order of the texts is that of the instants.
 func sqliteTime(t time.Time) string {
+	var text [maxTimeText]byte
+	return string(appendSQLiteTime(text[:0], t))
+}
+
+// appendSQLiteTime appends what sqliteTime writes.
+func appendSQLiteTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
-	text := [26]byte{4: '-', 7: '-', 10: ' ', 13: ':', 16: ':', 19: '.'}
-	putDigits(text[0:4], year)
-	putDigits(text[5:7], int(month))
-	putDigits(text[8:10], day)
-	putDigits(text[11:13], hour)
-	putDigits(text[14:16], minute)
-	putDigits(text[17:19], second)
-	putDigits(text[20:26], t.Nanosecond()/1000)
+	text := [maxTimeText]byte{4: '-', 7: '-', 10: ' ', 13: ':', 16: ':', 19: '.'}
+	putPair(text[0:], year/100)
+	putPair(text[2:], year%100)
+	putPair(text[5:], int(month))
+	putPair(text[8:], day)
+	putPair(text[11:], hour)
+	putPair(text[14:], minute)
+	putPair(text[17:], second)
+	micros := t.Nanosecond() / 1000
+	if micros == 0 {
+		return append(b, text[:19]...)
+	}
+	putPair(text[20:], micros/10000)
+	putPair(text[22:], micros/100%100)
+	putPair(text[24:], micros%100)
 	end := len(text)
-	for text[end-1] == '0' && end > 20 {
+	for text[end-1] == '0' {
 		end--
 	}
-	if end == 20 {
-		end-- // nothing is left of the fraction
-	}
-	return string(text[:end])
+	return append(b, text[:end]...)
 }
 
-// putDigits fills b with the last digits of n.
-func putDigits(b []byte, n int) {
-	for i := len(b) - 1; i >= 0; i-- {
-		b[i] = byte('0' + n%10)
-		n /= 10
-	}
+// putPair writes a number below 100 as two digits.
+func putPair(b []byte, n int) {
+	_ = b[1]
+	b[0], b[1] = byte('0'+n/10), byte('0'+n%10)
 }

@@ -82,14 +82,19 @@ func ParseOp(name string) (op Op, ok bool) {
 	return NoOp, false
 }
 
-// Cond is one condition. Its constructors are the only way to one.
+// Cond is one condition, or inside a query one item of ORDER BY. Its
+// constructors are the only way to one.
 type Cond struct {
 	kind kind
 	op   Op
-	or   bool // joined to what stands before it by OR instead of AND
+	or   bool // joined to what stands before it by OR instead of AND; see order
 	col  string
-	val  any
-	deep *deep
+	val  any // a *deep where kind says so
+}
+
+func (c *Cond) deep() *deep {
+	d, _ := c.val.(*deep)
+	return d
 }
 
 type kind uint8
@@ -103,6 +108,7 @@ const (
 	exists                   // EXISTS (val)
 	notExists
 	invalid // deep.err
+	order   // ORDER BY col, or deep.expr; or is DESC
 )
 
 type deep struct {
@@ -120,7 +126,7 @@ func Compare(column string, op Op, value any) Cond {
 
 // CompareColumns is a column against another column.
 func CompareColumns(left string, op Op, right string) Cond {
-	return Cond{kind: columns, op: op, col: left, deep: &deep{text: right}}
+	return Cond{kind: columns, op: op, col: left, val: &deep{text: right}}
 }
 
 // Exists asks whether a subquery has rows.
@@ -130,17 +136,17 @@ func Exists(sub Subquery) Cond { return Cond{kind: exists, val: sub} }
 func NotExists(sub Subquery) Cond { return Cond{kind: notExists, val: sub} }
 
 // Raw is a condition given as SQL.
-func Raw(e *Expr) Cond { return Cond{kind: rawSQL, deep: &deep{expr: e}} }
+func Raw(e *Expr) Cond { return Cond{kind: rawSQL, val: &deep{expr: e}} }
 
 // Group puts conditions in parentheses. An empty group is true.
-func Group(cs ...Cond) Cond { return Cond{kind: group, deep: &deep{conds: cs}} }
+func Group(cs ...Cond) Cond { return Cond{kind: group, val: &deep{conds: cs}} }
 
 // Not negates conditions, which are put in parentheses. Not of nothing is
 // refused when it is rendered.
-func Not(cs ...Cond) Cond { return Cond{kind: negation, deep: &deep{conds: cs}} }
+func Not(cs ...Cond) Cond { return Cond{kind: negation, val: &deep{conds: cs}} }
 
 // Invalid is a condition that fails with err when the query is rendered.
-func Invalid(err error) Cond { return Cond{kind: invalid, deep: &deep{err: err}} }
+func Invalid(err error) Cond { return Cond{kind: invalid, val: &deep{err: err}} }
 
 // Or returns the condition joined by OR to what stands before it.
 func (c Cond) Or() Cond { c.or = true; return c }
@@ -153,8 +159,8 @@ func (c *Cond) asks() bool {
 	if c.kind != group {
 		return true
 	}
-	for i := range c.deep.conds {
-		if c.deep.conds[i].asks() {
+	for i := range c.deep().conds {
+		if c.deep().conds[i].asks() {
 			return true
 		}
 	}
@@ -163,9 +169,11 @@ func (c *Cond) asks() bool {
 
 // Conditions returns the query's conditions, in order, as a group's content.
 func (q *Query) Conditions() []Cond {
-	out := make([]Cond, q.where.n)
-	for i := range out {
-		out[i] = *q.where.at(i)
+	out := make([]Cond, 0, q.steps.conditions())
+	for _, c := range q.steps.all() {
+		if c.kind != order {
+			out = append(out, c)
+		}
 	}
 	return out
 }
@@ -175,13 +183,18 @@ func (q *Query) Conditions() []Cond {
 // other values could match: no such condition, or one beside an OR, or inside
 // a negation or raw SQL.
 func (q *Query) Equal(column string) (values any, list, ok bool) {
-	for i := 0; i < q.where.n; i++ {
-		if i > 0 && q.where.at(i).or {
-			return nil, false, false
+	all := q.steps.all()
+	first := true
+	for i := range all {
+		if c := &all[i]; c.kind != order {
+			if c.or && !first {
+				return nil, false, false
+			}
+			first = false
 		}
 	}
-	for i := 0; i < q.where.n; i++ {
-		if v, l, found := q.where.at(i).equal(column, q.table); found {
+	for i := range all {
+		if v, l, found := all[i].equal(column, q.Table()); found {
 			return v, l, true
 		}
 	}
@@ -201,13 +214,13 @@ func (c *Cond) equal(column, table string) (any, bool, bool) {
 			return c.val, true, true
 		}
 	case group:
-		for i := range c.deep.conds {
-			if i > 0 && c.deep.conds[i].or {
+		for i := range c.deep().conds {
+			if i > 0 && c.deep().conds[i].or {
 				return nil, false, false
 			}
 		}
-		for i := range c.deep.conds {
-			if v, l, ok := c.deep.conds[i].equal(column, table); ok {
+		for i := range c.deep().conds {
+			if v, l, ok := c.deep().conds[i].equal(column, table); ok {
 				return v, l, true
 			}
 		}

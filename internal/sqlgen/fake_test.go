@@ -68,8 +68,15 @@ func (c known) Quoted(name string, d *dialect.Dialect) string {
 	return s
 }
 
-func (c known) Fit(_ string, v any) (any, error)        { return v, nil }
-func (c known) FitList(_ string, list any) (any, error) { return list, nil }
+func (c known) Field(name string) (int, bool) {
+	i := slices.Index(c, name)
+	return i, i >= 0
+}
+
+func (c known) Fit(_ int, v any) (any, error)        { return v, nil }
+func (c known) FitList(_ int, list any) (any, error) { return list, nil }
+
+func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }
 
 // sub is a query as a Subquery.
 type sub struct {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 )
 
 // Query describes a SELECT, and the conditions of an UPDATE or DELETE.
@@ -17,15 +16,10 @@ import (
 // receiver as it was, so a query may be stored, branched and used by many
 // goroutines.
 type Query struct {
-	table  string
-	where  conds
-	orders orders
-	limit  int64 // -1: none
-	offset int64
-	more   *parts // nil in the common case; never changed once shared
-	lock   Lock
-	unique bool // DISTINCT
-	all    bool // a write may go without conditions
+	table *string // nil without one
+	steps steps
+	limit int64  // -1: none
+	more  *parts // nil in the common case; never changed once shared
 }
 
 // parts are what few queries have.
@@ -37,7 +31,14 @@ type parts struct {
 	groups  []string
 	having  []Cond
 	unions  []union
+	offset  int64
+	lock    Lock
+	unique  bool // DISTINCT
+	all     bool // a write may go without conditions
 }
+
+// one is SQL for a value, where rows are all that is asked for.
+var one = &Expr{SQL: "1"}
 
 // Column is one item of a select list: a column, or SQL given raw.
 type Column struct {
@@ -82,7 +83,7 @@ const (
 )
 
 // From returns a query for all rows of a table.
-func From(table string) Query { return Query{table: table, limit: -1} }
+func From(table string) Query { return Query{table: &table, limit: -1} }
 
 // FromQuery returns a query for the rows of another one.
 func FromQuery(q Query, alias string) Query {
@@ -90,7 +91,12 @@ func FromQuery(q Query, alias string) Query {
 }
 
 // Table is the name of the table that the query reads.
-func (q *Query) Table() string { return q.table }
+func (q *Query) Table() string {
+	if q.table == nil {
+		return ""
+	}
+	return *q.table
+}
 
 // Limit is the largest number of rows, -1 for no bound.
 func (q *Query) Limit() int64 { return q.limit }
@@ -98,8 +104,8 @@ func (q *Query) Limit() int64 { return q.limit }
 // HasConditions says whether anything was asked of the rows. Groups without
 // conditions ask nothing.
 func (q *Query) HasConditions() bool {
-	for i := 0; i < q.where.n; i++ {
-		if q.where.at(i).asks() {
+	for _, c := range q.steps.all() {
+		if c.kind != order && c.asks() {
 			return true
 		}
 	}
@@ -107,26 +113,42 @@ func (q *Query) HasConditions() bool {
 }
 
 // AllRows says whether a write may go without conditions.
-func (q *Query) AllRows() bool { return q.all }
+func (q *Query) AllRows() bool { return q.more != nil && q.more.all }
 
 // Unites says whether the query adds the rows of others.
 func (q *Query) Unites() bool { return q.more != nil && len(q.more.unions) > 0 }
 
 // Merges says whether one row of the result may stand for several.
 func (q *Query) Merges() bool {
-	return q.unique || q.more != nil && len(q.more.groups)+len(q.more.having) > 0
+	return q.more != nil && (q.more.unique || len(q.more.groups)+len(q.more.having) > 0)
 }
 
 // Offset is how many rows are skipped.
-func (q *Query) Offset() int64 { return q.offset }
+func (q *Query) Offset() int64 {
+	if q.more == nil {
+		return 0
+	}
+	return q.more.offset
+}
+
+// bounded says whether only some of the rows that match are asked for.
+func (q *Query) bounded() bool { return q.limit != -1 || q.Offset() != 0 }
 
 // Bare says that the query asks for all rows of its table as they are.
 func (q *Query) Bare() bool {
-	return q.where.n == 0 && q.orders.n == 0 && q.more == nil && q.limit == -1 && q.offset == 0 && q.lock == NoLock && !q.unique
+	return q.steps.n == 0 && q.more == nil && q.limit == -1
 }
 
 // Lock tells the row lock that the query takes.
-func (q *Query) Lock() Lock { return q.lock }
+func (q *Query) Lock() Lock {
+	if q.more == nil {
+		return NoLock
+	}
+	return q.more.lock
+}
+
+// distinct says whether the query keeps one of equal rows.
+func (q *Query) distinct() bool { return q.more != nil && q.more.unique }
 
 // Joined says whether the query reads more than one table.
 func (q *Query) Joined() bool { return q.more != nil && len(q.more.joins) > 0 }
@@ -144,35 +166,74 @@ func (q Query) extend() (Query, *parts) {
 }
 
 // WithCond adds a condition.
-func (q Query) WithCond(c Cond) Query { q.where.add(c); return q }
+func (q Query) WithCond(c Cond) Query { q.Add(c); return q }
 
 // Add adds a condition to the query itself.
-func (q *Query) Add(c Cond) { q.where.add(c) }
+func (q *Query) Add(c Cond) { *q.steps.next() = c }
+
+// AddCompare adds Compare to the query itself, joined by OR or AND.
+func (q *Query) AddCompare(or bool, column string, op Op, value any) {
+	c := q.steps.next()
+	c.kind, c.op, c.or, c.col, c.val = compare, op, or, column, value
+}
 
 // WithOrder adds an item to ORDER BY.
-func (q Query) WithOrder(o Order) Query { q.orders.add(o); return q }
+func (q Query) WithOrder(o Order) Query { q.AddOrder(o); return q }
 
-// WithLimit bounds the number of rows; a negative n is kept and refused when
-// the query is rendered.
-func (q Query) WithLimit(n int64) Query {
+// AddOrder adds an item to ORDER BY of the query itself.
+func (q *Query) AddOrder(o Order) {
+	c := q.steps.next()
+	c.kind, c.or, c.col = order, o.Desc, o.Column
+	if o.Expr != nil {
+		c.val = &deep{expr: o.Expr}
+	}
+}
+
+// SetLimit is WithLimit on the query itself.
+func (q *Query) SetLimit(n int64) {
 	if n < 0 {
 		n = -2
 	}
 	q.limit = n
+}
+
+// WithLimit bounds the number of rows; a negative n is kept and refused when
+// the query is rendered.
+func (q Query) WithLimit(n int64) Query { q.SetLimit(n); return q }
+
+// WithOffset skips rows.
+func (q Query) WithOffset(n int64) Query {
+	if n == q.Offset() {
+		return q
+	}
+	q, p := q.extend()
+	p.offset = n
 	return q
 }
 
-// WithOffset skips rows.
-func (q Query) WithOffset(n int64) Query { q.offset = n; return q }
-
 // WithLock takes a row lock.
-func (q Query) WithLock(l Lock) Query { q.lock = l; return q }
+func (q Query) WithLock(l Lock) Query {
+	if l == q.Lock() {
+		return q
+	}
+	q, p := q.extend()
+	p.lock = l
+	return q
+}
 
 // WithDistinct keeps one of equal rows.
-func (q Query) WithDistinct() Query { q.unique = true; return q }
+func (q Query) WithDistinct() Query {
+	q, p := q.extend()
+	p.unique = true
+	return q
+}
 
 // WithAllRows lets a write go without conditions.
-func (q Query) WithAllRows() Query { q.all = true; return q }
+func (q Query) WithAllRows() Query {
+	q, p := q.extend()
+	p.all = true
+	return q
+}
 
 // WithAlias names the table for the rest of the statement.
 func (q Query) WithAlias(alias string) Query {
@@ -233,15 +294,15 @@ func (q Query) WithUnion(other Subquery, all bool) Query {
 // Aggregated returns the query for one aggregate over the rows that q gives,
 // with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
 func (q Query) Aggregated(function, column string) Query {
-	q.lock = NoLock
+	q = q.WithLock(NoLock)
 	if column == "" {
 		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
 	}
 	c := Column{Func: function, Name: column, As: "aggregate"}
 	merged := q.Merges() || q.Unites()
-	bounded := q.limit != -1 || q.offset != 0
+	bounded := q.bounded()
 	if !bounded {
-		q.orders = orders{}
+		q.steps = q.steps.unordered()
 	}
 	switch {
 	case merged || q.aliases(column):
@@ -256,13 +317,13 @@ func (q Query) Aggregated(function, column string) Query {
 
 // counted returns the query for a column of one row about the rows of q.
 func (q Query) counted(c Column) Query {
-	bounded := q.limit != -1 || q.offset != 0
-	q.orders = orders{} // no order changes how many rows there are
+	bounded := q.bounded()
+	q.steps = q.steps.unordered() // no order changes how many rows there are
 	switch {
 	case q.Merges() || q.Unites() || q.computes():
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
 	case bounded:
-		return FromQuery(q.OnlyColumns(Column{Expr: &Expr{SQL: "1"}, As: "found"}), "counted").OnlyColumns(c)
+		return FromQuery(q.OnlyColumns(Column{Expr: one, As: "found"}), "counted").OnlyColumns(c)
 	}
 	return q.OnlyColumns(c)
 }
@@ -297,84 +358,31 @@ func (q Query) distinctNames() Query {
 
 // ForExistence returns the query for the existence of q's rows.
 func (q Query) ForExistence() Query {
-	q.lock = NoLock
-	c := Column{Expr: &Expr{SQL: "1"}, As: "found"}
-	if q.offset != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
+	q = q.WithLock(NoLock)
+	c := Column{Expr: one, As: "found"}
+	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
 		return q.counted(c).WithLimit(1)
 	}
-	q.orders, q.unique = orders{}, false
-	return q.OnlyColumns(c)
+	q.steps = q.steps.unordered()
+	q, p := q.extend()
+	p.unique, p.columns = false, []Column{c}
+	return q
 }
 
 // Enclosed returns the query with its conditions in parentheses, so that one
 // more condition holds for all of them.
 func (q Query) Enclosed() Query {
-	for i := 1; i < q.where.n; i++ {
-		if q.where.at(i).or {
-			c := Group(q.Conditions()...)
-			q.where = conds{}
-			return q.WithCond(c)
+	first := true
+	for _, c := range q.steps.all() {
+		if c.kind == order {
+			continue
 		}
+		if c.or && !first {
+			group := Group(q.Conditions()...)
+			q.steps = q.steps.onlyOrders()
+			return q.WithCond(group)
+		}
+		first = false
 	}
 	return q
-}
-
-// conds holds conditions. Copies share a list: whoever adds to a copy that
-// ends where the list's used part ends claims the next place, everybody else
-// gets a list of its own. So a chain of Where costs one list, and branches never
-// see each other.
-type conds struct {
-	n    int
-	list *condList
-}
-
-type condList struct {
-	used   atomic.Int64 // places that are claimed
-	places []Cond
-	first  [5]Cond // what places is, until it grows
-}
-
-func (c *conds) add(x Cond) {
-	if l := c.list; l != nil && c.n < len(l.places) && l.used.CompareAndSwap(int64(c.n), int64(c.n+1)) {
-		l.places[c.n] = x
-		c.n++
-		return
-	}
-	l := &condList{}
-	l.places = l.first[:]
-	if c.n >= len(l.first) {
-		l.places = make([]Cond, 2*c.n)
-	}
-	if c.list != nil {
-		copy(l.places, c.list.places[:c.n])
-	}
-	l.places[c.n] = x
-	c.n++
-	l.used.Store(int64(c.n))
-	c.list = l
-}
-
-func (c *conds) at(i int) *Cond { return &c.list.places[i] }
-
-// orders holds ORDER BY items, the first one in place.
-type orders struct {
-	n     int
-	first Order
-	rest  []Order
-}
-
-func (o *orders) add(x Order) {
-	if o.n == 0 {
-		o.first = x
-	} else {
-		o.rest = append(o.rest[:len(o.rest):len(o.rest)], x)
-	}
-	o.n++
-}
-
-func (o *orders) at(i int) *Order {
-	if i == 0 {
-		return &o.first
-	}
-	return &o.rest[i-1]
 }

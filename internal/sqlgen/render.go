@@ -22,6 +22,9 @@ type Env struct {
 	Scope string
 	// Table knows the columns of the statement's own table; nil accepts any.
 	Table Table
+	// Shapes keeps the texts of the table's queries; nil keeps none. It belongs to
+	// this Table.
+	Shapes *Shapes
 	// Untyped changes an argument that is compared with a column that no table
 	// knows; nil leaves it as it is.
 	Untyped func(a any, d *dialect.Dialect) any
@@ -50,11 +53,16 @@ type Table interface {
 	// the dialect, "" for one that the table does not have or cannot have.
 	Known(column string) bool
 	Quoted(column string, d *dialect.Dialect) string
-	// Fit turns a value that a condition or assignment gives for a column into
-	// one of the column's kind, or fails.
-	Fit(column string, v any) (any, error)
-	// FitList does the same for a list of values.
-	FitList(column string, list any) (any, error)
+	// Field is the number of a column, which may be named after the table; the
+	// values of those that have none are taken as they are.
+	Field(column string) (i int, ok bool)
+	// Fit turns a value that is assigned to a column into one of the column's
+	// kind, or fails.
+	Fit(i int, v any) (any, error)
+	// FitList does the same for a list of values that a column is compared with.
+	FitList(i int, list any) (any, error)
+	// Operand is Values.Operand for a value that is made to fit the column.
+	Operand(i int, v any, d *dialect.Dialect) (any, error)
 }
 
 // UnknownColumnError tells of a column that the model does not have.
@@ -104,17 +112,15 @@ var ErrTooManyArgs = errors.New("more arguments than one statement of this datab
 
 // renderer collects one statement. Its buffers are reused.
 type renderer struct {
-	env  Env
-	d    *dialect.Dialect
-	buf  []byte
-	args []any
-	err  error
+	arguments
+	env Env
+	buf []byte
+	err error
 	// root is a copy of the statement's query, so that the caller's need not
 	// live on the heap.
 	root Query
 	// scope of the SELECT that is being written
-	q     *Query
-	table Table
+	q *Query
 	// outer are the SELECTs around it whose columns it may name, outermost first
 	outer []scope
 	locks bool // the statement writes or locks rows, so its subqueries may lock
@@ -127,54 +133,71 @@ type scope struct {
 }
 
 var renderers = sync.Pool{New: func() any {
-	return &renderer{buf: make([]byte, 0, 1024), args: make([]any, 0, 64)}
+	return &renderer{buf: make([]byte, 0, 1024), arguments: arguments{args: make([]any, 0, 64)}}
 }}
 
 func newRenderer(env Env) *renderer {
 	r := renderers.Get().(*renderer)
-	r.env, r.d, r.table = env, env.Dialect, env.Table
+	args := r.args
+	r.env, r.arguments = env, argumentsOf(&env)
+	r.args = args
 	return r
 }
 
 // done returns the text and the arguments and gives the buffers back.
 func (r *renderer) done() (string, []any, error) {
-	err := r.err
-	var text string
+	if r.err == nil && r.d.MaxParams > 0 && len(r.args) > r.d.MaxParams {
+		r.err = r.fault("arguments", fmt.Sprintf("%d of them, %s takes %d", len(r.args), r.d.Name, r.d.MaxParams), ErrTooManyArgs)
+	}
+	if r.err != nil {
+		err := r.err
+		r.free()
+		return "", nil, err
+	}
+	text := texts.intern(r.buf)
 	var args []any
-	if err == nil && r.d.MaxParams > 0 && len(r.args) > r.d.MaxParams {
-		err = r.fault("arguments", fmt.Sprintf("%d of them, %s takes %d", len(r.args), r.d.Name, r.d.MaxParams), ErrTooManyArgs)
+	if len(r.args) > 0 {
+		args = make([]any, len(r.args))
+		copy(args, r.args)
 	}
-	if err == nil {
-		text = texts.intern(r.buf)
-		if len(r.args) > 0 {
-			args = make([]any, len(r.args))
-			copy(args, r.args)
-		}
-	}
-	clear(r.args)
+	r.free()
+	return text, args, nil
+}
+
+// free gives the buffers back.
+func (r *renderer) free() {
+	r.clearArgs()
 	if cap(r.args) > 4096 {
 		r.args = make([]any, 0, 64)
 	}
 	if cap(r.buf) > 64<<10 {
 		r.buf = make([]byte, 0, 1024)
 	}
-	*r = renderer{buf: r.buf[:0], args: r.args[:0]}
+	*r = renderer{buf: r.buf[:0], arguments: arguments{args: r.args}}
 	renderers.Put(r)
-	return text, args, err
+}
+
+func (r *renderer) clearArgs() {
+	clear(r.args)
+	r.args = r.args[:0]
 }
 
 func (r *renderer) str(s string) { r.buf = append(r.buf, s...) }
 
 func (r *renderer) fail(err error) {
-	if r.err == nil {
-		r.err = err
+	if r.err != nil {
+		return
 	}
+	if e, ok := err.(*StatementError); ok && e.Table == "" && r.q != nil {
+		e.Table = r.q.Table()
+	}
+	r.err = err
 }
 
 func (r *renderer) fault(part, reason string, err error) error {
 	e := &StatementError{Part: part, Reason: reason, Err: err}
 	if r.q != nil {
-		e.Table = r.q.table
+		e.Table = r.q.Table()
 	}
 	return e
 }
@@ -281,7 +304,7 @@ func (r *renderer) column(name string) {
 }
 
 func (r *renderer) unknown(q *Query, t Table, column string) {
-	e := &UnknownColumnError{Table: q.table, Column: column}
+	e := &UnknownColumnError{Table: q.Table(), Column: column}
 	if t != nil {
 		e.Known = t.Columns()
 	}
@@ -310,7 +333,7 @@ func (r *renderer) qualified(table, col string) (ok bool) {
 		}
 	}
 	// The table's own name where the query calls it otherwise.
-	if table == q.table || table == lastPart(q.table) {
+	if table == q.Table() || table == lastPart(q.Table()) {
 		r.own(scope{q, r.table}, table, col)
 		return true
 	}
@@ -349,7 +372,7 @@ func (q *Query) refName() string {
 	if q.more != nil && q.more.alias != "" {
 		return q.more.alias
 	}
-	return q.table
+	return q.Table()
 }
 
 // joins says whether the query joins a table of that name.
@@ -581,7 +604,7 @@ func (r *renderer) subquery(q Query, t Table, err error) {
 		r.fail(err)
 		return
 	}
-	if q.lock != NoLock && !r.locks {
+	if q.Lock() != NoLock && !r.locks {
 		r.q = cmp.Or(r.q, &q)
 		r.fail(r.fault("lock", "a subquery locks rows only in a write, or where the query around it locks too", nil))
 		return

@@ -10,10 +10,18 @@ import (
 
 // Select renders a query.
 func Select(q *Query, env Env) (string, []any, error) {
+	if env.Shapes != nil {
+		if text, args, ok := env.Shapes.find(q, &env); ok {
+			return text, args, nil
+		}
+	}
 	r := newRenderer(env)
 	r.root = *q
-	r.locks = q.lock != NoLock
+	r.locks = q.Lock() != NoLock
 	r.selectStatement(&r.root, env.Table)
+	if env.Shapes != nil && r.err == nil {
+		env.Shapes.keep(r, q)
+	}
 	return r.done()
 }
 
@@ -31,7 +39,7 @@ func (r *renderer) selectStatement(q *Query, t Table) {
 // unionStatement writes q UNION others; ORDER BY, LIMIT and OFFSET of q hold
 // for the whole.
 func (r *renderer) unionStatement(q *Query, t Table) {
-	if q.lock != NoLock {
+	if q.Lock() != NoLock {
 		r.q = q
 		r.fail(r.fault("lock", "a union takes no row locks", nil))
 		return
@@ -48,11 +56,11 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 			r.fail(err)
 			return
 		}
-		if uq.lock != NoLock {
+		if uq.Lock() != NoLock {
 			r.fail(r.fault("lock", "a union takes no row locks", nil))
 		}
 		outer, outerTable := r.q, r.table
-		if uq.limit != -1 || uq.offset != 0 || uq.orders.n > 0 || (uq.more != nil && len(uq.more.unions) > 0) {
+		if uq.bounded() || uq.steps.ordered() || (uq.more != nil && len(uq.more.unions) > 0) {
 			// Not every database takes parentheses here; all take a derived table.
 			r.str("SELECT * FROM ")
 			r.derived(&uq, ut, "u")
@@ -67,7 +75,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 func (r *renderer) selectBody(q *Query, t Table) {
 	r.q, r.table = q, t
 	r.str("SELECT ")
-	if q.unique {
+	if q.distinct() {
 		r.str("DISTINCT ")
 	}
 	r.selectList(q, t)
@@ -99,7 +107,7 @@ func (r *renderer) fromTable(q *Query) {
 		r.table = nil
 		return
 	}
-	r.path(q.table)
+	r.path(q.Table())
 	if q.more != nil && q.more.alias != "" {
 		r.str(" AS ")
 		r.ident(q.more.alias)
@@ -203,7 +211,7 @@ func (r *renderer) resultColumn(q *Query, t Table, name string) {
 
 // reads says whether q reads a table by that name.
 func (q *Query) reads(table string) bool {
-	return table == q.refName() || table == lastPart(q.refName()) || table == q.table || q.joins(table) || q.rawJoins()
+	return table == q.refName() || table == lastPart(q.refName()) || table == q.Table() || q.joins(table) || q.rawJoins()
 }
 
 // names says whether a column of q's result surely has that name.
@@ -308,51 +316,64 @@ func opName(op Op) string {
 }
 
 func (r *renderer) orderAndLimit(q *Query) {
-	for i := 0; i < q.orders.n; i++ {
-		o := q.orders.at(i)
-		r.str([2]string{" ORDER BY ", ", "}[min(i, 1)])
-		if o.Expr != nil {
-			r.raw(o.Expr, "order by")
-			continue
-		}
-		if q.more != nil && len(q.more.unions) > 0 {
-			r.resultColumn(q, r.table, o.Column)
-		} else {
-			r.column(o.Column)
-		}
-		if o.Desc {
-			r.str(" DESC")
-		}
+	if q.steps.ordered() {
+		r.orders(q)
 	}
+	offset := q.Offset()
 	if q.limit < -1 {
 		r.fail(r.fault("limit", "is negative", nil))
 	}
-	if q.offset < 0 {
+	if offset < 0 {
 		r.fail(r.fault("offset", "is negative", nil))
 	}
 	switch {
 	case q.limit >= 0:
 		r.str(" LIMIT ")
 		r.buf = strconv.AppendInt(r.buf, q.limit, 10)
-	case q.offset > 0 && r.d.LimitRequired != "":
+	case offset > 0 && r.d.LimitRequired != "":
 		r.str(" LIMIT ")
 		r.str(r.d.LimitRequired)
 	}
-	if q.offset > 0 {
+	if offset > 0 {
 		r.str(" OFFSET ")
-		r.buf = strconv.AppendInt(r.buf, q.offset, 10)
+		r.buf = strconv.AppendInt(r.buf, offset, 10)
+	}
+}
+
+func (r *renderer) orders(q *Query) {
+	n := 0
+	list := q.steps.all()
+	for i := range list {
+		o := &list[i]
+		if o.kind != order {
+			continue
+		}
+		r.str([2]string{" ORDER BY ", ", "}[min(n, 1)])
+		n++
+		if o.val != nil {
+			r.raw(o.deep().expr, "order by")
+			continue
+		}
+		if q.Unites() {
+			r.resultColumn(q, r.table, o.col)
+		} else {
+			r.column(o.col)
+		}
+		if o.or {
+			r.str(" DESC")
+		}
 	}
 }
 
 func (r *renderer) lock(q *Query) {
-	if q.lock == NoLock {
+	if q.Lock() == NoLock {
 		return
 	}
 	if !r.d.RowLocks {
 		r.fail(r.fault("lock", r.d.Name+" has no row locks; a write transaction locks the whole database", nil))
 		return
 	}
-	switch q.lock {
+	switch q.Lock() {
 	case ForUpdate:
 		r.str(" FOR UPDATE")
 	case ForShare:

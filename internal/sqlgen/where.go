@@ -9,14 +9,18 @@ import (
 
 // where writes the query's conditions.
 func (r *renderer) where(q *Query) {
-	if q.where.n == 0 {
+	if q.steps.conditions() == 0 {
 		return
 	}
 	r.str(" WHERE ")
-	for i := 0; i < q.where.n; i++ {
-		c := q.where.at(i)
-		r.conjunction(i, c)
-		r.cond(c)
+	n := 0
+	list := q.steps.all()
+	for i := range list {
+		if c := &list[i]; c.kind != order {
+			r.conjunction(n, c)
+			r.cond(c)
+			n++
+		}
 	}
 }
 
@@ -44,26 +48,26 @@ func (r *renderer) cond(c *Cond) {
 	case columns:
 		r.column(c.col)
 		r.columnOp(c.op)
-		r.column(c.deep.text)
+		r.column(c.deep().text)
 	case group:
-		if len(c.deep.conds) == 0 {
+		if len(c.deep().conds) == 0 {
 			r.str("1 = 1")
 			return
 		}
 		r.str("(")
-		r.condList(c.deep.conds)
+		r.condList(c.deep().conds)
 		r.str(")")
 	case negation:
-		if len(c.deep.conds) == 0 {
+		if len(c.deep().conds) == 0 {
 			r.fail(r.fault("not", "there is no condition to negate", nil))
 			return
 		}
 		r.str("NOT (")
-		r.condList(c.deep.conds)
+		r.condList(c.deep().conds)
 		r.str(")")
 	case rawSQL:
 		r.str("(")
-		r.raw(c.deep.expr, "where")
+		r.raw(c.deep().expr, "where")
 		r.str(")")
 	case exists, notExists:
 		if c.kind == notExists {
@@ -72,7 +76,7 @@ func (r *renderer) cond(c *Cond) {
 		r.str("EXISTS ")
 		r.subquery(c.val.(Subquery).Statement(r.env.Scope))
 	case invalid:
-		r.fail(c.deep.err)
+		r.fail(c.deep().err)
 	default:
 		r.fail(r.fault("where", "an empty condition; use the constructors", nil))
 	}
@@ -99,23 +103,9 @@ func (r *renderer) compare(c *Cond) {
 		r.between(c)
 		return
 	}
-	pattern := c.op == Like || c.op == NotLike || c.op == ILike || c.op == NotILike
-	if v != nil && r.table != nil && !pattern {
-		fit, err := r.table.Fit(c.col, v)
-		if err != nil {
-			r.fail(err)
-			return
-		}
-		v = fit
-	}
-	a, err := r.env.Values.Operand(v, r.d)
+	a, err := r.operand(c, r.field(c.col))
 	if err != nil {
-		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
-		return
-	}
-	a = r.untyped(c.col, a)
-	if _, text := a.(string); pattern && !text && a != nil {
-		r.fail(r.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes text, not a %T", opName(c.op), c.val), nil))
+		r.fail(err)
 		return
 	}
 	if a == nil {
@@ -218,9 +208,9 @@ func (r *renderer) compareSub(c *Cond, s Subquery) {
 	r.str(" ")
 	r.str(opNames[c.op])
 	r.str(" ")
-	if (c.op == In || c.op == NotIn) && r.d == dialect.MySQL && (q.limit != -1 || q.offset != 0) {
+	if (c.op == In || c.op == NotIn) && r.d == dialect.MySQL && q.bounded() {
 		// MySQL takes no LIMIT there, but it does one floor down.
-		if q.lock != NoLock && !r.locks {
+		if q.Lock() != NoLock && !r.locks {
 			r.subquery(q, t, nil) // refuses
 			return
 		}
@@ -266,25 +256,14 @@ func (r *renderer) compareExpr(c *Cond, e *Expr) {
 // everything for NOT IN. A nil among the elements means NULL as Go means it:
 // IN (1, nil) also finds NULL, NOT IN (1, nil) leaves NULL out.
 func (r *renderer) in(c *Cond) {
-	v := c.val
-	if r.table != nil {
-		fit, err := r.table.FitList(c.col, v)
-		if err != nil {
-			r.fail(err)
-			return
-		}
-		v = fit
-	}
 	first := len(r.args)
-	args, array, hasNull, err := r.env.Values.AppendList(r.args, v, r.d, r.d.ArrayIn)
+	array, hasNull, err := r.list(c, r.field(c.col), r.d.ArrayIn)
 	if err != nil {
-		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
+		r.fail(err)
 		return
 	}
-	r.args = args
-	r.untypedList(c.col, args[first:])
 	not := c.op == NotIn
-	empty := array == nil && len(args) == first
+	empty := array == nil && len(r.args) == first
 	if empty && !hasNull {
 		// The column is still looked at, so that an unknown one is an error.
 		mark := len(r.buf)
@@ -318,7 +297,7 @@ func (r *renderer) in(c *Cond) {
 				r.str(" IN (")
 			}
 			if !r.long(first) {
-				r.placeholders(first+1, len(args))
+				r.placeholders(first+1, len(r.args))
 			}
 			r.str(")")
 		}
@@ -342,31 +321,15 @@ func (r *renderer) in(c *Cond) {
 }
 
 func (r *renderer) between(c *Cond) {
-	v := c.val
-	if r.table != nil {
-		fit, err := r.table.FitList(c.col, v)
-		if err != nil {
-			r.fail(err)
-			return
-		}
-		v = fit
-	}
-	args, _, hasNull, err := r.env.Values.AppendList(r.args, v, r.d, false)
-	if err != nil {
-		r.fail(r.fault("column "+strconv.Quote(c.col), "", err))
+	if err := r.pair(c, r.field(c.col)); err != nil {
+		r.fail(err)
 		return
 	}
-	r.untypedList(c.col, args[len(r.args):])
-	if n := len(args) - len(r.args); n != 2 || hasNull {
-		r.fail(r.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes a list of two values that are not nil, not %d", opName(c.op), n), nil))
-		return
-	}
-	r.args = args
 	r.column(c.col)
 	r.str(" ")
 	r.str(opNames[c.op])
 	r.str(" ")
-	r.placeholder(len(args) - 1)
+	r.placeholder(len(r.args) - 1)
 	r.str(" AND ")
-	r.placeholder(len(args))
+	r.placeholder(len(r.args))
 }

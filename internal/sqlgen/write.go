@@ -30,7 +30,7 @@ func Update(q *Query, sets []Set, env Env) (string, []any, error) {
 		r.fail(r.fault("update", "no column to set", nil))
 	}
 	r.str("UPDATE ")
-	r.path(q.table)
+	r.path(q.Table())
 	r.str(" SET ")
 	for i := range sets {
 		if i > 0 {
@@ -44,7 +44,7 @@ func Update(q *Query, sets []Set, env Env) (string, []any, error) {
 
 func (r *renderer) set(s *Set) {
 	if r.table != nil && !r.table.Known(s.Column) {
-		r.fail(&UnknownColumnError{Table: r.q.table, Column: s.Column, Known: r.table.Columns()})
+		r.fail(&UnknownColumnError{Table: r.q.Table(), Column: s.Column, Known: r.table.Columns()})
 		return
 	}
 	r.ident(s.Column)
@@ -67,12 +67,13 @@ func (r *renderer) set(s *Set) {
 	}
 	v := s.Value
 	if r.table != nil && v != nil {
-		fit, err := r.table.Fit(s.Column, v)
-		if err != nil {
-			r.fail(err)
-			return
+		if i, ok := r.table.Field(s.Column); ok {
+			var err error
+			if v, err = r.table.Fit(i, v); err != nil {
+				r.fail(err)
+				return
+			}
 		}
-		v = fit
 	}
 	a, err := r.env.Values.Arg(v, r.d)
 	if err != nil {
@@ -90,7 +91,7 @@ func Delete(q *Query, env Env) (string, []any, error) {
 	r.q, r.locks = q, true
 	r.writable(q, "a DELETE")
 	r.str("DELETE FROM ")
-	r.path(q.table)
+	r.path(q.Table())
 	r.where(q)
 	return r.done()
 }
@@ -101,13 +102,13 @@ func (r *renderer) writable(q *Query, verb string) {
 	switch {
 	case q.limit != -1:
 		part = "limit"
-	case q.offset != 0:
+	case q.Offset() != 0:
 		part = "offset"
-	case q.orders.n > 0:
+	case q.steps.ordered():
 		part = "order by"
-	case q.unique:
+	case q.distinct():
 		part = "distinct"
-	case q.lock != NoLock:
+	case q.Lock() != NoLock:
 		part = "lock"
 	case q.more != nil && len(q.more.joins) > 0:
 		part = "join"
@@ -123,7 +124,7 @@ func (r *renderer) writable(q *Query, verb string) {
 	if part != "" {
 		r.fail(r.fault(part, verb+" does not take it; select the keys first and use WhereIn", nil))
 	}
-	if !q.HasConditions() && !q.all {
+	if !q.HasConditions() && !q.AllRows() {
 		r.fail(r.fault("", "", ErrMissingWhere))
 	}
 }
