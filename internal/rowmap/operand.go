@@ -1,6 +1,10 @@
 package rowmap
 
-import "github.com/dbfleet/dbfleet/internal/dialect"
+import (
+	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
 
 // Operand turns a value that the column of field i is compared with into what
 // the drivers take: it is [Plan.Fit], then the function [Operand].
@@ -58,12 +62,17 @@ func AppendList(args []any, v any) (all []any, ok bool) {
 }
 
 func appendInts[T int | int64](args []any, list []T) []any {
-	var b boxes
+	var words []int64
 	for i, n := range list {
-		if uint64(n) >= 256 && b.words == nil {
-			b.words = make([]uint64, 0, len(list)-i)
+		if uint64(n) < 256 {
+			args = append(args, int64(n)) // Go keeps these ready
+			continue
 		}
-		args = append(args, b.int(int64(n)))
+		if words == nil {
+			words = make([]int64, len(list))
+		}
+		words[i] = int64(n)
+		args = append(args, anyAt(int64Word, unsafe.Pointer(&words[i])))
 	}
 	return args
 }

@@ -15,7 +15,11 @@ func Select(q *Query, env Env) (string, []any, error) {
 			return text, args, nil
 		}
 	}
-	r := newRenderer(env)
+	return selectText(q, &env)
+}
+
+func selectText(q *Query, env *Env) (string, []any, error) {
+	r := newRenderer(*env)
 	r.root = *q
 	r.locks = q.Lock() != NoLock
 	r.selectStatement(&r.root, env.Table)
