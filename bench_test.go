@@ -107,7 +107,7 @@ func benchTwins(b testing.TB, rows int) (dbfleet.Model[benchRecord], *sql.DB) {
 	name := fmt.Sprintf("memory-%s-%d", b.Name(), rows)
 	b.Cleanup(fleetdriver.Substitute(name, m))
 	r, err := dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{
-		"main": {Driver: dbfleet.SQLite, Database: name},
+		"main": {Driver: dbfleet.MySQL, Host: "memory", Username: "memory", Database: name, TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable}},
 	}})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, r.Close()) })

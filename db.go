@@ -91,7 +91,8 @@ func (db *DB) Read() *DB { return &DB{reg: db.reg, name: db.name, read: true} }
 // Ping asks the primary for an answer, or the replica in turn on the handle
 // that Read gives.
 func (db *DB) Ping(ctx context.Context) error {
-	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: !db.read}, false)
+	var t target
+	err := db.reg.target(ctx, &t, db.name, "named by the handle", &place{primary: !db.read}, false)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,8 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	if db.read {
 		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
 	}
-	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{}, true)
+	var t target
+	err := db.reg.target(ctx, &t, db.name, "named by the handle", &place{}, true)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +137,8 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // QueryContext runs a query. The rows must be closed; what goes wrong while
 // they are read is told by their Err, and is the driver's error.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: !db.read}, false)
+	var t target
+	err := db.reg.target(ctx, &t, db.name, "named by the handle", &place{primary: !db.read}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +148,8 @@ func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql
 
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: !db.read}, false)
+	var t target
+	err := db.reg.target(ctx, &t, db.name, "named by the handle", &place{primary: !db.read}, false)
 	if err != nil {
 		return failedRow(err)
 	}
@@ -160,7 +164,8 @@ func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 	if db.read {
 		return nil, fmt.Errorf("dbfleet: connection %q: PrepareContext: %w", db.name, ErrReadHandle)
 	}
-	t, err := db.reg.target(ctx, db.name, "named by the handle", &place{primary: true}, false)
+	var t target
+	err := db.reg.target(ctx, &t, db.name, "named by the handle", &place{primary: true}, false)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +175,8 @@ func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 
 // ExecContext runs a statement in the transaction.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	t, err := tx.target()
-	if err != nil {
+	var t target
+	if err := tx.target(&t); err != nil {
 		return nil, err
 	}
 	return t.rawExec(ctx, query, args)
@@ -181,8 +186,8 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // the transaction's end are closed by it; while they are open, PostgreSQL and
 // MySQL take no other statement (ErrBusy).
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	t, err := tx.target()
-	if err != nil {
+	var t target
+	if err := tx.target(&t); err != nil {
 		return nil, err
 	}
 	return t.rawQuery(ctx, query, args)
@@ -190,8 +195,8 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 
 // QueryRowContext runs a query for at most one row in the transaction.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	t, err := tx.target()
-	if err != nil {
+	var t target
+	if err := tx.target(&t); err != nil {
 		return failedRow(err)
 	}
 	return t.rawQueryRow(ctx, query, args)
@@ -200,18 +205,19 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // PrepareContext prepares a statement on the transaction's connection. The
 // transaction's end closes it, and its rows.
 func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	t, err := tx.target()
-	if err != nil {
+	var t target
+	if err := tx.target(&t); err != nil {
 		return nil, err
 	}
 	return t.rawPrepare(ctx, query)
 }
 
-func (tx *Tx) target() (target, error) {
+func (tx *Tx) target(t *target) error {
 	if err := tx.usable(); err != nil {
-		return target{}, err
+		return err
 	}
-	return txTarget(tx.st, "the transaction's handle"), nil
+	t.inTx(tx.st, "the transaction's handle")
+	return nil
 }
 
 func (t *target) rawExec(ctx context.Context, query string, args []any) (res sql.Result, err error) {

@@ -56,7 +56,7 @@ func (s *source) batches(records list, d *dialect.Dialect) ([]batch, error) {
 		if is := s.shapeOf(r); is != sh {
 			end(i)
 			sh, limit = is, batchRows(d, len(is.write))
-			row = s.plan.Batch(sh.write, d, records.n-i)
+			row = sh.row.Batch(d, records.n-i)
 		} else if i-first >= limit {
 			end(i)
 		}
@@ -276,7 +276,8 @@ func (m *core) upsertMany(ctx context.Context, records list, conflict Conflict) 
 		}
 		defer done(batches)
 		return m.atomic(ctx, name, records.n > 1, func(ctx context.Context) error {
-			t, err := m.writeTarget(ctx, name)
+			var t target
+			err := m.writeTarget(ctx, &t, name)
 			if err != nil {
 				return err
 			}

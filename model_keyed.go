@@ -12,8 +12,8 @@ import (
 // transaction. done is false, and nothing was inserted, where there is no such
 // way: in a transaction, and where hooks are to be told each statement.
 func (m *core) createKeyed(ctx context.Context, name string, b *batch) (done bool, err error) {
-	t, err := m.writeTarget(ctx, name)
-	if err != nil {
+	var t target
+	if err := m.writeTarget(ctx, &t, name); err != nil {
 		return false, err
 	}
 	defer t.leave()

@@ -158,8 +158,8 @@ func (w *loading) batch(ctx context.Context, all records) error {
 // run loads records in the transaction of ctx, those of one shape that follow
 // each other together.
 func (w *loading) run(ctx context.Context, all records) (err error) {
-	t, err := w.src.writeTarget(ctx, w.at, w.name)
-	if err != nil {
+	var t target
+	if err := w.src.writeTarget(ctx, &t, w.at, w.name); err != nil {
 		return err
 	}
 	defer t.leave()
@@ -228,7 +228,7 @@ func (w *loading) prepare(t *target) (*shape, error) {
 	sh := s.shapeOf(w.record)
 	var err error
 	if sh != w.shape {
-		w.shape, w.values = sh, s.plan.Batch(sh.write, t.e.dialect, loadBatch)
+		w.shape, w.values = sh, sh.row.Batch(t.e.dialect, loadBatch)
 	}
 	if w.args, err = w.values.AppendArgs(w.args[:0], w.record); err != nil {
 		return nil, indexed(int(w.rows), err)

@@ -71,7 +71,8 @@ func (m *core) insert(ctx context.Context, name string, record any) error {
 	if err := m.stillAt(name, record); err != nil {
 		return err
 	}
-	t, err := m.writeTarget(ctx, name)
+	var t target
+	err := m.writeTarget(ctx, &t, name)
 	if err != nil {
 		return err
 	}
@@ -157,7 +158,8 @@ func (m *core) save(ctx context.Context, record any, only []string) error {
 
 func (m *core) updateOne(ctx context.Context, name string, record any, only []string) error {
 	s := m.src
-	t, err := m.writeTarget(ctx, name)
+	var t target
+	err := m.writeTarget(ctx, &t, name)
 	if err != nil {
 		return err
 	}
@@ -168,25 +170,15 @@ func (m *core) updateOne(ctx context.Context, name string, record any, only []st
 	if err := s.stamp(record, false); err != nil {
 		return err
 	}
-	columns, keys := s.saved, s.identity(record)
-	if only != nil {
-		columns = s.updateColumns(only)
-	}
-	var text string
-	if only == nil && len(keys) == len(s.located) {
-		text, err = s.saveText(t.e.dialect)
-	} else {
-		text, err = s.updateText(columns, keys, t.e.dialect)
-	}
+	text, row, err := s.saving(record, only, t.e.dialect)
 	if err != nil {
 		return err
 	}
-	args := takeArgs()
-	defer args.give()
-	if args.list, err = s.plan.AppendArgs(args.list, columns, record, t.e.dialect, keys...); err != nil {
+	args, err := row.Args(record, t.e.dialect)
+	if err != nil {
 		return err
 	}
-	res, err := t.exec(ctx, "update", text, args.list)
+	res, err := t.exec(ctx, "update", text, args)
 	if err != nil {
 		return err
 	}
@@ -244,7 +236,8 @@ func (m *core) delete(ctx context.Context, record any) error {
 }
 
 func (m *core) remove(ctx context.Context, name string, record any) error {
-	t, err := m.writeTarget(ctx, name)
+	var t target
+	err := m.writeTarget(ctx, &t, name)
 	if err != nil {
 		return err
 	}
@@ -312,11 +305,11 @@ func (s *source) shardKey(record any) any {
 	return s.plan.Value(i, record)
 }
 
-func (m *core) writeTarget(ctx context.Context, name string) (target, error) {
-	return m.src.writeTarget(ctx, m.place(), name)
+func (m *core) writeTarget(ctx context.Context, t *target, name string) error {
+	return m.src.writeTarget(ctx, t, m.place(), name)
 }
 
-func (s *source) writeTarget(ctx context.Context, at *place, name string) (target, error) {
+func (s *source) writeTarget(ctx context.Context, t *target, at *place, name string) error {
 	reason := "the model's"
 	switch {
 	case at.db != "":
@@ -328,7 +321,7 @@ func (s *source) writeTarget(ctx context.Context, at *place, name string) (targe
 	case s.connection == "":
 		reason = "the default"
 	}
-	return s.reg.target(ctx, name, reason, at, true)
+	return s.reg.target(ctx, t, name, reason, at, true)
 }
 
 // stamp sets the timestamps of a record, and cuts its times where the columns
@@ -359,18 +352,17 @@ func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 	if err != nil {
 		return err
 	}
-	args := takeArgs()
-	defer args.give()
-	if args.list, err = s.plan.AppendArgs(args.list, sh.write, record, t.e.dialect); err != nil {
+	args, err := sh.row.Args(record, t.e.dialect)
+	if err != nil {
 		return err
 	}
 	if sh.returns(t.e.dialect) {
-		return s.insertReturning(ctx, t, "insert", text, args.list, oneOf(record), sh.back)
+		return s.insertReturning(ctx, t, "insert", text, args, oneOf(record), sh.back)
 	}
 	if err := s.tellsKey(sh, t.e.dialect); err != nil {
 		return err
 	}
-	res, err := t.exec(ctx, "insert", text, args.list)
+	res, err := t.exec(ctx, "insert", text, args)
 	if err != nil {
 		return err
 	}
@@ -603,7 +595,8 @@ func (m *core) createMany(ctx context.Context, records list) error {
 			}
 		}
 		return m.atomic(ctx, name, severalSteps(batches, e.dialect), func(ctx context.Context) error {
-			t, err := m.writeTarget(ctx, name)
+			var t target
+			err := m.writeTarget(ctx, &t, name)
 			if err != nil {
 				return err
 			}

@@ -361,18 +361,18 @@ func (q *core) connection() (name, reason string, err error) {
 }
 
 // target routes the query. The caller must call leave.
-func (q *core) target(ctx context.Context, write bool) (target, error) {
+func (q *core) target(ctx context.Context, t *target, write bool) error {
 	if q.src == nil {
-		return target{}, errNoSource
+		return errNoSource
 	}
 	if q.src.err != nil {
-		return target{}, q.src.err
+		return q.src.err
 	}
 	name, reason, err := q.connection()
 	if err != nil {
-		return target{}, err
+		return err
 	}
-	return q.src.reg.target(ctx, name, reason, q.place(), write || q.q.Lock() != sqlgen.NoLock)
+	return q.src.reg.target(ctx, t, name, reason, q.place(), write || q.q.Lock() != sqlgen.NoLock)
 }
 
 // Route tells where the query would run as a read, without running it. It
@@ -380,7 +380,8 @@ func (q *core) target(ctx context.Context, write bool) (target, error) {
 func (q Query[T]) Route(ctx context.Context) (Route, error) { return q.c.explain(ctx) }
 
 func (q *core) explain(ctx context.Context) (Route, error) {
-	t, err := q.target(ctx, false)
+	var t target
+	err := q.target(ctx, &t, false)
 	if err != nil {
 		return Route{}, err
 	}
@@ -396,7 +397,8 @@ func (q *core) sql(ctx context.Context) (sql string, args []any, err error) {
 		return "", nil, errNoSource
 	}
 	if q.at != nil || q.src.shard != nil {
-		t, err := q.target(ctx, false)
+		var t target
+		err := q.target(ctx, &t, false)
 		if err != nil {
 			return "", nil, err
 		}

@@ -87,7 +87,8 @@ type needer interface {
 // load on the route that they came from. A key asks for the row with that
 // primary key, of a query that asks for nothing else.
 func (q *core) get(ctx context.Context, key []any, relations []needer, read func(e *entry, rows driver.Rows, hint int) (int, error), load func(e *entry) error) error {
-	t, err := q.target(ctx, false)
+	var t target
+	err := q.target(ctx, &t, false)
 	if err != nil {
 		return err
 	}
@@ -223,7 +224,8 @@ func (q Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
 
 // each feeds an iteration, which sets started with its first row.
 func (q *core) each(ctx context.Context, read func(e *entry, rows driver.Rows, started *bool) (int64, error)) error {
-	t, err := q.target(ctx, false)
+	var t target
+	err := q.target(ctx, &t, false)
 	if err != nil {
 		return err
 	}
@@ -330,7 +332,8 @@ func (q Query[T]) Count(ctx context.Context) (int64, error) {
 func (q Query[T]) Exists(ctx context.Context) (bool, error) { return q.c.exists(ctx) }
 
 func (q *core) exists(ctx context.Context) (bool, error) {
-	t, err := q.target(ctx, false)
+	var t target
+	err := q.target(ctx, &t, false)
 	if err != nil {
 		return false, err
 	}
@@ -436,7 +439,8 @@ func (q *core) pluck(ctx context.Context, column string, read func(e *entry, row
 	if err := single("Pluck", column); err != nil {
 		return err
 	}
-	t, err := q.target(ctx, false)
+	var t target
+	err := q.target(ctx, &t, false)
 	if err != nil {
 		return err
 	}
@@ -507,7 +511,8 @@ func (q *core) aggregate(ctx context.Context, function, column string, read func
 			return err
 		}
 	}
-	t, err := q.target(ctx, false)
+	var t target
+	err := q.target(ctx, &t, false)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,8 @@ func (q *core) update(ctx context.Context, sets []sqlgen.Set) (int64, error) {
 			sets = append(sets, sqlgen.Set{Column: column, Value: q.src.now()})
 		}
 	}
-	t, err := q.target(ctx, true)
+	var t target
+	err := q.target(ctx, &t, true)
 	if err != nil {
 		return 0, err
 	}
@@ -130,7 +131,8 @@ func (q *core) update(ctx context.Context, sets []sqlgen.Set) (int64, error) {
 func (q Query[T]) Delete(ctx context.Context) (int64, error) { return q.c.deleteRows(ctx) }
 
 func (q *core) deleteRows(ctx context.Context) (int64, error) {
-	t, err := q.target(ctx, true)
+	var t target
+	err := q.target(ctx, &t, true)
 	if err != nil {
 		return 0, err
 	}
@@ -200,7 +202,8 @@ func (q *core) insertRow(ctx context.Context, row map[string]any, key []string) 
 			in.Conflict = sqlgen.Ignore
 		}
 	}
-	t, err := q.insertTarget(ctx, row)
+	var t target
+	err := q.insertTarget(ctx, &t, row)
 	if err != nil {
 		return Result{}, err
 	}
@@ -258,19 +261,19 @@ func (s *source) insertable(column string) error {
 }
 
 // insertTarget routes by the row's own shard key.
-func (q *core) insertTarget(ctx context.Context, row map[string]any) (target, error) {
+func (q *core) insertTarget(ctx context.Context, t *target, row map[string]any) error {
 	var key any
 	if q.src.shard != nil {
 		key = row[q.src.shard.column()]
 	}
 	name, reason, err := q.src.connectionFor(q.place(), key, false)
 	if err != nil {
-		return target{}, err
+		return err
 	}
 	if key != nil && !q.placed() {
 		reason = "the shard of the row"
 	}
-	return q.src.reg.target(ctx, name, reason, q.place(), true)
+	return q.src.reg.target(ctx, t, name, reason, q.place(), true)
 }
 
 func (q *core) rowArgs(t *target, columns []string, row map[string]any) ([]any, error) {
@@ -350,7 +353,8 @@ func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(e
 	if unconditional && !q.q.AllRows() {
 		return q.src.missingWhere()
 	}
-	t, err := q.target(ctx, write)
+	var t target
+	err := q.target(ctx, &t, write)
 	if err != nil {
 		return err
 	}
@@ -388,7 +392,8 @@ func (q *core) execStatement(ctx context.Context, s squirrel.Sqlizer) (int64, er
 	if _, unconditional := sqlgen.Verb(s); unconditional && !q.q.AllRows() {
 		return 0, q.src.missingWhere()
 	}
-	t, err := q.target(ctx, true)
+	var t target
+	err := q.target(ctx, &t, true)
 	if err != nil {
 		return 0, err
 	}

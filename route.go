@@ -79,29 +79,31 @@ func (s *source) connectionFor(at *place, keys any, list bool) (name, reason str
 	return s.reg.defaultName, "the default", nil
 }
 
-// target decides the node for one operation on a connection. The caller must
-// call leave.
-func (r *Registry) target(ctx context.Context, name, reason string, at *place, write bool) (target, error) {
+// target decides the node for one operation on a connection and tells it in t,
+// which is empty before. The caller must call leave, unless there is an error.
+func (r *Registry) target(ctx context.Context, t *target, name, reason string, at *place, write bool) error {
 	if write && at.read {
-		return target{}, fmt.Errorf("dbfleet: connection %q: %w", name, ErrReadHandle)
+		return fmt.Errorf("dbfleet: connection %q: %w", name, ErrReadHandle)
 	}
 	if tx := at.tx; tx != nil {
 		if err := r.belongs(tx, name); err != nil {
-			return target{}, err
+			return err
 		}
-		return txTarget(tx.st, "the transaction given to Using"), nil
+		t.inTx(tx.st, "the transaction given to Using")
+		return nil
 	}
 	if tx := txOf(ctx, r, name); tx != nil {
 		if err := tx.usable(); err != nil {
-			return target{}, err
+			return err
 		}
-		return txTarget(tx.st, "the transaction in the context"), nil
+		t.inTx(tx.st, "the transaction in the context")
+		return nil
 	}
 	e, err := r.use(name)
 	if err != nil {
-		return target{}, err
+		return err
 	}
-	t := target{e: e, index: -1}
+	t.e, t.index = e, -1
 	t.route.Connection = name
 	switch {
 	case write:
@@ -113,7 +115,7 @@ func (r *Registry) target(ctx context.Context, name, reason string, at *place, w
 	default:
 		t.read(reason)
 	}
-	return t, nil
+	return nil
 }
 
 // belongs says whether a transaction given by Using can serve a connection.
@@ -124,10 +126,9 @@ func (r *Registry) belongs(tx *Tx, name string) error {
 	return tx.usable()
 }
 
-func txTarget(st *txState, reason string) target {
-	return target{e: st.e, tx: st, node: st.node, index: -1, route: Route{
-		Connection: st.e.name, Node: st.node.name, Role: st.node.role, Tx: true, Reason: reason,
-	}}
+func (t *target) inTx(st *txState, reason string) {
+	t.e, t.tx, t.node, t.index = st.e, st, st.node, -1
+	t.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role, Tx: true, Reason: reason}
 }
 
 func (t *target) primary(reason, more string) {

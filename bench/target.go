@@ -120,12 +120,14 @@ func nullTarget(t testing.TB, p place) *Target {
 	target := &Target{Database: "null", Dialect: "sqlite", null: newNull()}
 	name := fmt.Sprintf("bench-null-%s-%p", p, target)
 	t.Cleanup(driver.Substitute(name, target.null))
-	target.Config = dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: name}
-	// Nothing is dialled: the hosts only make it have replicas, which SQLite cannot.
-	target.RoutedConfig = &dbfleet.ConnectionConfig{
-		Driver: dbfleet.MySQL, Database: name, Host: "null", Username: "null",
-		ReadHosts: []string{"null-1", "null-2"}, TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
+	// Nothing is dialled. As MySQL it is given times as they are, as by all peers;
+	// for SQLite dbfleet makes texts of them, which is otherwise the driver's work.
+	target.Config = dbfleet.ConnectionConfig{
+		Driver: dbfleet.MySQL, Database: name, Host: "null", Username: "null", TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
 	}
+	routed := target.Config
+	routed.ReadHosts = []string{"null-1", "null-2"}
+	target.RoutedConfig = &routed
 	return target
 }
 

@@ -114,6 +114,7 @@ func (b *sqliteBackend) open(ctx context.Context) (session, error) {
 	if err != nil {
 		return nil, b.openError(err)
 	}
+	withoutMutex(dc)
 	s := newSQLiteSession(dc, b.o)
 	for _, p := range b.pragmas {
 		if err := s.setPragma(ctx, p); err != nil {

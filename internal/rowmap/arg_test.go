@@ -216,9 +216,9 @@ func TestPlanArg_ReadsTheField(t *testing.T) {
 	_, err = p.Arg(i, nil, dialect.SQLite)
 	require.ErrorIs(t, err, ErrType)
 
-	args, err := p.AppendArgs([]any{"first"}, []int{0, 1}, w, dialect.MySQL)
+	args, err := p.Row(0, 1).Args(w, dialect.MySQL)
 	require.NoError(t, err)
-	require.Equal(t, []any{"first", int64(5), int64(1)}, args)
+	require.Equal(t, []any{int64(5), int64(1)}, args)
 }
 
 func TestPlanIsZero_AndValue(t *testing.T) {

@@ -9,34 +9,108 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
+// Row makes the arguments of some columns of a record. It is immutable and safe
+// for concurrent use.
+type Row struct {
+	plan   *Plan
+	places []argPlace
+	room   room // that a row needs at most
+	lite   room // the same on SQLite, where times are texts
+}
+
+// argPlace is where a column's value lies, and how it becomes an argument.
+type argPlace struct {
+	field  *field
+	offset uintptr
+	box    boxing
+}
+
+// Row returns the Row of these columns, in this order.
+func (p *Plan) Row(columns ...int) *Row {
+	r := &Row{plan: p, places: make([]argPlace, len(columns))}
+	for n, i := range columns {
+		f := &p.fields[i]
+		r.places[n] = argPlace{f, f.offset, f.codec.box}
+		switch f.codec.box.how {
+		case boxInt, boxUint, boxFloat:
+			r.room += roomWord
+			r.lite += roomWord
+		case boxText:
+			r.room += roomText
+			r.lite += roomText
+		case boxTime:
+			r.room += roomTime
+			r.lite += roomText + roomChar
+		}
+	}
+	return r
+}
+
+func (r *Row) needs(d *dialect.Dialect) room {
+	if d == dialect.SQLite {
+		return r.lite
+	}
+	return r.room
+}
+
+// Args returns what the driver takes for each of the columns; see the function
+// [Arg].
+func (r *Row) Args(rec any, d *dialect.Dialect) ([]any, error) {
+	base, err := r.plan.record(rec)
+	if err != nil {
+		return nil, err
+	}
+	var b boxes
+	return r.append(b.reserveOne(r.needs(d), len(r.places)), base, d, &b)
+}
+
+func (r *Row) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b *boxes) ([]any, error) {
+	for i := range r.places {
+		at := &r.places[i]
+		p := unsafe.Add(base, at.offset)
+		if at.field.via != nil {
+			if p = at.field.within(base, false); p == nil {
+				args = append(args, nil)
+				continue
+			}
+		}
+		arg, ok := b.arg(&at.box, p, d)
+		if !ok {
+			var err error
+			if arg, err = at.field.codec.arg(p, d); err != nil {
+				return args, r.plan.failure(at.field, err)
+			}
+		}
+		args = append(args, arg)
+	}
+	return args, nil
+}
+
 // Batch makes the arguments of many records, which share memory. They are the
-// values that [Plan.AppendArgs] gives. It is used by one goroutine; the zero
+// values that [Row.Args] gives. It is used by one goroutine; the zero
 // value is not ready.
 type Batch struct {
-	plan    *Plan
-	columns []int
-	d       *dialect.Dialect
-	needs   room
-	rows    int
-	coming  int // of rows
-	size    int // how many rows share memory, those of now
-	room    int // for so many of them
-	boxes   boxes
+	row    *Row
+	d      *dialect.Dialect
+	rows   int
+	coming int // of rows
+	size   int // how many rows share memory, those of now
+	room   int // for so many of them
+	boxes  boxes
 }
 
 // firstBoxed is how many rows share memory at first; twice as many do each time.
 // Records of changing shapes have batches of one record.
 const firstBoxed = 16
 
-// Batch returns a Batch for these columns of so many records. There may be more
-// or less of them.
-func (p *Plan) Batch(columns []int, d *dialect.Dialect, rows int) Batch {
-	return Batch{plan: p, columns: columns, d: d, needs: p.room(columns, d), rows: max(rows, 1)}
+// Batch returns a Batch for so many records. There may be more or less of them.
+func (r *Row) Batch(d *dialect.Dialect, rows int) Batch {
+	return Batch{row: r, d: d, rows: max(rows, 1)}
 }
 
-// AppendArgs is [Plan.AppendArgs] for one of the records.
+// AppendArgs appends [Row.Args] of one of the records.
 func (b *Batch) AppendArgs(args []any, rec any) ([]any, error) {
-	base, err := b.plan.record(rec)
+	base, err := b.row.plan.record(rec)
 	if err != nil {
 		return args, err
 	}
@@ -46,66 +120,11 @@ func (b *Batch) AppendArgs(args []any, rec any) ([]any, error) {
 	if b.room == 0 {
 		b.size = min(max(2*b.size, firstBoxed), maxBoxed)
 		b.room = min(b.coming, b.size)
-		b.boxes.reserve(b.needs, b.room)
+		b.boxes.reserve(b.row.needs(b.d), b.room)
 	}
 	b.coming--
 	b.room--
-	return b.plan.appendArgs(args, b.columns, base, b.d, &b.boxes)
-}
-
-// AppendArgs appends what the driver takes for each of the columns to args, and
-// then for those of more; see the function [Arg].
-func (p *Plan) AppendArgs(args []any, columns []int, rec any, d *dialect.Dialect, more ...int) ([]any, error) {
-	base, err := p.record(rec)
-	if err != nil {
-		return args, err
-	}
-	var b boxes
-	b.reserve(p.room(columns, d)+p.room(more, d), 1)
-	if args, err = p.appendArgs(args, columns, base, d, &b); err != nil {
-		return args, err
-	}
-	return p.appendArgs(args, more, base, d, &b)
-}
-
-// room is what the boxes of a row need at most.
-func (p *Plan) room(columns []int, d *dialect.Dialect) room {
-	var r room
-	for _, i := range columns {
-		switch p.fields[i].codec.box.how {
-		case boxInt, boxUint, boxFloat:
-			r += roomWord
-		case boxText:
-			r += roomText
-		case boxTime:
-			if d == dialect.SQLite {
-				r += roomText + roomChar
-			} else {
-				r += roomTime
-			}
-		}
-	}
-	return r
-}
-
-func (p *Plan) appendArgs(args []any, columns []int, base unsafe.Pointer, d *dialect.Dialect, b *boxes) ([]any, error) {
-	for _, i := range columns {
-		f := &p.fields[i]
-		at := f.at(base, false)
-		if at == nil {
-			args = append(args, nil)
-			continue
-		}
-		arg, ok := b.arg(&f.codec.box, at, d)
-		if !ok {
-			var err error
-			if arg, err = f.codec.arg(at, d); err != nil {
-				return args, p.failure(f, err)
-			}
-		}
-		args = append(args, arg)
-	}
-	return args, nil
+	return b.row.append(args, base, b.d, &b.boxes)
 }
 
 // arg is codec.arg for the value at p. ok is false for what is the codec's to

@@ -40,35 +40,48 @@ const (
 // maxBoxed is how many rows share memory at most.
 const maxBoxed = 256
 
-// The boxes of a usual row, in one piece.
+// The boxes of a usual row, in one piece with the list of what is in them.
 type (
 	rowOfTexts struct { // where times are texts
+		args  [usualColumns]any
 		texts [4]string
 		words [4]uint64
 		chars [2 * maxTimeText]byte
 	}
 	rowOfTimes struct {
+		args  [usualColumns]any
 		texts [4]string
 		words [4]uint64
 		times [2]time.Time
 	}
 )
 
+// usualColumns is the most that a usual row has.
+const usualColumns = 8
+
 // reserve makes room for that many rows, at most maxBoxed, that each need r.
 func (b *boxes) reserve(r room, rows int) {
 	texts, words := int(uint16(r))*rows, int(uint16(r>>16))*rows
 	times, chars := int(uint16(r>>32))*rows, int(uint16(r>>48))*rows*maxTimeText
-	switch usual := rows == 1 && texts > 0 && texts <= 4 && words <= 4; {
-	case usual && times == 0 && chars <= 2*maxTimeText:
+	b.texts, b.words = make([]string, 0, texts), make([]uint64, 0, words)
+	b.times, b.chars = make([]time.Time, 0, times), make([]byte, 0, chars)
+}
+
+// reserveOne makes room for a row of so many columns and for their list.
+func (b *boxes) reserveOne(r room, columns int) (args []any) {
+	texts, words, times, chars := int(uint16(r)), int(uint16(r>>16)), int(uint16(r>>32)), int(uint16(r>>48))
+	switch usual := columns <= usualColumns && texts > 0 && texts <= 4 && words <= 4; {
+	case usual && times == 0 && chars <= 2:
 		one := new(rowOfTexts)
-		b.texts, b.words, b.times, b.chars = one.texts[:0], one.words[:0], nil, one.chars[:0]
+		b.texts, b.words, b.chars = one.texts[:0], one.words[:0], one.chars[:0]
+		return one.args[:0]
 	case usual && chars == 0 && times <= 2:
 		one := new(rowOfTimes)
-		b.texts, b.words, b.times, b.chars = one.texts[:0], one.words[:0], one.times[:0], nil
-	default:
-		b.texts, b.words = make([]string, 0, texts), make([]uint64, 0, words)
-		b.times, b.chars = make([]time.Time, 0, times), make([]byte, 0, chars)
+		b.texts, b.words, b.times = one.texts[:0], one.words[:0], one.times[:0]
+		return one.args[:0]
 	}
+	b.reserve(r, 1)
+	return make([]any, 0, columns)
 }
 
 // iface is how an any lies in memory.

@@ -66,6 +66,12 @@ func cutTime(t *time.Time, precision time.Duration, loc *time.Location) {
 	if t.IsZero() {
 		return
 	}
+	if precision == time.Microsecond && loc == time.UTC { // after every write
+		if u := cutToMicro(*t).UTC(); u != *t {
+			*t = u
+		}
+		return
+	}
 	// Truncate also takes a reading of the monotonic clock off, and so does UTC.
 	if loc != time.UTC || time.Second%precision != 0 || t.Nanosecond()%int(precision) != 0 {
 		*t = t.Truncate(precision)
