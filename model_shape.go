@@ -183,7 +183,7 @@ func (s *source) findText(key []any, d *dialect.Dialect) (string, []any, error) 
 	text := s.finds[d.Index].Load()
 	if text == nil {
 		q := sqlgen.From(s.table).WithCond(sqlgen.Compare(s.plan.Field(s.key[0]).Column, sqlgen.Eq, 0)).WithLimit(1)
-		made, _, err := sqlgen.Select(&q, sqlgen.Env{Dialect: d, Values: values{}, Table: keyless{s}})
+		made, _, err := sqlgen.Select(&q, &sqlgen.Env{Dialect: d, Values: values{}, Table: keyless{s}})
 		if err != nil {
 			return "", nil, err
 		}
@@ -235,6 +235,6 @@ func (s *source) updateText(columns, keys []int, d *dialect.Dialect) (string, er
 	for at, i := range columns {
 		sets[at] = sqlgen.Set{Column: s.plan.Field(i).Column, Ready: true}
 	}
-	text, _, err := sqlgen.Update(&q, sets, sqlgen.Env{Dialect: d, Values: values{}})
+	text, _, err := sqlgen.Update(&q, sets, &sqlgen.Env{Dialect: d, Values: values{}})
 	return text, err
 }

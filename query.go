@@ -405,13 +405,12 @@ func (q *core) sql(ctx context.Context) (sql string, args []any, err error) {
 		defer t.leave()
 		return sqlgen.Select(&q.q, q.src.env(&t))
 	}
-	name, _, err := q.connection()
+	if q.src.err != nil {
+		return "", nil, q.src.err
+	}
+	usual, err := q.src.usually()
 	if err != nil {
 		return "", nil, err
 	}
-	e, err := q.src.reg.lookup(name)
-	if err != nil {
-		return "", nil, err
-	}
-	return sqlgen.Select(&q.q, q.src.envOn(e))
+	return sqlgen.Select(&q.q, &usual.env)
 }

@@ -39,6 +39,7 @@ type source struct {
 
 	// queries are the texts of a model's queries; nil for a table without one.
 	queries *sqlgen.Shapes
+	usual   atomic.Pointer[rendering]
 	// Texts that do not change, by dialect: the columns of a SELECT, the
 	// statements of Save.
 	named    [dialect.Count]atomic.Pointer[names]
@@ -138,13 +139,38 @@ func (s *source) asTable() sqlgen.Table {
 	return s
 }
 
-func (s *source) env(t *target) sqlgen.Env {
-	return s.envOn(t.e)
+// rendering is what rendering for a connection needs to know. It is kept for the
+// source's own connection as long as the registry's entries are those.
+type rendering struct {
+	entries *map[string]*entry
+	env     sqlgen.Env
 }
 
+// usually returns the rendering for the source's own connection. The source is
+// not sharded.
+func (s *source) usually() (*rendering, error) {
+	entries := s.reg.entries.Load()
+	if k := s.usual.Load(); k != nil && k.entries == entries {
+		return k, nil
+	}
+	name, _, err := s.connectionFor(&nowhere, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.reg.lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	k := &rendering{entries, *s.envOn(e)}
+	s.usual.Store(k)
+	return k, nil
+}
+
+func (s *source) env(t *target) *sqlgen.Env { return s.envOn(t.e) }
+
 // envOn is what rendering for a connection needs to know.
-func (s *source) envOn(e *entry) sqlgen.Env {
-	env := sqlgen.Env{Dialect: e.dialect, Values: values{}, Scope: e.name, Table: s.asTable(), Shapes: s.queries}
+func (s *source) envOn(e *entry) *sqlgen.Env {
+	env := &sqlgen.Env{Dialect: e.dialect, Values: values{}, Scope: e.name, Table: s.asTable(), Shapes: s.queries}
 	if e.dialect == dialect.MySQL {
 		env.Untyped = untyped
 	}

@@ -60,6 +60,7 @@ var exceptions = map[string]string{
 	"internal/driver/mysql_status.go":  "reflect",
 	"internal/driver/sqlite_reader.go": "reflect",
 	"internal/sqlgen/squirrel.go":      "reflect",
+	"internal/driver/sqlite_mutex.go":  "reflect",
 }
 
 // A file is a source file of this module.

@@ -17,8 +17,9 @@ type arguments struct {
 	args   []any
 }
 
-func argumentsOf(env *Env) arguments {
-	return arguments{d: env.Dialect, values: env.Values, table: env.Table, retype: env.Untyped}
+// of makes a collect for a statement of env.
+func (a *arguments) of(env *Env) {
+	a.d, a.values, a.table, a.retype = env.Dialect, env.Values, env.Table, env.Untyped
 }
 
 // fault is what is wrong with a part of a statement, whose table the renderer

@@ -86,4 +86,4 @@ type sub struct {
 
 func (s sub) Statement(string) (Query, Table, error) { return s.Query, s.table, nil }
 
-func env(d *dialect.Dialect, t Table) Env { return Env{Dialect: d, Values: plainValues{}, Table: t} }
+func env(d *dialect.Dialect, t Table) *Env { return &Env{Dialect: d, Values: plainValues{}, Table: t} }

@@ -113,9 +113,9 @@ var ErrTooManyArgs = errors.New("more arguments than one statement of this datab
 // renderer collects one statement. Its buffers are reused.
 type renderer struct {
 	arguments
-	env Env
-	buf []byte
-	err error
+	scope string // Env.Scope
+	buf   []byte
+	err   error
 	// root is a copy of the statement's query, so that the caller's need not
 	// live on the heap.
 	root Query
@@ -136,11 +136,10 @@ var renderers = sync.Pool{New: func() any {
 	return &renderer{buf: make([]byte, 0, 1024), arguments: arguments{args: make([]any, 0, 64)}}
 }}
 
-func newRenderer(env Env) *renderer {
+func newRenderer(env *Env) *renderer {
 	r := renderers.Get().(*renderer)
-	args := r.args
-	r.env, r.arguments = env, argumentsOf(&env)
-	r.args = args
+	r.of(env)
+	r.scope = env.Scope
 	return r
 }
 
@@ -450,7 +449,7 @@ func namesAlias(text, name string) bool {
 
 // arg writes a placeholder and keeps its argument.
 func (r *renderer) arg(v any) {
-	a, err := r.env.Values.Arg(v, r.d)
+	a, err := r.values.Arg(v, r.d)
 	if err != nil {
 		r.fail(err)
 		return
@@ -586,7 +585,7 @@ func castOf(v any) string {
 // else as a placeholder.
 func (r *renderer) rawArg(v any) {
 	if sub, ok := v.(Subquery); ok {
-		r.subquery(sub.Statement(r.env.Scope))
+		r.subquery(sub.Statement(r.scope))
 		return
 	}
 	r.arg(v)

@@ -9,17 +9,13 @@ import (
 )
 
 // Select renders a query.
-func Select(q *Query, env Env) (string, []any, error) {
+func Select(q *Query, env *Env) (string, []any, error) {
 	if env.Shapes != nil {
-		if text, args, ok := env.Shapes.find(q, &env); ok {
+		if text, args, ok := env.Shapes.find(q, env); ok {
 			return text, args, nil
 		}
 	}
-	return selectText(q, &env)
-}
-
-func selectText(q *Query, env *Env) (string, []any, error) {
-	r := newRenderer(*env)
+	r := newRenderer(env)
 	r.root = *q
 	r.locks = q.Lock() != NoLock
 	r.selectStatement(&r.root, env.Table)
@@ -55,7 +51,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 		} else {
 			r.str(" UNION ")
 		}
-		uq, ut, err := u.q.Statement(r.env.Scope)
+		uq, ut, err := u.q.Statement(r.scope)
 		if err != nil {
 			r.fail(err)
 			return
@@ -162,7 +158,7 @@ func (r *renderer) selectColumn(c *Column) {
 	case c.Func != "":
 		r.aggregate(c)
 	case c.Sub != nil:
-		r.subquery(c.Sub.Statement(r.env.Scope))
+		r.subquery(c.Sub.Statement(r.scope))
 	case c.Name == "*":
 		if r.q.Joined() {
 			r.path(r.q.refName())

@@ -58,7 +58,8 @@ func (s *Shapes) find(q *Query, env *Env) (text string, args []any, ok bool) {
 	if k == nil || k.d != env.Dialect || k.limit != q.limit || k.table != q.Table() || !k.more.same(q.more) {
 		return "", nil, false
 	}
-	a := argumentsOf(env)
+	var a arguments
+	a.of(env)
 	if k.args > 0 {
 		a.args = make([]any, 0, k.args)
 	}

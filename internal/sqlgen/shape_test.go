@@ -127,11 +127,11 @@ func TestShapes_KnownTextIsNotBuiltAgain(t *testing.T) {
 	e.Shapes = &Shapes{}
 	first, _, err := Select(&q, e)
 	require.NoError(t, err)
-	text, args, ok := e.Shapes.find(&q, &e)
+	text, args, ok := e.Shapes.find(&q, e)
 	require.True(t, ok)
 	require.Equal(t, first, text)
 	require.Equal(t, []any{int64(1), int64(1), int64(2), int64(3)}, args)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _, _ = e.Shapes.find(&q, &e) }), 6.0) // of which the fake's are 5
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _, _ = e.Shapes.find(&q, e) }), 6.0) // of which the fake's are 5
 	longer := q.WithCond(Compare("age", In, []int{1, 2}))
 	text, _, err = Select(&longer, e)
 	require.NoError(t, err)

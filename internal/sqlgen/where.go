@@ -74,7 +74,7 @@ func (r *renderer) cond(c *Cond) {
 			r.str("NOT ")
 		}
 		r.str("EXISTS ")
-		r.subquery(c.val.(Subquery).Statement(r.env.Scope))
+		r.subquery(c.val.(Subquery).Statement(r.scope))
 	case invalid:
 		r.fail(c.deep().err)
 	default:
@@ -189,7 +189,7 @@ func (r *renderer) ilike(c *Cond, a any) {
 }
 
 func (r *renderer) compareSub(c *Cond, s Subquery) {
-	q, t, err := s.Statement(r.env.Scope)
+	q, t, err := s.Statement(r.scope)
 	if err != nil {
 		r.fail(err)
 		return

@@ -20,7 +20,7 @@ type Set struct {
 }
 
 // Update renders UPDATE … SET … WHERE.
-func Update(q *Query, sets []Set, env Env) (string, []any, error) {
+func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 	r := newRenderer(env)
 	r.root = *q
 	q = &r.root
@@ -62,7 +62,7 @@ func (r *renderer) set(s *Set) {
 		r.raw(v, "column "+strconv.Quote(s.Column))
 		return
 	case Subquery:
-		r.subquery(v.Statement(r.env.Scope))
+		r.subquery(v.Statement(r.scope))
 		return
 	}
 	v := s.Value
@@ -75,7 +75,7 @@ func (r *renderer) set(s *Set) {
 			}
 		}
 	}
-	a, err := r.env.Values.Arg(v, r.d)
+	a, err := r.values.Arg(v, r.d)
 	if err != nil {
 		r.fail(r.fault("column "+strconv.Quote(s.Column), "", err))
 		return
@@ -84,7 +84,7 @@ func (r *renderer) set(s *Set) {
 }
 
 // Delete renders DELETE FROM … WHERE.
-func Delete(q *Query, env Env) (string, []any, error) {
+func Delete(q *Query, env *Env) (string, []any, error) {
 	r := newRenderer(env)
 	r.root = *q
 	q = &r.root
@@ -158,7 +158,7 @@ func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
 		return "", &StatementError{Table: in.Table, Part: "arguments", Reason: fmt.Sprintf("%d of them, %s takes %d", n, d.Name, d.MaxParams), Err: ErrTooManyArgs}
 	}
 	q := From(in.Table)
-	r := newRenderer(Env{Dialect: d})
+	r := newRenderer(&Env{Dialect: d})
 	r.q = &q
 	r.str("INSERT ")
 	r.str("INTO ")
@@ -276,7 +276,7 @@ func (r *renderer) duplicateKey(in *Insert) {
 
 // Text renders a whole statement that the caller wrote, or that squirrel
 // built, with ? for each argument.
-func Text(e *Expr, env Env) (string, []any, error) {
+func Text(e *Expr, env *Env) (string, []any, error) {
 	r := newRenderer(env)
 	r.raw(e, "statement")
 	return r.done()

@@ -1,0 +1,47 @@
+//go:build !dbfleet_no_sqlite && !dbfleet_no_postgres && !dbfleet_no_mysql
+
+package driver
+
+import (
+	sqldriver "database/sql/driver"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"modernc.org/sqlite"
+
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// If this fails after an upgrade of the driver, its connections are made in
+// another way, and keep their mutex until withoutMutex knows it.
+func TestSQLiteMutex_IsTakenOffOnce(t *testing.T) {
+	t.Parallel()
+	connector, err := sqlite.NewConnector("file:" + dbtest.New(t, "sqlite").Name)
+	require.NoError(t, err)
+	dc, err := connector.Connect(t.Context())
+	require.NoError(t, err)
+	require.True(t, withoutMutex(dc))
+	require.False(t, withoutMutex(dc), "there is none any more")
+	_, err = dc.(sqldriver.ExecerContext).ExecContext(t.Context(), "CREATE TABLE t (id INTEGER)", nil)
+	require.NoError(t, err)
+	require.NoError(t, dc.Close())
+	require.False(t, withoutMutex(dc), "it is closed")
+}
+
+// otherConn is no connection that is known.
+type otherConn struct {
+	sqldriver.Conn
+	db  string
+	tls *int
+}
+
+func TestSQLiteMutex_LeavesOtherConnectionsAlone(t *testing.T) {
+	t.Parallel()
+	require.False(t, withoutMutex(&otherConn{db: "x", tls: new(int)}))
+	require.False(t, withoutMutex(otherConn{}))
+	require.False(t, withoutMutex((*otherConn)(nil)))
+	require.False(t, withoutMutex(&struct {
+		sqldriver.Conn
+		db uintptr
+	}{db: 1}))
+}
