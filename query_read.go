@@ -15,55 +15,90 @@ import (
 
 // Get returns the rows. None is an empty slice that is not nil.
 func (q Query[T]) Get(ctx context.Context) ([]T, error) {
-	var out []T
-	read := func(e *entry, rows driver.Rows, hint int) (n int, err error) {
-		out, err = readAll[T](q.c.src, e, rows, hint)
-		return len(out), err
-	}
-	load := func(e *entry) error { return q.load(ctx, e, out) }
-	if err := q.c.get(ctx, nil, q.needs(), read, load); err != nil {
+	r := &manyRows[T]{q: q}
+	if err := r.q.c.get(ctx, nil, r.q.needs(), r); err != nil {
 		return nil, err
 	}
-	return out, nil
+	return r.list, nil
 }
 
 // All is Get.
 func (q Query[T]) All(ctx context.Context) ([]T, error) { return q.Get(ctx) }
 
 // First returns the first row in the query's order, or ErrNotFound.
-func (q Query[T]) First(ctx context.Context) (T, error) { return q.first(ctx, nil) }
+func (q Query[T]) First(ctx context.Context) (T, error) {
+	r := &oneRow[T]{q: q}
+	return r.get(ctx, nil)
+}
 
-// first is First, or the row with that key; see get.
-func (q *Query[T]) first(ctx context.Context, key []any) (T, error) {
-	var out, zero T
-	found := false
-	read := func(e *entry, rows driver.Rows, _ int) (n int, err error) {
-		if found, err = readOne(q.c.src, e, rows, &out); found {
-			n = 1
-		}
-		return n, err
+// rowsOf is what a query reads into: all in one place, so that it costs one
+// allocation.
+type rowsOf interface {
+	driver.Reader
+	// from tells the connection and about how many rows to expect.
+	from(e *entry, hint int)
+	// load reads the relations of the rows.
+	load(ctx context.Context) error
+}
+
+// manyRows are the rows of Get.
+type manyRows[T any] struct {
+	q    Query[T]
+	e    *entry
+	hint int
+	list []T
+}
+
+func (r *manyRows[T]) from(e *entry, hint int) { r.e, r.hint = e, hint }
+
+func (r *manyRows[T]) ReadRows(rows driver.Rows) (n int64, err error) {
+	r.list, err = readAll[T](r.q.c.src, r.e, rows, r.hint)
+	return int64(len(r.list)), err
+}
+
+func (r *manyRows[T]) load(ctx context.Context) error { return r.q.load(ctx, r.e, r.list) }
+
+// oneRow is the row of First and Find.
+type oneRow[T any] struct {
+	q     Query[T]
+	e     *entry
+	found bool
+	row   T
+}
+
+func (r *oneRow[T]) from(e *entry, _ int) { r.e = e }
+
+func (r *oneRow[T]) ReadRows(rows driver.Rows) (n int64, err error) {
+	var zero T
+	r.row = zero // it may have been read in part before
+	if r.found, err = readOne(r.q.c.src, r.e, rows, &r.row); r.found {
+		n = 1
 	}
-	var load func(e *entry) error
-	if q.with != nil {
-		load = func(e *entry) error {
-			if !found {
-				return nil
-			}
-			one := []T{out}
-			err := q.load(ctx, e, one)
-			out = one[0]
-			return err
-		}
+	return n, err
+}
+
+func (r *oneRow[T]) load(ctx context.Context) error {
+	if !r.found || r.q.with == nil {
+		return nil
 	}
-	q.c.one()
-	err := q.c.get(ctx, key, q.needs(), read, load)
-	if err == nil && !found {
+	one := []T{r.row}
+	err := r.q.load(ctx, r.e, one)
+	r.row = one[0]
+	return err
+}
+
+// get returns the first row, or the one with that key; see core.get.
+func (r *oneRow[T]) get(ctx context.Context, key []any) (T, error) {
+	r.q.c.one()
+	err := r.q.c.get(ctx, key, r.q.needs(), r)
+	if err == nil && !r.found {
 		err = ErrNotFound
 	}
 	if err != nil {
+		var zero T
 		return zero, err
 	}
-	return out, nil
+	return r.row, nil
 }
 
 // needs are the relations to load, as the core sees them.
@@ -83,10 +118,10 @@ type needer interface {
 	needs() (column string, err error)
 }
 
-// get routes and renders the query, gives its rows to read, and then calls
-// load on the route that they came from. A key asks for the row with that
-// primary key, of a query that asks for nothing else.
-func (q *core) get(ctx context.Context, key []any, relations []needer, read func(e *entry, rows driver.Rows, hint int) (int, error), load func(e *entry) error) error {
+// get routes and renders the query, and reads its rows and their relations. A
+// key asks for the row with that primary key, of a query that asks for nothing
+// else.
+func (q *core) get(ctx context.Context, key []any, relations []needer, into rowsOf) error {
 	var t target
 	err := q.target(ctx, &t, false)
 	if err != nil {
@@ -106,17 +141,12 @@ func (q *core) get(ctx context.Context, key []any, relations []needer, read func
 	if err != nil {
 		return err
 	}
-	hint := max(int(min(q.q.Limit(), 1024)), 0)
-	e := t.e
+	into.from(t.e, max(int(min(q.q.Limit(), 1024)), 0))
 	t.quick = q.src.quick
-	err = t.query(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, func(rows driver.Rows) (int64, error) {
-		n, err := read(e, rows, hint)
-		return int64(n), err
-	})
-	if err != nil || load == nil {
+	if err := t.queryInto(ctx, "select", text, args, q.q.Lock() != sqlgen.NoLock, into); err != nil {
 		return err
 	}
-	return load(e)
+	return into.load(ctx)
 }
 
 // one bounds the query to one row; a limit of none, or one that is refused,
@@ -131,14 +161,14 @@ func (q *core) one() {
 // key, in the order of ModelConfig.PrimaryKey), or ErrNotFound. A table
 // without a model is asked for its column "id".
 func (q Query[T]) Find(ctx context.Context, key ...any) (T, error) {
-	if !q.c.findable(key) {
-		if err := q.c.keyed(key); err != nil {
-			var zero T
-			return zero, err
+	r := &oneRow[T]{q: q}
+	if !r.q.c.findable(key) {
+		if err := r.q.c.keyed(key); err != nil {
+			return r.row, err
 		}
 		key = nil
 	}
-	return q.first(ctx, key)
+	return r.get(ctx, key)
 }
 
 // findable says that the key is all that the query has to ask for.
@@ -238,9 +268,9 @@ func (q *core) each(ctx context.Context, read func(e *entry, rows driver.Rows, s
 	write := q.q.Lock() != sqlgen.NoLock
 	again := false
 	for {
-		err := t.stream(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
+		err := t.stream(ctx, "select", text, args, write, driver.ReaderFunc(func(rows driver.Rows) (int64, error) {
 			return read(e, rows, &started)
-		})
+		}))
 		if err == nil || started || write || !t.failover(ctx, err, &again) {
 			return err
 		}

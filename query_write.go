@@ -331,18 +331,14 @@ func (q *core) insertReturning(ctx context.Context, t *target, in sqlgen.Insert,
 // goes to the primary; as for ExecStatement, it must have a condition. Relations
 // of With are loaded if the statement selects the columns that they need.
 func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, error) {
-	var out []T
-	err := q.c.getStatement(ctx, s, func(e *entry, rows driver.Rows) (n int, err error) {
-		out, err = readAll[T](q.c.src, e, rows, 0)
-		return len(out), err
-	}, func(e *entry) error { return q.load(ctx, e, out) })
-	if err != nil {
+	r := &manyRows[T]{q: q}
+	if err := r.q.c.getStatement(ctx, s, r); err != nil {
 		return nil, err
 	}
-	return out, nil
+	return r.list, nil
 }
 
-func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(e *entry, rows driver.Rows) (int, error), load func(e *entry) error) error {
+func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, into rowsOf) error {
 	if q.src == nil {
 		return errNoSource
 	}
@@ -363,15 +359,11 @@ func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, read func(e
 	if err != nil {
 		return err
 	}
-	e := t.e
-	err = t.query(ctx, "select", text, args, write, func(rows driver.Rows) (int64, error) {
-		n, err := read(e, rows)
-		return int64(n), err
-	})
-	if err != nil {
+	into.from(t.e, 0)
+	if err := t.queryInto(ctx, "select", text, args, write, into); err != nil {
 		return err
 	}
-	return load(e)
+	return into.load(ctx)
 }
 
 // ExecStatement runs a whole INSERT, UPDATE or DELETE that squirrel built on

@@ -24,11 +24,11 @@ func isConnectError(err error) bool {
 	return errors.As(err, &c)
 }
 
-// query sends a statement and gives its rows to read, which tells how many it
+// queryInto sends a statement and gives its rows to read, which tells how many it
 // read. A read that was not answered is asked again elsewhere, so read begins
 // anew each time it is called. write says that the statement may change
 // something; it is sent once.
-func (t *target) query(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) error {
+func (t *target) queryInto(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) error {
 	again := false
 	for {
 		err := t.queryOnce(ctx, op, text, args, write, read)
@@ -38,7 +38,12 @@ func (t *target) query(ctx context.Context, op, text string, args []any, write b
 	}
 }
 
-func (t *target) queryOnce(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (err error) {
+// query is queryInto with a function.
+func (t *target) query(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) error {
+	return t.queryInto(ctx, op, text, args, write, driver.ReaderFunc(read))
+}
+
+func (t *target) queryOnce(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (err error) {
 	c := t.begin(ctx, op, text, args)
 	n := int64(-1)
 	if c != nil {
@@ -59,7 +64,7 @@ func (t *target) queryOnce(ctx context.Context, op, text string, args []any, wri
 
 // stream is query for an iteration: it sends once, and the transaction takes
 // other statements' errors meanwhile instead of waiting for the loop's end.
-func (t *target) stream(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (err error) {
+func (t *target) stream(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (err error) {
 	c := t.begin(ctx, op, text, args)
 	n := int64(-1)
 	ended := false
@@ -79,7 +84,7 @@ func (t *target) stream(ctx context.Context, op, text string, args []any, write 
 }
 
 // txRows reads rows in a transaction without holding its lock.
-func (t *target) txRows(ctx context.Context, op, text string, args []any, read func(driver.Rows) (int64, error)) (int64, error) {
+func (t *target) txRows(ctx context.Context, op, text string, args []any, read driver.Reader) (int64, error) {
 	rows, err := func() (driver.Rows, error) {
 		t.tx.mu.Lock()
 		defer t.tx.mu.Unlock()
@@ -96,7 +101,7 @@ func (t *target) txRows(ctx context.Context, op, text string, args []any, read f
 		defer t.tx.mu.Unlock()
 		_ = rows.Close()
 	}()
-	n, err := read(rows)
+	n, err := read.ReadRows(rows)
 	if err != nil {
 		return n, t.wrapRead(op, text, args, false, err)
 	}
@@ -105,7 +110,7 @@ func (t *target) txRows(ctx context.Context, op, text string, args []any, read f
 
 var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
-func (t *target) rows(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (int64, error) {
+func (t *target) rows(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (int64, error) {
 	if t.quick && t.tx == nil {
 		return t.quickRows(ctx, op, text, args, write, read)
 	}
@@ -114,7 +119,7 @@ func (t *target) rows(ctx context.Context, op, text string, args []any, write bo
 
 // heldRows is rows on a connection that is held meanwhile: the transaction's, or
 // one that goes back also when read ends the goroutine.
-func (t *target) heldRows(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (int64, error) {
+func (t *target) heldRows(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (int64, error) {
 	var conn *driver.Conn
 	if t.tx != nil {
 		t.tx.mu.Lock()
@@ -137,7 +142,7 @@ func (t *target) heldRows(ctx context.Context, op, text string, args []any, writ
 		return -1, t.route.wrap(op, text, args, write, err)
 	}
 	defer func() { _ = rows.Close() }() // also when read panics
-	n, err := read(rows)
+	n, err := read.ReadRows(rows)
 	if closeErr := rows.Close(); err == nil {
 		err = closeErr
 	}
@@ -150,7 +155,7 @@ func (t *target) heldRows(ctx context.Context, op, text string, args []any, writ
 
 // quickRows is rows outside of a transaction, for a read that calls no code of
 // the program's own.
-func (t *target) quickRows(ctx context.Context, op, text string, args []any, write bool, read func(driver.Rows) (int64, error)) (int64, error) {
+func (t *target) quickRows(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (int64, error) {
 	p, err := t.node.open()
 	n, stage := int64(-1), driver.StageAcquire
 	if err == nil {

@@ -53,7 +53,7 @@ func BenchmarkRead(b *testing.B) {
 				return n, nil
 			}
 			for b.Loop() {
-				if _, _, err := p.Query(ctx, time.Second, q, args, "", read); err != nil {
+				if _, _, err := p.Query(ctx, time.Second, q, args, "", ReaderFunc(read)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -44,6 +44,17 @@ func (p *Pool) execAcquired(ctx context.Context, wait time.Duration, query strin
 	return res, true, err
 }
 
+// A Reader reads the rows of a query and tells how many it has read.
+type Reader interface {
+	ReadRows(rows Rows) (int64, error)
+}
+
+// A ReaderFunc is a function as a Reader.
+type ReaderFunc func(rows Rows) (int64, error)
+
+// ReadRows calls the function.
+func (f ReaderFunc) ReadRows(rows Rows) (int64, error) { return f(rows) }
+
 // Query acquires a connection, runs a statement with rows on it, gives them to
 // read, which returns how many it has read, closes them and releases the
 // connection: what Acquire, Conn.Query, Rows.Close and Release do, and their
@@ -53,7 +64,7 @@ func (p *Pool) execAcquired(ctx context.Context, wait time.Duration, query strin
 // read calls no code of the program's own and keeps nothing of the rows: if it
 // ends its goroutine, the connection is lost to the pool. If it panics, the
 // connection is given up, and Query panics with the same value.
-func (p *Pool) Query(ctx context.Context, wait time.Duration, query string, args []any, one string, read func(Rows) (int64, error)) (n int64, stage Stage, err error) {
+func (p *Pool) Query(ctx context.Context, wait time.Duration, query string, args []any, one string, read Reader) (n int64, stage Stage, err error) {
 	r := requests.Get().(*request)
 	if !r.take(query, args) {
 		return p.queryAcquired(ctx, wait, query, args, one, read)
@@ -69,7 +80,7 @@ func (p *Pool) Query(ctx context.Context, wait time.Duration, query string, args
 }
 
 // queryAcquired is Query for arguments with methods of the program's own.
-func (p *Pool) queryAcquired(ctx context.Context, wait time.Duration, query string, args []any, one string, read func(Rows) (int64, error)) (int64, Stage, error) {
+func (p *Pool) queryAcquired(ctx context.Context, wait time.Duration, query string, args []any, one string, read Reader) (int64, Stage, error) {
 	c, err := p.Acquire(ctx, wait)
 	if err != nil {
 		return 0, StageAcquire, err
@@ -86,7 +97,7 @@ func (p *Pool) queryAcquired(ctx context.Context, wait time.Duration, query stri
 		return 0, StageSend, err
 	}
 	defer func() { _ = rows.Close() }() // also when read panics
-	n, err := read(rows)
+	n, err := read.ReadRows(rows)
 	if closeErr := rows.Close(); err == nil {
 		err = closeErr
 	}
@@ -106,7 +117,7 @@ type request struct {
 	one     string
 	args    []sqldriver.NamedValue
 	kinds   kinds
-	read    func(Rows) (int64, error) // nil for a statement without rows
+	read    Reader // nil for a statement without rows
 
 	// What came of it.
 	stage    Stage
@@ -182,7 +193,7 @@ func (r *request) run(ctx context.Context, c *conn) {
 		return
 	}
 	r.stage = StageRead
-	r.n, r.err = r.read(rows)
+	r.n, r.err = r.read.ReadRows(rows)
 	if err := rows.Close(); r.err == nil {
 		r.err = err
 	}

@@ -39,27 +39,27 @@ func TestRequest_OnEveryDatabase(t *testing.T) {
 
 		query := ph(db, "SELECT id, name, f FROM t WHERE name = $1 ORDER BY id")
 		for range 3 {
-			n, _, err := p.Query(ctx, time.Second, query, []any{"name"}, "", countRows)
+			n, _, err := p.Query(ctx, time.Second, query, []any{"name"}, "", ReaderFunc(countRows))
 			require.NoError(t, err)
 			require.EqualValues(t, 4, n)
 			// What is left unread does not stay for the next statement.
-			_, _, err = p.Query(ctx, time.Second, query, []any{"name"}, "", func(Rows) (int64, error) { return 0, nil })
+			_, _, err = p.Query(ctx, time.Second, query, []any{"name"}, "", ReaderFunc(func(Rows) (int64, error) { return 0, nil }))
 			require.NoError(t, err)
 		}
 		require.Panics(t, func() {
-			_, _, _ = p.Query(ctx, time.Second, query, []any{"name"}, "", func(Rows) (int64, error) { panic("in the middle") })
+			_, _, _ = p.Query(ctx, time.Second, query, []any{"name"}, "", ReaderFunc(func(Rows) (int64, error) { panic("in the middle") }))
 		})
 		require.Zero(t, p.Stats().InUse)
-		n, _, err := p.Query(ctx, time.Second, query, []any{"name"}, "", countRows)
+		n, _, err := p.Query(ctx, time.Second, query, []any{"name"}, "", ReaderFunc(countRows))
 		require.NoError(t, err)
 		require.EqualValues(t, 4, n)
 
 		if db.Dialect != "mysql" {
 			one, two := ph(db, "INSERT INTO t VALUES ($1, $2, $3) RETURNING id"), ph(db, "INSERT INTO t VALUES ($1, $2, $3), ($4, $5, $6) RETURNING id")
-			n, _, err = p.Query(ctx, time.Second, two, []any{int64(10), "a", 1.5, int64(11), nil, nil}, one, countRows)
+			n, _, err = p.Query(ctx, time.Second, two, []any{int64(10), "a", 1.5, int64(11), nil, nil}, one, ReaderFunc(countRows))
 			require.NoError(t, err)
 			require.EqualValues(t, 2, n)
-			_, stage, err := p.Query(ctx, time.Second, two, []any{int64(12), "a", 1.5, int64(10), nil, nil}, one, countRows)
+			_, stage, err := p.Query(ctx, time.Second, two, []any{int64(12), "a", 1.5, int64(10), nil, nil}, one, ReaderFunc(countRows))
 			require.Equal(t, Unique, Classify(err).Class)
 			if db.Dialect == "postgres" {
 				require.Equal(t, StageSend, stage)
@@ -75,12 +75,12 @@ func TestRequest_EndsWithItsContext(t *testing.T) {
 		for range 2 {
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			start := time.Now()
-			_, _, err := p.Query(ctx, time.Second, sleepQuery(db, "20"), nil, "", countRows)
+			_, _, err := p.Query(ctx, time.Second, sleepQuery(db, "20"), nil, "", ReaderFunc(countRows))
 			cancel()
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Less(t, time.Since(start), 10*time.Second)
 			require.Zero(t, p.Stats().InUse)
-			_, _, err = p.Query(t.Context(), time.Second, "SELECT 1", nil, "", countRows)
+			_, _, err = p.Query(t.Context(), time.Second, "SELECT 1", nil, "", ReaderFunc(countRows))
 			require.NoError(t, err)
 		}
 	})

@@ -34,7 +34,7 @@ func readAll(rows driver.Rows) (n int64, err error) {
 // requestStory is story without a transaction, each statement on a connection
 // of its own.
 func requestStory(ctx context.Context, p *driver.Pool) error {
-	if _, _, err := p.Query(ctx, time.Second, "SELECT", nil, "", readAll); err != nil {
+	if _, _, err := p.Query(ctx, time.Second, "SELECT", nil, "", driver.ReaderFunc(readAll)); err != nil {
 		return err
 	}
 	_, _, err := p.Exec(ctx, time.Second, "INSERT", []any{int64(1)})
@@ -57,19 +57,19 @@ func TestRequest_TellsWhatCameOfIt(t *testing.T) {
 		require.Equal(t, refused, err)
 		require.True(t, had)
 
-		n, stage, err := p.Query(t.Context(), 0, "SELECT", []any{int64(1)}, "", readAll)
+		n, stage, err := p.Query(t.Context(), 0, "SELECT", []any{int64(1)}, "", driver.ReaderFunc(readAll))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 		require.Equal(t, driver.StageRead, stage)
-		_, stage, err = p.Query(t.Context(), 0, "refused", nil, "", readAll)
+		_, stage, err = p.Query(t.Context(), 0, "refused", nil, "", driver.ReaderFunc(readAll))
 		require.Equal(t, refused, err)
 		require.Equal(t, driver.StageSend, stage)
-		n, stage, err = p.Query(t.Context(), 0, "torn", nil, "", readAll)
+		n, stage, err = p.Query(t.Context(), 0, "torn", nil, "", driver.ReaderFunc(readAll))
 		require.Equal(t, refused, err)
 		require.EqualValues(t, 1, n)
 		require.Equal(t, driver.StageRead, stage)
 		mine := errors.New("of read")
-		_, stage, err = p.Query(t.Context(), 0, "SELECT", nil, "", func(driver.Rows) (int64, error) { return 0, mine })
+		_, stage, err = p.Query(t.Context(), 0, "SELECT", nil, "", driver.ReaderFunc(func(driver.Rows) (int64, error) { return 0, mine }))
 		require.Equal(t, mine, err)
 		require.Equal(t, driver.StageRead, stage)
 	}
@@ -88,7 +88,7 @@ func TestRequest_GivesTheConnectionBackOnAPanic(t *testing.T) {
 			panic(boom)
 		},
 	} {
-		require.PanicsWithValue(t, boom, func() { _, _, _ = p.Query(t.Context(), time.Second, "SELECT", nil, "", read) })
+		require.PanicsWithValue(t, boom, func() { _, _, _ = p.Query(t.Context(), time.Second, "SELECT", nil, "", driver.ReaderFunc(read)) })
 		require.Zero(t, p.Stats().InUse)
 		require.Zero(t, d.OpenConns(), "what it was in the middle of nobody knows")
 		require.NoError(t, requestStory(t.Context(), p))
@@ -103,7 +103,7 @@ func TestRequest_OutlivesAValueThatEndsItsGoroutine(t *testing.T) {
 	defer p.Close()
 	var wg sync.WaitGroup
 	wg.Go(func() { _, _, _ = p.Exec(t.Context(), 0, "INSERT", []any{"a", ending{}}) })
-	wg.Go(func() { _, _, _ = p.Query(t.Context(), 0, "SELECT", []any{ending{}}, "", readAll) })
+	wg.Go(func() { _, _, _ = p.Query(t.Context(), 0, "SELECT", []any{ending{}}, "", driver.ReaderFunc(readAll)) })
 	wg.Wait()
 	require.Zero(t, p.Stats().InUse)
 	_, _, err := p.Exec(t.Context(), time.Second, "INSERT", []any{"a"})
@@ -135,14 +135,14 @@ func TestRequest_WaitsForItsTurnAndNoLonger(t *testing.T) {
 
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		_, stage, err := p.Query(ctx, time.Second, "SELECT", nil, "", readAll)
+		_, stage, err := p.Query(ctx, time.Second, "SELECT", nil, "", driver.ReaderFunc(readAll))
 		require.ErrorAs(t, err, &timeout)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, driver.StageAcquire, stage)
 		require.Empty(t, d.Log(), "nothing was sent")
 
 		time.AfterFunc(300*time.Millisecond, c.Release)
-		n, _, err := p.Query(t.Context(), time.Second, "SELECT", nil, "", readAll)
+		n, _, err := p.Query(t.Context(), time.Second, "SELECT", nil, "", driver.ReaderFunc(readAll))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 		time.Sleep(2 * time.Second) // the wait is over: its bound ends nothing any more
@@ -207,12 +207,12 @@ func TestRequest_InsideOfAnotherWaitsNoLongerThanItMay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, p := scripted(t, driver.Options{MaxOpen: 1, MaxIdle: 1})
-		_, _, err := p.Query(t.Context(), time.Second, "SELECT", nil, "", func(rows driver.Rows) (int64, error) {
+		_, _, err := p.Query(t.Context(), time.Second, "SELECT", nil, "", driver.ReaderFunc(func(rows driver.Rows) (int64, error) {
 			_, _, err := p.Exec(t.Context(), time.Second, "INSERT", nil)
 			var timeout *driver.AcquireTimeoutError
 			require.ErrorAs(t, err, &timeout)
 			return readAll(rows)
-		})
+		}))
 		require.NoError(t, err)
 	})
 }
@@ -227,7 +227,7 @@ func TestRequest_OfAnEndedContextSendsNothing(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, had)
 	require.True(t, driver.Classify(err).NotSent)
-	_, stage, err := p.Query(ctx, time.Second, "SELECT", nil, "", readAll)
+	_, stage, err := p.Query(ctx, time.Second, "SELECT", nil, "", driver.ReaderFunc(readAll))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, driver.StageAcquire, stage)
 	require.Empty(t, d.Log())
@@ -240,7 +240,7 @@ func TestRequest_OnAClosedPool(t *testing.T) {
 	_, had, err := p.Exec(t.Context(), time.Second, "INSERT", nil)
 	require.ErrorIs(t, err, driver.ErrPoolClosed)
 	require.False(t, had)
-	_, _, err = p.Query(t.Context(), time.Second, "SELECT", nil, "", readAll)
+	_, _, err = p.Query(t.Context(), time.Second, "SELECT", nil, "", driver.ReaderFunc(readAll))
 	require.ErrorIs(t, err, driver.ErrPoolClosed)
 }
 
