@@ -128,10 +128,10 @@ func (l *lab) sample(ctx context.Context, op Operation, f Func, n int, warm bool
 	}, err
 }
 
-// inParallel spreads the executions over GOMAXPROCS goroutines.
+// inParallel spreads the executions over GOMAXPROCS goroutines, at least four.
 func inParallel(run func(context.Context, int) error) func(context.Context, int) error {
 	return func(ctx context.Context, n int) error {
-		workers := runtime.GOMAXPROCS(0)
+		workers := max(4, runtime.GOMAXPROCS(0))
 		errs := make([]error, workers)
 		var wg sync.WaitGroup
 		for w := range workers {

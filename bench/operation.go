@@ -15,7 +15,7 @@ const (
 	InsertMany   Operation = "insert_100"    // a hundred records in one call
 	Update       Operation = "update"        // all columns of one record, by key
 	Read         Operation = "read"          // one record by key
-	ReadParallel Operation = "read_parallel" // the same on GOMAXPROCS goroutines
+	ReadParallel Operation = "read_parallel" // the same on GOMAXPROCS goroutines, at least four
 	ReadRouted   Operation = "read_routed"   // the same from one of two replicas' pools, in turn
 	ReadMany     Operation = "read_100"      // a hundred records
 	Eager        Operation = "eager_100x5"   // a hundred parents with five children each

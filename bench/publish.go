@@ -85,7 +85,7 @@ const methods = `## What is measured
 | insert_100 | stores a hundred records in one call |
 | update | writes all columns of one record, by key |
 | read | one record by key |
-| read_parallel | the same, on as many goroutines as there are processors |
+| read_parallel | the same, on as many goroutines as there are processors, at least four |
 | read_routed | the same, from one of two replicas' pools in turn |
 | read_100 | a hundred records into a slice |
 | eager_100x5 | a hundred parents with five children each |
@@ -100,5 +100,5 @@ its default transaction, as its page on performance advises, with and without ` 
 its routed read goes through dbresolver. XORM gives no keys back from an insert of many. ent and bob are their newest releases; of bob, which
 generates its models from a live database, only builder and mapper take part. The servers do not wait for the disk.
 Contexts cannot be cancelled: one that can costs ` + "`database/sql`" + ` a goroutine a query. On a machine with other work, ratios of short
-operations over the network vary most; ` + "`taskset -c 0 make bench`" + ` pins client and servers to one processor.
+operations over the network vary most; so client and servers share one processor, where the system can pin them to it.
 `
