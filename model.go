@@ -103,7 +103,7 @@ func newSource(r *Registry, config ModelConfig, plan *rowmap.Plan, c callbacks) 
 	}
 	s.prepareShapes()
 	s.saved = s.updateColumns(nil)
-	s.savedRow = plan.Row(slices.Concat(s.saved, s.located)...)
+	s.savedArgs = plan.ArgPlan(slices.Concat(s.saved, s.located)...)
 	r.models.add(s)
 	return s, nil
 }

@@ -26,8 +26,8 @@ type batch struct {
 	list    *argList // what args lie in
 }
 
-// done gives the lists of batches back.
-func done(batches []batch) {
+// giveBack gives the lists of batches back.
+func giveBack(batches []batch) {
 	for i := range batches {
 		batches[i].list.list = batches[i].args
 		batches[i].list.give()
@@ -56,7 +56,7 @@ func (s *source) batches(records list, d *dialect.Dialect) ([]batch, error) {
 		if is := s.shapeOf(r); is != sh {
 			end(i)
 			sh, limit = is, batchRows(d, len(is.write))
-			row = sh.row.Batch(d, records.n-i)
+			row = sh.args.Batch(d, records.n-i)
 		} else if i-first >= limit {
 			end(i)
 		}
@@ -274,7 +274,7 @@ func (m *core) upsertMany(ctx context.Context, records list, conflict Conflict) 
 		if err != nil {
 			return err
 		}
-		defer done(batches)
+		defer giveBack(batches)
 		return m.atomic(ctx, name, records.n > 1, func(ctx context.Context) error {
 			var t target
 			err := m.writeTarget(ctx, &t, name)

@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -10,7 +11,8 @@ import (
 // createKeyed inserts the records of a single batch that wants nothing back but
 // their keys, by the driver's way to do that without the statements of a
 // transaction. done is false, and nothing was inserted, where there is no such
-// way: in a transaction, and where hooks are to be told each statement.
+// way: in a transaction, where hooks are to be told each statement, and where a
+// key might not fit its field, which would be known too late.
 func (m *core) createKeyed(ctx context.Context, name string, b *batch) (done bool, err error) {
 	var t target
 	if err := m.writeTarget(ctx, &t, name); err != nil {
@@ -18,7 +20,7 @@ func (m *core) createKeyed(ctx context.Context, name string, b *batch) (done boo
 	}
 	defer t.leave()
 	d := t.e.dialect
-	if t.tx != nil || b.records.n < 2 || !b.shape.onlyID || !d.InsertReturning || b.shape.unkeyed[d.Index].Load() || t.hooked() {
+	if t.tx != nil || b.records.n < 2 || !b.shape.onlyID || !m.src.plan.HoldsInt64(m.src.key[0]) || !d.InsertReturning || b.shape.unkeyed[d.Index].Load() || t.hooked() {
 		return false, nil
 	}
 	s := m.src
@@ -32,9 +34,11 @@ func (m *core) createKeyed(ctx context.Context, name string, b *batch) (done boo
 	case errors.As(err, &other):
 		return true, s.otherRows(other.Rows, b.records.n)
 	case err != nil:
-		return true, t.route.wrap("insert", in.Text, b.args, !made.Undone, err)
+		return true, t.route.wrap("insert", cmp.Or(in.Text, in.One), b.args, !made.Undone, err)
 	case !made.OK:
-		b.shape.unkeyed[d.Index].Store(true)
+		if made.Never {
+			b.shape.unkeyed[d.Index].Store(true)
+		}
 		return false, nil
 	}
 	if err := s.setKeys(&t, b.records, made.Keys); err != nil {
@@ -67,11 +71,10 @@ func (s *source) keyedInsert(b *batch, t *target) (*driver.KeyedInsert, error) {
 	if in.Table, err = s.quotedTable(d); err != nil {
 		return nil, err
 	}
-	if in.Text, err = s.insertText(b.shape, d, in.Rows, false); err != nil {
-		return nil, err
-	}
-	if b.shape.returns(d) {
+	if d.Numbered {
 		in.One, err = s.insertOneText(b.shape, d)
+	} else {
+		in.Text, err = s.insertText(b.shape, d, in.Rows, false)
 	}
 	return in, err
 }

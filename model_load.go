@@ -228,7 +228,7 @@ func (w *loading) prepare(t *target) (*shape, error) {
 	sh := s.shapeOf(w.record)
 	var err error
 	if sh != w.shape {
-		w.shape, w.values = sh, sh.row.Batch(t.e.dialect, loadBatch)
+		w.shape, w.values = sh, sh.args.Batch(t.e.dialect, loadBatch)
 	}
 	if w.args, err = w.values.AppendArgs(w.args[:0], w.record); err != nil {
 		return nil, indexed(int(w.rows), err)

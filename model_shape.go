@@ -16,10 +16,10 @@ import (
 // texts that it keeps.
 type shape struct {
 	write, back        []int
-	row                *rowmap.Row // of write
-	columns, returning []string    // their names
-	mask               string      // which fields are written; equal for equal shapes
-	onlyID             bool        // nothing but the generated key is wanted back
+	args               *rowmap.ArgPlan // of write
+	columns, returning []string        // their names
+	mask               string          // which fields are written; equal for equal shapes
+	onlyID             bool            // nothing but the generated key is wanted back
 
 	one [dialect.Count]atomic.Pointer[string] // the insert of one record
 	// unkeyed says that the driver could not tell the keys of several; see
@@ -87,7 +87,7 @@ func (s *source) newShape(mask []byte) *shape {
 			sh.back = append(sh.back, i)
 		}
 	}
-	sh.row = s.plan.Row(sh.write...)
+	sh.args = s.plan.ArgPlan(sh.write...)
 	sh.columns, sh.returning = s.names(sh.write), s.names(sh.back)
 	sh.onlyID = len(sh.back) == 1 && s.auto && sh.back[0] == s.key[0]
 	return sh
@@ -200,17 +200,17 @@ func (keyless) Operand(_ int, v any, _ *dialect.Dialect) (any, error) { return v
 
 // saving is the update of one record, of all of its columns or only some, and
 // what its arguments are made of: the columns, then the key.
-func (s *source) saving(record any, only []string, d *dialect.Dialect) (string, *rowmap.Row, error) {
+func (s *source) saving(record any, only []string, d *dialect.Dialect) (string, *rowmap.ArgPlan, error) {
 	columns, keys := s.saved, s.identity(record)
 	if only == nil && len(keys) == len(s.located) {
 		text, err := s.saveText(d)
-		return text, s.savedRow, err
+		return text, s.savedArgs, err
 	}
 	if only != nil {
 		columns = s.updateColumns(only)
 	}
 	text, err := s.updateText(columns, keys, d)
-	return text, s.plan.Row(slices.Concat(columns, keys)...), err
+	return text, s.plan.ArgPlan(slices.Concat(columns, keys)...), err
 }
 
 // saveText is the update of one record: all of its columns, then its key.

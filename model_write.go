@@ -80,11 +80,7 @@ func (m *core) insert(ctx context.Context, name string, record any) error {
 	if err := m.src.stamp(record, true); err != nil {
 		return err
 	}
-	if err := m.src.insertOne(ctx, &t, record); err != nil {
-		return err
-	}
-	m.src.settle(record)
-	return nil
+	return m.src.insertOne(ctx, &t, record)
 }
 
 // Save writes all columns of a record that was created before. A record whose
@@ -170,11 +166,11 @@ func (m *core) updateOne(ctx context.Context, name string, record any, only []st
 	if err := s.stamp(record, false); err != nil {
 		return err
 	}
-	text, row, err := s.saving(record, only, t.e.dialect)
+	text, columns, err := s.saving(record, only, t.e.dialect)
 	if err != nil {
 		return err
 	}
-	args, err := row.Args(record, t.e.dialect)
+	args, cut, err := columns.Args(record, t.e.dialect)
 	if err != nil {
 		return err
 	}
@@ -185,7 +181,9 @@ func (m *core) updateOne(ctx context.Context, name string, record any, only []st
 	if res.RowsAffected == 0 {
 		return ErrNotFound
 	}
-	s.settle(record)
+	if !cut {
+		s.settle(record)
+	}
 	return nil
 }
 
@@ -352,13 +350,24 @@ func (s *source) insertOne(ctx context.Context, t *target, record any) error {
 	if err != nil {
 		return err
 	}
-	args, err := sh.row.Args(record, t.e.dialect)
+	args, cut, err := sh.args.Args(record, t.e.dialect)
 	if err != nil {
 		return err
 	}
 	if sh.returns(t.e.dialect) {
-		return s.insertReturning(ctx, t, "insert", text, args, oneOf(record), sh.back)
+		err = s.insertReturning(ctx, t, "insert", text, args, oneOf(record), sh.back)
+	} else {
+		err = s.insertTelling(ctx, t, sh, text, args, record)
 	}
+	if err == nil && !cut {
+		s.settle(record)
+	}
+	return err
+}
+
+// insertTelling runs an INSERT that returns nothing but the generated key, by
+// the driver.
+func (s *source) insertTelling(ctx context.Context, t *target, sh *shape, text string, args []any, record any) error {
 	if err := s.tellsKey(sh, t.e.dialect); err != nil {
 		return err
 	}
@@ -588,9 +597,9 @@ func (m *core) createMany(ctx context.Context, records list) error {
 		if err != nil {
 			return err
 		}
-		defer done(batches)
+		defer giveBack(batches)
 		if len(batches) == 1 {
-			if done, err := m.createKeyed(ctx, name, &batches[0]); done || err != nil {
+			if created, err := m.createKeyed(ctx, name, &batches[0]); created || err != nil {
 				return err
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -178,7 +179,7 @@ func (q *core) findable(key []any) bool {
 	}
 	switch key[0].(type) {
 	case int, int64, string: // most of them; an interface is dearer to ask for
-	case Subquery, *sqlgen.Expr:
+	case time.Time, Subquery, *sqlgen.Expr:
 		return false
 	}
 	return true

@@ -64,12 +64,12 @@ const fewEntries = 4
 // store makes entries those of the registry. r.mu is held, unless nobody else
 // knows r yet.
 func (r *Registry) store(entries map[string]*entry) {
-	r.entries.Store(&entries)
 	var few []*entry
 	if len(entries) <= fewEntries {
 		few = slices.Collect(maps.Values(entries))
 	}
-	r.few.Store(&few)
+	r.few.Store(&few) // before entries: who has seen the new ones finds no old one
+	r.entries.Store(&entries)
 }
 
 // Names returns the names of all connections in alphabetical order.

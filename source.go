@@ -42,11 +42,11 @@ type source struct {
 	usual   atomic.Pointer[rendering]
 	// Texts that do not change, by dialect: the columns of a SELECT, the
 	// statements of Save.
-	named    [dialect.Count]atomic.Pointer[names]
-	saves    [dialect.Count]atomic.Pointer[string]
-	finds    [dialect.Count]atomic.Pointer[string]
-	saved    []int       // the columns that Save writes
-	savedRow *rowmap.Row // of them and of located
+	named     [dialect.Count]atomic.Pointer[names]
+	saves     [dialect.Count]atomic.Pointer[string]
+	finds     [dialect.Count]atomic.Pointer[string]
+	saved     []int           // the columns that Save writes
+	savedArgs *rowmap.ArgPlan // of them and of located
 	// plain are the shapes of inserts without and with the generated key,
 	// shapes those of a model with defaults, by their masks.
 	plain  [2]*shape

@@ -92,7 +92,8 @@ func (c *acquireCtx) Done() <-chan struct{} {
 	if c.done == nil {
 		c.done = make(chan struct{})
 		c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
-		c.unsub = context.AfterFunc(c.Context, func() { c.end(c.Context.Err()) })
+		ctx := c.Context // stop does not wait for the function
+		c.unsub = context.AfterFunc(ctx, func() { c.end(ctx.Err()) })
 	}
 	return c.done
 }

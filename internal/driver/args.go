@@ -47,7 +47,7 @@ func numbered(list []sqldriver.NamedValue, args []any) ([]sqldriver.NamedValue, 
 	var seen kinds
 	for i, v := range args {
 		seen |= kindOf(v)
-		list[i].Ordinal, list[i].Value = i+1, v // a whole element would cost a call while the collector runs
+		list[i].Ordinal, list[i].Value = i+1, v // field by field: a copy of the struct has a write barrier of its own
 	}
 	return list, seen
 }

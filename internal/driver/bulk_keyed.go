@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
@@ -10,12 +11,13 @@ import (
 // KeyedInsert is an INSERT of several rows whose keys the database makes. The
 // texts have the same table and columns.
 type KeyedInsert struct {
-	// Text inserts all rows and returns nothing.
+	// Text inserts all rows and returns nothing. SQLite sends it.
 	Text string
-	// One inserts a single row and returns its key.
+	// One inserts a single row and returns its key. PostgreSQL makes its statement
+	// of it.
 	One string
-	// Table and Key are SQL: names that are quoted where they need it. The key is
-	// one integer column.
+	// Table and Key are SQL, for SQLite: names that are quoted where they need it.
+	// The key is one integer column.
 	Table, Key string
 	Rows       int
 }
@@ -27,6 +29,8 @@ type Keyed struct {
 	// OK is false if the keys could not be had for certain. Nothing was inserted
 	// then.
 	OK bool
+	// Never says that it will be so for other rows too.
+	Never bool
 	// Undone says, of an error, that nothing was inserted, whatever the error is.
 	Undone bool
 }
@@ -68,7 +72,7 @@ func (c *Conn) InsertKeyed(ctx context.Context, in *KeyedInsert, args []any) (Ke
 }
 
 func (c *conn) insertKeyed(ctx context.Context, s keyedInserter, in *KeyedInsert, args []sqldriver.NamedValue) (Keyed, error) {
-	if err := c.enter(ctx, in.Text); err != nil {
+	if err := c.enter(ctx, cmp.Or(in.Text, in.One)); err != nil {
 		return Keyed{Undone: true}, err
 	}
 	defer c.unlock()
@@ -80,5 +84,16 @@ func (c *conn) insertKeyed(ctx context.Context, s keyedInserter, in *KeyedInsert
 	if err == nil || errors.As(err, &other) {
 		return made, err
 	}
+	var open *notUndoneError
+	if errors.As(err, &open) {
+		c.broken.Store(true) // closing it rolls back
+	}
 	return made, c.failed(ctx, err)
 }
+
+// notUndoneError says that a session has begun a transaction that it could not
+// roll back.
+type notUndoneError struct{ err error }
+
+func (e *notUndoneError) Error() string { return e.err.Error() }
+func (e *notUndoneError) Unwrap() error { return e.err }

@@ -40,28 +40,14 @@ const maxArray = 256 << 10
 // of rows. It serves columns of the types that pgArray knows with values that need
 // no conversion. The rows are numbered, so that they are inserted in their order.
 func (s *pgSession) insertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (rowSource, error) {
-	if s.b.o.Pooler || !s.cache.keeps(one) {
-		return nil, nil
-	}
-	st, _, err := s.statement(ctx, one)
-	if err != nil {
+	text, err := s.unnested(ctx, one, args)
+	if text == "" || err != nil {
 		return nil, err
-	}
-	oids := st.sd.ParamOIDs
-	if len(oids) == 0 || len(args)%len(oids) != 0 {
-		return nil, nil
-	}
-	if st.arrays == nil {
-		text := unnestText(one, oids)
-		st.arrays = &text
-	}
-	text := *st.arrays
-	if text == "" || !s.encodeArrays(oids, args) {
-		return nil, nil
 	}
 	for try := 0; ; try++ {
 		st, fresh, err := s.statement(ctx, text)
 		if err != nil {
+			s.unlearn(one, err)
 			return nil, err
 		}
 		s.sendCloses()
@@ -72,9 +58,44 @@ func (s *pgSession) insertRows(ctx context.Context, one string, args []sqldriver
 		if _, err = rr.Close(); err == nil {
 			return s.open(st, rr, false), nil
 		}
+		s.unlearn(one, err)
 		if !s.again(text, err) || fresh || try > 0 {
 			return nil, err
 		}
+	}
+}
+
+// unnested returns the INSERT of many rows that is made of the one of a row, and
+// encodes its arguments into s.arrays. It is "" where there is none.
+func (s *pgSession) unnested(ctx context.Context, one string, args []sqldriver.NamedValue) (text string, err error) {
+	if s.b.o.Pooler || !s.cache.keeps(one) {
+		return "", nil
+	}
+	st, _, err := s.statement(ctx, one)
+	if err != nil {
+		return "", err
+	}
+	oids := st.sd.ParamOIDs
+	if len(oids) == 0 || len(args)%len(oids) != 0 {
+		return "", nil
+	}
+	if st.arrays == nil {
+		text := unnestText(one, oids)
+		st.arrays = &text
+	}
+	if *st.arrays == "" || !s.encodeArrays(oids, args) {
+		return "", nil
+	}
+	return *st.arrays, nil
+}
+
+// unlearn forgets the INSERT of one row when the server refuses what was made of
+// it. That one is only prepared, so the server never says that the types of its
+// columns are others now.
+func (s *pgSession) unlearn(one string, err error) {
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) {
+		s.cache.remove(s.cache.m[one])
 	}
 }
 
@@ -143,39 +164,32 @@ func (s *pgSession) encodeArrays(oids []uint32, args []sqldriver.NamedValue) boo
 }
 
 // insertKeyed wraps what insertRows sends, so that the one statement fails, and
-// undoes itself, unless it has inserted as many rows as it was given: a trigger
-// or rule may leave some out. The keys come as one array.
+// undoes itself, unless it has inserted as many rows as it was given, with a key
+// each: a trigger or rule may leave some out, or the key of a view. The keys come
+// as one array.
 func (s *pgSession) insertKeyed(ctx context.Context, in *KeyedInsert, args []sqldriver.NamedValue) (Keyed, error) {
-	if s.b.o.Pooler || !s.cache.keeps(in.One) {
+	if s.b.o.Pooler || in.Rows == 0 {
 		return Keyed{}, nil
 	}
-	st, _, err := s.statement(ctx, in.One)
+	text, err := s.unnested(ctx, in.One, args)
 	if err != nil {
 		return Keyed{Undone: true}, err
 	}
-	oids := st.sd.ParamOIDs
-	if len(oids)*in.Rows != len(args) || in.Rows == 0 {
-		return Keyed{}, nil
-	}
-	if st.arrays == nil {
-		text := unnestText(in.One, oids)
-		st.arrays = &text
-	}
-	if *st.arrays == "" || !s.encodeArrays(oids, args) {
+	if text == "" {
 		return Keyed{}, nil
 	}
 	s.arrays = append(s.arrays, binary.BigEndian.AppendUint64(nil, uint64(in.Rows)))
-	text := keyedText(*st.arrays, len(s.arrays))
+	text = keyedText(text, len(s.arrays))
 	for try := 0; ; try++ {
 		st, fresh, err := s.statement(ctx, text)
-		var pe *pgconn.PgError
 		switch {
-		case errors.As(err, &pe): // of a table with rules, say: INSERT may do
-			return Keyed{}, nil
+		case cannotWrap(err): // a table with rules, say: INSERT may do
+			s.unlearn(in.One, err)
+			return Keyed{Never: strings.HasPrefix(sqlState(err), "0A")}, nil
 		case err != nil:
 			return Keyed{Undone: true}, err
 		case len(st.oids) != 2 || !pgIntArrays[st.oids[0]]:
-			return Keyed{}, nil
+			return Keyed{Never: true}, nil
 		}
 		s.sendCloses()
 		rr := s.pc.ExecStatement(ctx, st.sd, s.arrays, pgBinaryFormats, pgBinaryFormats)
@@ -185,12 +199,16 @@ func (s *pgSession) insertKeyed(ctx context.Context, in *KeyedInsert, args []sql
 		}
 		if _, err = rr.Close(); err == nil {
 			if len(keys) != in.Rows {
-				return Keyed{}, &ConnLostError{Err: errPGKeys}
+				return Keyed{}, errPGKeys
 			}
 			return Keyed{Keys: keys, OK: true}, nil
 		}
-		if n, ok := differs(err); ok {
+		s.unlearn(in.One, err)
+		switch n, what := guarded(err); what {
+		case rowsMark:
 			return Keyed{Undone: true}, &RowsError{Rows: n, Given: int64(in.Rows)}
+		case keysMark:
+			return Keyed{Never: true}, nil
 		}
 		if !s.again(text, err) || fresh || try > 0 {
 			return Keyed{}, err
@@ -198,36 +216,61 @@ func (s *pgSession) insertKeyed(ctx context.Context, in *KeyedInsert, args []sql
 	}
 }
 
-var errPGKeys = errors.New("the server's answer is not an array of keys")
-
-// rowsMark begins the text that a keyedText's statement fails with, for it is
-// no number.
-const rowsMark = "dbfleet: rows "
-
-// keyedText makes a statement of one with RETURNING that inserts rows. It gives
-// the keys as an array, and fails if they are not as many as its n-th parameter
-// says.
-func keyedText(insert string, n int) string {
-	return "WITH dbfleet_made(key) AS (" + insert + ") SELECT array_agg(key), CASE WHEN count(*) <> $" + strconv.Itoa(n) +
-		"::int8 THEN ('" + rowsMark + "' || count(*))::int8 END FROM dbfleet_made"
+// cannotWrap says that err refuses a statement as such, before it was executed.
+func cannotWrap(err error) bool {
+	state := sqlState(err)
+	return strings.HasPrefix(state, "42") || strings.HasPrefix(state, "0A")
 }
 
-// differs reads the number of rows from the error of a keyedText's statement.
-func differs(err error) (rows int64, ok bool) {
+// sqlState is the code of a server's error, "" of any other.
+func sqlState(err error) string {
+	var pe *pgconn.PgError
+	if !errors.As(err, &pe) {
+		return ""
+	}
+	return pe.Code
+}
+
+var errPGKeys = errors.New("the server's answer is not an array of keys")
+
+// What begins the texts that a keyedText's statement fails with, for they are no
+// numbers.
+const (
+	rowsMark = "dbfleet: rows "
+	keysMark = "dbfleet: keys "
+)
+
+// keyedText makes a statement of one with RETURNING that inserts rows. It gives
+// the keys as an array, and fails if the rows, or the keys that are not NULL, are
+// not as many as its n-th parameter says. The counts in the texts keep the server
+// from computing them, and failing, beforehand.
+func keyedText(insert string, n int) string {
+	given := "$" + strconv.Itoa(n) + "::int8"
+	return "WITH dbfleet_made(key) AS (" + insert + ") SELECT array_agg(key), CASE" +
+		" WHEN count(*) <> " + given + " THEN ('" + rowsMark + "' || count(*))::int8" +
+		" WHEN count(key) <> " + given + " THEN ('" + keysMark + "' || count(key))::int8 END FROM dbfleet_made"
+}
+
+// guarded tells which mark the error of a keyedText's statement has, and the
+// number behind it; "" is another error.
+func guarded(err error) (n int64, mark string) {
 	var pe *pgconn.PgError
 	if !errors.As(err, &pe) || pe.Code != "22P02" {
-		return 0, false
+		return 0, ""
 	}
-	_, text, ok := strings.Cut(pe.Message, rowsMark)
-	if !ok {
-		return 0, false
+	for _, mark := range []string{rowsMark, keysMark} {
+		_, text, ok := strings.Cut(pe.Message, mark)
+		if !ok {
+			continue
+		}
+		if end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+			text = text[:end]
+		}
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n, mark
+		}
 	}
-	end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
-	if end >= 0 {
-		text = text[:end]
-	}
-	rows, err = strconv.ParseInt(text, 10, 64)
-	return rows, err == nil
+	return 0, ""
 }
 
 // pgIntArrays are the types of arrays of whole numbers.

@@ -110,7 +110,8 @@ func (p *Pool) queryAcquired(ctx context.Context, wait time.Duration, query stri
 // gives it back, and that allocates nothing: PingContext. Its context leads the
 // connection to the request, and the connection's Ping serves it. PingContext
 // looks for another connection as long as taking one fails, and pings once: a
-// statement is never run twice.
+// statement is never run twice. While it runs, database/sql holds the lock of the
+// connection: closing a *sql.Stmt that was prepared on it waits.
 type request struct {
 	acquire acquireCtx
 	query   string

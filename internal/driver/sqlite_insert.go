@@ -5,6 +5,7 @@ package driver
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
 )
 
 // insertKeyed inserts without RETURNING, which costs SQLite half as much again
@@ -25,15 +26,16 @@ func (s *sqliteSession) insertKeyed(ctx context.Context, in *KeyedInsert, args [
 		return Keyed{Undone: true}, err
 	}
 	made, err := s.keyed(ctx, in, args)
+	doubt := err == nil && !made.OK
 	if err == nil && made.OK {
 		err = s.commit(ctx)
 		made.Undone = err != nil
 		return made, err
 	}
-	if undoErr := s.rollback(ctx); err == nil {
-		err = undoErr
+	if undoErr := s.rollback(ctx); undoErr != nil {
+		return Keyed{}, &notUndoneError{errors.Join(err, undoErr)}
 	}
-	return Keyed{Undone: true}, err
+	return Keyed{Undone: true, Never: doubt}, err
 }
 
 // keyed inserts the rows. Its Keyed is not OK where the keys are not certain.
@@ -51,7 +53,9 @@ func (s *sqliteSession) keyed(ctx context.Context, in *KeyedInsert, args []sqldr
 	first := last - rows + 1
 	changes += rows
 	ends := []sqldriver.NamedValue{{Ordinal: 1, Value: first}, {Ordinal: 2, Value: last}, {Ordinal: 3, Value: changes}}
-	check := "SELECT count(*) FROM " + in.Table + " WHERE rowid IN (?, ?) AND " + in.Key + " = rowid AND total_changes() = ?"
+	// A column may have one of the rowid's names, and then has it to itself.
+	check := "SELECT count(*) FROM " + in.Table + " WHERE _rowid_ IN (?, ?) AND " + in.Key + " = _rowid_ AND rowid = _rowid_ AND oid = _rowid_" +
+		" AND total_changes() = ?"
 	if err := s.numbers(ctx, check, ends, &found); err != nil || found != 2 {
 		// A view, or a table without rowids, has no rowid to compare with.
 		return Keyed{}, ctx.Err()

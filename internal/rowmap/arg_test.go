@@ -216,7 +216,7 @@ func TestPlanArg_ReadsTheField(t *testing.T) {
 	_, err = p.Arg(i, nil, dialect.SQLite)
 	require.ErrorIs(t, err, ErrType)
 
-	args, err := p.Row(0, 1).Args(w, dialect.MySQL)
+	args, _, err := p.ArgPlan(0, 1).Args(w, dialect.MySQL)
 	require.NoError(t, err)
 	require.Equal(t, []any{int64(5), int64(1)}, args)
 }

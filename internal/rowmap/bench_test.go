@@ -116,10 +116,10 @@ func BenchmarkArg(b *testing.B) {
 func BenchmarkArgs(b *testing.B) {
 	p := mustPlan[wide](b)
 	w := wide{ID: 1 << 40, Name: "Ada", Email: "ada@example.com", CreatedAt: time.Unix(1e9, 0), UpdatedAt: time.Unix(1e9, 0)}
-	row := p.Row(0, 1, 2, 3, 4, 5, 6, 7)
+	row := p.ArgPlan(0, 1, 2, 3, 4, 5, 6, 7)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := row.Args(&w, dialect.Postgres); err != nil {
+		if _, _, err := row.Args(&w, dialect.Postgres); err != nil {
 			b.Fatal(err)
 		}
 	}

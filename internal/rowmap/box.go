@@ -25,6 +25,8 @@ type boxes struct {
 	words []uint64 // int64s and float64s
 	times []time.Time
 	chars []byte // of texts that are made
+	// uncut says that one of the times was not in UTC, or finer than microseconds.
+	uncut bool
 }
 
 // room is how much of each kind of memory values need, in fields of 16 bits.

@@ -117,7 +117,7 @@ func equalArg(a, b any) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.DeepEqual(a, b)
 }
 
-func TestAppendArgs_GivesWhatTheCodecsGive(t *testing.T) {
+func TestArgPlan_GivesWhatTheCodecsGive(t *testing.T) {
 	t.Parallel()
 	p, err := Of[holder]()
 	require.NoError(t, err)
@@ -128,12 +128,12 @@ func TestAppendArgs_GivesWhatTheCodecsGive(t *testing.T) {
 	for _, d := range allDialects {
 		t.Run(fmt.Sprint(d), func(t *testing.T) {
 			t.Parallel()
-			many := p.Row(all...).Batch(d, 5)
+			many := p.ArgPlan(all...).Batch(d, 5)
 			for n, rec := range heldRecords() {
 				var good []int
 				for _, i := range all {
 					want, wantErr := p.Arg(i, rec, d)
-					got, err := p.Row(i).Args(rec, d)
+					got, _, err := p.ArgPlan(i).Args(rec, d)
 					if wantErr != nil {
 						require.EqualError(t, err, wantErr.Error(), "record %d: the same error, of the same column", n)
 						var column *ColumnError
@@ -149,12 +149,12 @@ func TestAppendArgs_GivesWhatTheCodecsGive(t *testing.T) {
 				for k, i := range good {
 					want[k], _ = p.Arg(i, rec, d)
 				}
-				got, err := p.Row(good...).Args(rec, d)
+				got, _, err := p.ArgPlan(good...).Args(rec, d)
 				require.NoError(t, err)
 				for k := range want {
 					require.True(t, equalArg(want[k], got[k]), "record %d: %#v, not %#v", n, got[k], want[k])
 				}
-				_, errOne := p.Row(all...).Args(rec, d)
+				_, _, errOne := p.ArgPlan(all...).Args(rec, d)
 				_, errMany := many.AppendArgs(nil, rec)
 				require.Equal(t, errOne == nil, errMany == nil)
 				if errOne != nil {
@@ -165,13 +165,13 @@ func TestAppendArgs_GivesWhatTheCodecsGive(t *testing.T) {
 	}
 }
 
-func TestAppendArgs_WantsItsOwnRecords(t *testing.T) {
+func TestArgPlan_WantsItsOwnRecords(t *testing.T) {
 	t.Parallel()
 	p, err := Of[heldInner]()
 	require.NoError(t, err)
-	b := p.Row(0).Batch(dialect.SQLite, 1)
+	b := p.ArgPlan(0).Batch(dialect.SQLite, 1)
 	for _, rec := range []any{nil, heldInner{}, &holder{}, (*heldInner)(nil), "x", 7} {
-		_, err := p.Row(0).Args(rec, dialect.SQLite)
+		_, _, err := p.ArgPlan(0).Args(rec, dialect.SQLite)
 		require.ErrorIs(t, err, ErrType, "%T", rec)
 		_, err = b.AppendArgs(nil, rec)
 		require.ErrorIs(t, err, ErrType, "%T", rec)
@@ -200,14 +200,14 @@ func TestBatch_ValuesLastAndDoNotFollowTheRecord(t *testing.T) {
 	for _, d := range allDialects {
 		const rows = 700 // more than share memory
 		var kept, want []any
-		b := p.Row(columns...).Batch(d, rows)
+		b := p.ArgPlan(columns...).Batch(d, rows)
 		rec := &usual{Note: new(string), Seen: new(time.Time)}
 		for i := range rows + 50 { // and more than were told
 			at := time.Unix(int64(i), 5000).UTC()
 			rec.ID, rec.Name, *rec.Note, rec.Rate, rec.At, *rec.Seen = int64(i*1000), text(i), text(-i), float64(i)/2, at, at.Add(time.Hour)
 			args, err := b.AppendArgs(nil, rec)
 			require.NoError(t, err)
-			one, err := p.Row(columns...).Args(rec, d)
+			one, _, err := p.ArgPlan(columns...).Args(rec, d)
 			require.NoError(t, err)
 			k := i % len(args)
 			kept = append(kept, args[k], one[k])
@@ -229,7 +229,7 @@ func TestBatch_ValuesLastAndDoNotFollowTheRecord(t *testing.T) {
 	}
 }
 
-func TestAppendArgs_AllocatesOnceARow(t *testing.T) {
+func TestArgPlan_AllocatesOnceARow(t *testing.T) {
 	if raceEnabled {
 		t.Skip("allocations cannot be counted")
 	}
@@ -239,9 +239,9 @@ func TestAppendArgs_AllocatesOnceARow(t *testing.T) {
 	rec := &usual{ID: 1000, Name: "n", Note: new("x"), Rate: 1.5, At: now, Seen: &now}
 	columns := []int{0, 1, 2, 3, 4, 5}
 	args := make([]any, 0, 600)
-	row := p.Row(columns...)
+	row := p.ArgPlan(columns...)
 	for _, d := range allDialects {
-		require.EqualValues(t, 1, testing.AllocsPerRun(100, func() { _, _ = row.Args(rec, d) }), "%v", d)
+		require.EqualValues(t, 1, testing.AllocsPerRun(100, func() { _, _, _ = row.Args(rec, d) }), "%v", d)
 		many := testing.AllocsPerRun(100, func() {
 			b := row.Batch(d, 100)
 			args := args[:0]

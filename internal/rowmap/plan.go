@@ -119,14 +119,6 @@ func (p *Plan) Strict() *Plan {
 	return p.other
 }
 
-// Lax returns the plan that ignores result columns that no field holds.
-func (p *Plan) Lax() *Plan {
-	if p.strict {
-		return p.other
-	}
-	return p
-}
-
 // Model is the struct type's name with its package, for messages.
 func (p *Plan) Model() string { return p.model }
 

@@ -5,32 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"time"
-	"unsafe"
-
-	"github.com/dbfleet/dbfleet/internal/dialect"
 )
-
-// Arg returns what the driver takes for column i of the record, a *T; see the
-// function [Arg]. A field in an embedded pointer that is nil is NULL.
-func (p *Plan) Arg(i int, rec any, d *dialect.Dialect) (any, error) {
-	base, err := p.record(rec)
-	if err != nil {
-		return nil, err
-	}
-	return p.arg(&p.fields[i], base, d)
-}
-
-func (p *Plan) arg(f *field, base unsafe.Pointer, d *dialect.Dialect) (any, error) {
-	at := f.at(base, false)
-	if at == nil {
-		return nil, nil
-	}
-	arg, err := f.codec.arg(at, d)
-	if err != nil {
-		return nil, p.failure(f, err)
-	}
-	return arg, nil
-}
 
 // timeField is a field that holds a time, plain or in pointers and sql.Nulls.
 type timeField struct {
@@ -201,6 +176,12 @@ func (p *Plan) SetInt(i int, rec any, n int64) error {
 		*(*int64)(f.at(base, true)) = n
 	}
 	return err
+}
+
+// HoldsInt64 says whether the field of column i takes every int64.
+func (p *Plan) HoldsInt64(i int) bool {
+	t := p.fields[i].codec.typ
+	return p.fields[i].codec.kind == Int && (t.Kind() == reflect.Int64 || t.Kind() == reflect.Int && t.Bits() == 64)
 }
 
 // SetTime is Set(i, rec, t).

@@ -13,13 +13,14 @@ type arguments struct {
 	d      *dialect.Dialect
 	values Values
 	table  Table // of the SELECT that is being written
-	retype func(a any, d *dialect.Dialect) any
-	args   []any
+	// untyped is Env.Untyped.
+	untyped func(a any, d *dialect.Dialect) any
+	args    []any
 }
 
-// of makes a collect for a statement of env.
+// of sets a up for a statement of env.
 func (a *arguments) of(env *Env) {
-	a.d, a.values, a.table, a.retype = env.Dialect, env.Values, env.Table, env.Untyped
+	a.d, a.values, a.table, a.untyped = env.Dialect, env.Values, env.Table, env.Untyped
 }
 
 // fault is what is wrong with a part of a statement, whose table the renderer
@@ -49,8 +50,8 @@ func (a *arguments) operand(c *Cond, i int) (arg any, err error) {
 	} else if arg, err = a.values.Operand(c.val, a.d); err != nil {
 		return nil, a.fault("column "+strconv.Quote(c.col), "", err)
 	}
-	if arg != nil && a.retype != nil {
-		arg = a.untyped(c.col, arg)
+	if i < 0 && arg != nil && a.untyped != nil {
+		arg = a.untyped(arg, a.d)
 	}
 	if _, text := arg.(string); pattern && !text && arg != nil {
 		return nil, a.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes text, not a %T", opName(c.op), c.val), nil)
@@ -74,7 +75,11 @@ func (a *arguments) list(c *Cond, i int, arrays bool) (array any, hasNull bool, 
 		return nil, false, a.fault("column "+strconv.Quote(c.col), "", err)
 	}
 	a.args = args
-	a.untypedList(c.col, args[first:])
+	if i < 0 && a.untyped != nil {
+		for k := first; k < len(args); k++ {
+			args[k] = a.untyped(args[k], a.d)
+		}
+	}
 	return array, hasNull, nil
 }
 
@@ -89,27 +94,4 @@ func (a *arguments) pair(c *Cond, i int) error {
 		return a.fault("column "+strconv.Quote(c.col), fmt.Sprintf("%s takes a list of two values that are not nil, not %d", opName(c.op), n), nil)
 	}
 	return nil
-}
-
-// untyped is the argument for a column that no model knows; see Env.Untyped.
-func (a *arguments) untyped(column string, arg any) any {
-	if a.typed(column) {
-		return arg
-	}
-	return a.retype(arg, a.d)
-}
-
-func (a *arguments) untypedList(column string, list []any) {
-	if a.typed(column) {
-		return
-	}
-	for i, arg := range list {
-		list[i] = a.retype(arg, a.d)
-	}
-}
-
-// typed says that a value for the column needs no more care: a model knows the
-// column, or the database compares what it is given as it is.
-func (a *arguments) typed(column string) bool {
-	return a.retype == nil || a.table != nil && a.table.Quoted(column, a.d) != ""
 }

@@ -15,8 +15,14 @@ var dialects = []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLit
 type plainValues struct{}
 
 func (plainValues) Arg(v any, _ *dialect.Dialect) (any, error) {
-	if n, ok := v.(int); ok {
-		return int64(n), nil
+	switch v := v.(type) {
+	case int:
+		return int64(v), nil
+	case *flip:
+		if v.calls++; v.calls%2 == 1 {
+			return nil, nil
+		}
+		return int64(v.calls), nil
 	}
 	return v, nil
 }
@@ -42,6 +48,9 @@ func (p plainValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bo
 	}
 	return all, nil, hasNull, nil
 }
+
+// flip is NULL whenever it is asked for the first time, the third and so on.
+type flip struct{ calls int }
 
 // known are the columns of a table.
 type known []string
@@ -69,7 +78,7 @@ func (c known) Quoted(name string, d *dialect.Dialect) string {
 }
 
 func (c known) Field(name string) (int, bool) {
-	i := slices.Index(c, name)
+	i := slices.Index(c, strings.TrimPrefix(name, "users."))
 	return i, i >= 0
 }
 

@@ -123,7 +123,12 @@ type renderer struct {
 	q *Query
 	// outer are the SELECTs around it whose columns it may name, outermost first
 	outer []scope
-	locks bool // the statement writes or locks rows, so its subqueries may lock
+	// marking says that what is written can be kept by its shape, marks are those
+	// of that; see Shapes.
+	marking  bool
+	marks    []mark
+	unmarked mark // in place of one that is not noted
+	locks    bool // the statement writes or locks rows, so its subqueries may lock
 }
 
 // scope is a SELECT and what is known of its table.
@@ -172,7 +177,8 @@ func (r *renderer) free() {
 	if cap(r.buf) > 64<<10 {
 		r.buf = make([]byte, 0, 1024)
 	}
-	*r = renderer{buf: r.buf[:0], arguments: arguments{args: r.args}}
+	clear(r.marks)
+	*r = renderer{buf: r.buf[:0], marks: r.marks[:0], arguments: arguments{args: r.args}}
 	renderers.Put(r)
 }
 
@@ -188,7 +194,9 @@ func (r *renderer) fail(err error) {
 		return
 	}
 	if e, ok := err.(*StatementError); ok && e.Table == "" && r.q != nil {
-		e.Table = r.q.Table()
+		known := *e // others may have it too
+		known.Table = r.q.Table()
+		err = &known
 	}
 	r.err = err
 }
@@ -490,6 +498,7 @@ func (r *renderer) placeholders(first, last int) {
 
 // raw writes an expression, its question marks turned into placeholders.
 func (r *renderer) raw(e *Expr, where string) {
+	r.marking = r.marking && e == one
 	text, args, err := e.resolve()
 	if err != nil {
 		r.fail(r.fault(where, "", err))
@@ -599,6 +608,7 @@ type Subquery interface {
 }
 
 func (r *renderer) subquery(q Query, t Table, err error) {
+	r.marking = false
 	if err != nil {
 		r.fail(err)
 		return
@@ -630,6 +640,7 @@ func (r *renderer) nested(q *Query, t Table) {
 // derived writes a query in the place of a table. It sees nothing of the
 // queries around it.
 func (r *renderer) derived(q *Query, t Table, alias string) {
+	r.marking = false
 	outer, outerTable, scopes := r.q, r.table, r.outer
 	r.outer = nil
 	r.str("(")

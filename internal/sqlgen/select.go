@@ -18,8 +18,9 @@ func Select(q *Query, env *Env) (string, []any, error) {
 	r := newRenderer(env)
 	r.root = *q
 	r.locks = q.Lock() != NoLock
+	r.marking = env.Shapes != nil && (q.more == nil || q.more.simple())
 	r.selectStatement(&r.root, env.Table)
-	if env.Shapes != nil && r.err == nil {
+	if r.marking && r.err == nil {
 		env.Shapes.keep(r, q)
 	}
 	return r.done()
@@ -354,6 +355,7 @@ func (r *renderer) orders(q *Query) {
 			r.raw(o.deep().expr, "order by")
 			continue
 		}
+		r.mark(o)
 		if q.Unites() {
 			r.resultColumn(q, r.table, o.col)
 		} else {

@@ -9,8 +9,9 @@ import (
 
 // Shapes keeps the texts of one table's recent queries by their shape: all that
 // a text is made of but the values. A query whose shape is known is not rendered
-// again, only its arguments are collected. The zero value is ready. It is safe
-// for concurrent use, without locks.
+// again, only its arguments are collected. It serves one Table, whose fields its
+// marks name. The zero value is ready. It is safe for concurrent use, without
+// locks.
 type Shapes struct {
 	slots [128]atomic.Pointer[knownShape]
 }
@@ -21,7 +22,7 @@ type knownShape struct {
 	table string
 	limit int64
 	more  *parts
-	marks []mark
+	marks []mark // of conditions, of HAVING and of ORDER BY
 	args  int
 	text  string
 }
@@ -52,32 +53,79 @@ const (
 // maxShaped is the longest list that a shape may have.
 const maxShaped = 1024
 
+// mark notes a condition as it is written, while the statement is one that may
+// be kept: a value may be another one when it is asked for twice. The caller adds
+// what the value shows.
+func (r *renderer) mark(c *Cond) *mark {
+	if !r.marking {
+		return &r.unmarked
+	}
+	r.marks = append(r.marks, mark{kind: c.kind, op: c.op, or: c.or, col: c.col})
+	return &r.marks[len(r.marks)-1]
+}
+
+func listClass(list any, hasNull bool) class {
+	of := elements
+	if list != nil {
+		of = array
+	}
+	if hasNull {
+		of++
+	}
+	return of
+}
+
 // find returns the text of a query whose shape is known, and its arguments.
 func (s *Shapes) find(q *Query, env *Env) (text string, args []any, ok bool) {
-	k := s.slot(q, env.Dialect).Load()
-	if k == nil || k.d != env.Dialect || k.limit != q.limit || k.table != q.Table() || !k.more.same(q.more) {
-		return "", nil, false
+	at := slotOf(q, env.Dialect)
+	for _, i := range [...]int{at, at ^ 1} {
+		k := s.slots[i].Load()
+		if k == nil || k.d != env.Dialect || k.limit != q.limit || k.table != q.Table() || !k.more.same(q.more) {
+			continue
+		}
+		var a arguments
+		a.of(env)
+		if k.args > 0 {
+			a.args = make([]any, 0, k.args)
+		}
+		if a.followAll(k, q) {
+			return k.text, a.args, true
+		}
 	}
-	var a arguments
-	a.of(env)
-	if k.args > 0 {
-		a.args = make([]any, 0, k.args)
-	}
-	marks, ok := a.follow(k.marks, q.steps.all())
+	return "", nil, false
+}
+
+func (a *arguments) followAll(k *knownShape, q *Query) bool {
+	list := q.steps.all()
+	marks, ok := a.follow(k.marks, list)
 	if ok && q.more != nil {
 		marks, ok = a.follow(marks, q.more.having)
 	}
-	if !ok || len(marks) > 0 {
-		return "", nil, false
+	if !ok {
+		return false
 	}
-	return k.text, a.args, true
+	for i := range list {
+		c := &list[i]
+		if c.kind != order {
+			continue
+		}
+		if len(marks) == 0 || marks[0].kind != order || marks[0].or != c.or || marks[0].col != c.col || c.val != nil {
+			return false
+		}
+		marks = marks[1:]
+	}
+	return len(marks) == 0 && len(a.args) == k.args
 }
 
-// follow collects the arguments of steps that look as the marks say. rest are
-// the marks after theirs; ok is false when one looks otherwise or has a fault.
+// follow collects the arguments of conditions that look as the marks say. rest
+// are the marks after theirs; ok is false when one looks otherwise or has a
+// fault. Orders are passed over.
 func (a *arguments) follow(marks []mark, list []Cond) (rest []mark, ok bool) {
 	for i := range list {
 		c := &list[i]
+		if c.kind == order {
+			continue
+		}
 		if len(marks) == 0 {
 			return nil, false
 		}
@@ -88,18 +136,14 @@ func (a *arguments) follow(marks []mark, list []Cond) (rest []mark, ok bool) {
 		}
 		switch c.kind {
 		case compare:
-			if m.class == plainValue && m.field >= 0 && c.op <= GtEq && c.val != nil && a.fits(c, int(m.field)) {
+			if m.class == plainValue && m.field >= 0 && c.op <= GtEq && a.appendPlain(c, int(m.field)) {
 				continue
 			}
-			if n, class, ok := a.value(c, int(m.field)); !ok || n != m.n || class != m.class {
+			if n, of, ok := a.appendValue(c, int(m.field)); !ok || n != m.n || of != m.class {
 				return nil, false
 			}
 		case columns:
 			if m.other != c.deep().text {
-				return nil, false
-			}
-		case order:
-			if c.val != nil {
 				return nil, false
 			}
 		default:
@@ -114,10 +158,10 @@ func (a *arguments) follow(marks []mark, list []Cond) (rest []mark, ok bool) {
 	return marks, true
 }
 
-// fits appends the argument of a comparison as most are: a value of a usual
-// type, for a column that the table knows. ok is false for others, of which it
-// appends nothing.
-func (a *arguments) fits(c *Cond, field int) (ok bool) {
+// appendPlain appends the argument of a comparison as most are: a value of a
+// usual type, for a column that the table knows. ok is false for others, of
+// which it appends nothing.
+func (a *arguments) appendPlain(c *Cond, field int) (ok bool) {
 	switch c.val.(type) {
 	case string, int, int64, bool, float64:
 	default:
@@ -131,10 +175,10 @@ func (a *arguments) fits(c *Cond, field int) (ok bool) {
 	return true
 }
 
-// value appends the argument of a comparison, or those of its list, and tells
-// what the text shows of them. ok is false for SQL and subqueries, and for a
-// value with a fault.
-func (a *arguments) value(c *Cond, field int) (n int32, of class, ok bool) {
+// appendValue appends the argument of a comparison, or those of its list, and
+// tells what the text shows of them. ok is false for SQL and subqueries, and for
+// a value with a fault.
+func (a *arguments) appendValue(c *Cond, field int) (n int32, of class, ok bool) {
 	switch c.val.(type) {
 	case nil, string, int, int64, bool, float64:
 	case Subquery, *Expr:
@@ -142,7 +186,16 @@ func (a *arguments) value(c *Cond, field int) (n int32, of class, ok bool) {
 	}
 	switch c.op {
 	case In, NotIn:
-		return a.listValue(c, field)
+		first := len(a.args)
+		list, hasNull, err := a.list(c, field, a.d.ArrayIn)
+		if err != nil || len(a.args)-first > maxShaped {
+			return 0, 0, false
+		}
+		n = int32(len(a.args) - first)
+		if list != nil {
+			a.args = append(a.args, list)
+		}
+		return n, listClass(list, hasNull), true
 	case Between, NotBetween:
 		return 0, plainValue, a.pair(c, field) == nil
 	}
@@ -154,84 +207,33 @@ func (a *arguments) value(c *Cond, field int) (n int32, of class, ok bool) {
 	return 0, plainValue, true
 }
 
-func (a *arguments) listValue(c *Cond, field int) (n int32, of class, ok bool) {
-	first := len(a.args)
-	list, hasNull, err := a.list(c, field, a.d.ArrayIn)
-	if err != nil || len(a.args)-first > maxShaped {
-		return 0, 0, false
-	}
-	n, of = int32(len(a.args)-first), elements
-	if list != nil {
-		of = array
-		a.args = append(a.args, list)
-	}
-	if hasNull {
-		of++
-	}
-	return n, of, true
-}
-
-// keep keeps the text that r has rendered for q, unless there is SQL, a
-// subquery or a union in it.
+// keep keeps the text that r has rendered for q, if all of it could be marked.
 func (s *Shapes) keep(r *renderer, q *Query) {
-	if len(r.buf) > maxText || r.d.MaxParams > 0 && len(r.args) > r.d.MaxParams || q.more != nil && !q.more.simple() {
+	if !r.marking || len(r.buf) > maxText || r.d.MaxParams > 0 && len(r.args) > r.d.MaxParams {
 		return
 	}
-	sent := len(r.args)
-	marks, ok := r.marks(nil, q.steps.all())
-	if ok && q.more != nil {
-		marks, ok = r.marks(marks, q.more.having)
+	k := &knownShape{r.d, q.Table(), q.limit, q.more.withoutValues(), slices.Clone(r.marks), len(r.args), texts.intern(r.buf)}
+	// Of two shapes with one hash, the second takes the place beside the first's;
+	// a third drives it out.
+	at := slotOf(q, r.d)
+	if s.slots[at].CompareAndSwap(nil, k) {
+		return
 	}
-	clear(r.args[sent:])
-	r.args = r.args[:sent]
-	if ok {
-		s.slot(q, r.d).Store(&knownShape{r.d, q.Table(), q.limit, q.more, marks, sent, texts.intern(r.buf)})
-	}
+	s.slots[at^1].Store(k)
 }
 
-// marks appends the marks of steps; it leaves arguments behind.
-func (r *renderer) marks(marks []mark, list []Cond) ([]mark, bool) {
-	for i := range list {
-		c := &list[i]
-		m := mark{kind: c.kind, op: c.op, or: c.or, col: c.col}
-		switch c.kind {
-		case compare:
-			field := r.field(c.col)
-			n, class, ok := r.value(c, field)
-			if !ok {
-				return nil, false
-			}
-			m.field, m.n, m.class = int32(field), n, class
-		case columns:
-			m.other = c.deep().text
-		case order:
-			if c.val != nil {
-				return nil, false
-			}
-		case group, negation:
-			m.n = int32(len(c.deep().conds))
-			var ok bool
-			if marks, ok = r.marks(append(marks, m), c.deep().conds); !ok {
-				return nil, false
-			}
-			continue
-		default:
-			return nil, false
-		}
-		marks = append(marks, m)
-	}
-	return marks, true
-}
-
-// slot is where a shape is kept. Shapes that share a slot drive each other out.
-func (s *Shapes) slot(q *Query, d *dialect.Dialect) *atomic.Pointer[knownShape] {
+// slotOf is where a shape is looked for first.
+func slotOf(q *Query, d *dialect.Dialect) int {
 	h := mix(uint64(d.Index), uint64(q.limit))
 	list := q.steps.all()
 	for i := range list {
 		c := &list[i]
 		x := uint64(c.kind) | uint64(c.op)<<8 | uint64(len(c.col))<<16
+		if c.or {
+			x |= 1 << 7
+		}
 		if n := len(c.col); n > 0 {
-			x |= uint64(c.col[0])<<32 | uint64(c.col[n-1])<<40
+			x |= uint64(c.col[0])<<24 | uint64(c.col[n-1])<<32 | uint64(c.col[n/2])<<40
 		}
 		switch v := c.val.(type) {
 		case nil:
@@ -244,16 +246,23 @@ func (s *Shapes) slot(q *Query, d *dialect.Dialect) *atomic.Pointer[knownShape] 
 			x |= uint64(len(v)) << 48
 		case []any:
 			x |= uint64(len(v)) << 48
+		case *deep:
+			x |= uint64(len(v.conds)) << 48
 		}
 		h = mix(h, x)
 	}
 	if p := q.more; p != nil {
 		h = mix(h, uint64(p.offset)<<8|uint64(p.lock))
+		x := uint64(len(p.joins))<<8 | uint64(len(p.groups))<<16 | uint64(len(p.having))<<24 | uint64(len(p.alias))<<32
+		if p.unique {
+			x |= 1
+		}
+		h = mix(h, x)
 		for i := range p.columns {
-			h = mix(h, uint64(len(p.columns[i].Name)))
+			h = mix(h, uint64(len(p.columns[i].Name))<<8|uint64(len(p.columns[i].Func)))
 		}
 	}
-	return &s.slots[(h>>32^h)%uint64(len(s.slots))]
+	return int((h>>32 ^ h) % uint64(len(Shapes{}.slots)))
 }
 
 // mix is a step of the FNV-1a hash, on words.
@@ -277,12 +286,22 @@ func (p *parts) simple() bool {
 	return true
 }
 
-// same says that q's parts look the same in a text as the simple parts p, their
-// conditions apart.
+// same says that o looks the same in a text as p, the simple parts of a shape,
+// their conditions apart.
 func (p *parts) same(o *parts) bool {
-	if p == o {
-		return true
+	if p == nil || o == nil {
+		return p == o
 	}
-	return p != nil && o != nil && o.simple() && p.alias == o.alias && p.offset == o.offset && p.lock == o.lock && p.unique == o.unique && len(p.having) == len(o.having) &&
+	return o.simple() && p.alias == o.alias && p.offset == o.offset && p.lock == o.lock && p.unique == o.unique && len(p.having) == len(o.having) &&
 		slices.Equal(p.columns, o.columns) && slices.Equal(p.joins, o.joins) && slices.Equal(p.groups, o.groups)
+}
+
+// withoutValues returns simple parts that keep no value of a condition alive.
+func (p *parts) withoutValues() *parts {
+	if p == nil || len(p.having) == 0 {
+		return p
+	}
+	out := *p
+	out.having = make([]Cond, len(p.having))
+	return &out
 }

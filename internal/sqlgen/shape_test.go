@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -104,9 +105,13 @@ func TestShapes_AnswerAsRenderingDoes(t *testing.T) {
 					r := rand.New(rand.NewPCG(uint64(seed), 1))
 					for range 5000 {
 						q := randomQuery(r)
-						kept := env(d, table)
+						kept, plain := env(d, table), env(d, table)
+						if d == dialect.MySQL {
+							plain.Untyped = func(a any, _ *dialect.Dialect) any { return fmt.Sprint(a) }
+							kept.Untyped = plain.Untyped
+						}
 						kept.Shapes = shapes
-						want, wantArgs, wantErr := Select(&q, env(d, table))
+						want, wantArgs, wantErr := Select(&q, plain)
 						got, gotArgs, err := Select(&q, kept)
 						if want != got || fmt.Sprintf("%T%v", wantArgs, wantArgs) != fmt.Sprintf("%T%v", gotArgs, gotArgs) || fmt.Sprint(wantErr) != fmt.Sprint(err) {
 							t.Errorf("%s\n%s %v %v\n%s %v %v", d.Name, want, wantArgs, wantErr, got, gotArgs, err)
@@ -136,4 +141,65 @@ func TestShapes_KnownTextIsNotBuiltAgain(t *testing.T) {
 	text, _, err = Select(&longer, e)
 	require.NoError(t, err)
 	require.NotEqual(t, first, text)
+}
+
+// A value that is another one each time it is asked for leaves nothing behind
+// that another query would find.
+func TestShapes_ValuesThatChangeBetweenTwoCalls(t *testing.T) {
+	t.Parallel()
+	for calls := range 2 {
+		e := env(dialect.SQLite, users)
+		e.Shapes = &Shapes{}
+		q := From("users").WithCond(Compare("name", Eq, &flip{calls}))
+		_, _, err := Select(&q, e)
+		require.NoError(t, err)
+		for _, v := range []any{9, nil} {
+			q := From("users").WithCond(Compare("name", Eq, v))
+			want, wantArgs, err := Select(&q, env(dialect.SQLite, users))
+			require.NoError(t, err)
+			got, args, err := Select(&q, e)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			require.Equal(t, wantArgs, args)
+		}
+	}
+}
+
+// Shapes with one hash live beside each other.
+func TestShapes_OfOneSlotDoNotDriveEachOtherOut(t *testing.T) {
+	t.Parallel()
+	e := env(dialect.SQLite, known{"abcd", "abxd"})
+	e.Shapes = &Shapes{}
+	one := From("users").WithCond(Compare("abcd", Eq, 1))
+	two := From("users").WithCond(Compare("abxd", Eq, 1))
+	for range 2 {
+		for _, q := range []*Query{&one, &two} {
+			_, _, err := Select(q, e)
+			require.NoError(t, err)
+		}
+	}
+	for _, q := range []*Query{&one, &two} {
+		_, _, ok := e.Shapes.find(q, e)
+		require.True(t, ok)
+	}
+}
+
+// An error that several queries share stays as it is: it names the table of the
+// one that failed in a copy.
+func TestRender_SharedErrorsAreNotChanged(t *testing.T) {
+	t.Parallel()
+	shared := &StatementError{Reason: "no good"}
+	var wg sync.WaitGroup
+	for _, table := range []string{"users", "people"} {
+		wg.Go(func() {
+			q := From(table).WithCond(Invalid(shared))
+			_, _, err := Select(&q, env(dialect.SQLite, nil))
+			var fault *StatementError
+			if !errors.As(err, &fault) || fault.Table != table {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.Empty(t, shared.Table)
 }

@@ -46,10 +46,12 @@ func (r *renderer) cond(c *Cond) {
 	case compare:
 		r.compare(c)
 	case columns:
+		r.mark(c).other = c.deep().text
 		r.column(c.col)
 		r.columnOp(c.op)
 		r.column(c.deep().text)
 	case group:
+		r.mark(c).n = int32(len(c.deep().conds))
 		if len(c.deep().conds) == 0 {
 			r.str("1 = 1")
 			return
@@ -58,6 +60,7 @@ func (r *renderer) cond(c *Cond) {
 		r.condList(c.deep().conds)
 		r.str(")")
 	case negation:
+		r.mark(c).n = int32(len(c.deep().conds))
 		if len(c.deep().conds) == 0 {
 			r.fail(r.fault("not", "there is no condition to negate", nil))
 			return
@@ -103,12 +106,16 @@ func (r *renderer) compare(c *Cond) {
 		r.between(c)
 		return
 	}
-	a, err := r.operand(c, r.field(c.col))
+	field := r.field(c.col)
+	a, err := r.operand(c, field)
 	if err != nil {
 		r.fail(err)
 		return
 	}
+	m := r.mark(c)
+	m.field, m.class = int32(field), plainValue
 	if a == nil {
+		m.class = null
 		r.compareNull(c)
 		return
 	}
@@ -257,11 +264,15 @@ func (r *renderer) compareExpr(c *Cond, e *Expr) {
 // IN (1, nil) also finds NULL, NOT IN (1, nil) leaves NULL out.
 func (r *renderer) in(c *Cond) {
 	first := len(r.args)
-	array, hasNull, err := r.list(c, r.field(c.col), r.d.ArrayIn)
+	field := r.field(c.col)
+	array, hasNull, err := r.list(c, field, r.d.ArrayIn)
 	if err != nil {
 		r.fail(err)
 		return
 	}
+	m := r.mark(c)
+	m.field, m.n, m.class = int32(field), int32(len(r.args)-first), listClass(array, hasNull)
+	r.marking = r.marking && m.n <= maxShaped
 	not := c.op == NotIn
 	empty := array == nil && len(r.args) == first
 	if empty && !hasNull {
@@ -321,10 +332,13 @@ func (r *renderer) in(c *Cond) {
 }
 
 func (r *renderer) between(c *Cond) {
-	if err := r.pair(c, r.field(c.col)); err != nil {
+	field := r.field(c.col)
+	if err := r.pair(c, field); err != nil {
 		r.fail(err)
 		return
 	}
+	m := r.mark(c)
+	m.field, m.class = int32(field), plainValue
 	r.column(c.col)
 	r.str(" ")
 	r.str(opNames[c.op])

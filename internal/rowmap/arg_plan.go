@@ -3,17 +3,19 @@ package rowmap
 import (
 	"math"
 	"reflect"
+	"slices"
 	"time"
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
-// Row makes the arguments of some columns of a record. It is immutable and safe
+// ArgPlan makes the arguments of some columns of a record. It is immutable and safe
 // for concurrent use.
-type Row struct {
+type ArgPlan struct {
 	plan   *Plan
 	places []argPlace
+	timed  bool // every time of a record is among them, and no other code's
 	room   room // that a row needs at most
 	lite   room // the same on SQLite, where times are texts
 }
@@ -25,9 +27,9 @@ type argPlace struct {
 	box    boxing
 }
 
-// Row returns the Row of these columns, in this order.
-func (p *Plan) Row(columns ...int) *Row {
-	r := &Row{plan: p, places: make([]argPlace, len(columns))}
+// ArgPlan returns the ArgPlan of these columns, in this order.
+func (p *Plan) ArgPlan(columns ...int) *ArgPlan {
+	r := &ArgPlan{plan: p, places: make([]argPlace, len(columns))}
 	for n, i := range columns {
 		f := &p.fields[i]
 		r.places[n] = argPlace{f, f.offset, f.codec.box}
@@ -43,10 +45,13 @@ func (p *Plan) Row(columns ...int) *Row {
 			r.lite += roomText + roomChar
 		}
 	}
+	r.timed = !slices.ContainsFunc(p.times, func(tf timeField) bool {
+		return p.fields[tf.field].codec.box.how != boxTime || !slices.Contains(columns, tf.field)
+	})
 	return r
 }
 
-func (r *Row) needs(d *dialect.Dialect) room {
+func (r *ArgPlan) needs(d *dialect.Dialect) room {
 	if d == dialect.SQLite {
 		return r.lite
 	}
@@ -54,25 +59,26 @@ func (r *Row) needs(d *dialect.Dialect) room {
 }
 
 // Args returns what the driver takes for each of the columns; see the function
-// [Arg].
-func (r *Row) Args(rec any, d *dialect.Dialect) ([]any, error) {
+// [Arg]. cut says that CutTimes, to microseconds and UTC, would change nothing.
+func (r *ArgPlan) Args(rec any, d *dialect.Dialect) (args []any, cut bool, err error) {
 	base, err := r.plan.record(rec)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	var b boxes
-	return r.append(b.reserveOne(r.needs(d), len(r.places)), base, d, &b)
+	args, err = r.append(b.reserveOne(r.needs(d), len(r.places)), base, d, &b)
+	return args, r.timed && !b.uncut, err
 }
 
-func (r *Row) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b *boxes) ([]any, error) {
+func (r *ArgPlan) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b *boxes) ([]any, error) {
 	for i := range r.places {
 		at := &r.places[i]
-		p := unsafe.Add(base, at.offset)
-		if at.field.via != nil {
-			if p = at.field.within(base, false); p == nil {
-				args = append(args, nil)
-				continue
-			}
+		var p unsafe.Pointer
+		if at.field.via == nil {
+			p = unsafe.Add(base, at.offset)
+		} else if p = at.field.within(base, false); p == nil {
+			args = append(args, nil)
+			continue
 		}
 		arg, ok := b.arg(&at.box, p, d)
 		if !ok {
@@ -87,15 +93,15 @@ func (r *Row) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b *box
 }
 
 // Batch makes the arguments of many records, which share memory. They are the
-// values that [Row.Args] gives. It is used by one goroutine; the zero
+// values that [ArgPlan.Args] gives. It is used by one goroutine; the zero
 // value is not ready.
 type Batch struct {
-	row    *Row
+	plan   *ArgPlan
 	d      *dialect.Dialect
 	rows   int
 	coming int // of rows
 	size   int // how many rows share memory, those of now
-	room   int // for so many of them
+	free   int // how many of them are yet to come
 	boxes  boxes
 }
 
@@ -104,27 +110,27 @@ type Batch struct {
 const firstBoxed = 16
 
 // Batch returns a Batch for so many records. There may be more or less of them.
-func (r *Row) Batch(d *dialect.Dialect, rows int) Batch {
-	return Batch{row: r, d: d, rows: max(rows, 1)}
+func (r *ArgPlan) Batch(d *dialect.Dialect, rows int) Batch {
+	return Batch{plan: r, d: d, rows: max(rows, 1)}
 }
 
-// AppendArgs appends [Row.Args] of one of the records.
+// AppendArgs appends [ArgPlan.Args] of one of the records.
 func (b *Batch) AppendArgs(args []any, rec any) ([]any, error) {
-	base, err := b.row.plan.record(rec)
+	base, err := b.plan.plan.record(rec)
 	if err != nil {
 		return args, err
 	}
 	if b.coming == 0 {
 		b.coming = b.rows
 	}
-	if b.room == 0 {
+	if b.free == 0 {
 		b.size = min(max(2*b.size, firstBoxed), maxBoxed)
-		b.room = min(b.coming, b.size)
-		b.boxes.reserve(b.row.needs(b.d), b.room)
+		b.free = min(b.coming, b.size)
+		b.boxes.reserve(b.plan.needs(b.d), b.free)
 	}
 	b.coming--
-	b.room--
-	return b.row.append(args, base, b.d, &b.boxes)
+	b.free--
+	return b.plan.append(args, base, b.d, &b.boxes)
 }
 
 // arg is codec.arg for the value at p. ok is false for what is the codec's to
@@ -172,13 +178,16 @@ func (b *boxes) arg(x *boxing, p unsafe.Pointer, d *dialect.Dialect) (arg any, o
 		if s := t.Unix(); s < firstSecond || s > lastSecond {
 			return nil, false
 		}
+		at := cutToMicro(*t)
+		utc := at.UTC()
+		b.uncut = b.uncut || utc != *t
 		switch d {
 		case dialect.SQLite:
 			return b.timeText(*t), true
 		case dialect.MySQL:
-			return b.time(cutToMicro(*t).UTC()), true
+			return b.time(utc), true
 		}
-		return b.time(cutToMicro(*t)), true
+		return b.time(at), true
 	}
 	return nil, false
 }
