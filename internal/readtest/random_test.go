@@ -104,15 +104,15 @@ func TestRead_GivesBackRandomRows(t *testing.T) {
 		for id := range 300 {
 			s := randomSample(r, id)
 			want = append(want, s)
-			var args []any
+			var columns []int
 			var marks []string
 			for i := range plan.Columns() {
-				arg, err := plan.Arg(i, &s, d)
-				require.NoError(t, err)
-				args = append(args, arg)
+				columns = append(columns, i)
 				marks = append(marks, map[bool]string{true: fmt.Sprintf("$%d", i+1), false: "?"}[db.Dialect == "postgres"])
 			}
-			_, err := c.Exec(t.Context(), "INSERT INTO s VALUES ("+strings.Join(marks, ", ")+")", args)
+			args, _, err := plan.ArgPlan(columns...).Args(&s, d)
+			require.NoError(t, err)
+			_, err = c.Exec(t.Context(), "INSERT INTO s VALUES ("+strings.Join(marks, ", ")+")", args)
 			require.NoError(t, err)
 		}
 		for _, way := range []func(fleet.Rows) rowmap.Source{asCells, plainly} {
