@@ -603,7 +603,7 @@ func (m *core) createMany(ctx context.Context, records list) error {
 				return err
 			}
 		}
-		return m.atomic(ctx, name, severalSteps(batches, e.dialect), func(ctx context.Context) error {
+		return m.atomic(ctx, name, m.src.severalSteps(batches, e.dialect), func(ctx context.Context) error {
 			var t target
 			err := m.writeTarget(ctx, &t, name)
 			if err != nil {
@@ -626,7 +626,7 @@ func (m *core) createMany(ctx context.Context, records list) error {
 // severalSteps says whether batches need a transaction to be all or nothing:
 // several do, one whose rows a trigger may skip (not on MySQL), and one after
 // which rows are read again.
-func severalSteps(batches []batch, d *dialect.Dialect) bool {
+func (s *source) severalSteps(batches []batch, d *dialect.Dialect) bool {
 	if len(batches) != 1 {
 		return true
 	}
@@ -634,7 +634,8 @@ func severalSteps(batches []batch, d *dialect.Dialect) bool {
 	if d.InsertReturning {
 		return b.records.n > 1
 	}
-	return len(b.shape.back) > 0 && !b.shape.onlyID // they are read again
+	// They are read again, or their keys may not fit.
+	return len(b.shape.back) > 0 && (!b.shape.onlyID || !s.plan.HoldsInt64(s.key[0]))
 }
 
 func indexed(i int, err error) error { return &RecordError{Index: i, Err: err} }

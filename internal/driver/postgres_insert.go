@@ -210,13 +210,17 @@ func (s *pgSession) insertKeyed(ctx context.Context, in *KeyedInsert, args []sql
 		case keysMark:
 			return Keyed{Never: true}, nil
 		}
-		if !s.again(text, err) || fresh || try > 0 {
+		switch retry := s.again(text, err); {
+		case retry && !fresh && try == 0:
+		case cannotWrap(err): // a column has another type now
+			return Keyed{}, nil
+		default:
 			return Keyed{}, err
 		}
 	}
 }
 
-// cannotWrap says that err refuses a statement as such, before it was executed.
+// cannotWrap says that err refuses a statement as such.
 func cannotWrap(err error) bool {
 	state := sqlState(err)
 	return strings.HasPrefix(state, "42") || strings.HasPrefix(state, "0A")
