@@ -39,7 +39,8 @@ type source struct {
 
 	// queries are the texts of a model's queries; nil for a table without one.
 	queries *sqlgen.Shapes
-	usual   atomic.Pointer[rendering]
+	// usual is what rendering for the source's own connection needs, once known.
+	usual atomic.Pointer[rendering]
 	// Texts that do not change, by dialect: the columns of a SELECT, the
 	// statements of Save.
 	named     [dialect.Count]atomic.Pointer[names]

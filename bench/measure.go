@@ -36,7 +36,11 @@ func (l *lab) measure(ctx context.Context, ops []Operation, plan Plan) (map[Oper
 	times := map[Operation]map[string]int{}
 	all := map[Operation]series{}
 	for _, op := range ops {
-		n, err := l.calibrate(ctx, op, plan.Budget)
+		budget := plan.Budget
+		if op == Build {
+			budget *= 4 // or the collector would run in some samples and not in others
+		}
+		n, err := l.calibrate(ctx, op, budget)
 		if err != nil {
 			return nil, err
 		}
@@ -54,7 +58,7 @@ func (l *lab) measure(ctx context.Context, ops []Operation, plan Plan) (map[Oper
 				if !ok {
 					continue
 				}
-				s, err := l.sample(ctx, op, f, times[op][p.Name], true)
+				s, err := l.best(ctx, op, f, times[op][p.Name])
 				if err != nil {
 					return nil, fmt.Errorf("%s %s %s: %w", l.target.Database, p.Name, op, err)
 				}
@@ -91,6 +95,20 @@ func (l *lab) calibrate(ctx context.Context, op Operation, budget time.Duration)
 		}
 	}
 	return times, nil
+}
+
+// best measures n executions, of a read in parallel three times, of which the
+// best counts: with several connections at once the scheduler falls into a fast
+// way or one three times as slow, whosever code it is.
+func (l *lab) best(ctx context.Context, op Operation, f Func, n int) (sample, error) {
+	best, err := l.sample(ctx, op, f, n, true)
+	for again := 0; err == nil && op == ReadParallel && again < 2; again++ {
+		var s sample
+		if s, err = l.sample(ctx, op, f, n, true); s.ns < best.ns {
+			best = s
+		}
+	}
+	return best, err
 }
 
 // sample measures n executions. warm lets the peer do a few before.

@@ -85,7 +85,7 @@ const methods = `## What is measured
 | insert_100 | stores a hundred records in one call |
 | update | writes all columns of one record, by key |
 | read | one record by key |
-| read_parallel | the same, on as many goroutines as there are processors, at least four |
+| read_parallel | the same, on as many goroutines as there are processors, at least four; the best of three |
 | read_routed | the same, from one of two replicas' pools in turn |
 | read_100 | a hundred records into a slice |
 | eager_100x5 | a hundred parents with five children each |
