@@ -10,6 +10,7 @@ import (
 // A Stage says how far a statement of Pool.Query has come.
 type Stage uint8
 
+// The stages, in their order.
 const (
 	StageAcquire Stage = iota // no connection was had
 	StageSend                 // the statement failed before it had rows

@@ -193,7 +193,7 @@ func (r *renderer) fail(err error) {
 	if r.err != nil {
 		return
 	}
-	if e, ok := err.(*StatementError); ok && e.Table == "" && r.q != nil {
+	if e, ok := err.(*StatementError); ok && e.Table == "" && r.q != nil { //nolint:errorlint // the table belongs to the error itself
 		known := *e // others may have it too
 		known.Table = r.q.Table()
 		err = &known
