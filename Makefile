@@ -24,8 +24,9 @@ test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB; in
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m ./...
 
 .PHONY: budgets
-budgets: ## the library's own allocations beside database/sql, which the race detector would change
-	$(GO) test -count=1 -run '^TestBudget_' .
+budgets: ## allocations, on the databases too, and the cost of many goroutines, which the race detector would change
+	@scripts/install-databases
+	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/rowmap ./internal/readtest
 
 .PHONY: quick
 quick: ## all tests on the databases that are installed

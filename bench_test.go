@@ -130,12 +130,12 @@ type twin struct {
 	rows        int
 	databaseSQL func(ctx context.Context, db *sql.DB) error
 	dbfleet     func(ctx context.Context, m dbfleet.Model[benchRecord]) error
-	allocs      float64 // at most this many allocations more than database/sql
+	allocs      float64 // at most this many allocations more than database/sql, or fewer by so many
 }
 
 var twins = []twin{
 	{
-		name: "ReadOneByKey", rows: 1, allocs: 6,
+		name: "ReadOneByKey", rows: 1, allocs: -3,
 		databaseSQL: func(ctx context.Context, db *sql.DB) error {
 			_, err := scanBenchRecord(db.QueryRowContext(ctx, `SELECT `+benchColumns+` FROM "accounts" WHERE "id" = ? LIMIT 1`, 1000).Scan)
 			return err
@@ -146,7 +146,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "Read100", rows: 100, allocs: 6,
+		name: "Read100", rows: 100, allocs: -200,
 		databaseSQL: func(ctx context.Context, db *sql.DB) error {
 			rows, err := db.QueryContext(ctx, `SELECT `+benchColumns+` FROM "accounts" LIMIT 100`)
 			if err != nil {
@@ -172,7 +172,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "InsertOne", allocs: 6,
+		name: "InsertOne", allocs: -3,
 		databaseSQL: func(ctx context.Context, db *sql.DB) error {
 			a := benchRecord{Name: "Ada", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, CreatedAt: benchTime}
 			res, err := db.ExecContext(ctx, `INSERT INTO "accounts" ("name", "email", "age", "balance", "active", "note", "created_at") VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -189,7 +189,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "UpdateOne", allocs: 6,
+		name: "UpdateOne", allocs: -4,
 		databaseSQL: func(ctx context.Context, db *sql.DB) error {
 			a := benchRecord{ID: 1000, Name: "Ada", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, CreatedAt: benchTime}
 			res, err := db.ExecContext(ctx, `UPDATE "accounts" SET "name" = ?, "email" = ?, "age" = ?, "balance" = ?, "active" = ?, "note" = ?, "created_at" = ? WHERE "id" = ?`,
@@ -206,7 +206,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "BuildOnly", allocs: 2,
+		name: "BuildOnly", allocs: 1,
 		databaseSQL: func(context.Context, *sql.DB) error {
 			text, args := buildByHand(benchList)
 			if len(text) == 0 || len(args) != 14 {

@@ -388,7 +388,7 @@ func (db *DB) Stats() map[string]sql.DBStats {
 // has been opened, by the node's name.
 func (r *Registry) Stats() map[string]sql.DBStats {
 	out := map[string]sql.DBStats{}
-	for _, e := range *r.entries.Load() {
+	for _, e := range r.entries.Load().byName {
 		e.stats(out)
 	}
 	return out

@@ -32,9 +32,9 @@ func (q Query[T]) First(ctx context.Context) (T, error) {
 	return r.get(ctx, nil)
 }
 
-// rowsOf is what a query reads into: all in one place, so that it costs one
+// destination is what a query reads into: all in one place, so that it costs one
 // allocation.
-type rowsOf interface {
+type destination interface {
 	driver.Reader
 	// from tells the connection and about how many rows to expect.
 	from(e *entry, hint int)
@@ -122,7 +122,7 @@ type needer interface {
 // get routes and renders the query, and reads its rows and their relations. A
 // key asks for the row with that primary key, of a query that asks for nothing
 // else.
-func (q *core) get(ctx context.Context, key []any, relations []needer, into rowsOf) error {
+func (q *core) get(ctx context.Context, key []any, relations []needer, into destination) error {
 	var t target
 	err := q.target(ctx, &t, false)
 	if err != nil {

@@ -338,7 +338,7 @@ func (q Query[T]) GetStatement(ctx context.Context, s squirrel.Sqlizer) ([]T, er
 	return r.list, nil
 }
 
-func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, into rowsOf) error {
+func (q *core) getStatement(ctx context.Context, s squirrel.Sqlizer, into destination) error {
 	if q.src == nil {
 		return errNoSource
 	}

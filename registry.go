@@ -15,8 +15,7 @@ import (
 // Registry holds named connections. It is safe for concurrent use; a program
 // usually has one.
 type Registry struct {
-	entries     atomic.Pointer[map[string]*entry] // never changed once stored
-	few         atomic.Pointer[[]*entry]          // the same, if they are few; see lookup
+	entries     atomic.Pointer[entrySet]
 	defaultName string
 	hooks       hookList
 	models      modelList
@@ -58,22 +57,39 @@ func Open(config Config) (*Registry, error) {
 	return r, nil
 }
 
+// entrySet is the connections that a registry has at a time. It is immutable.
+type entrySet struct {
+	byName map[string]*entry
+	few    []*entry // the same, if they are at most fewEntries
+}
+
 // fewEntries is up to how many names are compared rather than hashed.
 const fewEntries = 4
+
+func (s *entrySet) find(name string) (*entry, bool) {
+	for _, e := range s.few {
+		if e.name == name {
+			return e, true
+		}
+	}
+	e, ok := s.byName[name]
+	return e, ok
+}
+
+func (s *entrySet) names() []string { return slices.Sorted(maps.Keys(s.byName)) }
 
 // store makes entries those of the registry. r.mu is held, unless nobody else
 // knows r yet.
 func (r *Registry) store(entries map[string]*entry) {
-	var few []*entry
+	s := &entrySet{byName: entries}
 	if len(entries) <= fewEntries {
-		few = slices.Collect(maps.Values(entries))
+		s.few = slices.Collect(maps.Values(entries))
 	}
-	r.few.Store(&few) // before entries: who has seen the new ones finds no old one
-	r.entries.Store(&entries)
+	r.entries.Store(s)
 }
 
 // Names returns the names of all connections in alphabetical order.
-func (r *Registry) Names() []string { return slices.Sorted(maps.Keys(*r.entries.Load())) }
+func (r *Registry) Names() []string { return r.entries.Load().names() }
 
 // Default returns the name of the default connection; "" is none.
 func (r *Registry) Default() string { return r.defaultName }
@@ -103,13 +119,11 @@ func (r *Registry) Connect(ctx context.Context, name string) (*DB, error) {
 
 // lookup returns the present generation of a connection.
 func (r *Registry) lookup(name string) (*entry, error) {
-	for _, e := range *r.few.Load() {
-		if e.name == name {
-			return e, nil
-		}
-	}
-	entries := *r.entries.Load()
-	if e, ok := entries[name]; ok {
+	return r.lookupIn(r.entries.Load(), name)
+}
+
+func (r *Registry) lookupIn(entries *entrySet, name string) (*entry, error) {
+	if e, ok := entries.find(name); ok {
 		return e, nil
 	}
 	r.mu.Lock()
@@ -118,7 +132,7 @@ func (r *Registry) lookup(name string) (*entry, error) {
 	if closed {
 		return nil, fmt.Errorf("dbfleet: connection %q: the registry is closed: %w", name, ErrClosed)
 	}
-	return nil, &UnknownConnectionError{Name: name, Known: slices.Sorted(maps.Keys(entries))}
+	return nil, &UnknownConnectionError{Name: name, Known: entries.names()}
 }
 
 // Add registers one more connection, under the rules of Open. A name that is
@@ -181,7 +195,7 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	if r.closed {
 		return nil, fmt.Errorf("dbfleet: connection %q: the registry is closed: %w", name, ErrClosed)
 	}
-	entries := maps.Clone(*r.entries.Load())
+	entries := maps.Clone(r.entries.Load().byName)
 	old := entries[name]
 	if err := check(old); err != nil {
 		return nil, err
@@ -207,7 +221,7 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 // ends. The default connection can be removed too.
 func (r *Registry) Remove(ctx context.Context, name string) error {
 	r.mu.Lock()
-	entries := maps.Clone(*r.entries.Load())
+	entries := maps.Clone(r.entries.Load().byName)
 	old, ok := entries[name]
 	if !ok || r.closed {
 		r.mu.Unlock()
@@ -246,7 +260,7 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 		}
 	}
 	r.closed = true
-	entries := slices.AppendSeq(slices.Collect(maps.Keys(r.leaving)), maps.Values(*r.entries.Load()))
+	entries := slices.AppendSeq(slices.Collect(maps.Keys(r.leaving)), maps.Values(r.entries.Load().byName))
 	r.store(nil)
 	for _, db := range r.failures {
 		_ = db.Close()

@@ -143,7 +143,7 @@ func (s *source) asTable() sqlgen.Table {
 // rendering is what rendering for a connection needs to know. It is kept for the
 // source's own connection as long as the registry's entries are those.
 type rendering struct {
-	entries *map[string]*entry
+	entries *entrySet
 	env     sqlgen.Env
 }
 
@@ -158,7 +158,7 @@ func (s *source) usually() (*rendering, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.reg.lookup(name)
+	e, err := s.reg.lookupIn(entries, name)
 	if err != nil {
 		return nil, err
 	}

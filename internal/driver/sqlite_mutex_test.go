@@ -4,10 +4,12 @@ package driver
 
 import (
 	sqldriver "database/sql/driver"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
@@ -26,6 +28,15 @@ func TestSQLiteMutex_IsTakenOffOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, dc.Close())
 	require.False(t, withoutMutex(dc), "it is closed")
+}
+
+// A pool's connections have none.
+func TestSQLiteMutex_PoolsHaveNone(t *testing.T) {
+	t.Parallel()
+	c := acquire(t, open(t, optionsFor(dbtest.New(t, "sqlite"))))
+	db := reflect.ValueOf(c.inner.s.(*sqliteSession).dc).Elem().FieldByName("db").Uint()
+	require.NotZero(t, db)
+	require.Zero(t, sqlite3.Xsqlite3_db_mutex(nil, uintptr(db)))
 }
 
 // otherConn is no connection that is known.

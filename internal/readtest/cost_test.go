@@ -107,37 +107,6 @@ func (w *wide) fields() []any {
 	return []any{&w.ID, &w.Name, &w.Email, &w.Age, &w.Score, &w.Note, &w.CreatedAt, &w.UpdatedAt}
 }
 
-// Hand-written code on the databases' own drivers needs 41 to 61 allocations for
-// one of these rows and 1460 to 2280 for a hundred.
-func TestRead_StaysWithinItsAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
-	for dialect, most := range map[string]struct{ one, hundred float64 }{
-		"postgres": {12, 30}, "mysql": {24, 820}, "sqlite": {34, 50},
-	} {
-		t.Run(dialect, func(t *testing.T) {
-			p, _ := newWide(t, dialect, 100)
-			plan, err := rowmap.Of[wide]()
-			require.NoError(t, err)
-			ctx, text, args := context.Background(), byKey(dialect), []any{int64(1055)}
-			one := testing.AllocsPerRun(200, func() {
-				if w, err := find(ctx, p, plan, text, args); err != nil || w.Age == nil {
-					t.Fatal(err)
-				}
-			})
-			require.LessOrEqual(t, one, most.one)
-			hundred := testing.AllocsPerRun(50, func() {
-				if all, err := list(ctx, p, plan, 100); err != nil || len(all) != 100 {
-					t.Fatal(err)
-				}
-			})
-			require.LessOrEqual(t, hundred, most.hundred)
-			t.Logf("one row %v, a hundred %v", one, hundred)
-		})
-	}
-}
-
 func BenchmarkRead(b *testing.B) {
 	for _, dialect := range dbtest.Dialects {
 		p, db := newWide(b, dialect, 10000)

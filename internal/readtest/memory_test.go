@@ -29,9 +29,10 @@ func TestReader_NeedsNoMoreMemoryForMoreRows(t *testing.T) {
 			c := conn(t, open(t, dbtest.New(t, dialect)))
 			plan, err := rowmap.Of[line]()
 			require.NoError(t, err)
-			r, err := rowmap.NewReader[line](plan, query(t, c, many(n)))
+			rows := query(t, c, many(n))
+			defer rows.Close()
+			r, err := rowmap.NewReader[line](plan, rows)
 			require.NoError(t, err)
-			defer r.Close()
 			var v line
 			var sum, read int64
 			var early, highest uint64

@@ -121,7 +121,8 @@ func TestRead_GivesBackRandomRows(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, want, got)
 			}
-			reader, err := rowmap.NewReader[sample](plan, way(query(t, c, "SELECT * FROM s ORDER BY id")))
+			rows := way(query(t, c, "SELECT * FROM s ORDER BY id"))
+			reader, err := rowmap.NewReader[sample](plan, rows)
 			require.NoError(t, err)
 			for i := range want {
 				var s sample
@@ -130,7 +131,7 @@ func TestRead_GivesBackRandomRows(t *testing.T) {
 				require.True(t, ok)
 				require.Equal(t, want[i], s)
 			}
-			require.NoError(t, reader.Close())
+			require.NoError(t, rows.Close())
 		}
 		_, err = drain(query(t, c, "SELECT 1 WHERE 1 = 0"))
 		require.ErrorIs(t, err, io.EOF)

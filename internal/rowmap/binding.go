@@ -115,10 +115,6 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 				return nil, p.twice(name)
 			}
 			target[i], taken[f] = f, true
-			continue
-		}
-		if p.strict {
-			return nil, &ColumnError{Model: p.model, Column: name, Err: fmt.Errorf("%w: no field holds this column of the result", ErrColumn)}
 		}
 	}
 	for i, f := range target {

@@ -163,7 +163,6 @@ func TestReadAll_OfCellsIsReadAllOfValues(t *testing.T) {
 				}
 				list = append(list, u)
 			}
-			require.NoError(t, r.Close())
 			require.Len(t, list, n)
 			if n > 0 {
 				require.Equal(t, want, list)

@@ -18,7 +18,7 @@ var (
 	// database takes a value of the type.
 	ErrType = errors.New("unsupported type")
 	// ErrColumn says that a result's columns do not fit what reads them: two of
-	// one name, one too many, one that no field holds where all must be held.
+	// one name, or one too many.
 	ErrColumn = errors.New("result does not fit")
 )
 

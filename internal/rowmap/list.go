@@ -16,14 +16,6 @@ import (
 // [16]byte, json.RawMessage, a driver.Valuer, and everything that is neither
 // slice nor array. A nil slice is an empty list.
 func List(v any, d *dialect.Dialect) (values []any, hasNull bool, err error) {
-	switch x := v.(type) {
-	case []int64:
-		return boxed(x), false, nil
-	case []string:
-		return boxed(x), false, nil
-	case []int:
-		return boxed(widened(x)), false, nil
-	}
 	list, err := listOf(v)
 	if err != nil {
 		return nil, false, err
@@ -41,14 +33,6 @@ func List(v any, d *dialect.Dialect) (values []any, hasNull bool, err error) {
 		values = append(values, x)
 	}
 	return values, hasNull, nil
-}
-
-func boxed[T any](list []T) []any {
-	values := make([]any, len(list))
-	for i, x := range list {
-		values[i] = x
-	}
-	return values
 }
 
 // IsList says whether [List] would take v.

@@ -24,8 +24,6 @@ type Plan struct {
 	byName  map[string]int // exact names
 	byFold  map[string]int // lower-case names
 	times   []timeField    // the fields that CutTimes looks at
-	strict  bool
-	other   *Plan // the strict plan of a lax one, and the reverse
 
 	bindings atomic.Pointer[[]*binding]
 	bindMu   sync.Mutex // held to add to bindings
@@ -86,10 +84,7 @@ func compile(t reflect.Type) (*Plan, error) {
 	if len(fields) == 0 {
 		return nil, fmt.Errorf("%w: %s has no field that is a column", ErrType, t)
 	}
-	p := newPlan(t, fields)
-	p.other = newPlan(t, fields)
-	p.other.strict, p.other.other = true, p
-	return p, nil
+	return newPlan(t, fields), nil
 }
 
 func newPlan(t reflect.Type, fields []field) *Plan {
@@ -108,15 +103,6 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		}
 	}
 	return p
-}
-
-// Strict returns the same plan for reading with an error for result columns
-// that no field holds. Otherwise they are ignored.
-func (p *Plan) Strict() *Plan {
-	if p.strict {
-		return p
-	}
-	return p.other
 }
 
 // Model is the struct type's name with its package, for messages.

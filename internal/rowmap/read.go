@@ -83,7 +83,7 @@ type Reader[T any] struct {
 	done bool
 }
 
-// NewReader returns a Reader of src, whose Close closes src. On an error src is
+// NewReader returns a Reader of src, which the caller closes. On an error src is
 // closed already.
 func NewReader[T any](p *Plan, src Source) (*Reader[T], error) {
 	err := checkPlan[T](p)
@@ -123,13 +123,6 @@ func (r *Reader[T]) finish(err error) error {
 		r.s = nil
 	}
 	return err
-}
-
-// Close closes the source. It may be called more than once, and after any
-// number of rows.
-func (r *Reader[T]) Close() error {
-	_ = r.finish(nil)
-	return r.src.Close()
 }
 
 func checkPlan[T any](p *Plan) error {

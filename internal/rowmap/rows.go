@@ -54,7 +54,7 @@ func ReadRows(src Source, d *dialect.Dialect) (rows []map[string]any, err error)
 // concurrent use.
 type RowReader struct{ r *rowRead }
 
-// NewRowReader returns a RowReader of src, whose Close closes src. On an error
+// NewRowReader returns a RowReader of src, which the caller closes. On an error
 // src is closed already.
 func NewRowReader(src Source, d *dialect.Dialect) (*RowReader, error) {
 	r, err := newRowRead(src, d)
@@ -66,9 +66,6 @@ func NewRowReader(src Source, d *dialect.Dialect) (*RowReader, error) {
 
 // Next returns the next row, or nil after the last.
 func (r *RowReader) Next() (map[string]any, error) { return r.r.next() }
-
-// Close closes the source. It may be called more than once.
-func (r *RowReader) Close() error { return r.r.src.Close() }
 
 type rowRead struct {
 	src     Source

@@ -89,5 +89,4 @@ func TestReadRows_KeepsRowsApart(t *testing.T) {
 	row, err = r.Next()
 	require.NoError(t, err)
 	require.Nil(t, row)
-	require.NoError(t, r.Close())
 }

@@ -1,5 +1,0 @@
-//go:build !race
-
-package readtest
-
-const raceEnabled = false
