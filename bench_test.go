@@ -97,7 +97,7 @@ type benchRecord struct {
 
 const benchColumns = `"id", "name", "email", "age", "balance", "active", "note", "created_at"`
 
-func benchTwins(b testing.TB, rows int) (dbfleet.Model[benchRecord], *sql.DB) {
+func benchTwins(b testing.TB, rows int) (*dbfleet.Model[benchRecord], *sql.DB) {
 	b.Helper()
 	m := &benchMemory{
 		columns: []string{"id", "name", "email", "age", "balance", "active", "note", "created_at"},
@@ -129,7 +129,7 @@ type twin struct {
 	name        string
 	rows        int
 	databaseSQL func(ctx context.Context, db *sql.DB) error
-	dbfleet     func(ctx context.Context, m dbfleet.Model[benchRecord]) error
+	dbfleet     func(ctx context.Context, m *dbfleet.Model[benchRecord]) error
 	allocs      float64 // at most this many allocations more than database/sql, or fewer by so many
 }
 
@@ -140,7 +140,7 @@ var twins = []twin{
 			_, err := scanBenchRecord(db.QueryRowContext(ctx, `SELECT `+benchColumns+` FROM "accounts" WHERE "id" = ? LIMIT 1`, 1000).Scan)
 			return err
 		},
-		dbfleet: func(ctx context.Context, m dbfleet.Model[benchRecord]) error {
+		dbfleet: func(ctx context.Context, m *dbfleet.Model[benchRecord]) error {
 			_, err := m.Find(ctx, 1000)
 			return err
 		},
@@ -166,8 +166,8 @@ var twins = []twin{
 			}
 			return rows.Err()
 		},
-		dbfleet: func(ctx context.Context, m dbfleet.Model[benchRecord]) error {
-			_, err := m.Limit(100).Get(ctx)
+		dbfleet: func(ctx context.Context, m *dbfleet.Model[benchRecord]) error {
+			_, err := m.Query().Limit(100).Get(ctx)
 			return err
 		},
 	},
@@ -183,7 +183,7 @@ var twins = []twin{
 			a.ID, err = res.LastInsertId()
 			return err
 		},
-		dbfleet: func(ctx context.Context, m dbfleet.Model[benchRecord]) error {
+		dbfleet: func(ctx context.Context, m *dbfleet.Model[benchRecord]) error {
 			a := benchRecord{Name: "Ada", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, CreatedAt: benchTime}
 			return m.Create(ctx, &a)
 		},
@@ -200,7 +200,7 @@ var twins = []twin{
 			_, err = res.RowsAffected()
 			return err
 		},
-		dbfleet: func(ctx context.Context, m dbfleet.Model[benchRecord]) error {
+		dbfleet: func(ctx context.Context, m *dbfleet.Model[benchRecord]) error {
 			a := benchRecord{ID: 1000, Name: "Ada", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, CreatedAt: benchTime}
 			return m.Save(ctx, &a)
 		},
@@ -214,7 +214,7 @@ var twins = []twin{
 			}
 			return nil
 		},
-		dbfleet: func(ctx context.Context, m dbfleet.Model[benchRecord]) error {
+		dbfleet: func(ctx context.Context, m *dbfleet.Model[benchRecord]) error {
 			_, args, err := m.Where("name", "=", "Ada").Where("age", ">", 18).Where("active", "=", true).Where("balance", "<", 12.5).
 				WhereIn("id", benchList).OrderBy("id", dbfleet.Asc).Limit(10).SQL(ctx)
 			if len(args) != 14 {

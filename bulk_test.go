@@ -21,7 +21,7 @@ type parcel struct {
 	N    int64
 }
 
-func parcels(t *testing.T, fl fleet) dbfleet.Model[parcel] {
+func parcels(t *testing.T, fl fleet) *dbfleet.Model[parcel] {
 	t.Helper()
 	fl.create(t, `CREATE TABLE parcels (id {id}, name VARCHAR(50) UNIQUE, n {bigint})`)
 	return model[parcel](t, fl.Registry, dbfleet.ModelConfig{Table: "parcels"})
@@ -72,7 +72,7 @@ func TestCreateMany_ChunksAtomically(t *testing.T) {
 		require.LessOrEqual(t, sent["insert"], 100)
 		require.Equal(t, 1, sent["commit"])
 		seen := 0
-		for row, err := range m.Iter(ctx) {
+		for row, err := range m.Query().Iter(ctx) {
 			require.NoError(t, err)
 			if want := many[row.N]; want != row {
 				require.Equal(t, want, row)

@@ -3,6 +3,8 @@ package dbfleet
 import (
 	"context"
 	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // Record callbacks are methods of *T that a model calls for each record, found
@@ -105,23 +107,24 @@ func (s *source) deleting() step {
 
 // around runs write between the callbacks of all records; in a transaction when
 // there is something to undo. connection is where the write routes.
-func (s *source) around(ctx context.Context, at *place, connection string, st step, n int, record func(i int) any, write func(ctx context.Context) error) error {
+func (q *query) around(ctx context.Context, connection string, st step, records table.Records, write func(ctx context.Context) error) error {
 	if !st.before && !st.after {
 		return write(ctx)
 	}
-	ctx, err := deeper(ctx, s.model)
+	ctx, err := deeper(ctx, q.src.table.Model)
 	if err != nil {
 		return err
 	}
-	if tx := at.tx; tx != nil {
-		if err := s.reg.belongs(tx, connection); err != nil {
+	tx := q.wish().tx
+	if tx != nil {
+		if err := q.src.reg.belongs(tx, connection); err != nil {
 			return err
 		}
 		ctx = withTx(ctx, tx) // for what the callbacks do
 	}
 	run := func(ctx context.Context) error {
 		if st.before {
-			if err := each(ctx, st.indexed || n > 1, n, record, st.callBefore); err != nil {
+			if err := st.each(ctx, records, st.callBefore); err != nil {
 				return err
 			}
 		}
@@ -129,7 +132,7 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 			return err
 		}
 		if st.after {
-			return each(ctx, st.indexed || n > 1, n, record, st.callAfter)
+			return st.each(ctx, records, st.callAfter)
 		}
 		return nil
 	}
@@ -137,20 +140,20 @@ func (s *source) around(ctx context.Context, at *place, connection string, st st
 		return run(ctx)
 	}
 	inTx := func(ctx context.Context, _ *Tx) error { return run(ctx) }
-	if at.tx != nil {
-		return at.tx.Transaction(ctx, inTx)
+	if tx != nil {
+		return tx.Transaction(ctx, inTx)
 	}
-	return s.reg.Transaction(ctx, connection, inTx)
+	return q.src.reg.Transaction(ctx, connection, inTx)
 }
 
-func each(ctx context.Context, told bool, n int, record func(i int) any, call func(record any, ctx context.Context) error) error {
-	for i := range n {
+func (st *step) each(ctx context.Context, records table.Records, call func(record any, ctx context.Context) error) error {
+	for i := range records.N {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := call(record(i), ctx); err != nil {
-			if told {
-				return indexed(i, err)
+		if err := call(records.At(i), ctx); err != nil {
+			if st.indexed || records.N > 1 {
+				return recordError(i, err)
 			}
 			return err
 		}

@@ -65,7 +65,7 @@ func (a *article) AfterUpdate(ctx context.Context) error  { return a.tell(ctx, "
 func (a *article) BeforeDelete(ctx context.Context) error { return a.tell(ctx, "before delete") }
 func (a *article) AfterDelete(ctx context.Context) error  { return a.tell(ctx, "after delete") }
 
-func articles(t *testing.T, fl fleet) dbfleet.Model[article] {
+func articles(t *testing.T, fl fleet) *dbfleet.Model[article] {
 	t.Helper()
 	fl.create(t, `CREATE TABLE articles (id {id}, title VARCHAR(50) UNIQUE, slug {text})`, `CREATE TABLE trail (id {id}, line {text})`)
 	return model[article](t, fl.Registry, dbfleet.ModelConfig{Table: "articles"})

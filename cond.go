@@ -37,6 +37,15 @@ func (c Col[V]) Gt(v V) Cond { return c.op(sqlgen.Gt, v) }
 // GtEq is column >= v.
 func (c Col[V]) GtEq(v V) Cond { return c.op(sqlgen.GtEq, v) }
 
+// NotLike is the negation of Like.
+func (c Col[V]) NotLike(pattern string) Cond { return c.op(sqlgen.NotLike, pattern) }
+
+// ILike is Like that does not tell letters' case (on SQLite, for ASCII).
+func (c Col[V]) ILike(pattern string) Cond { return c.op(sqlgen.ILike, pattern) }
+
+// NotILike is the negation of ILike.
+func (c Col[V]) NotILike(pattern string) Cond { return c.op(sqlgen.NotILike, pattern) }
+
 // Like matches a pattern, in which % stands for any text, _ for a character
 // and \ makes the next one literal; see EscapeLike.
 func (c Col[V]) Like(pattern string) Cond { return c.op(sqlgen.Like, pattern) }
@@ -49,6 +58,9 @@ func (c Col[V]) NotIn(vs ...V) Cond { return c.op(sqlgen.NotIn, vs) }
 
 // Between is low <= column <= high.
 func (c Col[V]) Between(low, high V) Cond { return c.op(sqlgen.Between, []V{low, high}) }
+
+// NotBetween is column < low OR column > high.
+func (c Col[V]) NotBetween(low, high V) Cond { return c.op(sqlgen.NotBetween, []V{low, high}) }
 
 // IsNull is column IS NULL.
 func (c Col[V]) IsNull() Cond { return c.op(sqlgen.Is, nil) }
@@ -77,7 +89,7 @@ func Not(conds ...Cond) Cond { return Cond{sqlgen.Not(joined(conds, false)...)} 
 // Raw is SQL with ? for each argument, on every database; ?? is a question
 // mark. An argument may be a query, which is put in its place.
 func Raw(sql string, args ...any) Cond {
-	return Cond{sqlgen.Raw(&sqlgen.Expr{SQL: sql, Args: args})}
+	return Cond{sqlgen.Raw(expr(sql, args))}
 }
 
 // Expr is a condition that squirrel, or anything with its ToSql method,
@@ -99,7 +111,7 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 // of a number.
 //
 //	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.SQL("visits + ?", 1)})
-func SQL(sql string, args ...any) any { return &sqlgen.Expr{SQL: sql, Args: args} }
+func SQL(sql string, args ...any) any { return expr(sql, args) }
 
 // EscapeLike returns text with a backslash before %, _ and \, so that LIKE
 // finds it literally, on every database.
@@ -123,18 +135,23 @@ func compare(column, op string, value any) sqlgen.Cond {
 	if !ok {
 		return unknownOperator(column, op)
 	}
-	return sqlgen.Compare(column, parsed, value)
+	return sqlgen.Compare(column, parsed, operand(value))
 }
 
 // unknownOperator is a condition that fails when the query is rendered.
 func unknownOperator(column, op string) sqlgen.Cond {
-	return sqlgen.Invalid(&OperatorError{Column: column, Operator: op, Known: sqlgen.Operators})
+	return sqlgen.Invalid(&OperatorError{Column: column, Operator: op, Known: strings.Split(sqlgen.Operators, ", ")})
+}
+
+// unknownComparison is unknownOperator for what compares two columns.
+func unknownComparison(column, op string) sqlgen.Cond {
+	return sqlgen.Invalid(&OperatorError{Column: column, Operator: op, Known: []string{"=", "!=", "<>", "<", "<=", ">", ">="}})
 }
 
 func compareColumns(left, op, right string) sqlgen.Cond {
 	parsed, ok := sqlgen.ParseOp(op)
 	if !ok {
-		return sqlgen.Invalid(&OperatorError{Column: left, Operator: op, Known: "=, !=, <>, <, <=, >, >="})
+		return unknownComparison(left, op)
 	}
 	return sqlgen.CompareColumns(left, parsed, right)
 }

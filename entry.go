@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -13,23 +14,14 @@ import (
 	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
-// Role says what a node is to its connection.
-type Role string
-
-// The roles.
-const (
-	RolePrimary Role = "primary"
-	RoleReplica Role = "replica"
-)
-
 // entry is one generation of a connection: what Open, Add or Replace made of a
 // ConnectionConfig. It is safe for concurrent use.
 type entry struct {
 	reg      *Registry
 	name     string
 	dialect  *dialect.Dialect
-	primary  *node
-	replicas *replicaset.Set[*node]
+	leader   atomic.Pointer[node]   // the node in the role of the primary
+	replicas *replicaset.Set[*node] // those that serve reads
 	hooks    *hookList
 
 	// running counts what uses the entry; the bit draining says that nothing
@@ -44,19 +36,6 @@ type entry struct {
 
 const draining = int64(1) << 62
 
-// node is one server behind a connection, with a pool of its own that opens on
-// first use.
-type node struct {
-	name string
-	role Role
-	wait time.Duration // for a free connection
-	opts driver.Options
-
-	pool atomic.Pointer[driver.Pool]
-	mu   sync.Mutex // protects following fields
-	gone bool
-}
-
 func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList) (*entry, error) {
 	primary, replicas, err := config.nodeOptions(name)
 	if err != nil {
@@ -66,16 +45,19 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 		return nil, &ConfigError{Connection: name, Key: "driver", Reason: "cannot be used", Err: err}
 	}
 	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{})}
-	e.primary = &node{name: primary.Name, role: RolePrimary, wait: config.Pool.acquireWait(), opts: primary}
+	e.leader.Store(newNode(primary, config.Pool.acquireWait(), RolePrimary))
 	nodes := make([]*node, len(replicas))
 	for i, o := range replicas {
-		nodes[i] = &node{name: o.Name, role: RoleReplica, wait: config.ReadPool.acquireWait(), opts: o}
+		nodes[i] = newNode(o, config.ReadPool.acquireWait(), RoleReplica)
 	}
 	e.replicas = replicaset.New(nodes, time.Now)
 	return e, nil
 }
 
-func (e *entry) nodes() []*node { return append([]*node{e.primary}, e.replicas.Nodes()...) }
+// primary is the node in the role of the primary.
+func (e *entry) primary() *node { return e.leader.Load() }
+
+func (e *entry) nodes() []*node { return append([]*node{e.primary()}, e.replicas.Nodes()...) }
 
 // enter notes that something uses the entry until leave. It fails with
 // ErrClosed once the entry is being closed.
@@ -160,33 +142,19 @@ func (e *entry) drainHandles(ctx context.Context) error {
 	}
 }
 
-// open returns the node's pool, which is made on first use, once.
-func (n *node) open() (*driver.Pool, error) {
-	if p := n.pool.Load(); p != nil {
-		return p, nil
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if p := n.pool.Load(); p != nil {
-		return p, nil
-	}
-	if n.gone {
-		return nil, fmt.Errorf("dbfleet: node %q: %w", n.name, ErrClosed)
-	}
-	p, err := driver.Open(n.opts)
+// handle is a node's pool as a *sql.DB; every use of it fails where there is none.
+func (e *entry) handle(n *node) *sql.DB {
+	p, err := n.open()
 	if err != nil {
-		return nil, err
+		return e.reg.failing(e.name, err)
 	}
-	n.pool.Store(p)
-	return p, nil
+	return p.DB()
 }
 
-func (n *node) close() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.gone = true
-	if p := n.pool.Load(); p != nil {
-		return p.Close()
+func (e *entry) stats(out map[string]sql.DBStats) {
+	for _, n := range e.nodes() {
+		if p := n.pool.Load(); p != nil {
+			out[n.name] = p.DB().Stats()
+		}
 	}
-	return nil
 }

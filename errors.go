@@ -151,11 +151,11 @@ func (e *TxConnectionError) Error() string {
 type OperatorError struct {
 	Column   string
 	Operator string
-	Known    string
+	Known    []string
 }
 
 func (e *OperatorError) Error() string {
-	return fmt.Sprintf("dbfleet: column %q: %q is not one of %s", e.Column, e.Operator, e.Known)
+	return fmt.Sprintf("dbfleet: column %q: %q is not one of %s", e.Column, e.Operator, strings.Join(e.Known, ", "))
 }
 
 // NotFillableError names a column that mass assignment may not set.
@@ -322,35 +322,6 @@ func IsRetryable(err error) bool {
 		return false
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)
-}
-
-// wrap turns an error of the driver into a QueryError. args are left out of its
-// text and not kept.
-func (r *Route) wrap(op, text string, args []any, write bool, err error) error {
-	if err == nil {
-		return nil
-	}
-	var q *QueryError
-	if errors.As(err, &q) {
-		return err
-	}
-	p := driver.Classify(err)
-	e := &QueryError{
-		Op: op, Connection: r.Connection, Node: r.Node, Role: r.Role, SQL: text,
-		Code: p.Code, Constraint: p.Constraint, Table: p.Table, Column: p.Column, Err: err,
-		class: p.Class, text: driver.Text(err, text, args),
-	}
-	// Of a transaction nothing persists without its commit.
-	e.unknown = write && !r.Tx && (p.Unanswered || p.Class == driver.CommitUnknown)
-	var lost *driver.TxLostError
-	var unknown *driver.CommitUnknownError
-	switch {
-	case errors.As(err, &lost):
-		e.cause = driver.Classify(lost.Err).Class
-	case errors.As(err, &unknown):
-		e.cause = driver.Classify(unknown.Err).Class
-	}
-	return e
 }
 
 func quoteAll(names []string) string {

@@ -29,7 +29,7 @@ type citizen struct {
 	Nick   *string
 }
 
-func people(t *testing.T, fl fleet) dbfleet.Model[citizen] {
+func people(t *testing.T, fl fleet) *dbfleet.Model[citizen] {
 	t.Helper()
 	fl.create(t,
 		`CREATE TABLE teams (id {id}, name {text})`,
@@ -79,7 +79,7 @@ func TestErrors_AreClassesOnAllDatabases(t *testing.T) {
 		}{
 			"unique":           {m.Create(ctx, &citizen{Email: canary}), dbfleet.ErrUnique, "people_email", "email", "people"},
 			"unique in bulk":   {m.CreateMany(ctx, []citizen{{Email: "y"}, {Email: canary}}), dbfleet.ErrUnique, "people_email", "email", "people"},
-			"unique by update": {func() error { _, err := m.AllRows().Update(ctx, map[string]any{"id": 1, "email": canary}); return err }(), nil, "", "", ""},
+			"unique by update": {func() error { _, err := m.Query().AllRows().Update(ctx, map[string]any{"id": 1, "email": canary}); return err }(), nil, "", "", ""},
 			"primary key":      {m.Create(ctx, &citizen{ID: 1, Email: "other"}), dbfleet.ErrUnique, map[bool]string{true: "PRIMARY", false: "people_pkey"}[my], "id", "people"},
 			"foreign key":      {m.Create(ctx, &citizen{Email: canary + "2", TeamID: &none}), dbfleet.ErrForeignKey, "people_team", "", ""},
 			"not null":         {insert(map[string]any{"email": canary + "3", "age": nil}), dbfleet.ErrNotNull, "", "age", ""},
@@ -223,7 +223,7 @@ func TestErrors_OfContextsAndTypes(t *testing.T) {
 		for _, err := range []error{
 			m.Create(canceled, &citizen{Email: "a"}),
 			func() error { _, err := m.Get(canceled); return err }(),
-			func() error { _, err := m.AllRows().Delete(canceled); return err }(),
+			func() error { _, err := m.Query().AllRows().Delete(canceled); return err }(),
 			m.CreateMany(canceled, []citizen{{Email: "a"}, {ID: 5, Email: "b"}}),
 			fl.Transaction(canceled, "main", func(context.Context, *dbfleet.Tx) error { return nil }),
 		} {

@@ -79,7 +79,7 @@ func exampleFleet() (registry *dbfleet.Registry, end func()) {
 }
 
 // exampleAccounts is a model with three records: Ada, Grace and Edsger.
-func exampleAccounts(registry *dbfleet.Registry) dbfleet.Model[Account] {
+func exampleAccounts(registry *dbfleet.Registry) *dbfleet.Model[Account] {
 	accounts, err := dbfleet.NewModel[Account](registry, dbfleet.ModelConfig{
 		Table: "accounts", Fillable: []string{"name", "email", "age"}, Timestamps: true,
 	})
@@ -271,7 +271,7 @@ func ExampleQuery_WhereGroup() {
 	defer end()
 	accounts := exampleAccounts(registry)
 	sql, args, err := accounts.Where("is_admin", "=", true).
-		WhereGroup(func(q dbfleet.Query[Account]) dbfleet.Query[Account] {
+		WhereGroup(func(q *dbfleet.Query[Account]) *dbfleet.Query[Account] {
 			return q.Where("age", "<", 40).OrWhereRaw("LENGTH(name) > ?", 4)
 		}).Select("id").SQL(context.Background())
 	fmt.Println(sql, args, err)
@@ -302,9 +302,9 @@ func ExampleQuery_Update() {
 	accounts := exampleAccounts(registry)
 	n, err := accounts.Where("age", ">", 70).Update(ctx, dbfleet.Row{"is_admin": false, "age": dbfleet.SQL("age + ?", 1)})
 	fmt.Println(n, err)
-	_, err = accounts.Query.Update(ctx, dbfleet.Row{"is_admin": true})
+	_, err = accounts.Query().Update(ctx, dbfleet.Row{"is_admin": true})
 	fmt.Println(errors.Is(err, dbfleet.ErrMissingWhere))
-	n, err = accounts.AllRows().Update(ctx, dbfleet.Row{"is_admin": true})
+	n, err = accounts.Query().AllRows().Update(ctx, dbfleet.Row{"is_admin": true})
 	fmt.Println(n, err)
 	// Output:
 	// 2 <nil>
@@ -333,7 +333,7 @@ func ExampleExpr() {
 	n, err := accounts.Filter(dbfleet.Expr(squirrel.Or{squirrel.Eq{"name": "Ada"}, squirrel.Gt{"age": 80}})).Count(ctx)
 	fmt.Println(n, err)
 
-	list, err := accounts.GetStatement(ctx, squirrel.Select("*").From("accounts").Where("age < ?", 50))
+	list, err := accounts.Query().GetStatement(ctx, squirrel.Select("*").From("accounts").Where("age < ?", 50))
 	fmt.Println(len(list), list[0].Name, err)
 	// Output:
 	// 2 <nil>
@@ -458,7 +458,7 @@ func ExampleRegistry_Transaction() {
 		}
 		// A transaction inside is a savepoint: its failure undoes only itself.
 		err := tx.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
-			if _, err := accounts.AllRows().Delete(ctx); err != nil {
+			if _, err := accounts.Query().AllRows().Delete(ctx); err != nil {
 				return err
 			}
 			return errors.New("not all of them")
@@ -470,7 +470,7 @@ func ExampleRegistry_Transaction() {
 	fmt.Println(n, err)
 
 	err = registry.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
-		if _, err := accounts.AllRows().Delete(ctx); err != nil {
+		if _, err := accounts.Query().AllRows().Delete(ctx); err != nil {
 			return err
 		}
 		return errors.New("changed my mind")

@@ -14,12 +14,23 @@ func (f failing) Connect(context.Context) (sqldriver.Conn, error) { return nil, 
 func (f failing) Driver() sqldriver.Driver                        { return f }
 func (f failing) Open(string) (sqldriver.Conn, error)             { return nil, f.err }
 
-// failing returns the pool that fails with err, one per connection's name; the
-// registry's end closes it.
+// maxFailures is how many failing pools a registry keeps. Names may come from
+// requests, and each pool has a goroutine.
+const maxFailures = 64
+
+// failures are the last failing pools by the connection's name.
+type failures struct {
+	pools map[string]*sql.DB
+	names []string // from the oldest
+}
+
+// failing returns the pool that fails with err, one per connection's name. The
+// registry's end closes it, and so does the making of maxFailures others.
 func (r *Registry) failing(name string, err error) *sql.DB {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if db, ok := r.failures[name]; ok {
+	f := &r.failures
+	if db, ok := f.pools[name]; ok {
 		return db
 	}
 	db := sql.OpenDB(failing{err})
@@ -27,11 +38,24 @@ func (r *Registry) failing(name string, err error) *sql.DB {
 		_ = db.Close()
 		return db
 	}
-	if r.failures == nil {
-		r.failures = map[string]*sql.DB{}
+	if f.pools == nil {
+		f.pools = map[string]*sql.DB{}
 	}
-	r.failures[name] = db
+	if len(f.names) >= maxFailures {
+		oldest := f.names[0]
+		_ = f.pools[oldest].Close()
+		delete(f.pools, oldest)
+		f.names = f.names[1:]
+	}
+	f.pools[name] = db
+	f.names = append(f.names, name)
 	return db
+}
+
+func (f *failures) close() {
+	for _, db := range f.pools {
+		_ = db.Close()
+	}
 }
 
 // failedRow returns a row whose Scan fails with err.

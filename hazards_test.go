@@ -174,7 +174,7 @@ func TestHazard_OperatorsAndDirectionsAreChecked(t *testing.T) {
 		fl.create(t, purchasesTable)
 		sent := 0
 		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
-		q := model[guideOrder](t, fl.Registry, dbfleet.ModelConfig{Table: "purchases"}).Query
+		q := model[guideOrder](t, fl.Registry, dbfleet.ModelConfig{Table: "purchases"}).Query()
 		for _, op := range []string{"= 1 OR 1=", "=1;--", "", "= ANY", "==", "LIKE '%' OR 1", "RLIKE", "&&", "=\x00"} {
 			var refused *dbfleet.OperatorError
 			_, err := q.Where("id", op, 1).Get(t.Context())
@@ -376,7 +376,7 @@ func TestHazard_AnIterationEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		read, ended := 0, error(nil)
-		for _, err := range purchases.Iter(ctx) {
+		for _, err := range purchases.Query().Iter(ctx) {
 			if err != nil {
 				ended = err
 				break
@@ -399,7 +399,7 @@ func TestHazard_RawPartsTakeTheirArgumentsAndNoOthers(t *testing.T) {
 		sent := 0
 		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := fl.DB("main").Table("purchases")
-		for i, bad := range []dbfleet.Query[dbfleet.Row]{
+		for i, bad := range []*dbfleet.Query[dbfleet.Row]{
 			q.WhereRaw("id = ?"), q.WhereRaw("id = 1", 2), q.WhereRaw("id = ? OR id = ?", 1), q.OrWhereRaw("id = ?", 1, 2),
 			q.SelectRaw("COUNT(?)"), q.HavingRaw("COUNT(*) > ?"), q.OrderByRaw("id", 1), q.JoinRaw("JOIN purchases p ON p.id = ?"),
 			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.SQL("user_id + ?")),
@@ -435,7 +435,7 @@ func TestHazard_AddedConditionsHoldForTheWhole(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 
 		some := dbfleet.HasMany(members, articles, dbfleet.On("member_id"), func(m *guideUser) *[]guidePost { return &m.Articles }).
-			Scope(func(q dbfleet.Query[guidePost]) dbfleet.Query[guidePost] {
+			Scope(func(q *dbfleet.Query[guidePost]) *dbfleet.Query[guidePost] {
 				return q.Where("title", "=", "x").OrWhere("title", "=", "y")
 			})
 		n, err := some.For(&list[0]).Count(ctx)
@@ -473,7 +473,7 @@ func TestHazard_ColumnsWithoutAFieldAreNotRead(t *testing.T) {
 		text, err := json.Marshal(found)
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "canary")
-		sent, _, err := accounts.SQL(t.Context())
+		sent, _, err := accounts.Query().SQL(t.Context())
 		require.NoError(t, err)
 		require.NotContains(t, sent, "password")
 	})

@@ -77,7 +77,7 @@ func (r *Registry) Health(ctx context.Context) Health {
 		ctx, cancel = context.WithTimeout(ctx, healthTimeout)
 		defer cancel()
 	}
-	h := Health{Status: Healthy, Connections: map[string]ConnectionHealth{}, CheckedAt: now()}
+	h := Health{Status: Healthy, Connections: map[string]ConnectionHealth{}, CheckedAt: time.Now().UTC().Truncate(time.Microsecond)}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	for _, name := range r.Names() {
@@ -134,10 +134,10 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 }
 
 func (n *node) health(ctx context.Context, e *entry, index int) NodeHealth {
-	h := NodeHealth{Name: n.name, Role: n.role}
-	t := target{e: e, node: n, index: index, route: Route{Connection: e.name, Node: n.name, Role: n.role}}
+	h := NodeHealth{Name: n.name, Role: n.role()}
+	p := place{e: e, node: n, index: index, route: Route{Connection: e.name, Node: n.name, Role: h.Role}}
 	start := time.Now()
-	h.Err = t.ping(ctx)
+	h.Err = p.ping(ctx)
 	h.Latency = time.Since(start)
 	h.Up = h.Err == nil
 	if h.Err != nil {

@@ -16,8 +16,8 @@ type QueryEvent struct {
 	// "exec", "query", "begin", "commit", "rollback", "savepoint", …
 	Op  string
 	SQL string
-	// Args are a copy of the arguments. They may be secret: printing an Args
-	// tells their number only.
+	// Args are a copy of the arguments, which the hooks of one statement share.
+	// They may be secret: printing an Args tells their number only.
 	Args Args
 	// Route tells where the statement goes and why.
 	Route Route
@@ -130,89 +130,6 @@ func (db *DB) addHook(h hook) (remove func()) {
 		return func() {}
 	}
 	return e.hooks.add(h)
-}
-
-type hookedKey struct{}
-
-// begin is entry.begin for a statement of the target. In a transaction the
-// hooks' context carries it, also when it was given by Using.
-func (t *target) begin(ctx context.Context, op, text string, args []any) *call {
-	return t.e.begin(ctx, t.tx, op, text, args, &t.route)
-}
-
-// call is one statement on its way through the hooks; nil when there are none.
-type call struct {
-	ctx   context.Context
-	event QueryEvent
-	hooks [2][]hook
-}
-
-// begin tells the hooks that a statement starts; tx is the transaction that it
-// runs in, nil for none.
-func (e *entry) begin(ctx context.Context, tx *txState, op, text string, args []any, route *Route) *call {
-	own, all := e.hooks.load(), e.reg.hooks.load()
-	if len(own) == 0 && len(all) == 0 {
-		return nil
-	}
-	if ctx.Value(hookedKey{}) != nil {
-		return nil
-	}
-	if tx != nil {
-		if own := txOf(ctx, e.reg, e.name); own == nil || own.st != tx {
-			ctx = withTx(ctx, tx.handle())
-		}
-	}
-	c := &call{
-		ctx:   context.WithValue(ctx, hookedKey{}, true),
-		event: QueryEvent{Op: op, SQL: text, Args: Args(args), Route: route.told(), Start: time.Now(), Rows: -1},
-		hooks: [2][]hook{all, own},
-	}
-	for _, list := range c.hooks {
-		for _, h := range list {
-			if h.before != nil {
-				h.before(c.ctx, c.copy())
-			}
-		}
-	}
-	return c
-}
-
-// end tells the hooks what came of the statement.
-func (c *call) end(route *Route, rows int64, err error) {
-	if c == nil {
-		return
-	}
-	c.event.Duration = time.Since(c.event.Start)
-	c.event.Route = route.told()
-	c.event.Rows, c.event.Err = rows, err
-	for _, list := range c.hooks {
-		for _, h := range list {
-			if h.after != nil {
-				h.after(c.ctx, c.copy())
-			}
-		}
-	}
-}
-
-// copy gives each hook arguments of its own.
-func (c *call) copy() QueryEvent {
-	e := c.event
-	e.Args = slices.Clone(e.Args)
-	for i, a := range e.Args {
-		switch a := a.(type) {
-		case []byte:
-			e.Args[i] = slices.Clone(a)
-		case []int64:
-			e.Args[i] = slices.Clone(a)
-		case []string:
-			e.Args[i] = slices.Clone(a)
-		case []float64:
-			e.Args[i] = slices.Clone(a)
-		case []bool:
-			e.Args[i] = slices.Clone(a)
-		}
-	}
-	return e
 }
 
 // LogOptions say what LogQueries writes. The zero value is sensible.

@@ -107,7 +107,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 		require.Equal(t, "insert", insert.Op)
 		require.EqualValues(t, 3, insert.Rows)
 		require.Equal(t, dbfleet.Args{"a", "b", "c"}, insert.Args)
-		_, err := m.WhereIn("name", []string{"a", "b"}).Get(ctx)
+		_, err := m.Query().WhereIn("name", []string{"a", "b"}).Get(ctx)
 		require.NoError(t, err)
 		e := rec.one(t)
 		require.Equal(t, "select", e.Op)
@@ -124,7 +124,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 		n, err := m.Where("name", "!=", "a").Update(ctx, map[string]any{"id": dbfleet.SQL("id + 10")})
 		require.NoError(t, err)
 		require.Equal(t, n, rec.one(t).Rows)
-		for _, err := range m.Iter(ctx) {
+		for _, err := range m.Query().Iter(ctx) {
 			require.NoError(t, err)
 			break
 		}
@@ -180,7 +180,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 			"get":   func() { _, _ = dbfleet.Table[exploding](db, "things").Get(ctx) },
 			"first": func() { _, _ = dbfleet.Table[exploding](db, "things").First(ctx) },
 			"iterate": func() {
-				for range m.Iter(ctx) {
+				for range m.Query().Iter(ctx) {
 					panic("loop")
 				}
 			},
@@ -221,7 +221,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 		_, err = m.Delete(ctx, &thing{ID: 1}), error(nil)
 		require.NoError(t, err)
 		rec.took(t)
-		_, err = m.Query.Delete(ctx)
+		_, err = m.Query().Delete(ctx)
 		require.ErrorIs(t, err, dbfleet.ErrMissingWhere)
 		require.Empty(t, rec.took(t))
 	})
@@ -304,7 +304,7 @@ func TestHooks_HaveArgumentsOfTheirOwn(t *testing.T) {
 		require.Equal(t, "body", string(body))
 		ids := []int64{f.ID, 77}
 		for range 3 { // the cached statement too
-			got, err := m.WhereIn("id", ids).Get(ctx)
+			got, err := m.Query().WhereIn("id", ids).Get(ctx)
 			require.NoError(t, err)
 			require.Equal(t, []file{f}, got)
 		}

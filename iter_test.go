@@ -14,7 +14,7 @@ import (
 )
 
 // numbers is a table with n rows: 1 to n.
-func numbers(t *testing.T, fl fleet, n int) dbfleet.Model[number] {
+func numbers(t *testing.T, fl fleet, n int) *dbfleet.Model[number] {
 	t.Helper()
 	fl.create(t, `CREATE TABLE numbers (id {id}, note {text})`)
 	m := model[number](t, fl.Registry, dbfleet.ModelConfig{Table: "numbers"})
@@ -154,15 +154,15 @@ func TestIter_ErrorsAreTheLastPair(t *testing.T) {
 		require.Zero(t, n)
 		var unknown *dbfleet.UnknownColumnError
 		require.ErrorAs(t, err, &unknown)
-		_, _, err = collect(dbfleet.Query[strictNumber]{}.Iter(ctx))
+		_, _, err = collect((&dbfleet.Query[strictNumber]{}).Iter(ctx))
 		require.Error(t, err)
-		_, _, err = collect(strict.DB("nope").Iter(ctx))
+		_, _, err = collect(strict.DB("nope").Query().Iter(ctx))
 		var connection *dbfleet.UnknownConnectionError
 		require.ErrorAs(t, err, &connection)
 
 		// In the middle, from the database: the last row is not computable.
 		if fl.db.Dialect == "postgres" {
-			n, _, err = collect(strict.Select("id").SelectRaw("CAST(1 / (id - 2000) AS TEXT) AS note").OrderBy("id", "asc").Iter(ctx))
+			n, _, err = collect(strict.Query().Select("id").SelectRaw("CAST(1 / (id - 2000) AS TEXT) AS note").OrderBy("id", "asc").Iter(ctx))
 			require.Positive(t, n)
 			var failed *dbfleet.QueryError
 			require.ErrorAs(t, err, &failed)
@@ -198,12 +198,12 @@ func TestIter_ErrorsAreTheLastPair(t *testing.T) {
 		}
 		idle(t, fl.Registry, "main")
 		count, _ := sent(fl.Registry)
-		for _, e := range m.Iter(ending) {
+		for _, e := range m.Query().Iter(ending) {
 			require.ErrorIs(t, e, context.Canceled)
 		}
 		late, cancel := context.WithDeadline(ctx, time.Now().Add(-time.Second))
 		defer cancel()
-		for _, e := range m.Iter(late) {
+		for _, e := range m.Query().Iter(late) {
 			require.ErrorIs(t, e, context.DeadlineExceeded)
 		}
 		require.LessOrEqual(t, count(), 2)
@@ -232,7 +232,7 @@ func TestIter_HooksHearOfIt(t *testing.T) {
 		require.EqualValues(t, 1, events[1].Rows)
 		func() {
 			defer func() { _ = recover() }()
-			for range m.Iter(t.Context()) {
+			for range m.Query().Iter(t.Context()) {
 				panic(errors.New("oops"))
 			}
 		}()

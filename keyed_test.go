@@ -27,7 +27,7 @@ func keyedRows(n int) []keyedRow {
 }
 
 // requireOwnKeys checks that each record's id is that of its row.
-func requireOwnKeys(t *testing.T, m dbfleet.Model[keyedRow], rows []keyedRow) {
+func requireOwnKeys(t *testing.T, m *dbfleet.Model[keyedRow], rows []keyedRow) {
 	t.Helper()
 	for _, r := range rows {
 		require.NotZero(t, r.ID)
@@ -39,7 +39,7 @@ func requireOwnKeys(t *testing.T, m dbfleet.Model[keyedRow], rows []keyedRow) {
 
 // createKeyed creates rows twice, since what the first time was no use may be
 // remembered, and checks their keys.
-func createKeyed(t *testing.T, m dbfleet.Model[keyedRow]) {
+func createKeyed(t *testing.T, m *dbfleet.Model[keyedRow]) {
 	t.Helper()
 	for i := range 2 {
 		rows := keyedRows(5)

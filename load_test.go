@@ -40,7 +40,7 @@ const loadSamplesTable = `CREATE TABLE samples (id {id}, name {text} NOT NULL, {
 	small {int} NOT NULL, large {bigint} NOT NULL, ratio {float} NOT NULL, price {decimal} NOT NULL, yes {bool} NOT NULL,
 	at {time} NOT NULL, maybe {time}, day {date} NOT NULL, raw {bytes}, doc {json} NOT NULL, uuid {uuid} NOT NULL)`
 
-func loadSamples(t *testing.T, fl fleet) dbfleet.Model[loadSample] {
+func loadSamples(t *testing.T, fl fleet) *dbfleet.Model[loadSample] {
 	t.Helper()
 	quote := `"`
 	if fl.db.Dialect == "mysql" {
@@ -111,7 +111,7 @@ type loadItem struct {
 	UpdatedAt time.Time
 }
 
-func loadItems(t *testing.T, fl fleet) dbfleet.Model[loadItem] {
+func loadItems(t *testing.T, fl fleet) *dbfleet.Model[loadItem] {
 	t.Helper()
 	fl.create(t, `CREATE TABLE items (id {id}, name VARCHAR(50) NOT NULL UNIQUE, n {int} CHECK (n >= 0), created_at {time} NOT NULL, updated_at {time} NOT NULL)`)
 	return model[loadItem](t, fl.Registry, dbfleet.ModelConfig{Table: "items", Timestamps: true})
@@ -129,7 +129,7 @@ func loadSeq[T any](n int, of func(i int) T) iter.Seq[T] {
 	}
 }
 
-func loadCount[T any](t *testing.T, m dbfleet.Model[T]) int64 {
+func loadCount[T any](t *testing.T, m *dbfleet.Model[T]) int64 {
 	t.Helper()
 	n, err := m.Count(t.Context())
 	require.NoError(t, err)
@@ -210,7 +210,7 @@ func TestLoad_NamesTheBadRecordAndLeavesNothing(t *testing.T) {
 				}
 				require.Equal(t, committed, n, name)
 				require.Equal(t, committed, loadCount(t, m), name)
-				_, err = m.AllRows().Delete(ctx)
+				_, err = m.Query().AllRows().Delete(ctx)
 				require.NoError(t, err)
 			}
 		}
@@ -227,7 +227,7 @@ func TestLoad_CommitsInBatches(t *testing.T) {
 			require.NoError(t, err)
 			require.EqualValues(t, rows, n)
 			require.EqualValues(t, rows, loadCount(t, m))
-			_, err = m.AllRows().Delete(ctx)
+			_, err = m.Query().AllRows().Delete(ctx)
 			require.NoError(t, err)
 		}
 		err := fl.Transaction(ctx, "", func(ctx context.Context, tx *dbfleet.Tx) error {
@@ -263,7 +263,7 @@ func TestLoad_ReportsProgress(t *testing.T) {
 			_, err := m.Load(t.Context(), loadSeq(1000, loadItemOf), *options)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
-			_, err = m.AllRows().Delete(t.Context())
+			_, err = m.Query().AllRows().Delete(t.Context())
 			require.NoError(t, err)
 		}
 	})
@@ -351,7 +351,7 @@ func TestLoad_IteratorMayReadElsewhere(t *testing.T) {
 		_, err := m.Load(ctx, loadSeq(3000, loadItemOf))
 		require.NoError(t, err)
 		n, err := copies.Load(ctx, func(yield func(loadItem) bool) {
-			for it, err := range m.Iter(ctx) {
+			for it, err := range m.Query().Iter(ctx) {
 				if err != nil || !yield(it) {
 					require.NoError(t, err)
 					return

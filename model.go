@@ -1,17 +1,17 @@
 package dbfleet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // ModelConfig says how a struct type is stored. The zero value of each field
@@ -53,13 +53,12 @@ type ModelConfig struct {
 	Shard ShardRule
 }
 
-// Model is the home of one struct type: queries start from it (it embeds a
-// Query without conditions, so that every builder method starts there) and
-// records are written through it. It is a value that may be shared by many
-// goroutines; DB, Shard, Primary and Using return a changed one.
-type Model[T any] struct {
-	Query[T]
-}
+// Model is the home of one struct type: queries start from it, and records are
+// written through it. It is immutable and may be shared by many goroutines; DB,
+// Shard, Primary and Using return a changed one.
+type Model[T any] query
+
+func (m *Model[T]) base() *query { return (*query)(m) }
 
 // NewModel checks a type and its configuration, and reports all faults at once;
 // each is a *ModelError. It does no I/O.
@@ -68,48 +67,34 @@ type Model[T any] struct {
 // tag db:"name" says; db:"-" skips it. Embedded structs count as if their
 // fields were T's own. Fields that are structs, or slices of them, without a
 // tag are for relations.
-func NewModel[T any](r *Registry, config ModelConfig) (Model[T], error) {
+func NewModel[T any](r *Registry, config ModelConfig) (*Model[T], error) {
 	plan, err := rowmap.Of[T]()
-	if err != nil {
-		return Model[T]{}, &ModelError{Model: fmt.Sprintf("%T", (*T)(nil))[1:], Err: err}
-	}
-	s, err := newSource(r, config, plan, callbacksOf((*T)(nil)))
-	if err != nil {
-		return Model[T]{}, err
-	}
-	return Model[T]{Query[T]{c: core{src: s, q: sqlgen.From(s.table)}}}, nil
+	q, err := newModel(r, config, plan, err, (*T)(nil))
+	return (*Model[T])(q), err
 }
 
-func newSource(r *Registry, config ModelConfig, plan *rowmap.Plan, c callbacks) (*source, error) {
-	if r == nil {
-		return nil, &ModelError{Model: plan.Model(), Reason: "the registry is nil"}
+// newModel is NewModel without its type; zero is a nil *T.
+func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zero any) (*query, error) {
+	name := strings.TrimPrefix(fmt.Sprintf("%T", zero), "*")
+	switch {
+	case err != nil:
+		return nil, &ModelError{Model: name, Err: err}
+	case r == nil:
+		return nil, &ModelError{Model: name, Reason: "the registry is nil"}
 	}
 	s := &source{
-		reg: r, table: config.Table, connection: config.Connection, why: "the model's", shard: config.Shard,
-		plan: plan, model: plan.Model(), created: -1, updated: -1,
-		skip: make([]bool, len(plan.Columns())), optional: make([]bool, len(plan.Columns())),
-		fillable: slices.Clone(config.Fillable), callbacks: c,
-		precision: cmp.Or(config.TimePrecision, time.Microsecond), queries: &sqlgen.Shapes{},
-		quick: !plan.Foreign(),
+		reg: r, connection: config.Connection, why: "the model's", shard: config.Shard,
+		fillable: slices.Clone(config.Fillable), callbacks: callbacksOf(zero),
 	}
-	if err := s.configure(config); err != nil {
+	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err
 	}
-	s.located = slices.Clone(s.key)
-	if s.shard != nil {
-		if i, _ := plan.Column(s.shard.column()); !slices.Contains(s.key, i) {
-			s.located = append(s.located, i)
-		}
-	}
-	s.prepareShapes()
-	s.saved = s.updateColumns(nil)
-	s.savedArgs = plan.ArgPlan(slices.Concat(s.saved, s.located)...)
 	r.models.add(s)
-	return s, nil
+	return &query{src: s, q: sqlgen.From(config.Table)}, nil
 }
 
 // MustModel is NewModel for package variables; it panics on a fault.
-func MustModel[T any](r *Registry, config ModelConfig) Model[T] {
+func MustModel[T any](r *Registry, config ModelConfig) *Model[T] {
 	m, err := NewModel[T](r, config)
 	if err != nil {
 		panic(err)
@@ -117,185 +102,114 @@ func MustModel[T any](r *Registry, config ModelConfig) Model[T] {
 	return m
 }
 
-func (s *source) configure(config ModelConfig) error {
-	var errs []error
-	fault := func(key, reason string, err error) {
-		errs = append(errs, &ModelError{Model: s.model, Key: key, Reason: reason, Err: err})
-	}
-	if config.Table == "" {
-		fault("Table", "is required", nil)
-	}
-	if config.Connection != "" {
-		if _, err := s.reg.lookup(config.Connection); err != nil {
-			fault("Connection", "", err)
-		}
-		if config.Shard != nil {
-			fault("Shard", "a sharded model has no Connection of its own", nil)
-		}
-	}
-	columns := func(key string, names []string, each func(i int)) {
-		for at, name := range names {
-			i, err := s.columnIndex(name)
-			if err != nil {
-				fault(key, "", err)
-			} else if slices.Index(names, name) != at {
-				fault(key, "column "+quoted(name)+" is named twice", nil)
-			} else {
-				each(i)
-			}
-		}
-	}
-	keys := config.PrimaryKey
-	if len(keys) == 0 {
-		keys = []string{"id"}
-	}
-	columns("PrimaryKey", keys, func(i int) { s.key = append(s.key, i) })
-	columns("Fillable", config.Fillable, func(int) {})
-	columns("Generated", config.Generated, func(i int) { s.skip[i] = true })
-	columns("Defaults", config.Defaults, func(i int) { s.optional[i] = true })
-	for _, i := range s.key {
-		if s.skip[i] {
-			fault("Generated", "the primary key "+quoted(s.plan.Field(i).Column)+" is filled in by itself", nil)
-		}
-	}
-	if len(s.key) == 1 && len(keys) == 1 {
-		f := s.plan.Field(s.key[0])
-		s.auto = (f.Kind == rowmap.Int || f.Kind == rowmap.Uint)
+// configure makes the table of a model, or reports all faults of its
+// configuration.
+func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table, error) {
+	c := table.Config{
+		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
+		Timestamps: config.Timestamps, TimePrecision: config.TimePrecision,
 	}
 	if config.Shard != nil {
-		columns("Shard", []string{config.Shard.column()}, func(int) {})
+		c.ShardColumn = config.Shard.column()
 	}
-	if s.precision < time.Microsecond {
-		fault("TimePrecision", "no database keeps less than a microsecond", nil)
-	}
-	if config.Timestamps {
-		s.created, s.updated = s.timestamp("created_at", fault), s.timestamp("updated_at", fault)
-		if s.created < 0 && s.updated < 0 {
-			fault("Timestamps", "there is no column created_at or updated_at", nil)
+	t, faults := table.New(c, plan)
+	if config.Connection != "" {
+		if _, err := s.reg.lookup(config.Connection); err != nil {
+			faults = append(faults, table.Fault{Key: "Connection", Err: err})
+		}
+		if config.Shard != nil {
+			faults = append(faults, table.Fault{Key: "Shard", Reason: "a sharded model has no Connection of its own"})
 		}
 	}
-	return errors.Join(errs...)
+	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)
+	var errs []error
+	for _, f := range faults {
+		errs = append(errs, &ModelError{Model: plan.Model(), Key: f.Key, Reason: f.Reason, Err: f.Err})
+	}
+	return t, errors.Join(errs...)
 }
 
-func (s *source) timestamp(column string, fault func(key, reason string, err error)) int {
-	i, ok := s.plan.Column(column)
-	if !ok {
-		return -1
-	}
-	if s.plan.Field(i).Kind != rowmap.Time {
-		fault("Timestamps", "column "+quoted(column)+" is a "+s.plan.Field(i).Type+", not a time", nil)
-	}
-	return i
-}
+// Query returns the query for all rows of the model.
+func (m *Model[T]) Query() *Query[T] { return (*Query[T])(m) }
 
 // DB returns the model on the connection of that name.
-func (m Model[T]) DB(name string) Model[T] { return Model[T]{m.Query.DB(name)} }
+func (m *Model[T]) DB(name string) *Model[T] { return (*Model[T])((*query)(m).named(name)) }
 
 // Shard returns the model on the shard of that key.
-func (m Model[T]) Shard(key any) Model[T] { return Model[T]{m.Query.Shard(key)} }
+func (m *Model[T]) Shard(key any) *Model[T] { return (*Model[T])((*query)(m).sharded(key)) }
 
 // Primary returns the model reading from the primary.
-func (m Model[T]) Primary() Model[T] { return Model[T]{m.Query.Primary()} }
+func (m *Model[T]) Primary() *Model[T] { return (*Model[T])((*query)(m).primary()) }
 
 // Using returns the model in a transaction, whatever the context carries.
-func (m Model[T]) Using(tx *Tx) Model[T] { return Model[T]{m.Query.Using(tx)} }
+func (m *Model[T]) Using(tx *Tx) *Model[T] { return (*Model[T])((*query)(m).using(tx)) }
+
+// The beginnings of most queries. Query has the rest.
+
+// Where is Query.Where.
+func (m *Model[T]) Where(column, op string, value any) *Query[T] {
+	return (*Query[T])((*query)(m).compares(false, column, op, value))
+}
+
+// Filter is Query.Filter.
+func (m *Model[T]) Filter(conds ...Cond) *Query[T] { return (*Query[T])((*query)(m).filter(conds)) }
+
+// With is Query.With.
+func (m *Model[T]) With(relations ...Relation[T]) *Query[T] {
+	return (*Query[T])((*query)(m).with(erased(relations)))
+}
+
+// OrderBy is Query.OrderBy.
+func (m *Model[T]) OrderBy(column string, direction Direction) *Query[T] {
+	return (*Query[T])((*query)(m).orderBy(column, direction))
+}
+
+// Find is Query.Find.
+func (m *Model[T]) Find(ctx context.Context, key ...any) (T, error) {
+	return (*Query[T])(m).Find(ctx, key...)
+}
+
+// Get is Query.Get.
+func (m *Model[T]) Get(ctx context.Context) ([]T, error) { return (*Query[T])(m).Get(ctx) }
+
+// First is Query.First.
+func (m *Model[T]) First(ctx context.Context) (T, error) { return (*Query[T])(m).First(ctx) }
+
+// Count is Query.Count.
+func (m *Model[T]) Count(ctx context.Context) (int64, error) { return (*query)(m).count(ctx) }
 
 // Fill sets the record's fields from column names and values, as mass
 // assignment does: only columns of ModelConfig.Fillable are taken, another one
 // is a *NotFillableError. Values are converted where nothing is lost. On an
 // error nothing has been set.
-func (m Model[T]) Fill(record *T, values map[string]any) error {
+func (m *Model[T]) Fill(record *T, values map[string]any) error {
 	if record == nil {
-		return m.c.fill(nil, values)
+		return (*query)(m).nilRecord()
 	}
 	filled := *record
-	if err := m.c.fill(&filled, values); err != nil {
+	if err := (*query)(m).fill(&filled, values); err != nil {
 		return err
 	}
 	*record = filled
 	return nil
 }
 
-func (m *core) fill(record any, values map[string]any) error {
-	if m.src == nil {
-		return errNoSource
+func (q *query) fill(record any, values map[string]any) error {
+	if err := q.usable(); err != nil {
+		return err
 	}
-	if record == nil {
-		return m.src.nilRecord()
-	}
+	t := q.src.table
 	for _, column := range slices.Sorted(maps.Keys(values)) {
-		if !slices.Contains(m.src.fillable, column) {
-			return &NotFillableError{Model: m.src.model, Column: column, Fillable: m.src.fillable}
+		if !slices.Contains(q.src.fillable, column) {
+			return &NotFillableError{Model: t.Model, Column: column, Fillable: q.src.fillable}
 		}
-		i, err := m.src.columnIndex(column)
+		i, err := t.Index(column)
 		if err != nil {
 			return err
 		}
-		if err := m.src.plan.Set(i, record, values[column]); err != nil {
+		if err := t.Plan.Set(i, record, values[column]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (s *source) nilRecord() error { return s.fail("the record is a nil pointer") }
-
-// CreateFrom fills a new record and creates it.
-func (m Model[T]) CreateFrom(ctx context.Context, values map[string]any) (T, error) {
-	var record T
-	if err := m.Fill(&record, values); err != nil {
-		return record, err
-	}
-	err := m.Create(ctx, &record)
-	return record, err
-}
-
-// ModelDescription tells where a model lives.
-type ModelDescription struct {
-	Model      string // the Go type
-	Table      string
-	Connection string // "" for a sharded model
-	Driver     Driver // "" when the connection is not known (any more)
-	ShardKey   string // "" when not sharded
-	PrimaryKey []string
-	Columns    []string
-}
-
-// modelList is what Describe tells.
-type modelList struct {
-	mu   sync.Mutex // protects list
-	list []*source
-}
-
-func (l *modelList) add(s *source) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(l.list, s)
-}
-
-// Describe lists the models made so far, in order of connection and model.
-func (r *Registry) Describe() []ModelDescription {
-	r.models.mu.Lock()
-	list := slices.Clone(r.models.list)
-	r.models.mu.Unlock()
-	out := make([]ModelDescription, len(list))
-	for i, s := range list {
-		d := ModelDescription{Model: s.model, Table: s.table, PrimaryKey: s.keyNames(), Columns: slices.Clone(s.plan.Columns())}
-		if s.shard != nil {
-			d.ShardKey = s.shard.column()
-		} else {
-			d.Connection = r.nameOr(s.connection)
-			if e, err := r.lookup(d.Connection); err == nil {
-				d.Driver = Driver(e.dialect.Name)
-			}
-		}
-		out[i] = d
-	}
-	slices.SortStableFunc(out, func(a, b ModelDescription) int {
-		if a.Connection != b.Connection {
-			return cmp.Compare(a.Connection, b.Connection)
-		}
-		return cmp.Compare(a.Model, b.Model)
-	})
-	return out
 }

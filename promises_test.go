@@ -108,7 +108,7 @@ func (e estate) count(connection, table string) int64 {
 	return n
 }
 
-func (e estate) members() dbfleet.Model[guideUser] {
+func (e estate) members() *dbfleet.Model[guideUser] {
 	return model[guideUser](e.t, e.Registry, dbfleet.ModelConfig{
 		Table: "members", Connection: "users_db", Fillable: []string{"name", "email"}, Timestamps: true,
 	})
@@ -285,7 +285,7 @@ func TestPromise06_AModelsConnectionRoutesAllItsOperations(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 4, n)
 		require.NoError(t, members.Delete(ctx, &ada))
-		deleted, err := members.AllRows().Delete(ctx)
+		deleted, err := members.Query().AllRows().Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, deleted)
 		require.NotEmpty(t, went)
@@ -318,7 +318,7 @@ func TestPromise07_CreateSaveFindWhereFirstAllDelete(t *testing.T) {
 		first, err := members.OrderBy("id", dbfleet.Asc).First(ctx)
 		require.NoError(t, err)
 		require.Equal(t, john, first)
-		all, err := members.All(ctx)
+		all, err := members.Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 
@@ -374,7 +374,7 @@ func TestPromise09_AnotherConnectionForOneOperation(t *testing.T) {
 		bought, err := visits.DB("analytics").Where("event_type", "=", "purchase").OrderBy("created_at", dbfleet.Desc).Limit(100).Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, bought, 3)
-		all, err := visits.All(ctx)
+		all, err := visits.Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, all, 1, "the model is as it was")
 	})
@@ -503,7 +503,7 @@ func TestPromise13_TheWholeBuilder(t *testing.T) {
 		}
 		require.NoError(t, clients.Upsert(ctx, dbfleet.Row{"id": 2, "name": "Bea"}, "id"))
 
-		names := func(q dbfleet.Query[dbfleet.Row]) []string {
+		names := func(q *dbfleet.Query[dbfleet.Row]) []string {
 			t.Helper()
 			list, err := dbfleet.Pluck[string](ctx, q, "name")
 			require.NoError(t, err)
@@ -733,7 +733,7 @@ func TestPromise19_EveryStatementInsideTheTransaction(t *testing.T) {
 
 		require.NoError(t, transact(t.Context(), func(ctx context.Context) error {
 			err := e.Transaction(ctx, "users_db", func(ctx context.Context, _ *dbfleet.Tx) error {
-				_, err := members.AllRows().Delete(ctx)
+				_, err := members.Query().AllRows().Delete(ctx)
 				require.NoError(t, err)
 				return failed
 			})
@@ -811,10 +811,10 @@ func TestPromise22And23_WritesToThePrimaryReadsRoundRobinOverReplicas(t *testing
 			require.Equal(t, read[:2], read[2:], "in turn")
 			require.ElementsMatch(t, replicas, read[:2])
 
-			_, err = purchases.Primary().All(ctx)
+			_, err = purchases.Primary().Get(ctx)
 			require.NoError(t, err)
 			require.NoError(t, r.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
-				_, err := purchases.All(ctx)
+				_, err := purchases.Get(ctx)
 				return err
 			}))
 			require.NotContains(t, strings.Join(nodes(), " "), "replica")

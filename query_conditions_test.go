@@ -48,7 +48,7 @@ func is(b bool) truth {
 // function of a row.
 type condition struct {
 	text  string
-	apply func(q dbfleet.Query[fact]) dbfleet.Query[fact]
+	apply func(q *dbfleet.Query[fact]) *dbfleet.Query[fact]
 	cond  dbfleet.Cond
 	holds func(f *fact) truth
 }
@@ -56,11 +56,11 @@ type condition struct {
 // conditions makes random ones over facts.
 type conditions struct {
 	*rand.Rand
-	facts dbfleet.Model[fact]
+	facts *dbfleet.Model[fact]
 	rows  []fact
 }
 
-type factQuery = dbfleet.Query[fact]
+type factQuery = *dbfleet.Query[fact]
 
 func (r conditions) number() int64 { return r.Int64N(5) }
 
@@ -181,7 +181,7 @@ func (r conditions) simple() condition {
 		return condition{fmt.Sprint("f=", v), viaWhere("f", "=", v), dbfleet.Col[bool]("f").Eq(v), func(f *fact) truth { return is(f.F == v) }}
 	}
 	v := r.number()
-	sub := r.facts.As("x").WhereColumn("x.a", "=", "facts.b").Where("x.b", ">", v)
+	sub := r.facts.Query().As("x").WhereColumn("x.a", "=", "facts.b").Where("x.b", ">", v)
 	exists := func(f *fact) truth {
 		return is(f.B != nil && slices.ContainsFunc(r.rows, func(x fact) bool { return x.A != nil && *x.A == *f.B && x.B != nil && *x.B > v }))
 	}
@@ -283,7 +283,7 @@ func TestConditions_RandomChainsMeanWhatTheySay(t *testing.T) {
 		}
 		for range 150 {
 			c := r.chain(3)
-			q := c.apply(r.facts.Query)
+			q := c.apply(r.facts.Query())
 			want := []int64{}
 			nulls := 0
 			for i := range r.rows {
@@ -303,7 +303,7 @@ func TestConditions_RandomChainsMeanWhatTheySay(t *testing.T) {
 			_, p, ok := strings.Cut(text, " WHERE ")
 			require.True(t, ok, text)
 			require.Equal(t, nulls, count("("+p+") IS NULL", args), c.text)
-			negated, err := r.facts.WhereNot(c.apply).Count(ctx)
+			negated, err := r.facts.Query().WhereNot(c.apply).Count(ctx)
 			require.NoError(t, err, c.text)
 			require.EqualValues(t, len(r.rows)-len(want)-nulls, negated, c.text)
 			var sum int
@@ -333,7 +333,7 @@ func TestConditions_LongLists(t *testing.T) {
 				list[i] = int64(i + 3)
 			}
 			before := count()
-			require.Equal(t, []int64{3, 4, 5, 6}, ids(t, l.people.WhereIn("id", list)))
+			require.Equal(t, []int64{3, 4, 5, 6}, ids(t, l.people.Query().WhereIn("id", list)))
 			require.Equal(t, []int64{1, 2}, ids(t, l.people.Where("age", ">", 18).WhereNotIn("id", list).Where("active", "!=", nil)))
 			require.Equal(t, before+2, count(), "each in one statement")
 		}
@@ -361,7 +361,7 @@ func TestConditions_LongLists(t *testing.T) {
 		}
 		// hazard 72: an empty list never becomes the whole table.
 		for _, empty := range []any{[]int64{}, []string(nil), []any{}, [0]int{}} {
-			n, err := l.people.WhereIn("id", empty).Delete(ctx)
+			n, err := l.people.Query().WhereIn("id", empty).Delete(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n)
 			n, err = l.people.Where("id", "in", empty).Update(ctx, map[string]any{"city": "nowhere"})
@@ -370,9 +370,9 @@ func TestConditions_LongLists(t *testing.T) {
 		}
 		// hazard 193: on PostgreSQL a list of any length is one statement.
 		if fl.db.Dialect == "postgres" {
-			one, _, err := l.people.WhereIn("id", []int{1}).SQL(ctx)
+			one, _, err := l.people.Query().WhereIn("id", []int{1}).SQL(ctx)
 			require.NoError(t, err)
-			many, _, err := l.people.WhereIn("id", []int{1, 2, 3}).SQL(ctx)
+			many, _, err := l.people.Query().WhereIn("id", []int{1, 2, 3}).SQL(ctx)
 			require.NoError(t, err)
 			require.Equal(t, one, many)
 		}
@@ -408,25 +408,25 @@ func TestConditions_BytesAndUUIDsAreSingleValues(t *testing.T) {
 			{ID: 1, Data: []byte{1, 2, 3}, Token: one, Note: at("A")}, {ID: 2, Data: []byte{0, 0xff, 0}, Token: two, Note: at("{1,2}")}, {ID: 3, Data: []byte{}, Token: two},
 		}))
 		for claim, tc := range map[string]struct {
-			q    dbfleet.Query[blob]
+			q    *dbfleet.Query[blob]
 			want []int64
 		}{
 			"bytes":              {blobs.Where("data", "=", []byte{1, 2, 3}), []int64{1}},
 			"bytes with zeros":   {blobs.Where("data", "=", []byte{0, 0xff, 0}), []int64{2}},
 			"no bytes":           {blobs.Where("data", "=", []byte{}), []int64{3}},
 			"nil bytes":          {blobs.Where("data", "=", []byte(nil)), []int64{}},
-			"list of bytes":      {blobs.WhereIn("data", [][]byte{{1, 2, 3}, {}, {9}}), []int64{1, 3}},
-			"not list of bytes":  {blobs.WhereNotIn("data", [][]byte{{1, 2, 3}, {}}), []int64{2}},
+			"list of bytes":      {blobs.Query().WhereIn("data", [][]byte{{1, 2, 3}, {}, {9}}), []int64{1, 3}},
+			"not list of bytes":  {blobs.Query().WhereNotIn("data", [][]byte{{1, 2, 3}, {}}), []int64{2}},
 			"uuid":               {blobs.Where("token", "=", one), []int64{1}},
 			"uuid text":          {blobs.Where("token", "=", "01020300-0000-0000-0000-000000000000"), []int64{1}},
-			"list of uuids":      {blobs.WhereIn("token", [][16]byte{one, two}), []int64{1, 2, 3}},
+			"list of uuids":      {blobs.Query().WhereIn("token", [][16]byte{one, two}), []int64{1, 2, 3}},
 			"typed uuids":        {blobs.Filter(dbfleet.Col[[16]byte]("token").In(two)), []int64{2, 3}},
 			"valuer":             {blobs.Where("note", "=", upper("a")), []int64{1}},
-			"valuers":            {blobs.WhereIn("note", []any{upper("a"), "x", nil}), []int64{1, 3}},
-			"raw bytes":          {blobs.WhereRaw("data = ?", []byte{1, 2, 3}), []int64{1}},
+			"valuers":            {blobs.Query().WhereIn("note", []any{upper("a"), "x", nil}), []int64{1, 3}},
+			"raw bytes":          {blobs.Query().WhereRaw("data = ?", []byte{1, 2, 3}), []int64{1}},
 			"expr bytes":         {blobs.Filter(dbfleet.Expr(squirrel.Expr("data = ?", []byte{1, 2, 3}))), []int64{1}},
-			"duplicates, mixed":  {blobs.WhereIn("id", []any{1, int8(1), uint(1), "1", 3.0, at(3)}), []int64{1, 3}},
-			"range over nothing": {blobs.WhereBetween("id", 3, 1), []int64{}},
+			"duplicates, mixed":  {blobs.Query().WhereIn("id", []any{1, int8(1), uint(1), "1", 3.0, at(3)}), []int64{1, 3}},
+			"range over nothing": {blobs.Query().WhereBetween("id", 3, 1), []int64{}},
 		} {
 			list, err := tc.q.OrderBy("id", "asc").Get(ctx)
 			require.NoError(t, err, claim)
@@ -492,7 +492,7 @@ func TestConditions_LikeFindsWhatIsEscaped(t *testing.T) {
 		ctx := t.Context()
 		texts := []string{"100%", "100", "a_b", "axb", `back\slash`, `back\\slash`, `%`, `_`, `\`, `\%`, `'quote"`, "Größe", "emoji 🐘", "tab\tnew\nline", "a%b_c\\d", "[a-c]", "*", "?"}
 		for i, text := range texts {
-			_, err := l.posts.Insert(ctx, map[string]any{"id": 100 + i, "title": text, "views": 0})
+			_, err := l.posts.Query().Insert(ctx, map[string]any{"id": 100 + i, "title": text, "views": 0})
 			require.NoError(t, err)
 		}
 		for i, text := range texts {
@@ -574,7 +574,7 @@ func TestQuery_Locks(t *testing.T) {
 		l := newLibrary(t, fl)
 		ctx := t.Context()
 		byID := l.people.OrderBy("id", "asc").Limit(2)
-		locks := map[string]dbfleet.Query[person]{
+		locks := map[string]*dbfleet.Query[person]{
 			"update": byID.ForUpdate(), "share": byID.ForShare(), "skip": byID.ForUpdateSkipLocked(), "nowait": byID.ForUpdateNoWait(),
 		}
 		if fl.db.Dialect == "sqlite" {
@@ -591,10 +591,10 @@ func TestQuery_Locks(t *testing.T) {
 			return
 		}
 		require.NoError(t, fl.Transaction(ctx, "main", func(inTx context.Context, _ *dbfleet.Tx) error {
-			first, err := l.people.ForUpdate().Find(inTx, 1)
+			first, err := l.people.Query().ForUpdate().Find(inTx, 1)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, first.ID)
-			_, err = l.people.ForShare().Where("id", "=", 2).Get(inTx)
+			_, err = l.people.Query().ForShare().Where("id", "=", 2).Get(inTx)
 			require.NoError(t, err)
 
 			// What others see, on connections of their own.
@@ -606,7 +606,7 @@ func TestQuery_Locks(t *testing.T) {
 			shared, err := l.people.Where("id", "=", 2).ForShare().Get(ctx)
 			require.NoError(t, err, "two may share")
 			require.Len(t, shared, 1)
-			n, err := l.people.ForUpdate().Count(ctx)
+			n, err := l.people.Query().ForUpdate().Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, 6, n)
 			return nil
@@ -623,13 +623,13 @@ func TestQuery_Locks(t *testing.T) {
 			require.Equal(t, dbfleet.RolePrimary, route.Role)
 		}
 		// A queue: take the first row that nobody holds.
-		n, err := l.people.WhereIn("id", l.people.Select("id").OrderBy("id", "asc").Limit(1).ForUpdateSkipLocked()).Update(ctx, map[string]any{"city": "taken"})
+		n, err := l.people.Query().WhereIn("id", l.people.Query().Select("id").OrderBy("id", "asc").Limit(1).ForUpdateSkipLocked()).Update(ctx, map[string]any{"city": "taken"})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		var fault *dbfleet.StatementError
-		_, err = l.people.WhereIn("id", l.people.Select("id").ForUpdate()).Get(ctx)
+		_, err = l.people.Query().WhereIn("id", l.people.Query().Select("id").ForUpdate()).Get(ctx)
 		require.ErrorAs(t, err, &fault, "a read would lock in its subquery, maybe on a replica")
-		_, err = l.people.Union(l.people).ForUpdate().Get(ctx)
+		_, err = l.people.Query().Union(l.people).ForUpdate().Get(ctx)
 		require.ErrorAs(t, err, &fault)
 		idle(t, fl.Registry, "main")
 	})
@@ -650,7 +650,7 @@ func TestQuery_ResultsAreNoConditions(t *testing.T) {
 		got, err = l.people.First(t.Context())
 		require.NoError(t, err)
 		require.NotZero(t, got.ID)
-		require.Len(t, ids(t, l.people.Query), 6)
+		require.Len(t, ids(t, l.people.Query()), 6)
 	})
 }
 
@@ -665,13 +665,13 @@ func TestQuery_MissingTableIsAnErrorEverywhere(t *testing.T) {
 			"first":  func() error { _, err := nowhere.First(ctx); return err },
 			"find":   func() error { _, err := nowhere.Find(ctx, 1); return err },
 			"count":  func() error { _, err := nowhere.Count(ctx); return err },
-			"exists": func() error { _, err := nowhere.Exists(ctx); return err },
-			"sum":    func() error { _, err := nowhere.Sum(ctx, "age"); return err },
-			"max":    func() error { _, err := nowhere.Max(ctx, "age"); return err },
+			"exists": func() error { _, err := nowhere.Query().Exists(ctx); return err },
+			"sum":    func() error { _, err := nowhere.Query().Sum(ctx, "age"); return err },
+			"max":    func() error { _, err := nowhere.Query().Max(ctx, "age"); return err },
 			"pluck":  func() error { _, err := dbfleet.Pluck[int](ctx, nowhere, "age"); return err },
-			"loose":  func() error { _, err := nowhere.Pluck(ctx, "age"); return err },
+			"loose":  func() error { _, err := nowhere.Query().Pluck(ctx, "age"); return err },
 			"iter": func() error {
-				for _, err := range nowhere.Iter(ctx) {
+				for _, err := range nowhere.Query().Iter(ctx) {
 					return err
 				}
 				return nil
@@ -692,7 +692,7 @@ func TestQuery_MissingTableIsAnErrorEverywhere(t *testing.T) {
 				_, err := fl.DB("main").Table("here").OrderBy("nope", "asc").Get(ctx)
 				return err
 			},
-			"grouped": func() error { _, err := nowhere.GroupBy("id").Count(ctx); return err },
+			"grouped": func() error { _, err := nowhere.Query().GroupBy("id").Count(ctx); return err },
 		} {
 			err := f()
 			var told *dbfleet.QueryError

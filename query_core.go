@@ -1,136 +1,382 @@
 package dbfleet
 
 import (
+	"context"
+	"slices"
 	"strings"
+
+	"github.com/Masterminds/squirrel"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// The steps of building a query. They are not inlined into the builder's
-// methods, which exist once per type.
+// query is a query without its type. Query[T] and Model[T] are the same struct
+// with typed methods. It is immutable: each step returns a changed copy. A nil
+// query, and one without a source, fail when they run.
+type query struct {
+	src       *source
+	q         sqlgen.Query
+	at        *wish      // nil asks for nothing; never changed once shared
+	relations []relation // to load; never changed once shared
+}
 
-//go:noinline
-func (q *core) where(c sqlgen.Cond) { q.q.Add(c) }
+// next is the copy that a step changes.
+func (q *query) next() *query {
+	if q == nil {
+		return &query{q: sqlgen.From("")}
+	}
+	next := *q
+	return &next
+}
+
+// blank is the query without all that was asked.
+func (q *query) blank() *query {
+	next := q.next()
+	next.q = sqlgen.From(next.q.Table())
+	next.at, next.relations = nil, nil
+	return next
+}
+
+func (q *query) where(c sqlgen.Cond) *query {
+	next := q.next()
+	next.q.Add(c)
+	return next
+}
 
 // compares adds column op value.
-//
-//go:noinline
-func (q *core) compares(or bool, column, op string, value any) {
+func (q *query) compares(or bool, column, op string, value any) *query {
 	parsed, ok := sqlgen.ParseOp(op)
 	if !ok {
-		q.q.Add(unknownOperator(column, op))
-		return
+		return q.where(unknownOperator(column, op))
 	}
-	q.q.AddCompare(or, column, parsed, value)
+	next := q.next()
+	next.q.AddCompare(or, column, parsed, operand(value))
+	return next
 }
 
-//go:noinline
-func (q *core) in(column string, op sqlgen.Op, values any) { q.q.AddCompare(false, column, op, values) }
-
-//go:noinline
-func (q *core) columns(cols ...sqlgen.Column) { q.q = q.q.WithColumns(cols...) }
-
-//go:noinline
-func (q *core) distinct() { q.q = q.q.WithDistinct() }
-
-//go:noinline
-func (q *core) alias(name string) { q.q = q.q.WithAlias(name) }
-
-//go:noinline
-func (q *core) join(kind, table, left string, op sqlgen.Op, right string) {
-	q.q = q.q.WithJoin(kind, table, left, op, right)
+// operand is a value of the caller's as sqlgen takes it.
+func operand(v any) any {
+	if sub, ok := v.(Subquery); ok {
+		return sub.base()
+	}
+	return v
 }
 
-//go:noinline
-func (q *core) rawJoin(e *sqlgen.Expr) { q.q = q.q.WithRawJoin(e) }
+// operands is operand for each value.
+func operands(list []any) []any {
+	copied := false
+	for i, v := range list {
+		if sub, ok := v.(Subquery); ok {
+			if !copied {
+				list, copied = slices.Clone(list), true
+			}
+			list[i] = sub.base()
+		}
+	}
+	return list
+}
 
-//go:noinline
-func (q *core) groups(columns ...string) { q.q = q.q.WithGroups(columns...) }
+// expr is SQL of the caller's.
+func expr(sql string, args []any) *sqlgen.Expr {
+	return &sqlgen.Expr{SQL: sql, Args: operands(args)}
+}
 
-//go:noinline
-func (q *core) having(c sqlgen.Cond) { q.q = q.q.WithHaving(c) }
+func (q *query) group(or bool, inner *query) *query {
+	if !inner.q.HasConditions() {
+		return q
+	}
+	c := sqlgen.Group(inner.q.Conditions()...)
+	if or {
+		c = c.Or()
+	}
+	return q.where(c)
+}
 
-//go:noinline
-func (q *core) order(o sqlgen.Order) { q.q.AddOrder(o) }
+func (q *query) not(inner *query) *query { return q.where(sqlgen.Not(inner.q.Conditions()...)) }
 
-//go:noinline
-func (q *core) limit(n int64) { q.q.SetLimit(n) }
+func (q *query) in(column string, op sqlgen.Op, values any) *query {
+	next := q.next()
+	next.q.AddCompare(false, column, op, operand(values))
+	return next
+}
 
-//go:noinline
-func (q *core) offset(n int64) { q.q = q.q.WithOffset(n) }
+func (q *query) null(column string, op sqlgen.Op) *query {
+	return q.where(sqlgen.Compare(column, op, nil))
+}
 
-//go:noinline
-func (q *core) union(other Subquery, all bool) { q.q = q.q.WithUnion(other, all) }
+func (q *query) between(column string, low, high any) *query {
+	return q.where(sqlgen.Compare(column, sqlgen.Between, []any{low, high}))
+}
 
-//go:noinline
-func (q *core) lock(l sqlgen.Lock) { q.q = q.q.WithLock(l) }
+func (q *query) compareColumns(left, op, right string) *query {
+	return q.where(compareColumns(left, op, right))
+}
 
-//go:noinline
-func (q *core) allRows() { q.q = q.q.WithAllRows() }
+func (q *query) exists(sub Subquery, is bool) *query {
+	if is {
+		return q.where(sqlgen.Exists(sub.base()))
+	}
+	return q.where(sqlgen.NotExists(sub.base()))
+}
 
-func (q *core) filter(conds []Cond) {
+func (q *query) whereRaw(or bool, sql string, args []any) *query {
+	c := sqlgen.Raw(expr(sql, args))
+	if or {
+		c = c.Or()
+	}
+	return q.where(c)
+}
+
+func (q *query) filter(conds []Cond) *query {
+	next := q.next()
 	for _, c := range conds {
-		q.where(c.c.And())
+		next.q.Add(c.c.And())
 	}
+	return next
 }
 
-func (q *core) selects(columns []string) {
+func (q *query) columns(cols ...sqlgen.Column) *query {
+	next := q.next()
+	next.q = next.q.WithColumns(cols...)
+	return next
+}
+
+func (q *query) selects(columns []string) *query {
 	list := make([]sqlgen.Column, len(columns))
 	for i, c := range columns {
 		list[i] = sqlgen.Column{Name: c}
 	}
-	q.columns(list...)
+	return q.columns(list...)
 }
 
-func (q *core) joinOn(kind, table, left, op, right string) {
+func (q *query) selectAs(column, alias string) *query {
+	return q.columns(sqlgen.Column{Name: column, As: alias})
+}
+
+func (q *query) selectRaw(sql string, args []any) *query {
+	return q.columns(sqlgen.Column{Expr: expr(sql, args)})
+}
+
+func (q *query) selectExpr(s squirrel.Sqlizer, alias string) *query {
+	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
+}
+
+func (q *query) selectSub(sub Subquery, alias string) *query {
+	return q.columns(sqlgen.Column{Sub: sub.base(), As: alias})
+}
+
+func (q *query) distinct() *query {
+	next := q.next()
+	next.q = next.q.WithDistinct()
+	return next
+}
+
+func (q *query) alias(name string) *query {
+	next := q.next()
+	next.q = next.q.WithAlias(name)
+	return next
+}
+
+func (q *query) joinOn(kind, table, left, op, right string) *query {
 	parsed, ok := sqlgen.ParseOp(op)
 	if !ok {
-		q.where(sqlgen.Invalid(&OperatorError{Column: left, Operator: op, Known: "=, !=, <>, <, <=, >, >="}))
+		return q.where(unknownComparison(left, op))
 	}
-	q.join(kind, table, left, parsed, right)
+	next := q.next()
+	next.q = next.q.WithJoin(kind, table, left, parsed, right)
+	return next
 }
 
-func (q *core) orderBy(column string, direction Direction) {
+func (q *query) crossJoin(table string) *query {
+	next := q.next()
+	next.q = next.q.WithJoin("CROSS JOIN", table, "", sqlgen.NoOp, "")
+	return next
+}
+
+func (q *query) joinRaw(sql string, args []any) *query { return q.rawJoin(expr(sql, args)) }
+
+func (q *query) joinExpr(s squirrel.Sqlizer) *query { return q.rawJoin(&sqlgen.Expr{Sqlizer: s}) }
+
+func (q *query) rawJoin(e *sqlgen.Expr) *query {
+	next := q.next()
+	next.q = next.q.WithRawJoin(e)
+	return next
+}
+
+func (q *query) groupBy(columns []string) *query {
+	next := q.next()
+	next.q = next.q.WithGroups(columns...)
+	return next
+}
+
+func (q *query) having(column, op string, value any) *query {
+	return q.havingCond(compare(column, op, value))
+}
+
+func (q *query) havingRaw(sql string, args []any) *query {
+	return q.havingCond(sqlgen.Raw(expr(sql, args)))
+}
+
+func (q *query) havingCond(c sqlgen.Cond) *query {
+	next := q.next()
+	next.q = next.q.WithHaving(c)
+	return next
+}
+
+func (q *query) orderBy(column string, direction Direction) *query {
 	switch {
 	case direction == Asc || strings.EqualFold(string(direction), "ASC"):
-		q.order(sqlgen.Order{Column: column})
+		return q.order(sqlgen.Order{Column: column})
 	case strings.EqualFold(string(direction), "DESC"):
-		q.order(sqlgen.Order{Column: column, Desc: true})
-	default:
-		q.where(sqlgen.Invalid(&OperatorError{Column: column, Operator: string(direction), Known: "ASC, DESC"}))
+		return q.order(sqlgen.Order{Column: column, Desc: true})
 	}
+	return q.where(sqlgen.Invalid(&OperatorError{Column: column, Operator: string(direction), Known: []string{"ASC", "DESC"}}))
 }
 
-// The place of a query is shared by its copies; a change makes a new one.
-
-//go:noinline
-func (q *core) named(connection string) { q.moved().db = connection }
-
-//go:noinline
-func (q *core) sharded(key any) {
-	at := q.moved()
-	at.shard, at.hasShard = key, true
+func (q *query) orderByRaw(sql string, args []any) *query {
+	return q.order(sqlgen.Order{Expr: expr(sql, args)})
 }
 
-//go:noinline
-func (q *core) primary() { q.moved().primary = true }
-
-//go:noinline
-func (q *core) using(tx *Tx) { q.moved().tx = tx }
-
-// moved gives the query a place of its own.
-func (q *core) moved() *place {
-	at := *q.place()
-	q.at = &at
-	return &at
+func (q *query) order(o sqlgen.Order) *query {
+	next := q.next()
+	next.q.AddOrder(o)
+	return next
 }
 
-// place is what the query asks of its route; it is not changed.
-func (q *core) place() *place {
+func (q *query) limit(n int) *query {
+	next := q.next()
+	next.q.SetLimit(int64(n))
+	return next
+}
+
+func (q *query) offset(n int) *query {
+	next := q.next()
+	next.q = next.q.WithOffset(int64(n))
+	return next
+}
+
+func (q *query) union(other Subquery, all bool) *query {
+	next := q.next()
+	next.q = next.q.WithUnion(other.base(), all)
+	return next
+}
+
+func (q *query) lock(l sqlgen.Lock) *query {
+	next := q.next()
+	next.q = next.q.WithLock(l)
+	return next
+}
+
+func (q *query) allRows() *query {
+	next := q.next()
+	next.q = next.q.WithAllRows()
+	return next
+}
+
+func (q *query) with(more []relation) *query {
+	next := q.next()
+	next.relations = slices.Concat(next.relations, more)
+	return next
+}
+
+// The wish of a query is shared by its copies; a change makes a new one.
+
+func (q *query) named(connection string) *query {
+	next, w := q.wishing()
+	w.db = connection
+	return next
+}
+
+func (q *query) sharded(key any) *query {
+	next, w := q.wishing()
+	w.shard, w.hasShard = key, true
+	return next
+}
+
+func (q *query) primary() *query {
+	next, w := q.wishing()
+	w.primary = true
+	return next
+}
+
+func (q *query) using(tx *Tx) *query {
+	next, w := q.wishing()
+	w.tx = tx
+	return next
+}
+
+// wishing returns a copy with a wish of its own.
+func (q *query) wishing() (*query, *wish) {
+	next := q.next()
+	w := *next.wish()
+	next.at = &w
+	return next, &w
+}
+
+// wish is what the query asks of its route; it is not changed.
+func (q *query) wish() *wish {
 	if q.at == nil {
-		return &nowhere
+		return &noWish
 	}
 	return q.at
 }
 
-var nowhere place
+var errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
+
+// usable returns what is wrong with the query's source.
+func (q *query) usable() error {
+	if q == nil || q.src == nil {
+		return errNoSource
+	}
+	return q.src.err
+}
+
+// Statement implements sqlgen.Subquery.
+func (q *query) Statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
+	if err := q.usable(); err != nil {
+		return sqlgen.From(""), nil, err
+	}
+	to, err := q.destination()
+	if err != nil {
+		return q.q, nil, err
+	}
+	if to.connection != scope {
+		return q.q, nil, q.src.table.Fail("the subquery belongs to connection %q, the statement goes to %q", to.connection, scope)
+	}
+	return q.q, q.src.table.ForSQL(), nil
+}
+
+// destination decides the connection of a query, by the shard key among its
+// conditions.
+func (q *query) destination() (destination, error) {
+	if q.src.shard == nil {
+		return q.src.destination(q.wish(), nil, false)
+	}
+	keys, list, _ := q.q.Equal(q.src.shard.column())
+	return q.src.destination(q.wish(), keys, list)
+}
+
+// env is what rendering the query for a place needs to know.
+func (q *query) env(p *place) *sqlgen.Env { return q.src.table.Env(p.e.dialect, p.e.name) }
+
+// explain tells where the query would run as a read.
+func (q *query) explain(ctx context.Context) (Route, error) {
+	t := selection{trip: trip{q: q}}
+	if err := t.route(ctx, &t); err != nil {
+		return Route{}, err
+	}
+	defer t.place.leave()
+	t.place.choose(t.writes())
+	return t.place.route.told(), nil
+}
+
+// text renders the query as it would be sent, without sending it.
+func (q *query) text(ctx context.Context) (sql string, args []any, err error) {
+	t := selection{trip: trip{q: q}}
+	if err := t.route(ctx, &t); err != nil {
+		return "", nil, err
+	}
+	defer t.place.leave()
+	err = t.render(&t.place, &t.statement)
+	return t.statement.text, t.statement.args, err
+}

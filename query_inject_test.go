@@ -32,35 +32,35 @@ func TestInject_NamesAreCheckedBeforeAnythingIsSent(t *testing.T) {
 		l := newLibrary(t, fl)
 		ctx := t.Context()
 		count, _ := sent(fl.Registry)
-		type Q = dbfleet.Query[person]
+		type Q = *dbfleet.Query[person]
 		for _, name := range evil {
 			for where, q := range map[string]Q{
 				"where":       l.people.Where(name, "=", 1),
 				"where nil":   l.people.Where(name, "=", nil),
 				"or where":    l.people.Where("id", "=", 1).OrWhere(name, "<", 1),
-				"in":          l.people.WhereIn(name, []int{1}),
-				"in nothing":  l.people.WhereIn(name, []int{}),
-				"not in none": l.people.WhereNotIn(name, []int{}),
-				"null":        l.people.WhereNull(name),
-				"between":     l.people.WhereBetween(name, 1, 2),
+				"in":          l.people.Query().WhereIn(name, []int{1}),
+				"in nothing":  l.people.Query().WhereIn(name, []int{}),
+				"not in none": l.people.Query().WhereNotIn(name, []int{}),
+				"null":        l.people.Query().WhereNull(name),
+				"between":     l.people.Query().WhereBetween(name, 1, 2),
 				"like":        l.people.Where(name, "LIKE", "a"),
-				"column":      l.people.WhereColumn("id", "=", name),
-				"left column": l.people.WhereColumn(name, "=", "id"),
-				"group":       l.people.WhereGroup(func(q Q) Q { return q.Where(name, "=", 1) }),
-				"not":         l.people.WhereNot(func(q Q) Q { return q.Where(name, "=", 1) }),
+				"column":      l.people.Query().WhereColumn("id", "=", name),
+				"left column": l.people.Query().WhereColumn(name, "=", "id"),
+				"group":       l.people.Query().WhereGroup(func(q Q) Q { return q.Where(name, "=", 1) }),
+				"not":         l.people.Query().WhereNot(func(q Q) Q { return q.Where(name, "=", 1) }),
 				"filter":      l.people.Filter(dbfleet.Or(dbfleet.Col[int](name).Eq(1), dbfleet.Col[int](name).Gt(2))),
 				"order":       l.people.OrderBy(name, dbfleet.Asc),
-				"group by":    l.people.Select("city").GroupBy(name),
-				"having":      l.people.Select("city").GroupBy("city").Having(name, "=", 1),
-				"select as":   l.people.SelectAs(name, "x"),
-				"join":        l.people.Join("posts", name, "=", "people.id"),
-				"exists":      l.people.WhereExists(l.posts.WhereColumn(name, "=", "people.id")),
-				"in a query":  l.people.WhereIn("id", l.posts.Select("person_id").Where(name, "=", 1)),
-				"union":       l.people.Union(l.people).OrderBy(name, "asc"),
+				"group by":    l.people.Query().Select("city").GroupBy(name),
+				"having":      l.people.Query().Select("city").GroupBy("city").Having(name, "=", 1),
+				"select as":   l.people.Query().SelectAs(name, "x"),
+				"join":        l.people.Query().Join("posts", name, "=", "people.id"),
+				"exists":      l.people.Query().WhereExists(l.posts.Query().WhereColumn(name, "=", "people.id")),
+				"in a query":  l.people.Query().WhereIn("id", l.posts.Query().Select("person_id").Where(name, "=", 1)),
+				"union":       l.people.Query().Union(l.people).OrderBy(name, "asc"),
 				"update":      l.people.Where("id", "=", 1),
 				"increment":   l.people.Where("id", "=", 1),
-				"sum":         l.people.Query,
-				"pluck":       l.people.Query,
+				"sum":         l.people.Query(),
+				"pluck":       l.people.Query(),
 			} {
 				if where == "select as" && name == "*" {
 					continue // SelectAs("*") is the database's syntax error
@@ -94,14 +94,14 @@ func TestInject_NamesAreCheckedBeforeAnythingIsSent(t *testing.T) {
 			var told *dbfleet.OperatorError
 			for where, q := range map[string]Q{
 				"where":  l.people.Where("id", op, 1),
-				"or":     l.people.OrWhere("id", op, 1),
+				"or":     l.people.Query().OrWhere("id", op, 1),
 				"nil":    l.people.Where("id", op, nil),
 				"list":   l.people.Where("id", op, []int{}),
-				"column": l.people.WhereColumn("id", op, "age"),
-				"having": l.people.Select("city").GroupBy("city").Having("city", op, 1),
-				"join":   l.people.Join("posts", "posts.person_id", op, "people.id"),
-				"left":   l.people.LeftJoin("posts", "posts.person_id", op, "people.id").OrderBy("id", "asc"),
-				"nested": l.people.WhereGroup(func(q Q) Q { return q.WhereNot(func(q Q) Q { return q.Where("id", op, 1) }) }),
+				"column": l.people.Query().WhereColumn("id", op, "age"),
+				"having": l.people.Query().Select("city").GroupBy("city").Having("city", op, 1),
+				"join":   l.people.Query().Join("posts", "posts.person_id", op, "people.id"),
+				"left":   l.people.Query().LeftJoin("posts", "posts.person_id", op, "people.id").OrderBy("id", "asc"),
+				"nested": l.people.Query().WhereGroup(func(q Q) Q { return q.WhereNot(func(q Q) Q { return q.Where("id", op, 1) }) }),
 			} {
 				_, err := q.Get(ctx)
 				require.ErrorAs(t, err, &told, "%s %q", where, op)
@@ -146,26 +146,26 @@ func TestInject_TextIsNeverSQL(t *testing.T) {
 			}
 			id := int64(100 + i)
 			require.NoError(t, l.people.Create(ctx, &person{ID: id, Name: text, City: "evil"}))
-			for claim, q := range map[string]dbfleet.Query[person]{
+			for claim, q := range map[string]*dbfleet.Query[person]{
 				"=":        l.people.Where("name", "=", text),
-				"in":       l.people.WhereIn("name", []string{text}),
+				"in":       l.people.Query().WhereIn("name", []string{text}),
 				"like":     l.people.Where("name", "LIKE", dbfleet.EscapeLike(text)),
-				"between":  l.people.WhereBetween("name", text, text),
+				"between":  l.people.Query().WhereBetween("name", text, text),
 				"is":       l.people.Where("name", "IS", text),
-				"raw":      l.people.WhereRaw("name = ?", text),
+				"raw":      l.people.Query().WhereRaw("name = ?", text),
 				"squirrel": l.people.Filter(dbfleet.Expr(squirrel.Eq{"name": text})),
-				"having":   l.people.Select("id").GroupBy("id", "name").Having("name", "=", text),
+				"having":   l.people.Query().Select("id").GroupBy("id", "name").Having("name", "=", text),
 			} {
 				found := ids(t, q.Where("city", "=", "evil").Where("id", "=", id))
 				if claim == "having" {
-					found = ids(t, l.people.Select("id").Where("id", "=", id).GroupBy("id", "name").Having("name", "=", text))
+					found = ids(t, l.people.Query().Select("id").Where("id", "=", id).GroupBy("id", "name").Having("name", "=", text))
 				}
 				require.Equal(t, []int64{id}, found, "%s %q", claim, text)
 				require.LessOrEqual(t, len(ids(t, q)), 3, "%s %q", claim, text) // spaces and letter case are MySQL's own
 			}
 		}
 		for _, name := range evil {
-			for where, q := range map[string]dbfleet.Query[dbfleet.Row]{
+			for where, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 				"where":  people.Where(name, "=", "x"),
 				"order":  people.OrderBy(name, "asc"),
 				"select": people.Select("id", name+"x"),
@@ -238,17 +238,17 @@ func TestInject_OddNamesAreNames(t *testing.T) {
 			require.Equal(t, row, got)
 			_, err = m.Where("id", "=", row.ID).Update(ctx, map[string]any{c: v})
 			require.NoError(t, err, c)
-			list, err := m.Select(c).SelectRaw("COUNT(*) AS n").GroupBy(c).OrderBy("n", "asc").Get(ctx)
+			list, err := m.Query().Select(c).SelectRaw("COUNT(*) AS n").GroupBy(c).OrderBy("n", "asc").Get(ctx)
 			require.NoError(t, err, c)
 			require.NotEmpty(t, list)
-			joined, err := m.Join("nums", "nums.n", "=", "id").Get(ctx)
+			joined, err := m.Query().Join("nums", "nums.n", "=", "id").Get(ctx)
 			require.Error(t, err, joined) // there is no table of that name, and that is all that is wrong
 			require.NotErrorIs(t, err, dbfleet.ErrInvalidValue)
-			as, err := m.SelectAs("userId", c+" as").OrderBy(c+" as", "asc").Pluck(ctx, c+" as")
+			as, err := m.Query().SelectAs("userId", c+" as").OrderBy(c+" as", "asc").Pluck(ctx, c+" as")
 			require.NoError(t, err, c)
 			require.Equal(t, []any{int64(1), int64(2)}, as)
 		}
-		min, err := m.Min(ctx, "userId")
+		min, err := m.Query().Min(ctx, "userId")
 		require.NoError(t, err)
 		require.EqualValues(t, 1, min)
 		loose, err := fl.DB("main").Table(table).Where("userId", "=", 2).Where("größe", "=", "d").First(ctx)
@@ -301,7 +301,7 @@ func TestInject_ImpossibleNamesAreRefused(t *testing.T) {
 		count, _ := sent(fl.Registry)
 		if longest > 0 {
 			var fault *dbfleet.StatementError
-			_, err := l.people.SelectAs("id", strings.Repeat("n", longest+1)).Get(ctx)
+			_, err := l.people.Query().SelectAs("id", strings.Repeat("n", longest+1)).Get(ctx)
 			require.ErrorAs(t, err, &fault)
 			require.Contains(t, err.Error(), fmt.Sprint(longest))
 			_, err = fl.DB("main").Table(strings.Repeat("t", longest+1)).Get(ctx)
@@ -309,7 +309,7 @@ func TestInject_ImpossibleNamesAreRefused(t *testing.T) {
 		}
 		for _, bad := range []string{"a\x00b", "\xff", ""} {
 			var fault *dbfleet.StatementError
-			for claim, q := range map[string]dbfleet.Query[dbfleet.Row]{
+			for claim, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 				"table":  fl.DB("main").Table("people" + bad + "."),
 				"alias":  fl.DB("main").Table("people").As("a" + bad + "\x00"),
 				"column": fl.DB("main").Table("people").Where("a\x00"+bad, "=", 1),
@@ -320,10 +320,10 @@ func TestInject_ImpossibleNamesAreRefused(t *testing.T) {
 			}
 		}
 		// hazard 229: arguments and placeholders must match.
-		for _, q := range []dbfleet.Query[person]{
-			l.people.WhereRaw("id = ? AND age = ?", 1), l.people.WhereRaw("id = 1", 1), l.people.SelectRaw("? AS x"), l.people.OrderByRaw("?"), l.people.HavingRaw("? = ?", 1),
-			l.people.JoinRaw("JOIN posts ON ? = 1"), l.people.WhereRaw(""), l.people.Filter(dbfleet.Raw(" ")), l.people.Filter(dbfleet.Expr(squirrel.Expr("id = ?"))),
-			l.people.WhereRaw("'?' = ?"), l.people.WhereRaw("id = 1 -- "), l.people.WhereRaw("name = 'x"), l.people.OrderByRaw("id /* "),
+		for _, q := range []*dbfleet.Query[person]{
+			l.people.Query().WhereRaw("id = ? AND age = ?", 1), l.people.Query().WhereRaw("id = 1", 1), l.people.Query().SelectRaw("? AS x"), l.people.Query().OrderByRaw("?"), l.people.Query().HavingRaw("? = ?", 1),
+			l.people.Query().JoinRaw("JOIN posts ON ? = 1"), l.people.Query().WhereRaw(""), l.people.Filter(dbfleet.Raw(" ")), l.people.Filter(dbfleet.Expr(squirrel.Expr("id = ?"))),
+			l.people.Query().WhereRaw("'?' = ?"), l.people.Query().WhereRaw("id = 1 -- "), l.people.Query().WhereRaw("name = 'x"), l.people.Query().OrderByRaw("id /* "),
 		} {
 			var fault *dbfleet.StatementError
 			_, err := q.Get(ctx)
@@ -331,16 +331,16 @@ func TestInject_ImpossibleNamesAreRefused(t *testing.T) {
 		}
 		require.Zero(t, count(), "nothing was sent")
 		// Question marks that are no placeholders.
-		require.Equal(t, []int64{1}, ids(t, l.people.WhereRaw("name <> '?' AND id = ? /* ? */ AND name <> 'it''s ?'", 1)))
-		require.Equal(t, []int64{1}, ids(t, l.people.WhereRaw("id = ? -- ?\n AND 1 = 1", 1)))
+		require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereRaw("name <> '?' AND id = ? /* ? */ AND name <> 'it''s ?'", 1)))
+		require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereRaw("id = ? -- ?\n AND 1 = 1", 1)))
 		if fl.db.Dialect == "mysql" {
-			require.Equal(t, []int64{1}, ids(t, l.people.WhereRaw(`name <> 'it\'s ?' AND id = ? # ?`+"\n", 1)))
+			require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereRaw(`name <> 'it\'s ?' AND id = ? # ?`+"\n", 1)))
 		}
 		if fl.db.Dialect == "postgres" {
-			require.Equal(t, []int64{1}, ids(t, l.people.WhereRaw(`name <> E'it\'s ?' AND id = ? AND '{"a":1}'::jsonb ?? 'a' AND $$?$$ <> $q$ ? $q$`, 1)))
-			require.Equal(t, []int64{1}, ids(t, l.people.WhereRaw(`id = 42 -? - 83`, -42)), "hazard 347: no comment is made of a negative number")
+			require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereRaw(`name <> E'it\'s ?' AND id = ? AND '{"a":1}'::jsonb ?? 'a' AND $$?$$ <> $q$ ? $q$`, 1)))
+			require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereRaw(`id = 42 -? - 83`, -42)), "hazard 347: no comment is made of a negative number")
 		} else {
-			_, err := l.people.WhereRaw("a ?? b").Get(ctx)
+			_, err := l.people.Query().WhereRaw("a ?? b").Get(ctx)
 			var fault *dbfleet.StatementError
 			require.ErrorAs(t, err, &fault)
 		}
@@ -362,46 +362,46 @@ func TestQuery_RunsAnySquirrelStatement(t *testing.T) {
 			require.Len(t, list, 2)
 			require.Equal(t, "eve", list[0].Name)
 			require.Equal(t, []string{"one", "two"}, titles(list[1].Posts))
-			list, err = l.people.GetStatement(ctx, &s)
+			list, err = l.people.Query().GetStatement(ctx, &s)
 			require.NoError(t, err)
 			require.Len(t, list, 2)
 		}
 		rows, err := fl.DB("main").Table("people").GetStatement(ctx, squirrel.Select("city", "COUNT(*) AS n").From("people").GroupBy("city").Having("COUNT(*) > ?", 1).OrderBy("city"))
 		require.NoError(t, err)
 		require.Equal(t, []dbfleet.Row{{"city": "london", "n": int64(2)}, {"city": "paris", "n": int64(2)}}, rows)
-		none, err := l.people.GetStatement(ctx, squirrel.Select("*").From("people").Where("1 = 0"))
+		none, err := l.people.Query().GetStatement(ctx, squirrel.Select("*").From("people").Where("1 = 0"))
 		require.NoError(t, err)
 		require.NotNil(t, none)
 
 		count, last := sent(fl.Registry)
-		n, err := l.people.ExecStatement(ctx, squirrel.Update("people").Set("city", "oslo").Where(squirrel.Eq{"id": []int{1, 2}}).PlaceholderFormat(squirrel.Dollar))
+		n, err := l.people.Query().ExecStatement(ctx, squirrel.Update("people").Set("city", "oslo").Where(squirrel.Eq{"id": []int{1, 2}}).PlaceholderFormat(squirrel.Dollar))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 		require.Equal(t, dbfleet.RolePrimary, last().Route.Role)
-		n, err = l.people.ExecStatement(ctx, squirrel.Insert("people").Columns("name", "city", "active", "id").Values("new", "x", false, 77).Values("newer", "x", true, 78))
+		n, err = l.people.Query().ExecStatement(ctx, squirrel.Insert("people").Columns("name", "city", "active", "id").Values("new", "x", false, 77).Values("newer", "x", true, 78))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = l.people.ExecStatement(ctx, squirrel.Delete("people").Where(squirrel.Or{squirrel.Eq{"id": 77}, squirrel.Eq{"id": 78}}))
+		n, err = l.people.Query().ExecStatement(ctx, squirrel.Delete("people").Where(squirrel.Or{squirrel.Eq{"id": 77}, squirrel.Eq{"id": 78}}))
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 
 		before := count()
 		for claim, run := range map[string]func() error{
-			"delete of all": func() error { _, err := l.people.ExecStatement(ctx, squirrel.Delete("people")); return err },
+			"delete of all": func() error { _, err := l.people.Query().ExecStatement(ctx, squirrel.Delete("people")); return err },
 			"update of all": func() error {
-				_, err := l.people.ExecStatement(ctx, squirrel.Update("people").Set("age", 1))
+				_, err := l.people.Query().ExecStatement(ctx, squirrel.Update("people").Set("age", 1))
 				return err
 			},
 			"with returning": func() error {
-				_, err := l.people.GetStatement(ctx, squirrel.Delete("people").Suffix("RETURNING *"))
+				_, err := l.people.Query().GetStatement(ctx, squirrel.Delete("people").Suffix("RETURNING *"))
 				return err
 			},
 			"empty group": func() error {
-				_, err := l.people.WhereGroup(func(q dbfleet.Query[person]) dbfleet.Query[person] { return q }).Delete(ctx)
+				_, err := l.people.Query().WhereGroup(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q }).Delete(ctx)
 				return err
 			},
 			"empty or group": func() error {
-				_, err := l.people.OrWhereGroup(func(q dbfleet.Query[person]) dbfleet.Query[person] { return q }).Update(ctx, map[string]any{"age": 1})
+				_, err := l.people.Query().OrWhereGroup(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q }).Update(ctx, map[string]any{"age": 1})
 				return err
 			},
 			"empty And": func() error {
@@ -414,11 +414,11 @@ func TestQuery_RunsAnySquirrelStatement(t *testing.T) {
 		}
 		for claim, run := range map[string]func() error{
 			"empty Eq": func() error {
-				_, err := l.people.ExecStatement(ctx, squirrel.Delete("people").Where(squirrel.Eq{}))
+				_, err := l.people.Query().ExecStatement(ctx, squirrel.Delete("people").Where(squirrel.Eq{}))
 				return err
 			},
 			"raw key": func() error {
-				_, err := l.people.ExecStatement(ctx, squirrel.Delete("people").Where(squirrel.Eq{"1=1 OR id": 1}))
+				_, err := l.people.Query().ExecStatement(ctx, squirrel.Delete("people").Where(squirrel.Eq{"1=1 OR id": 1}))
 				return err
 			},
 			"conditions": func() error {
@@ -426,28 +426,28 @@ func TestQuery_RunsAnySquirrelStatement(t *testing.T) {
 				return err
 			},
 			"ragged": func() error {
-				_, err := l.people.ExecStatement(ctx, squirrel.Insert("people").Columns("a", "b").Values(1))
+				_, err := l.people.Query().ExecStatement(ctx, squirrel.Insert("people").Columns("a", "b").Values(1))
 				return err
 			},
-			"nil":       func() error { _, err := l.people.GetStatement(ctx, nil); return err },
+			"nil":       func() error { _, err := l.people.Query().GetStatement(ctx, nil); return err },
 			"no Not":    func() error { _, err := l.people.Filter(dbfleet.Not()).Delete(ctx); return err },
 			"no Or":     func() error { _, err := l.people.Filter(dbfleet.Or()).Delete(ctx); return err },
 			"zero Cond": func() error { _, err := l.people.Filter(dbfleet.Cond{}).Get(ctx); return err },
 			"zero query": func() error {
-				_, err := dbfleet.Query[person]{}.WhereGroup(func(q dbfleet.Query[person]) dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
+				_, err := (&dbfleet.Query[person]{}).WhereGroup(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
 				return err
 			},
 			"zero not": func() error {
-				_, err := dbfleet.Query[person]{}.WhereNot(func(q dbfleet.Query[person]) dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
+				_, err := (&dbfleet.Query[person]{}).WhereNot(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
 				return err
 			},
-			"zero sub": func() error { _, err := l.people.WhereExists(dbfleet.Query[post]{}).Get(ctx); return err },
+			"zero sub": func() error { _, err := l.people.Query().WhereExists(&dbfleet.Query[post]{}).Get(ctx); return err },
 		} {
 			var fault *dbfleet.StatementError
 			require.ErrorAs(t, run(), &fault, claim)
 		}
 		require.Equal(t, before, count(), "nothing was sent")
-		n, err = l.people.AllRows().ExecStatement(ctx, squirrel.Update("people").Set("age", 1))
+		n, err = l.people.Query().AllRows().ExecStatement(ctx, squirrel.Update("people").Set("age", 1))
 		require.NoError(t, err)
 		require.EqualValues(t, 6, n)
 		idle(t, fl.Registry, "main")
@@ -461,20 +461,20 @@ func TestQuery_SubqueriesStayOnTheirConnection(t *testing.T) {
 		r := open(t, map[string]dbfleet.ConnectionConfig{"main": connectionTo(fl.db), "other": connectionTo(fl.db)})
 		l := newLibrary(t, fleet{r, fl.db})
 		count, _ := sent(r)
-		for claim, q := range map[string]dbfleet.Query[person]{
-			"in":      l.people.WhereIn("id", l.posts.DB("other").Select("person_id")),
-			"exists":  l.people.DB("other").WhereExists(l.posts),
-			"union":   l.people.Union(l.people.DB("other")),
-			"select":  l.people.SelectSub(l.posts.DB("other").SelectRaw("MAX(id)"), "last"),
-			"raw":     l.people.WhereRaw("id IN ?", l.posts.DB("other").Select("id")),
-			"unknown": l.people.WhereIn("id", l.posts.DB("nope").Select("id")),
+		for claim, q := range map[string]*dbfleet.Query[person]{
+			"in":      l.people.Query().WhereIn("id", l.posts.DB("other").Query().Select("person_id")),
+			"exists":  l.people.DB("other").Query().WhereExists(l.posts),
+			"union":   l.people.Query().Union(l.people.DB("other")),
+			"select":  l.people.Query().SelectSub(l.posts.DB("other").Query().SelectRaw("MAX(id)"), "last"),
+			"raw":     l.people.Query().WhereRaw("id IN ?", l.posts.DB("other").Query().Select("id")),
+			"unknown": l.people.Query().WhereIn("id", l.posts.DB("nope").Query().Select("id")),
 		} {
 			_, err := q.Get(t.Context())
 			require.Error(t, err, claim)
 			require.Contains(t, err.Error(), "connection", claim)
 		}
 		require.Zero(t, count())
-		got, err := l.people.DB("other").WhereIn("id", l.posts.DB("other").Select("person_id")).Count(context.Background())
+		got, err := l.people.DB("other").Query().WhereIn("id", l.posts.DB("other").Query().Select("person_id")).Count(context.Background())
 		require.NoError(t, err)
 		require.EqualValues(t, 3, got)
 	})

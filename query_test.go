@@ -40,8 +40,8 @@ func at[V any](v V) *V { return &v }
 // library is a fresh database with six people and six posts.
 type library struct {
 	fleet
-	people dbfleet.Model[person]
-	posts  dbfleet.Model[post]
+	people *dbfleet.Model[person]
+	posts  *dbfleet.Model[post]
 }
 
 func newLibrary(t *testing.T, fl fleet) library {
@@ -74,7 +74,7 @@ func newLibrary(t *testing.T, fl fleet) library {
 }
 
 // ids runs a query for people and returns their ids, sorted.
-func ids(t *testing.T, q dbfleet.Query[person]) []int64 {
+func ids(t *testing.T, q *dbfleet.Query[person]) []int64 {
 	t.Helper()
 	list, err := q.Get(t.Context())
 	require.NoError(t, err)
@@ -87,7 +87,7 @@ func ids(t *testing.T, q dbfleet.Query[person]) []int64 {
 }
 
 // inOrder runs a query for people and returns their ids as they come.
-func inOrder(t *testing.T, q dbfleet.Query[person]) []int64 {
+func inOrder(t *testing.T, q *dbfleet.Query[person]) []int64 {
 	t.Helper()
 	list, err := q.Get(t.Context())
 	require.NoError(t, err)
@@ -99,7 +99,7 @@ func inOrder(t *testing.T, q dbfleet.Query[person]) []int64 {
 }
 
 // column runs a query for rows and returns one column as text.
-func column(t *testing.T, q dbfleet.Query[dbfleet.Row], name string) []string {
+func column(t *testing.T, q *dbfleet.Query[dbfleet.Row], name string) []string {
 	t.Helper()
 	rows, err := q.Get(t.Context())
 	require.NoError(t, err)
@@ -136,7 +136,7 @@ func TestQuery_EveryConditionFindsItsRows(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, fl fleet) {
 		l := newLibrary(t, fl)
-		type Q = dbfleet.Query[person]
+		type Q = *dbfleet.Query[person]
 		age, name, id := dbfleet.Col[*int64]("age"), dbfleet.Col[string]("name"), dbfleet.Col[int64]("id")
 		for claim, tc := range map[string]struct {
 			q    Q
@@ -172,21 +172,21 @@ func TestQuery_EveryConditionFindsItsRows(t *testing.T) {
 			"or":                  {l.people.Where("id", "=", 1).OrWhere("id", "=", 2).Where("age", ">", 40), []int64{1, 2}},
 			"group":               {l.people.Where("age", ">", 40).WhereGroup(func(q Q) Q { return q.Where("id", "=", 1).OrWhere("id", "=", 2) }), []int64{2}},
 			"or group":            {l.people.Where("id", "=", 6).OrWhereGroup(func(q Q) Q { return q.Where("age", "=", 36).Where("city", "=", "paris") }), []int64{5, 6}},
-			"not":                 {l.people.WhereNot(func(q Q) Q { return q.Where("age", ">=", 36).OrWhere("city", "=", "rome") }), []int64{6}},
-			"where in":            {l.people.WhereIn("city", []string{"rome", "paris"}), []int64{2, 4, 5}},
-			"where in query":      {l.people.WhereIn("id", l.posts.Select("person_id").Where("views", ">", 8)), []int64{1, 5}},
-			"where not in":        {l.people.WhereNotIn("city", []string{"rome", "paris"}), []int64{1, 3, 6}},
-			"where not in query":  {l.people.WhereNotIn("id", l.posts.Select("person_id").WhereNotNull("person_id")), []int64{3, 4, 6}},
-			"null":                {l.people.WhereNull("age"), []int64{3}},
-			"not null":            {l.people.WhereNotNull("boss_id"), []int64{2, 3, 4, 5}},
-			"where between":       {l.people.WhereBetween("age", 36, 41), []int64{1, 2, 5}},
-			"column":              {l.people.WhereColumn("id", "<", "age"), []int64{1, 2, 4, 5}},
-			"exists":              {l.people.WhereExists(l.posts.WhereColumn("posts.person_id", "=", "people.id").Where("title", "=", "one")), []int64{1, 5}},
-			"not exists":          {l.people.WhereNotExists(l.posts.WhereColumn("posts.person_id", "=", "people.id")), []int64{3, 4, 6}},
-			"raw":                 {l.people.WhereRaw("age + ? > ?", 1, 41), []int64{2}},
+			"not":                 {l.people.Query().WhereNot(func(q Q) Q { return q.Where("age", ">=", 36).OrWhere("city", "=", "rome") }), []int64{6}},
+			"where in":            {l.people.Query().WhereIn("city", []string{"rome", "paris"}), []int64{2, 4, 5}},
+			"where in query":      {l.people.Query().WhereIn("id", l.posts.Query().Select("person_id").Where("views", ">", 8)), []int64{1, 5}},
+			"where not in":        {l.people.Query().WhereNotIn("city", []string{"rome", "paris"}), []int64{1, 3, 6}},
+			"where not in query":  {l.people.Query().WhereNotIn("id", l.posts.Query().Select("person_id").WhereNotNull("person_id")), []int64{3, 4, 6}},
+			"null":                {l.people.Query().WhereNull("age"), []int64{3}},
+			"not null":            {l.people.Query().WhereNotNull("boss_id"), []int64{2, 3, 4, 5}},
+			"where between":       {l.people.Query().WhereBetween("age", 36, 41), []int64{1, 2, 5}},
+			"column":              {l.people.Query().WhereColumn("id", "<", "age"), []int64{1, 2, 4, 5}},
+			"exists":              {l.people.Query().WhereExists(l.posts.Query().WhereColumn("posts.person_id", "=", "people.id").Where("title", "=", "one")), []int64{1, 5}},
+			"not exists":          {l.people.Query().WhereNotExists(l.posts.Query().WhereColumn("posts.person_id", "=", "people.id")), []int64{3, 4, 6}},
+			"raw":                 {l.people.Query().WhereRaw("age + ? > ?", 1, 41), []int64{2}},
 			"or raw":              {l.people.Where("id", "=", 3).OrWhereRaw("age = ? OR age = ?", 0, 18), []int64{3, 4, 6}},
-			"raw with query":      {l.people.WhereRaw("id IN ? AND age > ?", l.posts.Select("person_id").Where("views", "<", 8), 40), []int64{2}},
-			"scalar query":        {l.people.Where("age", "=", l.people.SelectRaw("MAX(age)")), []int64{2}},
+			"raw with query":      {l.people.Query().WhereRaw("id IN ? AND age > ?", l.posts.Query().Select("person_id").Where("views", "<", 8), 40), []int64{2}},
+			"scalar query":        {l.people.Where("age", "=", l.people.Query().SelectRaw("MAX(age)")), []int64{2}},
 			"value as SQL":        {l.people.Where("age", "=", dbfleet.SQL("id * ?", 36)), []int64{1}},
 			"list as SQL":         {l.people.Where("id", "IN", dbfleet.SQL("SELECT person_id FROM posts WHERE views > ?", 8)), []int64{1, 5}},
 			"filter":              {l.people.Filter(age.Eq(at[int64](36)), name.NotEq("eve")), []int64{1}},
@@ -201,16 +201,16 @@ func TestQuery_EveryConditionFindsItsRows(t *testing.T) {
 			"filter not null":     {l.people.Filter(age.IsNotNull(), dbfleet.Raw("city = ?", "london")), []int64{1}},
 			"filter squirrel":     {l.people.Filter(dbfleet.Expr(squirrel.Or{squirrel.Eq{"id": []int{1, 3}}, squirrel.Gt{"age": 40}})), []int64{1, 2, 3}},
 			"filter squirrel sub": {l.people.Filter(dbfleet.Expr(squirrel.Expr("id IN (?)", squirrel.Select("person_id").From("posts").Where(squirrel.Lt{"views": 8})))), []int64{2, 5}},
-			"limit 0":             {l.people.Limit(0), []int64{}},
-			"in nothing":          {l.people.WhereIn("id", []int64(nil)), []int64{}},
-			"not in nothing":      {l.people.WhereNotIn("id", []int64{}), []int64{1, 2, 3, 4, 5, 6}},
-			"in with nil":         {l.people.WhereIn("age", []any{18, nil}), []int64{3, 4}},
-			"in only nil":         {l.people.WhereIn("age", []any{nil}), []int64{3}},
-			"in pointers":         {l.people.WhereIn("age", []*int64{at[int64](18), nil}), []int64{3, 4}},
-			"not in with nil":     {l.people.WhereNotIn("age", []any{18, nil}), []int64{1, 2, 5, 6}},
-			"in valuers":          {l.people.WhereIn("age", []sql.NullInt64{{Int64: 18, Valid: true}, {}}), []int64{3, 4}},
-			"in mixed":            {l.people.WhereIn("age", []any{"18", int8(36), 0.0}), []int64{1, 4, 5, 6}},
-			"in array":            {l.people.WhereIn("id", [2]int64{4, 6}), []int64{4, 6}},
+			"limit 0":             {l.people.Query().Limit(0), []int64{}},
+			"in nothing":          {l.people.Query().WhereIn("id", []int64(nil)), []int64{}},
+			"not in nothing":      {l.people.Query().WhereNotIn("id", []int64{}), []int64{1, 2, 3, 4, 5, 6}},
+			"in with nil":         {l.people.Query().WhereIn("age", []any{18, nil}), []int64{3, 4}},
+			"in only nil":         {l.people.Query().WhereIn("age", []any{nil}), []int64{3}},
+			"in pointers":         {l.people.Query().WhereIn("age", []*int64{at[int64](18), nil}), []int64{3, 4}},
+			"not in with nil":     {l.people.Query().WhereNotIn("age", []any{18, nil}), []int64{1, 2, 5, 6}},
+			"in valuers":          {l.people.Query().WhereIn("age", []sql.NullInt64{{Int64: 18, Valid: true}, {}}), []int64{3, 4}},
+			"in mixed":            {l.people.Query().WhereIn("age", []any{"18", int8(36), 0.0}), []int64{1, 4, 5, 6}},
+			"in array":            {l.people.Query().WhereIn("id", [2]int64{4, 6}), []int64{4, 6}},
 		} {
 			require.Equal(t, tc.want, ids(t, tc.q), claim)
 			// The same rows by every other way of reading them.
@@ -243,15 +243,15 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 		ctx := t.Context()
 		byID := l.people.OrderBy("id", dbfleet.Asc)
 		require.Equal(t, []int64{6, 5, 4, 3, 2, 1}, inOrder(t, l.people.OrderBy("id", dbfleet.Desc)))
-		require.Equal(t, []int64{2, 5, 1, 4, 6}, inOrder(t, l.people.WhereNotNull("age").OrderBy("age", "desc").OrderBy("people.id", "DESC")))
+		require.Equal(t, []int64{2, 5, 1, 4, 6}, inOrder(t, l.people.Query().WhereNotNull("age").OrderBy("age", "desc").OrderBy("people.id", "DESC")))
 		require.Equal(t, []int64{3, 4}, inOrder(t, byID.Limit(2).Offset(2)))
 		require.Equal(t, []int64{5, 6}, inOrder(t, byID.Offset(4)), "an offset needs no limit")
 		require.Empty(t, inOrder(t, byID.Offset(40)))
-		require.Equal(t, []int64{5, 6, 1}, inOrder(t, l.people.OrderByRaw("CASE WHEN id >= ? THEN 0 ELSE 1 END", 5).OrderBy("id", dbfleet.Asc).Limit(3)))
-		require.Equal(t, []int64{5, 2, 1, 4, 6, 3}, inOrder(t, l.people.Select("id").SelectRaw("id % 3 AS rest").OrderBy("rest", dbfleet.Desc).
+		require.Equal(t, []int64{5, 6, 1}, inOrder(t, l.people.Query().OrderByRaw("CASE WHEN id >= ? THEN 0 ELSE 1 END", 5).OrderBy("id", dbfleet.Asc).Limit(3)))
+		require.Equal(t, []int64{5, 2, 1, 4, 6, 3}, inOrder(t, l.people.Query().Select("id").SelectRaw("id % 3 AS rest").OrderBy("rest", dbfleet.Desc).
 			OrderByRaw("id = ? DESC", 5).OrderByRaw("id = 6 DESC").OrderBy("id", dbfleet.Asc)), "an alias can be ordered by")
 
-		for claim, q := range map[string]dbfleet.Query[person]{
+		for claim, q := range map[string]*dbfleet.Query[person]{
 			"negative limit":  byID.Limit(-1),
 			"negative offset": byID.Offset(-1),
 		} {
@@ -278,7 +278,7 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 		_, err = l.people.Where("id", "=", -1).First(ctx)
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		require.ErrorIs(t, err, sql.ErrNoRows)
-		_, err = l.people.Limit(0).First(ctx)
+		_, err = l.people.Query().Limit(0).First(ctx)
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		rows, err := fl.DB("main").Table("people").Where("id", "=", -1).Get(ctx)
 		require.NoError(t, err)
@@ -313,13 +313,13 @@ func TestQuery_SelectListsAndGroups(t *testing.T) {
 		ctx := t.Context()
 		people, posts := fl.DB("main").Table("people"), fl.DB("main").Table("posts")
 
-		got, err := l.people.Select("name").Find(ctx, 1)
+		got, err := l.people.Query().Select("name").Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, person{Name: "ada"}, got)
-		got, err = l.people.Select("*").Find(ctx, 1)
+		got, err = l.people.Query().Select("*").Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, "london", got.City)
-		got, err = l.people.Select("id").SelectAs("city", "name").SelectExpr(squirrel.Expr("id + ?", 41), "age").SelectRaw("UPPER(city) AS city").
+		got, err = l.people.Query().Select("id").SelectAs("city", "name").SelectExpr(squirrel.Expr("id + ?", 41), "age").SelectRaw("UPPER(city) AS city").
 			Where("id", "=", 1).First(ctx)
 		require.NoError(t, err)
 		require.Equal(t, person{ID: 1, Name: "london", Age: at[int64](42), City: "LONDON"}, got)
@@ -338,7 +338,7 @@ func TestQuery_SelectListsAndGroups(t *testing.T) {
 		require.Equal(t, []string{"2", "2", "1", "1"}, column(t, byCity, "n"))
 		require.Equal(t, []string{"london", "paris"}, column(t, byCity.HavingRaw("COUNT(*) > ?", 1), "city"))
 		require.Equal(t, []string{"paris"}, column(t, byCity.Having("city", "=", "paris").HavingRaw("COUNT(*) > ? AND MIN(id) = ?", 1, 2), "city"))
-		onModel := l.people.Select("city").SelectRaw("COUNT(*) AS n").GroupBy("people.city").OrderBy("n", "desc").OrderBy("city", "asc").HavingRaw("COUNT(*) > ?", 1)
+		onModel := l.people.Query().Select("city").SelectRaw("COUNT(*) AS n").GroupBy("people.city").OrderBy("n", "desc").OrderBy("city", "asc").HavingRaw("COUNT(*) > ?", 1)
 		grouped, err := onModel.Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []person{{City: "london"}, {City: "paris"}}, grouped)
@@ -374,7 +374,7 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 		ctx := t.Context()
 		people := fl.DB("main").Table("people")
 		or := people.Where("id", "=", 1).OrWhere("id", "=", 2)
-		for claim, q := range map[string]dbfleet.Query[dbfleet.Row]{
+		for claim, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"all":                  people,
 			"limit":                people.Limit(4),
 			"limit 0":              people.Limit(0),
@@ -431,8 +431,8 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 		}
 
 		// The same two names in a select list are no trouble for a count.
-		twice := l.people.Select("people.id", "posts.id").Join("posts", "posts.person_id", "=", "people.id")
-		for claim, q := range map[string]dbfleet.Query[person]{"limit": twice.Limit(4), "distinct": twice.Distinct(), "offset": twice.OrderBy("people.id", "asc").Offset(1)} {
+		twice := l.people.Query().Select("people.id", "posts.id").Join("posts", "posts.person_id", "=", "people.id")
+		for claim, q := range map[string]*dbfleet.Query[person]{"limit": twice.Limit(4), "distinct": twice.Distinct(), "offset": twice.OrderBy("people.id", "asc").Offset(1)} {
 			n, err := q.Count(ctx)
 			require.NoError(t, err, claim)
 			require.EqualValues(t, map[string]int{"limit": 4, "distinct": 5, "offset": 4}[claim], n, claim)
@@ -442,21 +442,21 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 		}
 
 		// Aggregates are over the rows that Get returns.
-		oldest := l.people.WhereNotNull("age").OrderBy("age", "desc").OrderBy("id", "asc")
+		oldest := l.people.Query().WhereNotNull("age").OrderBy("age", "desc").OrderBy("id", "asc")
 		for claim, tc := range map[string]struct {
-			q    dbfleet.Query[person]
+			q    *dbfleet.Query[person]
 			want float64
 		}{
-			"all":             {l.people.Query, 131},
+			"all":             {l.people.Query(), 131},
 			"where":           {l.people.Where("age", ">", 36), 41},
 			"limit":           {oldest.Limit(2), 77},
 			"offset":          {oldest.Offset(3), 18},
 			"limit, selected": {oldest.Select("name").Limit(2), 77},
 			"own table":       {oldest.Select("people.age", "people.id").Limit(3), 113},
-			"distinct":        {l.people.Select("age").Distinct(), 95},
-			"union":           {l.people.Select("age").UnionAll(l.people.Select("age").Where("id", "=", 1)), 167},
+			"distinct":        {l.people.Query().Select("age").Distinct(), 95},
+			"union":           {l.people.Query().Select("age").UnionAll(l.people.Query().Select("age").Where("id", "=", 1)), 167},
 			"or":              {l.people.Where("id", "=", 1).OrWhere("id", "=", 2), 77},
-			"join":            {l.people.Join("posts", "posts.person_id", "=", "people.id"), 36 + 36 + 41 + 36 + 36},
+			"join":            {l.people.Query().Join("posts", "posts.person_id", "=", "people.id"), 36 + 36 + 41 + 36 + 36},
 		} {
 			sum, err := tc.q.Sum(ctx, "age")
 			require.NoError(t, err, claim)
@@ -465,17 +465,17 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 			require.NoError(t, err, claim)
 			require.EqualValues(t, tc.want, typed, claim)
 		}
-		avg, err := l.people.Limit(10).Avg(ctx, "age")
+		avg, err := l.people.Query().Limit(10).Avg(ctx, "age")
 		require.NoError(t, err)
 		require.InDelta(t, 26.2, avg, 1e-9)
 		typedAvg, err := dbfleet.Avg[float64](ctx, l.people, "age")
 		require.NoError(t, err)
 		require.InDelta(t, 26.2, typedAvg, 1e-9)
 		for column, want := range map[string][2]any{"age": {at[int64](0), at[int64](41)}, "name": {"50%_off", "eve"}, "id": {int64(1), int64(6)}} {
-			low, err := l.people.Min(ctx, column)
+			low, err := l.people.Query().Min(ctx, column)
 			require.NoError(t, err)
 			require.Equal(t, want[0], low)
-			high, err := l.people.Limit(10).Max(ctx, column)
+			high, err := l.people.Query().Limit(10).Max(ctx, column)
 			require.NoError(t, err)
 			require.Equal(t, want[1], high)
 		}
@@ -490,7 +490,7 @@ func TestQuery_JoinsTablesWithTheSameColumnNames(t *testing.T) {
 	onEach(t, func(t *testing.T, fl fleet) {
 		l := newLibrary(t, fl)
 		ctx := t.Context()
-		joined := l.people.Join("posts", "posts.person_id", "=", "people.id")
+		joined := l.people.Query().Join("posts", "posts.person_id", "=", "people.id")
 		list, err := joined.Where("posts.title", "=", "one").Where("id", "<", 6).OrderBy("id", "desc").Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
@@ -504,40 +504,40 @@ func TestQuery_JoinsTablesWithTheSameColumnNames(t *testing.T) {
 		_, err = joined.Where("posts.views", ">", 15).OrWhere("posts.views", "=", 5).Find(ctx, 5)
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 
-		left := l.people.Select("people.id").SelectAs("posts.title", "name").LeftJoin("posts", "posts.person_id", "=", "people.id")
+		left := l.people.Query().Select("people.id").SelectAs("posts.title", "name").LeftJoin("posts", "posts.person_id", "=", "people.id")
 		list, err = left.WhereNotNull("posts.id").Where("posts.id", ">", 4).Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []person{{ID: 5, Name: "one"}}, list)
-		require.Equal(t, []int64{3, 4, 6}, ids(t, l.people.LeftJoin("posts", "posts.person_id", "=", "people.id").WhereNull("posts.id")))
+		require.Equal(t, []int64{3, 4, 6}, ids(t, l.people.Query().LeftJoin("posts", "posts.person_id", "=", "people.id").WhereNull("posts.id")))
 
-		n, err := l.people.CrossJoin("posts").Count(ctx)
+		n, err := l.people.Query().CrossJoin("posts").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 36, n)
-		require.Equal(t, []int64{2}, ids(t, l.people.JoinRaw("JOIN posts p ON p.person_id = people.id AND p.views < ?", 6).Where("p.title", "=", "three")))
-		require.Equal(t, []int64{1, 1}, ids(t, l.people.JoinExpr(squirrel.Expr("JOIN posts ON posts.person_id = people.id AND posts.views > ?", 9))))
-		require.Equal(t, []int64{1, 2}, ids(t, l.people.Distinct().JoinExpr(squirrel.Expr("JOIN (?) AS w ON w.person_id = people.id",
+		require.Equal(t, []int64{2}, ids(t, l.people.Query().JoinRaw("JOIN posts p ON p.person_id = people.id AND p.views < ?", 6).Where("p.title", "=", "three")))
+		require.Equal(t, []int64{1, 1}, ids(t, l.people.Query().JoinExpr(squirrel.Expr("JOIN posts ON posts.person_id = people.id AND posts.views > ?", 9))))
+		require.Equal(t, []int64{1, 2}, ids(t, l.people.Query().Distinct().JoinExpr(squirrel.Expr("JOIN (?) AS w ON w.person_id = people.id",
 			squirrel.Select("person_id").From("posts").Where(squirrel.LtOrEq{"id": 3}))).Where("w.person_id", ">", 0)))
 
 		// The table joined with itself, under either name.
-		bosses := l.people.As("b")
+		bosses := l.people.Query().As("b")
 		require.Equal(t, []int64{1, 1, 2, 2}, ids(t, bosses.Join("people", "people.boss_id", "=", "b.id")), "people is the joined one")
 		require.Equal(t, []int64{2}, ids(t, bosses.Join("people", "people.boss_id", "=", "b.id").Where("people.name", "=", "eve")))
-		require.Equal(t, []int64{1, 2}, ids(t, l.people.As("b").WhereExists(l.people.WhereColumn("people.boss_id", "=", "b.id"))))
-		require.Equal(t, []int64{1, 2}, ids(t, l.people.WhereExists(l.people.As("w").WhereColumn("w.boss_id", "=", "people.id"))), "people is the outer one")
-		require.Equal(t, []int64{4, 5}, ids(t, l.people.WhereExists(l.people.As("boss").WhereColumn("boss.id", "=", "people.boss_id").
-			WhereExists(l.people.As("top").WhereColumn("top.id", "=", "boss.boss_id").WhereColumn("top.id", "<", "people.id")))), "three levels")
-		require.Equal(t, []int64{1}, ids(t, l.people.As("p").Where("people.id", "=", 1).Where("p.name", "=", "ada")))
+		require.Equal(t, []int64{1, 2}, ids(t, l.people.Query().As("b").WhereExists(l.people.Query().WhereColumn("people.boss_id", "=", "b.id"))))
+		require.Equal(t, []int64{1, 2}, ids(t, l.people.Query().WhereExists(l.people.Query().As("w").WhereColumn("w.boss_id", "=", "people.id"))), "people is the outer one")
+		require.Equal(t, []int64{4, 5}, ids(t, l.people.Query().WhereExists(l.people.Query().As("boss").WhereColumn("boss.id", "=", "people.boss_id").
+			WhereExists(l.people.Query().As("top").WhereColumn("top.id", "=", "boss.boss_id").WhereColumn("top.id", "<", "people.id")))), "three levels")
+		require.Equal(t, []int64{1}, ids(t, l.people.Query().As("p").Where("people.id", "=", 1).Where("p.name", "=", "ada")))
 
 		// A column of another table that the query does not read is told.
 		var unknown *dbfleet.UnknownColumnError
 		_, err = l.people.Where("posts.id", "=", 1).Get(ctx)
 		require.ErrorAs(t, err, &unknown)
-		_, err = l.people.WhereExists(l.posts.WhereColumn("posts.person_id", "=", "people.nope")).Get(ctx)
+		_, err = l.people.Query().WhereExists(l.posts.Query().WhereColumn("posts.person_id", "=", "people.nope")).Get(ctx)
 		require.ErrorAs(t, err, &unknown)
 		require.Equal(t, "people.nope", unknown.Column)
-		_, err = l.people.WhereExists(l.posts.WhereColumn("posts.person_id", "=", "nobody.id")).Get(ctx)
+		_, err = l.people.Query().WhereExists(l.posts.Query().WhereColumn("posts.person_id", "=", "nobody.id")).Get(ctx)
 		require.ErrorAs(t, err, &unknown)
-		_, err = l.people.SelectRaw("1 AS n").Distinct().Where("other.id", "=", 1).Count(ctx)
+		_, err = l.people.Query().SelectRaw("1 AS n").Distinct().Where("other.id", "=", 1).Count(ctx)
 		require.ErrorAs(t, err, &unknown)
 	})
 }
@@ -548,7 +548,7 @@ func TestQuery_UnionsAndSubqueriesWithBounds(t *testing.T) {
 		l := newLibrary(t, fl)
 		ctx := t.Context()
 		young := l.people.Where("age", "<", 20).OrWhere("age", "=", 41)
-		require.Equal(t, []int64{6, 4, 3, 2}, inOrder(t, young.Union(l.people.WhereNull("age")).Union(l.people.Where("id", "=", 4)).OrderBy("id", "desc")))
+		require.Equal(t, []int64{6, 4, 3, 2}, inOrder(t, young.Union(l.people.Query().WhereNull("age")).Union(l.people.Where("id", "=", 4)).OrderBy("id", "desc")))
 		require.Equal(t, []int64{4, 4}, inOrder(t, l.people.Where("id", "=", 4).UnionAll(l.people.Where("id", "=", 4))))
 		require.Equal(t, []int64{1, 2, 5}, inOrder(t, l.people.OrderBy("id", "asc").Limit(3).Where("id", "<", 3).
 			UnionAll(l.people.Where("id", ">", 4).OrderBy("id", "asc")).OrderBy("people.id", "asc")))
@@ -564,30 +564,30 @@ func TestQuery_UnionsAndSubqueriesWithBounds(t *testing.T) {
 		require.Equal(t, []string{"bob", "ada"}, plucked)
 
 		var fault *dbfleet.StatementError
-		_, err = l.people.Union(l.people).Find(ctx, 1)
+		_, err = l.people.Query().Union(l.people).Find(ctx, 1)
 		require.ErrorAs(t, err, &fault, "a key's condition would not hold for the other half")
 		var unknown *dbfleet.UnknownColumnError
-		_, err = l.people.Union(l.people).OrderBy("nope", "asc").Get(ctx)
+		_, err = l.people.Query().Union(l.people).OrderBy("nope", "asc").Get(ctx)
 		require.ErrorAs(t, err, &unknown)
 
 		// Bounded subqueries, which MySQL does not take inside IN by itself.
-		require.Equal(t, []int64{1}, ids(t, l.people.WhereIn("id", l.posts.Select("person_id").OrderBy("views", "desc").Limit(2))))
-		require.Equal(t, []int64{2, 3, 4, 6}, ids(t, l.people.WhereNotIn("id", l.posts.Select("person_id").WhereIn("id", []int{1, 4, 5}).OrderBy("id", "asc").Limit(3))))
-		require.Equal(t, []int64{1}, ids(t, l.people.Where("id", "=", l.posts.Select("person_id").OrderBy("views", "desc").Limit(1))))
-		require.Equal(t, []int64{1, 2}, ids(t, l.people.WhereIn("id", l.people.Select("id").Where("id", "=", 1).Union(l.people.Select("id").Where("id", "=", 2)))))
-		_, err = l.people.WhereIn("id", l.posts).Get(ctx)
+		require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereIn("id", l.posts.Query().Select("person_id").OrderBy("views", "desc").Limit(2))))
+		require.Equal(t, []int64{2, 3, 4, 6}, ids(t, l.people.Query().WhereNotIn("id", l.posts.Query().Select("person_id").WhereIn("id", []int{1, 4, 5}).OrderBy("id", "asc").Limit(3))))
+		require.Equal(t, []int64{1}, ids(t, l.people.Where("id", "=", l.posts.Query().Select("person_id").OrderBy("views", "desc").Limit(1))))
+		require.Equal(t, []int64{1, 2}, ids(t, l.people.Query().WhereIn("id", l.people.Query().Select("id").Where("id", "=", 1).Union(l.people.Query().Select("id").Where("id", "=", 2)))))
+		_, err = l.people.Query().WhereIn("id", l.posts).Get(ctx)
 		require.ErrorAs(t, err, &fault, "a list of keys has one column")
-		_, err = l.people.WhereIn("id", l.posts.Select("id", "person_id")).Get(ctx)
+		_, err = l.people.Query().WhereIn("id", l.posts.Query().Select("id", "person_id")).Get(ctx)
 		require.ErrorAs(t, err, &fault)
 
 		// In writes too, the table itself included.
-		n, err := l.people.WhereIn("id", l.people.Select("boss_id").WhereNotNull("boss_id")).Update(ctx, map[string]any{"city": "boss"})
+		n, err := l.people.Query().WhereIn("id", l.people.Query().Select("boss_id").WhereNotNull("boss_id")).Update(ctx, map[string]any{"city": "boss"})
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = l.posts.WhereIn("person_id", l.people.Select("id").Where("city", "=", "boss").OrderBy("id", "asc").Limit(1)).Delete(ctx)
+		n, err = l.posts.Query().WhereIn("person_id", l.people.Query().Select("id").Where("city", "=", "boss").OrderBy("id", "asc").Limit(1)).Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = l.people.Where("id", "=", 6).Update(ctx, map[string]any{"age": l.posts.SelectRaw("MAX(views)"), "name": dbfleet.SQL("UPPER(?)", "x")})
+		n, err = l.people.Where("id", "=", 6).Update(ctx, map[string]any{"age": l.posts.Query().SelectRaw("MAX(views)"), "name": dbfleet.SQL("UPPER(?)", "x")})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		six, err := l.people.Find(ctx, 6)
@@ -618,7 +618,7 @@ func TestQuery_SurvivesChangesOfItsTable(t *testing.T) {
 						if err != nil || row["name"] != "ada" || fmt.Sprint(row["age"]) != "36" {
 							t.Errorf("%v %v", row, err)
 						}
-						list, err := l.people.Select("*").OrderBy("id", dbfleet.Asc).Limit(2).Get(ctx)
+						list, err := l.people.Query().Select("*").OrderBy("id", dbfleet.Asc).Limit(2).Get(ctx)
 						if err != nil || len(list) != 2 || list[1].Name != "bob" {
 							t.Errorf("%v %v", list, err)
 						}

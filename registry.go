@@ -8,24 +8,23 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // Registry holds named connections. It is safe for concurrent use; a program
 // usually has one.
 type Registry struct {
-	entries     atomic.Pointer[entrySet]
+	entries     entries
 	defaultName string
 	hooks       hookList
 	models      modelList
 
 	mu       sync.Mutex // protects following fields and every change of entries
 	closed   bool
-	failures map[string]*sql.DB // see failing
-	leaving  map[*entry]bool    // replaced or removed, and not closed yet
-	ended    chan struct{}      // closed when a shutdown has ended
-	err      error              // of the shutdown
+	failures failures
+	leaving  map[*entry]bool // replaced or removed, and not closed yet
+	ended    chan struct{}   // closed when a shutdown has ended
+	err      error           // of the shutdown
 }
 
 // drainTimeout bounds how long Close, Remove and Replace wait for running work
@@ -44,52 +43,24 @@ func Open(config Config) (*Registry, error) {
 		return nil, err
 	}
 	r := &Registry{defaultName: config.Default, ended: make(chan struct{})}
-	entries := make(map[string]*entry, len(config.Connections))
 	for _, name := range slices.Sorted(maps.Keys(config.Connections)) {
 		e, openErr := newEntry(r, name, config.Connections[name], &hookList{})
 		err = errors.Join(err, openErr)
-		entries[name] = e
+		r.entries.put(name, e)
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.store(entries)
 	return r, nil
 }
 
-// entrySet is the connections that a registry has at a time. It is immutable.
-type entrySet struct {
-	byName map[string]*entry
-	few    []*entry // the same, if they are at most fewEntries
-}
-
-// fewEntries is up to how many names are compared rather than hashed.
-const fewEntries = 4
-
-func (s *entrySet) find(name string) (*entry, bool) {
-	for _, e := range s.few {
-		if e.name == name {
-			return e, true
-		}
-	}
-	e, ok := s.byName[name]
-	return e, ok
-}
-
-func (s *entrySet) names() []string { return slices.Sorted(maps.Keys(s.byName)) }
-
-// store makes entries those of the registry. r.mu is held, unless nobody else
-// knows r yet.
-func (r *Registry) store(entries map[string]*entry) {
-	s := &entrySet{byName: entries}
-	if len(entries) <= fewEntries {
-		s.few = slices.Collect(maps.Values(entries))
-	}
-	r.entries.Store(s)
-}
-
 // Names returns the names of all connections in alphabetical order.
-func (r *Registry) Names() []string { return r.entries.Load().names() }
+func (r *Registry) Names() []string {
+	names := []string{}
+	r.entries.all(func(name string, _ *entry) { names = append(names, name) })
+	slices.Sort(names)
+	return names
+}
 
 // Default returns the name of the default connection; "" is none.
 func (r *Registry) Default() string { return r.defaultName }
@@ -119,11 +90,7 @@ func (r *Registry) Connect(ctx context.Context, name string) (*DB, error) {
 
 // lookup returns the present generation of a connection.
 func (r *Registry) lookup(name string) (*entry, error) {
-	return r.lookupIn(r.entries.Load(), name)
-}
-
-func (r *Registry) lookupIn(entries *entrySet, name string) (*entry, error) {
-	if e, ok := entries.find(name); ok {
+	if e, ok := r.entries.find(name); ok {
 		return e, nil
 	}
 	r.mu.Lock()
@@ -132,7 +99,7 @@ func (r *Registry) lookupIn(entries *entrySet, name string) (*entry, error) {
 	if closed {
 		return nil, fmt.Errorf("dbfleet: connection %q: the registry is closed: %w", name, ErrClosed)
 	}
-	return nil, &UnknownConnectionError{Name: name, Known: entries.names()}
+	return nil, &UnknownConnectionError{Name: name, Known: r.Names()}
 }
 
 // Add registers one more connection, under the rules of Open. A name that is
@@ -195,8 +162,7 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	if r.closed {
 		return nil, fmt.Errorf("dbfleet: connection %q: the registry is closed: %w", name, ErrClosed)
 	}
-	entries := maps.Clone(r.entries.Load().byName)
-	old := entries[name]
+	old, _ := r.entries.find(name)
 	if err := check(old); err != nil {
 		return nil, err
 	}
@@ -208,8 +174,7 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	if err != nil {
 		return nil, err
 	}
-	entries[name] = e
-	r.store(entries)
+	r.entries.put(name, e)
 	if old != nil {
 		r.leavesLocked(old)
 	}
@@ -221,15 +186,13 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 // ends. The default connection can be removed too.
 func (r *Registry) Remove(ctx context.Context, name string) error {
 	r.mu.Lock()
-	entries := maps.Clone(r.entries.Load().byName)
-	old, ok := entries[name]
+	old, ok := r.entries.find(name)
 	if !ok || r.closed {
 		r.mu.Unlock()
 		_, err := r.lookup(name)
 		return err
 	}
-	delete(entries, name)
-	r.store(entries)
+	r.entries.put(name, nil)
 	r.leavesLocked(old)
 	r.mu.Unlock()
 	return r.closeLeaving(ctx, old)
@@ -260,11 +223,10 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 		}
 	}
 	r.closed = true
-	entries := slices.AppendSeq(slices.Collect(maps.Keys(r.leaving)), maps.Values(r.entries.Load().byName))
-	r.store(nil)
-	for _, db := range r.failures {
-		_ = db.Close()
-	}
+	entries := slices.Collect(maps.Keys(r.leaving))
+	r.entries.all(func(_ string, e *entry) { entries = append(entries, e) })
+	r.entries.clear()
+	r.failures.close()
 	r.mu.Unlock()
 
 	errs := make(chan error, len(entries))
@@ -276,6 +238,14 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 	}
 	close(r.ended)
 	return r.err
+}
+
+// Stats returns the pool figures of every node of every connection whose pool
+// has been opened, by the node's name.
+func (r *Registry) Stats() map[string]sql.DBStats {
+	out := map[string]sql.DBStats{}
+	r.entries.all(func(_ string, e *entry) { e.stats(out) })
+	return out
 }
 
 // String tells the names of the connections.

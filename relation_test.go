@@ -16,7 +16,7 @@ import (
 // relations of the library.
 func postsOf(l library) dbfleet.ToMany[person, post] {
 	return dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id"), func(p *person) *[]post { return &p.Posts }).
-		Scope(func(q dbfleet.Query[post]) dbfleet.Query[post] { return q.OrderBy("id", "asc") })
+		Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.OrderBy("id", "asc") })
 }
 
 func bossOf(l library) dbfleet.ToOne[person, person] {
@@ -25,7 +25,7 @@ func bossOf(l library) dbfleet.ToOne[person, person] {
 
 func latestOf(l library) dbfleet.ToOne[person, post] {
 	return dbfleet.HasOne(l.people, l.posts, dbfleet.On("person_id"), func(p *person) **post { return &p.Latest }).
-		Scope(func(q dbfleet.Query[post]) dbfleet.Query[post] { return q.OrderBy("id", "desc") })
+		Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.OrderBy("id", "desc") })
 }
 
 func authorOf(l library) dbfleet.ToOne[post, person] {
@@ -96,17 +96,17 @@ func TestRelation_LoadsEagerlyAndLazily(t *testing.T) {
 		p, err := l.people.With(postsOf(l)).Find(ctx, 5)
 		require.NoError(t, err)
 		require.Equal(t, []string{"four", "one"}, titles(p.Posts))
-		p, err = l.people.With(postsOf(l).Scope(func(q dbfleet.Query[post]) dbfleet.Query[post] {
+		p, err = l.people.With(postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 			return q.Where("title", "=", "one").OrWhere("views", ">", 15)
 		})).OrderBy("id", "asc").First(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []string{"one", "two"}, titles(p.Posts))
-		p, err = l.people.With(postsOf(l).Scope(func(q dbfleet.Query[post]) dbfleet.Query[post] {
+		p, err = l.people.With(postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 			return q.Where("title", "=", "two").OrWhere("title", "=", "four")
 		})).Find(ctx, 5)
 		require.NoError(t, err)
 		require.Equal(t, []string{"four"}, titles(p.Posts), "the OR stays inside")
-		lazy, err := postsOf(l).Scope(func(q dbfleet.Query[post]) dbfleet.Query[post] {
+		lazy, err := postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 			return q.Where("title", "=", "two").OrWhere("title", "=", "four")
 		}).For(&p).Where("views", ">", 0).Get(ctx)
 		require.NoError(t, err)
@@ -120,15 +120,15 @@ func TestRelation_LoadsEagerlyAndLazily(t *testing.T) {
 		require.Nil(t, posts[5].Author)
 
 		// Select lists without the keys.
-		list, err = l.people.Select("name").With(postsOf(l).Scope(func(q dbfleet.Query[post]) dbfleet.Query[post] { return q.Select("title") })).
+		list, err = l.people.Query().Select("name").With(postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Select("title") })).
 			OrderBy("id", "asc").Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []string{"one", "two"}, titles(list[0].Posts))
 		require.Equal(t, []string{"four", "one"}, titles(list[4].Posts))
 		var fault *dbfleet.StatementError
-		_, err = l.people.Select("city").Distinct().With(postsOf(l)).Get(ctx)
+		_, err = l.people.Query().Select("city").Distinct().With(postsOf(l)).Get(ctx)
 		require.ErrorAs(t, err, &fault)
-		_, err = l.people.Select("city").GroupBy("city").With(postsOf(l)).First(ctx)
+		_, err = l.people.Query().Select("city").GroupBy("city").With(postsOf(l)).First(ctx)
 		require.ErrorAs(t, err, &fault)
 
 		// Nothing to load, nothing sent.
@@ -137,7 +137,7 @@ func TestRelation_LoadsEagerlyAndLazily(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, list)
 		require.Equal(t, before+1, count())
-		list, err = l.people.WhereNull("boss_id").With(bossOf(l)).Get(ctx)
+		list, err = l.people.Query().WhereNull("boss_id").With(bossOf(l)).Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, list, 2)
 		require.Equal(t, before+2, count(), "without a key there is nothing to ask")
@@ -161,8 +161,8 @@ func TestRelation_LoadsInTheParentsTransaction(t *testing.T) {
 			require.NoError(t, l.posts.Create(ctx, &post{ID: 100, PersonID: at[int64](3), Title: "uncommitted"}))
 			for _, q := range []struct {
 				ctx context.Context
-				q   dbfleet.Query[person]
-			}{{ctx, l.people.Query}, {t.Context(), l.people.Query.Using(tx)}} {
+				q   *dbfleet.Query[person]
+			}{{ctx, l.people.Query()}, {t.Context(), l.people.Query().Using(tx)}} {
 				p, err := q.q.With(postsOf(l), latestOf(l)).Find(q.ctx, 3)
 				require.NoError(t, err)
 				require.Equal(t, []string{"uncommitted"}, titles(p.Posts))
@@ -192,7 +192,7 @@ func TestRelation_LoadsFromThePrimaryWithItsParents(t *testing.T) {
 		_, err = l.people.Primary().With(postsOf(l).With(authorOf(l)), bossOf(l)).Get(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, map[dbfleet.Role]int{dbfleet.RoleReplica: 3, dbfleet.RolePrimary: 4}, roles)
-		_, err = l.people.ForUpdate().Find(t.Context(), 1)
+		_, err = l.people.Query().ForUpdate().Find(t.Context(), 1)
 		require.NoError(t, err)
 		require.Equal(t, 5, roles[dbfleet.RolePrimary], "a lock is the primary's")
 	})
@@ -218,22 +218,22 @@ func TestRelation_FaultsAreToldWhenUsed(t *testing.T) {
 			"unknown foreign key": {dbfleet.HasMany(l.people, l.posts, dbfleet.On("nope"), field), "nope"},
 			"unknown local key":   {dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id", "nope"), field), "nope"},
 			"no field":            {dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id"), nil), "field"},
-			"no model":            {dbfleet.HasMany(dbfleet.Model[person]{}, l.posts, dbfleet.On("person_id"), field), "zero value"},
-			"no related model":    {dbfleet.HasMany(l.people, dbfleet.Model[post]{}, dbfleet.On("person_id"), field), "zero value"},
+			"no model":            {dbfleet.HasMany(&dbfleet.Model[person]{}, l.posts, dbfleet.On("person_id"), field), "zero value"},
+			"no related model":    {dbfleet.HasMany(l.people, &dbfleet.Model[post]{}, dbfleet.On("person_id"), field), "zero value"},
 		} {
 			_, err := l.people.With(tc.r).Get(ctx)
 			require.ErrorContains(t, err, tc.says, claim)
 			p := person{ID: 1}
-			for _, f := range []func(q dbfleet.Query[post]) error{
-				func(q dbfleet.Query[post]) error { _, err := q.Get(ctx); return err },
-				func(q dbfleet.Query[post]) error {
+			for _, f := range []func(q *dbfleet.Query[post]) error{
+				func(q *dbfleet.Query[post]) error { _, err := q.Get(ctx); return err },
+				func(q *dbfleet.Query[post]) error {
 					_, err := q.Where("id", "=", 1).Update(ctx, map[string]any{"title": "x"})
 					return err
 				},
-				func(q dbfleet.Query[post]) error { _, err := q.Delete(ctx); return err },
-				func(q dbfleet.Query[post]) error { _, err := q.Route(ctx); return err },
-				func(q dbfleet.Query[post]) error { _, err := q.Insert(ctx, map[string]any{"title": "x"}); return err },
-				func(q dbfleet.Query[post]) error {
+				func(q *dbfleet.Query[post]) error { _, err := q.Delete(ctx); return err },
+				func(q *dbfleet.Query[post]) error { _, err := q.Route(ctx); return err },
+				func(q *dbfleet.Query[post]) error { _, err := q.Insert(ctx, map[string]any{"title": "x"}); return err },
+				func(q *dbfleet.Query[post]) error {
 					return q.Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil })
 				},
 			} {
@@ -253,10 +253,10 @@ func TestRelation_FaultsAreToldWhenUsed(t *testing.T) {
 			require.ErrorContains(t, use(), "composite primary key", claim)
 		}
 		var fault *dbfleet.StatementError
-		for claim, scope := range map[string]func(q dbfleet.Query[post]) dbfleet.Query[post]{
-			"limit":  func(q dbfleet.Query[post]) dbfleet.Query[post] { return q.Limit(1) },
-			"offset": func(q dbfleet.Query[post]) dbfleet.Query[post] { return q.Offset(1) },
-			"union":  func(q dbfleet.Query[post]) dbfleet.Query[post] { return q.Union(l.posts) },
+		for claim, scope := range map[string]func(q *dbfleet.Query[post]) *dbfleet.Query[post]{
+			"limit":  func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) },
+			"offset": func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Offset(1) },
+			"union":  func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Union(l.posts) },
 		} {
 			_, err := l.people.With(postsOf(l).Scope(scope)).Get(ctx)
 			require.ErrorAs(t, err, &fault, claim)
@@ -320,7 +320,7 @@ func TestRelation_AcrossDatabases(t *testing.T) {
 				}))
 
 				notesOf := dbfleet.HasMany(accounts, notes, dbfleet.On("account_ref"), func(a *client) *[]remark { return &a.Notes }).
-					Scope(func(q dbfleet.Query[remark]) dbfleet.Query[remark] { return q.OrderBy("id", "asc") })
+					Scope(func(q *dbfleet.Query[remark]) *dbfleet.Query[remark] { return q.OrderBy("id", "asc") })
 				byCode := dbfleet.HasOne(accounts, notes, dbfleet.On("account_ref", "code"), func(a *client) **remark { return &a.Owner })
 				loaded, err := accounts.With(notesOf, byCode).OrderBy("id", "asc").Get(ctx)
 				require.NoError(t, err)
@@ -390,7 +390,7 @@ func TestRelation_ManyParents(t *testing.T) {
 		} {
 			before := count()
 			loaded, err := accounts.With(dbfleet.HasMany(accounts, notes, link, func(a *client) *[]remark { return &a.Notes }).
-				Scope(func(q dbfleet.Query[remark]) dbfleet.Query[remark] { return q.OrderBy("id", "desc") })).Where("id", "<=", tc.parents).Get(ctx)
+				Scope(func(q *dbfleet.Query[remark]) *dbfleet.Query[remark] { return q.OrderBy("id", "desc") })).Where("id", "<=", tc.parents).Get(ctx)
 			require.NoError(t, err)
 			require.Len(t, loaded, tc.parents)
 			with := []string{}

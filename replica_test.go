@@ -87,9 +87,9 @@ func TestReplicas(t *testing.T) {
 			// Every way of reading takes its turn.
 			_, err := accounts.Count(ctx)
 			require.NoError(t, err)
-			_, err = accounts.Exists(ctx)
+			_, err = accounts.Query().Exists(ctx)
 			require.NoError(t, err)
-			for _, err := range accounts.Iter(ctx) {
+			for _, err := range accounts.Query().Iter(ctx) {
 				require.NoError(t, err)
 			}
 			_, err = h.Table("accounts").Get(ctx)
@@ -165,24 +165,24 @@ func TestReplicas(t *testing.T) {
 		})
 
 		t.Run("Route tells why", func(t *testing.T) {
-			route := func(q dbfleet.Query[account], ctx context.Context) dbfleet.Route {
+			route := func(q *dbfleet.Query[account], ctx context.Context) dbfleet.Route {
 				route, err := q.Route(ctx)
 				require.NoError(t, err)
 				require.Equal(t, "main", route.Connection)
 				return route
 			}
-			got := route(accounts.Query, ctx)
+			got := route(accounts.Query(), ctx)
 			require.Equal(t, dbfleet.RoleReplica, got.Role)
 			require.Contains(t, got.Reason, "in turn")
-			got = route(accounts.Query.Primary(), ctx)
+			got = route(accounts.Query().Primary(), ctx)
 			require.Equal(t, dbfleet.RolePrimary, got.Role)
 			require.Equal(t, "main", got.Node)
 			require.Contains(t, got.Reason, "asked for")
 			require.NoError(t, r.Transaction(ctx, "", func(ctx context.Context, tx *dbfleet.Tx) error {
-				got := route(accounts.Query, ctx)
+				got := route(accounts.Query(), ctx)
 				require.True(t, got.Tx)
 				require.Contains(t, got.Reason, "transaction in the context")
-				require.Contains(t, route(accounts.Query.Using(tx), t.Context()).Reason, "Using")
+				require.Contains(t, route(accounts.Query().Using(tx), t.Context()).Reason, "Using")
 				return nil
 			}))
 			nodes.take()
@@ -253,7 +253,7 @@ func TestReplicas(t *testing.T) {
 			}
 			all := nodes.take()
 			require.Equal(t, "main", all[len(all)-1])
-			route, err := accounts.Route(ctx)
+			route, err := accounts.Query().Route(ctx)
 			require.NoError(t, err)
 			require.Equal(t, "main", route.Node)
 			require.Contains(t, route.Reason, "no replica is fit")

@@ -30,17 +30,17 @@ func TestRoute_Precedence(t *testing.T) {
 	byDefault := model[thing](t, r, dbfleet.ModelConfig{Table: "things"})
 	placed := model[thing](t, r, dbfleet.ModelConfig{Table: "things", Connection: "other"})
 	for name, tt := range map[string]struct {
-		q            dbfleet.Query[thing]
+		q            *dbfleet.Query[thing]
 		want, reason string
 	}{
-		"default":            {byDefault.Query, "main", "the default"},
-		"model":              {placed.Query, "other", "the model's"},
-		"call over default":  {byDefault.DB("third").Query, "third", "named on the call"},
-		"call over model":    {placed.DB("third").Query, "third", "named on the call"},
+		"default":            {byDefault.Query(), "main", "the default"},
+		"model":              {placed.Query(), "other", "the model's"},
+		"call over default":  {byDefault.DB("third").Query(), "third", "named on the call"},
+		"call over model":    {placed.DB("third").Query(), "third", "named on the call"},
 		"query's call":       {placed.Where("id", ">", 0).DB("third"), "third", "named on the call"},
-		"last call":          {placed.DB("main").DB("third").Query, "third", "named on the call"},
-		"empty is no name":   {placed.DB("").Query, "other", "the model's"},
-		"primary":            {placed.Primary().Query, "other", "primary"},
+		"last call":          {placed.DB("main").DB("third").Query(), "third", "named on the call"},
+		"empty is no name":   {placed.DB("").Query(), "other", "the model's"},
+		"primary":            {placed.Primary().Query(), "other", "primary"},
 		"table of a handle":  {dbfleet.Table[thing](r.DB("third"), "things"), "third", "named by the handle"},
 		"table of a default": {dbfleet.Table[thing](r.DB(""), "things"), "main", "named by the handle"},
 	} {
@@ -55,7 +55,7 @@ func TestRoute_Precedence(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, tt.want, got.Name, name)
 	}
-	route, err := placed.Route(ctx)
+	route, err := placed.Query().Route(ctx)
 	require.NoError(t, err)
 	require.Equal(t, "other", route.Connection, "the model is unchanged")
 
@@ -88,14 +88,14 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 	one := thing{ID: 1}
 	handle := r.DB("analitics")
 	calls := map[string]func() error{
-		"route": func() error { _, err := lost.Route(ctx); return err },
-		"sql":   func() error { _, _, err := lost.SQL(ctx); return err },
+		"route": func() error { _, err := lost.Query().Route(ctx); return err },
+		"sql":   func() error { _, _, err := lost.Query().SQL(ctx); return err },
 		"get":   func() error { _, err := lost.Get(ctx); return err },
 		"first": func() error { _, err := lost.First(ctx); return err },
 		"count": func() error { _, err := lost.Count(ctx); return err },
 		"pluck": func() error { _, err := dbfleet.Pluck[string](ctx, lost, "name"); return err },
 		"iter": func() error {
-			for _, err := range lost.Iter(ctx) {
+			for _, err := range lost.Query().Iter(ctx) {
 				return err
 			}
 			return nil
@@ -105,9 +105,9 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 		"save":     func() error { return lost.Save(ctx, &one) },
 		"delete":   func() error { return lost.Delete(ctx, &one) },
 		"upsert":   func() error { return lost.Upsert(ctx, &one, dbfleet.Conflict{}) },
-		"update":   func() error { _, err := lost.AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
-		"insert":   func() error { _, err := lost.Insert(ctx, map[string]any{"name": "x"}); return err },
-		"tx":       func() error { return lost.Transaction(ctx, nil) },
+		"update":   func() error { _, err := lost.Query().AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
+		"insert":   func() error { _, err := lost.Query().Insert(ctx, map[string]any{"name": "x"}); return err },
+		"tx":       func() error { return lost.Query().Transaction(ctx, nil) },
 		"exec":     func() error { _, err := handle.ExecContext(ctx, "SELECT 1"); return err },
 		"query":    func() error { _, err := handle.QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
 		"row":      func() error { var n int; return handle.QueryRowContext(ctx, "SELECT 1").Scan(&n) },
@@ -158,7 +158,7 @@ func TestRouteAndSQL_ExplainWithoutRunning(t *testing.T) {
 			"mysql":    "SELECT `id`, `name` FROM `things` WHERE `name` = ? AND `id` > ?",
 		}[fl.db.Dialect], sql)
 		require.Equal(t, []any{"O'Brien", int64(5)}, args)
-		_, err = m.Route(ctx)
+		_, err = m.Query().Route(ctx)
 		require.NoError(t, err)
 		require.Empty(t, counts())
 		require.Empty(t, fl.Stats(), "no pool was opened")
@@ -167,15 +167,15 @@ func TestRouteAndSQL_ExplainWithoutRunning(t *testing.T) {
 		require.ErrorAs(t, err, &unknown)
 
 		require.NoError(t, fl.Transaction(ctx, "main", func(ctx context.Context, tx *dbfleet.Tx) error {
-			route, err := m.Route(ctx)
+			route, err := m.Query().Route(ctx)
 			require.NoError(t, err)
 			require.True(t, route.Tx)
 			require.Contains(t, route.Reason, "context")
-			route, err = m.Using(tx).Route(dbfleet.OutsideTx(ctx))
+			route, err = m.Using(tx).Query().Route(dbfleet.OutsideTx(ctx))
 			require.NoError(t, err)
 			require.True(t, route.Tx)
 			require.Contains(t, route.Reason, "Using")
-			route, err = m.Route(dbfleet.OutsideTx(ctx))
+			route, err = m.Query().Route(dbfleet.OutsideTx(ctx))
 			require.NoError(t, err)
 			require.False(t, route.Tx)
 			return nil

@@ -62,40 +62,40 @@ func (r *shardRule[K]) connection(key any) (string, error) {
 
 // shardFor decides the connection of a sharded source. keys is what conditions
 // or a record say of the key, nil for nothing; list says that it is a list.
-func (s *source) shardFor(at *place, keys any, list bool) (name, reason string, err error) {
-	column := s.shard.column()
-	if at.hasShard {
-		if at.shard == nil {
-			return "", "", s.missingKey("the key given to Shard is nil")
+func (s *source) shardFor(w *wish, keys any, list bool) (destination, error) {
+	if w.hasShard {
+		if w.shard == nil {
+			return destination{}, s.missingKey("the key given to Shard is nil")
 		}
-		name, err = s.shard.connection(at.shard)
+		name, err := s.shard.connection(w.shard)
 		if err == nil && keys != nil {
 			err = s.sameShard(name, keys, list)
 		}
-		return name, "the shard of the key given on the call", err
+		return destination{name, "the shard of the key given on the call"}, err
 	}
 	if keys == nil {
-		return "", "", s.missingKey("give it by Shard or by a condition " + strconv.Quote(column) + " = …")
+		return destination{}, s.missingKey("give it by Shard or by a condition " + strconv.Quote(s.shard.column()) + " = …")
 	}
 	if !list {
-		name, err = s.shard.connection(keys)
-		return name, "the shard of the key found in the conditions", err
+		name, err := s.shard.connection(keys)
+		return destination{name, "the shard of the key found in the conditions"}, err
 	}
 	all, hasNull, err := rowmap.Elements(keys)
 	if err != nil || hasNull || len(all) == 0 {
-		return "", "", errors.Join(s.missingKey("the list of keys is empty or holds nil"), err)
+		return destination{}, errors.Join(s.missingKey("the list of keys is empty or holds nil"), err)
 	}
+	name := ""
 	for i, k := range all {
 		n, err := s.shard.connection(k)
 		if err != nil {
-			return "", "", err
+			return destination{}, err
 		}
 		if i > 0 && n != name {
-			return "", "", s.missingKey(fmt.Sprintf("the keys live on several shards (%q and %q); ask each by itself", name, n))
+			return destination{}, s.missingKey(fmt.Sprintf("the keys live on several shards (%q and %q); ask each by itself", name, n))
 		}
 		name = n
 	}
-	return name, "the shard of the keys found in the conditions", nil
+	return destination{name, "the shard of the keys found in the conditions"}, nil
 }
 
 // sameShard refuses keys beside one given to Shard that live elsewhere: what
@@ -117,12 +117,12 @@ func (s *source) sameShard(name string, keys any, list bool) error {
 			return err
 		}
 		if n != name {
-			return s.fail("the key given to Shard lives on %q, another value of %q on %q", name, s.shard.column(), n)
+			return s.table.Fail("the key given to Shard lives on %q, another value of %q on %q", name, s.shard.column(), n)
 		}
 	}
 	return nil
 }
 
 func (s *source) missingKey(why string) error {
-	return fmt.Errorf("dbfleet: table %q, shard key %q: %s: %w", s.table, s.shard.column(), why, ErrMissingShardKey)
+	return fmt.Errorf("dbfleet: table %q, shard key %q: %s: %w", s.table.Name, s.shard.column(), why, ErrMissingShardKey)
 }

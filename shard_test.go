@@ -27,7 +27,7 @@ type customer struct {
 
 // onShards runs f with two shards of orders, on every kind of database, and with a
 // table of customers on "main".
-func onShards(t *testing.T, f func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem])) {
+func onShards(t *testing.T, f func(t *testing.T, fl fleet, orders *dbfleet.Model[shardedItem])) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
 		fl := fleet{open(t, map[string]dbfleet.ConnectionConfig{
@@ -63,7 +63,7 @@ func on(t *testing.T, fl fleet, name string) int {
 // promise 17: a record goes to the shard of its key, and is found, saved and deleted there.
 func TestShards_HoldTheirOwnRecords(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
+	onShards(t, func(t *testing.T, fl fleet, orders *dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		odd, even := shardedItem{UserID: 1, Item: "a"}, shardedItem{UserID: 2, Item: "b"}
 		require.NoError(t, orders.Create(ctx, &odd))
@@ -77,7 +77,7 @@ func TestShards_HoldTheirOwnRecords(t *testing.T) {
 		require.NoError(t, orders.Save(ctx, &odd))
 		require.NoError(t, orders.Upsert(ctx, &shardedItem{UserID: 2, Item: "b"}, dbfleet.Conflict{Key: []string{"user_id", "item"}}))
 		require.Equal(t, 1, on(t, fl, "two"))
-		_, err := orders.Insert(ctx, map[string]any{"user_id": "7", "item": "x"})
+		_, err := orders.Query().Insert(ctx, map[string]any{"user_id": "7", "item": "x"})
 		require.NoError(t, err)
 		require.Equal(t, 4, on(t, fl, "one"))
 
@@ -97,7 +97,7 @@ func TestShards_HoldTheirOwnRecords(t *testing.T) {
 		require.NoError(t, orders.Shard(2).Delete(ctx, &shardedItem{ID: even.ID}), "the key given on the call is enough")
 		require.Zero(t, on(t, fl, "two"))
 		require.NoError(t, orders.Delete(ctx, &odd))
-		n, err := orders.WhereIn("user_id", []int{3, 5, 7}).Delete(ctx)
+		n, err := orders.Query().WhereIn("user_id", []int{3, 5, 7}).Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, n)
 	})
@@ -106,30 +106,30 @@ func TestShards_HoldTheirOwnRecords(t *testing.T) {
 // The key is taken from where it is certain, and nowhere else.
 func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
+	onShards(t, func(t *testing.T, fl fleet, orders *dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		require.NoError(t, orders.Create(ctx, &shardedItem{UserID: 1, Item: "a"}))
 		text, null, five := "5", (*int64)(nil), int64(5)
 		userID := dbfleet.Col[int64]("user_id")
 		for name, tt := range map[string]struct {
-			q    dbfleet.Query[shardedItem]
+			q    *dbfleet.Query[shardedItem]
 			want string
 		}{
-			"on the call":        {orders.Shard(2).Query, "two"},
-			"text on the call":   {orders.Shard("2").Query, "two"},
-			"uint on the call":   {orders.Shard(uint8(3)).Query, "one"},
-			"pointer":            {orders.Shard(&five).Query, "one"},
+			"on the call":        {orders.Shard(2).Query(), "two"},
+			"text on the call":   {orders.Shard("2").Query(), "two"},
+			"uint on the call":   {orders.Shard(uint8(3)).Query(), "one"},
+			"pointer":            {orders.Shard(&five).Query(), "one"},
 			"equality":           {orders.Where("user_id", "=", 2), "two"},
 			"equality of text":   {orders.Where("user_id", "=", text), "one"},
 			"typed":              {orders.Filter(userID.Eq(4)), "two"},
 			"typed and":          {orders.Filter(dbfleet.And(userID.Eq(4), dbfleet.Col[string]("item").Eq("x"))), "two"},
 			"qualified":          {orders.Where("orders.user_id", "=", 2), "two"},
 			"among others":       {orders.Where("item", "=", "a").Where("user_id", "=", 1).Where("id", ">", 0), "one"},
-			"in":                 {orders.WhereIn("user_id", []int64{1, 3, 5}), "one"},
+			"in":                 {orders.Query().WhereIn("user_id", []int64{1, 3, 5}), "one"},
 			"in of any":          {orders.Where("user_id", "IN", []any{1, "3", int8(5)}), "one"},
-			"group":              {orders.WhereGroup(func(q dbfleet.Query[shardedItem]) dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 2) }), "two"},
+			"group":              {orders.Query().WhereGroup(func(q *dbfleet.Query[shardedItem]) *dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 2) }), "two"},
 			"call and condition": {orders.Shard(4).Where("user_id", "=", 2), "two"},
-			"named":              {orders.DB("main").Query, "main"},
+			"named":              {orders.DB("main").Query(), "main"},
 			"named, with keys":   {orders.DB("two").Where("user_id", "=", 1), "two"},
 		} {
 			route, err := tt.q.Route(ctx)
@@ -138,40 +138,40 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 			_, err = tt.q.Get(ctx)
 			require.NoError(t, err, name)
 		}
-		or := func(q dbfleet.Query[shardedItem]) dbfleet.Query[shardedItem] {
+		or := func(q *dbfleet.Query[shardedItem]) *dbfleet.Query[shardedItem] {
 			return q.Where("user_id", "=", 1).OrWhere("item", "=", "a")
 		}
-		same := func(q dbfleet.Query[shardedItem]) dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 1) }
+		same := func(q *dbfleet.Query[shardedItem]) *dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 1) }
 		counts := statements(t, fl.Registry)
-		for name, q := range map[string]dbfleet.Query[shardedItem]{
-			"nothing":           orders.Query,
+		for name, q := range map[string]*dbfleet.Query[shardedItem]{
+			"nothing":           orders.Query(),
 			"other column":      orders.Where("item", "=", "a"),
 			"or":                orders.Where("user_id", "=", 1).OrWhere("item", "=", "a"),
 			"or before":         orders.Where("item", "=", "a").OrWhere("user_id", "=", 1),
-			"or in a group":     orders.WhereGroup(or),
-			"or of groups":      orders.WhereGroup(same).OrWhereGroup(same),
+			"or in a group":     orders.Query().WhereGroup(or),
+			"or of groups":      orders.Query().WhereGroup(same).OrWhereGroup(same),
 			"typed or":          orders.Filter(dbfleet.Or(userID.Eq(1), userID.Eq(3))),
-			"not":               orders.WhereNot(same),
+			"not":               orders.Query().WhereNot(same),
 			"typed not":         orders.Filter(dbfleet.Not(userID.Eq(1))),
 			"unequal":           orders.Where("user_id", "!=", 1),
-			"range":             orders.WhereBetween("user_id", 1, 1),
-			"not in":            orders.WhereNotIn("user_id", []int{1}),
-			"raw":               orders.WhereRaw("user_id = ?", 1),
+			"range":             orders.Query().WhereBetween("user_id", 1, 1),
+			"not in":            orders.Query().WhereNotIn("user_id", []int{1}),
+			"raw":               orders.Query().WhereRaw("user_id = ?", 1),
 			"null":              orders.Where("user_id", "=", nil),
-			"is null":           orders.WhereNull("user_id"),
+			"is null":           orders.Query().WhereNull("user_id"),
 			"nil pointer":       orders.Where("user_id", "=", null),
 			"zero":              orders.Where("user_id", "=", 0),
-			"empty list":        orders.WhereIn("user_id", []int64{}),
-			"list with nil":     orders.WhereIn("user_id", []any{1, nil}),
-			"list with zero":    orders.WhereIn("user_id", []int{1, 0}),
-			"on several shards": orders.WhereIn("user_id", []int64{1, 2}),
-			"subquery":          orders.WhereIn("user_id", fl.DB("one").Table("orders").Select("user_id")),
-			"nil on the call":   orders.Shard(nil).Query,
-			"null on the call":  orders.Shard(null).Query,
-			"zero on the call":  orders.Shard(0).Query,
-			"no name":           orders.Shard(800).Query,
+			"empty list":        orders.Query().WhereIn("user_id", []int64{}),
+			"list with nil":     orders.Query().WhereIn("user_id", []any{1, nil}),
+			"list with zero":    orders.Query().WhereIn("user_id", []int{1, 0}),
+			"on several shards": orders.Query().WhereIn("user_id", []int64{1, 2}),
+			"subquery":          orders.Query().WhereIn("user_id", fl.DB("one").Table("orders").Select("user_id")),
+			"nil on the call":   orders.Shard(nil).Query(),
+			"null on the call":  orders.Shard(null).Query(),
+			"zero on the call":  orders.Shard(0).Query(),
+			"no name":           orders.Shard(800).Query(),
 			"other table's":     orders.Where("customers.user_id", "=", 1),
-			"having":            orders.GroupBy("user_id").Having("user_id", "=", 1),
+			"having":            orders.Query().GroupBy("user_id").Having("user_id", "=", 1),
 		} {
 			_, err := q.Route(ctx)
 			require.ErrorIs(t, err, dbfleet.ErrMissingShardKey, name)
@@ -185,7 +185,7 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 		for _, err := range []error{
 			orders.Create(ctx, &shardedItem{Item: "x"}), orders.Save(ctx, &shardedItem{ID: 1, Item: "x"}), orders.Delete(ctx, &shardedItem{ID: 1}),
 			orders.Upsert(ctx, &shardedItem{Item: "x"}, dbfleet.Conflict{}), orders.CreateMany(ctx, []shardedItem{{UserID: 1}, {}}),
-			func() error { _, err := orders.Insert(ctx, map[string]any{"item": "x"}); return err }(),
+			func() error { _, err := orders.Query().Insert(ctx, map[string]any{"item": "x"}); return err }(),
 			func() error { _, err := orders.Find(ctx, 1); return err }(),
 		} {
 			require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
@@ -193,11 +193,11 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 		var conflict *dbfleet.StatementError
 		for name, err := range map[string]error{
 			"condition": func() error { _, err := orders.Shard(1).Where("user_id", "=", 2).Get(ctx); return err }(),
-			"list":      func() error { _, err := orders.Shard(1).WhereIn("user_id", []int{1, 2}).Get(ctx); return err }(),
+			"list":      func() error { _, err := orders.Shard(1).Query().WhereIn("user_id", []int{1, 2}).Get(ctx); return err }(),
 			"record":    orders.Shard(1).Create(ctx, &shardedItem{UserID: 2, Item: "x"}),
 			"records":   orders.Shard(1).CreateMany(ctx, []shardedItem{{UserID: 1, Item: "x"}, {UserID: 2, Item: "x"}}),
 			"row": func() error {
-				_, err := orders.Shard(1).Insert(ctx, map[string]any{"user_id": 2, "item": "x"})
+				_, err := orders.Shard(1).Query().Insert(ctx, map[string]any{"user_id": 2, "item": "x"})
 				return err
 			}(),
 		} {
@@ -254,16 +254,16 @@ func TestShards_ByText(t *testing.T) {
 // its own, and Using refuses it.
 func TestShards_AndTransactions(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
+	onShards(t, func(t *testing.T, fl fleet, orders *dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		boom := errors.New("boom")
 		err := fl.Transaction(ctx, "one", func(ctx context.Context, tx *dbfleet.Tx) error {
 			require.NoError(t, orders.Create(ctx, &shardedItem{UserID: 1, Item: "in"}))
 			require.NoError(t, orders.Create(ctx, &shardedItem{UserID: 2, Item: "out"}))
-			route, err := orders.Shard(1).Route(ctx)
+			route, err := orders.Shard(1).Query().Route(ctx)
 			require.NoError(t, err)
 			require.True(t, route.Tx)
-			route, err = orders.Shard(2).Route(ctx)
+			route, err = orders.Shard(2).Query().Route(ctx)
 			require.NoError(t, err)
 			require.False(t, route.Tx)
 
@@ -279,7 +279,7 @@ func TestShards_AndTransactions(t *testing.T) {
 		require.ErrorIs(t, err, boom)
 		require.Zero(t, on(t, fl, "one"))
 		require.Equal(t, 1, on(t, fl, "two"))
-		require.NoError(t, orders.Shard(2).Transaction(ctx, func(ctx context.Context, tx *dbfleet.Tx) error {
+		require.NoError(t, orders.Shard(2).Query().Transaction(ctx, func(ctx context.Context, tx *dbfleet.Tx) error {
 			require.Equal(t, "two", tx.Connection())
 			return nil
 		}))
@@ -289,7 +289,7 @@ func TestShards_AndTransactions(t *testing.T) {
 // Related records of several shards come from each of them, in one statement a shard.
 func TestShards_LoadRelationsShardByShard(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, orders dbfleet.Model[shardedItem]) {
+	onShards(t, func(t *testing.T, fl fleet, orders *dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		customers := model[customer](t, fl.Registry, dbfleet.ModelConfig{Table: "customers"})
 		list := []customer{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}
@@ -334,7 +334,7 @@ func (m *moving) BeforeCreate(context.Context) error {
 // A record is never stored on a shard that is not its own.
 func TestShards_BeforeCreateMovesNoRecord(t *testing.T) {
 	t.Parallel()
-	onShards(t, func(t *testing.T, fl fleet, _ dbfleet.Model[shardedItem]) {
+	onShards(t, func(t *testing.T, fl fleet, _ *dbfleet.Model[shardedItem]) {
 		ctx := t.Context()
 		orders := model[moving](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Shard: dbfleet.ShardBy("user_id", oddEven)})
 		require.NoError(t, orders.Create(ctx, &moving{UserID: 1, Item: "a", to: 3}), "the same shard")

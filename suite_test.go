@@ -86,7 +86,7 @@ func (fl fleet) create(t *testing.T, statements ...string) {
 }
 
 // model makes a model and fails the test on a fault.
-func model[T any](t *testing.T, r *dbfleet.Registry, config dbfleet.ModelConfig) dbfleet.Model[T] {
+func model[T any](t *testing.T, r *dbfleet.Registry, config dbfleet.ModelConfig) *dbfleet.Model[T] {
 	t.Helper()
 	m, err := dbfleet.NewModel[T](r, config)
 	require.NoError(t, err)

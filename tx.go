@@ -6,11 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
-	"sync"
 	"time"
-
-	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // TxOptions say how a transaction runs. The zero value is the database's
@@ -104,21 +100,25 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// txState is one transaction on the server.
-type txState struct {
-	e     *entry
-	node  *node
-	conn  *driver.Conn
-	route Route
-
-	mu    sync.Mutex // one statement at a time; protects following fields
-	done  bool
-	names int       // savepoints so far
-	stack []*Tx     // the transaction itself and the savepoints that are open in it
-	open  []endable // what raw methods gave out and the end must close
+// Transaction runs fn in a transaction on the connection that the query routes
+// to; see Registry.Transaction.
+func (q *Query[T]) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
+	return (*query)(q).transaction(ctx, fn, options)
 }
 
-type endable interface{ end() }
+func (q *query) transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options []TxOptions) error {
+	if err := q.usable(); err != nil {
+		return err
+	}
+	if q.wish().tx != nil {
+		return errors.New("dbfleet: a query that uses a transaction begins none; use Tx.Transaction")
+	}
+	to, err := q.destination()
+	if err != nil {
+		return err
+	}
+	return q.src.reg.Transaction(ctx, to.connection, fn, options...)
+}
 
 // Tx is a transaction, or a savepoint in one, while its closure runs. Its
 // methods may be called by several goroutines; statements run one at a time.
@@ -149,31 +149,6 @@ func (tx *Tx) usable() error {
 		return tx.st.doneError()
 	}
 	return nil
-}
-
-// ready says whether the transaction takes statements. st.mu is held.
-func (st *txState) ready() error {
-	if st.done {
-		return st.doneError()
-	}
-	if st.e.cut.Load() {
-		return fmt.Errorf("dbfleet: connection %q: the transaction is cut off: %w", st.e.name, ErrClosed)
-	}
-	return nil
-}
-
-func (st *txState) doneError() error {
-	return fmt.Errorf("dbfleet: transaction on connection %q: %w", st.e.name, ErrTxDone)
-}
-
-// top is the innermost savepoint. st.mu is held.
-func (st *txState) top() *Tx { return st.stack[len(st.stack)-1] }
-
-// handle is top for who does not hold st.mu.
-func (st *txState) handle() *Tx {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.top()
 }
 
 type txKey struct{}
@@ -209,32 +184,16 @@ func OutsideTx(ctx context.Context) context.Context {
 }
 
 // once runs one attempt.
-func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) (err error) {
+func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
 	e, err := db.reg.use(db.name)
 	if err != nil {
 		return err
 	}
 	defer e.leave()
-	t := target{e: e, index: -1}
-	t.primary("a transaction", "")
-	t.route.Connection, t.route.Tx = e.name, true
-	st := &txState{e: e, node: t.node, route: t.route}
+	st := &txState{e: e, node: e.primary()}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
-
-	err = st.say(ctx, "begin", "BEGIN", func() error {
-		conn, err := t.acquire(ctx)
-		if err != nil {
-			return err
-		}
-		if err := conn.Begin(ctx, driver.TxOptions{Isolation: o.Isolation, ReadOnly: o.ReadOnly}); err != nil {
-			conn.Release()
-			return err
-		}
-		st.conn = conn
-		return nil
-	})
-	if err != nil {
+	if err := st.begin(ctx, o); err != nil {
 		return err
 	}
 	defer st.conn.Release()
@@ -255,68 +214,6 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	return st.commit(ctx)
-}
-
-// say runs a step of the transaction between its hooks.
-func (st *txState) say(ctx context.Context, op, text string, step func() error) error {
-	var inside *txState
-	if st.conn != nil {
-		inside = st
-	}
-	c := st.e.begin(ctx, inside, op, text, nil, &st.route)
-	err := st.route.wrap(op, text, nil, false, step())
-	var q *QueryError
-	if errors.As(err, &q) && q.class == driver.CommitUnknown {
-		q.unknown = true
-	}
-	if c != nil && st.conn != nil { // begun just now, or ended
-		st.mu.Lock()
-		done := st.done
-		st.mu.Unlock()
-		if done {
-			c.ctx = context.WithValue(ctx, hookedKey{}, true)
-		} else if inside == nil {
-			c.ctx = withTx(c.ctx, st.handle())
-		}
-	}
-	c.end(&st.route, -1, err)
-	return err
-}
-
-func (st *txState) commit(ctx context.Context) error {
-	return st.finish(ctx, "commit", "COMMIT", func() error {
-		if err := st.ready(); err != nil {
-			return err // the connection's release rolls back
-		}
-		return st.conn.Commit(ctx)
-	})
-}
-
-func (st *txState) rollback(ctx context.Context) error {
-	return st.finish(ctx, "rollback", "ROLLBACK", func() error { return st.conn.Rollback(ctx) })
-}
-
-func (st *txState) finish(ctx context.Context, op, text string, step func() error) error {
-	return st.say(ctx, op, text, func() error {
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		if st.done {
-			return st.doneError()
-		}
-		st.endOpen()
-		defer func() {
-			st.done = true
-			st.conn.Release() // hooks that come after may need the connection
-		}()
-		return step()
-	})
-}
-
-func (st *txState) endOpen() {
-	for _, o := range st.open {
-		o.end()
-	}
-	st.open = nil
 }
 
 // nested runs fn between a savepoint and its release.
@@ -353,35 +250,6 @@ func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o
 	return inner.savepoint(ctx, "release", "RELEASE SAVEPOINT "+inner.name)
 }
 
-// push opens tx as the savepoint inside outer, and names it.
-func (tx *Tx) push(inner *Tx) error {
-	st := tx.st
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if tx.ended || st.done {
-		return st.doneError()
-	}
-	if st.top() != tx {
-		return fmt.Errorf("dbfleet: transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
-	}
-	st.names++
-	inner.name = "dbfleet_" + strconv.Itoa(st.names)
-	st.stack = append(st.stack, inner)
-	return nil
-}
-
-// pop ends the savepoint, with those that goroutines have left open inside of it.
-func (tx *Tx) pop() {
-	st := tx.st
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	for !tx.ended {
-		last := len(st.stack) - 1
-		st.stack[last].ended = true
-		st.stack = st.stack[:last]
-	}
-}
-
 // savepointTimeout bounds the way back to a savepoint whose context has ended.
 const savepointTimeout = time.Second
 
@@ -396,21 +264,4 @@ func (tx *Tx) back(ctx context.Context) error {
 		return err
 	}
 	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name)
-}
-
-func (tx *Tx) savepoint(ctx context.Context, op, text string) error {
-	st := tx.st
-	return st.say(ctx, op, text, func() error {
-		st.mu.Lock()
-		defer st.mu.Unlock()
-		if tx.ended {
-			return st.doneError()
-		}
-		if err := st.ready(); err != nil {
-			return err
-		}
-		st.endOpen()
-		_, err := st.conn.Exec(ctx, text, nil)
-		return err
-	})
 }

@@ -89,7 +89,7 @@ func TestWrite_LostAnswerIsUnknownAndDoneOnce(t *testing.T) {
 				return err
 			}, "SELECT 1 - COUNT(*) FROM accounts"},
 			{"ExecStatement", func(account) error {
-				_, err := accounts.ExecStatement(ctx, squirrel.Insert("accounts").Columns("owner", "balance").Values("marked", 1))
+				_, err := accounts.Query().ExecStatement(ctx, squirrel.Insert("accounts").Columns("owner", "balance").Values("marked", 1))
 				return err
 			}, created},
 			{"raw Exec", func(account) error { _, err := h.ExecContext(ctx, insert, "marked", 1); return err }, created},
@@ -114,7 +114,7 @@ func TestWrite_LostAnswerIsUnknownAndDoneOnce(t *testing.T) {
 			for _, reset := range []bool{false, true} {
 				for _, w := range writes {
 					name := fmt.Sprintf("%s, action %d, reset %v", w.name, action, reset)
-					_, err := accounts.AllRows().Delete(ctx)
+					_, err := accounts.Query().AllRows().Delete(ctx)
 					require.NoError(t, err, name)
 					a := seed()
 					fault := proxy.On(dbtest.Fault{Marker: "marked", Action: action, Reset: reset, Times: 1})
@@ -170,7 +170,7 @@ func TestTransaction_LostAnswerToCommitIsUnknown(t *testing.T) {
 			{Action: dbtest.CutReply}, {Action: dbtest.CutReply, Reset: true}, {Action: dbtest.CutRequest}, {Action: dbtest.CutRequest, Reset: true},
 			{Action: dbtest.HoldReply}, {Action: dbtest.HoldRequest},
 		} {
-			_, err := accounts.AllRows().Delete(t.Context())
+			_, err := accounts.Query().AllRows().Delete(t.Context())
 			require.NoError(t, err)
 			f.Marker, f.Times = "COMMIT", 1
 			fault := proxy.On(f)
@@ -250,7 +250,7 @@ func TestWrite_EndOfContextLeavesItsOutcomeUnknown(t *testing.T) {
 
 // deadlock runs two transactions that wait for each other, and returns their
 // errors. Each closure hides the error of the deadlock and goes on.
-func deadlock(t *testing.T, fl fleet, accounts dbfleet.Model[account], word string, ids [2]int64, options ...dbfleet.TxOptions) (errs [2]error, runs [2]int, hidden error) {
+func deadlock(t *testing.T, fl fleet, accounts *dbfleet.Model[account], word string, ids [2]int64, options ...dbfleet.TxOptions) (errs [2]error, runs [2]int, hidden error) {
 	var barrier sync.WaitGroup
 	barrier.Add(2)
 	var mu sync.Mutex
@@ -493,7 +493,7 @@ func TestTransaction_KilledConnectionPoisons(t *testing.T) {
 			require.Equal(t, 2, counted(t, db, "SELECT balance FROM accounts"))
 			db.KillConnections(t)
 			require.NoError(t, fl.Transaction(t.Context(), "", func(ctx context.Context, _ *dbfleet.Tx) error {
-				_, err := accounts.AllRows().Delete(ctx)
+				_, err := accounts.Query().AllRows().Delete(ctx)
 				return err
 			}), "a transaction begins on a live connection")
 		}

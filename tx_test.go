@@ -26,7 +26,7 @@ type account struct {
 const accountsTable = `CREATE TABLE accounts (id {id}, owner {text} NOT NULL UNIQUE, balance {bigint} NOT NULL)`
 
 // bank makes the table of accounts and its model.
-func (fl fleet) bank(t *testing.T) dbfleet.Model[account] {
+func (fl fleet) bank(t *testing.T) *dbfleet.Model[account] {
 	t.Helper()
 	fl.create(t, accountsTable)
 	return model[account](t, fl.Registry, dbfleet.ModelConfig{Table: "accounts"})
@@ -376,17 +376,17 @@ func TestTx_IsForItsConnectionOnly(t *testing.T) {
 			require.NoError(t, fl.Transaction(ctx, "second", func(ctx context.Context, tx2 *dbfleet.Tx) error {
 				require.NoError(t, second.Create(ctx, &account{Owner: "in its own"}))
 				require.NoError(t, accounts.Create(ctx, &account{Owner: "mine too"}), "both transactions are in ctx")
-				r, err := accounts.Route(ctx)
+				r, err := accounts.Query().Route(ctx)
 				require.NoError(t, err)
 				require.True(t, r.Tx)
 				return nil
 			}))
 			// Outside of both.
 			err = fl.Transaction(dbfleet.OutsideTx(ctx), "second", func(ctx context.Context, _ *dbfleet.Tx) error {
-				r, err := accounts.Route(ctx)
+				r, err := accounts.Query().Route(ctx)
 				require.NoError(t, err)
 				require.False(t, r.Tx, "OutsideTx hides the transactions that were there")
-				r, err = second.Route(ctx)
+				r, err = second.Query().Route(ctx)
 				require.NoError(t, err)
 				require.True(t, r.Tx)
 				return nil
@@ -614,7 +614,7 @@ func TestTx_OpenRows(t *testing.T) {
 				require.NoError(t, accounts.Create(ctx, &account{Owner: "meanwhile"}), "it goes on once they are closed")
 			}
 			// An iteration that is broken off gives the connection back.
-			for _, err := range accounts.Iter(ctx) {
+			for _, err := range accounts.Query().Iter(ctx) {
 				require.NoError(t, err)
 				break
 			}

@@ -34,7 +34,7 @@ type member struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-func members(t *testing.T, fl fleet) dbfleet.Model[member] {
+func members(t *testing.T, fl fleet) *dbfleet.Model[member] {
 	t.Helper()
 	fl.create(t, `CREATE TABLE members (id {id}, email VARCHAR(50) NOT NULL UNIQUE, name {text} NOT NULL, visits {int} NOT NULL,
 		created_at {time} NOT NULL, updated_at {time} NOT NULL)`)

@@ -49,10 +49,10 @@ func TestJSON_DocumentsNullsAndNumbersStayWhatTheyAre(t *testing.T) {
 		found, err := m.Find(ctx, one.ID)
 		require.NoError(t, err)
 		require.Equal(t, one, found)
-		n, err := m.WhereNull("free").Count(ctx)
+		n, err := m.Query().WhereNull("free").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n, "JSON's null is not NULL")
-		n, err = m.WhereNull("raw").Count(ctx)
+		n, err = m.Query().WhereNull("raw").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 
@@ -104,7 +104,7 @@ func TestJSON_IsSentAsText(t *testing.T) {
 		m := model[page](t, fl.Registry, dbfleet.ModelConfig{Table: "docs"})
 		p := page{Doc: dbfleet.JSONOf(map[string]int{"é": 1}), Raw: json.RawMessage(`{"é":1}`)}
 		require.NoError(t, m.Create(ctx, &p))
-		for name, q := range map[string]dbfleet.Query[page]{
+		for name, q := range map[string]*dbfleet.Query[page]{
 			"json": m.Where("doc", "=", p.Doc), "raw": m.Where("raw", "=", p.Raw), "text": m.Where("raw", "=", `{"é":1}`), "bytes": m.Where("raw", "=", []byte(`{"é":1}`)),
 		} {
 			n, err := q.Count(ctx)
@@ -112,14 +112,14 @@ func TestJSON_IsSentAsText(t *testing.T) {
 			require.EqualValues(t, 1, n, name)
 		}
 		member := map[string]string{"sqlite": `doc ->> '$.é' = ?`, "postgres": `(doc ->> 'é')::int = ?`, "mysql": `JSON_VALUE(doc, '$.é') = ?`}[fl.db.Dialect]
-		n, err := m.WhereRaw(member, 1).Count(ctx)
+		n, err := m.Query().WhereRaw(member, 1).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		// What is no JSON is refused by who reads it, if not by the database.
 		_, err = fl.DB("main").Table("docs").Insert(ctx, dbfleet.Row{"doc": "{"})
 		if fl.db.Dialect == "sqlite" {
 			require.NoError(t, err)
-			_, err = m.WhereNull("raw").Get(ctx)
+			_, err = m.Query().WhereNull("raw").Get(ctx)
 			require.Error(t, err)
 			require.ErrorContains(t, err, `"doc"`)
 		} else {
@@ -185,10 +185,10 @@ func TestUUIDs_InEveryFormAndColumn(t *testing.T) {
 				require.NoError(t, err, "%s as %s", column, name)
 				require.EqualValues(t, 1, n, "%s as %s", column, name)
 			}
-			n, err := m.WhereIn(column, []uid{u, {}}).Count(ctx)
+			n, err := m.Query().WhereIn(column, []uid{u, {}}).Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
-			n, err = m.WhereIn(column, []string{text}).Count(ctx)
+			n, err = m.Query().WhereIn(column, []string{text}).Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
 		}
@@ -285,16 +285,16 @@ func TestPostgres_ArraysEnumsAndTypesOfItsOwn(t *testing.T) {
 		n, err := m.Where("color", "=", "green").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = m.WhereIn("color", []color{"green", "red"}).Count(ctx)
+		n, err = m.Query().WhereIn("color", []color{"green", "red"}).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 6, n)
 		n, err = m.Where("tags", "=", words).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = m.WhereRaw("? = ANY(tags)", `qu"ote`).Count(ctx)
+		n, err = m.Query().WhereRaw("? = ANY(tags)", `qu"ote`).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = m.WhereRaw("nums && ?", []int64{0}).Count(ctx)
+		n, err = m.Query().WhereRaw("nums && ?", []int64{0}).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 		_, err = m.Where("id", "=", records[0].ID).Update(ctx, dbfleet.Row{"tags": []string{"x"}, "nums": nil})

@@ -160,11 +160,11 @@ func TestValues_Bools(t *testing.T) {
 			for _, v := range []any{2, -1, "yes", "2", 0.5, time.Now(), []byte("x")} {
 				_, err := m.Where(column, "=", v).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrType, "%v", v)
-				_, err = m.AllRows().Update(ctx, dbfleet.Row{column: v})
+				_, err = m.Query().AllRows().Update(ctx, dbfleet.Row{column: v})
 				require.ErrorIs(t, err, dbfleet.ErrType, "%v", v)
 				require.ErrorContains(t, err, `"`+column+`"`)
 			}
-			n, err := m.WhereIn(column, []bool{true, false}).Count(ctx)
+			n, err := m.Query().WhereIn(column, []bool{true, false}).Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, map[string]int{"b": 3, "p": 2, "n": 2}[column], n)
 			all, err := dbfleet.Pluck[*bool](ctx, m.OrderBy("id", dbfleet.Asc), column)
@@ -182,7 +182,7 @@ func TestValues_Bools(t *testing.T) {
 		require.ErrorContains(t, err, `"b"`)
 		_, err = dbfleet.Pluck[bool](ctx, m.Where("id", "=", 50), "b")
 		require.ErrorIs(t, err, dbfleet.ErrRange)
-		_, err = m.Max(ctx, "b")
+		_, err = m.Query().Max(ctx, "b")
 		require.ErrorIs(t, err, dbfleet.ErrRange)
 		row, err := fl.DB("main").Table("flags").Select("b").Find(ctx, 50)
 		require.NoError(t, err)
@@ -230,7 +230,7 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 		for _, name := range []string{"abc", "0", "1", "", "1abc", " 1", "1.0", "true"} {
 			require.NoError(t, m.Create(ctx, &stored{Name: name, Kind: color(name), N: 1, U: 1, F: 1.5, Blob: []byte(name), At: at}))
 		}
-		names := func(q dbfleet.Query[stored]) []string {
+		names := func(q *dbfleet.Query[stored]) []string {
 			got, err := dbfleet.Pluck[string](ctx, q.OrderBy("id", dbfleet.Asc), "name")
 			require.NoError(t, err)
 			return got
@@ -240,12 +240,12 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 			require.Equal(t, []string{"0"}, names(m.Where(column, "=", 0)))
 			require.Equal(t, []string{"1"}, names(m.Where(column, "=", int8(1))))
 			require.Equal(t, []string{"1"}, names(m.Where(column, "=", 1.0)))
-			require.Equal(t, []string{"0", "1"}, names(m.WhereIn(column, []int{0, 1})))
-			require.Equal(t, []string{"1"}, names(m.WhereIn(column, []any{"x", 1})))
+			require.Equal(t, []string{"0", "1"}, names(m.Query().WhereIn(column, []int{0, 1})))
+			require.Equal(t, []string{"1"}, names(m.Query().WhereIn(column, []any{"x", 1})))
 			require.Len(t, names(m.Where(column, "<>", 0)), 7)
-			require.Len(t, names(m.WhereNotIn(column, []int64{0, 1})), 6)
-			require.Equal(t, []string{"1"}, names(m.WhereGroup(func(q dbfleet.Query[stored]) dbfleet.Query[stored] { return q.Where(column, "=", 1) })))
-			require.Equal(t, []string{"1"}, names(m.WhereBetween(column, 1, 1)))
+			require.Len(t, names(m.Query().WhereNotIn(column, []int64{0, 1})), 6)
+			require.Equal(t, []string{"1"}, names(m.Query().WhereGroup(func(q *dbfleet.Query[stored]) *dbfleet.Query[stored] { return q.Where(column, "=", 1) })))
+			require.Equal(t, []string{"1"}, names(m.Query().WhereBetween(column, 1, 1)))
 		}
 		n, err := m.Where("name", "=", 0).Update(ctx, dbfleet.Row{"kind": 42})
 		require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 		// Text that is a number, for a column of numbers.
 		for column, v := range map[string]any{"n": "1", "u": "1", "f": "1.5", "at": "2024-03-10 07:08:09", "blob_": "abc"} {
 			require.NotEmpty(t, names(m.Where(column, "=", v)), column)
-			require.NotEmpty(t, names(m.WhereIn(column, []any{v})), column)
+			require.NotEmpty(t, names(m.Query().WhereIn(column, []any{v})), column)
 		}
 		require.NotEmpty(t, names(m.Where("at", "=", "2024-03-10T08:08:09+01:00")))
 		require.NotEmpty(t, names(m.Where("n", "=", 1.0)))
@@ -272,10 +272,10 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 				for name, err := range map[string]error{
 					"where":  func() error { _, err := m.Where(column, "=", v).Get(ctx); return err }(),
 					"not":    func() error { _, err := m.Where(column, "<>", v).Get(ctx); return err }(),
-					"in":     func() error { _, err := m.WhereIn(column, []any{v}).Get(ctx); return err }(),
+					"in":     func() error { _, err := m.Query().WhereIn(column, []any{v}).Get(ctx); return err }(),
 					"delete": func() error { _, err := m.Where(column, "=", v).Delete(ctx); return err }(),
-					"update": func() error { _, err := m.AllRows().Update(ctx, dbfleet.Row{column: v}); return err }(),
-					"insert": func() error { _, err := m.Insert(ctx, dbfleet.Row{column: v}); return err }(),
+					"update": func() error { _, err := m.Query().AllRows().Update(ctx, dbfleet.Row{column: v}); return err }(),
+					"insert": func() error { _, err := m.Query().Insert(ctx, dbfleet.Row{column: v}); return err }(),
 				} {
 					require.Error(t, err, "%s %s %#v", name, column, v)
 					require.True(t, isValueError(err), "%s %s %#v: %v", name, column, v, err)
@@ -324,25 +324,25 @@ func TestAggregates_HaveTheColumnsType(t *testing.T) {
 		for column, want := range map[string]any{
 			"n": int32(2), "big": int64(1<<53 + 1), "f": 0.5, "amount": "2.2500", "name": "b", "color": ptr(color("red")), "at": at.Add(time.Hour), "id": int64(2),
 		} {
-			got, err := m.Max(ctx, column)
+			got, err := m.Query().Max(ctx, column)
 			require.NoError(t, err, column)
 			require.Equal(t, want, got, column)
 		}
-		low, err := m.Min(ctx, "n")
+		low, err := m.Query().Min(ctx, "n")
 		require.NoError(t, err)
 		require.Equal(t, int32(1), low)
-		sum, err := m.Sum(ctx, "n")
+		sum, err := m.Query().Sum(ctx, "n")
 		require.NoError(t, err)
 		require.Equal(t, 3.0, sum)
-		sum, err = m.Sum(ctx, "f")
+		sum, err = m.Query().Sum(ctx, "f")
 		require.NoError(t, err)
 		require.Equal(t, 0.75, sum)
 		exact, err := dbfleet.Sum[int64](ctx, m, "big")
 		require.NoError(t, err)
 		require.EqualValues(t, 1<<54+1, exact)
-		_, err = m.Sum(ctx, "big")
+		_, err = m.Query().Sum(ctx, "big")
 		require.ErrorIs(t, err, dbfleet.ErrRange, "a float64 does not have that number")
-		avg, err := m.Avg(ctx, "n")
+		avg, err := m.Query().Avg(ctx, "n")
 		require.NoError(t, err)
 		require.Equal(t, 1.5, avg)
 		avg, err = dbfleet.Avg[float64](ctx, m, "f")
@@ -365,7 +365,7 @@ func TestAggregates_HaveTheColumnsType(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrType)
 		var unknown *dbfleet.UnknownColumnError
 		for name, err := range map[string]error{
-			"max": func() error { _, err := m.Max(ctx, "no"); return err }(), "sum": func() error { _, err := m.Sum(ctx, "no"); return err }(),
+			"max": func() error { _, err := m.Query().Max(ctx, "no"); return err }(), "sum": func() error { _, err := m.Query().Sum(ctx, "no"); return err }(),
 			"pluck": func() error { _, err := dbfleet.Pluck[int](ctx, m, "no"); return err }(), "typed": func() error { _, err := dbfleet.Avg[int](ctx, m, "no"); return err }(),
 		} {
 			require.ErrorAs(t, err, &unknown, name)
@@ -498,13 +498,13 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 				"day": dbfleet.Date{Year: 2024, Month: 1, Day: i + 1}})
 			require.NoError(t, err)
 		}
-		names := func(q dbfleet.Query[dbfleet.Row]) []string {
+		names := func(q *dbfleet.Query[dbfleet.Row]) []string {
 			got, err := dbfleet.Pluck[string](ctx, q.OrderBy("id", dbfleet.Asc), "name")
 			require.NoError(t, err)
 			return got
 		}
 		// Numbers for text: refused, or that very text.
-		for name, q := range map[string]dbfleet.Query[dbfleet.Row]{
+		for name, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"zero": table.Where("name", "=", 0), "false": table.Where("name", "=", false), "float": table.Where("name", "=", 0.0), "in": table.WhereIn("name", []any{0}), "ints": table.WhereIn("name", []int{0, 0}),
 			"between": table.WhereBetween("name", 0, 0), "named": table.Where("items.name", "=", 0), "typed": table.Filter(dbfleet.Col[int]("name").Eq(0)), "is": table.Where("name", "IS", 0),
 		} {
@@ -528,7 +528,7 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 			}
 		}
 		// Numbers for numbers are what they were, in every kind of column.
-		for name, q := range map[string]dbfleet.Query[dbfleet.Row]{
+		for name, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"int": table.Where("n", "=", 1), "in": table.WhereIn("n", []int{1}), "list": table.WhereIn("n", []any{int8(1), 100}), "between": table.WhereBetween("n", 1, 1),
 			"big": table.Where("big", "=", int64(1)<<53+1), "bigs": table.WhereIn("big", []int64{1<<53 + 1, 5}), "float": table.Where("f", "=", 0.1),
 			"floats": table.WhereIn("f", []float64{0.1, 7}), "is": table.Where("n", "IS", 1), "range": table.Where("n", ">", 0).Where("n", "<", 2), "true": table.Where("yes", "=", true),
@@ -540,7 +540,7 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 			require.Equal(t, []string{"0"}, names(q), name)
 		}
 		require.Equal(t, []string{"1", "", "1abc", " 1", "1.0", "true"}, names(table.Where("n", ">", 1)), "not as texts")
-		for name, q := range map[string]dbfleet.Query[dbfleet.Row]{
+		for name, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"fraction": table.Where("n", "<", 0.5), "fractions": table.WhereIn("n", []float64{0, 0.5}), "raw": table.WhereRaw("n < ?", 0.5),
 		} {
 			got, err := q.Get(ctx)

@@ -126,7 +126,7 @@ func TestValues_NullAndValueInEveryNullableForm(t *testing.T) {
 		found, err := m.Find(ctx, full.ID)
 		require.NoError(t, err)
 		require.Equal(t, blank, found)
-		n, err := m.WhereNull("text").WhereNull("at").WhereNull("raw").Where("own", "=", nil).Count(ctx)
+		n, err := m.Query().WhereNull("text").WhereNull("at").WhereNull("raw").Where("own", "=", nil).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 4, n)
 		texts, err := dbfleet.Pluck[*string](ctx, m.OrderBy("id", dbfleet.Asc), "text")
@@ -135,7 +135,7 @@ func TestValues_NullAndValueInEveryNullableForm(t *testing.T) {
 		plucked, err := m.OrderBy("id", dbfleet.Asc).Pluck(ctx, "text")
 		require.NoError(t, err)
 		require.Equal(t, []any{nil, nil, nil, "other", nil}, plucked)
-		top, err := dbfleet.Max[sql.NullInt64](ctx, m.WhereNull("big"), "big")
+		top, err := dbfleet.Max[sql.NullInt64](ctx, m.Query().WhereNull("big"), "big")
 		require.NoError(t, err)
 		require.False(t, top.Valid)
 	})
@@ -160,7 +160,7 @@ func TestValues_NullForAFieldThatCannotHoldItNamesTheField(t *testing.T) {
 			`INSERT INTO plain (id) VALUES (1)`)
 		m := model[plain](t, fl.Registry, dbfleet.ModelConfig{Table: "plain"})
 		for column, field := range map[string]string{"i": "I", "s": "S", "b": "B", "f": "F", "at": "At", "u": "U", "uint": "Uint"} {
-			q := m.Select("id", column)
+			q := m.Query().Select("id", column)
 			for name, read := range map[string]func() error{
 				"get":   func() error { _, err := q.Get(ctx); return err },
 				"first": func() error { _, err := q.First(ctx); return err },
@@ -184,11 +184,11 @@ func TestValues_NullForAFieldThatCannotHoldItNamesTheField(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrNull)
 		_, err = dbfleet.Max[int](ctx, m, "i")
 		require.ErrorIs(t, err, dbfleet.ErrNull)
-		_, err = m.Max(ctx, "i")
+		_, err = m.Query().Max(ctx, "i")
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
-		_, err = m.Avg(ctx, "i")
+		_, err = m.Query().Avg(ctx, "i")
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
-		sum, err := m.Sum(ctx, "i")
+		sum, err := m.Query().Sum(ctx, "i")
 		require.NoError(t, err)
 		require.Zero(t, sum)
 		// The other way: NULL for a column that refuses it.
@@ -259,7 +259,7 @@ func TestValues_EmptyAndNilBytesStayApart(t *testing.T) {
 		require.EqualValues(t, 1, n)
 		_, err = m.Where("id", "=", records[0].ID).Update(ctx, dbfleet.Row{"body": []byte(nil)})
 		require.NoError(t, err)
-		n, err = m.WhereNull("body").Count(ctx)
+		n, err = m.Query().WhereNull("body").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 	})
@@ -290,7 +290,7 @@ func TestValues_NumbersThatDoNotFitAreErrors(t *testing.T) {
 		require.Equal(t, small{1, 127, 255, math.MaxInt32, 1.5, 12, math.MaxInt64, true}, fit)
 		for _, column := range []string{"i8", "u8", "i32", "f32", "i", "u", "b"} {
 			for id := 2; id <= 3; id++ {
-				_, err := m.Select(column).Find(ctx, id)
+				_, err := m.Query().Select(column).Find(ctx, id)
 				want := dbfleet.ErrRange
 				if column == "i" && id == 3 {
 					want = dbfleet.ErrType
@@ -310,14 +310,14 @@ func TestValues_NumbersThatDoNotFitAreErrors(t *testing.T) {
 		_, err = dbfleet.Sum[int64](ctx, m.Where("id", "<=", 2).Where("id", "<>", 2), "u")
 		require.NoError(t, err)
 		fl.create(t, `INSERT INTO small SELECT 4, i8, u8, i32, f32, i, u, b FROM small WHERE id = 1`)
-		_, err = dbfleet.Sum[int64](ctx, m.WhereIn("id", []int{1, 4}), "u")
+		_, err = dbfleet.Sum[int64](ctx, m.Query().WhereIn("id", []int{1, 4}), "u")
 		require.Error(t, err)
 		if fl.db.Dialect != "sqlite" { // which says "integer overflow" without a code for it
 			require.ErrorIs(t, err, dbfleet.ErrRange)
-			exact, err := dbfleet.Sum[string](ctx, m.WhereIn("id", []int{1, 4}), "u")
+			exact, err := dbfleet.Sum[string](ctx, m.Query().WhereIn("id", []int{1, 4}), "u")
 			require.NoError(t, err)
 			require.Equal(t, "18446744073709551614", exact)
-			unsigned, err := dbfleet.Sum[uint64](ctx, m.WhereIn("id", []int{1, 4}), "u")
+			unsigned, err := dbfleet.Sum[uint64](ctx, m.Query().WhereIn("id", []int{1, 4}), "u")
 			require.NoError(t, err)
 			require.EqualValues(t, uint64(18446744073709551614), unsigned)
 		}
@@ -355,7 +355,7 @@ func TestValues_StrictMode(t *testing.T) {
 		for _, bad := range []tight{{N: 32768, S: "a", D: "1"}, {N: -32769, S: "a", D: "1"}, {N: 1 << 40, S: "a", D: "1"}, {S: "abcdef", D: "1"}} {
 			require.ErrorIs(t, m.Create(ctx, &bad), refused)
 			require.ErrorIs(t, m.CreateMany(ctx, []tight{{S: "ok", D: "1"}, bad}), refused)
-			_, err := m.AllRows().Update(ctx, dbfleet.Row{"n": bad.N, "s": bad.S})
+			_, err := m.Query().AllRows().Update(ctx, dbfleet.Row{"n": bad.N, "s": bad.S})
 			require.ErrorIs(t, err, refused)
 			_, err = fl.DB("main").Table("tight").Insert(ctx, dbfleet.Row{"n": bad.N, "s": bad.S})
 			require.ErrorIs(t, err, refused)
@@ -411,15 +411,15 @@ func TestValues_UnsignedAndLargeIntegers(t *testing.T) {
 		got, err := m.Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, big{1, huge, math.MinInt64}, got)
-		for _, q := range []dbfleet.Query[big]{
-			m.Where("u", "=", huge), m.WhereIn("u", []uint64{huge, huge + 1}), m.Where("u", ">", uint64(1<<63)), m.WhereBetween("u", huge, uint64(math.MaxUint64)),
+		for _, q := range []*dbfleet.Query[big]{
+			m.Where("u", "=", huge), m.Query().WhereIn("u", []uint64{huge, huge + 1}), m.Where("u", ">", uint64(1<<63)), m.Query().WhereBetween("u", huge, uint64(math.MaxUint64)),
 			m.Where("i", "=", int64(math.MinInt64)), m.Where("i", "<", math.MinInt64+1), m.Filter(dbfleet.Col[uint64]("u").In(huge, 9)),
 		} {
 			n, err := q.Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
 		}
-		top, err := m.Max(ctx, "u")
+		top, err := m.Query().Max(ctx, "u")
 		require.NoError(t, err)
 		require.Equal(t, huge, top)
 		typed, err := dbfleet.Max[uint64](ctx, m, "u")
@@ -485,7 +485,7 @@ func TestValues_DecimalsLoseNoDigit(t *testing.T) {
 			sum, err := dbfleet.Sum[string](ctx, m.Where("amount", ">", "1"), "amount")
 			require.NoError(t, err)
 			require.Equal(t, "10241767144864449.7891", sum)
-			top, err := m.Max(ctx, "amount")
+			top, err := m.Query().Max(ctx, "amount")
 			require.NoError(t, err)
 			require.Equal(t, "9007199254740993.0000", top)
 		}
@@ -518,15 +518,15 @@ func TestValues_NotANumberAndInfinity(t *testing.T) {
 				require.ErrorIs(t, m.CreateMany(ctx, []measure{{}, {F: f}}), dbfleet.ErrRange)
 				_, err := m.Where("f", "=", f).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
-				_, err = m.WhereIn("f", []float64{1, f}).Get(ctx)
+				_, err = m.Query().WhereIn("f", []float64{1, f}).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
-				_, err = m.WhereBetween("f", 0, f).Get(ctx)
+				_, err = m.Query().WhereBetween("f", 0, f).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
-				_, err = m.AllRows().Update(ctx, dbfleet.Row{"f": f})
+				_, err = m.Query().AllRows().Update(ctx, dbfleet.Row{"f": f})
 				require.ErrorIs(t, err, dbfleet.ErrRange)
-				_, err = m.AllRows().Increment(ctx, "f", f)
+				_, err = m.Query().AllRows().Increment(ctx, "f", f)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
-				_, err = m.WhereRaw("f = ?", f).Get(ctx)
+				_, err = m.Query().WhereRaw("f = ?", f).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
 				_, err = fl.DB("main").Table("measures").Insert(ctx, dbfleet.Row{"f": f})
 				require.ErrorIs(t, err, dbfleet.ErrRange)
@@ -643,9 +643,9 @@ func TestValues_NoNULInSQL(t *testing.T) {
 		_, err = fl.DB("main").Primary().PrepareContext(ctx, "DELETE FROM notes \x00 WHERE id = 5")
 		require.Error(t, err)
 		var se *dbfleet.StatementError
-		_, err = m.WhereRaw("id = 1 \x00 OR 1 = 1").Get(ctx)
+		_, err = m.Query().WhereRaw("id = 1 \x00 OR 1 = 1").Get(ctx)
 		require.ErrorAs(t, err, &se)
-		_, err = m.OrderByRaw("id\x00").Get(ctx)
+		_, err = m.Query().OrderByRaw("id\x00").Get(ctx)
 		require.ErrorAs(t, err, &se)
 		_, err = fl.DB("main").Table("notes\x00").Get(ctx)
 		require.Error(t, err)
@@ -783,15 +783,15 @@ func TestValues_ValuersThatFailLeaveNothingBehind(t *testing.T) {
 		n, err := m.Where("c", "=", &pointless{7}).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
-		_, err = m.AllRows().Update(ctx, dbfleet.Row{"a": failing{}})
+		_, err = m.Query().AllRows().Update(ctx, dbfleet.Row{"a": failing{}})
 		require.ErrorIs(t, err, errNoValue)
 
 		// Scanners that fail name the field, and the connection lives on.
 		fl.create(t, `UPDATE odd SET a = 1, b = 1 WHERE id = 1`)
-		_, err = m.Select("a").Find(ctx, 1)
+		_, err = m.Query().Select("a").Find(ctx, 1)
 		require.ErrorIs(t, err, errNoValue)
 		require.ErrorContains(t, err, "odd.A")
-		_, err = m.Select("b").Find(ctx, 1)
+		_, err = m.Query().Select("b").Find(ctx, 1)
 		require.ErrorContains(t, err, "odd.B")
 		require.ErrorContains(t, err, "panic")
 		count, err := m.Count(ctx)
@@ -826,8 +826,8 @@ func TestValues_WhatNoDriverTakesIsRefusedBeforeItIsSent(t *testing.T) {
 				"create": m.Create(ctx, &loose{V: v}),
 				"where":  func() error { _, err := m.Where("s", "=", v).Get(ctx); return err }(),
 				"any":    func() error { _, err := m.Where("v", "=", v).Get(ctx); return err }(),
-				"in":     func() error { _, err := m.WhereIn("n", []any{1, v}).Get(ctx); return err }(),
-				"update": func() error { _, err := m.AllRows().Update(ctx, dbfleet.Row{"n": v}); return err }(),
+				"in":     func() error { _, err := m.Query().WhereIn("n", []any{1, v}).Get(ctx); return err }(),
+				"update": func() error { _, err := m.Query().AllRows().Update(ctx, dbfleet.Row{"n": v}); return err }(),
 				"table":  func() error { _, err := table.Where("s", "=", v).Get(ctx); return err }(),
 				"insert": func() error { _, err := table.Insert(ctx, dbfleet.Row{"s": v}); return err }(),
 				"having": func() error { _, err := table.GroupBy("s").Having("s", "=", v).Get(ctx); return err }(),
@@ -841,7 +841,7 @@ func TestValues_WhatNoDriverTakesIsRefusedBeforeItIsSent(t *testing.T) {
 				}
 				require.ErrorContains(t, err, `"`+column+`"`, "%s of %T", name, v)
 			}
-			_, err := m.WhereRaw("s = ?", v).Get(ctx)
+			_, err := m.Query().WhereRaw("s = ?", v).Get(ctx)
 			require.ErrorIs(t, err, dbfleet.ErrType, "raw of %T", v)
 		}
 		require.Zero(t, sent)

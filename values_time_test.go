@@ -109,7 +109,7 @@ func TestTimes_AreInstantsWhoeverWritesAndReadsThem(t *testing.T) {
 			// Every way of asking finds it, in whatever zone the question is.
 			for _, loc := range []*time.Location{time.UTC, zone(t, "America/New_York"), zone(t, "Asia/Tokyo")} {
 				x := at.In(loc)
-				for name, q := range map[string]dbfleet.Query[event]{
+				for name, q := range map[string]*dbfleet.Query[event]{
 					"equal": one.Where("at", "=", x), "text": one.Where("stamp", "=", at.UTC().Format(time.RFC3339Nano)), "in": one.WhereIn("at", []time.Time{x}),
 					"pointer": one.Where("at", "=", &x), "between": one.WhereBetween("at", x, x), "between list": one.Where("stamp", "BETWEEN", []time.Time{x, x}),
 					"from": one.Where("at", ">=", x), "until": one.Where("stamp", "<=", x), "wall": one.Where("wall", "=", x), "typed": one.Filter(dbfleet.Col[time.Time]("at").Between(x, x)),
@@ -119,7 +119,7 @@ func TestTimes_AreInstantsWhoeverWritesAndReadsThem(t *testing.T) {
 					require.NoError(t, err, name)
 					require.EqualValues(t, 1, n, "%s of %s", name, x)
 				}
-				for name, q := range map[string]dbfleet.Query[event]{
+				for name, q := range map[string]*dbfleet.Query[event]{
 					"after": one.Where("at", ">", x), "before": one.Where("stamp", "<", x), "not": one.Where("at", "<>", x), "not in": one.WhereNotIn("at", []time.Time{x}),
 					"between later": one.WhereBetween("at", x.Add(time.Microsecond), x.Add(time.Hour)), "between earlier": one.WhereBetween("at", x.Add(-time.Hour), x.Add(-time.Microsecond)),
 				} {
@@ -274,7 +274,7 @@ func TestTimes_TheZeroTimeIsNull(t *testing.T) {
 		require.Equal(t, row{ID: r.ID}, got)
 		_, err = fl.DB("main").Table("zeros").Insert(ctx, dbfleet.Row{"at": time.Time{}})
 		require.NoError(t, err)
-		n, err := m.WhereNull("at").Count(ctx)
+		n, err := m.Query().WhereNull("at").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 
@@ -283,7 +283,7 @@ func TestTimes_TheZeroTimeIsNull(t *testing.T) {
 		strict := model[must](t, fl.Registry, dbfleet.ModelConfig{Table: "musts"})
 		require.ErrorIs(t, strict.Create(ctx, &must{}), dbfleet.ErrNotNull)
 		require.NoError(t, strict.Create(ctx, &must{At: time.Now()}))
-		_, err = strict.AllRows().Update(ctx, dbfleet.Row{"at": time.Time{}})
+		_, err = strict.Query().AllRows().Update(ctx, dbfleet.Row{"at": time.Time{}})
 		require.ErrorIs(t, err, dbfleet.ErrNotNull)
 		loose := model[must](t, fl.Registry, dbfleet.ModelConfig{Table: "zeros"})
 		_, err = loose.Find(ctx, r.ID)
@@ -345,8 +345,8 @@ func TestTimes_OutOfRange(t *testing.T) {
 				"create": m.Create(ctx, &row{At: at}),
 				"many":   m.CreateMany(ctx, []row{{At: time.Now()}, {At: at}}),
 				"where":  func() error { _, err := m.Where("at", "<", at).Get(ctx); return err }(),
-				"in":     func() error { _, err := m.WhereIn("at", []time.Time{at}).Get(ctx); return err }(),
-				"update": func() error { _, err := m.AllRows().Update(ctx, dbfleet.Row{"at": at}); return err }(),
+				"in":     func() error { _, err := m.Query().WhereIn("at", []time.Time{at}).Get(ctx); return err }(),
+				"update": func() error { _, err := m.Query().AllRows().Update(ctx, dbfleet.Row{"at": at}); return err }(),
 				"insert": func() error { _, err := fl.DB("main").Table("ends").Insert(ctx, dbfleet.Row{"at": at}); return err }(),
 			} {
 				require.ErrorIs(t, err, dbfleet.ErrRange, "%s of %d", name, at.Year())
@@ -391,10 +391,10 @@ func TestTimes_ComputedColumnsAreTimes(t *testing.T) {
 		require.NoError(t, m.CreateMany(ctx, []event{{At: first}, {At: last}, {At: instants(t)[0]}}))
 		first, last = first.UTC().Truncate(time.Microsecond), last.UTC().Truncate(time.Microsecond)
 
-		v, err := m.Max(ctx, "at")
+		v, err := m.Query().Max(ctx, "at")
 		require.NoError(t, err)
 		require.Equal(t, last, v)
-		v, err = m.Min(ctx, "at")
+		v, err = m.Query().Min(ctx, "at")
 		require.NoError(t, err)
 		require.Equal(t, first, v)
 		typed, err := dbfleet.Max[time.Time](ctx, m, "at")
@@ -417,13 +417,13 @@ func TestTimes_ComputedColumnsAreTimes(t *testing.T) {
 			require.Equal(t, last, row)
 		}
 
-		for name, q := range map[string]dbfleet.Query[event]{
-			"max":       m.SelectRaw("MAX(at) AS at"),
-			"coalesce":  m.SelectRaw("COALESCE(maybe, at) AS at").Where("at", "=", last),
-			"subselect": m.SelectRaw("(SELECT MAX(at) FROM events) AS at"),
-			"sub":       m.SelectSub(m.SelectRaw("MAX(at)"), "at"),
-			"case":      m.SelectRaw("CASE WHEN id > 0 THEN at END AS at").Where("at", ">=", last),
-			"group":     m.SelectRaw("MAX(at) AS at").GroupBy("wall"),
+		for name, q := range map[string]*dbfleet.Query[event]{
+			"max":       m.Query().SelectRaw("MAX(at) AS at"),
+			"coalesce":  m.Query().SelectRaw("COALESCE(maybe, at) AS at").Where("at", "=", last),
+			"subselect": m.Query().SelectRaw("(SELECT MAX(at) FROM events) AS at"),
+			"sub":       m.Query().SelectSub(m.Query().SelectRaw("MAX(at)"), "at"),
+			"case":      m.Query().SelectRaw("CASE WHEN id > 0 THEN at END AS at").Where("at", ">=", last),
+			"group":     m.Query().SelectRaw("MAX(at) AS at").GroupBy("wall"),
 		} {
 			got, err := q.First(ctx)
 			require.NoError(t, err, name)
@@ -512,7 +512,7 @@ func TestTimes_DatesAreCivilDays(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, day.Time(time.UTC), row["born"])
 			one := m.Where("id", "=", p.ID)
-			for name, q := range map[string]dbfleet.Query[person]{
+			for name, q := range map[string]*dbfleet.Query[person]{
 				"date": one.Where("born", "=", day), "pointer": one.Where("died", "=", &day), "text": one.Where("born", "=", day.String()), "in": one.WhereIn("born", []dbfleet.Date{day}),
 				"between": one.WhereBetween("born", day, day), "from": one.Where("born", ">=", day), "typed": one.Filter(dbfleet.Col[dbfleet.Date]("born").LtEq(day)),
 				"a time's own day": one.Where("born", "=", at), "times": one.WhereIn("born", []time.Time{at}), "between times": one.WhereBetween("met", at, at), "time pointer": one.Where("met", "=", &at),
@@ -540,7 +540,7 @@ func TestTimes_DatesAreCivilDays(t *testing.T) {
 		got, err := m.Find(ctx, none.ID)
 		require.NoError(t, err)
 		require.Equal(t, none, got)
-		n, err := m.WhereNull("born").Count(ctx)
+		n, err := m.Query().WhereNull("born").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		for _, bad := range []dbfleet.Date{{2023, 2, 29}, {2024, 13, 1}, {2024, 0, 1}, {0, 1, 1}, {-5, 1, 1}, {10000, 1, 1}, {2024, 1, 0}, {2024, 4, 31}} {

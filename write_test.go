@@ -28,7 +28,7 @@ const gadgetsTable = `CREATE TABLE gadgets (id {id}, name {text} NOT NULL UNIQUE
 	price {float} NOT NULL, note {text}, kind VARCHAR(20) NOT NULL DEFAULT 'plain', twice {int} GENERATED ALWAYS AS (stock * 2) STORED,
 	created_at {time} NOT NULL, updated_at {time} NOT NULL)`
 
-func gadgets(t *testing.T, fl fleet) dbfleet.Model[gadget] {
+func gadgets(t *testing.T, fl fleet) *dbfleet.Model[gadget] {
 	t.Helper()
 	fl.create(t, gadgetsTable)
 	return model[gadget](t, fl.Registry, dbfleet.ModelConfig{
@@ -64,7 +64,7 @@ func TestCreate_ReadsBackWhatTheDatabaseMakes(t *testing.T) {
 		require.NoError(t, m.Save(ctx, &plain), "the generated column is not written")
 		_, err := m.Where("id", "=", plain.ID).Update(ctx, map[string]any{"twice": 1})
 		require.ErrorContains(t, err, "generated")
-		_, err = m.Insert(ctx, map[string]any{"name": "x", "twice": 1})
+		_, err = m.Query().Insert(ctx, map[string]any{"name": "x", "twice": 1})
 		require.ErrorContains(t, err, "generated")
 		require.ErrorContains(t, m.SaveColumns(ctx, &plain, "twice"), "generated")
 	})
@@ -136,12 +136,12 @@ func TestUpdate_CountsTheRowsItFound(t *testing.T) {
 		require.NoError(t, m.CreateMany(ctx, items))
 
 		for range 2 {
-			n, err := m.WhereIn("name", []string{"a", "b", "zz"}).Update(ctx, map[string]any{"n": 2})
+			n, err := m.Query().WhereIn("name", []string{"a", "b", "zz"}).Update(ctx, map[string]any{"n": 2})
 			require.NoError(t, err)
 			require.EqualValues(t, 2, n)
 		}
 		require.NoError(t, m.Save(ctx, &items[0]), "nothing changes, the row is there")
-		n, err := m.AllRows().Increment(ctx, "n", 3)
+		n, err := m.Query().AllRows().Increment(ctx, "n", 3)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, n)
 		n, err = m.Where("name", "=", "a").Decrement(ctx, "n", uint8(1))
@@ -171,7 +171,7 @@ func TestUpdate_CountsTheRowsItFound(t *testing.T) {
 		n, err = m.Where("n", ">", 3).Delete(ctx)
 		require.NoError(t, err)
 		require.Positive(t, n)
-		n, err = m.AllRows().Delete(ctx)
+		n, err = m.Query().AllRows().Delete(ctx)
 		require.NoError(t, err)
 		left, err := m.Count(ctx)
 		require.NoError(t, err)
@@ -196,9 +196,9 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 		table := fl.DB("main").Table("stock")
 
 		set := map[string]any{"n": 0}
-		none := func(q dbfleet.Query[item]) dbfleet.Query[item] { return q }
-		for name, q := range map[string]dbfleet.Query[item]{
-			"nothing": m.Query, "empty group": m.WhereGroup(none), "empty groups": m.WhereGroup(none).OrWhereGroup(none),
+		none := func(q *dbfleet.Query[item]) *dbfleet.Query[item] { return q }
+		for name, q := range map[string]*dbfleet.Query[item]{
+			"nothing": m.Query(), "empty group": m.Query().WhereGroup(none), "empty groups": m.Query().WhereGroup(none).OrWhereGroup(none),
 			"empty filter": m.Filter(), "empty And": m.Filter(dbfleet.And()),
 		} {
 			_, err := q.Update(ctx, set)
@@ -213,8 +213,8 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 		_, err = table.Update(ctx, set)
 		require.ErrorIs(t, err, dbfleet.ErrMissingWhere)
 
-		for name, q := range map[string]dbfleet.Query[item]{
-			"WhereIn": m.WhereIn("id", []int64{}), "WhereIn nil slice": m.WhereIn("id", []int64(nil)), "IN": m.Where("id", "IN", []string{}),
+		for name, q := range map[string]*dbfleet.Query[item]{
+			"WhereIn": m.Query().WhereIn("id", []int64{}), "WhereIn nil slice": m.Query().WhereIn("id", []int64(nil)), "IN": m.Where("id", "IN", []string{}),
 		} {
 			n, err := q.Update(ctx, set)
 			require.NoError(t, err, name)
@@ -223,7 +223,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 			require.NoError(t, err, name)
 			require.Zero(t, n, name)
 		}
-		for name, q := range map[string]dbfleet.Query[item]{
+		for name, q := range map[string]*dbfleet.Query[item]{
 			"limit": m.Where("n", ">", 0).Limit(1), "order": m.Where("n", ">", 0).OrderBy("n", dbfleet.Asc), "offset": m.Where("n", ">", 0).Offset(1),
 			"join": m.Where("n", ">", 0).Join("stock", "stock.id", "=", "stock.id"), "distinct": m.Where("n", ">", 0).Distinct(),
 		} {
@@ -233,7 +233,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 			_, err = q.Update(ctx, set)
 			require.ErrorAs(t, err, &refused, name)
 		}
-		sum, err := m.Sum(ctx, "n")
+		sum, err := m.Query().Sum(ctx, "n")
 		require.NoError(t, err)
 		require.InDelta(t, 3, sum, 0, "nothing was changed")
 
@@ -241,7 +241,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 		for _, set := range []map[string]any{nil, {}} {
 			_, err := m.Where("id", "=", 1).Update(ctx, set)
 			require.ErrorAs(t, err, &empty)
-			_, err = m.AllRows().Update(ctx, set)
+			_, err = m.Query().AllRows().Update(ctx, set)
 			require.ErrorAs(t, err, &empty)
 		}
 		var unknown *dbfleet.UnknownColumnError
@@ -286,7 +286,7 @@ func TestSave_OfAMissingRowIsNotFound(t *testing.T) {
 		require.ErrorAs(t, m.Upsert(ctx, nil, dbfleet.Conflict{}), &refused)
 		require.ErrorAs(t, m.Fill(nil, nil), &refused)
 
-		var zero dbfleet.Model[gadget]
+		var zero *dbfleet.Model[gadget]
 		require.ErrorAs(t, zero.Create(ctx, &g), &refused)
 		require.ErrorAs(t, zero.Upsert(ctx, nil, dbfleet.Conflict{}), &refused)
 		require.ErrorAs(t, zero.CreateMany(ctx, []gadget{g}), &refused)
@@ -436,7 +436,7 @@ func TestTimestamps_AreSetAndReadBackTheSame(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, past, later.UpdatedAt, "a value of one's own wins")
 
-		res, err := m.Insert(ctx, map[string]any{"name": "c", "active": true, "stock": 1, "price": 2})
+		res, err := m.Query().Insert(ctx, map[string]any{"name": "c", "active": true, "stock": 1, "price": 2})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, res.RowsAffected)
 		inserted, err := m.Find(ctx, res.LastInsertID)
@@ -533,7 +533,7 @@ func TestFill_TakesFillableColumnsOnly(t *testing.T) {
 			require.ErrorIs(t, err, dbfleet.ErrType, name)
 			_, err = m.Where("id", "=", g.ID).Update(ctx, map[string]any{"stock": value})
 			require.ErrorIs(t, err, dbfleet.ErrType, name)
-			_, err = m.Insert(ctx, map[string]any{"name": "c", "stock": value})
+			_, err = m.Query().Insert(ctx, map[string]any{"name": "c", "stock": value})
 			require.ErrorIs(t, err, dbfleet.ErrType, name)
 		}
 		_, err = m.Where("id OR 1=1", "=", 1).Get(ctx)

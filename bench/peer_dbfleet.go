@@ -72,11 +72,11 @@ func openDBFleet(_ context.Context, t *Target) (*Session, error) {
 	return s, nil
 }
 
-func dbfleetModel(config dbfleet.ConnectionConfig) (dbfleet.Model[Person], *dbfleet.Registry, error) {
+func dbfleetModel(config dbfleet.ConnectionConfig) (*dbfleet.Model[Person], *dbfleet.Registry, error) {
 	config.Pool.MaxOpen = poolSize
 	registry, err := dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"main": config}})
 	if err != nil {
-		return dbfleet.Model[Person]{}, nil, err
+		return &dbfleet.Model[Person]{}, nil, err
 	}
 	model, err := dbfleet.NewModel[Person](registry, dbfleet.ModelConfig{Table: "people"})
 	if err != nil {
@@ -86,6 +86,6 @@ func dbfleetModel(config dbfleet.ConnectionConfig) (dbfleet.Model[Person], *dbfl
 }
 
 // loadDBFleet stores many new records by the library's bulk path.
-func loadDBFleet(ctx context.Context, people dbfleet.Model[Person], records []Person) (int64, error) {
+func loadDBFleet(ctx context.Context, people *dbfleet.Model[Person], records []Person) (int64, error) {
 	return people.Load(ctx, slices.Values(records))
 }

@@ -171,7 +171,7 @@ func run(ctx context.Context) error {
 	fmt.Println("\nWhat would be wrong is refused before it is sent:")
 	_, err = users.Where("nmae", "=", "Ada").Get(ctx)
 	fmt.Println("  ->", err)
-	_, err = users.Query.Delete(ctx)
+	_, err = users.Query().Delete(ctx)
 	fmt.Println("  ->", err)
 	_, err = orders.Get(ctx)
 	fmt.Println("  ->", err)

@@ -58,11 +58,11 @@ type Growth struct {
 type store struct {
 	registry  *dbfleet.Registry
 	logger    *slog.Logger
-	users     dbfleet.Model[User]
-	orders    dbfleet.Model[Order]
-	events    dbfleet.Model[Event]
-	purchases dbfleet.Model[Purchase]
-	growth    dbfleet.Model[Growth]
+	users     *dbfleet.Model[User]
+	orders    *dbfleet.Model[Order]
+	events    *dbfleet.Model[Event]
+	purchases *dbfleet.Model[Purchase]
+	growth    *dbfleet.Model[Growth]
 }
 
 // newStore makes the models. Every connection but the replica must be there.
@@ -266,7 +266,7 @@ func (s *store) search(ctx context.Context, text string) (h Hits, err error) {
 	}
 	for i := range int64(shards) {
 		ask = append(ask, func(ctx context.Context) (err error) {
-			found[i], err = s.orders.DB(shardName(i)).WhereRaw("CONCAT(id, '-', user_id) LIKE ? ESCAPE '!'", number).
+			found[i], err = s.orders.DB(shardName(i)).Query().WhereRaw("CONCAT(id, '-', user_id) LIKE ? ESCAPE '!'", number).
 				OrderBy("id", dbfleet.Asc).Limit(maxHits).Get(ctx)
 			return err
 		})

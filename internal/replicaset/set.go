@@ -55,8 +55,8 @@ func (s *Set[N]) Nodes() []N {
 // Pick returns the next node that may serve a read, in turn, and its index
 // for Failed and Answered. ok is false when no node may. tried is a bit set of
 // indexes that this read has already asked; a set of more than 64 members
-// picks among all of them.
-func (s *Set[N]) Pick(tried uint64) (node N, index int, ok bool) {
+// picks among all of them. fit says which nodes the read may be served by.
+func (s *Set[N]) Pick(tried uint64, fit func(node N) bool) (node N, index int, ok bool) {
 	n := uint64(len(s.members))
 	if n == 0 {
 		return node, 0, false
@@ -68,6 +68,9 @@ func (s *Set[N]) Pick(tried uint64) (node N, index int, ok bool) {
 			continue
 		}
 		m := &s.members[at]
+		if !fit(m.node) {
+			continue
+		}
 		til := m.restsTil.Load()
 		if til == 0 {
 			return m.node, at, true
@@ -117,6 +120,3 @@ func (s *Set[N]) Answered(index int) {
 		m.restsTil.Store(0)
 	}
 }
-
-// Fit says whether the node serves reads now.
-func (s *Set[N]) Fit(index int) bool { return s.members[index].restsTil.Load() == 0 }

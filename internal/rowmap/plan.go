@@ -16,14 +16,17 @@ import (
 // A column's number, the i of the methods, is its place in Columns: the order
 // of the fields in the struct, those of an embedded struct in its place.
 type Plan struct {
-	typ     reflect.Type
-	word    unsafe.Pointer // the type of an any with a *T
-	model   string
-	fields  []field
-	columns []string
-	byName  map[string]int // exact names
-	byFold  map[string]int // lower-case names
-	times   []timeField    // the fields that CutTimes looks at
+	typ      reflect.Type
+	size     uintptr
+	word     unsafe.Pointer // the type of an any with a *T
+	list     reflect.Type   // []T
+	listWord unsafe.Pointer // the type of an any with a *[]T
+	model    string
+	fields   []field
+	columns  []string
+	byName   map[string]int // exact names
+	byFold   map[string]int // lower-case names
+	times    []timeField    // the fields that CutTimes looks at
 
 	bindings atomic.Pointer[[]*binding]
 	bindMu   sync.Mutex // held to add to bindings
@@ -88,8 +91,10 @@ func compile(t reflect.Type) (*Plan, error) {
 }
 
 func newPlan(t reflect.Type, fields []field) *Plan {
+	list := reflect.SliceOf(t)
 	p := &Plan{
-		typ: t, word: typeWord(reflect.Zero(reflect.PointerTo(t)).Interface()), model: t.String(), fields: fields,
+		typ: t, size: t.Size(), word: typeWord(reflect.Zero(reflect.PointerTo(t)).Interface()),
+		list: list, listWord: typeWord(reflect.Zero(reflect.PointerTo(list)).Interface()), model: t.String(), fields: fields,
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // LoadOptions say how Load works. The zero value loads all rows or none.
@@ -66,19 +68,11 @@ const (
 //			}
 //		}
 //	})
-func (m Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOptions) (int64, error) {
-	switch {
-	case m.c.src == nil:
-		return 0, errNoSource
-	case rows == nil:
-		return 0, m.c.src.fail("the iterator is nil")
-	case len(options) > 1:
-		return 0, m.c.src.fail("more than one LoadOptions")
-	}
+func (m *Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOptions) (int64, error) {
 	var record T
-	w := loading{src: m.c.src, at: m.c.place(), record: &record}
-	if len(options) == 1 {
-		w.o = options[0]
+	w := loading{record: &record}
+	if err := w.prepare((*query)(m), rows == nil, options); err != nil {
+		return 0, err
 	}
 	return w.load(ctx, func(yield func() bool) {
 		for record = range rows {
@@ -91,33 +85,49 @@ func (m Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOpt
 
 // loading is one call of Load.
 type loading struct {
-	src    *source
-	at     *place
+	q      *query
 	o      LoadOptions
-	name   string
+	home   destination
 	record any // a pointer to the record that the iterator has given last
 	args   []any
-	shape  *shape // of the record before
+	plan   *table.InsertPlan // of the record before
 	values rowmap.Batch
 	rows   int64 // that were handed over
 	said   int64 // rows at the last call of Progress
+}
+
+func (w *loading) prepare(q *query, noRows bool, options []LoadOptions) error {
+	if err := q.usable(); err != nil {
+		return err
+	}
+	w.q = q
+	t := q.src.table
+	switch {
+	case noRows:
+		return t.Fail("the iterator is nil")
+	case len(options) > 1:
+		return t.Fail("more than one LoadOptions")
+	case len(options) == 1:
+		w.o = options[0]
+	}
+	if w.o.BatchRows < 0 || w.o.ProgressEvery < 0 {
+		return t.Fail("LoadOptions has a negative number")
+	}
+	w.o.ProgressEvery = cmp.Or(w.o.ProgressEvery, progressEvery)
+	return nil
 }
 
 // records sets loading.record to one record after the other.
 type records func(yield func() bool)
 
 func (w *loading) load(ctx context.Context, all records) (int64, error) {
-	if w.o.BatchRows < 0 || w.o.ProgressEvery < 0 {
-		return 0, w.src.fail("LoadOptions has a negative number")
-	}
-	w.o.ProgressEvery = cmp.Or(w.o.ProgressEvery, progressEvery)
 	var err error
-	if w.name, _, err = w.src.connectionFor(w.at, nil, false); err != nil {
+	if w.home, err = w.q.src.destination(w.q.wish(), nil, false); err != nil {
 		return 0, err
 	}
 	if w.o.BatchRows > 0 {
-		if w.at.tx != nil || txOf(ctx, w.src.reg, w.name) != nil {
-			return 0, w.src.fail("LoadOptions.BatchRows commits, which a transaction around the load does not let it")
+		if w.q.wish().tx != nil || txOf(ctx, w.q.src.reg, w.home.connection) != nil {
+			return 0, w.q.src.table.Fail("LoadOptions.BatchRows commits, which a transaction around the load does not let it")
 		}
 		return w.batches(ctx, all)
 	}
@@ -152,17 +162,17 @@ func (w *loading) batches(ctx context.Context, all records) (done int64, err err
 
 // batch loads records in one transaction.
 func (w *loading) batch(ctx context.Context, all records) error {
-	return w.src.atomic(ctx, w.at, w.name, true, func(ctx context.Context) error { return w.run(ctx, all) })
+	return w.q.atomic(ctx, w.home.connection, true, func(ctx context.Context) error { return w.run(ctx, all) })
 }
 
-// run loads records in the transaction of ctx, those of one shape that follow
+// run loads records in the transaction of ctx, those of one plan that follow
 // each other together.
 func (w *loading) run(ctx context.Context, all records) (err error) {
-	var t target
-	if err := w.src.writeTarget(ctx, &t, w.at, w.name); err != nil {
+	var p place
+	if err := w.q.src.reg.place(ctx, &p, w.home, w.q.wish(), true); err != nil {
 		return err
 	}
-	defer t.leave()
+	defer p.leave()
 	var l *loadRun
 	defer func() {
 		if l != nil { // a panic of the iterator, of Progress or of a Valuer
@@ -170,11 +180,11 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 		}
 	}()
 	all(func() bool {
-		var sh *shape
-		if sh, err = w.prepare(&t); err != nil {
+		var plan *table.InsertPlan
+		if plan, err = w.next(p.e.dialect); err != nil {
 			return false
 		}
-		if l != nil && l.shape != sh {
+		if l != nil && l.plan != plan {
 			last := l
 			l = nil
 			if err = last.done(ctx); err != nil {
@@ -182,7 +192,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 			}
 		}
 		if l == nil {
-			if l, err = beginLoad(ctx, &t, w.src, sh, w.rows); err != nil {
+			if l, err = w.begin(ctx, &p, plan); err != nil {
 				return false
 			}
 		}
@@ -214,64 +224,59 @@ func (w *loading) told() {
 	}
 }
 
-// prepare makes the arguments of the record at hand.
-func (w *loading) prepare(t *target) (*shape, error) {
-	s := w.src
-	if s.shard != nil && w.at.db == "" {
-		if _, err := s.homeOf(w.at, w.record); err != nil {
-			return nil, indexed(int(w.rows), err)
+// next makes the arguments of the record at hand.
+func (w *loading) next(d *dialect.Dialect) (*table.InsertPlan, error) {
+	t := w.q.src.table
+	if w.q.src.shard != nil && w.q.wish().db == "" {
+		if _, err := w.q.homeOf(w.record); err != nil {
+			return nil, recordError(int(w.rows), err)
 		}
 	}
-	if err := s.stamp(w.record, true); err != nil {
-		return nil, indexed(int(w.rows), err)
+	if err := t.Stamp(w.record, true); err != nil {
+		return nil, recordError(int(w.rows), err)
 	}
-	sh := s.shapeOf(w.record)
+	plan := t.InsertPlan(w.record)
 	var err error
-	if sh != w.shape {
-		w.shape, w.values = sh, sh.args.Batch(t.e.dialect, loadBatch)
+	if plan != w.plan {
+		w.plan, w.values = plan, plan.Args.Batch(d, loadBatch)
 	}
 	if w.args, err = w.values.AppendArgs(w.args[:0], w.record); err != nil {
-		return nil, indexed(int(w.rows), err)
+		return nil, recordError(int(w.rows), err)
 	}
-	return sh, nil
+	return plan, nil
 }
 
-// loadRun is one load of the driver: records of one shape that follow each
-// other.
+// loadRun is one load of the driver: records of one plan that follow each other.
 type loadRun struct {
-	t     *target
-	s     *source
-	shape *shape
+	w     *loading
+	p     *place
+	plan  *table.InsertPlan
+	s     statement
+	hooks *call
 	load  *driver.Load
-	call  *call
 	first int64 // index of the first record
 	added int64
-	text  string
 }
 
-func beginLoad(ctx context.Context, t *target, s *source, sh *shape, first int64) (*loadRun, error) {
-	into, err := s.loadTarget(sh, t)
+func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (*loadRun, error) {
+	into, err := w.into(plan, p.e.dialect)
 	if err != nil {
 		return nil, err
 	}
-	l := &loadRun{t: t, s: s, shape: sh, first: first}
-	if l.text, err = into.Insert(1); err != nil {
+	l := &loadRun{w: w, p: p, plan: plan, first: w.rows}
+	l.s = statement{op: "load", write: true}
+	if l.s.text, err = into.Insert(1); err != nil {
 		return nil, err
 	}
-	l.call = t.begin(ctx, "load", l.text, nil)
-	err = func() error {
-		t.tx.mu.Lock()
-		defer t.tx.mu.Unlock()
-		if err := t.tx.ready(); err != nil {
-			return err
-		}
-		l.load, err = t.tx.conn.Load(into)
-		return err
-	}()
+	p.choose(true)
+	l.hooks = p.callHooks(ctx, &l.s)
+	c, err := p.hold(ctx)
+	if err == nil {
+		l.load, err = c.Load(into)
+		p.letGo(c)
+	}
 	if err != nil {
-		err = t.route.wrap("load", l.text, nil, false, err)
-		l.call.end(&t.route, -1, err)
-		return nil, err
+		return nil, p.ended(&l.s, l.hooks, unknownRows, err)
 	}
 	return l, nil
 }
@@ -290,42 +295,50 @@ func (l *loadRun) done(ctx context.Context) error {
 	if err != nil {
 		err = l.wrap(err, nil)
 	} else if n != l.added {
-		err = l.s.otherRows(n, int(l.added))
+		err = otherRows(l.w.q.src.table, n, int(l.added))
 	}
-	if err != nil {
-		n = -1
-	}
-	l.call.end(&l.t.route, n, err)
-	return err
+	return l.ended(n, err)
 }
 
 // abort gives the load up because of err.
 func (l *loadRun) abort(err error) {
 	l.load.Abort()
-	l.call.end(&l.t.route, -1, err)
+	_ = l.ended(-1, err)
+}
+
+// ended tells what came of the load. An error is wrapped already.
+func (l *loadRun) ended(n int64, err error) error {
+	if err != nil {
+		n = -1
+	}
+	if l.hooks != nil {
+		l.hooks.end(l.p, &l.s, n, err)
+	}
+	return err
 }
 
 func (l *loadRun) wrap(err error, args []any) error {
+	s := l.s
+	s.args = args // a message may quote them
 	var row *driver.RowError
 	if errors.As(err, &row) {
-		return indexed(int(l.first+row.Row), l.t.route.wrap("load", l.text, args, false, row.Err))
+		return recordError(int(l.first+row.Row), l.p.wrap(&s, row.Err))
 	}
-	return l.t.route.wrap("load", l.text, args, false, err)
+	return l.p.wrap(&s, err)
 }
 
-// loadTarget is what the driver must know of the table.
-func (s *source) loadTarget(sh *shape, t *target) (driver.LoadTarget, error) {
-	d := t.e.dialect
+// into is what the driver must know of the table.
+func (w *loading) into(plan *table.InsertPlan, d *dialect.Dialect) (driver.LoadTarget, error) {
 	into := driver.LoadTarget{
-		Columns: make([]string, len(sh.columns)),
-		Insert:  func(rows int) (string, error) { return s.insertText(sh, d, rows, false) },
+		Columns: make([]string, len(plan.Columns)),
+		Insert:  func(rows int) (string, error) { return plan.ManyText(d, rows, false) },
 	}
 	var err error
-	for i, c := range sh.columns {
+	for i, c := range plan.Columns {
 		if into.Columns[i], err = sqlgen.QuoteIdent(d, c); err != nil {
 			return into, err
 		}
 	}
-	into.Table, err = s.quotedTable(d)
+	into.Table, err = w.q.src.table.QuotedName(d)
 	return into, err
 }

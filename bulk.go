@@ -1,0 +1,259 @@
+package dbfleet
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/table"
+)
+
+// CreateMany inserts records with as few statements as the database's limits
+// allow, all of them or none: several statements share a transaction (a
+// savepoint inside one). Ids and other values that the database made are
+// filled in, as by Create. No records are no statement. On a sharded model all
+// records must live on one shard. An error of a callback, or of a value, is a
+// *RecordError with the record's index. On an error the records are as they
+// were before. Load is faster for many records whose ids need not be known.
+func (m *Model[T]) CreateMany(ctx context.Context, records []T) error {
+	return (*query)(m).createAll(ctx, &records)
+}
+
+func (q *query) createAll(ctx context.Context, list any) error {
+	return q.restoring(list, func(records table.Records) error { return q.createMany(ctx, records) })
+}
+
+// restoring gives the records of *list, a *[]T, to write. On an error they are as
+// they were before.
+func (q *query) restoring(list any, write func(records table.Records) error) error {
+	if err := q.usable(); err != nil {
+		return err
+	}
+	plan := q.src.table.Plan
+	n, at := plan.Elements(list)
+	old := plan.Snapshot(list)
+	err := write(table.Records{N: n, At: at})
+	if err != nil {
+		old.Restore()
+	}
+	return err
+}
+
+func (q *query) createMany(ctx context.Context, records table.Records) error {
+	return q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
+		e, err := q.src.reg.lookup(home.connection)
+		if err != nil {
+			return err
+		}
+		batches, err := q.batches(records, e.dialect)
+		if err != nil {
+			return err
+		}
+		defer giveBack(batches)
+		return q.atomic(ctx, home.connection, q.severalSteps(batches, e.dialect), func(ctx context.Context) error {
+			for i := range batches {
+				b := &batches[i]
+				v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: b.records, plan: b.plan, args: b.args}
+				if _, err := v.run(ctx, v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+// writeMany runs a write of several records between their callbacks.
+func (q *query) writeMany(ctx context.Context, records table.Records, indexed bool, write func(ctx context.Context, home destination) error) error {
+	home, err := q.homeOfAll(records)
+	if err != nil || records.N == 0 {
+		return err
+	}
+	st := q.src.creating()
+	st.indexed = indexed
+	return q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
+		for i := range records.N {
+			if err := q.stillAt(home, records.At(i)); err != nil {
+				return recordError(i, err)
+			}
+			if err := q.src.table.Stamp(records.At(i), true); err != nil {
+				return recordError(i, err)
+			}
+		}
+		return write(ctx, home)
+	})
+}
+
+func recordError(i int, err error) error { return &RecordError{Index: i, Err: err} }
+
+// homeOfAll is the one connection of all records.
+func (q *query) homeOfAll(records table.Records) (home destination, err error) {
+	for i := range records.N {
+		to, err := q.homeOf(records.At(i))
+		if err != nil {
+			return destination{}, recordError(i, err)
+		}
+		if i > 0 && to.connection != home.connection {
+			return destination{}, q.src.table.Fail("record %d lives on shard %q, those before it on %q; create the records of each shard by themselves", i, to.connection, home.connection)
+		}
+		home = to
+		if q.src.shard == nil || q.wish().db != "" {
+			break // all alike
+		}
+	}
+	return home, nil
+}
+
+// severalSteps says whether batches need a transaction to be all or nothing:
+// several do, one whose rows a trigger may skip (not on MySQL), and one after
+// which rows are read again.
+func (q *query) severalSteps(batches []batch, d *dialect.Dialect) bool {
+	if len(batches) != 1 {
+		return true
+	}
+	b := &batches[0]
+	if d.InsertReturning {
+		return b.records.N > 1
+	}
+	// They are read again, or their keys may not fit.
+	t := q.src.table
+	return len(b.plan.Back) > 0 && (!b.plan.OnlyKey || !t.Plan.HoldsInt64(t.Key()[0]))
+}
+
+// atomic runs fn in a transaction if several statements need one.
+func (q *query) atomic(ctx context.Context, connection string, several bool, fn func(ctx context.Context) error) error {
+	if !several {
+		return fn(ctx)
+	}
+	inTx := func(ctx context.Context, _ *Tx) error { return fn(ctx) }
+	if tx := q.wish().tx; tx != nil {
+		if inner := txOf(ctx, q.src.reg, connection); inner != nil && inner.st == tx.st {
+			tx = inner // a callback's savepoint is open in it
+		}
+		return tx.Transaction(ctx, inTx)
+	}
+	return q.src.reg.Transaction(ctx, connection, inTx)
+}
+
+// A statement of a bulk insert holds at most maxBatchRows rows and about
+// maxBatchBytes of values: MariaDB's max_allowed_packet is 16 MiB.
+const (
+	maxBatchRows  = 1000
+	maxBatchBytes = 4 << 20
+)
+
+// batch is one statement of a bulk insert.
+type batch struct {
+	records table.Records
+	plan    *table.InsertPlan
+	args    []any
+	list    *argList // what args lie in
+}
+
+// giveBack gives the lists of batches back.
+func giveBack(batches []batch) {
+	for i := range batches {
+		batches[i].list.list = batches[i].args
+		batches[i].list.give()
+	}
+}
+
+// batches splits records where their plan changes or a limit is reached.
+func (q *query) batches(records table.Records, d *dialect.Dialect) ([]batch, error) {
+	var (
+		out         []batch
+		row         rowmap.Batch
+		plan        *table.InsertPlan
+		args        []any
+		list        *argList
+		first       int // record of the batch at hand
+		limit, size int
+	)
+	end := func(i int) {
+		if i > first {
+			out = append(out, batch{records: records.Part(first, i-first), plan: plan, args: args, list: list})
+		}
+		first, size, args = i, 0, nil
+	}
+	for i := range records.N {
+		r := records.At(i)
+		if is := q.src.table.InsertPlan(r); is != plan {
+			end(i)
+			plan, limit = is, batchRows(d, len(is.Write))
+			row = plan.Args.Batch(d, records.N-i)
+		} else if i-first >= limit {
+			end(i)
+		}
+		if args == nil {
+			list = takeArgs()
+			args = slices.Grow(list.list, min(limit, records.N-i)*len(plan.Write))
+		}
+		before := len(args)
+		var err error
+		if args, err = row.AppendArgs(args, r); err != nil {
+			return nil, recordError(i, err)
+		}
+		added := argBytes(args[before:])
+		if size > 0 && size+added > maxBatchBytes { // it begins the next one
+			next := takeArgs()
+			last := append(next.list, args[before:]...)
+			clear(args[before:])
+			args = args[:before]
+			end(i)
+			args, list = last, next
+		}
+		size += added
+	}
+	end(records.N)
+	return out, nil
+}
+
+// argBytes is about what arguments take in a statement.
+func argBytes(args []any) int {
+	n := 0
+	for _, a := range args {
+		switch a := a.(type) {
+		case string:
+			n += len(a)
+		case []byte:
+			n += len(a)
+		default:
+			n += 8
+		}
+	}
+	return n
+}
+
+func batchRows(d *dialect.Dialect, columns int) int {
+	n := maxBatchRows
+	if columns == 0 {
+		return 1 // DEFAULT VALUES makes one row
+	}
+	if d.MaxParams > 0 {
+		n = min(n, max(1, d.MaxParams/columns))
+	}
+	return n
+}
+
+// argList is a list for the arguments of one statement, which is free again
+// when the statement has ended: the driver copies it, and hooks are given copies.
+// The arguments themselves may be kept.
+type argList struct{ list []any }
+
+var argLists = sync.Pool{New: func() any { return &argList{list: make([]any, 0, 16)} }}
+
+func takeArgs() *argList { return argLists.Get().(*argList) }
+
+// maxArgList is the longest list that is kept.
+const maxArgList = 4096
+
+func (a *argList) give() {
+	if cap(a.list) > maxArgList {
+		return
+	}
+	clear(a.list)
+	a.list = a.list[:0]
+	argLists.Put(a)
+}

@@ -1,0 +1,332 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
+)
+
+// Create inserts a record and fills in what the database made: the id of an
+// integer key that was zero, and the columns of Generated and Defaults.
+// Timestamps are set; a created_at that is not zero is kept. The record's times
+// become what was stored, the same instants in UTC and to the microsecond (see
+// TimePrecision), so that the record equals the one that Find returns. A zero
+// time.Time is written as NULL. On an error the record is as it was before.
+func (m *Model[T]) Create(ctx context.Context, record *T) error {
+	if record == nil {
+		return (*query)(m).nilRecord()
+	}
+	old := *record
+	err := (*query)(m).create(ctx, record)
+	if err != nil && !isCreated(err) {
+		*record = old
+	}
+	return err
+}
+
+// CreateFrom fills a new record and creates it.
+func (m *Model[T]) CreateFrom(ctx context.Context, values map[string]any) (T, error) {
+	var record T
+	err := (*query)(m).fill(&record, values)
+	if err == nil {
+		err = m.Create(ctx, &record)
+	}
+	return record, err
+}
+
+func (q *query) nilRecord() error {
+	if err := q.usable(); err != nil {
+		return err
+	}
+	return q.src.table.NilRecord()
+}
+
+// recording is what the verbs that write records have in common.
+type recording struct {
+	writing
+	home destination // decided before the callbacks
+}
+
+func (v *recording) to() (destination, error) { return v.home, nil }
+
+// homeOf is where a record lives.
+func (q *query) homeOf(record any) (destination, error) {
+	if err := q.usable(); err != nil {
+		return destination{}, err
+	}
+	return q.src.destinationOf(q.wish(), record)
+}
+
+// stillAt refuses a record whose shard was changed by a callback.
+func (q *query) stillAt(home destination, record any) error {
+	if q.src.shard == nil || !q.src.callbacks.beforeCreate {
+		return nil
+	}
+	now, err := q.homeOf(record)
+	if err == nil && now.connection != home.connection {
+		err = q.src.table.Fail("BeforeCreate moved the record from %q to %q by its shard key", home.connection, now.connection)
+	}
+	return err
+}
+
+func (q *query) create(ctx context.Context, record any) error {
+	home, err := q.homeOf(record)
+	if err != nil {
+		return err
+	}
+	write := func(ctx context.Context) error {
+		if err := q.stillAt(home, record); err != nil {
+			return err
+		}
+		v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: table.One(record), record: record}
+		_, err := v.run(ctx, v)
+		return err
+	}
+	if q.src.callbacks.none() {
+		return write(ctx)
+	}
+	return q.around(ctx, home.connection, q.src.creating(), table.One(record), write)
+}
+
+// insertion is the verb that inserts records of one plan by one statement.
+type insertion struct {
+	recording
+	records   table.Records
+	record    any // the only one of them, which is not stamped yet; nil for a batch
+	plan      *table.InsertPlan
+	args      []any // of a batch
+	settled   bool  // the records' times are what was stored
+	returning bool
+	fault     error // what the database made does not fit a record
+}
+
+func (v *insertion) render(p *place, s *statement) (err error) {
+	d := p.e.dialect
+	s.op, s.write = "insert", true
+	if v.record == nil {
+		return v.renderBatch(p, s)
+	}
+	t := v.q.src.table
+	if err := t.Stamp(v.record, true); err != nil {
+		return err
+	}
+	v.plan = t.InsertPlan(v.record)
+	if v.returning = v.plan.Returns(d); !v.returning {
+		if err := v.plan.TellsKey(d); err != nil {
+			return err
+		}
+	}
+	if s.text, err = v.plan.OneText(d); err != nil {
+		return err
+	}
+	s.args, v.settled, err = v.plan.Args.Args(v.record, d)
+	return err
+}
+
+func (v *insertion) renderBatch(p *place, s *statement) (err error) {
+	d := p.e.dialect
+	s.args = v.args
+	if v.returning = len(v.plan.Back) > 0 && d.InsertReturning; !v.returning {
+		if err := v.plan.TellsKey(d); err != nil {
+			return err
+		}
+	}
+	if s.text, err = v.plan.ManyText(d, v.records.N, v.returning); err != nil {
+		return err
+	}
+	if v.returning && v.records.N > 1 && v.plan.Returns(d) {
+		s.oneRow, err = v.plan.OneText(d)
+	}
+	return err
+}
+
+func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	if v.returning {
+		return p.rows(ctx, s, v)
+	}
+	return execution{}.exchange(ctx, p, s)
+}
+
+// read takes what the database made. The rows belong to the records in their
+// order.
+func (v *insertion) read(rows driver.Rows) (int64, error) {
+	n, fault, err := readBack(v.q.src.table, rows, v.plan.Back, v.records)
+	v.fault = fault
+	return n, err
+}
+
+// readBack reads rows into fields of records. fault is a value that does not fit:
+// the statement itself has succeeded.
+func readBack(t *table.Table, rows driver.Rows, fields []int, records table.Records) (n int64, fault, err error) {
+	count, err := t.Plan.ReadBack(rows, fields, records.N, records.At)
+	var column *ColumnError
+	if errors.As(err, &column) {
+		return int64(records.N), err, nil
+	}
+	return int64(count), nil, err
+}
+
+func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) error {
+	t := v.q.src.table
+	if v.fault != nil {
+		return afterInsert(p, v.fault)
+	}
+	if res.RowsAffected != int64(v.records.N) {
+		return otherRows(t, res.RowsAffected, v.records.N)
+	}
+	if !v.returning {
+		if err := v.tellKeys(ctx, p, res); err != nil {
+			return afterInsert(p, err)
+		}
+	}
+	if !v.settled {
+		for i := range v.records.N {
+			t.Settle(v.records.At(i))
+		}
+	}
+	return nil
+}
+
+// tellKeys fills in the keys as the driver tells them, and reads the rest that the
+// database made.
+func (v *insertion) tellKeys(ctx context.Context, p *place, res driver.Result) error {
+	t := v.q.src.table
+	if v.plan.MakesKey() {
+		for i := range v.records.N {
+			key := res.LastInsertID + int64(i)*max(res.IDStep, 1)
+			if err := t.Plan.SetInt(t.Key()[0], v.records.At(i), key); err != nil {
+				return err
+			}
+		}
+	}
+	switch {
+	case len(v.plan.Back) == 0 || v.plan.OnlyKey:
+		return nil
+	case v.records.N > 1 && len(t.Key()) == 1:
+		return v.q.reloadAll(ctx, p, v.records, v.plan.Back)
+	}
+	for i := range v.records.N {
+		if err := v.q.reload(ctx, p, v.records.At(i), v.plan.Back); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// otherRows tells of a trigger or rule that left records out or put them
+// elsewhere, so that which of them are there is not known.
+func otherRows(t *table.Table, rows int64, records int) error {
+	return t.Fail("%d rows were inserted for %d records; a trigger or rule changed them", rows, records)
+}
+
+// createdError says that a record was created and could not be read back.
+type createdError struct{ err error }
+
+func (e *createdError) Error() string {
+	return "dbfleet: the record was created, what the database made of it could not be read: " + strings.TrimPrefix(e.err.Error(), "dbfleet: ")
+}
+
+func (e *createdError) Unwrap() error { return e.err }
+
+func isCreated(err error) bool {
+	_, ok := err.(*createdError) //nolint:errorlint // of this record, not of one that a callback created
+	return ok
+}
+
+// afterInsert marks what went wrong once the record was in the database: in a
+// transaction it is undone, on its own it stays.
+func afterInsert(p *place, err error) error {
+	if err == nil || p.tx != nil {
+		return err
+	}
+	return &createdError{err}
+}
+
+// made asks for what the database made of records, at the place that has just
+// written them.
+func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bool, read readerFunc) error {
+	text, args, err := sqlgen.Select(made, q.env(p))
+	if err != nil {
+		return err
+	}
+	_, err = p.query(ctx, &statement{op: "select", text: text, args: args, write: write}, read)
+	return err
+}
+
+// reload reads fields of a record that the database made, where INSERT cannot
+// return them.
+func (q *query) reload(ctx context.Context, p *place, record any, fields []int) error {
+	t := q.src.table
+	made, err := t.ByIdentity(record)
+	if err != nil {
+		return err
+	}
+	made = made.OnlyColumns(columnsOf(t, fields)...)
+	n := int64(0)
+	err = q.made(ctx, p, &made, false, func(rows driver.Rows) (_ int64, err error) {
+		var fault error
+		if n, fault, err = readBack(t, rows, fields, table.One(record)); err == nil {
+			err = fault
+		}
+		return n, err
+	})
+	if err == nil && n == 0 {
+		err = ErrNotFound
+	}
+	return err
+}
+
+func columnsOf(t *table.Table, fields []int) []sqlgen.Column {
+	cols := make([]sqlgen.Column, len(fields))
+	for i, f := range fields {
+		cols[i] = sqlgen.Column{Name: t.Column(f)}
+	}
+	return cols
+}
+
+// reloadAll is reload for several records with a key of one column, in one
+// statement.
+func (q *query) reloadAll(ctx context.Context, p *place, records table.Records, fields []int) error {
+	t := q.src.table
+	key := t.Key()[0]
+	keys := make([]any, records.N)
+	byKey := make(map[any]any, records.N)
+	for i := range records.N {
+		r := records.At(i)
+		keys[i] = t.Plan.Value(key, r)
+		if k, ok := t.Plan.FieldKey(key, r); ok {
+			byKey[k] = r
+		}
+	}
+	columns := []int{key}
+	for _, f := range fields {
+		if f != key {
+			columns = append(columns, f)
+		}
+	}
+	made := sqlgen.From(t.Name).WithCond(sqlgen.Compare(t.Column(key), sqlgen.In, keys)).OnlyColumns(columnsOf(t, columns)...)
+	list := t.Plan.NewList()
+	err := q.made(ctx, p, &made, false, func(rows driver.Rows) (int64, error) {
+		n, err := t.Plan.ReadAll(rows, list, records.N)
+		return int64(n), err
+	})
+	if err != nil {
+		return err
+	}
+	n, at := t.Plan.Elements(list)
+	for i := range n {
+		k, _ := t.Plan.FieldKey(key, at(i))
+		if r := byKey[k]; r != nil {
+			delete(byKey, k)
+			t.Plan.CopyFields(fields, r, at(i))
+		}
+	}
+	if len(byKey) > 0 {
+		return otherRows(t, int64(records.N-len(byKey)), records.N)
+	}
+	return nil
+}

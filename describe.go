@@ -1,0 +1,87 @@
+package dbfleet
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"sync"
+	"weak"
+)
+
+// ModelDescription tells where a model lives.
+type ModelDescription struct {
+	Model      string // the Go type
+	Table      string
+	Connection string // "" for a sharded model
+	Driver     Driver // "" when the connection is not known (any more)
+	ShardKey   string // "" when not sharded
+	PrimaryKey []string
+	Columns    []string
+}
+
+// modelList is what Describe tells: the models that are in use. It does not keep
+// them.
+type modelList struct {
+	mu   sync.Mutex // protects following fields
+	list map[int]weak.Pointer[source]
+	next int
+}
+
+func (l *modelList) add(s *source) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.list == nil {
+		l.list = map[int]weak.Pointer[source]{}
+	}
+	l.next++
+	l.list[l.next] = weak.Make(s)
+	runtime.AddCleanup(s, l.remove, l.next)
+}
+
+func (l *modelList) remove(number int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.list, number)
+}
+
+// sources are the models in the order in which they were made.
+func (l *modelList) sources() []*source {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	numbers := make([]int, 0, len(l.list))
+	for n := range l.list {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	var out []*source
+	for _, n := range numbers {
+		if s := l.list[n].Value(); s != nil {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Describe lists the models of the registry that are in use, in order of
+// connection and model.
+func (r *Registry) Describe() []ModelDescription {
+	sources := r.models.sources()
+	out := make([]ModelDescription, len(sources))
+	for i, s := range sources {
+		t := s.table
+		d := ModelDescription{Model: t.Model, Table: t.Name, PrimaryKey: t.KeyNames(), Columns: slices.Clone(t.Columns())}
+		if s.shard != nil {
+			d.ShardKey = s.shard.column()
+		} else {
+			d.Connection = r.nameOr(s.connection)
+			if e, err := r.lookup(d.Connection); err == nil {
+				d.Driver = Driver(e.dialect.Name)
+			}
+		}
+		out[i] = d
+	}
+	slices.SortStableFunc(out, func(a, b ModelDescription) int {
+		return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Model, b.Model))
+	})
+	return out
+}

@@ -1,0 +1,56 @@
+package table
+
+import (
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// What sqlgen asks of a table.
+
+// Columns implements sqlgen.Table.
+func (t *Table) Columns() []string { return t.Plan.Columns() }
+
+// SelectList implements sqlgen.Table.
+func (t *Table) SelectList(d *dialect.Dialect) (string, error) {
+	q := t.quotedIn(d)
+	return q.list, q.err
+}
+
+// Quoted implements sqlgen.Table.
+func (t *Table) Quoted(column string, d *dialect.Dialect) string {
+	if i, ok := t.Plan.Column(column); ok {
+		return t.quotedIn(d).names[i]
+	}
+	return ""
+}
+
+// Known implements sqlgen.Table.
+func (t *Table) Known(column string) bool {
+	_, ok := t.Plan.Column(column)
+	return ok || !t.HasModel() && !strings.Contains(column, ".")
+}
+
+// Field implements sqlgen.Table: it finds a column by its name, or its name
+// after the table's.
+func (t *Table) Field(column string) (int, bool) {
+	if i, ok := t.Plan.Column(column); ok {
+		return i, true
+	}
+	if n := len(t.Name); len(column) > n+1 && column[n] == '.' && column[:n] == t.Name {
+		return t.Plan.Column(column[n+1:])
+	}
+	return 0, false
+}
+
+// Fit implements sqlgen.Table: a value for a column must be of the kind of its
+// field, else databases compare it as they like (MySQL finds 'abc' equal to 0).
+func (t *Table) Fit(i int, v any) (any, error) { return t.Plan.Fit(i, v) }
+
+// FitList implements sqlgen.Table.
+func (t *Table) FitList(i int, list any) (any, error) { return t.Plan.FitList(i, list) }
+
+// Operand implements sqlgen.Table.
+func (t *Table) Operand(i int, v any, d *dialect.Dialect) (any, error) {
+	return t.Plan.Operand(i, v, d)
+}

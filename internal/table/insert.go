@@ -1,0 +1,153 @@
+package table
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// InsertPlan says which fields of a record an insert writes, and which the
+// database makes. Records of one plan go into one statement. It is immutable but
+// for the texts that it keeps.
+type InsertPlan struct {
+	Write, Back []int           // what is written, and what is wanted back
+	Args        *rowmap.ArgPlan // of Write
+	Columns     []string        // the names of Write
+	Returning   []string        // the names of Back
+	OnlyKey     bool            // nothing but the generated key is wanted back
+
+	table *Table
+	one   [dialect.Count]atomic.Pointer[string] // the insert of one record
+	// many are the last inserts of several; many[1] return what the database made.
+	many [2][dialect.Count]atomic.Pointer[manyText]
+}
+
+// manyText is an insert of so many rows.
+type manyText struct {
+	rows int
+	text string
+}
+
+// InsertPlan returns the plan of a record. A model has two of them, without and
+// with the generated key, and more if it has columns with defaults.
+func (t *Table) InsertPlan(record any) *InsertPlan {
+	keyed := !t.auto || !t.Plan.IsZero(t.key[0], record)
+	at := 0
+	if keyed {
+		at = 1
+	}
+	if t.plain[at] != nil {
+		return t.plain[at]
+	}
+	mask := t.mask(keyed)
+	for i := range mask {
+		if t.optional[i] && t.Plan.IsZero(i, record) {
+			mask[i] = 0
+		}
+	}
+	if known, ok := t.inserts.Load(string(mask)); ok {
+		return known.(*InsertPlan)
+	}
+	known, _ := t.inserts.LoadOrStore(string(mask), t.newInsertPlan(mask))
+	return known.(*InsertPlan)
+}
+
+// mask tells by field whether an insert writes it, defaults apart: 1 or 0.
+func (t *Table) mask(keyed bool) []byte {
+	mask := make([]byte, len(t.generated))
+	for i := range mask {
+		if !t.generated[i] && (keyed || i != t.key[0]) {
+			mask[i] = 1
+		}
+	}
+	return mask
+}
+
+// prepareInserts makes the plans of a model without defaults.
+func (t *Table) prepareInserts() {
+	if slices.Contains(t.optional, true) {
+		return
+	}
+	for at, keyed := range []bool{false, true} {
+		t.plain[at] = t.newInsertPlan(t.mask(keyed))
+	}
+}
+
+func (t *Table) newInsertPlan(mask []byte) *InsertPlan {
+	p := &InsertPlan{table: t}
+	for i, written := range mask {
+		if written == 1 {
+			p.Write = append(p.Write, i)
+		} else {
+			p.Back = append(p.Back, i)
+		}
+	}
+	p.Args = t.Plan.ArgPlan(p.Write...)
+	p.Columns, p.Returning = t.ColumnsOf(p.Write), t.ColumnsOf(p.Back)
+	p.OnlyKey = len(p.Back) == 1 && t.auto && p.Back[0] == t.key[0]
+	return p
+}
+
+// Returns says whether the insert of one record returns what the database made.
+// A generated key alone is had cheaper where the driver tells it.
+func (p *InsertPlan) Returns(d *dialect.Dialect) bool {
+	return len(p.Back) > 0 && d.InsertReturning && (d.Numbered || !p.OnlyKey)
+}
+
+// TellsKey refuses an insert whose key the database makes and does not tell.
+func (p *InsertPlan) TellsKey(d *dialect.Dialect) error {
+	if p.table.auto || d.InsertReturning {
+		return nil
+	}
+	for _, i := range p.Back {
+		if slices.Contains(p.table.key, i) {
+			return p.table.Fail("%s does not tell the key %q that it makes; set it before", d.Name, p.table.Column(i))
+		}
+	}
+	return nil
+}
+
+// MakesKey says whether the database makes the key of the records.
+func (p *InsertPlan) MakesKey() bool {
+	return p.table.auto && slices.Contains(p.Back, p.table.key[0])
+}
+
+// OneText is the insert of one record.
+func (p *InsertPlan) OneText(d *dialect.Dialect) (string, error) {
+	if text := p.one[d.Index].Load(); text != nil {
+		return *text, nil
+	}
+	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: 1}
+	if p.Returns(d) {
+		in.Returning = p.Returning
+	}
+	text, err := sqlgen.InsertText(&in, d)
+	if err == nil {
+		p.one[d.Index].Store(&text)
+	}
+	return text, err
+}
+
+// ManyText is the insert of several records, which returns what the database
+// made of them if that is wanted. The last text is kept: a long series of
+// statements has one number of rows.
+func (p *InsertPlan) ManyText(d *dialect.Dialect, rows int, returning bool) (string, error) {
+	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: rows}
+	kept := &p.many[0][d.Index]
+	if returning {
+		in.Returning = p.Returning
+		kept = &p.many[1][d.Index]
+	}
+	if known := kept.Load(); known != nil && known.rows == rows {
+		return known.text, nil
+	}
+	text, err := sqlgen.InsertText(&in, d)
+	if err != nil {
+		return "", err
+	}
+	kept.Store(&manyText{rows, text})
+	return text, nil
+}

@@ -1,0 +1,161 @@
+package table
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// Records are several records without their type.
+type Records struct {
+	N  int
+	At func(i int) any // a pointer to record i
+}
+
+// One is a single record.
+func One(record any) Records { return Records{N: 1, At: func(int) any { return record }} }
+
+// Part is n of the records, from the first-th on.
+func (r Records) Part(first, n int) Records {
+	if first == 0 {
+		return Records{N: n, At: r.At}
+	}
+	return Records{N: n, At: func(i int) any { return r.At(first + i) }}
+}
+
+// Key are the fields of the primary key.
+func (t *Table) Key() []int { return t.key }
+
+// KeyNames are the columns of the primary key: "id" without a model.
+func (t *Table) KeyNames() []string {
+	if !t.HasModel() {
+		return []string{"id"}
+	}
+	return t.ColumnsOf(t.key)
+}
+
+// SoleKey is the primary key's column, "" when it has several.
+func (t *Table) SoleKey() string {
+	if len(t.key) != 1 {
+		return ""
+	}
+	return t.Column(t.key[0])
+}
+
+// Auto says that the key is one integer that the database makes when it is zero.
+func (t *Table) Auto() bool { return t.auto }
+
+// Unsaved says whether the record's key is yet to be made by the database.
+func (t *Table) Unsaved(record any) bool { return t.auto && t.Plan.IsZero(t.key[0], record) }
+
+// CheckKey refuses a record without a key.
+func (t *Table) CheckKey(record any) error {
+	if len(t.key) == 1 && t.Plan.IsZero(t.key[0], record) {
+		return t.Fail("the record's primary key %q is zero", t.Column(t.key[0]))
+	}
+	return nil
+}
+
+// NilKey is the error of a key that is nil.
+func (t *Table) NilKey(column string) error {
+	return t.Fail("the primary key's column %q is nil", column)
+}
+
+// NilRecord is the error of a record that is a nil pointer.
+func (t *Table) NilRecord() error { return t.Fail("the record is a nil pointer") }
+
+// Identity are the fields by which one record is found: the primary key, and
+// on a sharded model the shard key too, for shards may give the same id to
+// different records.
+func (t *Table) Identity(record any) []int {
+	if len(t.located) > len(t.key) && t.Plan.IsZero(t.located[len(t.key)], record) {
+		return t.key
+	}
+	return t.located
+}
+
+// ByIdentity is the query for one record.
+func (t *Table) ByIdentity(record any) (sqlgen.Query, error) {
+	q := sqlgen.From(t.Name)
+	if err := t.CheckKey(record); err != nil {
+		return q, err
+	}
+	for _, i := range t.Identity(record) {
+		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, t.Plan.Value(i, record)))
+	}
+	return q, nil
+}
+
+// ShardValue is the record's shard key, nil when it is zero.
+func (t *Table) ShardValue(record any) any {
+	if t.Plan.IsZero(t.shard, record) {
+		return nil
+	}
+	return t.Plan.Value(t.shard, record)
+}
+
+// Now is the time for timestamps, as the table's columns keep it: UTC, and as
+// precise as every database keeps it.
+func (t *Table) Now() time.Time {
+	return time.Now().UTC().Truncate(time.Microsecond).Truncate(t.precision)
+}
+
+// Stamp sets the timestamps of a record, and cuts its times where the columns
+// keep less than the drivers send.
+func (t *Table) Stamp(record any, create bool) error {
+	if t.precision > time.Microsecond {
+		t.Plan.CutTimes(record, t.precision, nil)
+	}
+	if t.created < 0 && t.updated < 0 {
+		return nil
+	}
+	at := t.Now()
+	if create && t.created >= 0 && t.Plan.IsZero(t.created, record) {
+		if err := t.Plan.SetTime(t.created, record, at); err != nil {
+			return err
+		}
+	}
+	if t.updated >= 0 {
+		return t.Plan.SetTime(t.updated, record, at)
+	}
+	return nil
+}
+
+// Settle makes the times of a record that was written what reading them gives:
+// instants in UTC, cut as they were when they were sent.
+func (t *Table) Settle(record any) { t.Plan.CutTimes(record, t.precision, time.UTC) }
+
+// StampSets adds updated_at to the assignments of an update that lack it.
+func (t *Table) StampSets(sets []sqlgen.Set) []sqlgen.Set {
+	if t.updated < 0 || len(sets) == 0 {
+		return sets
+	}
+	column := t.Column(t.updated)
+	if slices.ContainsFunc(sets, func(s sqlgen.Set) bool { return s.Column == column }) {
+		return sets
+	}
+	return append(sets, sqlgen.Set{Column: column, Value: t.Now()})
+}
+
+// StampRow is the row with the timestamps that it lacks.
+func (t *Table) StampRow(row map[string]any) map[string]any {
+	if t.created < 0 && t.updated < 0 {
+		return row
+	}
+	row = maps.Clone(row)
+	if row == nil {
+		row = map[string]any{}
+	}
+	at := t.Now()
+	for _, i := range []int{t.created, t.updated} {
+		if i < 0 {
+			continue
+		}
+		if column := t.Column(i); row[column] == nil {
+			row[column] = at
+		}
+	}
+	return row
+}

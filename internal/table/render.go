@@ -1,0 +1,107 @@
+package table
+
+import (
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// Env is what sqlgen needs to know to render a statement on this table for a
+// connection.
+func (t *Table) Env(d *dialect.Dialect, connection string) *sqlgen.Env {
+	env := &sqlgen.Env{Dialect: d, Values: values{}, Scope: connection, Table: t.ForSQL()}
+	if d == dialect.MySQL {
+		env.Untyped = untyped
+	}
+	return env
+}
+
+// ForSQL is the table as sqlgen knows it: nil when its columns are not known.
+func (t *Table) ForSQL() sqlgen.Table {
+	if t.Plan == nil {
+		return nil
+	}
+	return t
+}
+
+// maxDouble is the largest whole number up to which every one is a double.
+const maxDouble = 1 << 53
+
+// untyped makes text of a number that MySQL compares with a column that no
+// model knows. Bound as a number, 0 would be equal to every text that is none,
+// and 1 to '1abc'; bound as text, a text column compares text and a column of
+// numbers the number, since MySQL makes a number of a text that is constant.
+// A whole number that a double does not hold stays a number: DECIMAL columns
+// compare with text as doubles do.
+func untyped(a any, _ *dialect.Dialect) any {
+	switch a := a.(type) {
+	case int64:
+		if -maxDouble <= a && a <= maxDouble {
+			return strconv.FormatInt(a, 10)
+		}
+	case float64:
+		return strconv.FormatFloat(a, 'g', -1, 64)
+	}
+	return a
+}
+
+// values connects sqlgen with rowmap.
+type values struct{}
+
+func (values) Arg(v any, d *dialect.Dialect) (any, error) { return rowmap.Arg(v, d) }
+
+func (values) Operand(v any, d *dialect.Dialect) (any, error) { return rowmap.Operand(v, d) }
+
+func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
+	if arrays {
+		slice, hasNull, ok, err := rowmap.Slice(v)
+		if err != nil {
+			return args, nil, false, err
+		}
+		if ok {
+			if emptySlice(slice) {
+				slice = nil
+			}
+			return args, slice, hasNull, nil
+		}
+	} else if all, ok := rowmap.AppendList(args, v); ok {
+		return all, nil, false, nil
+	}
+	list, hasNull, err := rowmap.List(v, d)
+	return append(args, list...), nil, hasNull, err
+}
+
+func emptySlice(slice any) bool {
+	switch s := slice.(type) {
+	case []int64:
+		return len(s) == 0
+	case []string:
+		return len(s) == 0
+	}
+	return false // Slice gives other types only when there are elements
+}
+
+// RowArgs are the arguments of an insert of one row given as column to value.
+func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect) ([]any, error) {
+	args := make([]any, len(columns))
+	for i, c := range columns {
+		v := row[c]
+		var err error
+		if t.Plan != nil && v != nil {
+			if f, ok := t.Field(c); ok {
+				if v, err = t.Fit(f, v); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if _, ok := v.(*sqlgen.Expr); ok {
+			return nil, t.Fail("column %q: an insert takes values, not SQL", c)
+		}
+		if args[i], err = rowmap.Arg(v, d); err != nil {
+			return nil, &rowmap.ColumnError{Model: t.Name, Column: c, Err: err}
+		}
+	}
+	return args, nil
+}

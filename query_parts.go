@@ -1,0 +1,141 @@
+package dbfleet
+
+import (
+	"github.com/Masterminds/squirrel"
+
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// The parts of a query beside its conditions.
+
+// Select reads only these columns; a model's other fields stay zero. "*" and
+// "table.*" are understood.
+func (q *Query[T]) Select(columns ...string) *Query[T] {
+	return (*Query[T])((*query)(q).selects(columns))
+}
+
+// SelectAs reads a column under another name.
+func (q *Query[T]) SelectAs(column, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectAs(column, alias))
+}
+
+// SelectRaw adds SQL to the select list, such as "COUNT(*) AS n", with ? for
+// each argument. Inside a function that takes any type, PostgreSQL wants to be
+// told: COALESCE(nickname, CAST(? AS text)).
+func (q *Query[T]) SelectRaw(sql string, args ...any) *Query[T] {
+	return (*Query[T])((*query)(q).selectRaw(sql, args))
+}
+
+// SelectExpr adds what squirrel renders to the select list.
+func (q *Query[T]) SelectExpr(s squirrel.Sqlizer, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectExpr(s, alias))
+}
+
+// SelectSub adds a query for one value to the select list.
+func (q *Query[T]) SelectSub(sub Subquery, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectSub(sub, alias))
+}
+
+// Distinct keeps one of equal rows.
+func (q *Query[T]) Distinct() *Query[T] { return (*Query[T])((*query)(q).distinct()) }
+
+// As names the table for the rest of the query.
+func (q *Query[T]) As(alias string) *Query[T] { return (*Query[T])((*query)(q).alias(alias)) }
+
+// Join adds the rows of another table of the same database where left op
+// right, both of them columns: Join("posts", "posts.user_id", "=", "users.id").
+func (q *Query[T]) Join(table, left, op, right string) *Query[T] {
+	return (*Query[T])((*query)(q).joinOn("JOIN", table, left, op, right))
+}
+
+// LeftJoin is Join that keeps rows without a match.
+func (q *Query[T]) LeftJoin(table, left, op, right string) *Query[T] {
+	return (*Query[T])((*query)(q).joinOn("LEFT JOIN", table, left, op, right))
+}
+
+// CrossJoin adds every row of another table to each row.
+func (q *Query[T]) CrossJoin(table string) *Query[T] {
+	return (*Query[T])((*query)(q).crossJoin(table))
+}
+
+// JoinRaw adds a join clause given as SQL: "JOIN posts p ON p.user_id = users.id AND p.kind = ?".
+func (q *Query[T]) JoinRaw(sql string, args ...any) *Query[T] {
+	return (*Query[T])((*query)(q).joinRaw(sql, args))
+}
+
+// JoinExpr adds a join clause that squirrel renders.
+func (q *Query[T]) JoinExpr(s squirrel.Sqlizer) *Query[T] {
+	return (*Query[T])((*query)(q).joinExpr(s))
+}
+
+// GroupBy makes one row of those with equal columns.
+func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
+	return (*Query[T])((*query)(q).groupBy(columns))
+}
+
+// Having adds a condition on groups: a grouped column, or an alias where the
+// database allows one.
+func (q *Query[T]) Having(column, op string, value any) *Query[T] {
+	return (*Query[T])((*query)(q).having(column, op, value))
+}
+
+// HavingRaw adds a condition on groups given as SQL: "COUNT(*) > ?".
+func (q *Query[T]) HavingRaw(sql string, args ...any) *Query[T] {
+	return (*Query[T])((*query)(q).havingRaw(sql, args))
+}
+
+// OrderBy sorts by a column. The direction is checked: Asc or Desc, as text in
+// any case. Without an order, rows come as the database likes. NULLs come last
+// on PostgreSQL and first on the others when ascending.
+func (q *Query[T]) OrderBy(column string, direction Direction) *Query[T] {
+	return (*Query[T])((*query)(q).orderBy(column, direction))
+}
+
+// OrderByRaw sorts by SQL.
+func (q *Query[T]) OrderByRaw(sql string, args ...any) *Query[T] {
+	return (*Query[T])((*query)(q).orderByRaw(sql, args))
+}
+
+// Limit bounds the number of rows; 0 asks for none. A negative one is refused.
+func (q *Query[T]) Limit(n int) *Query[T] { return (*Query[T])((*query)(q).limit(n)) }
+
+// Offset skips rows.
+func (q *Query[T]) Offset(n int) *Query[T] { return (*Query[T])((*query)(q).offset(n)) }
+
+// Union adds the rows of another query on the same connection, one of equal
+// ones; order, limit and offset of q hold for the whole.
+func (q *Query[T]) Union(other Subquery) *Query[T] {
+	return (*Query[T])((*query)(q).union(other, false))
+}
+
+// UnionAll adds all rows of another query.
+func (q *Query[T]) UnionAll(other Subquery) *Query[T] {
+	return (*Query[T])((*query)(q).union(other, true))
+}
+
+// ForUpdate locks the rows against writers until the transaction's end. It
+// reads from the primary. SQLite has no row locks and refuses it.
+func (q *Query[T]) ForUpdate() *Query[T] { return (*Query[T])((*query)(q).lock(sqlgen.ForUpdate)) }
+
+// ForShare locks the rows against changes, but not against other ForShare.
+func (q *Query[T]) ForShare() *Query[T] { return (*Query[T])((*query)(q).lock(sqlgen.ForShare)) }
+
+// ForUpdateSkipLocked leaves out rows that others have locked.
+func (q *Query[T]) ForUpdateSkipLocked() *Query[T] {
+	return (*Query[T])((*query)(q).lock(sqlgen.ForUpdateSkipLocked))
+}
+
+// ForUpdateNoWait fails with ErrLockTimeout if others have locked rows.
+func (q *Query[T]) ForUpdateNoWait() *Query[T] {
+	return (*Query[T])((*query)(q).lock(sqlgen.ForUpdateNoWait))
+}
+
+// AllRows lets Update and Delete go without a condition.
+func (q *Query[T]) AllRows() *Query[T] { return (*Query[T])((*query)(q).allRows()) }
+
+// With loads relations of the rows that Get, First and Find return, each
+// relation in one statement for all rows, or for some thousands of them. The
+// column that a relation needs is read also when Select does not name it.
+func (q *Query[T]) With(relations ...Relation[T]) *Query[T] {
+	return (*Query[T])((*query)(q).with(erased(relations)))
+}

@@ -1,0 +1,244 @@
+package dbfleet
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// SQL that the caller wrote, by database/sql's four methods.
+
+// ExecContext runs a statement that returns no rows, on the primary or in the
+// transaction of ctx. It is sent once: if its answer is lost the error is
+// ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
+// use Transaction.
+func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if db.read {
+		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
+	}
+	var p place
+	if err := db.place(ctx, &p, &noWish); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	return p.rawExec(ctx, query, args)
+}
+
+// QueryContext runs a query. The rows must be closed; what goes wrong while
+// they are read is told by their Err, and is the driver's error.
+func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	var p place
+	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	return p.rawQuery(ctx, query, args)
+}
+
+// QueryRowContext runs a query for at most one row; its error comes from Scan.
+func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	var p place
+	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+		return failedRow(err)
+	}
+	defer p.leave()
+	return p.rawQueryRow(ctx, query, args)
+}
+
+// PrepareContext prepares a statement on the primary's pool, or on the
+// transaction's connection. It must be closed. Most callers need none:
+// repeated statements are prepared once per connection anyway.
+func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	if db.read {
+		return nil, fmt.Errorf("dbfleet: connection %q: PrepareContext: %w", db.name, ErrReadHandle)
+	}
+	var p place
+	if err := db.place(ctx, &p, &wish{primary: true}); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	return p.rawPrepare(ctx, query)
+}
+
+// ExecContext runs a statement in the transaction.
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	var p place
+	if err := tx.place(&p); err != nil {
+		return nil, err
+	}
+	return p.rawExec(ctx, query, args)
+}
+
+// QueryContext runs a query in the transaction. Rows that are still open at
+// the transaction's end are closed by it; while they are open, PostgreSQL and
+// MySQL take no other statement (ErrBusy).
+func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	var p place
+	if err := tx.place(&p); err != nil {
+		return nil, err
+	}
+	return p.rawQuery(ctx, query, args)
+}
+
+// QueryRowContext runs a query for at most one row in the transaction.
+func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	var p place
+	if err := tx.place(&p); err != nil {
+		return failedRow(err)
+	}
+	return p.rawQueryRow(ctx, query, args)
+}
+
+// PrepareContext prepares a statement on the transaction's connection. The
+// transaction's end closes it, and its rows.
+func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	var p place
+	if err := tx.place(&p); err != nil {
+		return nil, err
+	}
+	return p.rawPrepare(ctx, query)
+}
+
+func (tx *Tx) place(p *place) error {
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	p.inTx(tx.st, "the transaction's handle")
+	return nil
+}
+
+func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Result, error) {
+	if err := refuseControl(query, p.e.dialect); err != nil {
+		return nil, err
+	}
+	x := &rawExec{}
+	s := statement{op: "exec", text: query, args: args, write: true}
+	if _, err := p.send(ctx, &s, x); err != nil {
+		return nil, err
+	}
+	return x.res, nil
+}
+
+// rawExec is the exchange of ExecContext.
+type rawExec struct{ res sql.Result }
+
+func (x *rawExec) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	c, err := p.hold(ctx)
+	if err != nil {
+		return unknownRows, err
+	}
+	defer p.letGo(c)
+	if x.res, err = c.SQL().ExecContext(ctx, s.text, s.args...); err != nil {
+		return unknownRows, err
+	}
+	n, err := x.res.RowsAffected()
+	if err != nil {
+		n = -1
+	}
+	return driver.Result{RowsAffected: n}, nil
+}
+
+// raw sends a query of the caller's.
+func (p *place) raw(ctx context.Context, op, query string, args []any, x exchange) error {
+	if err := refuseControl(query, p.e.dialect); err != nil {
+		return err
+	}
+	s := statement{op: op, text: query, args: args, write: true, raw: true}
+	_, err := p.send(ctx, &s, x)
+	return err
+}
+
+func (p *place) rawQuery(ctx context.Context, query string, args []any) (*sql.Rows, error) {
+	var x rawRows
+	err := p.raw(ctx, "query", query, args, &x)
+	return x.rows, err
+}
+
+// rawRows is the exchange of QueryContext.
+type rawRows struct{ rows *sql.Rows }
+
+func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	if p.tx != nil {
+		c, err := p.hold(ctx)
+		if err != nil {
+			return unknownRows, err
+		}
+		defer p.letGo(c)
+		if x.rows, err = c.SQL().QueryContext(ctx, s.text, s.args...); err == nil {
+			p.tx.keep(openRows{x.rows})
+		}
+		return unknownRows, err
+	}
+	pool, err := p.node.open()
+	if err == nil {
+		x.rows, err = pool.QueryContext(ctx, p.node.wait, s.text, s.args...)
+	}
+	return unknownRows, err
+}
+
+func (p *place) rawQueryRow(ctx context.Context, query string, args []any) *sql.Row {
+	var x rawRow
+	if err := p.raw(ctx, "query", query, args, &x); err != nil {
+		return failedRow(err)
+	}
+	return x.row
+}
+
+// rawRow is the exchange of QueryRowContext.
+type rawRow struct{ row *sql.Row }
+
+func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	if p.tx != nil {
+		c, err := p.hold(ctx)
+		if err != nil {
+			return unknownRows, err
+		}
+		defer p.letGo(c)
+		x.row = c.SQL().QueryRowContext(ctx, s.text, s.args...)
+		p.tx.keep(openRow{x.row})
+		return unknownRows, x.row.Err()
+	}
+	pool, err := p.node.open()
+	if err == nil {
+		x.row, err = pool.QueryRowContext(ctx, p.node.wait, s.text, s.args...)
+	}
+	return unknownRows, err
+}
+
+func (p *place) rawPrepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	var x rawPrepare
+	err := p.raw(ctx, "prepare", query, nil, &x)
+	return x.stmt, err
+}
+
+// rawPrepare is the exchange of PrepareContext.
+type rawPrepare struct{ stmt *sql.Stmt }
+
+func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	if p.tx != nil {
+		c, err := p.hold(ctx)
+		if err != nil {
+			return unknownRows, err
+		}
+		defer p.letGo(c)
+		x.stmt, err = c.Prepare(ctx, s.text)
+		return unknownRows, err
+	}
+	pool, err := p.node.open()
+	if err == nil {
+		x.stmt, err = pool.PrepareContext(ctx, p.node.wait, s.text)
+	}
+	return unknownRows, err
+}
+
+// openRows and openRow are what a transaction gave out and its end must close.
+type openRows struct{ rows *sql.Rows }
+
+func (o openRows) end() { _ = o.rows.Close() }
+
+type openRow struct{ row *sql.Row }
+
+// end closes what the row holds if it was never scanned.
+func (o openRow) end() { _ = o.row.Scan() }

@@ -1,0 +1,258 @@
+package dbfleet
+
+import (
+	"context"
+	"iter"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// Get returns the rows. None is an empty slice that is not nil.
+func (q *Query[T]) Get(ctx context.Context) ([]T, error) {
+	var rows []T
+	err := (*query)(q).get(ctx, &rows)
+	return rows, err
+}
+
+// First returns the first row in the query's order, or ErrNotFound.
+func (q *Query[T]) First(ctx context.Context) (T, error) {
+	var row T
+	err := (*query)(q).first(ctx, &row)
+	return row, err
+}
+
+// Find returns the row with that primary key (several values for a composite
+// key, in the order of ModelConfig.PrimaryKey), or ErrNotFound. A table
+// without a model is asked for its column "id".
+func (q *Query[T]) Find(ctx context.Context, key ...any) (T, error) {
+	var row T
+	err := (*query)(q).find(ctx, &row, key)
+	return row, err
+}
+
+// Iter reads the rows one at a time, in constant memory. The connection is
+// given back when the loop ends, in whatever way. An error is the last pair of
+// the sequence. Relations are not loaded.
+//
+//	for user, err := range users.Where("active", "=", true).Iter(ctx) {
+//
+// A query that fails after its first row is not asked again elsewhere. Inside
+// a transaction, PostgreSQL and MySQL take no other statement of it until the
+// loop has ended (ErrBusy).
+func (q *Query[T]) Iter(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var row, zero T
+		err, broken := (*query)(q).each(ctx, &row, func() bool { return yield(row, nil) })
+		if err != nil && !broken { // a loop that has ended hears no more
+			yield(zero, err)
+		}
+	}
+}
+
+// selection is the verb of Get, First and Find, and of whole statements.
+type selection struct {
+	trip
+	into  any // a *[]T, or a *T for one row
+	one   bool
+	found bool
+	stmt  *wholeStatement // in place of the query's own; nil for none
+}
+
+func (v *selection) writes() bool {
+	if v.stmt != nil {
+		return v.stmt.writes
+	}
+	return v.q.q.Lock() != sqlgen.NoLock
+}
+
+func (v *selection) render(p *place, s *statement) (err error) {
+	s.op, s.write = "select", v.writes()
+	if v.stmt != nil {
+		s.text, s.args, err = v.stmt.text(v.q, p)
+		return err
+	}
+	q, err := v.q.withKeysOfRelations()
+	if err != nil {
+		return err
+	}
+	s.text, s.args, err = sqlgen.Select(q, v.q.env(p))
+	return err
+}
+
+func (v *selection) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	return p.rows(ctx, s, v)
+}
+
+func (v *selection) read(rows driver.Rows) (n int64, err error) {
+	plan := v.q.src.table.Plan
+	switch {
+	case plan == nil:
+		return v.readMaps(rows)
+	case v.one:
+		if v.found, err = plan.ReadFirst(rows, v.into); v.found {
+			n = 1
+		}
+		return n, err
+	}
+	count, err := plan.ReadAll(rows, v.into, max(int(min(v.q.q.Limit(), 1024)), 0))
+	return int64(count), err
+}
+
+// readMaps reads rows without a struct.
+func (v *selection) readMaps(rows driver.Rows) (int64, error) {
+	maps, err := rowmap.ReadRows(rows, v.place.e.dialect)
+	if err != nil {
+		return 0, err
+	}
+	if v.one {
+		v.found = len(maps) > 0
+		if v.found {
+			*v.into.(*Row) = maps[0]
+		}
+		return int64(min(len(maps), 1)), nil
+	}
+	list := make([]Row, len(maps))
+	for i, m := range maps {
+		list[i] = m
+	}
+	*v.into.(*[]Row) = list
+	return int64(len(list)), nil
+}
+
+// finish loads the relations of the rows.
+func (v *selection) finish(ctx context.Context, p *place, _ driver.Result) error {
+	if v.one && !v.found {
+		return ErrNotFound
+	}
+	return v.q.loadRelations(ctx, p, v.into, v.one)
+}
+
+func (q *query) get(ctx context.Context, list any) error {
+	v := &selection{trip: trip{q: q}, into: list}
+	_, err := v.run(ctx, v)
+	if err != nil {
+		rowmap.Clear(list) // nothing of a read that failed
+	}
+	return err
+}
+
+func (q *query) first(ctx context.Context, row any) error {
+	v := &selection{trip: trip{q: q.bounded()}, into: row, one: true}
+	_, err := v.run(ctx, v)
+	if err != nil {
+		rowmap.Clear(row)
+	}
+	return err
+}
+
+// bounded is the query for one row; a limit of none, or one that is refused,
+// stays.
+func (q *query) bounded() *query {
+	next := q.next()
+	if n := next.q.Limit(); n == -1 || n > 1 {
+		next.q = next.q.WithLimit(1)
+	}
+	return next
+}
+
+func (q *query) find(ctx context.Context, row any, key []any) error {
+	keyed, err := q.keyed(key)
+	if err != nil {
+		return err
+	}
+	return keyed.first(ctx, row)
+}
+
+// keyed adds the condition of the primary key to all others.
+func (q *query) keyed(key []any) (*query, error) {
+	if err := q.usable(); err != nil {
+		return nil, err
+	}
+	t := q.src.table
+	names := t.KeyNames()
+	if len(key) != len(names) {
+		return nil, t.Fail("the primary key has %d columns, %d values were given", len(names), len(key))
+	}
+	if q.q.Unites() {
+		return nil, t.Fail("a key's condition would not hold for the other rows of a union")
+	}
+	next := q.next()
+	next.q = next.q.Enclosed()
+	for i, name := range names {
+		value := operand(key[i])
+		if isNil(value) {
+			return nil, t.NilKey(name)
+		}
+		next.q.AddCompare(false, name, sqlgen.Eq, value)
+	}
+	return next, nil
+}
+
+// isNil says whether a value is NULL in the database.
+func isNil(v any) bool {
+	switch v.(type) {
+	case int, int64, string:
+		return false
+	}
+	a, err := rowmap.Arg(v, nil)
+	return err == nil && a == nil
+}
+
+// each reads the rows into *row, one after the other. broken says that yield has
+// ended the loop.
+func (q *query) each(ctx context.Context, row any, yield func() bool) (err error, broken bool) { //nolint:revive // two results, of which one is the loop's
+	v := &iteration{selection: selection{trip: trip{q: q}, into: row}, yield: yield}
+	if q != nil && q.src != nil && len(q.relations) > 0 {
+		return q.src.table.Fail("an iteration loads no relations; use Get"), false
+	}
+	_, err = v.run(ctx, v)
+	return err, v.broken
+}
+
+// iteration is the verb of Iter.
+type iteration struct {
+	selection
+	yield           func() bool
+	started, broken bool
+}
+
+func (v *iteration) render(p *place, s *statement) error {
+	s.stream = true
+	return v.selection.render(p, s)
+}
+
+func (v *iteration) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	return p.rows(ctx, s, v)
+}
+
+// begun says that rows were given to the loop: the query is not asked again.
+func (v *iteration) begun() bool { return v.started }
+
+func (v *iteration) read(rows driver.Rows) (int64, error) {
+	next := func() bool {
+		v.started = true
+		v.broken = !v.yield()
+		return !v.broken
+	}
+	if plan := v.q.src.table.Plan; plan != nil {
+		return plan.ReadEach(rows, v.into, next)
+	}
+	r, err := rowmap.NewRowReader(rows, v.place.e.dialect)
+	if err != nil {
+		return 0, err
+	}
+	for n := int64(0); ; n++ {
+		row, err := r.Next()
+		if row == nil || err != nil {
+			return n, err
+		}
+		*v.into.(*Row) = row
+		if !next() {
+			return n + 1, nil
+		}
+	}
+}
+
+func (v *iteration) finish(context.Context, *place, driver.Result) error { return nil }

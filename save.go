@@ -1,0 +1,163 @@
+package dbfleet
+
+import (
+	"context"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
+)
+
+// Save writes all columns of a record that was created before. A record whose
+// integer key is zero is created. A record that is not in the database (any
+// more) is ErrNotFound: nothing is brought back. The key itself, created_at,
+// the shard key and generated columns are not written. On an error the record
+// is as it was before.
+func (m *Model[T]) Save(ctx context.Context, record *T) error {
+	if record != nil && (*query)(m).unsaved(record) {
+		return m.Create(ctx, record)
+	}
+	return m.save(ctx, record, nil)
+}
+
+// SaveColumns writes only these columns of a record (and updated_at), also
+// when they are zero.
+func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string) error {
+	if err := (*query)(m).checkColumns(columns); err != nil {
+		return err
+	}
+	return m.save(ctx, record, columns)
+}
+
+func (m *Model[T]) save(ctx context.Context, record *T, only []string) error {
+	if record == nil {
+		return (*query)(m).nilRecord()
+	}
+	old := *record
+	err := (*query)(m).save(ctx, record, only)
+	if err != nil {
+		*record = old
+	}
+	return err
+}
+
+// Delete deletes a record by its primary key. One that is not there is
+// ErrNotFound.
+func (m *Model[T]) Delete(ctx context.Context, record *T) error {
+	if record == nil {
+		return (*query)(m).nilRecord()
+	}
+	return (*query)(m).delete(ctx, record)
+}
+
+// unsaved says whether the record's key is yet to be made by the database.
+func (q *query) unsaved(record any) bool {
+	return q.usable() == nil && q.src.table.Unsaved(record)
+}
+
+func (q *query) checkColumns(columns []string) error {
+	if err := q.usable(); err != nil {
+		return err
+	}
+	t := q.src.table
+	if len(columns) == 0 {
+		return t.Fail("SaveColumns names no column")
+	}
+	for _, c := range columns {
+		if _, err := t.Index(c); err != nil {
+			return err
+		}
+		if err := t.Settable(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *query) save(ctx context.Context, record any, only []string) error {
+	v := &saving{recording: recording{writing: writing{trip{q: q}}}, record: record, only: only}
+	return q.recorded(ctx, &v.recording, v, record, q.updating)
+}
+
+func (q *query) delete(ctx context.Context, record any) error {
+	v := &deletion{recording: recording{writing: writing{trip{q: q}}}, record: record}
+	return q.recorded(ctx, &v.recording, v, record, q.deleting)
+}
+
+func (q *query) updating() step { return q.src.updating() }
+
+func (q *query) deleting() step { return q.src.deleting() }
+
+// recorded runs a verb of one record, between its callbacks.
+func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, step func() step) (err error) {
+	if r.home, err = q.homeOf(record); err != nil {
+		return err
+	}
+	if q.src.callbacks.none() {
+		_, err := r.run(ctx, v)
+		return err
+	}
+	return q.around(ctx, r.home.connection, step(), table.One(record), func(ctx context.Context) error {
+		_, err := r.run(ctx, v)
+		return err
+	})
+}
+
+// saving is the verb that updates one record.
+type saving struct {
+	recording
+	record  any
+	only    []string // the columns to write; nil is all
+	settled bool
+}
+
+func (v *saving) render(p *place, s *statement) (err error) {
+	s.op, s.write = "update", true
+	t := v.q.src.table
+	if err := t.CheckKey(v.record); err != nil {
+		return err
+	}
+	if err := t.Stamp(v.record, false); err != nil {
+		return err
+	}
+	text, args, err := t.Saving(v.record, v.only, p.e.dialect)
+	if err != nil {
+		return err
+	}
+	s.text = text
+	s.args, v.settled, err = args.Args(v.record, p.e.dialect)
+	return err
+}
+
+func (v *saving) finish(_ context.Context, _ *place, res driver.Result) error {
+	if res.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	if !v.settled {
+		v.q.src.table.Settle(v.record)
+	}
+	return nil
+}
+
+// deletion is the verb that deletes one record.
+type deletion struct {
+	recording
+	record any
+}
+
+func (v *deletion) render(p *place, s *statement) error {
+	s.op, s.write = "delete", true
+	q, err := v.q.src.table.ByIdentity(v.record)
+	if err != nil {
+		return err
+	}
+	s.text, s.args, err = sqlgen.Delete(&q, v.q.env(p))
+	return err
+}
+
+func (v *deletion) finish(_ context.Context, _ *place, res driver.Result) error {
+	if res.RowsAffected == 0 {
+		return ErrNotFound
+	}
+	return nil
+}

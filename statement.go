@@ -1,0 +1,217 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// statement is one text on its way to a database.
+type statement struct {
+	op   string // what hooks and errors call it
+	text string
+	args []any
+	// write says that the statement is not known to be a plain read: it goes to the
+	// primary, and there it is sent once.
+	write bool
+	// raw says that the caller wrote all of it and chose the node by a handle.
+	raw bool
+	// oneRow is the single-row form of the INSERT being sent, of which PostgreSQL
+	// makes a statement with one array for each column.
+	oneRow string
+	// stream says that the caller's own code runs between the rows. A transaction
+	// then takes other statements, and fails them, instead of letting them wait.
+	stream bool
+	// turns says that the statement begins or ends the transaction, so that hooks
+	// see another context after it than before it.
+	turns bool
+}
+
+// An exchange sends a statement at a place and takes the answer. It returns how
+// many rows that were, -1 if it is not known.
+type exchange interface {
+	exchange(ctx context.Context, p *place, s *statement) (driver.Result, error)
+}
+
+// send is the one road of every statement: the node is chosen, hooks are called
+// before and after, the exchange is made, what is wrong is wrapped, and a read that
+// was not answered is asked again elsewhere.
+func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
+	p.choose(s.write && !s.raw)
+	again := false
+	for {
+		res, err := p.sendOnce(ctx, s, x)
+		if err == nil || s.begun(x) || !p.failover(ctx, s, err, &again) {
+			return res, err
+		}
+	}
+}
+
+// begun says that the caller has seen rows already.
+func (s *statement) begun(x exchange) bool {
+	b, ok := x.(interface{ begun() bool })
+	return ok && b.begun()
+}
+
+var errPanicked = errors.New("dbfleet: the statement ended in a panic")
+
+func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res driver.Result, err error) {
+	hooks := p.callHooks(ctx, s)
+	if hooks == nil {
+		res, err = x.exchange(ctx, p, s)
+		return res, p.ended(s, hooks, res, err)
+	}
+	returned := false
+	defer func() {
+		if !returned { // a panic, or runtime.Goexit
+			_ = p.ended(s, hooks, unknownRows, errPanicked)
+		}
+	}()
+	res, err = x.exchange(ctx, p, s)
+	returned = true
+	return res, p.ended(s, hooks, res, err)
+}
+
+var unknownRows = driver.Result{RowsAffected: -1}
+
+// ended notes what came of a statement, wraps its error and calls the hooks after
+// it. Load, whose one statement takes rows until the caller has no more, calls
+// callHooks and ended by itself; every other statement is sent.
+func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) error {
+	p.answered(err)
+	err = p.wrap(s, err)
+	if hooks != nil {
+		hooks.end(p, s, res.RowsAffected, err)
+	}
+	return err
+}
+
+// hold takes the connection that a statement runs on, until letGo: the
+// transaction's, on which statements run one at a time, or one of the pool.
+func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
+	if p.tx != nil {
+		p.tx.mu.Lock()
+		if err := p.tx.ready(); err != nil {
+			p.tx.mu.Unlock()
+			return nil, err
+		}
+		return p.tx.conn, nil
+	}
+	pool, err := p.node.open()
+	if err != nil {
+		return nil, err
+	}
+	return pool.Acquire(ctx, p.node.wait)
+}
+
+func (p *place) letGo(c *driver.Conn) {
+	if p.tx != nil {
+		p.tx.mu.Unlock()
+		return
+	}
+	c.Release()
+}
+
+// execution is the exchange of a statement without rows.
+type execution struct{}
+
+func (execution) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	c, err := p.hold(ctx)
+	if err != nil {
+		return unknownRows, err
+	}
+	defer p.letGo(c)
+	res, err := c.Exec(ctx, s.text, s.args)
+	if err != nil {
+		return unknownRows, err
+	}
+	return res, nil
+}
+
+// exec sends a statement without rows.
+func (p *place) exec(ctx context.Context, s *statement) (driver.Result, error) {
+	return p.send(ctx, s, execution{})
+}
+
+// A reader reads the rows of a statement and returns how many they were. It begins
+// anew each time it is called.
+type reader interface {
+	read(rows driver.Rows) (int64, error)
+}
+
+// readerFunc is a function as a reader, and as the exchange that gives it the rows.
+type readerFunc func(rows driver.Rows) (int64, error)
+
+func (f readerFunc) read(rows driver.Rows) (int64, error) { return f(rows) }
+
+func (f readerFunc) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	return p.rows(ctx, s, f)
+}
+
+// query sends a statement and gives its rows to read.
+func (p *place) query(ctx context.Context, s *statement, read readerFunc) (driver.Result, error) {
+	return p.send(ctx, s, read)
+}
+
+// rows runs a statement and gives its rows to read.
+func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result, error) {
+	c, err := p.hold(ctx)
+	if err != nil {
+		return unknownRows, err
+	}
+	defer p.letGo(c)
+	rows, err := s.ask(ctx, c)
+	if err != nil {
+		return unknownRows, err
+	}
+	defer func() { _ = rows.Close() }() // also when reading panics
+	if s.stream && p.tx != nil {
+		p.tx.mu.Unlock()
+		defer p.tx.mu.Lock()
+	}
+	n, err := r.read(rows)
+	if closeErr := rows.Close(); err == nil {
+		err = closeErr
+	}
+	return driver.Result{RowsAffected: n}, err
+}
+
+func (s *statement) ask(ctx context.Context, c *driver.Conn) (driver.Rows, error) {
+	if s.oneRow != "" {
+		return c.InsertRows(ctx, s.text, s.args, s.oneRow)
+	}
+	return c.Query(ctx, s.text, s.args)
+}
+
+// wrap makes a QueryError of an error of the driver. The arguments are left out
+// of its text and not kept. What says nothing about the database, a value that
+// does not fit its field or a transaction that has ended, is told as it is.
+func (p *place) wrap(s *statement, err error) error {
+	if err == nil || err == errPanicked {
+		return err
+	}
+	var known *QueryError
+	var column *ColumnError
+	var ended *endedError
+	if errors.As(err, &known) || errors.As(err, &column) || errors.As(err, &ended) {
+		return err
+	}
+	problem := driver.Classify(err)
+	e := &QueryError{
+		Op: s.op, Connection: p.route.Connection, Node: p.route.Node, Role: p.route.Role, SQL: s.text,
+		Code: problem.Code, Constraint: problem.Constraint, Table: problem.Table, Column: problem.Column, Err: err,
+		class: problem.Class, text: driver.Text(err, s.text, s.args),
+	}
+	// Of a transaction nothing persists without its commit.
+	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered
+	var lost *driver.TxLostError
+	var unknown *driver.CommitUnknownError
+	switch {
+	case errors.As(err, &lost):
+		e.cause = driver.Classify(lost.Err).Class
+	case errors.As(err, &unknown):
+		e.cause = driver.Classify(unknown.Err).Class
+	}
+	return e
+}

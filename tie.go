@@ -1,0 +1,178 @@
+package dbfleet
+
+import (
+	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// tie is what all relations are: a column of the parent whose values a column
+// of the related records has.
+type tie struct {
+	parents                     *source
+	parentColumn, relatedColumn int
+	mixed                       bool   // the columns are of different kinds
+	related                     *query // for all related records
+	err                         error
+}
+
+func belongs(records, owners *query, link Link, fieldless bool) tie {
+	if link.local == "" {
+		link.local = owners.soleKey()
+	}
+	return newTie(records, owners, link.foreign, link.local, fieldless)
+}
+
+func has(parents, children *query, link Link, fieldless bool) tie {
+	if link.local == "" {
+		link.local = parents.soleKey()
+	}
+	return newTie(parents, children, link.local, link.foreign, fieldless)
+}
+
+// soleKey is the primary key's column, "" when it has several.
+func (q *query) soleKey() string {
+	if q.usable() != nil {
+		return ""
+	}
+	return q.src.table.SoleKey()
+}
+
+func newTie(parents, related *query, parentColumn, relatedColumn string, fieldless bool) tie {
+	t := tie{related: related.next()}
+	var errs [3]error
+	t.parentColumn, errs[0] = parents.tieColumn(parentColumn)
+	t.relatedColumn, errs[1] = related.tieColumn(relatedColumn)
+	if fieldless {
+		errs[2] = &StatementError{Part: "relation", Reason: "it names no field of the parent"}
+	}
+	if t.err = errors.Join(errs[:]...); t.err == nil {
+		t.parents = parents.src
+		kind := func(q *query, column int) rowmap.Kind { return q.src.table.Plan.Field(column).Kind }
+		t.mixed = kind(parents, t.parentColumn) != kind(related, t.relatedColumn)
+	}
+	return t
+}
+
+func (q *query) tieColumn(column string) (int, error) {
+	if err := q.usable(); err != nil {
+		return 0, err
+	}
+	if column == "" {
+		return 0, q.src.table.Fail("a relation needs the column of a composite primary key: On(foreign, refersTo)")
+	}
+	return q.src.table.Index(column)
+}
+
+func (t *tie) needs() (string, error) {
+	if t.err == nil && t.related == nil {
+		return "", errNoSource
+	}
+	if t.err != nil {
+		return "", t.err
+	}
+	q := t.related
+	switch {
+	case q.q.Limit() != -1 || q.q.Offset() != 0:
+		return "", q.src.table.Fail("a relation's limit or offset would hold for all parents together")
+	case q.q.Unites():
+		return "", errUnitedRelation(q)
+	}
+	return t.parents.table.Column(t.parentColumn), nil
+}
+
+func errUnitedRelation(q *query) error {
+	return q.src.table.Fail("a relation's condition would not hold for the other rows of a union")
+}
+
+// column is the related records' column.
+func (t *tie) column() string { return t.related.src.table.Column(t.relatedColumn) }
+
+// key is the parent's value as the related column has it, and what is equal for
+// equal ones. ok is false when no related record can have it.
+func (t *tie) key(parent any) (value, key any, ok bool) {
+	value = t.parents.table.Plan.Value(t.parentColumn, parent)
+	if key, ok = rowmap.Key(value); !ok || !t.mixed {
+		return value, key, ok
+	}
+	related := t.related.src.table.Plan
+	value, err := related.Fit(t.relatedColumn, value)
+	if err != nil {
+		return nil, nil, false
+	}
+	if related.Field(t.relatedColumn).Kind == rowmap.Float {
+		var f float64
+		if rowmap.Convert(&f, value) == nil {
+			value = f
+		}
+	}
+	key, ok = rowmap.Key(value)
+	return value, key, ok
+}
+
+// queryFor is the query for the related records of one parent.
+func (t *tie) queryFor(parent any, isNil bool) *query {
+	q := t.related
+	switch {
+	case t.err != nil || isNil:
+		err := t.err
+		if isNil {
+			err = errors.Join(err, &StatementError{Part: "relation", Reason: "the parent is a nil pointer"})
+		}
+		return q.broken(err)
+	case q == nil || q.src == nil:
+		return q.broken(errNoSource)
+	case q.q.Unites():
+		return q.broken(errUnitedRelation(q))
+	}
+	q = q.next()
+	q.q = q.q.Enclosed()
+	if i, shared := t.sharedShardKey(); shared && !q.wish().placed() {
+		q = q.sharded(t.parents.table.Plan.Value(i, parent))
+	}
+	value, _, ok := t.key(parent)
+	if !ok {
+		return q.in(t.column(), sqlgen.In, []int64{}) // NULL refers to nothing
+	}
+	return q.where(sqlgen.Compare(t.column(), sqlgen.Eq, value))
+}
+
+// broken returns a query that fails with err.
+func (q *query) broken(err error) *query {
+	next := q.next()
+	next.src = &source{err: err}
+	return next
+}
+
+// shardOf is where one parent's related records are: by their common column,
+// or by one of the parent beside it.
+func (t *tie) shardOf(parent, key any) (string, error) {
+	s := t.related.src
+	if s.shard.column() != t.column() {
+		i, ok := t.sharedShardKey()
+		if !ok {
+			return "", s.table.Fail("the relation's column %q is not the shard key %q, and the parents are not sharded by that", t.column(), s.shard.column())
+		}
+		key = t.parents.table.Plan.Value(i, parent)
+	}
+	return s.shard.connection(key)
+}
+
+// sharedShardKey finds the parents' column that places their related records
+// on a shard, when it is not the relation's.
+func (t *tie) sharedShardKey() (column int, ok bool) {
+	s := t.related.src
+	if s.shard == nil || t.parents.shard == nil || s.shard.column() == t.column() || s.shard.column() != t.parents.shard.column() {
+		return 0, false
+	}
+	return t.parents.table.Plan.Column(s.shard.column())
+}
+
+// follows says whether related records are read where their parents were: both
+// models live on the same connection and the relation names no other.
+func (t *tie) follows() bool {
+	q, p := t.related, t.parents
+	return q.wish().db == "" && q.src.shard == nil && p.shard == nil && q.src.reg == p.reg &&
+		q.src.reg.nameOr(q.src.connection) == p.reg.nameOr(p.connection)
+}

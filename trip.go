@@ -1,0 +1,69 @@
+package dbfleet
+
+import (
+	"context"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// A verb is what a query can be asked to do. Each says where it goes, what is sent
+// there, how the answer is taken, and what is left to do with it; trip.run takes
+// the steps.
+type verb interface {
+	// to decides the connection.
+	to() (destination, error)
+	// writes says that the verb changes something, or locks.
+	writes() bool
+	// render fills in the statement for a place.
+	render(p *place, s *statement) error
+	exchange
+	// finish does what is left once the answer is there.
+	finish(ctx context.Context, p *place, res driver.Result) error
+}
+
+// trip is one verb of a query on its way. Verbs embed it: all that one trip needs
+// is one allocation.
+type trip struct {
+	q         *query
+	place     place
+	statement statement
+}
+
+// run is the journey of every operation on a table.
+func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
+	if err := t.route(ctx, v); err != nil { // 1 route: connection, transaction or role, reason
+		return unknownRows, err
+	}
+	defer t.place.leave()
+	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
+		return unknownRows, err
+	}
+	res, err := t.place.send(ctx, &t.statement, v) // 3 run: node, hooks, failover; the answer is read
+	if err != nil {
+		return res, err
+	}
+	return res, v.finish(ctx, &t.place, res) // 4 map: relations, what the database made
+}
+
+// route decides the trip's place. The caller must call leave, unless there is an
+// error.
+func (t *trip) route(ctx context.Context, v verb) error {
+	if err := t.q.usable(); err != nil {
+		return err
+	}
+	to, err := v.to()
+	if err != nil {
+		return err
+	}
+	return t.q.src.reg.place(ctx, &t.place, to, t.q.wish(), v.writes())
+}
+
+// to is where the query's own conditions lead.
+func (t *trip) to() (destination, error) { return t.q.destination() }
+
+// exchange sends a statement without rows.
+func (t *trip) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	return execution{}.exchange(ctx, p, s)
+}
+
+func (t *trip) finish(context.Context, *place, driver.Result) error { return nil }
