@@ -89,7 +89,7 @@ func newSource(r *Registry, config ModelConfig, plan *rowmap.Plan, c callbacks) 
 		plan: plan, model: plan.Model(), created: -1, updated: -1,
 		skip: make([]bool, len(plan.Columns())), optional: make([]bool, len(plan.Columns())),
 		fillable: slices.Clone(config.Fillable), callbacks: c,
-		precision: cmp.Or(config.TimePrecision, time.Microsecond), queries: &sqlgen.Shapes{},
+		precision: cmp.Or(config.TimePrecision, time.Microsecond),
 		quick: !plan.Foreign(),
 	}
 	if err := s.configure(config); err != nil {

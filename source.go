@@ -37,8 +37,6 @@ type source struct {
 	callbacks  callbacks
 	err        error // the table is unusable; told at its use
 
-	// queries are the texts of a model's queries; nil for a table without one.
-	queries *sqlgen.Shapes
 	// usual is what rendering for the source's own connection needs, once known.
 	usual atomic.Pointer[rendering]
 	// Texts that do not change, by dialect: the columns of a SELECT, the
@@ -171,7 +169,7 @@ func (s *source) env(t *target) *sqlgen.Env { return s.envOn(t.e) }
 
 // envOn is what rendering for a connection needs to know.
 func (s *source) envOn(e *entry) *sqlgen.Env {
-	env := &sqlgen.Env{Dialect: e.dialect, Values: values{}, Scope: e.name, Table: s.asTable(), Shapes: s.queries}
+	env := &sqlgen.Env{Dialect: e.dialect, Values: values{}, Scope: e.name, Table: s.asTable()}
 	if e.dialect == dialect.MySQL {
 		env.Untyped = untyped
 	}

@@ -22,9 +22,6 @@ type Env struct {
 	Scope string
 	// Table knows the columns of the statement's own table; nil accepts any.
 	Table Table
-	// Shapes keeps the texts of the table's queries; nil keeps none. It belongs to
-	// this Table.
-	Shapes *Shapes
 	// Untyped changes an argument that is compared with a column that no table
 	// knows; nil leaves it as it is.
 	Untyped func(a any, d *dialect.Dialect) any
@@ -123,12 +120,7 @@ type renderer struct {
 	q *Query
 	// outer are the SELECTs around it whose columns it may name, outermost first
 	outer []scope
-	// marking says that what is written can be kept by its shape, marks are those
-	// of that; see Shapes.
-	marking  bool
-	marks    []mark
-	unmarked mark // in place of one that is not noted
-	locks    bool // the statement writes or locks rows, so its subqueries may lock
+	locks bool // the statement writes or locks rows, so its subqueries may lock
 }
 
 // scope is a SELECT and what is known of its table.
@@ -158,7 +150,7 @@ func (r *renderer) done() (string, []any, error) {
 		r.free()
 		return "", nil, err
 	}
-	text := texts.intern(r.buf)
+	text := string(r.buf)
 	var args []any
 	if len(r.args) > 0 {
 		args = make([]any, len(r.args))
@@ -177,8 +169,7 @@ func (r *renderer) free() {
 	if cap(r.buf) > 64<<10 {
 		r.buf = make([]byte, 0, 1024)
 	}
-	clear(r.marks)
-	*r = renderer{buf: r.buf[:0], marks: r.marks[:0], arguments: arguments{args: r.args}}
+	*r = renderer{buf: r.buf[:0], arguments: arguments{args: r.args}}
 	renderers.Put(r)
 }
 
@@ -498,7 +489,6 @@ func (r *renderer) placeholders(first, last int) {
 
 // raw writes an expression, its question marks turned into placeholders.
 func (r *renderer) raw(e *Expr, where string) {
-	r.marking = r.marking && e == one
 	text, args, err := e.resolve()
 	if err != nil {
 		r.fail(r.fault(where, "", err))
@@ -608,7 +598,6 @@ type Subquery interface {
 }
 
 func (r *renderer) subquery(q Query, t Table, err error) {
-	r.marking = false
 	if err != nil {
 		r.fail(err)
 		return
@@ -640,7 +629,6 @@ func (r *renderer) nested(q *Query, t Table) {
 // derived writes a query in the place of a table. It sees nothing of the
 // queries around it.
 func (r *renderer) derived(q *Query, t Table, alias string) {
-	r.marking = false
 	outer, outerTable, scopes := r.q, r.table, r.outer
 	r.outer = nil
 	r.str("(")

@@ -10,19 +10,10 @@ import (
 
 // Select renders a query.
 func Select(q *Query, env *Env) (string, []any, error) {
-	if env.Shapes != nil {
-		if text, args, ok := env.Shapes.find(q, env); ok {
-			return text, args, nil
-		}
-	}
 	r := newRenderer(env)
 	r.root = *q
 	r.locks = q.Lock() != NoLock
-	r.marking = env.Shapes != nil && (q.more == nil || q.more.simple())
 	r.selectStatement(&r.root, env.Table)
-	if r.marking && r.err == nil {
-		env.Shapes.keep(r, q)
-	}
 	return r.done()
 }
 
@@ -355,7 +346,6 @@ func (r *renderer) orders(q *Query) {
 			r.raw(o.deep().expr, "order by")
 			continue
 		}
-		r.mark(o)
 		if q.Unites() {
 			r.resultColumn(q, r.table, o.col)
 		} else {

@@ -46,12 +46,10 @@ func (r *renderer) cond(c *Cond) {
 	case compare:
 		r.compare(c)
 	case columns:
-		r.mark(c).other = c.deep().text
 		r.column(c.col)
 		r.columnOp(c.op)
 		r.column(c.deep().text)
 	case group:
-		r.mark(c).n = int32(len(c.deep().conds))
 		if len(c.deep().conds) == 0 {
 			r.str("1 = 1")
 			return
@@ -60,7 +58,6 @@ func (r *renderer) cond(c *Cond) {
 		r.condList(c.deep().conds)
 		r.str(")")
 	case negation:
-		r.mark(c).n = int32(len(c.deep().conds))
 		if len(c.deep().conds) == 0 {
 			r.fail(r.fault("not", "there is no condition to negate", nil))
 			return
@@ -90,7 +87,7 @@ func (r *renderer) cond(c *Cond) {
 func (r *renderer) compare(c *Cond) {
 	v := c.val
 	switch x := v.(type) {
-	case nil, string, int, int64, bool, float64: // most of them; an interface is dearer to ask for
+	case nil, string, int, int64, bool, float64: // the most frequent types; type switches on interfaces are slower
 	case Subquery:
 		r.compareSub(c, x)
 		return
@@ -112,10 +109,7 @@ func (r *renderer) compare(c *Cond) {
 		r.fail(err)
 		return
 	}
-	m := r.mark(c)
-	m.field, m.class = int32(field), plainValue
 	if a == nil {
-		m.class = null
 		r.compareNull(c)
 		return
 	}
@@ -270,9 +264,6 @@ func (r *renderer) in(c *Cond) {
 		r.fail(err)
 		return
 	}
-	m := r.mark(c)
-	m.field, m.n, m.class = int32(field), int32(len(r.args)-first), listClass(array, hasNull)
-	r.marking = r.marking && m.n <= maxShaped
 	not := c.op == NotIn
 	empty := array == nil && len(r.args) == first
 	if empty && !hasNull {
@@ -337,8 +328,6 @@ func (r *renderer) between(c *Cond) {
 		r.fail(err)
 		return
 	}
-	m := r.mark(c)
-	m.field, m.class = int32(field), plainValue
 	r.column(c.col)
 	r.str(" ")
 	r.str(opNames[c.op])
