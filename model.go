@@ -90,7 +90,7 @@ func newSource(r *Registry, config ModelConfig, plan *rowmap.Plan, c callbacks) 
 		skip: make([]bool, len(plan.Columns())), optional: make([]bool, len(plan.Columns())),
 		fillable: slices.Clone(config.Fillable), callbacks: c,
 		precision: cmp.Or(config.TimePrecision, time.Microsecond),
-		quick: !plan.Foreign(),
+		quick:     !plan.Foreign(),
 	}
 	if err := s.configure(config); err != nil {
 		return nil, err

@@ -182,7 +182,7 @@ func (s *source) findText(key []any, d *dialect.Dialect) (string, []any, error) 
 	}
 	text := s.finds[d.Index].Load()
 	if text == nil {
-		q := sqlgen.From(s.table).WithCond(sqlgen.Compare(s.plan.Field(s.key[0]).Column, sqlgen.Eq, 0)).WithLimit(1)
+		q := sqlgen.From(s.table).WithCond(sqlgen.Compare(s.plan.Field(s.key[0]).Column, sqlgen.Eq, 0)).WithFixedLimit(1)
 		made, _, err := sqlgen.Select(&q, &sqlgen.Env{Dialect: d, Values: values{}, Table: keyless{s}})
 		if err != nil {
 			return "", nil, err

@@ -153,8 +153,8 @@ func (q *core) get(ctx context.Context, key []any, relations []needer, into dest
 // one bounds the query to one row; a limit of none, or one that is refused,
 // stays.
 func (q *core) one() {
-	if n := q.q.Limit(); n == -1 || n > 1 {
-		q.q = q.q.WithLimit(1)
+	if n := q.q.Limit(); n == -1 || n >= 1 {
+		q.q = q.q.WithFixedLimit(1)
 	}
 }
 
