@@ -321,36 +321,9 @@ func readOne[T any](s *source, e *entry, rows driver.Rows, dst *T) (bool, error)
 // eachRow maps rows one by one until yield returns false.
 func eachRow[T any](s *source, e *entry, rows driver.Rows, yield func(T) bool) (n int64, err error) {
 	if s.plan == nil {
-		r, err := rowmap.NewRowReader(rows, e.dialect)
-		if err != nil {
-			return 0, err
-		}
-		for {
-			row, err := r.Next()
-			if row == nil || err != nil {
-				return n, err
-			}
-			n++
-			if !yield(any(Row(row)).(T)) {
-				return n, nil
-			}
-		}
+		return rowmap.EachRow(rows, e.dialect, func(row map[string]any) bool { return yield(any(Row(row)).(T)) })
 	}
-	r, err := rowmap.NewReader[T](s.plan, rows)
-	if err != nil {
-		return 0, err
-	}
-	for {
-		var v T
-		ok, err := r.Next(&v)
-		if !ok || err != nil {
-			return n, err
-		}
-		n++
-		if !yield(v) {
-			return n, nil
-		}
-	}
+	return rowmap.Each(s.plan, rows, func(row *T) bool { return yield(*row) })
 }
 
 // Count returns how many rows Get would return, whatever limit, DISTINCT,

@@ -122,15 +122,14 @@ func TestRead_GivesBackRandomRows(t *testing.T) {
 				require.Equal(t, want, got)
 			}
 			rows := way(query(t, c, "SELECT * FROM s ORDER BY id"))
-			reader, err := rowmap.NewReader[sample](plan, rows)
+			i := 0
+			read, err := rowmap.Each(plan, rows, func(s *sample) bool {
+				require.Equal(t, want[i], *s)
+				i++
+				return true
+			})
 			require.NoError(t, err)
-			for i := range want {
-				var s sample
-				ok, err := reader.Next(&s)
-				require.NoError(t, err)
-				require.True(t, ok)
-				require.Equal(t, want[i], s)
-			}
+			require.EqualValues(t, len(want), read)
 			require.NoError(t, rows.Close())
 		}
 		_, err = drain(query(t, c, "SELECT 1 WHERE 1 = 0"))

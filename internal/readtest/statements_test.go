@@ -36,6 +36,13 @@ type subquery struct{ sqlgen.Query }
 
 func (s subquery) Statement(string) (sqlgen.Query, sqlgen.Table, error) { return s.Query, nil, nil }
 
+// byID is a query for the ids of a table, in their order.
+func byID(q sqlgen.Query) sqlgen.Query {
+	q = q.WithColumns(sqlgen.Column{Name: "id"})
+	q.AddOrder(sqlgen.Order{Column: "id"})
+	return q
+}
+
 // ids are the ids that a query gives.
 func ids(t *testing.T, c *fleet.Conn, d *dialect.Dialect, q sqlgen.Query) []int64 {
 	t.Helper()
@@ -64,8 +71,7 @@ func TestStatements_BoundsAreArguments(t *testing.T) {
 		for n := range 60 {
 			exec(t, c, fmt.Sprintf("INSERT INTO nodes VALUES (%d, %d)", n, n/10))
 		}
-		id := sqlgen.Column{Name: "id"}
-		all := sqlgen.From("nodes").WithColumns(id).WithOrder(sqlgen.Order{Column: "id"})
+		all := byID(sqlgen.From("nodes"))
 		for range 3 { // the later ones with a statement that is prepared
 			for page := range int64(8) {
 				require.Equal(t, from(7*page, min(7*page+6, 59)), ids(t, c, d, all.WithLimit(7).WithOffset(7*page)))
@@ -78,10 +84,10 @@ func TestStatements_BoundsAreArguments(t *testing.T) {
 			require.Equal(t, from(10, 12), ids(t, c, d, in))
 			notIn := all.WithCond(sqlgen.Compare("id", sqlgen.NotIn, subquery{all.WithLimit(57)}))
 			require.Equal(t, from(57, 59), ids(t, c, d, notIn))
-			derived := sqlgen.FromQuery(all.WithLimit(5).WithOffset(20), "page").WithColumns(id).WithCond(sqlgen.Compare("id", sqlgen.Gt, 21)).WithOrder(sqlgen.Order{Column: "id"}).WithLimit(2)
+			derived := byID(sqlgen.FromQuery(all.WithLimit(5).WithOffset(20), "page")).WithCond(sqlgen.Compare("id", sqlgen.Gt, 21)).WithLimit(2)
 			require.Equal(t, from(22, 23), ids(t, c, d, derived))
-			union := sqlgen.From("nodes").WithColumns(id).WithCond(sqlgen.Compare("id", sqlgen.Lt, 2)).
-				WithUnion(subquery{all.WithLimit(3).WithOffset(30)}, true).WithOrder(sqlgen.Order{Column: "id"}).WithLimit(4).WithOffset(1)
+			union := byID(sqlgen.From("nodes")).WithCond(sqlgen.Compare("id", sqlgen.Lt, 2)).
+				WithUnion(subquery{all.WithLimit(3).WithOffset(30)}, true).WithLimit(4).WithOffset(1)
 			require.Equal(t, append(from(1, 1), from(30, 32)...), ids(t, c, d, union))
 			require.Equal(t, []int64{5}, ids(t, c, d, all.WithLimit(5).WithOffset(2).Aggregated("COUNT", "")))
 			require.Equal(t, []int64{1}, ids(t, c, d, all.WithOffset(59).ForExistence()))
@@ -100,7 +106,7 @@ func TestStatements_ListsOfAnyLength(t *testing.T) {
 		for n := range 40 {
 			exec(t, c, fmt.Sprintf("INSERT INTO numbers VALUES (%d)", n))
 		}
-		all := sqlgen.From("numbers").WithColumns(sqlgen.Column{Name: "id"}).WithOrder(sqlgen.Order{Column: "id"})
+		all := byID(sqlgen.From("numbers"))
 		for n := range int64(40) {
 			in := all.WithCond(sqlgen.Compare("id", sqlgen.In, from(0, n-1))).WithCond(sqlgen.Compare("id", sqlgen.GtEq, 0))
 			require.Equal(t, from(0, n-1), ids(t, c, d, in))

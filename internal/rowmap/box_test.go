@@ -142,7 +142,7 @@ func TestArgPlan_GivesWhatTheCodecsGive(t *testing.T) {
 						continue
 					}
 					require.NoError(t, err)
-					require.True(t, equalArg(want, got[0]), "record %d, %s: %#v, not %#v", n, p.Field(i).GoName, got[0], want)
+					require.True(t, equalArg(want, got[0]), "record %d, %s: %#v, not %#v", n, p.Field(i).Column, got[0], want)
 					good = append(good, i)
 				}
 				want := make([]any, len(good))

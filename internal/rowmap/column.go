@@ -2,9 +2,7 @@ package rowmap
 
 import (
 	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"unsafe"
 
@@ -79,13 +77,10 @@ func (r *columnRead[V]) next(at func() *V) (ok bool, err error) {
 		err = r.src.Next(r.dest[:])
 	}
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return false, err
+		return false, atEnd(err)
 	}
 	if r.cells != nil {
-		err = r.codec.read(unsafe.Pointer(at()), &r.row[0], &r.from)
+		err = r.codec.setCell(unsafe.Pointer(at()), &r.row[0], &r.from)
 	} else {
 		err = r.codec.set(unsafe.Pointer(at()), r.dest[0], &r.from)
 	}

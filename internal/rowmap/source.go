@@ -2,6 +2,7 @@ package rowmap
 
 import (
 	"database/sql/driver"
+	"io"
 
 	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -29,6 +30,17 @@ type Cells interface {
 	// NextCells is Next into cells, one per column, whose Value is what Next
 	// would have given. Their Bytes are valid until the following call.
 	NextCells(row []cell.Cell) error
+}
+
+// atEnd is the error of a source that gave no row: none after the last row.
+//
+// An error that wraps io.EOF is no end: a connection that breaks between two
+// rows is told so.
+func atEnd(err error) error {
+	if err == io.EOF { //nolint:errorlint // the end, and nothing that wraps it
+		return nil
+	}
+	return err
 }
 
 // A Source may also have this method. It settles what type names leave open:

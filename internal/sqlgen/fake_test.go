@@ -79,6 +79,9 @@ func (c known) FitList(_ int, list any) (any, error) { return list, nil }
 
 func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }
 
+// WithOrder adds an item to ORDER BY.
+func (q Query) WithOrder(o Order) Query { q.AddOrder(o); return q }
+
 // sub is a query as a Subquery.
 type sub struct {
 	Query

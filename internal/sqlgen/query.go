@@ -165,9 +165,6 @@ func (q *Query) AddCompare(or bool, column string, op Op, value any) {
 	c.kind, c.op, c.or, c.col, c.val = compare, op, or, column, value
 }
 
-// WithOrder adds an item to ORDER BY.
-func (q Query) WithOrder(o Order) Query { q.AddOrder(o); return q }
-
 // AddOrder adds an item to ORDER BY of the query itself.
 func (q *Query) AddOrder(o Order) {
 	c := q.steps.next()

@@ -8,43 +8,44 @@ import (
 	"github.com/dbfleet/dbfleet/internal/cell"
 )
 
-// A reader is a setter of cells. It serves by itself what needs no conversion
-// but a text's, and leaves the rest, errors among it, to its setter: so a value
-// means the same whichever way it comes.
-type reader func(p unsafe.Pointer, x *cell.Cell, c *origin) error
+// A cellSetter stores a cell at p, as a setter does a driver's value. It serves
+// by itself what needs no conversion but a text's, and leaves the rest to the
+// type's setter, errors as well: so a value means the same whichever way it
+// comes.
+type cellSetter func(p unsafe.Pointer, x *cell.Cell, c *origin) error
 
-// plainReader is the reader that leaves everything to set.
-func plainReader(set setter) reader {
+// viaValue is the cellSetter that leaves everything to set.
+func viaValue(set setter) cellSetter {
 	return func(p unsafe.Pointer, x *cell.Cell, c *origin) error { return set(p, x.Value(), c) }
 }
 
-// directReader is the reader for the codec of a type that is neither pointer,
+// cellSetterOf is the cellSetter for the codec of a type that is neither pointer,
 // sql.Null nor Scanner.
-func directReader(k reflect.Kind, c *codec) reader {
+func cellSetterOf(k reflect.Kind, c *codec) cellSetter {
 	switch c.kind {
 	case Bool:
-		return readBool
+		return setBoolCell
 	case Int:
-		return intReader(k)
+		return intCell(k)
 	case Uint:
-		return uintReader(k)
+		return uintCell(k)
 	case Float:
 		if k == reflect.Float64 {
-			return readFloat64
+			return setFloat64Cell
 		}
 	case String:
-		return readString
+		return setStringCell
 	case Bytes:
-		return readBytes
+		return setBytesCell
 	case Time:
-		return readTime
+		return setTimeCell
 	case UUID:
-		return readUUID
+		return setUUIDCell
 	}
-	return plainReader(c.set)
+	return viaValue(c.set)
 }
 
-func readBool(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setBoolCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Bool || x.Kind == cell.Int && uint64(x.Int) <= 1 {
 		*(*bool)(p) = x.Int == 1
 		return nil
@@ -52,21 +53,21 @@ func readBool(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setBool(p, x.Value(), c)
 }
 
-func intReader(k reflect.Kind) reader {
+func intCell(k reflect.Kind) cellSetter {
 	switch k {
 	case reflect.Int8:
-		return readInt[int8]
+		return setIntCell[int8]
 	case reflect.Int16:
-		return readInt[int16]
+		return setIntCell[int16]
 	case reflect.Int32:
-		return readInt[int32]
+		return setIntCell[int32]
 	case reflect.Int64:
-		return readInt[int64]
+		return setIntCell[int64]
 	}
-	return readInt[int]
+	return setIntCell[int]
 }
 
-func readInt[T signed](p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setIntCell[T signed](p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Int && int64(T(x.Int)) == x.Int {
 		*(*T)(p) = T(x.Int)
 		return nil
@@ -74,21 +75,21 @@ func readInt[T signed](p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setInt[T](p, x.Value(), c)
 }
 
-func uintReader(k reflect.Kind) reader {
+func uintCell(k reflect.Kind) cellSetter {
 	switch k {
 	case reflect.Uint8:
-		return readUint[uint8]
+		return setUintCell[uint8]
 	case reflect.Uint16:
-		return readUint[uint16]
+		return setUintCell[uint16]
 	case reflect.Uint32:
-		return readUint[uint32]
+		return setUintCell[uint32]
 	case reflect.Uint64:
-		return readUint[uint64]
+		return setUintCell[uint64]
 	}
-	return readUint[uint]
+	return setUintCell[uint]
 }
 
-func readUint[T unsigned](p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setUintCell[T unsigned](p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Int && x.Int >= 0 && uint64(T(x.Int)) == uint64(x.Int) {
 		*(*T)(p) = T(x.Int)
 		return nil
@@ -96,7 +97,7 @@ func readUint[T unsigned](p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setUint[T](p, x.Value(), c)
 }
 
-func readFloat64(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setFloat64Cell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	switch x.Kind {
 	case cell.Float:
 		*(*float64)(p) = x.Float
@@ -111,7 +112,7 @@ func readFloat64(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setFloat64(p, x.Value(), c)
 }
 
-func readString(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setStringCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Text || x.Kind == cell.Bytes {
 		*(*string)(p) = c.string(x.Bytes)
 		return nil
@@ -119,7 +120,7 @@ func readString(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setString(p, x.Value(), c)
 }
 
-func readBytes(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setBytesCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Text || x.Kind == cell.Bytes {
 		*(*[]byte)(p) = cloneBytes(x.Bytes)
 		return nil
@@ -127,7 +128,7 @@ func readBytes(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setBytes(p, x.Value(), c)
 }
 
-func readTime(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	switch x.Kind {
 	case cell.Time:
 		// The zero time, which is the first second, may be MySQL's zero date.
@@ -145,7 +146,7 @@ func readTime(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setTime(p, x.Value(), c)
 }
 
-func readUUID(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+func setUUIDCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Text {
 		if u, ok := parseUUID(stringOf(x.Bytes)); ok {
 			*(*[16]byte)(p) = u
