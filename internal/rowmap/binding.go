@@ -162,7 +162,7 @@ func (b *binding) open(src Source, shared bool, rows int) *state {
 	}
 	if shared {
 		for i := range s.origins {
-			s.origins[i].slab.size = min(rows, maxSlab) / 2
+			s.origins[i].slab.expect(rows)
 		}
 	}
 	return s

@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !dbfleet_plain
 
 package rowmap
 
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestBudget_ArgPlanAllocatesOnceARow(t *testing.T) {
+func TestBudget_ArgPlanAllocatesOncePerKind(t *testing.T) {
 	p, err := Of[usual]()
 	require.NoError(t, err)
 	now := time.Now()
@@ -18,7 +18,7 @@ func TestBudget_ArgPlanAllocatesOnceARow(t *testing.T) {
 	args := make([]any, 0, 600)
 	row := p.ArgPlan(columns...)
 	for _, d := range allDialects {
-		require.EqualValues(t, 1, testing.AllocsPerRun(100, func() { _, _, _ = row.Args(rec, d) }), "%v", d)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _, _ = row.Args(rec, d) }), 4.0, "%v", d) // the list, texts, numbers, times
 		many := testing.AllocsPerRun(100, func() {
 			b := row.Batch(d, 100)
 			args := args[:0]

@@ -3,6 +3,7 @@ package rowmap
 import (
 	"database/sql/driver"
 	"io"
+	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -89,35 +90,6 @@ func dialectOf(src Source) *dialect.Dialect {
 	return nil
 }
 
-// The blocks that short texts share, in bytes. A string that stays behind
-// keeps its block alive, so blocks are small.
-const (
-	firstTextBlock = 256
-	lastTextBlock  = 4096
-)
-
-// string copies b. In a shared read short texts are cut from a block.
-func (c *origin) string(b []byte) string {
-	if c == nil || !c.of.shared || len(b) > lastTextBlock/16 || len(b) == 0 {
-		return string(b)
-	}
-	return c.of.text.string(b)
-}
-
-// textBlock is what the short texts of a read are cut from, those of one row
-// side by side.
-type textBlock struct {
-	free []byte // the rest of the block
-	size int
-}
-
-func (t *textBlock) string(b []byte) string {
-	if len(b) > len(t.free) {
-		t.size = min(max(2*t.size, firstTextBlock), lastTextBlock)
-		t.free = make([]byte, t.size)
-	}
-	n := copy(t.free, b)
-	s := stringOf(t.free[:n])
-	t.free = t.free[n:]
-	return s
-}
+// stringOf returns b's bytes as a string without copying them. The caller
+// must never write to b again while the string is used.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
