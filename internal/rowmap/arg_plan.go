@@ -10,11 +10,11 @@ import (
 // ArgPlan makes the arguments of some columns of a record. It is immutable and safe
 // for concurrent use.
 type ArgPlan struct {
-	plan   *Plan
-	places []argPlace
-	timed  bool // every time of a record is among them, and no other code's
-	room   room // that a row needs at most
-	lite   room // the same on SQLite, where times are texts
+	plan       *Plan
+	places     []argPlace
+	timed      bool // every time of a record is among them, and no other code's
+	room       room // that a row needs at most
+	roomSQLite room // the same on SQLite, where times are texts
 }
 
 // argPlace is where a column's value lies, and how it becomes an argument.
@@ -33,13 +33,13 @@ func (p *Plan) ArgPlan(columns ...int) *ArgPlan {
 		switch f.codec.box.how {
 		case boxInt, boxUint, boxFloat:
 			r.room += roomWord
-			r.lite += roomWord
+			r.roomSQLite += roomWord
 		case boxText:
 			r.room += roomText
-			r.lite += roomText
+			r.roomSQLite += roomText
 		case boxTime:
 			r.room += roomTime
-			r.lite += roomText + roomChar
+			r.roomSQLite += roomText + roomChar
 		}
 	}
 	r.timed = !slices.ContainsFunc(p.times, func(tf timeField) bool {
@@ -50,7 +50,7 @@ func (p *Plan) ArgPlan(columns ...int) *ArgPlan {
 
 func (r *ArgPlan) needs(d *dialect.Dialect) room {
 	if d == dialect.SQLite {
-		return r.lite
+		return r.roomSQLite
 	}
 	return r.room
 }

@@ -85,5 +85,6 @@ func (q Query) ForExistence() Query {
 	return q
 }
 
-// one is SQL for a value, where rows are all that is asked for.
+// one is the select list of a query that is only asked whether it has rows, or
+// how many.
 var one = &Expr{SQL: "1"}

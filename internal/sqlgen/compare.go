@@ -66,6 +66,7 @@ func (r *renderer) compare(c *Cond) {
 	}
 }
 
+// compareNull writes the test for NULL that c stands for.
 func (r *renderer) compareNull(c *Cond) {
 	switch c.op {
 	case Eq, Is:
@@ -94,6 +95,8 @@ func (r *renderer) likeEscape() {
 	}
 }
 
+// ilike writes a comparison that ignores case, by LOWER where the dialect has no
+// ILIKE.
 func (r *renderer) ilike(c *Cond, a any) {
 	if r.d.ILike {
 		r.comparison(c)
@@ -112,6 +115,7 @@ func (r *renderer) ilike(c *Cond, a any) {
 	r.likeEscape()
 }
 
+// compareSub writes a comparison with the result of a subquery.
 func (r *renderer) compareSub(c *Cond, s Subquery) {
 	q, t, err := s.Statement(r.connection)
 	if err != nil {
@@ -130,7 +134,8 @@ func (r *renderer) compareSub(c *Cond, s Subquery) {
 	}
 	r.comparison(c)
 	if (c.op == In || c.op == NotIn) && r.d == dialect.MySQL && q.bounded() {
-		// MySQL takes no LIMIT there, but it does one floor down.
+		// MySQL takes no LIMIT in the subquery of IN, but in a derived table inside
+		// of that.
 		if q.Lock() != NoLock && !r.locks {
 			r.subquery(q, t, nil) // refuses
 			return
@@ -143,6 +148,7 @@ func (r *renderer) compareSub(c *Cond, s Subquery) {
 	r.subquery(q, t, nil)
 }
 
+// compareExpr writes a comparison with SQL that the caller wrote.
 func (r *renderer) compareExpr(c *Cond, e *Expr) {
 	switch c.op {
 	case Eq, NotEq, Lt, LtEq, Gt, GtEq, Like, NotLike:
@@ -162,6 +168,7 @@ func (r *renderer) compareExpr(c *Cond, e *Expr) {
 	r.raw(e, "where")
 }
 
+// between writes column [NOT] BETWEEN low AND high.
 func (r *renderer) between(c *Cond) {
 	field := r.field(c.col)
 	if err := r.pair(c, field); err != nil {

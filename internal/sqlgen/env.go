@@ -1,8 +1,6 @@
 package sqlgen
 
-import (
-	"github.com/dbfleet/dbfleet/internal/dialect"
-)
+import "github.com/dbfleet/dbfleet/internal/dialect"
 
 // Env is what rendering needs to know beside the statement.
 type Env struct {

@@ -17,6 +17,7 @@ func (r *renderer) ident(name string) {
 	r.buf = appendIdent(r.buf, r.d.Quote, name)
 }
 
+// checkIdent returns what is wrong with a name, "" if nothing is.
 func checkIdent(d *dialect.Dialect, name string) string {
 	if name == "" {
 		return "is empty"
@@ -43,6 +44,7 @@ func checkIdent(d *dialect.Dialect, name string) string {
 	return ""
 }
 
+// appendIdent appends a name in quotes, each quote inside of it doubled.
 func appendIdent(buf []byte, quote byte, name string) []byte {
 	buf = append(buf, quote)
 	start := 0

@@ -61,6 +61,7 @@ func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
 	return text, err
 }
 
+// insertValues writes the columns and a row of placeholders for each row.
 func (r *renderer) insertValues(in *Insert) {
 	for i, c := range in.Columns {
 		r.str([2]string{"(", ", "}[min(i, 1)])
@@ -89,6 +90,7 @@ func (r *renderer) insertValues(in *Insert) {
 	}
 }
 
+// conflict writes what happens with rows whose key exists.
 func (r *renderer) conflict(in *Insert) {
 	if in.Conflict == Fail {
 		return

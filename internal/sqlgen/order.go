@@ -1,9 +1,8 @@
 package sqlgen
 
-import (
-	"strconv"
-)
+import "strconv"
 
+// orderAndLimit writes ORDER BY, LIMIT and OFFSET.
 func (r *renderer) orderAndLimit(q *Query) {
 	if q.steps.ordered() {
 		r.orders(q)
@@ -32,6 +31,7 @@ func (r *renderer) orderAndLimit(q *Query) {
 	}
 }
 
+// orders writes ORDER BY. Behind a union it may name columns of the result only.
 func (r *renderer) orders(q *Query) {
 	n := 0
 	list := q.steps.all()
@@ -43,7 +43,7 @@ func (r *renderer) orders(q *Query) {
 		r.str([2]string{" ORDER BY ", ", "}[min(n, 1)])
 		n++
 		if o.val != nil {
-			r.raw(o.deep().expr, "order by")
+			r.raw(o.detail().expr, "order by")
 			continue
 		}
 		if q.Unites() {
@@ -57,6 +57,7 @@ func (r *renderer) orders(q *Query) {
 	}
 }
 
+// lock writes the row lock.
 func (r *renderer) lock(q *Query) {
 	if q.Lock() == NoLock {
 		return

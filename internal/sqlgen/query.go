@@ -37,6 +37,7 @@ type Column struct {
 	As   string
 }
 
+// join is a table that is joined.
 type join struct {
 	kind  string // "JOIN", "LEFT JOIN", "CROSS JOIN"; "" is raw
 	table string
@@ -46,6 +47,7 @@ type join struct {
 	expr  *Expr
 }
 
+// union is a query whose rows are added.
 type union struct {
 	all bool
 	q   Subquery
@@ -144,6 +146,7 @@ func (q *Query) Joined() bool { return q.more != nil && len(q.more.joins) > 0 }
 // Selects says whether the query names its columns itself.
 func (q *Query) Selects() bool { return q.more != nil && len(q.more.columns) > 0 }
 
+// extend returns q with parts of its own, which the caller may change.
 func (q Query) extend() (Query, *parts) {
 	p := &parts{}
 	if q.more != nil {
@@ -170,7 +173,7 @@ func (q *Query) AddOrder(o Order) {
 	c := q.steps.next()
 	c.kind, c.or, c.col = order, o.Desc, o.Column
 	if o.Expr != nil {
-		c.val = &deep{expr: o.Expr}
+		c.val = &detail{expr: o.Expr}
 	}
 }
 

@@ -111,7 +111,7 @@ func (r *renderer) fail(err error) {
 		return
 	}
 	if e, ok := err.(*StatementError); ok && e.Table == "" { //nolint:errorlint // the table belongs to the error itself
-		known := *e // others may have it too
+		known := *e // the error may belong to several queries
 		known.Table = r.q.Table()
 		err = &known
 	}

@@ -1,8 +1,6 @@
 package sqlgen
 
-import (
-	"strings"
-)
+import "strings"
 
 // scan calls f at each byte of sql that is outside string literals, quoted
 // identifiers, comments and dollar quotes; f returns where to go on. mysql says

@@ -35,6 +35,7 @@ func (r *renderer) column(name string) {
 	r.unknown(q, r.table, name)
 }
 
+// unknown fails for a column that the table of q does not have.
 func (r *renderer) unknown(q *Query, t Table, column string) {
 	e := &UnknownColumnError{Table: q.Table(), Column: column}
 	if t != nil {

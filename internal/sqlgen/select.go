@@ -57,6 +57,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 	r.orderAndLimit(q)
 }
 
+// selectBody writes a SELECT up to its HAVING, and makes it the current one.
 func (r *renderer) selectBody(q *Query, t Table) {
 	r.q, r.table = q, t
 	r.str("SELECT ")
@@ -85,6 +86,7 @@ func (r *renderer) selectBody(q *Query, t Table) {
 	}
 }
 
+// fromTable writes what stands behind FROM, joins apart.
 func (r *renderer) fromTable(q *Query) {
 	if q.more != nil && q.more.from != nil {
 		r.derived(q.more.from, r.table, q.more.alias)
@@ -99,6 +101,7 @@ func (r *renderer) fromTable(q *Query) {
 	}
 }
 
+// join writes one join.
 func (r *renderer) join(j *join) {
 	r.str(" ")
 	if j.expr != nil {

@@ -1,9 +1,8 @@
 package sqlgen
 
-import (
-	"strings"
-)
+import "strings"
 
+// selectList writes the columns that q names, or else those of its table.
 func (r *renderer) selectList(q *Query, t Table) {
 	if q.Selects() {
 		for i := range q.more.columns {
@@ -22,8 +21,7 @@ func (r *renderer) selectList(q *Query, t Table) {
 		r.str("*")
 		return
 	}
-	joined := q.Joined()
-	if !joined {
+	if !q.Joined() {
 		list, err := t.SelectList(r.d)
 		if err != nil {
 			r.fail(err)
@@ -41,6 +39,7 @@ func (r *renderer) selectList(q *Query, t Table) {
 	}
 }
 
+// selectColumn writes an item of the select list.
 func (r *renderer) selectColumn(c *Column) {
 	switch {
 	case c.Expr != nil:
@@ -67,6 +66,7 @@ func (r *renderer) selectColumn(c *Column) {
 	}
 }
 
+// aggregate writes c.Func around the column c.Name.
 func (r *renderer) aggregate(c *Column) {
 	r.str(c.Func)
 	r.str("(")
@@ -80,7 +80,7 @@ func (r *renderer) aggregate(c *Column) {
 		r.column(c.Name)
 	}
 	if c.Func == "AVG" && r.d.Name == "mysql" {
-		r.str(" + 0e0") // else four digits after the point
+		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
 	}
 	r.str(")")
 }

@@ -1,8 +1,6 @@
 package sqlgen
 
-import (
-	"cmp"
-)
+import "cmp"
 
 // Subquery is a value that stands for a query.
 type Subquery interface {
@@ -11,6 +9,8 @@ type Subquery interface {
 	Statement(scope string) (q Query, table Table, err error)
 }
 
+// subquery writes a query in parentheses, as a value or the list of IN. It takes
+// what Subquery.Statement returns.
 func (r *renderer) subquery(q Query, t Table, err error) {
 	if err != nil {
 		r.fail(err)

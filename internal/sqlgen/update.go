@@ -1,8 +1,6 @@
 package sqlgen
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // Set is one assignment of an UPDATE.
 type Set struct {
@@ -33,6 +31,7 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 	})
 }
 
+// set writes one assignment.
 func (r *renderer) set(s *Set) {
 	if r.table != nil && !r.table.Known(s.Column) {
 		r.fail(&UnknownColumnError{Table: r.q.Table(), Column: s.Column, Known: r.table.Columns()})

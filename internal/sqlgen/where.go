@@ -17,6 +17,7 @@ func (r *renderer) where(q *Query) {
 	}
 }
 
+// conjunction writes what joins condition i of a list to those before it.
 func (r *renderer) conjunction(i int, c *Cond) {
 	switch {
 	case i == 0:
@@ -27,6 +28,7 @@ func (r *renderer) conjunction(i int, c *Cond) {
 	}
 }
 
+// condList writes conditions without parentheses around them.
 func (r *renderer) condList(cs []Cond) {
 	for i := range cs {
 		r.conjunction(i, &cs[i])
@@ -34,6 +36,7 @@ func (r *renderer) condList(cs []Cond) {
 	}
 }
 
+// cond writes one condition.
 func (r *renderer) cond(c *Cond) {
 	switch c.kind {
 	case compare:
@@ -41,26 +44,26 @@ func (r *renderer) cond(c *Cond) {
 	case columns:
 		r.column(c.col)
 		r.columnOp(c.op)
-		r.column(c.deep().text)
+		r.column(c.detail().text)
 	case group:
-		if len(c.deep().conds) == 0 {
+		if len(c.detail().conds) == 0 {
 			r.str("1 = 1")
 			return
 		}
 		r.str("(")
-		r.condList(c.deep().conds)
+		r.condList(c.detail().conds)
 		r.str(")")
 	case negation:
-		if len(c.deep().conds) == 0 {
+		if len(c.detail().conds) == 0 {
 			r.fail(r.fault("not", "there is no condition to negate", nil))
 			return
 		}
 		r.str("NOT (")
-		r.condList(c.deep().conds)
+		r.condList(c.detail().conds)
 		r.str(")")
 	case rawSQL:
 		r.str("(")
-		r.raw(c.deep().expr, "where")
+		r.raw(c.detail().expr, "where")
 		r.str(")")
 	case exists, notExists:
 		if c.kind == notExists {
@@ -69,7 +72,7 @@ func (r *renderer) cond(c *Cond) {
 		r.str("EXISTS ")
 		r.subquery(c.val.(Subquery).Statement(r.connection))
 	case invalid:
-		r.fail(c.deep().err)
+		r.fail(c.detail().err)
 	default:
 		r.fail(r.fault("where", "an empty condition; use the constructors", nil))
 	}
