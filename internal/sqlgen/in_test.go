@@ -87,3 +87,21 @@ func TestLimit_TheTextDoesNotDependOnTheNumber(t *testing.T) {
 		require.Len(t, texts, 1)
 	}
 }
+
+func TestLimit_TheLastOneCounts(t *testing.T) {
+	t.Parallel()
+	for q, want := range map[*Query]struct {
+		end  string
+		args []any
+	}{
+		at(From("t").WithLimit(5)):                   {" LIMIT ?", []any{int64(5)}},
+		at(From("t").WithFixedLimit(5)):              {" LIMIT 5", nil},
+		at(From("t").WithFixedLimit(5).WithLimit(6)): {" LIMIT ?", []any{int64(6)}},
+		at(From("t").WithLimit(6).WithFixedLimit(5)): {" LIMIT 5", nil},
+	} {
+		text, args, err := Select(q, env(dialect.SQLite, nil))
+		require.NoError(t, err)
+		require.Equal(t, `SELECT * FROM "t"`+want.end, text)
+		require.Equal(t, want.args, args)
+	}
+}
