@@ -47,9 +47,6 @@ type boxes struct {
 	uncut bool
 }
 
-// shared says that boxes share memory.
-const shared = true
-
 // reserve makes room for that many rows that each need r.
 func (b *boxes) reserve(r room, rows int) {
 	texts, words := int(uint16(r))*rows, int(uint16(r>>16))*rows

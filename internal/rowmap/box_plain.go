@@ -10,9 +10,6 @@ type boxes struct {
 	uncut bool
 }
 
-// shared says that boxes share memory.
-const shared = false
-
 func (b *boxes) reserve(room, int) {}
 
 func (b *boxes) text(s string) any { return s }

@@ -63,7 +63,7 @@ func newColumnRead[V any](src Source, shared bool) (*columnRead[V], error) {
 	if len(columns) != 1 {
 		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrColumn, len(columns))
 	}
-	r := &columnRead[V]{reading: reading{src: src, shared: shared}, codec: c, name: columns[0]}
+	r := &columnRead[V]{reading: reading{src: src, sharing: sharing{shared: shared}}, codec: c, name: columns[0]}
 	r.from.of = &r.reading
 	r.cells, _ = src.(Cells)
 	return r, nil

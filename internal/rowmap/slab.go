@@ -65,6 +65,14 @@ func (c *origin) newValue(t, sliceOf reflect.Type) unsafe.Pointer {
 	return p
 }
 
+// sharing is what the columns of one read have in common.
+type sharing struct {
+	// shared says that the values of many rows may share an allocation, since
+	// they are handed out together.
+	shared bool
+	text   textBlock
+}
+
 // The blocks that short texts share, in bytes. A string that stays behind
 // keeps its block alive, so blocks are small.
 const (

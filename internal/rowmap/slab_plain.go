@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// slab and textBlock share nothing here; see slab.go.
+// slab is empty and sharing ignored: nothing is shared here; see slab.go.
 type (
-	slab      struct{}
-	textBlock struct{}
+	slab    struct{}
+	sharing struct{ shared bool }
 )
 
 func (*slab) expect(int) {}

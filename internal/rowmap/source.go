@@ -52,10 +52,7 @@ type dialected interface{ Dialect() *dialect.Dialect }
 // reading is what the places of one read have in common.
 type reading struct {
 	src Source
-	// shared says that the values of many rows may share an allocation, since
-	// they are handed out together.
-	shared bool
-	text   textBlock
+	sharing
 }
 
 // origin is what a setter may know about the place that its value came from, and
