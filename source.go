@@ -169,7 +169,7 @@ func (s *source) env(t *target) *sqlgen.Env { return s.envOn(t.e) }
 
 // envOn is what rendering for a connection needs to know.
 func (s *source) envOn(e *entry) *sqlgen.Env {
-	env := &sqlgen.Env{Dialect: e.dialect, Values: values{}, Scope: e.name, Table: s.asTable()}
+	env := &sqlgen.Env{Dialect: e.dialect, Values: values{}, Connection: e.name, Table: s.asTable()}
 	if e.dialect == dialect.MySQL {
 		env.Untyped = untyped
 	}

@@ -131,6 +131,19 @@ func TestRead_GivesBackRandomRows(t *testing.T) {
 			require.NoError(t, err)
 			require.EqualValues(t, len(want), read)
 			require.NoError(t, rows.Close())
+
+			into := make([]sample, len(want))
+			for i := range into {
+				into[i] = want[len(want)-1-i] // what is there is overwritten
+			}
+			fields := make([]int, len(plan.Columns()))
+			for i := range fields {
+				fields[i] = i
+			}
+			read, err = plan.ReadInto(way(query(t, c, "SELECT * FROM s ORDER BY id")), fields, len(into), func(i int) any { return &into[i] })
+			require.NoError(t, err)
+			require.EqualValues(t, len(want), read)
+			require.Equal(t, want, into)
 		}
 		_, err = drain(query(t, c, "SELECT 1 WHERE 1 = 0"))
 		require.ErrorIs(t, err, io.EOF)

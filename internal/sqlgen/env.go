@@ -6,8 +6,8 @@ import "github.com/dbfleet/dbfleet/internal/dialect"
 type Env struct {
 	Dialect *dialect.Dialect
 	Values  Values
-	// Scope is the name of the connection that the statement goes to.
-	Scope string
+	// Connection is the name of the connection that the statement goes to.
+	Connection string
 	// Table knows the columns of the statement's own table; nil accepts any.
 	Table Table
 	// Untyped changes an argument that is compared with a column that no table

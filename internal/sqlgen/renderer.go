@@ -15,7 +15,7 @@ type renderer struct {
 	d          *dialect.Dialect
 	values     Values
 	untyped    func(a any, d *dialect.Dialect) any // Env.Untyped
-	connection string                              // Env.Scope
+	connection string                              // Env.Connection
 
 	buf  []byte
 	args []any
@@ -77,7 +77,7 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
-		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Scope, table: env.Table,
+		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

@@ -6,7 +6,7 @@ import "cmp"
 type Subquery interface {
 	// Statement returns the query for a statement that goes to the connection
 	// of that name; a query that lives elsewhere fails.
-	Statement(scope string) (q Query, table Table, err error)
+	Statement(connection string) (q Query, table Table, err error)
 }
 
 // subquery writes a query in parentheses, as a value or the list of IN. It takes
