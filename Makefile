@@ -27,7 +27,7 @@ test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, an
 .PHONY: budgets
 budgets: ## allocations, on the databases too, and the cost of many goroutines, which the race detector would change
 	@scripts/install-databases
-	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/rowmap ./internal/readtest
+	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: quick
 quick: ## all tests on the databases that are installed

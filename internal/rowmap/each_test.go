@@ -1,6 +1,7 @@
 package rowmap
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"io"
 	"testing"
@@ -117,4 +118,22 @@ func TestRead_AnErrorThatWrapsEOFIsNoEnd(t *testing.T) {
 	} {
 		require.ErrorContains(t, read(), "connection lost", name)
 	}
+}
+
+// A row shows nothing of the one before, and shares nothing with it.
+func TestEach_StartsEachRowAfresh(t *testing.T) {
+	t.Parallel()
+	type Address struct{ City string }
+	type place struct {
+		*Address
+		Extra extra
+	}
+	src := &memory{columns: []string{"city", "extra"}, rows: [][]driver.Value{{"Bern", "a"}, {"Rome", "b"}}}
+	var kept []place
+	_, err := Each(mustPlan[place](t), src, func(p *place) bool {
+		kept = append(kept, *p)
+		return true
+	})
+	require.NoError(t, err)
+	require.Equal(t, []place{{&Address{"Bern"}, extra{[]string{"a"}}}, {&Address{"Rome"}, extra{[]string{"b"}}}}, kept)
 }
