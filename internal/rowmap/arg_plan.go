@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // ArgPlan makes the arguments of some columns of a record. It is immutable and safe
@@ -175,10 +176,10 @@ func (b *boxes) arg(x *boxing, p unsafe.Pointer, d *dialect.Dialect) (arg any, o
 		if t.IsZero() {
 			return nil, true
 		}
-		if s := t.Unix(); s < firstSecond || s > lastSecond {
+		if s := t.Unix(); s < value.FirstSecond || s > value.LastSecond {
 			return nil, false
 		}
-		at := cutToMicro(*t)
+		at := value.CutToMicro(*t)
 		utc := at.UTC()
 		b.uncut = b.uncut || utc != *t
 		switch d {

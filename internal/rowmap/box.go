@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"time"
 	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // boxes make values of type any that share memory. Go puts what an any holds
@@ -36,7 +38,7 @@ const (
 	roomText room = 1
 	roomWord room = 1 << 16
 	roomTime room = 1 << 32
-	roomChar room = 1 << 48 // a text of maxTimeText bytes
+	roomChar room = 1 << 48 // a text of value.MaxTimeText bytes
 )
 
 // maxBoxed is how many rows share memory at most.
@@ -48,7 +50,7 @@ type (
 		args  [usualColumns]any
 		texts [4]string
 		words [4]uint64
-		chars [2 * maxTimeText]byte
+		chars [2 * value.MaxTimeText]byte
 	}
 	rowOfTimes struct {
 		args  [usualColumns]any
@@ -64,7 +66,7 @@ const usualColumns = 8
 // reserve makes room for that many rows, at most maxBoxed, that each need r.
 func (b *boxes) reserve(r room, rows int) {
 	texts, words := int(uint16(r))*rows, int(uint16(r>>16))*rows
-	times, chars := int(uint16(r>>32))*rows, int(uint16(r>>48))*rows*maxTimeText
+	times, chars := int(uint16(r>>32))*rows, int(uint16(r>>48))*rows*value.MaxTimeText
 	b.texts, b.words = make([]string, 0, texts), make([]uint64, 0, words)
 	b.times, b.chars = make([]time.Time, 0, times), make([]byte, 0, chars)
 }
@@ -138,13 +140,13 @@ func (b *boxes) time(t time.Time) any {
 	return anyAt(timeWord, unsafe.Pointer(&b.times[len(b.times)-1]))
 }
 
-// timeText is text(sqliteTime(t)).
+// timeText is text(value.FormatTime(t)).
 func (b *boxes) timeText(t time.Time) any {
-	if cap(b.chars)-len(b.chars) < maxTimeText {
-		return sqliteTime(t)
+	if cap(b.chars)-len(b.chars) < value.MaxTimeText {
+		return value.FormatTime(t)
 	}
 	at := len(b.chars)
-	b.chars = appendSQLiteTime(b.chars, t)
+	b.chars = value.AppendTime(b.chars, t)
 	return b.text(stringOf(b.chars[at:]))
 }
 

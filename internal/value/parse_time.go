@@ -1,12 +1,11 @@
-package rowmap
+package value
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
 
-// parseTime reads the forms in which databases and their drivers write times
+// ParseTime reads the forms in which databases and their drivers write times
 // as text:
 //
 //	2006-01-02
@@ -15,44 +14,39 @@ import (
 // where zone, with or without a space before it, is Z, UTC, ±07, ±07:00,
 // ±07:00:00 or ±0700, and may be followed by a zone's name and Go's monotonic
 // reading, as in the output of time.Time.String. No zone is UTC. The result is
-// in UTC.
-func parseTime(s string) (time.Time, error) {
+// in UTC. ok is false for every other text and for a date that does not exist or
+// is not of the years 1 to 9999. It keeps nothing of s and allocates nothing.
+func ParseTime(s string) (t time.Time, ok bool) {
 	year, month, day, ok := parseDate(s)
-	if !ok {
-		return time.Time{}, badTime(s)
-	}
-	if year < 1 || day < 1 || day > daysIn(year, month) {
-		return time.Time{}, badTime(s)
+	if !ok || year < 1 || day < 1 || day > daysIn(year, month) {
+		return time.Time{}, false
 	}
 	if len(s) == 10 {
-		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), nil
+		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), true
 	}
 	clock, rest, ok := parseClock(s[11:])
 	if !ok || s[10] != ' ' && s[10] != 'T' {
-		return time.Time{}, badTime(s)
+		return time.Time{}, false
 	}
 	offset, ok := parseZone(rest)
 	if !ok {
-		return time.Time{}, badTime(s)
+		return time.Time{}, false
 	}
-	t := time.Date(year, month, day, clock.hour, clock.minute, clock.second, clock.nanos, time.UTC)
+	t = time.Date(year, month, day, clock.hour, clock.minute, clock.second, clock.nanos, time.UTC)
 	if offset != 0 {
 		t = t.Add(-offset)
-		if checkYear(t) != nil {
-			return time.Time{}, badTime(s)
+		if !InYears(t) {
+			return time.Time{}, false
 		}
 	}
-	return t, nil
+	return t, true
 }
 
-// badTime tells a date that does not exist, or that Go has no room for, from
-// text that is no date.
-func badTime(s string) error {
+// NamesDate tells, of a text that ParseTime does not take, one that is written as
+// a time: it names a date that does not exist, or that Go has no room for.
+func NamesDate(s string) bool {
 	_, _, _, dated := parseDate(s)
-	if dated || strings.TrimLeft(s, "+-") == "infinity" || strings.HasSuffix(s, " BC") {
-		return fmt.Errorf("%w: no such date or time", ErrRange)
-	}
-	return mismatch[time.Time](s)
+	return dated || strings.TrimLeft(s, "+-") == "infinity" || strings.HasSuffix(s, " BC")
 }
 
 func parseDate(s string) (year int, month time.Month, day int, ok bool) {
