@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 	"time"
@@ -52,9 +51,6 @@ func (p *Pool) acquireError(ctx context.Context, err error, wait time.Duration, 
 	}
 	return &NotSentError{Err: stripBadConn(err)}
 }
-
-// Stats is the state of the pool.
-func (p *Pool) Stats() sql.DBStats { return p.db.Stats() }
 
 // errAcquire is the error of an acquireCtx whose own time is over.
 var errAcquire = errors.New("acquire timeout")

@@ -5,6 +5,8 @@ import (
 	sqldriver "database/sql/driver"
 	"sync"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 // A Stage says how far a statement of Pool.Query has come.
@@ -118,7 +120,7 @@ type request struct {
 	query   string
 	one     string
 	args    []sqldriver.NamedValue
-	kinds   kinds
+	kinds   session.Kinds
 	read    Reader // nil for a statement without rows
 
 	// What came of it.
@@ -141,7 +143,7 @@ var requests = sync.Pool{New: func() any {
 // sending the arguments may call methods of the program's own.
 func (r *request) take(query string, args []any) bool {
 	r.query = query
-	if r.args, r.kinds = numbered(r.args, args); r.kinds&kindOther != 0 {
+	if r.args, r.kinds = numbered(r.args, args); r.kinds&session.KindOther != 0 {
 		r.free()
 		return false
 	}
@@ -203,7 +205,7 @@ func (r *request) run(ctx context.Context, c *conn) {
 
 func (r *request) ask(ctx context.Context, c *conn) (Rows, error) {
 	if r.one != "" {
-		if s, ok := c.s.(rowInserter); ok {
+		if s, ok := c.s.(session.RowInserter); ok {
 			if rows, err := c.insertRows(ctx, s, r.one, r.args, &r.rows); rows != nil || err != nil {
 				return rows, err
 			}

@@ -49,7 +49,7 @@ func TestRequest_OnEveryDatabase(t *testing.T) {
 		require.Panics(t, func() {
 			_, _, _ = p.Query(ctx, time.Second, query, []any{"name"}, "", ReaderFunc(func(Rows) (int64, error) { panic("in the middle") }))
 		})
-		require.Zero(t, p.Stats().InUse)
+		require.Zero(t, p.DB().Stats().InUse)
 		n, _, err := p.Query(ctx, time.Second, query, []any{"name"}, "", ReaderFunc(countRows))
 		require.NoError(t, err)
 		require.EqualValues(t, 4, n)
@@ -79,7 +79,7 @@ func TestRequest_EndsWithItsContext(t *testing.T) {
 			cancel()
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Less(t, time.Since(start), 10*time.Second)
-			require.Zero(t, p.Stats().InUse)
+			require.Zero(t, p.DB().Stats().InUse)
 			_, _, err = p.Query(t.Context(), time.Second, "SELECT 1", nil, "", ReaderFunc(countRows))
 			require.NoError(t, err)
 		}

@@ -74,7 +74,7 @@ func TestRequest_TellsWhatCameOfIt(t *testing.T) {
 		require.Equal(t, driver.StageRead, stage)
 	}
 	require.Equal(t, 1, d.OpenConns(), "no failure cost the connection")
-	require.Zero(t, p.Stats().InUse)
+	require.Zero(t, p.DB().Stats().InUse)
 }
 
 func TestRequest_GivesTheConnectionBackOnAPanic(t *testing.T) {
@@ -89,7 +89,7 @@ func TestRequest_GivesTheConnectionBackOnAPanic(t *testing.T) {
 		},
 	} {
 		require.PanicsWithValue(t, boom, func() { _, _, _ = p.Query(t.Context(), time.Second, "SELECT", nil, "", driver.ReaderFunc(read)) })
-		require.Zero(t, p.Stats().InUse)
+		require.Zero(t, p.DB().Stats().InUse)
 		require.Zero(t, d.OpenConns(), "what it was in the middle of nobody knows")
 		require.NoError(t, requestStory(t.Context(), p))
 	}
@@ -105,7 +105,7 @@ func TestRequest_OutlivesAValueThatEndsItsGoroutine(t *testing.T) {
 	wg.Go(func() { _, _, _ = p.Exec(t.Context(), 0, "INSERT", []any{"a", ending{}}) })
 	wg.Go(func() { _, _, _ = p.Query(t.Context(), 0, "SELECT", []any{ending{}}, "", driver.ReaderFunc(readAll)) })
 	wg.Wait()
-	require.Zero(t, p.Stats().InUse)
+	require.Zero(t, p.DB().Stats().InUse)
 	_, _, err := p.Exec(t.Context(), time.Second, "INSERT", []any{"a"})
 	require.NoError(t, err)
 }
@@ -297,5 +297,5 @@ func TestRequest_OfManyGoroutines(t *testing.T) {
 	}
 	wg.Wait()
 	require.LessOrEqual(t, d.OpenConns(), 2)
-	require.Zero(t, p.Stats().InUse)
+	require.Zero(t, p.DB().Stats().InUse)
 }
