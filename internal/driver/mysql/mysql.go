@@ -39,7 +39,6 @@ const strictMode = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_D
 func open(o session.Options) (session.Backend, error) {
 	if err := errors.Join(
 		session.CheckParams(o, false),
-		checkVariables(o),
 		session.CheckText(o, "Host", o.Host, "Socket", o.Socket, "Database", o.Database, "Username", o.Username, "Password", o.Secret()),
 	); err != nil {
 		return nil, err
@@ -80,20 +79,6 @@ func open(o session.Options) (session.Backend, error) {
 
 // dialedKey is how DialFunc tells open which connection it has made.
 type dialedKey struct{}
-
-// checkVariables refuses the variables that this package's correctness, and
-// the safety of its texts, depend on.
-func checkVariables(o session.Options) error {
-	var errs []error
-	for name := range o.Params {
-		switch lower := strings.ToLower(name); {
-		case strings.HasPrefix(lower, "character_set_"), strings.HasPrefix(lower, "collation_"),
-			lower == "names", lower == "charset", lower == "autocommit":
-			errs = append(errs, &session.OptionError{Node: o.Name, Option: "Params." + name, Reason: "cannot be changed"})
-		}
-	}
-	return errors.Join(errs...)
-}
 
 // pinText is the one statement that pins a session.
 func pinText(o session.Options) string {

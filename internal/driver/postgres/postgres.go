@@ -38,7 +38,6 @@ type backend struct {
 func open(o session.Options) (session.Backend, error) {
 	if err := errors.Join(
 		session.CheckParams(o, true),
-		checkRuntimeParams(o),
 		session.CheckText(o, "Host", o.Host, "Socket", o.Socket, "Database", o.Database, "Username", o.Username, "Password", o.Secret()),
 	); err != nil {
 		return nil, err
@@ -48,31 +47,6 @@ func open(o session.Options) (session.Backend, error) {
 		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
 	}
 	return &backend{o: o, cfg: cfg}, nil
-}
-
-// checkRuntimeParams refuses parameters that are not session parameters and
-// those whose other values this package cannot work with.
-func checkRuntimeParams(o session.Options) error {
-	var errs []error
-	for name, value := range o.Params {
-		reason := ""
-		switch strings.ToLower(name) {
-		case "user", "database", "replication":
-			reason = "is not a session parameter"
-		case "client_encoding":
-			if v := strings.ToLower(value); v != "utf8" && v != "utf-8" {
-				reason = "must be UTF8"
-			}
-		case "standard_conforming_strings":
-			if v := strings.ToLower(value); v != "on" && v != "true" && v != "1" {
-				reason = "must be on"
-			}
-		}
-		if reason != "" {
-			errs = append(errs, &session.OptionError{Node: o.Name, Option: "Params." + name, Reason: reason})
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // configOf builds the driver's configuration. pgx wants one that its

@@ -9,13 +9,16 @@ import (
 )
 
 // CheckParams reports every name of Options.Params that is not made of letters,
-// digits and underscores (and dots, if dotted), and every value with a control
-// character: such a value could end its own place in the protocol.
+// digits and underscores (and dots, if dotted), every one that its dialect
+// refuses, and every value with a control character: such a value could end its
+// own place in the protocol.
 func CheckParams(o Options, dotted bool) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		if !isParamName(name, dotted) {
 			errs = append(errs, &OptionError{Node: o.Name, Option: fmt.Sprintf("Params[%q]", name), Reason: "has a name that no parameter can have"})
+		} else if why := o.Dialect.RefusedParam(name); why != "" {
+			errs = append(errs, &OptionError{Node: o.Name, Option: "Params." + name, Reason: "cannot be set: " + why})
 		} else if strings.ContainsFunc(o.Params[name], isControl) {
 			errs = append(errs, &OptionError{Node: o.Name, Option: "Params." + name, Reason: "has a control character in its value"})
 		}

@@ -49,7 +49,7 @@ var memoryNames atomic.Int64
 
 func open(o session.Options) (session.Backend, error) {
 	pragmas, err := pragmasOf(o)
-	if err := errors.Join(err, session.CheckText(o, "Database", o.Database)); err != nil {
+	if err := errors.Join(err, session.CheckParams(o, false), session.CheckText(o, "Database", o.Database)); err != nil {
 		return nil, err
 	}
 	b := &backend{o: o, pragmas: pragmas}
