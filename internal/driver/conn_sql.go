@@ -34,7 +34,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	r, err := c.query(had(ctx), query, args, nil)
+	r, err := c.query(afterAcquire(ctx), query, args, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
-	n, err := c.prepare(had(ctx), query)
+	n, err := c.prepare(afterAcquire(ctx), query)
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +59,8 @@ func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx
 	return sqlTx{c}, nil
 }
 
-// Ping asks the server for an answer, or serves the request that ctx leads to:
-// then it returns nil, and the request knows what came of it.
+// Ping asks the server for an answer.
 func (c *conn) Ping(ctx context.Context) error {
-	if a, ok := ctx.(*acquireCtx); ok && a.request != nil {
-		a.request.serve(c)
-		return nil
-	}
 	if err := c.enter(ctx, ""); err != nil {
 		return err
 	}

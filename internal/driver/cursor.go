@@ -25,6 +25,17 @@ type Rows interface {
 	Close() error
 }
 
+// A Reader reads the rows of a query and tells how many it has read.
+type Reader interface {
+	ReadRows(rows Rows) (int64, error)
+}
+
+// A ReaderFunc is a function as a Reader.
+type ReaderFunc func(rows Rows) (int64, error)
+
+// ReadRows calls the function.
+func (f ReaderFunc) ReadRows(rows Rows) (int64, error) { return f(rows) }
+
 // cursor is the Rows of a conn, for Conn and database/sql alike.
 type cursor struct {
 	c      *conn

@@ -10,12 +10,10 @@ import (
 // safe for concurrent use, but a second statement while one runs waits for it,
 // and one while rows are open gets ErrBusy where the database cannot have both.
 type Conn struct {
-	pool    *Pool
-	sc      *sql.Conn
-	inner   *conn
-	acquire acquireCtx
-	rows    cellCursor // of the first query, most often the only one
-	stmts   *sql.Tx    // what the statements of Prepare belong to; nil before the first
+	sc    *sql.Conn
+	inner *conn
+	rows  cellCursor // of the first query, most often the only one
+	stmts *sql.Tx    // what the statements of Prepare belong to; nil before the first
 }
 
 // take is given to sql.Conn.Raw. What it takes is this Conn's as long as the

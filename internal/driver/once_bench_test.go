@@ -48,14 +48,6 @@ func BenchmarkExec(b *testing.B) {
 	b.Cleanup(func() { _ = p.Close() })
 	db := sql.OpenDB(instantDirect{})
 	b.Cleanup(func() { _ = db.Close() })
-	b.Run("request", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, _, err := p.Exec(ctx, time.Second, query, args); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 	b.Run("acquired", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -73,14 +65,6 @@ func BenchmarkExec(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			if _, err := db.ExecContext(ctx, query, args...); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("ping", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := db.PingContext(ctx); err != nil {
 				b.Fatal(err)
 			}
 		}
