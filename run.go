@@ -110,16 +110,9 @@ func (t *target) txRows(ctx context.Context, op, text string, args []any, read d
 
 var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
+// rows asks on a connection that is held meanwhile: the transaction's, or one that
+// goes back also when read ends the goroutine.
 func (t *target) rows(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (int64, error) {
-	if t.quick && t.tx == nil {
-		return t.quickRows(ctx, op, text, args, write, read)
-	}
-	return t.heldRows(ctx, op, text, args, write, read)
-}
-
-// heldRows is rows on a connection that is held meanwhile: the transaction's, or
-// one that goes back also when read ends the goroutine.
-func (t *target) heldRows(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (int64, error) {
 	var conn *driver.Conn
 	if t.tx != nil {
 		t.tx.mu.Lock()
@@ -151,24 +144,6 @@ func (t *target) heldRows(ctx context.Context, op, text string, args []any, writ
 		return n, t.wrapRead(op, text, args, write, err)
 	}
 	return n, nil
-}
-
-// quickRows is rows outside of a transaction, for a read that calls no code of
-// the program's own.
-func (t *target) quickRows(ctx context.Context, op, text string, args []any, write bool, read driver.Reader) (int64, error) {
-	p, err := t.node.open()
-	n, stage := int64(-1), driver.StageAcquire
-	if err == nil {
-		n, stage, err = p.Query(ctx, t.node.wait, text, args, t.one, read)
-	}
-	t.answered(err)
-	switch {
-	case err == nil:
-		return n, nil
-	case stage == driver.StageRead:
-		return n, t.wrapRead(op, text, args, write, err)
-	}
-	return -1, t.route.wrap(op, text, args, write && stage == driver.StageSend, err)
 }
 
 func (t *target) ask(ctx context.Context, conn *driver.Conn, text string, args []any) (driver.Rows, error) {
@@ -220,13 +195,14 @@ func (t *target) execOnce(ctx context.Context, op, text string, args []any) (dri
 		res, err := t.tx.conn.Exec(ctx, text, args)
 		return res, t.route.wrap(op, text, args, false, err)
 	}
-	p, err := t.node.open()
+	conn, err := t.acquire(ctx)
 	if err != nil {
 		return driver.Result{}, t.route.wrap(op, text, args, false, err)
 	}
-	res, had, err := p.Exec(ctx, t.node.wait, text, args)
+	defer conn.Release()
+	res, err := conn.Exec(ctx, text, args)
 	if err != nil {
-		err = t.route.wrap(op, text, args, had, err)
+		err = t.route.wrap(op, text, args, true, err)
 	}
 	return res, err
 }

@@ -117,6 +117,3 @@ func (s *Set[N]) Answered(index int) {
 		m.restsTil.Store(0)
 	}
 }
-
-// Fit says whether the node serves reads now.
-func (s *Set[N]) Fit(index int) bool { return s.members[index].restsTil.Load() == 0 }

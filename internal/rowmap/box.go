@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // What this is. Go puts what an any holds into an allocation of its own: seven
@@ -50,7 +52,7 @@ type boxes struct {
 // reserve makes room for that many rows that each need r.
 func (b *boxes) reserve(r room, rows int) {
 	texts, words := int(uint16(r))*rows, int(uint16(r>>16))*rows
-	times, chars := int(uint16(r>>32))*rows, int(uint16(r>>48))*rows*maxTimeText
+	times, chars := int(uint16(r>>32))*rows, int(uint16(r>>48))*rows*value.MaxTimeText
 	b.texts, b.words = make([]string, 0, texts), make([]uint64, 0, words)
 	b.times, b.chars = make([]time.Time, 0, times), make([]byte, 0, chars)
 }
@@ -109,10 +111,10 @@ func (b *boxes) time(t time.Time) any {
 
 // timeText is the text that SQLite gets for a time.
 func (b *boxes) timeText(t time.Time) any {
-	if cap(b.chars)-len(b.chars) < maxTimeText {
-		return sqliteTime(t)
+	if cap(b.chars)-len(b.chars) < value.MaxTimeText {
+		return value.FormatTime(t)
 	}
 	at := len(b.chars)
-	b.chars = appendSQLiteTime(b.chars, t)
+	b.chars = value.AppendTime(b.chars, t)
 	return b.text(stringOf(b.chars[at:]))
 }

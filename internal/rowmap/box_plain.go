@@ -2,7 +2,11 @@
 
 package rowmap
 
-import "time"
+import (
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/value"
+)
 
 // boxes make values of type any as Go does; see box.go.
 type boxes struct {
@@ -21,4 +25,4 @@ func (b *boxes) float(f float64) any { return f }
 func (b *boxes) time(t time.Time) any { return t }
 
 // timeText is the text that SQLite gets for a time.
-func (b *boxes) timeText(t time.Time) any { return sqliteTime(t) }
+func (b *boxes) timeText(t time.Time) any { return value.FormatTime(t) }

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // room is how much of each kind of memory the values of a row need, in fields of
@@ -17,7 +18,7 @@ const (
 	roomText room = 1
 	roomWord room = 1 << 16
 	roomTime room = 1 << 32
-	roomChar room = 1 << 48 // a text of maxTimeText bytes
+	roomChar room = 1 << 48 // a text of value.MaxTimeText bytes
 )
 
 // maxBoxed is how many rows share memory at most.
@@ -128,10 +129,10 @@ func (b *boxes) arg(x *boxing, p unsafe.Pointer, d *dialect.Dialect) (arg any, o
 		if t.IsZero() {
 			return nil, true
 		}
-		if s := t.Unix(); s < firstSecond || s > lastSecond {
+		if s := t.Unix(); s < value.FirstSecond || s > value.LastSecond {
 			return nil, false
 		}
-		at := cutToMicro(*t)
+		at := value.CutToMicro(*t)
 		utc := at.UTC()
 		b.uncut = b.uncut || utc != *t
 		switch d {

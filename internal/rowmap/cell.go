@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/cell"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // A cellSetter stores a cell at p, as a setter does a driver's value. It serves
@@ -132,7 +133,7 @@ func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	switch x.Kind {
 	case cell.Time:
 		// The zero time, which is the first second, may be MySQL's zero date.
-		if s := x.Time.Unix(); s > firstSecond && s <= lastSecond {
+		if s := x.Time.Unix(); s > value.FirstSecond && s <= value.LastSecond {
 			*(*time.Time)(p) = x.Time.UTC()
 			return nil
 		}
@@ -148,7 +149,7 @@ func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 
 func setUUIDCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	if x.Kind == cell.Text {
-		if u, ok := parseUUID(stringOf(x.Bytes)); ok {
+		if u, ok := value.ParseUUID(stringOf(x.Bytes)); ok {
 			*(*[16]byte)(p) = u
 			return nil
 		}

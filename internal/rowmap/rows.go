@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // ReadRows reads the rest of src into maps and closes it. A kind of column has
@@ -112,7 +113,7 @@ func plainValue(v driver.Value, typeName string, d *dialect.Dialect) (any, error
 	case uint64:
 		return uintArg(v, nil)
 	case float32:
-		return widen(v), nil
+		return value.Widen(v), nil
 	case int64:
 		if d == dialect.SQLite && isDecimalType(typeName) {
 			return strconv.FormatInt(v, 10), nil
@@ -122,10 +123,10 @@ func plainValue(v driver.Value, typeName string, d *dialect.Dialect) (any, error
 		case d == dialect.SQLite && isDecimalType(typeName):
 			return strconv.FormatFloat(v, 'f', -1, 64), nil
 		case d == dialect.Postgres && typeName == "FLOAT4":
-			return widen(float32(v)), nil
+			return value.Widen(float32(v)), nil
 		}
 	case [16]byte:
-		return formatUUID(v), nil
+		return value.FormatUUID(v), nil
 	}
 	return v, nil
 }
