@@ -19,14 +19,15 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB; installs what is missing (Debian, root)
+test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
 	@scripts/install-databases
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m ./...
+	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -tags dbfleet_plain ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: budgets
 budgets: ## allocations, on the databases too, and the cost of many goroutines, which the race detector would change
 	@scripts/install-databases
-	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/rowmap ./internal/readtest
+	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: quick
 quick: ## all tests on the databases that are installed

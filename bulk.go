@@ -22,26 +22,25 @@ func (m *Model[T]) CreateMany(ctx context.Context, records []T) error {
 }
 
 func (q *query) createAll(ctx context.Context, list any) error {
-	return q.restoring(list, func(records table.Records) error { return q.createMany(ctx, records) })
+	return q.restoring(list, func(records rowmap.Records) error { return q.createMany(ctx, records) })
 }
 
 // restoring gives the records of *list, a *[]T, to write. On an error they are as
 // they were before.
-func (q *query) restoring(list any, write func(records table.Records) error) error {
+func (q *query) restoring(list any, write func(records rowmap.Records) error) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
 	plan := q.src.table.Plan
-	n, at := plan.Elements(list)
 	old := plan.Snapshot(list)
-	err := write(table.Records{N: n, At: at})
+	err := write(plan.Records(list))
 	if err != nil {
 		old.Restore()
 	}
 	return err
 }
 
-func (q *query) createMany(ctx context.Context, records table.Records) error {
+func (q *query) createMany(ctx context.Context, records rowmap.Records) error {
 	return q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
 		e, err := q.src.reg.lookup(home.connection)
 		if err != nil {
@@ -66,7 +65,7 @@ func (q *query) createMany(ctx context.Context, records table.Records) error {
 }
 
 // writeMany runs a write of several records between their callbacks.
-func (q *query) writeMany(ctx context.Context, records table.Records, indexed bool, write func(ctx context.Context, home destination) error) error {
+func (q *query) writeMany(ctx context.Context, records rowmap.Records, indexed bool, write func(ctx context.Context, home destination) error) error {
 	home, err := q.homeOfAll(records)
 	if err != nil || records.N == 0 {
 		return err
@@ -89,7 +88,7 @@ func (q *query) writeMany(ctx context.Context, records table.Records, indexed bo
 func recordError(i int, err error) error { return &RecordError{Index: i, Err: err} }
 
 // homeOfAll is the one connection of all records.
-func (q *query) homeOfAll(records table.Records) (home destination, err error) {
+func (q *query) homeOfAll(records rowmap.Records) (home destination, err error) {
 	for i := range records.N {
 		to, err := q.homeOf(records.At(i))
 		if err != nil {
@@ -146,7 +145,7 @@ const (
 
 // batch is one statement of a bulk insert.
 type batch struct {
-	records table.Records
+	records rowmap.Records
 	plan    *table.InsertPlan
 	args    []any
 	list    *argList // what args lie in
@@ -161,7 +160,7 @@ func giveBack(batches []batch) {
 }
 
 // batches splits records where their plan changes or a limit is reached.
-func (q *query) batches(records table.Records, d *dialect.Dialect) ([]batch, error) {
+func (q *query) batches(records rowmap.Records, d *dialect.Dialect) ([]batch, error) {
 	var (
 		out         []batch
 		row         rowmap.Batch

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/dbfleet/dbfleet/internal/table"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // Record callbacks are methods of *T that a model calls for each record, found
@@ -107,7 +107,7 @@ func (s *source) deleting() step {
 
 // around runs write between the callbacks of all records; in a transaction when
 // there is something to undo. connection is where the write routes.
-func (q *query) around(ctx context.Context, connection string, st step, records table.Records, write func(ctx context.Context) error) error {
+func (q *query) around(ctx context.Context, connection string, st step, records rowmap.Records, write func(ctx context.Context) error) error {
 	if !st.before && !st.after {
 		return write(ctx)
 	}
@@ -146,7 +146,7 @@ func (q *query) around(ctx context.Context, connection string, st step, records 
 	return q.src.reg.Transaction(ctx, connection, inTx)
 }
 
-func (st *step) each(ctx context.Context, records table.Records, call func(record any, ctx context.Context) error) error {
+func (st *step) each(ctx context.Context, records rowmap.Records, call func(record any, ctx context.Context) error) error {
 	for i := range records.N {
 		if err := ctx.Err(); err != nil {
 			return err

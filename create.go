@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 	"github.com/dbfleet/dbfleet/internal/table"
 )
@@ -82,20 +83,20 @@ func (q *query) create(ctx context.Context, record any) error {
 		if err := q.stillAt(home, record); err != nil {
 			return err
 		}
-		v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: table.One(record), record: record}
+		v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: rowmap.One(record), record: record}
 		_, err := v.run(ctx, v)
 		return err
 	}
 	if q.src.callbacks.none() {
 		return write(ctx)
 	}
-	return q.around(ctx, home.connection, q.src.creating(), table.One(record), write)
+	return q.around(ctx, home.connection, q.src.creating(), rowmap.One(record), write)
 }
 
 // insertion is the verb that inserts records of one plan by one statement.
 type insertion struct {
 	recording
-	records   table.Records
+	records   rowmap.Records
 	record    any // the only one of them, which is not stamped yet; nil for a batch
 	plan      *table.InsertPlan
 	args      []any // of a batch
@@ -161,13 +162,13 @@ func (v *insertion) read(rows driver.Rows) (int64, error) {
 
 // readBack reads rows into fields of records. fault is a value that does not fit:
 // the statement itself has succeeded.
-func readBack(t *table.Table, rows driver.Rows, fields []int, records table.Records) (n int64, fault, err error) {
-	count, err := t.Plan.ReadBack(rows, fields, records.N, records.At)
+func readBack(t *table.Table, rows driver.Rows, fields []int, records rowmap.Records) (n int64, fault, err error) {
+	n, err = t.Plan.ReadInto(rows, fields, records.N, records.At)
 	var column *ColumnError
 	if errors.As(err, &column) {
 		return int64(records.N), err, nil
 	}
-	return int64(count), nil, err
+	return n, nil, err
 }
 
 func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) error {
@@ -269,7 +270,7 @@ func (q *query) reload(ctx context.Context, p *place, record any, fields []int) 
 	n := int64(0)
 	err = q.made(ctx, p, &made, false, func(rows driver.Rows) (_ int64, err error) {
 		var fault error
-		if n, fault, err = readBack(t, rows, fields, table.One(record)); err == nil {
+		if n, fault, err = readBack(t, rows, fields, rowmap.One(record)); err == nil {
 			err = fault
 		}
 		return n, err
@@ -290,7 +291,7 @@ func columnsOf(t *table.Table, fields []int) []sqlgen.Column {
 
 // reloadAll is reload for several records with a key of one column, in one
 // statement.
-func (q *query) reloadAll(ctx context.Context, p *place, records table.Records, fields []int) error {
+func (q *query) reloadAll(ctx context.Context, p *place, records rowmap.Records, fields []int) error {
 	t := q.src.table
 	key := t.Key()[0]
 	keys := make([]any, records.N)
@@ -309,24 +310,13 @@ func (q *query) reloadAll(ctx context.Context, p *place, records table.Records, 
 		}
 	}
 	made := sqlgen.From(t.Name).WithCond(sqlgen.Compare(t.Column(key), sqlgen.In, keys)).OnlyColumns(columnsOf(t, columns)...)
-	list := t.Plan.NewList()
-	err := q.made(ctx, p, &made, false, func(rows driver.Rows) (int64, error) {
-		n, err := t.Plan.ReadAll(rows, list, records.N)
-		return int64(n), err
+	n := int64(0)
+	err := q.made(ctx, p, &made, false, func(rows driver.Rows) (_ int64, err error) {
+		n, err = t.Plan.ReadMatched(rows, fields, key, func(k any) any { return byKey[k] })
+		return n, err
 	})
-	if err != nil {
-		return err
+	if err == nil && n != int64(len(byKey)) {
+		err = otherRows(t, n, records.N)
 	}
-	n, at := t.Plan.Elements(list)
-	for i := range n {
-		k, _ := t.Plan.FieldKey(key, at(i))
-		if r := byKey[k]; r != nil {
-			delete(byKey, k)
-			t.Plan.CopyFields(fields, r, at(i))
-		}
-	}
-	if len(byKey) > 0 {
-		return otherRows(t, int64(records.N-len(byKey)), records.N)
-	}
-	return nil
+	return err
 }

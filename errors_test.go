@@ -77,17 +77,20 @@ func TestErrors_AreClassesOnAllDatabases(t *testing.T) {
 			class                     error
 			constraint, column, table string
 		}{
-			"unique":           {m.Create(ctx, &citizen{Email: canary}), dbfleet.ErrUnique, "people_email", "email", "people"},
-			"unique in bulk":   {m.CreateMany(ctx, []citizen{{Email: "y"}, {Email: canary}}), dbfleet.ErrUnique, "people_email", "email", "people"},
-			"unique by update": {func() error { _, err := m.Query().AllRows().Update(ctx, map[string]any{"id": 1, "email": canary}); return err }(), nil, "", "", ""},
-			"primary key":      {m.Create(ctx, &citizen{ID: 1, Email: "other"}), dbfleet.ErrUnique, map[bool]string{true: "PRIMARY", false: "people_pkey"}[my], "id", "people"},
-			"foreign key":      {m.Create(ctx, &citizen{Email: canary + "2", TeamID: &none}), dbfleet.ErrForeignKey, "people_team", "", ""},
-			"not null":         {insert(map[string]any{"email": canary + "3", "age": nil}), dbfleet.ErrNotNull, "", "age", ""},
-			"left out":         {insert(map[string]any{"email": canary + "3"}), dbfleet.ErrNotNull, "", "age", ""},
-			"check":            {m.Create(ctx, &citizen{Email: canary + "4", Age: -1}), dbfleet.ErrCheck, "people_age", "", ""},
-			"too long":         {m.Create(ctx, &citizen{Email: long}), dbfleet.ErrInvalidValue, "", "", ""},
-			"no such table":    {func() error { _, err := fl.DB("main").Table("nowhere").Where("a", "=", canary).Get(ctx); return err }(), dbfleet.ErrUndefined, "", "", ""},
-			"no such column":   {insert(map[string]any{"emial": canary}), dbfleet.ErrUndefined, "", "", ""},
+			"unique":         {m.Create(ctx, &citizen{Email: canary}), dbfleet.ErrUnique, "people_email", "email", "people"},
+			"unique in bulk": {m.CreateMany(ctx, []citizen{{Email: "y"}, {Email: canary}}), dbfleet.ErrUnique, "people_email", "email", "people"},
+			"unique by update": {func() error {
+				_, err := m.Query().AllRows().Update(ctx, map[string]any{"id": 1, "email": canary})
+				return err
+			}(), nil, "", "", ""},
+			"primary key":    {m.Create(ctx, &citizen{ID: 1, Email: "other"}), dbfleet.ErrUnique, map[bool]string{true: "PRIMARY", false: "people_pkey"}[my], "id", "people"},
+			"foreign key":    {m.Create(ctx, &citizen{Email: canary + "2", TeamID: &none}), dbfleet.ErrForeignKey, "people_team", "", ""},
+			"not null":       {insert(map[string]any{"email": canary + "3", "age": nil}), dbfleet.ErrNotNull, "", "age", ""},
+			"left out":       {insert(map[string]any{"email": canary + "3"}), dbfleet.ErrNotNull, "", "age", ""},
+			"check":          {m.Create(ctx, &citizen{Email: canary + "4", Age: -1}), dbfleet.ErrCheck, "people_age", "", ""},
+			"too long":       {m.Create(ctx, &citizen{Email: long}), dbfleet.ErrInvalidValue, "", "", ""},
+			"no such table":  {func() error { _, err := fl.DB("main").Table("nowhere").Where("a", "=", canary).Get(ctx); return err }(), dbfleet.ErrUndefined, "", "", ""},
+			"no such column": {insert(map[string]any{"emial": canary}), dbfleet.ErrUndefined, "", "", ""},
 		} {
 			if tt.class == nil {
 				continue

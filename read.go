@@ -152,7 +152,7 @@ func (q *query) first(ctx context.Context, row any) error {
 func (q *query) bounded() *query {
 	next := q.next()
 	if n := next.q.Limit(); n == -1 || n > 1 {
-		next.q = next.q.WithLimit(1)
+		next.q = next.q.WithFixedLimit(1)
 	}
 	return next
 }
@@ -239,20 +239,10 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 	if plan := v.q.src.table.Plan; plan != nil {
 		return plan.ReadEach(rows, v.into, next)
 	}
-	r, err := rowmap.NewRowReader(rows, v.place.e.dialect)
-	if err != nil {
-		return 0, err
-	}
-	for n := int64(0); ; n++ {
-		row, err := r.Next()
-		if row == nil || err != nil {
-			return n, err
-		}
+	return rowmap.EachRow(rows, v.place.e.dialect, func(row map[string]any) bool {
 		*v.into.(*Row) = row
-		if !next() {
-			return n + 1, nil
-		}
-	}
+		return next()
+	})
 }
 
 func (v *iteration) finish(context.Context, *place, driver.Result) error { return nil }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"slices"
 
-	"github.com/dbfleet/dbfleet/internal/table"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // Relation loads the related records of many parents of type P at once, for
@@ -31,7 +31,7 @@ type relation interface {
 	// is wrong with the relation.
 	needs() (column string, err error)
 	// load fills in the related records of parents, which are *P.
-	load(ctx context.Context, from origin, parents table.Records) error
+	load(ctx context.Context, from origin, parents rowmap.Records) error
 }
 
 // erased takes the type off relations.
@@ -135,7 +135,7 @@ func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
 
 func (r ToOne[P, C]) needs() (string, error) { return r.tie.needs() }
 
-func (r ToMany[P, C]) load(ctx context.Context, from origin, parents table.Records) error {
+func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
 	var all []C
 	d, err := r.tie.load(ctx, from, parents, &all)
 	if err != nil {
@@ -159,7 +159,7 @@ func (r ToMany[P, C]) load(ctx context.Context, from origin, parents table.Recor
 	return nil
 }
 
-func (r ToOne[P, C]) load(ctx context.Context, from origin, parents table.Records) error {
+func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
 	var all []C
 	d, err := r.tie.load(ctx, from, parents, &all)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/group"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
-	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // origin is where parents were read.
@@ -56,9 +56,9 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 	if len(q.relations) == 0 {
 		return nil
 	}
-	rows := table.One(into)
+	rows := rowmap.One(into)
 	if !one {
-		rows.N, rows.At = q.src.table.Plan.Elements(into)
+		rows = q.src.table.Plan.Records(into)
 	}
 	if rows.N == 0 {
 		return nil
@@ -105,7 +105,7 @@ func (d *dealt) first(parent int) int {
 
 // load reads the related records of parents into *all, a []C, and says where each
 // of them goes.
-func (t *tie) load(ctx context.Context, from origin, parents table.Records, all any) (*dealt, error) {
+func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records, all any) (*dealt, error) {
 	q, err := t.narrowed(from)
 	if err != nil {
 		return nil, err
@@ -128,13 +128,13 @@ func (t *tie) load(ctx context.Context, from origin, parents table.Records, all 
 			}
 			plan.Append(all, more)
 		}
-		if n, _ := plan.Elements(all); g.Sharded {
+		if g.Sharded {
+			n := plan.Records(all).N
 			shards = append(shards, slices.Repeat([]string{part.wish().db}, n-len(shards))...)
 		}
 	}
-	n, at := plan.Elements(all)
 	d := &dealt{groups: g}
-	d.places, d.n = g.Deal(plan, t.relatedColumn, table.Records{N: n, At: at}, shards)
+	d.places, d.n = g.Deal(plan, t.relatedColumn, plan.Records(all), shards)
 	return d, nil
 }
 
@@ -156,7 +156,7 @@ func (t *tie) narrowed(from origin) (*query, error) {
 }
 
 // collect finds the group of each parent: those with equal keys have the same.
-func (t *tie) collect(parents table.Records) (*group.Groups, error) {
+func (t *tie) collect(parents rowmap.Records) (*group.Groups, error) {
 	g := group.New(parents.N)
 	sharded := t.related.src.shard != nil && !t.related.wish().placed()
 	var errs error

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
-	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // Save writes all columns of a record that was created before. A record whose
@@ -97,7 +97,7 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 		_, err := r.run(ctx, v)
 		return err
 	}
-	return q.around(ctx, r.home.connection, step(), table.One(record), func(ctx context.Context) error {
+	return q.around(ctx, r.home.connection, step(), rowmap.One(record), func(ctx context.Context) error {
 		_, err := r.run(ctx, v)
 		return err
 	})

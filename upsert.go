@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 	"github.com/dbfleet/dbfleet/internal/table"
 )
@@ -34,7 +35,7 @@ func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) err
 		return (*query)(m).nilRecord()
 	}
 	old := *record
-	err := (*query)(m).upsertMany(ctx, table.One(record), conflict)
+	err := (*query)(m).upsertMany(ctx, rowmap.One(record), conflict)
 	if err != nil {
 		*record = old
 	}
@@ -48,10 +49,10 @@ func (m *Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflic
 }
 
 func (q *query) upsertAll(ctx context.Context, list any, conflict Conflict) error {
-	return q.restoring(list, func(records table.Records) error { return q.upsertMany(ctx, records, conflict) })
+	return q.restoring(list, func(records rowmap.Records) error { return q.upsertMany(ctx, records, conflict) })
 }
 
-func (q *query) upsertMany(ctx context.Context, records table.Records, conflict Conflict) error {
+func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
@@ -105,7 +106,7 @@ func (q *query) upsertBatch(ctx context.Context, home destination, b *batch, key
 	n := len(in.Columns)
 	for i := range b.records.N {
 		one := v
-		one.in.Rows, one.records, one.args, one.alone = 1, table.One(b.records.At(i)), b.args[i*n:(i+1)*n], true
+		one.in.Rows, one.records, one.args, one.alone = 1, rowmap.One(b.records.At(i)), b.args[i*n:(i+1)*n], true
 		if _, err := one.run(ctx, &one); err != nil {
 			return err
 		}
@@ -117,7 +118,7 @@ func (q *query) upsertBatch(ctx context.Context, home destination, b *batch, key
 type upsertion struct {
 	recording
 	in        sqlgen.Insert
-	records   table.Records
+	records   rowmap.Records
 	args      []any
 	key, back []int // the conflict's key; the fields of the primary key that it does not tell
 	alone     bool  // there is one record, whose row may be an old one that is not returned

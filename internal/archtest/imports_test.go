@@ -23,7 +23,12 @@ const module = "github.com/dbfleet/dbfleet"
 // package is refused until it has its place here. A name ending in /... stands
 // for all packages below a folder.
 var floors = [][]string{
-	{"internal/dialect", "internal/cell"},
+	{"internal/dialect", "internal/cell", "internal/value"},
+	{"internal/lex"},
+	{"internal/driver/session"},
+	{"internal/driver/stmtcache", "internal/driver/netconn"},
+	{"internal/driver/plain"},
+	{"internal/driver/postgres", "internal/driver/mysql", "internal/driver/sqlite"},
 	{"internal/sqlgen", "internal/driver", "internal/rowmap", "internal/replicaset", "internal/shardmap", "internal/merge", "internal/twophase"},
 	{"."},
 	{"examples/..."},
@@ -41,26 +46,26 @@ var testSupport = map[string][]string{
 // doors are the third-party modules, with the packages whose production code may
 // import them. One that is not listed has no door.
 var doors = map[string][]string{
-	"github.com/jackc/pgx":        {"internal/driver"},
-	"github.com/go-sql-driver":    {"internal/driver"},
-	"modernc.org/sqlite":          {"internal/driver"},
-	"modernc.org/libc":            {"internal/driver"}, // what SQLite's own functions take
+	"github.com/jackc/pgx":        {"internal/driver/postgres"},
+	"github.com/go-sql-driver":    {"internal/driver/mysql"},
+	"modernc.org/sqlite":          {"internal/driver/sqlite"},
+	"modernc.org/libc":            {"internal/driver/sqlite"}, // what SQLite's own functions take
 	"github.com/Masterminds":      {".", "internal/sqlgen"},
 	"github.com/lann/builder":     {"internal/sqlgen"}, // what squirrel's statements are made of
-	"golang.org/x/sync":           {".", "internal/driver"},
+	"golang.org/x/sync":           {"."},
 	"github.com/stretchr/testify": nil,
 	"go.uber.org/goleak":          nil,
 	"reflect":                     {"internal/rowmap"},
-	"unsafe":                      {"internal/rowmap", "internal/driver"},
+	"unsafe":                      {"internal/rowmap", "internal/driver/mysql", "internal/driver/sqlite"},
 }
 
 // exceptions are files that may import what their package may not. They find,
 // once and not per row, a field that a third-party package does not export.
 var exceptions = map[string]string{
-	"internal/driver/mysql_status.go":  "reflect",
-	"internal/driver/sqlite_reader.go": "reflect",
+	"internal/driver/mysql/status.go":  "reflect",
+	"internal/driver/sqlite/reader.go": "reflect",
 	"internal/sqlgen/squirrel.go":      "reflect",
-	"internal/driver/sqlite_mutex.go":  "reflect",
+	"internal/driver/sqlite/mutex.go":  "reflect",
 }
 
 // A file is a source file of this module.
@@ -232,7 +237,7 @@ func TestImports_RulesRefuse(t *testing.T) {
 		{"query.go", module + "/internal/sqlgen", ""},
 		{"query.go", module + "/internal/dialect", ""},
 		{"query.go", "database/sql", ""},
-		{"query.go", "github.com/jackc/pgx/v5", "only for internal/driver"},
+		{"query.go", "github.com/jackc/pgx/v5", "only for internal/driver/postgres"},
 		{"query.go", "reflect", "only for internal/rowmap"},
 		{"query_test.go", "reflect", ""},
 		{"query_test.go", "github.com/jackc/pgx/v5/pgconn", ""},
@@ -250,7 +255,10 @@ func TestImports_RulesRefuse(t *testing.T) {
 		{"internal/dialect/dialect.go", module + "/internal/driver", "an arrow never goes up"},
 		{"internal/driver/pool.go", module + "/internal/newcomer", "a package without a floor; see floors"},
 		{"internal/newcomer/new.go", module + "/internal/dialect", "by a package without a floor; see floors"},
-		{"internal/driver/mysql_status.go", "reflect", ""},
+		{"internal/driver/mysql/status.go", "reflect", ""},
+		{"internal/driver/pool.go", "github.com/jackc/pgx/v5", "only for internal/driver/postgres"},
+		{"internal/driver/postgres/conn.go", module + "/internal/driver/mysql", "an arrow never goes sideways"},
+		{"internal/driver/postgres/conn.go", module + "/internal/driver", "an arrow never goes up"},
 		{"internal/driver/pool.go", "reflect", "only for internal/rowmap"},
 		{"internal/dbtest/sql.go", "github.com/jackc/pgx/v5", ""},
 		{"internal/dbtest/sql.go", module, "not listed in testSupport"},

@@ -21,16 +21,14 @@ type Dialect struct {
 	// InsertReturning says that INSERT … RETURNING gives the generated key.
 	// Where it does not, the driver's LastInsertId does.
 	InsertReturning bool
-	// LastInsertIDIsFirst says that after an INSERT of several rows
-	// LastInsertId is the first row's id; otherwise it is the last row's.
-	LastInsertIDIsFirst bool
 	// RowLocks says that SELECT … FOR UPDATE exists.
 	RowLocks bool
 	// ArrayIn says that column = ANY($1) takes a list as one argument.
 	ArrayIn bool
 	// ILike says that the ILIKE operator exists.
 	ILike bool
-	// DistinctFrom is the null-safe equality operator's negation-free form.
+	// NullSafeEqual is the operator for equality that also finds NULL equal to
+	// NULL.
 	NullSafeEqual string
 	// LimitRequired is the LIMIT that an OFFSET without one needs.
 	LimitRequired string
@@ -58,7 +56,7 @@ var (
 	}
 	MySQL = &Dialect{
 		Name: "mysql", Index: 1, Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
-		LastInsertIDIsFirst: true, RowLocks: true, NullSafeEqual: "<=>",
+		RowLocks: true, NullSafeEqual: "<=>",
 		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
 	}
 	SQLite = &Dialect{

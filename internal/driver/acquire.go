@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"sync"
 	"time"
@@ -17,14 +16,15 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
-	c := &Conn{pool: p, acquire: acquireCtx{Context: ctx, wait: wait}}
-	sc, err := p.db.Conn(&c.acquire)
-	timedOut, waited := c.acquire.stop()
+	a := acquires.Get().(*acquireCtx)
+	a.Context, a.wait = ctx, wait
+	sc, err := p.db.Conn(a)
+	timedOut, waited := a.stop()
 	if err != nil {
 		return nil, p.acquireError(ctx, err, wait, timedOut, waited)
 	}
-	c.sc, c.inner = sc, c.acquire.got
-	c.acquire.Context = nil // the connection outlives it
+	c := &Conn{sc: sc, inner: a.got}
+	a.free()
 	if c.inner != nil {
 		return c, nil
 	}
@@ -53,9 +53,6 @@ func (p *Pool) acquireError(ctx context.Context, err error, wait time.Duration, 
 	return &NotSentError{Err: stripBadConn(err)}
 }
 
-// Stats is the state of the pool.
-func (p *Pool) Stats() sql.DBStats { return p.db.Stats() }
-
 // errAcquire is the error of an acquireCtx whose own time is over.
 var errAcquire = errors.New("acquire timeout")
 
@@ -68,9 +65,7 @@ type acquireCtx struct {
 	wait  time.Duration // 0 is no timeout
 	calls int
 	got   *conn // what database/sql took from its idle connections
-	// request is what the connection is wanted for, nil for a Conn.
-	request *request
-	// stopped says that it is no more than Context; see had.
+	// stopped says that it is no more than Context; see afterAcquire.
 	stopped bool
 
 	mu    sync.Mutex
@@ -78,6 +73,19 @@ type acquireCtx struct {
 	err   error
 	timer *time.Timer
 	unsub func() bool
+}
+
+// acquires are the contexts of acquisitions that are over.
+var acquires = sync.Pool{New: func() any { return new(acquireCtx) }}
+
+// free gives the context back for another acquisition, unless something may still
+// look at it: the timer of a wait.
+func (c *acquireCtx) free() {
+	if c.calls > 1 {
+		return
+	}
+	c.Context, c.wait, c.calls, c.got = nil, 0, 0, nil
+	acquires.Put(c)
 }
 
 func (c *acquireCtx) Done() <-chan struct{} {

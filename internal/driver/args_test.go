@@ -3,6 +3,7 @@
 package driver
 
 import (
+	"context"
 	sqldriver "database/sql/driver"
 	"encoding/json"
 	"math"
@@ -10,19 +11,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-// deadConn is a driver connection that is never used.
-type deadConn struct{ sqldriver.Conn }
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
 
 // What a session is not asked to convert is what it would have left alone.
 func TestAsIs_IsWhatConvertLeavesAlone(t *testing.T) {
 	t.Parallel()
-	sessions := map[string]session{
-		"plain":    newPlain(deadConn{}, 0),
-		"postgres": &pgSession{},
-		"mysql":    &mysqlSession{plain: newPlain(deadConn{}, 0)},
-		"sqlite":   &sqliteSession{plain: newPlain(deadConn{}, 0)},
+	pools := map[string]*Pool{"plain": OpenConnector(Options{}, dead{})}
+	t.Cleanup(func() { require.NoError(t, pools["plain"].Close()) })
+	for _, name := range []string{"postgres", "mysql", "sqlite"} {
+		pools[name] = open(t, optionsFor(dbtest.New(t, name)))
 	}
 	at := time.Date(2024, 2, 29, 23, 59, 59, 123456789, time.FixedZone("x", 3600))
 	values := []any{
@@ -30,13 +30,13 @@ func TestAsIs_IsWhatConvertLeavesAlone(t *testing.T) {
 		1.5, math.NaN(), math.Inf(1), at, time.Time{}, at.AddDate(20_000, 0, 0), uint64(1), uint64(math.MaxUint64),
 		[]int64{1}, []string{"a"}, []float64{1}, []bool{true}, json.RawMessage("{}"), json.RawMessage(nil),
 	}
-	for name, s := range sessions {
-		c := newConn(s, nil, 0)
+	for name, p := range pools {
+		c := acquire(t, p).inner
 		left := 0
 		for _, v := range values {
 			nv := sqldriver.NamedValue{Ordinal: 1, Value: v}
-			err := s.convert(&nv)
-			if kindOf(v)&c.asIs != 0 {
+			err := c.s.Convert(&nv)
+			if session.KindOf(v)&c.asIs != 0 {
 				left++
 				require.NoError(t, err, "%s: %T", name, v)
 				if f, ok := v.(float64); ok && math.IsNaN(f) {
@@ -59,3 +59,10 @@ func TestAsIs_IsWhatConvertLeavesAlone(t *testing.T) {
 		require.GreaterOrEqual(t, left, 9, name)
 	}
 }
+
+// dead is a driver whose connections are never used.
+type dead struct{ sqldriver.Conn }
+
+func (d dead) Connect(context.Context) (sqldriver.Conn, error) { return d, nil }
+func (dead) Driver() sqldriver.Driver                          { return nil }
+func (dead) Close() error                                      { return nil }

@@ -4,20 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-)
 
-// LoadTarget says where a load goes.
-type LoadTarget struct {
-	// Table and Columns are SQL: names that are quoted where they need it.
-	Table   string
-	Columns []string
-	// Insert is the text of an INSERT of so many rows into Columns, row by row. It
-	// serves where the database has no other way.
-	Insert func(rows int) (string, error)
-	// MaxRows is how many rows an INSERT may have; 0 is no bound of the caller's.
-	MaxRows int
-}
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
 
 // Load is a bulk load in the transaction that is open on a Conn, by COPY on
 // PostgreSQL, LOAD DATA LOCAL on MySQL, and by INSERT statements of many rows
@@ -108,7 +97,7 @@ func (l *Load) rowError(err error) error { return &RowError{Row: l.rows, Err: er
 
 // start chooses the way, knowing the first row, and begins.
 func (l *Load) start(ctx context.Context, first []any) error {
-	if s, ok := l.c.s.(copySession); ok && len(l.into.Columns) > 0 {
+	if s, ok := l.c.s.(session.CopySession); ok && len(l.into.Columns) > 0 {
 		p, err := l.c.startCopy(ctx, s, l.into, first)
 		if p != nil || err != nil {
 			l.copying = p
@@ -159,29 +148,4 @@ func (l *Load) Abort() {
 		l.copying.abort()
 		l.copying = nil
 	}
-}
-
-// copySession is a session whose database takes rows as a stream.
-type copySession interface {
-	// copyInto prepares a stream that begins with a row like first. It returns
-	// nil when the rows are better inserted, and nothing has been sent then that
-	// matters.
-	copyInto(ctx context.Context, into *LoadTarget, first []any) (copier, error)
-}
-
-// copier is one stream of rows into a table.
-type copier interface {
-	// head and tail are what the stream begins and ends with.
-	head(buf []byte) []byte
-	tail(buf []byte) []byte
-	// row appends a row. Its error leaves what it has appended to be cut off.
-	row(buf []byte, row []any) ([]byte, error)
-	// send runs the statement that takes the stream, and returns how many rows
-	// there were. It calls asked before it reads.
-	send(ctx context.Context, stream io.Reader, asked func()) (rows int64, err error)
-	// after is called when send has returned. sent is how many rows the stream
-	// had, -1 when it was cut off; err is what send returned.
-	after(ctx context.Context, sent int64, err error) error
-	// rowOf is the number of the row, from 0, that the server's error names, or -1.
-	rowOf(err error) int64
 }

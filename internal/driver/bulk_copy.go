@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"io"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 // copying is a stream of rows on its way: the goroutine that adds rows encodes
 // them into blocks, one of its own sends the blocks.
 type copying struct {
 	c      *conn
-	copier copier
+	copier session.Copier
 	sent   int64
 	block  []byte
 
@@ -33,12 +35,11 @@ const (
 
 var (
 	errCopyEnded = errors.New("the server has ended the load early")
-	errCopyCut   = errors.New("the load was given up")
 )
 
 // startCopy begins a stream. It returns nil without an error when the rows are
 // to be inserted instead.
-func (c *conn) startCopy(ctx context.Context, s copySession, into LoadTarget, first []any) (*copying, error) {
+func (c *conn) startCopy(ctx context.Context, s session.CopySession, into LoadTarget, first []any) (*copying, error) {
 	if err := c.enter(ctx, into.Table); err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func (c *conn) startCopy(ctx context.Context, s copySession, into LoadTarget, fi
 		cut: make(chan struct{}), over: make(chan struct{}),
 	}
 	var err error
-	if p.copier, err = s.copyInto(ctx, &into, first); err != nil {
+	if p.copier, err = s.CopyInto(ctx, &into, first); err != nil {
 		return nil, c.failed(ctx, err)
 	}
 	if p.copier == nil {
@@ -57,7 +58,7 @@ func (c *conn) startCopy(ctx context.Context, s copySession, into LoadTarget, fi
 	for range copyBlocks - 1 {
 		p.free <- make([]byte, 0, copyBlock+copyBlock/8)
 	}
-	p.block = p.copier.head(make([]byte, 0, copyBlock+copyBlock/8))
+	p.block = p.copier.Head(make([]byte, 0, copyBlock+copyBlock/8))
 	c.open.Add(1)
 	asked := make(chan struct{})
 	go p.send(ctx, asked)
@@ -73,11 +74,11 @@ func (c *conn) startCopy(ctx context.Context, s copySession, into LoadTarget, fi
 	}
 	// The server did not want the stream, and no row is lost yet.
 	c.open.Add(-1)
-	err = p.copier.after(ctx, -1, p.err)
+	err = p.copier.After(ctx, -1, p.err)
 	if err == nil {
 		return nil, nil
 	}
-	if v := c.s.verdict(err); v.answered && !v.broken && !v.txLost && !v.txDoubtful && c.s.txStatus() != txAborted {
+	if v := c.s.Verdict(err); v.Answered && !v.Broken && !v.TxLost && !v.TxDoubtful && c.s.TxStatus() != session.TxAborted {
 		return nil, nil // if the cause is another one, INSERT tells it too
 	}
 	return nil, c.failed(ctx, err)
@@ -86,7 +87,7 @@ func (c *conn) startCopy(ctx context.Context, s copySession, into LoadTarget, fi
 func (p *copying) send(ctx context.Context, asked chan struct{}) {
 	defer close(p.over)
 	once := false
-	p.rows, p.err = p.copier.send(ctx, &copyReader{p: p}, func() {
+	p.rows, p.err = p.copier.Send(ctx, &copyReader{p: p}, func() {
 		if !once {
 			once = true
 			close(asked)
@@ -97,7 +98,7 @@ func (p *copying) send(ctx context.Context, asked chan struct{}) {
 // add encodes a row. It returns errCopyEnded when nobody reads any more.
 func (p *copying) add(row []any) error {
 	before := len(p.block)
-	block, err := p.copier.row(p.block, row)
+	block, err := p.copier.Row(p.block, row)
 	if err != nil {
 		p.block = block[:before]
 		return err
@@ -130,7 +131,7 @@ func (p *copying) hand() error {
 func (p *copying) finish(ctx context.Context, sent int64) (int64, error) {
 	if p.block != nil {
 		select {
-		case p.full <- p.copier.tail(p.block):
+		case p.full <- p.copier.Tail(p.block):
 		case <-p.over:
 		}
 	}
@@ -153,13 +154,13 @@ func (p *copying) end(ctx context.Context, sent int64) (int64, error) {
 	c.lockAnyway()
 	defer c.unlock()
 	c.open.Add(-1)
-	err := p.copier.after(ctx, sent, p.err)
+	err := p.copier.After(ctx, sent, p.err)
 	if err == nil {
 		return p.rows, c.succeeded("COPY")
 	}
 	row := int64(-1)
 	if sent >= 0 {
-		row = p.copier.rowOf(err)
+		row = p.copier.RowOf(err)
 	}
 	err = c.failed(ctx, err)
 	if row >= 0 {
@@ -187,7 +188,7 @@ func (r *copyReader) Read(b []byte) (int, error) {
 			}
 			r.block, r.rest = block, block
 		case <-r.p.cut:
-			return 0, errCopyCut
+			return 0, session.ErrCopyCut
 		}
 	}
 	n := copy(b, r.rest)

@@ -39,9 +39,6 @@ func newInserts(c *conn, into LoadTarget) *inserts {
 	} else if d := c.pool.dialect; d != nil && d.MaxParams > 0 {
 		most = min(most, max(1, d.MaxParams/n))
 	}
-	if into.MaxRows > 0 {
-		most = min(most, into.MaxRows)
-	}
 	return &inserts{c: c, into: into, most: most, args: make([]any, 0, most*n)}
 }
 

@@ -3,15 +3,9 @@ package driver
 import (
 	"context"
 	sqldriver "database/sql/driver"
-)
 
-// rowInserter is a session that has a shorter way for an INSERT of many rows.
-type rowInserter interface {
-	// insertRows does what an INSERT of several rows does. one is the text of the
-	// same INSERT of one row. It returns nil when the INSERT is to be sent as it
-	// is; nothing was sent then that matters.
-	insertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (rowSource, error)
-}
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
 
 // InsertRows is Query for an INSERT of several rows with RETURNING, whose
 // arguments are those of the rows, one after the other. one is the text of the
@@ -22,7 +16,7 @@ func (c *Conn) InsertRows(ctx context.Context, query string, args []any, one str
 	if c.inner == nil {
 		return nil, errReleased
 	}
-	s, ok := c.inner.s.(rowInserter)
+	s, ok := c.inner.s.(session.RowInserter)
 	if !ok {
 		return c.Query(ctx, query, args)
 	}
@@ -38,12 +32,12 @@ func (c *Conn) InsertRows(ctx context.Context, query string, args []any, one str
 	return r, err
 }
 
-func (c *conn) insertRows(ctx context.Context, s rowInserter, one string, args []sqldriver.NamedValue, into *cellCursor) (Rows, error) {
+func (c *conn) insertRows(ctx context.Context, s session.RowInserter, one string, args []sqldriver.NamedValue, into *cellCursor) (Rows, error) {
 	if err := c.enter(ctx, one); err != nil {
 		return nil, err
 	}
 	defer c.unlock()
-	src, err := s.insertRows(ctx, one, args)
+	src, err := s.InsertRows(ctx, one, args)
 	switch {
 	case err != nil:
 		return nil, c.failed(ctx, err)

@@ -12,61 +12,9 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
-
-// Class is the kind of an error, the same for every database.
-type Class uint8
-
-// The classes.
-const (
-	Unknown            Class = iota
-	Unique                   // a unique constraint or a primary key
-	ForeignKey               // a foreign key, from either side
-	NotNull                  // a column that may not be NULL
-	Check                    // a check or exclusion constraint
-	Deadlock                 // the transaction was chosen as a deadlock's victim
-	Serialization            // the transaction cannot be serialised, and may succeed if run again
-	LockTimeout              // a lock was not given in time, or the SQLite file is busy
-	ReadOnly                 // the node, session or transaction takes no writes
-	Connection               // the connection could not be opened or is lost
-	TooManyConnections       // the server or the pool has no connection left
-	Timeout                  // a deadline, the server's time limit, or a silent server
-	Canceled                 // the context or somebody on the server cancelled it
-	InvalidValue             // a value that the database cannot take: range, length, encoding, syntax
-	TxLost                   // the transaction was broken before
-	Auth                     // the server refused the credentials or the right
-	UndefinedObject          // a table, column, function or database that does not exist
-	Syntax                   // the statement is not understood
-	Full                     // disk, memory or another resource of the server is used up
-	Busy                     // the connection is in use, by rows that are open
-	CommitUnknown            // COMMIT was not answered
-	Closed                   // the pool or connection was closed by this program
-)
-
-var classNames = [...]string{"unknown", "unique", "foreign key", "not null", "check", "deadlock", "serialization",
-	"lock timeout", "read-only", "connection", "too many connections", "timeout", "canceled", "invalid value",
-	"transaction lost", "authorization", "undefined object", "syntax", "resource exhausted", "busy", "commit unknown", "closed"}
-
-func (c Class) String() string {
-	if int(c) < len(classNames) {
-		return classNames[c]
-	}
-	return "unknown"
-}
-
-// Problem is what is known about an error.
-type Problem struct {
-	Class Class
-	// Code is the database's own: SQLSTATE on PostgreSQL, the number otherwise.
-	Code string
-	// Constraint, Table and Column are what the database tells, "" if it does not.
-	Constraint, Table, Column string
-	// Unanswered: the statement was sent and no answer came, so that the outcome
-	// of a write is unknown.
-	Unanswered bool
-	// NotSent: nothing of the statement reached the server.
-	NotSent bool
-}
 
 // Classify sorts an error of this package's functions, or of a *sql.DB that
 // they gave, by types and codes, never by its text. The zero Problem is for nil
@@ -100,7 +48,7 @@ func classifyOwn(err error) (Problem, bool) {
 	var lost *TxLostError
 	var acquire *AcquireTimeoutError
 	var argument *ArgumentError
-	var isolation *unsupportedIsolation
+	var isolation *session.UnsupportedIsolationError
 	switch {
 	case errors.Is(err, ErrCommitUnknown):
 		return Problem{Class: CommitUnknown, Unanswered: true, Code: classifyCause(err).Code}, true
@@ -134,8 +82,8 @@ func contextClass(err error) Class {
 
 // classifyCause knows the drivers' errors and those of the network.
 func classifyCause(err error) Problem {
-	for _, classify := range [...]func(error) (Problem, bool){classifyPostgres, classifyMySQL, classifySQLite} {
-		if p, ok := classify(err); ok {
+	for _, db := range databases {
+		if p, ok := db.Classify(err); ok {
 			return p
 		}
 	}

@@ -3,13 +3,14 @@ package driver
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"io"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	sqldriver "database/sql/driver"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 const (
@@ -32,8 +33,8 @@ const (
 //
 // Its statements run one at a time: the gate is held while one runs.
 type conn struct {
-	s    session
-	asIs kinds // see session
+	s    session.Session
+	asIs session.Kinds // see session.Session
 	pool *Pool
 
 	gate gate
@@ -61,8 +62,8 @@ type txState struct {
 
 // newConn makes the driver connection of a session that may live so long; 0 is
 // forever. A timer costs less than to look at the clock at each use.
-func newConn(s session, p *Pool, lifetime time.Duration) *conn {
-	c := &conn{s: s, asIs: s.asIs(), pool: p, gate: newGate()}
+func newConn(s session.Session, p *Pool, lifetime time.Duration) *conn {
+	c := &conn{s: s, asIs: s.AsIs(), pool: p, gate: newGate()}
 	if lifetime > 0 {
 		c.age = time.AfterFunc(lifetime, func() { c.old.Store(true) })
 	}
@@ -102,13 +103,13 @@ func (c *conn) enter(ctx context.Context, query string) error {
 }
 
 func (c *conn) admit(query string) error {
-	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query)) {
+	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query, c.pool.dialect)) {
 		return &TxLostError{Err: c.tx.cause}
 	}
 	if c.broken.Load() {
 		return &NotSentError{Err: &ConnLostError{}}
 	}
-	if c.open.Load() > 0 && !c.s.manyCursors() {
+	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
 	}
 	return nil
@@ -119,7 +120,7 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 		return Result{}, err
 	}
 	defer c.unlock()
-	res, err := c.s.exec(ctx, query, args)
+	res, err := c.s.Exec(ctx, query, args)
 	if err != nil {
 		return Result{}, c.failed(ctx, err)
 	}
@@ -132,7 +133,7 @@ func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedVa
 		return nil, err
 	}
 	defer c.unlock()
-	src, err := c.s.query(ctx, query, args)
+	src, err := c.s.Query(ctx, query, args)
 	if err != nil {
 		return nil, c.failed(ctx, err)
 	}
@@ -140,14 +141,14 @@ func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedVa
 }
 
 // opened makes a cursor of the rows of a session, in into as query does.
-func (c *conn) opened(ctx context.Context, query string, src rowSource, into *cellCursor) Rows {
+func (c *conn) opened(ctx context.Context, query string, src session.RowSource, into *cellCursor) Rows {
 	if into == nil || into.c != nil {
 		into = new(cellCursor)
 	}
 	r := &into.cursor
 	r.c, r.src, r.ctx, r.query, r.done = c, src, ctx, query, ctx.Done()
 	c.addCursor(r)
-	if r.cells, _ = src.(cellSource); r.cells != nil {
+	if r.cells, _ = src.(session.CellSource); r.cells != nil {
 		return into
 	}
 	return r
@@ -178,7 +179,7 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 		return 0, err
 	}
 	defer c.unlock()
-	n, err := c.s.prepare(ctx, query)
+	n, err := c.s.Prepare(ctx, query)
 	if err != nil {
 		err = c.failed(ctx, err)
 	}
@@ -188,7 +189,7 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 // succeeded notes what a statement that succeeded has done to the session. Its
 // error says that the statement ended the transaction.
 func (c *conn) succeeded(query string) error {
-	if changesSession(query) || !c.tx.active && beginsTx(query) {
+	if e := effectOf(query, c.pool.dialect); e.session || e.begins && !c.tx.active {
 		c.dirty = true
 	}
 	if !c.tx.active {
@@ -197,15 +198,15 @@ func (c *conn) succeeded(query string) error {
 	if c.tx.cause != nil { // only ROLLBACK TO gets here
 		c.tx.cause, c.tx.final = nil, false
 	}
-	switch c.s.txStatus() {
-	case txNone:
+	switch c.s.TxStatus() {
+	case session.TxNone:
 		cause := ErrTxEnded
 		if c.pool.implicitCommits {
 			cause = ErrImplicitCommit
 		}
 		c.lose(cause, true)
 		return &TxLostError{Err: cause}
-	case txAborted:
+	case session.TxAborted:
 		c.lose(ErrTxAborted, false)
 	}
 	return nil
@@ -214,15 +215,15 @@ func (c *conn) succeeded(query string) error {
 // failed turns an error of the session into one for the caller, and draws the
 // consequences for the connection and its transaction.
 func (c *conn) failed(ctx context.Context, err error) error {
-	v := c.s.verdict(err)
-	if v.broken {
+	v := c.s.Verdict(err)
+	if v.Broken {
 		c.broken.Store(true)
 	}
-	err = c.s.explain(err)
+	err = c.s.Explain(err)
 	out := err
 	switch {
-	case v.answered:
-	case v.notSent:
+	case v.Answered:
+	case v.NotSent:
 		var known *NotSentError
 		if !errors.As(err, &known) {
 			out = &NotSentError{Err: reason(ctx, err)}
@@ -231,13 +232,13 @@ func (c *conn) failed(ctx context.Context, err error) error {
 		out = &UnansweredError{Err: reason(ctx, err)}
 	}
 	if c.tx.active && c.tx.cause == nil {
-		switch status := c.s.txStatus(); {
-		case v.broken, v.txLost, status == txNone:
+		switch status := c.s.TxStatus(); {
+		case v.Broken, v.TxLost, status == session.TxNone:
 			c.lose(out, true)
-		case v.txDoubtful, status == txAborted:
+		case v.TxDoubtful, status == session.TxAborted:
 			c.lose(out, false)
 		}
-	} else if c.tx.active && (v.broken || v.txLost) {
+	} else if c.tx.active && (v.Broken || v.TxLost) {
 		c.tx.final = true
 	}
 	return out
@@ -276,7 +277,7 @@ func (c *conn) begin(ctx context.Context, o TxOptions) error {
 	if c.tx.active {
 		return &NotSentError{Err: errors.New("a transaction is already open on this connection")}
 	}
-	if err := c.s.begin(ctx, o); err != nil {
+	if err := c.s.Begin(ctx, o); err != nil {
 		return c.failed(ctx, err)
 	}
 	c.tx = txState{active: true}
@@ -302,29 +303,29 @@ func (c *conn) commit(ctx context.Context) error {
 	case c.broken.Load():
 		c.tx = txState{}
 		return &TxLostError{Err: &ConnLostError{}}
-	case c.open.Load() > 0 && !c.s.manyCursors():
+	case c.open.Load() > 0 && !c.s.ManyCursors():
 		return &NotSentError{Err: ErrBusy}
 	}
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err} // the transaction stays open, for Rollback
 	}
-	err := c.s.commit(ctx)
+	err := c.s.Commit(ctx)
 	c.tx = txState{}
 	if err == nil {
 		return nil
 	}
-	v := c.s.verdict(err)
-	err = c.s.explain(err)
-	if v.broken {
+	v := c.s.Verdict(err)
+	err = c.s.Explain(err)
+	if v.Broken {
 		c.broken.Store(true)
 	}
 	switch {
-	case v.answered && !v.commitUnknown:
+	case v.Answered && !v.CommitUnknown:
 		return err
-	case v.answered:
+	case v.Answered:
 		c.broken.Store(true)
 		return &CommitUnknownError{Err: err}
-	case v.notSent:
+	case v.NotSent:
 		c.broken.Store(true)
 		return &TxLostError{Err: reason(ctx, err)}
 	default:
@@ -349,10 +350,10 @@ func (c *conn) rollback(ctx context.Context) error {
 	if c.tx.cause != nil || c.broken.Load() {
 		return c.endLost()
 	}
-	if c.open.Load() > 0 && !c.s.manyCursors() {
+	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
 	}
-	err := c.s.rollback(ctx)
+	err := c.s.Rollback(ctx)
 	c.tx = txState{}
 	if err != nil {
 		c.broken.Store(true) // closing it rolls back
@@ -368,13 +369,13 @@ func (c *conn) endLost() error {
 	if c.broken.Load() {
 		return nil
 	}
-	if c.open.Load() > 0 && !c.s.manyCursors() || c.s.txStatus() == txNone {
-		c.broken.Store(c.s.txStatus() != txNone)
+	if c.open.Load() > 0 && !c.s.ManyCursors() || c.s.TxStatus() == session.TxNone {
+		c.broken.Store(c.s.TxStatus() != session.TxNone)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
 	defer cancel()
-	if err := c.s.rollback(ctx); err != nil {
+	if err := c.s.Rollback(ctx); err != nil {
 		c.broken.Store(true)
 	}
 	return nil

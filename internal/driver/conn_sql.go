@@ -5,8 +5,9 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
-	"fmt"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 // The methods that database/sql finds on a conn.
@@ -33,7 +34,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	r, err := c.query(had(ctx), query, args, nil)
+	r, err := c.query(afterAcquire(ctx), query, args, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
-	n, err := c.prepare(had(ctx), query)
+	n, err := c.prepare(afterAcquire(ctx), query)
 	if err != nil {
 		return nil, err
 	}
@@ -58,18 +59,13 @@ func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx
 	return sqlTx{c}, nil
 }
 
-// Ping asks the server for an answer, or serves the request that ctx leads to:
-// then it returns nil, and the request knows what came of it.
+// Ping asks the server for an answer.
 func (c *conn) Ping(ctx context.Context) error {
-	if a, ok := ctx.(*acquireCtx); ok && a.request != nil {
-		a.request.serve(c)
-		return nil
-	}
 	if err := c.enter(ctx, ""); err != nil {
 		return err
 	}
 	defer c.unlock()
-	if err := c.s.ping(ctx); err != nil {
+	if err := c.s.Ping(ctx); err != nil {
 		return c.failed(ctx, err)
 	}
 	return nil
@@ -78,37 +74,25 @@ func (c *conn) Ping(ctx context.Context) error {
 // CheckNamedValue converts an argument as the database wants it. A Value method
 // that panics is an error: database/sql would never give the connection back.
 func (c *conn) CheckNamedValue(nv *sqldriver.NamedValue) (err error) {
-	defer recoverArgument(nv.Ordinal, &err)
-	return c.s.convert(nv)
-}
-
-// recoverArgument is deferred around what calls a program's Value methods. The
-// ordinal 0 is not known which.
-func recoverArgument(ordinal int, err *error) {
-	if r := recover(); r != nil {
-		reason := fmt.Sprintf("cannot be sent: its Value method panicked: %v", r)
-		if ordinal == 0 {
-			reason = "an argument " + reason
-		}
-		*err = &NotSentError{Err: &ArgumentError{Ordinal: ordinal, Reason: reason}}
-	}
+	defer session.RecoverArgument(nv.Ordinal, &err)
+	return c.s.Convert(nv)
 }
 
 // ResetSession is called when the connection is taken from the pool. Nothing of
 // the next statement has been sent yet, so this is the one place that may say
 // driver.ErrBadConn: database/sql then takes another connection.
 func (c *conn) ResetSession(ctx context.Context) error {
-	if !c.s.usable() {
+	if !c.s.Usable() {
 		return sqldriver.ErrBadConn
 	}
 	if c.leftovers() {
 		return sqldriver.ErrBadConn
 	}
 	if !c.pool.remote {
-		if !c.s.alive() {
+		if !c.s.Alive() {
 			return sqldriver.ErrBadConn
 		}
-	} else if idle := time.Since(c.idleFrom); idle >= idleCheck && !c.s.alive() || idle >= idlePing && !c.answers(ctx) {
+	} else if idle := time.Since(c.idleFrom); idle >= idleCheck && !c.s.Alive() || idle >= idlePing && !c.answers(ctx) {
 		c.broken.Store(true)
 		return sqldriver.ErrBadConn
 	}
@@ -126,7 +110,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 func (c *conn) answers(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(unwrapAcquire(ctx), idlePingTimeout)
 	defer cancel()
-	return c.s.ping(ctx) == nil
+	return c.s.Ping(ctx) == nil
 }
 
 // IsValid is called when the connection goes back to the pool.
@@ -134,14 +118,14 @@ func (c *conn) IsValid() bool {
 	if c.pool.remote {
 		c.idleFrom = time.Now()
 	}
-	return !c.leftovers() && c.s.usable() && !c.inStrayTx()
+	return !c.leftovers() && c.s.Usable() && !c.inStrayTx()
 }
 
 // inStrayTx reports whether the server is in a transaction that this package
 // did not begin.
 func (c *conn) inStrayTx() bool {
-	s := c.s.txStatus()
-	return s == txOpen || s == txAborted
+	s := c.s.TxStatus()
+	return s == session.TxOpen || s == session.TxAborted
 }
 
 // Close closes the connection. Rows that are still open end with
@@ -153,12 +137,12 @@ func (c *conn) Close() error {
 	}
 	c.lockAnyway()
 	defer c.unlock()
-	for r := c.cursors; r != nil && c.s.manyCursors(); r = c.cursors {
+	for r := c.cursors; r != nil && c.s.ManyCursors(); r = c.cursors {
 		r.closed, r.err = true, sql.ErrConnDone
 		_ = r.src.Close()
 		c.removeCursor(r)
 	}
-	return c.s.close()
+	return c.s.Close()
 }
 
 // Prepare is part of driver.Conn; database/sql calls PrepareContext.

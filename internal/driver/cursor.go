@@ -7,6 +7,7 @@ import (
 
 	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 // Rows are the rows of a query. They are read by one goroutine. They must be
@@ -24,12 +25,23 @@ type Rows interface {
 	Close() error
 }
 
+// A Reader reads the rows of a query and tells how many it has read.
+type Reader interface {
+	ReadRows(rows Rows) (int64, error)
+}
+
+// A ReaderFunc is a function as a Reader.
+type ReaderFunc func(rows Rows) (int64, error)
+
+// ReadRows calls the function.
+func (f ReaderFunc) ReadRows(rows Rows) (int64, error) { return f(rows) }
+
 // cursor is the Rows of a conn, for Conn and database/sql alike.
 type cursor struct {
 	c      *conn
-	src    rowSource
-	cells  cellSource      // src, if it is one
-	ctx    context.Context // of the query, which its rows belong to
+	src    session.RowSource
+	cells  session.CellSource // src, if it is one
+	ctx    context.Context    // of the query, which its rows belong to
 	done   <-chan struct{}
 	query  string
 	closed bool
@@ -46,7 +58,7 @@ func (r *cursor) ColumnTypeDatabaseTypeName(i int) string { return r.src.TypeNam
 
 func (r *cursor) Next(dest []sqldriver.Value) error { return r.advance(dest, nil) }
 
-// cellCursor is a cursor on a cellSource. It is a type of its own so that who
+// cellCursor is a cursor on a session.CellSource. It is a type of its own so that who
 // reads the rows sees at once whether they come as cells.
 type cellCursor struct{ cursor }
 
@@ -56,7 +68,7 @@ func (r *cellCursor) NextCells(row []cell.Cell) error { return r.advance(nil, ro
 
 // advance reads the next row into dest, or into row if that is not nil.
 func (r *cursor) advance(dest []sqldriver.Value, row []cell.Cell) error {
-	many := r.c.s.manyCursors()
+	many := r.c.s.ManyCursors()
 	if !many && r.closed {
 		return r.err
 	}
@@ -82,13 +94,13 @@ func (r *cursor) advance(dest []sqldriver.Value, row []cell.Cell) error {
 // HasNextResultSet and NextResultSet serve database/sql: a procedure of MySQL
 // may give several sets of rows.
 func (r *cursor) HasNextResultSet() bool {
-	m, ok := r.src.(moreResults)
+	m, ok := r.src.(session.MoreResults)
 	return ok && !r.closed && m.HasNextResultSet()
 }
 
 // NextResultSet goes to the next set of rows.
 func (r *cursor) NextResultSet() error {
-	m, ok := r.src.(moreResults)
+	m, ok := r.src.(session.MoreResults)
 	if !ok || r.closed {
 		return io.EOF
 	}
@@ -137,7 +149,7 @@ func (r *cursor) fail(err error) error {
 }
 
 func (r *cursor) Close() error {
-	if r.closed && !r.c.s.manyCursors() { // nobody else closes it
+	if r.closed && !r.c.s.ManyCursors() { // nobody else closes it
 		return nil
 	}
 	r.c.lockAnyway()

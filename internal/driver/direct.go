@@ -10,12 +10,10 @@ import (
 // safe for concurrent use, but a second statement while one runs waits for it,
 // and one while rows are open gets ErrBusy where the database cannot have both.
 type Conn struct {
-	pool    *Pool
-	sc      *sql.Conn
-	inner   *conn
-	acquire acquireCtx
-	rows    cellCursor // of the first query, most often the only one
-	stmts   *sql.Tx    // what the statements of Prepare belong to; nil before the first
+	sc    *sql.Conn
+	inner *conn
+	rows  cellCursor // of the first query, most often the only one
+	stmts *sql.Tx    // what the statements of Prepare belong to; nil before the first
 }
 
 // take is given to sql.Conn.Raw. What it takes is this Conn's as long as the
@@ -128,34 +126,6 @@ func (c *Conn) endStmts() {
 	}
 }
 
-// InTx reports whether a transaction is open, and why it is lost if it is.
-func (c *Conn) InTx() (open bool, lost error) {
-	if c.inner == nil {
-		return false, nil
-	}
-	return c.inner.tx.active, c.inner.tx.cause
-}
-
-// Server is what a session has learnt about its server.
-type Server struct {
-	// Version is the server's own text, "" where it is not asked for.
-	Version string
-	// MaxStatement is the longest statement that the server takes, in bytes with
-	// its arguments; 0 is no limit that is known.
-	MaxStatement int64
-}
-
-// Server tells about the server; it sends nothing.
-func (c *Conn) Server() Server {
-	if c.inner == nil {
-		return Server{}
-	}
-	if s, ok := c.inner.s.(interface{ server() Server }); ok {
-		return s.server()
-	}
-	return Server{}
-}
-
 // SQL is the same connection as database/sql shows it, for what must return
 // *sql.Rows or *sql.Stmt. Its user does not close it.
 func (c *Conn) SQL() *sql.Conn { return c.sc }
@@ -170,7 +140,7 @@ func (c *Conn) Release() {
 	inner := c.inner
 	c.inner = nil
 	if inner.tx.active {
-		if inner.open.Load() > 0 && !inner.s.manyCursors() {
+		if inner.open.Load() > 0 && !inner.s.ManyCursors() {
 			inner.broken.Store(true) // rows were left open: closing is cheaper than reading them
 		}
 		_ = inner.rollback(context.Background())

@@ -24,21 +24,7 @@ var (
 	// ErrTxEnded is the cause of a *TxLostError when the server is no longer in
 	// the transaction although nobody ended it through this package.
 	ErrTxEnded = errors.New("the server has left the transaction")
-	// ErrTxAborted is the cause of a *TxLostError when COMMIT found a
-	// transaction that the server had already aborted.
-	ErrTxAborted = errors.New("the server had aborted the transaction")
 )
-
-// A TxLostError says that the transaction was broken on the server. Err is the
-// first cause. Nothing is sent any more until it is rolled back; Rollback still
-// works.
-type TxLostError struct{ Err error }
-
-func (e *TxLostError) Error() string {
-	return "the transaction is lost: " + e.Err.Error()
-}
-
-func (e *TxLostError) Unwrap() error { return e.Err }
 
 // A CommitUnknownError is what Commit returns when its answer was lost. It
 // matches ErrCommitUnknown; Err is why no answer came.
@@ -110,13 +96,6 @@ func (e *UnansweredError) Error() string {
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
 
-// A NotSentError says that a statement failed before anything of it was sent.
-type NotSentError struct{ Err error }
-
-func (e *NotSentError) Error() string { return e.Err.Error() }
-
-func (e *NotSentError) Unwrap() error { return e.Err }
-
 // A ConnLostError says that the connection was found broken. It stands in for
 // the driver's own word for that, which database/sql would take as leave to
 // execute the statement again.
@@ -130,45 +109,3 @@ func (e *ConnLostError) Error() string {
 }
 
 func (e *ConnLostError) Unwrap() error { return e.Err }
-
-// A SilenceError says that the server sent nothing for as long as
-// Options.StatementTimeout, or took no data for as long.
-type SilenceError struct{ After time.Duration }
-
-func (e *SilenceError) Error() string { return "the server was silent for " + e.After.String() }
-
-// Timeout reports true.
-func (e *SilenceError) Timeout() bool { return true }
-
-// An ArgumentError says that an argument cannot be sent. It never shows the
-// argument's value.
-type ArgumentError struct {
-	// Ordinal counts from 1; 0 is the statement's text.
-	Ordinal int
-	Reason  string
-}
-
-func (e *ArgumentError) Error() string {
-	if e.Ordinal == 0 {
-		return e.Reason
-	}
-	return fmt.Sprintf("argument %d %s", e.Ordinal, e.Reason)
-}
-
-// An OptionError says that an option cannot be used.
-type OptionError struct {
-	Node   string
-	Option string
-	Reason string
-}
-
-func (e *OptionError) Error() string {
-	return fmt.Sprintf("%s: option %s %s", e.Node, e.Option, e.Reason)
-}
-
-// A NotLinkedError says that the program was built without a driver.
-type NotLinkedError struct{ Driver, Tag string }
-
-func (e *NotLinkedError) Error() string {
-	return fmt.Sprintf("the %s driver is not linked: the program was built with -tags %s", e.Driver, e.Tag)
-}

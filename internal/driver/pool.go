@@ -1,6 +1,8 @@
 // Package driver opens the pools of connections and speaks with the databases:
-// it pins each session, keeps prepared statements per connection, reads rows
-// below database/sql, tracks transactions, and sorts errors into classes.
+// it keeps the rules of a connection, reads rows below database/sql, tracks
+// transactions, and sorts errors into classes. What differs from database to
+// database is in the packages below it, by the contract of package session: they
+// pin the sessions, keep prepared statements, encode and decode.
 //
 // A Pool is a *sql.DB whose driver connections are this package's own. They
 // serve both the users of that *sql.DB and Conn, which speaks with them
@@ -12,13 +14,13 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/plain"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 // Pool is the connections to one node. It is safe for concurrent use.
@@ -33,21 +35,13 @@ type Pool struct {
 	// remote says that there is a network in between.
 	remote bool
 
-	backend  backend
+	backend  session.Backend
 	lifetime time.Duration
 	timeout  time.Duration // of connecting
 	password func() string
 	dials    chan struct{} // one slot per dial at a time
 
-	closed  atomic.Bool
-	closing sync.WaitGroup // connections being given up
-}
-
-// backend opens sessions of one database. close is called once, after the pool
-// has closed.
-type backend interface {
-	open(ctx context.Context) (session, error)
-	io.Closer
+	closed atomic.Bool
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -62,44 +56,25 @@ func Open(o Options) (*Pool, error) {
 	if c, ok := substituteFor(o); ok {
 		return OpenConnector(o, c), nil
 	}
-	p := &Pool{}
-	var err error
-	switch o.Dialect.Name {
-	case "postgres":
-		p.backend, err = newPostgres(o, p)
-		p.noInsertID, p.remote = true, true
-	case "mysql":
-		p.backend, err = newMySQL(o)
-		p.implicitCommits, p.remote = true, true
-	case "sqlite":
-		p.backend, err = newSQLite(o)
-	default:
-		err = &OptionError{Node: o.Name, Option: "Dialect", Reason: "is unknown"}
+	db := databaseOf(o.Dialect)
+	switch {
+	case db == nil:
+		return nil, &OptionError{Node: o.Name, Option: "Dialect", Reason: "is unknown"}
+	case db.NotLinked != nil:
+		return nil, db.NotLinked
 	}
+	backend, err := db.Open(o)
 	if err != nil {
 		return nil, err
 	}
+	p := &Pool{backend: backend, implicitCommits: db.ImplicitCommits, noInsertID: db.NoInsertID, remote: db.Remote}
 	return p.start(o), nil
-}
-
-// Linked tells by a *NotLinkedError that the program was built without the
-// dialect's driver.
-func Linked(d *dialect.Dialect) error {
-	switch {
-	case d == dialect.Postgres && !postgresLinked:
-		return &NotLinkedError{Driver: "PostgreSQL", Tag: "dbfleet_no_postgres"}
-	case d == dialect.MySQL && !mysqlLinked:
-		return &NotLinkedError{Driver: "MySQL", Tag: "dbfleet_no_mysql"}
-	case d == dialect.SQLite && !sqliteLinked:
-		return &NotLinkedError{Driver: "SQLite", Tag: "dbfleet_no_sqlite"}
-	}
-	return nil
 }
 
 // OpenConnector makes a pool on any connector, for tests. Only the sizes, times
 // and name of the options are used, and the dialect for what its name implies.
 func OpenConnector(o Options, c sqldriver.Connector) *Pool {
-	p := &Pool{backend: &plainBackend{connector: c, cache: o.StatementCache}}
+	p := &Pool{backend: plain.NewBackend(c, o.StatementCache)}
 	if o.Dialect != nil {
 		p.noInsertID = o.Dialect.Name == "postgres"
 	}
@@ -133,7 +108,6 @@ func (p *Pool) Close() error {
 		return nil
 	}
 	err := p.db.Close()
-	p.closing.Wait()
 	return errors.Join(err, p.backend.Close())
 }
 
@@ -159,14 +133,14 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 }
 
 // dial opens a session when one of the slots for that is free.
-func (p *Pool) dial(ctx context.Context) (session, error) {
+func (p *Pool) dial(ctx context.Context) (session.Session, error) {
 	select {
 	case p.dials <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.dials }()
-	return p.backend.open(ctx)
+	return p.backend.Open(ctx)
 }
 
 // connectError is what Connect returns. If a context has ended, that is the
@@ -218,4 +192,13 @@ type noDriver struct{}
 
 func (noDriver) Open(string) (sqldriver.Conn, error) {
 	return nil, errors.New("dbfleet pools cannot be opened by name")
+}
+
+// stripBadConn removes driver.ErrBadConn from err, so that database/sql does
+// not execute the statement again.
+func stripBadConn(err error) error {
+	if err == nil || !errors.Is(err, sqldriver.ErrBadConn) {
+		return err
+	}
+	return &ConnLostError{}
 }

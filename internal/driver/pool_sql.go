@@ -41,9 +41,9 @@ func (p *Pool) waited(a *acquireCtx, err error) error {
 	return p.acquireError(a.Context, err, a.wait, timedOut, waited)
 }
 
-// had is the caller's own context, which the statement belongs to from the
-// moment at which a connection was had for it.
-func had(ctx context.Context) context.Context {
+// afterAcquire returns the caller's own context: the acquire timeout applies no
+// longer.
+func afterAcquire(ctx context.Context) context.Context {
 	a, ok := ctx.(*acquireCtx)
 	if !ok {
 		return ctx

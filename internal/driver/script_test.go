@@ -89,7 +89,7 @@ func TestFailure_AtEveryCall(t *testing.T) {
 	for _, failure := range []error{
 		sqldriver.ErrBadConn, io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: syscall.ECONNRESET}, errors.New("of the server"),
 	} {
-		for name, run := range map[string]func(context.Context, *driver.Pool) error{"direct": story, "sql": sqlStory, "request": requestStory} {
+		for name, run := range map[string]func(context.Context, *driver.Pool) error{"direct": story, "sql": sqlStory, "once": onceStory} {
 			for k := 1; ; k++ {
 				d, p := scripted(t, driver.Options{MaxOpen: 2, MaxIdle: 2, StatementCache: 4})
 				d.Record().FailAt(k, failure)

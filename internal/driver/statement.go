@@ -1,117 +1,82 @@
 package driver
 
-import "strings"
+import (
+	"strings"
 
-// firstWord returns the first keyword of a statement and what follows it.
-// Comments before it are skipped.
-func firstWord(query string) (word, rest string) {
-	for {
-		query = strings.TrimLeft(query, " \t\r\n\f;(")
-		switch {
-		case strings.HasPrefix(query, "--"), strings.HasPrefix(query, "#"):
-			i := strings.IndexByte(query, '\n')
-			if i < 0 {
-				return "", ""
-			}
-			query = query[i+1:]
-		case strings.HasPrefix(query, "/*"):
-			i := strings.Index(query[2:], "*/")
-			if i < 0 {
-				return "", ""
-			}
-			query = query[i+4:]
-		default:
-			i := 0
-			for i < len(query) && (query[i]|0x20 >= 'a' && query[i]|0x20 <= 'z' || query[i] == '_') {
-				i++
-			}
-			return query[:i], query[i:]
-		}
-	}
-}
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
+)
 
-func isRollbackTo(query string) bool {
-	word, rest := firstWord(query)
+// What a statement does to the session, told by its words: a function that does
+// so is not seen.
+
+func isRollbackTo(query string, d *dialect.Dialect) bool {
+	word, s := lex.FirstWord(query, d)
 	if !strings.EqualFold(word, "ROLLBACK") {
 		return false
 	}
-	word, rest = firstWord(rest)
-	if strings.EqualFold(word, "WORK") || strings.EqualFold(word, "TRANSACTION") {
-		word, _ = firstWord(rest)
+	t := s.Next()
+	if t.Is("WORK") || t.Is("TRANSACTION") {
+		t = s.Next()
 	}
-	return strings.EqualFold(word, "TO")
+	return t.Is("TO")
 }
 
-// changesSession reports whether a statement changes the session beyond its
-// transaction, so that the connection must not serve somebody else afterwards.
-// It looks at the keywords only: a function that does so is not seen.
-func changesSession(query string) bool {
-	if query == "" {
-		return false
+// effect is what a text of one or more statements leaves behind.
+type effect struct {
+	// session says that it changes the session beyond its transaction, so that the
+	// connection must not serve somebody else afterwards.
+	session bool
+	// begins says that it begins a transaction, of which this package then knows
+	// nothing. The connection is given up after it: not every server tells.
+	begins bool
+}
+
+func effectOf(query string, d *dialect.Dialect) (e effect) {
+	if harmless(query) {
+		return effect{}
 	}
-	// The statements of nearly every program begin with one of these; none of
-	// them needs a second look.
+	for s := lex.New(query, d); ; {
+		ahead := s
+		first, _, ok := s.Statement()
+		if !ok {
+			return e
+		}
+		e.session = e.session || changesSession(first, ahead)
+		e.begins = e.begins || begins(first)
+		if d == dialect.MySQL { // it takes one statement at a time
+			return e
+		}
+	}
+}
+
+// harmless knows the statements of nearly every program by their beginning. None
+// of them needs a second look, unless more statements follow.
+func harmless(query string) bool {
+	if query == "" {
+		return true
+	}
 	switch query[0] {
 	case 'I', 'i', 'W', 'w':
+	case 'S', 's': // SELECT, not SET, START or SAVEPOINT
+		if len(query) < 3 || query[1]|0x20 != 'e' || query[2]|0x20 == 't' {
+			return false
+		}
+	case 'U', 'u': // UPDATE, not USE
+		if len(query) < 2 || query[1]|0x20 == 's' {
+			return false
+		}
+	case 'D', 'd': // DELETE, not DISCARD or DETACH
+		if len(query) < 3 || query[1]|0x20 != 'e' || query[2]|0x20 != 'l' {
+			return false
+		}
+	default:
 		return false
-	case 'S', 's':
-		if len(query) > 2 && query[2]|0x20 != 't' {
-			return false
-		}
-	case 'U', 'u':
-		if len(query) > 1 && query[1]|0x20 != 's' {
-			return false
-		}
 	}
-	word, rest := firstWord(query)
-	switch strings.ToUpper(word) {
-	case "SET":
-		word, _ = firstWord(rest)
-		switch strings.ToUpper(word) {
-		case "LOCAL", "TRANSACTION", "CONSTRAINTS", "STATEMENT":
-			return false
-		}
-		return true
-	case "USE", "RESET", "DISCARD", "DEALLOCATE", "LISTEN", "ATTACH", "DETACH", "HANDLER":
-		return true
-	case "LOCK": // LOCK TABLES outlives the transaction on MySQL
-		word, _ = firstWord(rest)
-		return strings.EqualFold(word, "TABLES")
-	case "PRAGMA":
-		_, value, set := strings.Cut(rest, "=")
-		if !set {
-			var name string
-			// With an argument in parentheses most pragmas set, these only ask.
-			if name, value, set = strings.Cut(rest, "("); set {
-				name = strings.ToLower(strings.TrimSpace(name))
-				for _, asks := range [...]string{"info", "_list", "_check", "_checkpoint", "optimize"} {
-					set = set && !strings.HasSuffix(name, asks)
-				}
-			}
-		}
-		return set && value != ""
-	case "CREATE":
-		word, _ = firstWord(rest)
-		return strings.EqualFold(word, "TEMP") || strings.EqualFold(word, "TEMPORARY")
-	}
-	return false
+	return strings.IndexByte(query, ';') < 0
 }
 
-// beginsTx reports whether a statement begins a transaction that this package
-// knows nothing of. The connection is given up after it: not every server tells.
-func beginsTx(query string) bool {
-	if query == "" {
-		return false
-	}
-	switch query[0] { // those of nearly every program; see changesSession
-	case 'I', 'i', 'W', 'w', 'U', 'u', 'D', 'd':
-		return false
-	case 'S', 's':
-		if len(query) > 1 && query[1]|0x20 == 'e' {
-			return false
-		}
-	}
-	word, _ := firstWord(query)
+func begins(word string) bool {
 	switch strings.ToUpper(word) {
 	case "BEGIN", "START", "SAVEPOINT":
 		return true
@@ -119,24 +84,58 @@ func beginsTx(query string) bool {
 	return false
 }
 
-// preparable reports whether a statement without arguments is of a kind that is
-// worth preparing when it comes again.
-func preparable(query string) bool {
-	word, _ := firstWord(query)
+// changesSession looks at the statement that begins with a word and that s has
+// not read yet.
+func changesSession(word string, s lex.Scanner) bool {
+	next := func() lex.Token {
+		t := s.Next()
+		for t.Kind == lex.Symbol && (t.Text == ";" || t.Text == "(") {
+			t = s.Next()
+		}
+		return t
+	}
 	switch strings.ToUpper(word) {
-	case "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "VALUES":
+	case "SET":
+		next()
+		t := next()
+		return !t.Is("LOCAL") && !t.Is("TRANSACTION") && !t.Is("CONSTRAINTS") && !t.Is("STATEMENT")
+	case "USE", "RESET", "DISCARD", "DEALLOCATE", "LISTEN", "ATTACH", "DETACH", "HANDLER":
 		return true
+	case "LOCK": // LOCK TABLES outlives the transaction on MySQL
+		next()
+		t := next()
+		return t.Is("TABLES")
+	case "PRAGMA":
+		next()
+		return pragmaSets(s)
+	case "CREATE":
+		next()
+		t := next()
+		return t.Is("TEMP") || t.Is("TEMPORARY")
 	}
 	return false
 }
 
-// endsOrBegins reports whether a statement is one of those that frame a
-// transaction.
-func endsOrBegins(query string) bool {
-	word, _ := firstWord(query)
-	switch strings.ToUpper(word) {
-	case "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE":
-		return true
+// pragmaSets reports whether what follows PRAGMA sets something. With an argument
+// in brackets most pragmas do, the others only ask.
+func pragmaSets(s lex.Scanner) bool {
+	name := ""
+	for {
+		switch t := s.Next(); {
+		case t.Kind == lex.Word, t.Kind == lex.Quoted:
+			name = strings.ToLower(strings.Trim(t.Text, "\"'`[]"))
+		case t.Text == ".":
+		case t.Text == "=":
+			return s.Next().Kind != lex.End
+		case t.Text == "(":
+			for _, asks := range [...]string{"info", "_list", "_check", "_checkpoint", "optimize"} {
+				if strings.HasSuffix(name, asks) {
+					return false
+				}
+			}
+			return s.Next().Kind != lex.End
+		default:
+			return false
+		}
 	}
-	return false
 }

@@ -4,6 +4,7 @@ package driver
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,34 +13,20 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-func TestCache_KeepsTheRecentlyUsed(t *testing.T) {
-	t.Parallel()
-	var dropped []string
-	c := newCache(2, func(s string) { dropped = append(dropped, s) })
-	a := c.put("a", "A")
-	c.put("b", "B")
-	require.Equal(t, "A", c.get("a").stmt)
-	c.put("c", "C")
-	require.Equal(t, []string{"B"}, dropped)
-	require.Nil(t, c.get("b"))
-	a.busy = true
-	c.remove(a)
-	require.Equal(t, []string{"B"}, dropped, "its cursor is open")
-	c.free(a)
-	require.Equal(t, []string{"B", "A"}, dropped)
-	c.clear()
-	require.Equal(t, []string{"B", "A", "C"}, dropped)
-	require.False(t, c.repeated("x"))
-	require.True(t, c.repeated("x"))
-	require.False(t, newCache(0, func(string) {}).keeps("x"))
-}
-
 func preparedOnServer(t *testing.T, db dbtest.Database, c *Conn) int {
 	t.Helper()
 	if db.Dialect == "postgres" {
 		return int(rowsOf(t, c, "SELECT count(*) FROM pg_prepared_statements")[0][0].(int64))
 	}
-	return len(c.inner.s.(*mysqlSession).cache.m)
+	return int(mysqlStatus(t, c, "Com_stmt_prepare") - mysqlStatus(t, c, "Com_stmt_close"))
+}
+
+// mysqlStatus is a counter of the session's.
+func mysqlStatus(t testing.TB, c *Conn, name string) int64 {
+	t.Helper()
+	n, err := strconv.ParseInt(rowsOf(t, c, "SHOW SESSION STATUS LIKE '"+name+"'")[0][1].(string), 10, 64)
+	require.NoError(t, err)
+	return n
 }
 
 func TestStatements_AreKeptPerConnectionAndBounded(t *testing.T) {

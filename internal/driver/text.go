@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // Text is the text of an error of this package without values of the program's
@@ -18,8 +20,8 @@ func Text(err error, query string, args []any) string {
 		return ""
 	}
 	text := err.Error()
-	for _, message := range [...]func(error) (raw, shown string, ok bool){postgresMessage, mysqlMessage, sqliteMessage} {
-		if raw, shown, ok := message(err); ok {
+	for _, db := range databases {
+		if raw, shown, ok := db.Message(err); ok {
 			return strings.ReplaceAll(text, raw, withoutArgs(shown, query, args))
 		}
 	}
@@ -27,27 +29,6 @@ func Text(err error, query string, args []any) string {
 		return withoutArgs(text, query, args)
 	}
 	return text
-}
-
-var classTexts = map[Class]string{
-	Unique: "unique constraint violated", ForeignKey: "foreign key violated", NotNull: "not-null constraint violated",
-	Check: "check constraint violated", InvalidValue: "value refused by the database",
-}
-
-// hidden stands in for a message that may hold values.
-func hidden(code string, p Problem) string {
-	s := "error " + code
-	if text := classTexts[p.Class]; text != "" {
-		s += ": " + text
-	} else {
-		s += " (its text may hold values and is not shown)"
-	}
-	for _, part := range [...][2]string{{"constraint", p.Constraint}, {"table", p.Table}, {"column", p.Column}} {
-		if part[1] != "" {
-			s += fmt.Sprintf(", %s %q", part[0], part[1])
-		}
-	}
-	return s
 }
 
 // withoutArgs replaces what a message quotes of the arguments, unless it stands
@@ -97,12 +78,10 @@ func argText(a any) string {
 	case []byte:
 		return string(a)
 	case time.Time:
-		return a.UTC().Format(sqliteTimeText)
+		return value.FormatTime(a)
 	}
 	return fmt.Sprint(a)
 }
-
-const sqliteTimeText = "2006-01-02 15:04:05.999999"
 
 // quotedPieces are the parts of a message between quotes of one kind.
 func quotedPieces(message string) []string {

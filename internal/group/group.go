@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
-	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // Groups are related records by the key that their parents have. It is used by
@@ -138,7 +137,7 @@ func (g *Groups) find(plan *rowmap.Plan, field int, record any) int {
 // Deal says where each related record goes, those of one group in their order
 // side by side, and how many go somewhere; -1 is nowhere. shards names the shard
 // of each record where the groups are Sharded, and is nil otherwise.
-func (g *Groups) Deal(plan *rowmap.Plan, field int, records table.Records, shards []string) (places []int, n int) {
+func (g *Groups) Deal(plan *rowmap.Plan, field int, records rowmap.Records, shards []string) (places []int, n int) {
 	count := g.count()
 	g.ends, g.handed = make([]int, count+1), make([]bool, count)
 	places = make([]int, records.N)

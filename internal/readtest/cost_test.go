@@ -70,7 +70,7 @@ func find(ctx context.Context, p *fleet.Pool, plan *rowmap.Plan, text string, ar
 	if err != nil {
 		return w, err
 	}
-	_, err = rowmap.ReadOne(plan, rows, &w)
+	_, err = plan.ReadFirst(rows, &w)
 	return w, err
 }
 
@@ -84,7 +84,7 @@ func list(ctx context.Context, p *fleet.Pool, plan *rowmap.Plan, n int) ([]wide,
 	if err != nil {
 		return nil, err
 	}
-	return rowmap.ReadAll[wide](plan, rows, n)
+	return readAll[wide](plan, rows, n)
 }
 
 func listByHand(ctx context.Context, db *sql.DB, n int) (all []wide, err error) {

@@ -19,7 +19,7 @@ type line struct {
 // tests do.
 //
 //nolint:paralleltest // see above
-func TestReader_NeedsNoMoreMemoryForMoreRows(t *testing.T) {
+func TestEach_NeedsNoMoreMemoryForMoreRows(t *testing.T) {
 	n := 1_000_000
 	if testing.Short() {
 		n = 100_000
@@ -31,17 +31,9 @@ func TestReader_NeedsNoMoreMemoryForMoreRows(t *testing.T) {
 			require.NoError(t, err)
 			rows := query(t, c, many(n))
 			defer rows.Close()
-			r, err := rowmap.NewReader[line](plan, rows)
-			require.NoError(t, err)
-			var v line
 			var sum, read int64
 			var early, highest uint64
-			for {
-				ok, err := r.Next(&v)
-				require.NoError(t, err)
-				if !ok {
-					break
-				}
+			told, err := eachOf(plan, rows, func(v *line) bool {
 				read++
 				sum += v.ID
 				switch {
@@ -50,8 +42,11 @@ func TestReader_NeedsNoMoreMemoryForMoreRows(t *testing.T) {
 				case read%int64(n/10) == 0:
 					highest = max(highest, heap())
 				}
-			}
+				return true
+			})
+			require.NoError(t, err)
 			require.EqualValues(t, n, read)
+			require.EqualValues(t, n, told)
 			require.EqualValues(t, int64(n)*int64(n-1)/2, sum)
 			require.Less(t, highest, early+512<<10, "bytes after a twentieth of the rows: %d", early)
 		})

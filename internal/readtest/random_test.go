@@ -117,21 +117,33 @@ func TestRead_GivesBackRandomRows(t *testing.T) {
 		}
 		for _, way := range []func(fleet.Rows) rowmap.Source{asCells, plainly} {
 			for _, hint := range []int{0, 1, 300} {
-				got, err := rowmap.ReadAll[sample](plan, way(query(t, c, "SELECT * FROM s ORDER BY id")), hint)
+				got, err := readAll[sample](plan, way(query(t, c, "SELECT * FROM s ORDER BY id")), hint)
 				require.NoError(t, err)
 				require.Equal(t, want, got)
 			}
 			rows := way(query(t, c, "SELECT * FROM s ORDER BY id"))
-			reader, err := rowmap.NewReader[sample](plan, rows)
+			i := 0
+			read, err := eachOf(plan, rows, func(s *sample) bool {
+				require.Equal(t, want[i], *s)
+				i++
+				return true
+			})
 			require.NoError(t, err)
-			for i := range want {
-				var s sample
-				ok, err := reader.Next(&s)
-				require.NoError(t, err)
-				require.True(t, ok)
-				require.Equal(t, want[i], s)
-			}
+			require.EqualValues(t, len(want), read)
 			require.NoError(t, rows.Close())
+
+			into := make([]sample, len(want))
+			for i := range into {
+				into[i] = want[len(want)-1-i] // what is there is overwritten
+			}
+			fields := make([]int, len(plan.Columns()))
+			for i := range fields {
+				fields[i] = i
+			}
+			read, err = plan.ReadInto(way(query(t, c, "SELECT * FROM s ORDER BY id")), fields, len(into), func(i int) any { return &into[i] })
+			require.NoError(t, err)
+			require.EqualValues(t, len(want), read)
+			require.Equal(t, want, into)
 		}
 		_, err = drain(query(t, c, "SELECT 1 WHERE 1 = 0"))
 		require.ErrorIs(t, err, io.EOF)

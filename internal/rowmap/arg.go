@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // maxValuers bounds how often a Value method may return another Valuer.
@@ -72,7 +73,7 @@ func Arg(v any, d *dialect.Dialect) (any, error) {
 	case json.RawMessage:
 		return rawJSONArg(x), nil
 	case [16]byte:
-		return formatUUID(x), nil
+		return value.FormatUUID(x), nil
 	case *string:
 		if x == nil {
 			return nil, nil

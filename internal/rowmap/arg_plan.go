@@ -1,10 +1,7 @@
 package rowmap
 
 import (
-	"math"
-	"reflect"
 	"slices"
-	"time"
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -13,11 +10,11 @@ import (
 // ArgPlan makes the arguments of some columns of a record. It is immutable and safe
 // for concurrent use.
 type ArgPlan struct {
-	plan   *Plan
-	places []argPlace
-	timed  bool // every time of a record is among them, and no other code's
-	room   room // that a row needs at most
-	lite   room // the same on SQLite, where times are texts
+	plan       *Plan
+	places     []argPlace
+	timed      bool // every time of a record is among them, and no other code's
+	room       room // that a row needs at most
+	roomSQLite room // the same on SQLite, where times are texts
 }
 
 // argPlace is where a column's value lies, and how it becomes an argument.
@@ -36,13 +33,13 @@ func (p *Plan) ArgPlan(columns ...int) *ArgPlan {
 		switch f.codec.box.how {
 		case boxInt, boxUint, boxFloat:
 			r.room += roomWord
-			r.lite += roomWord
+			r.roomSQLite += roomWord
 		case boxText:
 			r.room += roomText
-			r.lite += roomText
+			r.roomSQLite += roomText
 		case boxTime:
 			r.room += roomTime
-			r.lite += roomText + roomChar
+			r.roomSQLite += roomText + roomChar
 		}
 	}
 	r.timed = !slices.ContainsFunc(p.times, func(tf timeField) bool {
@@ -53,7 +50,7 @@ func (p *Plan) ArgPlan(columns ...int) *ArgPlan {
 
 func (r *ArgPlan) needs(d *dialect.Dialect) room {
 	if d == dialect.SQLite {
-		return r.lite
+		return r.roomSQLite
 	}
 	return r.room
 }
@@ -66,7 +63,8 @@ func (r *ArgPlan) Args(rec any, d *dialect.Dialect) (args []any, cut bool, err e
 		return nil, false, err
 	}
 	var b boxes
-	args, err = r.append(b.reserveOne(r.needs(d), len(r.places)), base, d, &b)
+	b.reserve(r.needs(d), 1)
+	args, err = r.append(make([]any, 0, len(r.places)), base, d, &b)
 	return args, r.timed && !b.uncut, err
 }
 
@@ -131,91 +129,4 @@ func (b *Batch) AppendArgs(args []any, rec any) ([]any, error) {
 	b.coming--
 	b.free--
 	return b.plan.append(args, base, b.d, &b.boxes)
-}
-
-// arg is codec.arg for the value at p. ok is false for what is the codec's to
-// convert, or to refuse.
-func (b *boxes) arg(x *boxing, p unsafe.Pointer, d *dialect.Dialect) (arg any, ok bool) {
-	if x.how == byCodec {
-		return nil, false
-	}
-	switch x.via {
-	case pointed:
-		if p = *(*unsafe.Pointer)(p); p == nil {
-			return nil, true
-		}
-	case nulled:
-		if !*(*bool)(unsafe.Add(p, x.valid)) {
-			return nil, true
-		}
-	}
-	switch x.how {
-	case boxText:
-		return b.text(*(*string)(p)), true
-	case boxInt:
-		return b.int(intAt(p, x.size)), true
-	case boxUint:
-		if n := uintAt(p, x.size); n <= math.MaxInt64 {
-			return b.int(int64(n)), true
-		}
-	case boxFloat:
-		var f float64
-		if x.size == reflect.Float32 {
-			f = float64(*(*float32)(p))
-		} else {
-			f = *(*float64)(p)
-		}
-		if isNumber(f) {
-			return b.float(math.Float64bits(f)), true
-		}
-	case boxBool:
-		return boolArg(*(*bool)(p), d), true
-	case boxTime:
-		t := (*time.Time)(p)
-		if t.IsZero() {
-			return nil, true
-		}
-		if s := t.Unix(); s < firstSecond || s > lastSecond {
-			return nil, false
-		}
-		at := cutToMicro(*t)
-		utc := at.UTC()
-		b.uncut = b.uncut || utc != *t
-		switch d {
-		case dialect.SQLite:
-			return b.timeText(*t), true
-		case dialect.MySQL:
-			return b.time(utc), true
-		}
-		return b.time(at), true
-	}
-	return nil, false
-}
-
-func intAt(p unsafe.Pointer, size reflect.Kind) int64 {
-	switch size {
-	case reflect.Int64:
-		return *(*int64)(p)
-	case reflect.Int32:
-		return int64(*(*int32)(p))
-	case reflect.Int16:
-		return int64(*(*int16)(p))
-	case reflect.Int8:
-		return int64(*(*int8)(p))
-	}
-	return int64(*(*int)(p))
-}
-
-func uintAt(p unsafe.Pointer, size reflect.Kind) uint64 {
-	switch size {
-	case reflect.Uint64:
-		return *(*uint64)(p)
-	case reflect.Uint32:
-		return uint64(*(*uint32)(p))
-	case reflect.Uint16:
-		return uint64(*(*uint16)(p))
-	case reflect.Uint8:
-		return uint64(*(*uint8)(p))
-	}
-	return uint64(*(*uint)(p))
 }

@@ -72,7 +72,7 @@ func arrayCodec(t reflect.Type, depth int) (*codec, error) {
 		}
 		return formatArray(list, elem)
 	}
-	return &codec{typ: t, kind: Array, nullable: true, set: set, arg: arg, elem: elem}, nil
+	return &codec{typ: t, kind: Array, set: set, arg: arg, elem: elem}, nil
 }
 
 func noArrays(t reflect.Type, d *dialect.Dialect) error {

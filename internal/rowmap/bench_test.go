@@ -117,10 +117,27 @@ func BenchmarkArgs(b *testing.B) {
 	p := mustPlan[wide](b)
 	w := wide{ID: 1 << 40, Name: "Ada", Email: "ada@example.com", CreatedAt: time.Unix(1e9, 0), UpdatedAt: time.Unix(1e9, 0)}
 	row := p.ArgPlan(0, 1, 2, 3, 4, 5, 6, 7)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := row.Args(&w, dialect.Postgres); err != nil {
-			b.Fatal(err)
-		}
+	for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.SQLite} {
+		b.Run(d.Name+"/1", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := row.Args(&w, d); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(d.Name+"/100", func(b *testing.B) {
+			b.ReportAllocs()
+			args := make([]any, 0, 800)
+			for b.Loop() {
+				batch, args := row.Batch(d, 100), args[:0]
+				var err error
+				for range 100 {
+					if args, err = batch.AppendArgs(args, &w); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
 	}
 }

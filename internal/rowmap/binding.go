@@ -22,11 +22,11 @@ type binding struct {
 
 // place joins a result column with a field.
 type place struct {
-	index  int // of the result column
-	offset uintptr
-	set    setter
-	read   reader
-	field  *field
+	index   int // of the result column
+	offset  uintptr
+	set     setter
+	setCell cellSetter
+	field   *field
 }
 
 // state is what one read needs: a row of cells if the source gives them, else
@@ -37,6 +37,7 @@ type state struct {
 	dest    []driver.Value
 	row     []cell.Cell
 	origins []origin // one per place
+	chosen  []int    // the places that overwrite stores
 }
 
 // next reads the next row.
@@ -45,6 +46,14 @@ func (s *state) next() error {
 		return s.cells.NextCells(s.row)
 	}
 	return s.src.Next(s.dest)
+}
+
+// isNull says whether result column i of the row that was read is NULL.
+func (s *state) isNull(i int) bool {
+	if s.cells != nil {
+		return s.row[i].Kind == cell.Null
+	}
+	return s.dest[i] == nil
 }
 
 // maxBindings bounds the results that a plan remembers. The columns of
@@ -121,7 +130,7 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 		if f >= 0 {
 			b.places = append(b.places, place{
 				index: i, offset: p.fields[f].offset, field: &p.fields[f],
-				set: p.fields[f].codec.set, read: p.fields[f].codec.read,
+				set: p.fields[f].codec.set, setCell: p.fields[f].codec.setCell,
 			})
 		}
 	}
@@ -153,7 +162,7 @@ func (b *binding) open(src Source, shared bool, rows int) *state {
 	}
 	if shared {
 		for i := range s.origins {
-			s.origins[i].slab.size = min(rows, maxSlab) / 2
+			s.origins[i].slab.expect(rows)
 		}
 	}
 	return s
@@ -177,20 +186,27 @@ func (b *binding) done(s *state) {
 // be zero.
 func (b *binding) store(s *state, base unsafe.Pointer) error {
 	for i := range b.places {
-		at := &b.places[i]
-		p := unsafe.Add(base, at.offset)
-		if at.field.via != nil {
-			p = at.field.at(base, true)
+		if err := b.set(s, i, base); err != nil {
+			return err
 		}
-		var err error
-		if s.cells != nil {
-			err = at.read(p, &s.row[at.index], &s.origins[i])
-		} else {
-			err = at.set(p, s.dest[at.index], &s.origins[i])
-		}
-		if err != nil {
-			return b.plan.failure(at.field, err)
-		}
+	}
+	return nil
+}
+
+// set writes place i of the row that was read to the struct at base.
+func (b *binding) set(s *state, i int, base unsafe.Pointer) (err error) {
+	at := &b.places[i]
+	p := unsafe.Add(base, at.offset)
+	if at.field.via != nil {
+		p = at.field.at(base, true)
+	}
+	if s.cells != nil {
+		err = at.setCell(p, &s.row[at.index], &s.origins[i])
+	} else {
+		err = at.set(p, s.dest[at.index], &s.origins[i])
+	}
+	if err != nil {
+		return b.plan.failure(at.field, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 type (
@@ -142,7 +143,7 @@ func TestArgPlan_GivesWhatTheCodecsGive(t *testing.T) {
 						continue
 					}
 					require.NoError(t, err)
-					require.True(t, equalArg(want, got[0]), "record %d, %s: %#v, not %#v", n, p.Field(i).GoName, got[0], want)
+					require.True(t, equalArg(want, got[0]), "record %d, %s: %#v, not %#v", n, p.Field(i).Column, got[0], want)
 					good = append(good, i)
 				}
 				want := make([]any, len(good))
@@ -232,11 +233,11 @@ func TestBatch_ValuesLastAndDoNotFollowTheRecord(t *testing.T) {
 func TestSQLiteTime_IsTheFormat(t *testing.T) {
 	t.Parallel()
 	for i := range 20_000 {
-		at := time.Unix(firstSecond+int64(i)*(lastSecond-firstSecond)/20_000, int64(i%1000)*1_000_100).In(time.FixedZone("z", i%50_000-25_000))
-		if s := at.Unix(); s < firstSecond || s > lastSecond {
+		at := time.Unix(value.FirstSecond+int64(i)*(value.LastSecond-value.FirstSecond)/20_000, int64(i%1000)*1_000_100).In(time.FixedZone("z", i%50_000-25_000))
+		if s := at.Unix(); s < value.FirstSecond || s > value.LastSecond {
 			continue
 		}
-		require.Equal(t, at.UTC().Truncate(time.Microsecond).Format("2006-01-02 15:04:05.999999"), sqliteTime(at))
+		require.Equal(t, at.UTC().Truncate(time.Microsecond).Format("2006-01-02 15:04:05.999999"), value.FormatTime(at))
 	}
 }
 

@@ -151,18 +151,13 @@ func TestReadAll_OfCellsIsReadAllOfValues(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 
-			r, err := NewReader[user](p, &cellMemory{&memory{columns: userColumns, rows: rows}, true})
-			require.NoError(t, err)
 			var list []user
-			var u user
-			for {
-				ok, err := r.Next(&u)
-				require.NoError(t, err)
-				if !ok {
-					break
-				}
-				list = append(list, u)
-			}
+			read, err := Each(p, &cellMemory{&memory{columns: userColumns, rows: rows}, true}, func(u *user) bool {
+				list = append(list, *u)
+				return true
+			})
+			require.NoError(t, err)
+			require.EqualValues(t, n, read)
 			require.Len(t, list, n)
 			if n > 0 {
 				require.Equal(t, want, list)

@@ -43,15 +43,14 @@ type arger func(p unsafe.Pointer, d *dialect.Dialect) (any, error)
 
 // codec moves values of one Go type. It is immutable.
 type codec struct {
-	typ      reflect.Type
-	kind     Kind
-	nullable bool
-	set      setter
-	read     reader
-	arg      arger
-	box      boxing // how boxes do what arg does
-	elem     *codec // of arrays
-	// slabbed says that set and read may take a value from the origin's slab.
+	typ     reflect.Type
+	kind    Kind
+	set     setter
+	setCell cellSetter
+	arg     arger
+	box     boxing // how boxes do what arg does
+	elem    *codec // of arrays
+	// slabbed says that set and setCell may take a value from the origin's slab.
 	slabbed bool
 }
 
@@ -103,13 +102,13 @@ func newCodec(t reflect.Type, depth int) (*codec, error) {
 	}
 	if reflect.PointerTo(t).Implements(scannerType) {
 		set := scannerSetter(t)
-		return &codec{typ: t, kind: Custom, nullable: true, set: set, read: plainReader(set), arg: customArger(t)}, nil
+		return &codec{typ: t, kind: Custom, set: set, setCell: viaValue(set), arg: customArger(t)}, nil
 	}
 	c, err := plainCodec(t, depth)
 	if err != nil {
 		return nil, err
 	}
-	c.typ, c.read = t, directReader(t.Kind(), c)
+	c.typ, c.setCell = t, cellSetterOf(t.Kind(), c)
 	if reflect.PointerTo(t).Implements(valuerType) {
 		c.arg = customArger(t)
 	} else {
@@ -137,7 +136,7 @@ func plainCodec(t reflect.Type, depth int) (*codec, error) {
 		return &codec{kind: String, set: setString, arg: argString}, nil
 	case reflect.Interface:
 		if t.NumMethod() == 0 {
-			return &codec{kind: Any, nullable: true, set: setAny, arg: argAny}, nil
+			return &codec{kind: Any, set: setAny, arg: argAny}, nil
 		}
 	case reflect.Struct:
 		if isTimeLike(t) {
@@ -149,7 +148,7 @@ func plainCodec(t reflect.Type, depth int) (*codec, error) {
 		}
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
-			c := &codec{kind: Bytes, nullable: true, set: setBytes, arg: argBytes}
+			c := &codec{kind: Bytes, set: setBytes, arg: argBytes}
 			if t == rawJSONType {
 				c.arg = argRawJSON
 			}
@@ -190,13 +189,13 @@ func pointerCodec(t reflect.Type, elem *codec) *codec {
 		*(*unsafe.Pointer)(p) = e
 		return nil
 	}
-	read := func(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+	setCell := func(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 		if x.Kind == cell.Null {
 			*(*unsafe.Pointer)(p) = nil
 			return nil
 		}
 		e := newElem(c)
-		if err := elem.read(e, x, c); err != nil {
+		if err := elem.setCell(e, x, c); err != nil {
 			return err
 		}
 		*(*unsafe.Pointer)(p) = e
@@ -210,7 +209,7 @@ func pointerCodec(t reflect.Type, elem *codec) *codec {
 		return elem.arg(e, d)
 	}
 	return &codec{
-		typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, box: elem.box.around(pointed, 0),
+		typ: t, kind: elem.kind, set: set, setCell: setCell, arg: arg, box: elem.box.around(pointed, 0),
 		elem: elem.elem, slabbed: true,
 	}
 }
@@ -250,20 +249,20 @@ func nullCodec(t reflect.Type, depth int) *codec {
 		}
 		return elem.arg(p, d)
 	}
-	read := func(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+	setCell := func(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 		if x.Kind == cell.Null {
 			return set(p, nil, c)
 		}
 		ok := (*bool)(unsafe.Add(p, valid.Offset))
 		*ok = false
-		if err := elem.read(p, x, c); err != nil {
+		if err := elem.setCell(p, x, c); err != nil {
 			return err
 		}
 		*ok = true
 		return nil
 	}
 	return &codec{
-		typ: t, kind: elem.kind, nullable: true, set: set, read: read, arg: arg, box: elem.box.around(nulled, valid.Offset),
+		typ: t, kind: elem.kind, set: set, setCell: setCell, arg: arg, box: elem.box.around(nulled, valid.Offset),
 		elem: elem.elem, slabbed: elem.slabbed,
 	}
 }

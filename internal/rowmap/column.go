@@ -2,9 +2,7 @@ package rowmap
 
 import (
 	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"unsafe"
 
@@ -65,7 +63,7 @@ func newColumnRead[V any](src Source, shared bool) (*columnRead[V], error) {
 	if len(columns) != 1 {
 		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrColumn, len(columns))
 	}
-	r := &columnRead[V]{reading: reading{src: src, shared: shared}, codec: c, name: columns[0]}
+	r := &columnRead[V]{reading: reading{src: src, sharing: sharing{shared: shared}}, codec: c, name: columns[0]}
 	r.from.of = &r.reading
 	r.cells, _ = src.(Cells)
 	return r, nil
@@ -79,13 +77,10 @@ func (r *columnRead[V]) next(at func() *V) (ok bool, err error) {
 		err = r.src.Next(r.dest[:])
 	}
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return false, err
+		return false, atEnd(err)
 	}
 	if r.cells != nil {
-		err = r.codec.read(unsafe.Pointer(at()), &r.row[0], &r.from)
+		err = r.codec.setCell(unsafe.Pointer(at()), &r.row[0], &r.from)
 	} else {
 		err = r.codec.set(unsafe.Pointer(at()), r.dest[0], &r.from)
 	}

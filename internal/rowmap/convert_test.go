@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 type (
@@ -226,7 +227,7 @@ func TestRead_UUIDsFromBytesAndText(t *testing.T) { // hazard 52
 		case1[[16]byte](t, v, ErrType)
 	}
 	case1[[16]byte](t, nil, ErrNull)
-	require.Equal(t, "6ba7b810-9dad-11d1-80b4-00c04fd430c8", formatUUID(u))
+	require.Equal(t, "6ba7b810-9dad-11d1-80b4-00c04fd430c8", value.FormatUUID(u))
 }
 
 func TestRead_NullableTypesTakeNullAndValue(t *testing.T) { // hazard 2

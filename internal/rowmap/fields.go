@@ -12,7 +12,6 @@ import (
 // field is a field of a struct that holds a column.
 type field struct {
 	column string
-	name   string // the Go field's name
 	path   string // with the embedded structs before it: "Address.City"
 	index  []int  // the field's number in each struct on the way, as in reflect
 	offset uintptr
@@ -26,8 +25,9 @@ type hop struct {
 	to     reflect.Type
 }
 
-// at returns the field's address in the struct at base. Embedded pointers that
-// are nil are allocated, or, unless make is set, give nil.
+// at returns the field's address in the struct at base. Where an embedded
+// pointer on the way is nil, alloc says to allocate what it points to; without
+// alloc the address is nil.
 func (f *field) at(base unsafe.Pointer, alloc bool) unsafe.Pointer {
 	if len(f.via) == 0 {
 		return unsafe.Add(base, f.offset)
@@ -139,7 +139,7 @@ func classify(e embedded, sf reflect.StructField) (*field, *embedded, error) {
 		column = ColumnName(sf.Name)
 	}
 	return &field{
-		column: column, name: sf.Name, path: e.path + sf.Name, index: e.at(sf),
+		column: column, path: e.path + sf.Name, index: e.at(sf),
 		offset: e.offset + sf.Offset, via: e.via, codec: c,
 	}, nil, nil
 }

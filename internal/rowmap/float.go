@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 func setFloat64(p unsafe.Pointer, v driver.Value, c *origin) error {
@@ -49,7 +50,7 @@ func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64,
 	case float64:
 		return v, nil
 	case float32:
-		return widen(v), nil
+		return value.Widen(v), nil
 	case int64:
 		f := float64(T(v))
 		// 2^63 itself is what the largest numbers are rounded up to.
@@ -72,20 +73,6 @@ func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64,
 		return parseFloat[T](stringOf(v), bits)
 	}
 	return 0, mismatch[T](v)
-}
-
-// widen gives the float64 that is written with the same digits: a FLOAT
-// column that shows 3.3 becomes 3.3 and not 3.299999952316284, as it does
-// with database/sql.
-func widen(f float32) float64 {
-	if f == float32(int32(f)) {
-		return float64(f)
-	}
-	wide, err := strconv.ParseFloat(strconv.FormatFloat(float64(f), 'g', -1, 32), 64)
-	if err != nil {
-		return float64(f)
-	}
-	return wide
 }
 
 func parseFloat[T float32 | float64](s string, bits int) (float64, error) {

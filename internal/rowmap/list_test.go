@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 type idSet []int64
@@ -19,7 +20,7 @@ func (s idSet) Value() (driver.Value, error) { return "set", nil }
 func TestList_ExpandsLists(t *testing.T) { // hazards 71, 75
 	t.Parallel()
 	u := [16]byte{15: 1}
-	uuid := formatUUID(u)
+	uuid := value.FormatUUID(u)
 	for _, c := range []struct {
 		in      any
 		want    []any
@@ -80,7 +81,7 @@ func TestSlice_GivesOneTypedSlice(t *testing.T) {
 		{[]int{}, []int64{}, false},
 		{[]any{1, int8(2), nil}, []int64{1, 2}, true},
 		{[]any{nil}, []string{}, true},
-		{[][16]byte{{15: 1}}, []string{formatUUID([16]byte{15: 1})}, false},
+		{[][16]byte{{15: 1}}, []string{value.FormatUUID([16]byte{15: 1})}, false},
 		{[]float32{0.5}, []float64{0.5}, false},
 		{[]bool{true}, []bool{true}, false},
 		{[]time.Time{at}, []time.Time{at}, false},

@@ -1,7 +1,7 @@
 package rowmap
 
 import (
-	"unsafe"
+	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
@@ -52,7 +52,8 @@ func AppendList(args []any, v any) (all []any, ok bool) {
 	case []int:
 		return appendInts(args, list), true
 	case []string:
-		b := boxes{texts: make([]string, 0, len(list))}
+		var b boxes
+		b.reserve(roomText, len(list))
 		for _, s := range list {
 			args = append(args, b.text(s))
 		}
@@ -62,17 +63,12 @@ func AppendList(args []any, v any) (all []any, ok bool) {
 }
 
 func appendInts[T int | int64](args []any, list []T) []any {
-	var words []int64
-	for i, n := range list {
-		if uint64(n) < 256 {
-			args = append(args, int64(n)) // Go keeps these ready
-			continue
-		}
-		if words == nil {
-			words = make([]int64, len(list))
-		}
-		words[i] = int64(n)
-		args = append(args, anyAt(int64Word, unsafe.Pointer(&words[i])))
+	var b boxes
+	if slices.ContainsFunc(list, func(n T) bool { return !isSmall(int64(n)) }) {
+		b.reserve(roomWord, len(list))
+	}
+	for _, n := range list {
+		args = append(args, b.int(int64(n)))
 	}
 	return args
 }

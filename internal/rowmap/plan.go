@@ -16,17 +16,16 @@ import (
 // A column's number, the i of the methods, is its place in Columns: the order
 // of the fields in the struct, those of an embedded struct in its place.
 type Plan struct {
-	typ      reflect.Type
-	size     uintptr
-	word     unsafe.Pointer // the type of an any with a *T
-	list     reflect.Type   // []T
-	listWord unsafe.Pointer // the type of an any with a *[]T
-	model    string
-	fields   []field
-	columns  []string
-	byName   map[string]int // exact names
-	byFold   map[string]int // lower-case names
-	times    []timeField    // the fields that CutTimes looks at
+	typ     reflect.Type
+	size    uintptr      // of a T
+	pointer reflect.Type // *T
+	list    reflect.Type // []T
+	model   string
+	fields  []field
+	columns []string
+	byName  map[string]int // exact names
+	byFold  map[string]int // lower-case names
+	times   []timeField    // the fields that CutTimes looks at
 
 	bindings atomic.Pointer[[]*binding]
 	bindMu   sync.Mutex // held to add to bindings
@@ -35,13 +34,9 @@ type Plan struct {
 // Field describes one column's field.
 type Field struct {
 	Column string
-	// GoName is the field's name, without the embedded structs around it.
-	GoName string
 	// Type is the Go type as it is written, for messages.
 	Type string
 	Kind Kind
-	// Nullable says that the field can hold NULL.
-	Nullable bool
 }
 
 var plans sync.Map // reflect.Type → *Plan or error
@@ -91,10 +86,8 @@ func compile(t reflect.Type) (*Plan, error) {
 }
 
 func newPlan(t reflect.Type, fields []field) *Plan {
-	list := reflect.SliceOf(t)
 	p := &Plan{
-		typ: t, size: t.Size(), word: typeWord(reflect.Zero(reflect.PointerTo(t)).Interface()),
-		list: list, listWord: typeWord(reflect.Zero(reflect.PointerTo(list)).Interface()), model: t.String(), fields: fields,
+		typ: t, size: t.Size(), pointer: reflect.PointerTo(t), list: reflect.SliceOf(t), model: t.String(), fields: fields,
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),
@@ -112,9 +105,6 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 
 // Model is the struct type's name with its package, for messages.
 func (p *Plan) Model() string { return p.model }
-
-// Type is the struct type.
-func (p *Plan) Type() reflect.Type { return p.typ }
 
 // Columns are the names of the columns. The caller must not change the slice.
 func (p *Plan) Columns() []string { return p.columns }
@@ -136,10 +126,7 @@ func (p *Plan) Column(name string) (i int, ok bool) {
 // Field describes the field of column i.
 func (p *Plan) Field(i int) Field {
 	f := &p.fields[i]
-	return Field{
-		Column: f.column, GoName: f.name, Type: f.codec.typ.String(),
-		Kind: f.codec.kind, Nullable: f.codec.nullable,
-	}
+	return Field{Column: f.column, Type: f.codec.typ.String(), Kind: f.codec.kind}
 }
 
 // failure names the column in an error.
@@ -153,14 +140,14 @@ func (p *Plan) failure(f *field, err error) error {
 
 // record returns the address of the struct that rec points to.
 func (p *Plan) record(rec any) (unsafe.Pointer, error) {
-	v := (*iface)(unsafe.Pointer(&rec)) // of a pointer, whose any holds it itself
-	switch {
-	case v.typ != p.word:
+	if reflect.TypeOf(rec) != p.pointer {
 		return nil, fmt.Errorf("%w: a record of %s must be a *%s, not %T", ErrType, p.model, p.model, rec)
-	case v.data == nil:
+	}
+	base := reflect.ValueOf(rec).UnsafePointer()
+	if base == nil {
 		return nil, fmt.Errorf("%w: a record of %s is a nil pointer", ErrType, p.model)
 	}
-	return v.data, nil
+	return base, nil
 }
 
 // mustRecord is record for callers that cannot return an error.

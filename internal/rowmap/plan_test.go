@@ -89,7 +89,7 @@ func TestCompile_FlattensEmbeddedStructsByGosRules(t *testing.T) { // hazard 85
 	require.Equal(t, []string{"id", "city", "postal", "level", "country", "name", "last"}, p.Columns())
 	i, ok := p.Column("name")
 	require.True(t, ok)
-	require.Equal(t, Field{Column: "name", GoName: "Name", Type: "string", Kind: String}, p.Field(i))
+	require.Equal(t, Field{Column: "name", Type: "string", Kind: String}, p.Field(i))
 	_, ok = p.Column("Name")
 	require.False(t, ok)
 

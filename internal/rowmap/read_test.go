@@ -82,25 +82,6 @@ func TestReadAll_ReadsAnyNumberOfRows(t *testing.T) {
 	}
 }
 
-func TestReader_ReadsRowByRow(t *testing.T) {
-	t.Parallel()
-	src := users(70)
-	r, err := NewReader[user](mustPlan[user](t), src)
-	require.NoError(t, err)
-	u := user{Name: "left over", Email: new("left over")}
-	for i := range 70 {
-		ok, err := r.Next(&u)
-		require.NoError(t, err)
-		require.True(t, ok)
-		requireUser(t, i, u)
-	}
-	for range 2 {
-		ok, err := r.Next(&u)
-		require.NoError(t, err)
-		require.False(t, ok)
-	}
-}
-
 func TestReadOne_ReadsTheFirstRow(t *testing.T) {
 	t.Parallel()
 	p := mustPlan[user](t)
@@ -213,9 +194,9 @@ func TestRead_ClosesTheSourceOnEveryPath(t *testing.T) {
 	require.ErrorIs(t, err, ErrType)
 	require.Equal(t, 1, src.closed)
 	src = column("id", int64(1))
-	_, err = NewReader[user](p, src)
+	_, err = Each(p, src, func(*user) bool { return true })
 	require.ErrorIs(t, err, ErrType)
-	require.Equal(t, 1, src.closed)
+	require.Zero(t, src.closed, "the caller closes it")
 	src = column("id", int64(1))
 	_, err = ReadColumn[chan int](src)
 	require.ErrorIs(t, err, ErrType)

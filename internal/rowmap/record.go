@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // timeField is a field that holds a time, plain or in pointers and sql.Nulls.
@@ -42,7 +44,7 @@ func cutTime(t *time.Time, precision time.Duration, loc *time.Location) {
 		return
 	}
 	if precision == time.Microsecond && loc == time.UTC { // after every write
-		if u := cutToMicro(*t).UTC(); u != *t {
+		if u := value.CutToMicro(*t).UTC(); u != *t {
 			*t = u
 		}
 		return

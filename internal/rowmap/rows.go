@@ -2,9 +2,7 @@ package rowmap
 
 import (
 	"database/sql/driver"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // ReadRows reads the rest of src into maps and closes it. A kind of column has
@@ -50,23 +49,7 @@ func ReadRows(src Source, d *dialect.Dialect) (rows []map[string]any, err error)
 	}
 }
 
-// RowReader reads maps one by one, as [ReadRows] does. It is not safe for
-// concurrent use.
-type RowReader struct{ r *rowRead }
-
-// NewRowReader returns a RowReader of src, which the caller closes. On an error
-// src is closed already.
-func NewRowReader(src Source, d *dialect.Dialect) (*RowReader, error) {
-	r, err := newRowRead(src, d)
-	if err != nil {
-		return nil, errors.Join(err, src.Close())
-	}
-	return &RowReader{r: r}, nil
-}
-
-// Next returns the next row, or nil after the last.
-func (r *RowReader) Next() (map[string]any, error) { return r.r.next() }
-
+// rowRead reads maps row by row.
 type rowRead struct {
 	src     Source
 	d       *dialect.Dialect
@@ -90,12 +73,10 @@ func newRowRead(src Source, d *dialect.Dialect) (*rowRead, error) {
 	return r, nil
 }
 
+// next returns the next row, nil after the last.
 func (r *rowRead) next() (map[string]any, error) {
 	if err := r.src.Next(r.dest); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		return nil, err
+		return nil, atEnd(err)
 	}
 	row := make(map[string]any, len(r.columns))
 	for i, v := range r.dest {
@@ -132,7 +113,7 @@ func plainValue(v driver.Value, typeName string, d *dialect.Dialect) (any, error
 	case uint64:
 		return uintArg(v, nil)
 	case float32:
-		return widen(v), nil
+		return value.Widen(v), nil
 	case int64:
 		if d == dialect.SQLite && isDecimalType(typeName) {
 			return strconv.FormatInt(v, 10), nil
@@ -142,10 +123,10 @@ func plainValue(v driver.Value, typeName string, d *dialect.Dialect) (any, error
 		case d == dialect.SQLite && isDecimalType(typeName):
 			return strconv.FormatFloat(v, 'f', -1, 64), nil
 		case d == dialect.Postgres && typeName == "FLOAT4":
-			return widen(float32(v)), nil
+			return value.Widen(float32(v)), nil
 		}
 	case [16]byte:
-		return formatUUID(v), nil
+		return value.FormatUUID(v), nil
 	}
 	return v, nil
 }

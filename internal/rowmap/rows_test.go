@@ -80,13 +80,4 @@ func TestReadRows_KeepsRowsApart(t *testing.T) {
 	_, err = ReadRows(src, dialect.MySQL)
 	require.ErrorContains(t, err, "alias")
 	require.Equal(t, 1, src.closed)
-
-	r, err := NewRowReader(column("c", int64(1)), dialect.MySQL)
-	require.NoError(t, err)
-	row, err := r.Next()
-	require.NoError(t, err)
-	require.Equal(t, map[string]any{"c": int64(1)}, row)
-	row, err = r.Next()
-	require.NoError(t, err)
-	require.Nil(t, row)
 }

@@ -2,6 +2,8 @@ package rowmap
 
 import (
 	"database/sql/driver"
+	"io"
+	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -31,6 +33,17 @@ type Cells interface {
 	NextCells(row []cell.Cell) error
 }
 
+// atEnd is the error of a source that gave no row: none after the last row.
+//
+// An error that wraps io.EOF is no end: a connection that breaks between two
+// rows is told so.
+func atEnd(err error) error {
+	if err == io.EOF { //nolint:errorlint // the end, and nothing that wraps it
+		return nil
+	}
+	return err
+}
+
 // A Source may also have this method. It settles what type names leave open:
 // MySQL's zero date, which its driver returns as a zero time.Time, is then
 // refused, and fields of type any hold the same Go types as [ReadRows] gives.
@@ -39,10 +52,7 @@ type dialected interface{ Dialect() *dialect.Dialect }
 // reading is what the places of one read have in common.
 type reading struct {
 	src Source
-	// shared says that the values of many rows may share an allocation, since
-	// they are handed out together.
-	shared bool
-	text   textBlock
+	sharing
 }
 
 // origin is what a setter may know about the place that its value came from, and
@@ -77,35 +87,6 @@ func dialectOf(src Source) *dialect.Dialect {
 	return nil
 }
 
-// The blocks that short texts share, in bytes. A string that stays behind
-// keeps its block alive, so blocks are small.
-const (
-	firstTextBlock = 256
-	lastTextBlock  = 4096
-)
-
-// string copies b. In a shared read short texts are cut from a block.
-func (c *origin) string(b []byte) string {
-	if c == nil || !c.of.shared || len(b) > lastTextBlock/16 || len(b) == 0 {
-		return string(b)
-	}
-	return c.of.text.string(b)
-}
-
-// textBlock is what the short texts of a read are cut from, those of one row
-// side by side.
-type textBlock struct {
-	free []byte // the rest of the block
-	size int
-}
-
-func (t *textBlock) string(b []byte) string {
-	if len(b) > len(t.free) {
-		t.size = min(max(2*t.size, firstTextBlock), lastTextBlock)
-		t.free = make([]byte, t.size)
-	}
-	n := copy(t.free, b)
-	s := stringOf(t.free[:n])
-	t.free = t.free[n:]
-	return s
-}
+// stringOf returns b's bytes as a string without copying them. The caller
+// must never write to b again while the string is used.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

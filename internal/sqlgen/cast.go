@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // cast writes the type of the placeholder at text[i], which has just been
@@ -20,6 +21,52 @@ func (r *renderer) cast(text string, i int, where string, before int) {
 	case where == "select" && isItem(text, i), isChoice(text, i), isBranch(text, i):
 		r.str(castOf(r.args[before]))
 	}
+}
+
+// isItem says whether the placeholder at i is all of an item of a select list,
+// but for its alias.
+func isItem(text string, i int) bool {
+	before := strings.TrimRight(text[:i], " \t\r\n")
+	if before != "" && (!strings.HasSuffix(before, ",") || depthOf(before) != 0) {
+		return false
+	}
+	after := strings.TrimLeft(text[i+1:], " \t\r\n")
+	return after == "" || after[0] == ',' || len(after) > 3 && strings.EqualFold(after[:2], "AS") && !wordByte(after[2])
+}
+
+// depthOf is how many parentheses are open after text.
+func depthOf(text string) int {
+	depth := 0
+	scan(text, false, func(i int) int {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		}
+		return i + 1
+	})
+	return depth
+}
+
+// castOf is the cast of an argument that PostgreSQL would take for text, since
+// nothing around it tells its type.
+func castOf(v any) string {
+	switch v.(type) {
+	case int64:
+		return "::bigint"
+	case uint64:
+		return "::numeric"
+	case float64:
+		return "::double precision"
+	case bool:
+		return "::boolean"
+	case []byte:
+		return "::bytea"
+	case time.Time:
+		return "::timestamptz"
+	}
+	return ""
 }
 
 // isNullTest says whether text begins with IS NULL or IS NOT NULL.

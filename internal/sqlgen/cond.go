@@ -1,87 +1,5 @@
 package sqlgen
 
-import (
-	"strings"
-)
-
-// Op is a comparison. The zero value is none.
-type Op uint8
-
-// The comparisons.
-const (
-	NoOp Op = iota
-	Eq
-	NotEq
-	Lt
-	LtEq
-	Gt
-	GtEq
-	Like
-	NotLike
-	ILike
-	NotILike
-	In
-	NotIn
-	Between
-	NotBetween
-	Is
-	IsNot
-)
-
-var opNames = [...]string{
-	Eq: "=", NotEq: "<>", Lt: "<", LtEq: "<=", Gt: ">", GtEq: ">=", Like: "LIKE", NotLike: "NOT LIKE",
-	ILike: "ILIKE", NotILike: "NOT ILIKE", In: "IN", NotIn: "NOT IN", Between: "BETWEEN", NotBetween: "NOT BETWEEN",
-	Is: "IS", IsNot: "IS NOT",
-}
-
-// Operators are the names that ParseOp knows.
-const Operators = "=, !=, <>, <, <=, >, >=, LIKE, NOT LIKE, ILIKE, NOT ILIKE, IN, NOT IN, BETWEEN, NOT BETWEEN, IS, IS NOT"
-
-// ParseOp returns the comparison of that name, in any case. The name itself
-// never reaches a statement.
-func ParseOp(name string) (op Op, ok bool) {
-	switch name {
-	case "=":
-		return Eq, true
-	case "!=", "<>":
-		return NotEq, true
-	case "<":
-		return Lt, true
-	case "<=":
-		return LtEq, true
-	case ">":
-		return Gt, true
-	case ">=":
-		return GtEq, true
-	}
-	if len(name) > len("NOT BETWEEN") {
-		return NoOp, false
-	}
-	switch strings.ToUpper(name) {
-	case "LIKE":
-		return Like, true
-	case "NOT LIKE":
-		return NotLike, true
-	case "ILIKE":
-		return ILike, true
-	case "NOT ILIKE":
-		return NotILike, true
-	case "IN":
-		return In, true
-	case "NOT IN":
-		return NotIn, true
-	case "BETWEEN":
-		return Between, true
-	case "NOT BETWEEN":
-		return NotBetween, true
-	case "IS":
-		return Is, true
-	case "IS NOT":
-		return IsNot, true
-	}
-	return NoOp, false
-}
-
 // Cond is one condition, or inside a query one item of ORDER BY. Its
 // constructors are the only way to one.
 type Cond struct {
@@ -89,11 +7,11 @@ type Cond struct {
 	op   Op
 	or   bool // joined to what stands before it by OR instead of AND; see order
 	col  string
-	val  any // a *deep where kind says so
+	val  any // a *detail where kind says so
 }
 
-func (c *Cond) deep() *deep {
-	d, _ := c.val.(*deep)
+func (c *Cond) detail() *detail {
+	d, _ := c.val.(*detail)
 	return d
 }
 
@@ -101,17 +19,18 @@ type kind uint8
 
 const (
 	compare  kind = iota + 1 // col op val
-	columns                  // col op deep.text, both columns
-	group                    // (deep.conds)
-	negation                 // NOT (deep.conds)
-	rawSQL                   // deep.expr
+	columns                  // col op detail.text, both columns
+	group                    // (detail.conds)
+	negation                 // NOT (detail.conds)
+	rawSQL                   // detail.expr
 	exists                   // EXISTS (val)
 	notExists
-	invalid // deep.err
-	order   // ORDER BY col, or deep.expr; or is DESC
+	invalid // detail.err
+	order   // ORDER BY col, or detail.expr; or is DESC
 )
 
-type deep struct {
+// detail is what a condition holds that is no comparison with a value.
+type detail struct {
 	text  string
 	conds []Cond
 	expr  *Expr
@@ -126,7 +45,7 @@ func Compare(column string, op Op, value any) Cond {
 
 // CompareColumns is a column against another column.
 func CompareColumns(left string, op Op, right string) Cond {
-	return Cond{kind: columns, op: op, col: left, val: &deep{text: right}}
+	return Cond{kind: columns, op: op, col: left, val: &detail{text: right}}
 }
 
 // Exists asks whether a subquery has rows.
@@ -136,17 +55,17 @@ func Exists(sub Subquery) Cond { return Cond{kind: exists, val: sub} }
 func NotExists(sub Subquery) Cond { return Cond{kind: notExists, val: sub} }
 
 // Raw is a condition given as SQL.
-func Raw(e *Expr) Cond { return Cond{kind: rawSQL, val: &deep{expr: e}} }
+func Raw(e *Expr) Cond { return Cond{kind: rawSQL, val: &detail{expr: e}} }
 
 // Group puts conditions in parentheses. An empty group is true.
-func Group(cs ...Cond) Cond { return Cond{kind: group, val: &deep{conds: cs}} }
+func Group(cs ...Cond) Cond { return Cond{kind: group, val: &detail{conds: cs}} }
 
 // Not negates conditions, which are put in parentheses. Not of nothing is
 // refused when it is rendered.
-func Not(cs ...Cond) Cond { return Cond{kind: negation, val: &deep{conds: cs}} }
+func Not(cs ...Cond) Cond { return Cond{kind: negation, val: &detail{conds: cs}} }
 
 // Invalid is a condition that fails with err when the query is rendered.
-func Invalid(err error) Cond { return Cond{kind: invalid, val: &deep{err: err}} }
+func Invalid(err error) Cond { return Cond{kind: invalid, val: &detail{err: err}} }
 
 // Or returns the condition joined by OR to what stands before it.
 func (c Cond) Or() Cond { c.or = true; return c }
@@ -159,8 +78,8 @@ func (c *Cond) asks() bool {
 	if c.kind != group {
 		return true
 	}
-	for i := range c.deep().conds {
-		if c.deep().conds[i].asks() {
+	for i := range c.detail().conds {
+		if c.detail().conds[i].asks() {
 			return true
 		}
 	}
@@ -214,13 +133,13 @@ func (c *Cond) equal(column, table string) (any, bool, bool) {
 			return c.val, true, true
 		}
 	case group:
-		for i := range c.deep().conds {
-			if i > 0 && c.deep().conds[i].or {
+		for i := range c.detail().conds {
+			if i > 0 && c.detail().conds[i].or {
 				return nil, false, false
 			}
 		}
-		for i := range c.deep().conds {
-			if v, l, ok := c.deep().conds[i].equal(column, table); ok {
+		for i := range c.detail().conds {
+			if v, l, ok := c.detail().conds[i].equal(column, table); ok {
 				return v, l, true
 			}
 		}

@@ -18,11 +18,6 @@ func (plainValues) Arg(v any, _ *dialect.Dialect) (any, error) {
 	switch v := v.(type) {
 	case int:
 		return int64(v), nil
-	case *flip:
-		if v.calls++; v.calls%2 == 1 {
-			return nil, nil
-		}
-		return int64(v.calls), nil
 	}
 	return v, nil
 }
@@ -48,9 +43,6 @@ func (p plainValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bo
 	}
 	return all, nil, hasNull, nil
 }
-
-// flip is NULL whenever it is asked for the first time, the third and so on.
-type flip struct{ calls int }
 
 // known are the columns of a table.
 type known []string
@@ -86,6 +78,9 @@ func (c known) Fit(_ int, v any) (any, error)        { return v, nil }
 func (c known) FitList(_ int, list any) (any, error) { return list, nil }
 
 func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }
+
+// WithOrder adds an item to ORDER BY.
+func (q Query) WithOrder(o Order) Query { q.AddOrder(o); return q }
 
 // sub is a query as a Subquery.
 type sub struct {

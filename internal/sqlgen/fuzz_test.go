@@ -207,12 +207,22 @@ func (c *script) query(depth int) Query {
 		q = q.WithOrder(Order{Expr: raw(fmt.Sprintf("m%d = ?", n), n)})
 	}
 	if c.pick(3) == 0 {
-		q = q.WithLimit(int64(c.pick(9))).WithOffset(int64(c.pick(9)))
+		n := int64(c.next())
+		q = q.WithLimit(limits + n)
+		if c.pick(3) > 0 {
+			q = q.WithOffset(offsets + n)
+		}
 	}
 	return q
 }
 
-var marker = regexp.MustCompile("'[^']*'|\"\\?\"|m([0-9]+)|\\?|\\$([0-9]+)")
+// The arguments of LIMIT and OFFSET are a query's number above these.
+const (
+	limits  = 1_000_000
+	offsets = 2_000_000
+)
+
+var marker = regexp.MustCompile("'[^']*'|\"\\?\"|m([0-9]+)|(LIMIT|OFFSET) (\\?|\\$)|\\?|\\$([0-9]+)")
 
 // FuzzConditions: in whatever nesting of conditions, raw SQL, subqueries,
 // joins, HAVING and unions, each argument stands at the place that it was
@@ -263,10 +273,19 @@ func FuzzConditions(f *testing.F) {
 
 func checkArguments(t *testing.T, d *dialect.Dialect, text string, args []any) {
 	t.Helper()
-	belongs, seen := 0, 0
+	belongs, seen, limit := 0, 0, int64(0)
 	for _, at := range marker.FindAllStringSubmatchIndex(text, -1) {
 		word := text[at[0]:at[1]]
 		switch {
+		case word[0] == 'L':
+			require.Less(t, seen, len(args), text)
+			limit = args[seen].(int64) - limits
+			require.True(t, 0 < limit && limit < limits, "%s\n%v", text, args)
+			seen++
+		case word[0] == 'O':
+			require.Less(t, seen, len(args), text)
+			require.Equal(t, limit, args[seen].(int64)-offsets, "%s\n%v", text, args)
+			seen++
 		case word[0] == 'm':
 			belongs, _ = strconv.Atoi(word[1:])
 		case word == "?" || word[0] == '$':

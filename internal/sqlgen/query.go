@@ -1,14 +1,4 @@
-// Package sqlgen turns the description of a statement into SQL text and
-// arguments for one dialect. Everything in it is a value or a pure function:
-// it does no I/O and holds no lock.
 package sqlgen
-
-import (
-	"cmp"
-	"slices"
-	"strconv"
-	"strings"
-)
 
 // Query describes a SELECT, and the conditions of an UPDATE or DELETE.
 //
@@ -20,6 +10,7 @@ type Query struct {
 	steps steps
 	limit int64  // -1: none
 	more  *parts // nil in the common case; never changed once shared
+	fixed bool   // limit is part of the text
 }
 
 // parts are what few queries have.
@@ -37,9 +28,6 @@ type parts struct {
 	all     bool // a write may go without conditions
 }
 
-// one is SQL for a value, where rows are all that is asked for.
-var one = &Expr{SQL: "1"}
-
 // Column is one item of a select list: a column, or SQL given raw.
 type Column struct {
 	Name string
@@ -49,6 +37,7 @@ type Column struct {
 	As   string
 }
 
+// join is a table that is joined.
 type join struct {
 	kind  string // "JOIN", "LEFT JOIN", "CROSS JOIN"; "" is raw
 	table string
@@ -58,6 +47,7 @@ type join struct {
 	expr  *Expr
 }
 
+// union is a query whose rows are added.
 type union struct {
 	all bool
 	q   Subquery
@@ -92,7 +82,7 @@ func FromQuery(q Query, alias string) Query {
 
 // Table is the name of the table that the query reads.
 func (q *Query) Table() string {
-	if q.table == nil {
+	if q == nil || q.table == nil {
 		return ""
 	}
 	return *q.table
@@ -156,6 +146,7 @@ func (q *Query) Joined() bool { return q.more != nil && len(q.more.joins) > 0 }
 // Selects says whether the query names its columns itself.
 func (q *Query) Selects() bool { return q.more != nil && len(q.more.columns) > 0 }
 
+// extend returns q with parts of its own, which the caller may change.
 func (q Query) extend() (Query, *parts) {
 	p := &parts{}
 	if q.more != nil {
@@ -177,15 +168,12 @@ func (q *Query) AddCompare(or bool, column string, op Op, value any) {
 	c.kind, c.op, c.or, c.col, c.val = compare, op, or, column, value
 }
 
-// WithOrder adds an item to ORDER BY.
-func (q Query) WithOrder(o Order) Query { q.AddOrder(o); return q }
-
 // AddOrder adds an item to ORDER BY of the query itself.
 func (q *Query) AddOrder(o Order) {
 	c := q.steps.next()
 	c.kind, c.or, c.col = order, o.Desc, o.Column
 	if o.Expr != nil {
-		c.val = &deep{expr: o.Expr}
+		c.val = &detail{expr: o.Expr}
 	}
 }
 
@@ -194,14 +182,23 @@ func (q *Query) SetLimit(n int64) {
 	if n < 0 {
 		n = -2
 	}
-	q.limit = n
+	q.limit, q.fixed = n, false
 }
 
 // WithLimit bounds the number of rows; a negative n is kept and refused when
-// the query is rendered.
+// the query is rendered. The number is an argument of the statement, so that
+// queries with other numbers have the same text.
 func (q Query) WithLimit(n int64) Query { q.SetLimit(n); return q }
 
-// WithOffset skips rows.
+// WithFixedLimit is WithLimit for a number that is part of what the query asks
+// for, as the one row of First. It is part of the text.
+func (q Query) WithFixedLimit(n int64) Query {
+	q.SetLimit(n)
+	q.fixed = true
+	return q
+}
+
+// WithOffset skips rows. The number is an argument of the statement.
 func (q Query) WithOffset(n int64) Query {
 	if n == q.Offset() {
 		return q
@@ -288,84 +285,6 @@ func (q Query) WithHaving(c Cond) Query {
 func (q Query) WithUnion(other Subquery, all bool) Query {
 	q, p := q.extend()
 	p.unions = append(p.unions[:len(p.unions):len(p.unions)], union{all: all, q: other})
-	return q
-}
-
-// Aggregated returns the query for one aggregate over the rows that q gives,
-// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
-func (q Query) Aggregated(function, column string) Query {
-	q = q.WithLock(NoLock)
-	if column == "" {
-		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
-	}
-	c := Column{Func: function, Name: column, As: "aggregate"}
-	merged := q.Merges() || q.Unites()
-	bounded := q.bounded()
-	if !bounded {
-		q.steps = q.steps.unordered()
-	}
-	switch {
-	case merged || q.aliases(column):
-		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
-	case bounded:
-		const value = "aggregated"
-		c.Name = value
-		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(c)
-	}
-	return q.OnlyColumns(c)
-}
-
-// counted returns the query for a column of one row about the rows of q.
-func (q Query) counted(c Column) Query {
-	bounded := q.bounded()
-	q.steps = q.steps.unordered() // no order changes how many rows there are
-	switch {
-	case q.Merges() || q.Unites() || q.computes():
-		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
-	case bounded:
-		return FromQuery(q.OnlyColumns(Column{Expr: one, As: "found"}), "counted").OnlyColumns(c)
-	}
-	return q.OnlyColumns(c)
-}
-
-// computes says whether the select list may hold an aggregate, which makes one
-// row of all.
-func (q *Query) computes() bool {
-	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil })
-}
-
-// distinctNames gives an alias to columns of the select list whose name occurs
-// before: a derived table must not have one twice.
-func (q Query) distinctNames() Query {
-	if !q.Selects() {
-		return q
-	}
-	seen := map[string]bool{}
-	columns := slices.Clone(q.more.columns)
-	for i := range columns {
-		c := &columns[i]
-		name := strings.ToLower(cmp.Or(c.As, lastPart(c.Name)))
-		if name == "" || name == "*" {
-			continue
-		}
-		if seen[name] {
-			c.As = "column" + strconv.Itoa(i+1)
-		}
-		seen[name] = true
-	}
-	return q.OnlyColumns(columns...)
-}
-
-// ForExistence returns the query for the existence of q's rows.
-func (q Query) ForExistence() Query {
-	q = q.WithLock(NoLock)
-	c := Column{Expr: one, As: "found"}
-	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
-		return q.counted(c).WithLimit(1)
-	}
-	q.steps = q.steps.unordered()
-	q, p := q.extend()
-	p.unique, p.columns = false, []Column{c}
 	return q
 }
 

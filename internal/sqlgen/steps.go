@@ -1,55 +1,11 @@
 package sqlgen
 
-import "sync/atomic"
-
 // steps holds conditions and ORDER BY items in the order in which they were
-// added. Copies share a list: whoever adds to a copy that ends where the list's
-// used part ends claims the next place, everybody else gets a list of its own.
-// So a chain of Where costs one list, and branches never see each other.
+// added. Copies share a list, and nobody sees what others add to theirs. Where
+// the next step goes is in steps_claim.go.
 type steps struct {
 	n    int
 	list *stepList
-}
-
-type stepList struct {
-	used  int32 // places that are claimed, atomically
-	first [6]Cond
-	more  *[]Cond // in place of first, where that is too small
-}
-
-func (l *stepList) places() []Cond {
-	if l.more != nil {
-		return *l.more
-	}
-	return l.first[:]
-}
-
-// next claims the place of one more step. The caller fills it before anybody
-// else can see it.
-func (s *steps) next() *Cond {
-	n := s.n
-	s.n++
-	if l := s.list; l != nil {
-		if places := l.places(); n < len(places) && atomic.CompareAndSwapInt32(&l.used, int32(n), int32(n+1)) {
-			return &places[n]
-		}
-	}
-	return s.grow(n)
-}
-
-// grow gives s a list of its own with room for more than n steps.
-func (s *steps) grow(n int) *Cond {
-	l := &stepList{used: int32(n + 1)}
-	if n >= len(l.first) {
-		more := make([]Cond, 2*n)
-		l.more = &more
-	}
-	places := l.places()
-	if s.list != nil {
-		copy(places, s.list.places()[:n])
-	}
-	s.list = l
-	return &places[n]
 }
 
 // all are the steps. They are read only.

@@ -70,7 +70,7 @@ func TestText_OnlyVettedExpressionsBecomeSQL(t *testing.T) {
 					require.Regexp(t, `^(r\.buf\[:mark\]|make\(.*)$`, show(set, n.Rhs[0]), set.Position(n.Pos()))
 				case show(set, call.Fun) == "append":
 					for _, a := range call.Args[1:] {
-						if name == "render.go" && show(set, a) == "s" {
+						if name == "renderer.go" && show(set, a) == "s" {
 							continue // str itself
 						}
 						check(a)

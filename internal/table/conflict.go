@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -81,7 +82,7 @@ func (t *Table) StaysOnUpsert(column string) bool {
 
 // Distinct refuses two records with the same key: PostgreSQL would refuse them,
 // the others let the last one win.
-func (t *Table) Distinct(records Records, key []int) error {
+func (t *Table) Distinct(records rowmap.Records, key []int) error {
 	if records.N < 2 {
 		return nil
 	}

@@ -8,23 +8,6 @@ import (
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// Records are several records without their type.
-type Records struct {
-	N  int
-	At func(i int) any // a pointer to record i
-}
-
-// One is a single record.
-func One(record any) Records { return Records{N: 1, At: func(int) any { return record }} }
-
-// Part is n of the records, from the first-th on.
-func (r Records) Part(first, n int) Records {
-	if first == 0 {
-		return Records{N: n, At: r.At}
-	}
-	return Records{N: n, At: func(i int) any { return r.At(first + i) }}
-}
-
 // Key are the fields of the primary key.
 func (t *Table) Key() []int { return t.key }
 

@@ -1,0 +1,339 @@
+//go:build !dbfleet_no_mysql
+
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/netconn"
+	"github.com/dbfleet/dbfleet/internal/driver/plain"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+	"github.com/dbfleet/dbfleet/internal/value"
+)
+
+// conn is a MySQL or MariaDB connection.
+type conn struct {
+	*plain.Session
+	net       *netconn.Conn
+	step      int64 // auto_increment_increment
+	maxPacket int64 // max_allowed_packet
+	version   string
+	status    *uint16 // the server's status flags, nil if they cannot be seen
+	peeked    [1]byte
+	pooler    bool
+	noLocal   bool // the server has refused LOAD DATA LOCAL
+}
+
+func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
+	size := o.StatementCache
+	if o.Pooler {
+		size = 0
+	}
+	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	s.Direct = func(query string, args int, rows bool) bool {
+		// Without arguments the text costs one round trip, preparing it two; it
+		// pays when the text comes again. A query is prepared at once: as text the
+		// server rounds FLOAT, and a second run must not differ from the first.
+		return args == 0 && (!s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
+	}
+	s.Stale = func(err error) bool { return numberOf(err) == 1615 || numberOf(err) == 1243 }
+	s.Full = func(err error) bool { return numberOf(err) == 1461 }
+	return s
+}
+
+func numberOf(err error) uint16 {
+	var me *mysql.MySQLError
+	if errors.As(err, &me) {
+		return me.Number
+	}
+	return 0
+}
+
+func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedValue) (session.Result, error) {
+	if err := s.fits(query, args); err != nil {
+		return session.Result{}, err
+	}
+	r, err := s.Session.Exec(ctx, query, args)
+	r.IDStep = s.step
+	return r, err
+}
+
+func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {
+	if err := s.fits(query, args); err != nil {
+		return nil, err
+	}
+	rows, err := s.Session.Read(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return newRows(rows), nil
+}
+
+// fits refuses a statement above the server's max_allowed_packet: the server
+// would cut the connection, often before its reason is read.
+func (s *conn) fits(query string, args []sqldriver.NamedValue) error {
+	if s.maxPacket == 0 {
+		return nil
+	}
+	n := len(query)
+	for i := range args {
+		n += 16
+		switch v := args[i].Value.(type) {
+		case string:
+			n += len(v)
+		case []byte:
+			n += len(v)
+		case json.RawMessage:
+			n += len(v)
+		}
+	}
+	if int64(n) < s.maxPacket {
+		return nil
+	}
+	return &session.NotSentError{Err: &session.ArgumentError{Reason: fmt.Sprintf("the statement and its arguments have %d bytes, more than the server's max_allowed_packet of %d", n, s.maxPacket)}}
+}
+
+func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
+	switch o.Isolation {
+	case sql.LevelDefault, sql.LevelReadUncommitted, sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable:
+	default:
+		return &session.NotSentError{Err: &session.UnsupportedIsolationError{Level: o.Isolation.String(), Database: "MySQL"}}
+	}
+	return s.Session.Begin(ctx, o)
+}
+
+// commit goes by the statement, which has a context; the driver's Commit has none.
+func (s *conn) Commit(ctx context.Context) error { return s.end(ctx, "COMMIT") }
+
+func (s *conn) Rollback(ctx context.Context) error { return s.end(ctx, "ROLLBACK") }
+
+func (s *conn) end(ctx context.Context, query string) error {
+	s.Tx = nil
+	_, err := s.ExecText(ctx, query, nil)
+	return err
+}
+
+// Bits of the server's status flags, from the protocol's SERVER_STATUS_….
+const (
+	statusInTrans = 1 << 0
+)
+
+func (s *conn) TxStatus() session.TxStatus {
+	switch {
+	case s.status == nil:
+		return session.TxUnknown
+	case *s.status&statusInTrans != 0:
+		return session.TxOpen
+	}
+	return session.TxNone
+}
+
+// explain gives the network's error in place of the driver's ErrInvalidConn,
+// which hides it.
+func (s *conn) Explain(err error) error {
+	if cause := s.net.Failed(); cause != nil && errors.Is(err, mysql.ErrInvalidConn) {
+		return cause
+	}
+	return err
+}
+
+func (s *conn) Verdict(err error) session.Verdict {
+	var notSent *session.NotSentError
+	var me *mysql.MySQLError
+	switch {
+	case errors.As(err, &notSent):
+		return session.Verdict{NotSent: true}
+	case errors.Is(err, mysql.ErrPktTooLarge):
+		return session.Verdict{NotSent: true}
+	case errors.Is(err, sqldriver.ErrBadConn): // the driver says so only if it has written nothing
+		return session.Verdict{NotSent: true, Broken: true}
+	case errors.As(err, &me):
+		v := session.Verdict{Answered: true}
+		switch me.Number {
+		case 1213, 1206, 1020, 1402, 1613, 1614, 3101:
+			v.TxLost = true
+		case 1205:
+			// The server has rolled back the statement only. What the rest of the
+			// transaction is worth without it is for ROLLBACK TO to say.
+			v.TxDoubtful = true
+		case 1053, 1927, 1152, 1153, 1159, 1161, 4031, 3169:
+			v.Broken, v.CommitUnknown = true, true
+		case 1317, 1969, 3024, 1180:
+			v.CommitUnknown = true
+		}
+		return v
+	}
+	return session.Verdict{Broken: true}
+}
+
+func (s *conn) Convert(nv *sqldriver.NamedValue) error {
+	switch v := nv.Value.(type) {
+	case nil, int64, uint64, bool, string, []byte:
+	case time.Time:
+		if v.Nanosecond()%1000 != 0 { // cut as everywhere; MySQL would round
+			nv.Value = v.Truncate(time.Microsecond)
+		}
+		if err := checkTime(nv.Ordinal, v); err != nil {
+			return err
+		}
+	case json.RawMessage:
+		if v == nil {
+			nv.Value = nil
+		}
+	case float64:
+		return finite(nv.Ordinal, v)
+	default:
+		if err := s.Session.Convert(nv); err != nil {
+			return err
+		}
+		switch v := nv.Value.(type) {
+		case float64:
+			return finite(nv.Ordinal, v)
+		case time.Time:
+			return checkTime(nv.Ordinal, v)
+		}
+	}
+	if nv.Name != "" {
+		return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "has a name, which MySQL does not know"}
+	}
+	return nil
+}
+
+func (s *conn) AsIs() session.Kinds { return session.KindBasic | session.KindUint }
+
+// checkTime refuses the years that the driver cannot write.
+func checkTime(ordinal int, t time.Time) error {
+	if year := t.UTC().Year(); year < 0 || year > 9999 {
+		return &session.ArgumentError{Ordinal: ordinal, Reason: "is a time outside of the years 0 to 9999"}
+	}
+	return nil
+}
+
+// finite refuses the floats that the server takes for something else.
+func finite(ordinal int, f float64) error {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return &session.ArgumentError{Ordinal: ordinal, Reason: "is not a finite number"}
+	}
+	return nil
+}
+
+// alive reports false as soon as the server has sent something to an idle
+// connection: it has nothing to say but farewell.
+func (s *conn) Alive() bool {
+	n, gone := s.net.Peek(s.peeked[:])
+	return n == 0 && !gone
+}
+
+// rows give a column the same Go type whether its statement was prepared
+// or sent as text.
+type rows struct {
+	plain.Rows
+	fix []repair // nil if no column needs it
+}
+
+type repair uint8
+
+const (
+	fixNothing repair = iota
+	fixUnsigned
+	fixFloat
+)
+
+func newRows(r plain.Rows) *rows {
+	m := &rows{Rows: r}
+	m.findFixes()
+	return m
+}
+
+func (m *rows) findFixes() {
+	m.fix = nil
+	n := len(m.Columns())
+	for i := range n {
+		var fix repair
+		switch m.TypeName(i) {
+		case "UNSIGNED BIGINT":
+			fix = fixUnsigned
+		case "FLOAT":
+			fix = fixFloat
+		default:
+			continue
+		}
+		if m.fix == nil {
+			m.fix = make([]repair, n)
+		}
+		m.fix[i] = fix
+	}
+}
+
+func (m *rows) Next(dest []sqldriver.Value) error {
+	if err := m.Rows.Next(dest); err != nil {
+		return err
+	}
+	for i, fix := range m.fix {
+		switch fix {
+		case fixUnsigned:
+			dest[i] = unsigned(dest[i])
+		case fixFloat:
+			if f, ok := dest[i].(float32); ok {
+				dest[i] = value.Widen(f)
+			}
+		}
+	}
+	return nil
+}
+
+// unsigned makes an int64 of what fits and a uint64 of what does not.
+func unsigned(v sqldriver.Value) sqldriver.Value {
+	var u uint64
+	switch v := v.(type) {
+	case uint64:
+		u = v
+	case []byte:
+		n, err := strconv.ParseUint(string(v), 10, 64)
+		if err != nil {
+			return v
+		}
+		u = n
+	default:
+		return v
+	}
+	if u <= math.MaxInt64 {
+		return int64(u)
+	}
+	return u
+}
+
+// HasNextResultSet and NextResultSet serve database/sql: a procedure may give
+// more than one set of rows.
+func (m *rows) HasNextResultSet() bool {
+	n, ok := m.Rows.Rows.(sqldriver.RowsNextResultSet)
+	return ok && n.HasNextResultSet()
+}
+
+func (m *rows) NextResultSet() error {
+	n, ok := m.Rows.Rows.(sqldriver.RowsNextResultSet)
+	if !ok {
+		return errors.New("no further result set")
+	}
+	if err := n.NextResultSet(); err != nil {
+		return err
+	}
+	m.findFixes()
+	return nil
+}
+
+func (s *conn) Close() error {
+	_ = s.Conn.Close() // that the farewell did not reach the server changes nothing
+	return nil
+}

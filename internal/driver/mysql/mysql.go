@@ -1,0 +1,171 @@
+//go:build !dbfleet_no_mysql
+
+package mysql
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/netconn"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
+// Database is MySQL and MariaDB, spoken with by go-sql-driver/mysql.
+var Database = session.Database{
+	Dialect: dialect.MySQL, Open: open, Classify: classify, Message: message,
+	ImplicitCommits: true, Remote: true,
+}
+
+// backend opens MySQL and MariaDB sessions.
+type backend struct {
+	o         session.Options
+	connector sqldriver.Connector
+}
+
+// strictMode makes the server refuse what it would otherwise change in silence.
+const strictMode = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+
+func open(o session.Options) (session.Backend, error) {
+	if err := errors.Join(
+		session.CheckParams(o, false),
+		session.CheckText(o, "Host", o.Host, "Socket", o.Socket, "Database", o.Database, "Username", o.Username, "Password", o.Secret()),
+	); err != nil {
+		return nil, err
+	}
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.DBName = o.Username, o.Secret(), o.Database
+	cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+	if o.Socket != "" {
+		cfg.Net, cfg.Addr = "unix", o.Socket
+	} else if o.TLS != nil {
+		cfg.TLS = o.TLS.Clone()
+		if cfg.TLS.ServerName == "" {
+			cfg.TLS.ServerName = o.Host
+		}
+	}
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		nc, err := netconn.Dial(ctx, network, address, o.StatementTimeout)
+		if err != nil {
+			return nil, err
+		}
+		if out, ok := ctx.Value(dialedKey{}).(**netconn.Conn); ok {
+			*out = nc
+		}
+		return nc, nil
+	}
+	cfg.Logger = &mysql.NopLogger{}
+	cfg.ParseTime, cfg.Loc = true, time.UTC
+	cfg.ClientFoundRows = true
+	cfg.CheckConnLiveness = false // alive looks without taking
+	// Used for one purpose only: when the server prepares no more statements.
+	cfg.InterpolateParams = true
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
+	}
+	return &backend{o: o, connector: connector}, nil
+}
+
+// dialedKey is how DialFunc tells open which connection it has made.
+type dialedKey struct{}
+
+// pinText is the one statement that pins a session.
+func pinText(o session.Options) string {
+	vars := map[string]string{
+		"time_zone": "'+00:00'",
+		"sql_mode":  "'" + strictMode + "'",
+	}
+	for name, value := range o.Params {
+		vars[strings.ToLower(name)] = literal(value)
+	}
+	var b strings.Builder
+	b.WriteString("SET NAMES utf8mb4")
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		b.WriteString(", " + name + " = " + vars[name])
+	}
+	return b.String()
+}
+
+// literal writes a value of Params: a number or keyword as it is, anything
+// else as a string.
+func literal(value string) string {
+	if _, err := strconv.ParseFloat(value, 64); err == nil && !strings.ContainsAny(value, "xXnNiIpP_") {
+		return value
+	}
+	switch strings.ToUpper(value) {
+	case "ON", "OFF", "DEFAULT", "TRUE", "FALSE":
+		return value
+	}
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(value) + "'"
+}
+
+func (b *backend) Open(ctx context.Context) (session.Session, error) {
+	var nc *netconn.Conn
+	dc, err := b.connector.Connect(context.WithValue(ctx, dialedKey{}, &nc))
+	if err != nil {
+		if nc != nil && errors.Is(err, mysql.ErrInvalidConn) && nc.Failed() != nil {
+			err = nc.Failed()
+		}
+		return nil, err
+	}
+	s := newConn(dc, nc, b.o)
+	if err := s.pin(ctx, b.o); err != nil {
+		_ = dc.Close()
+		if cause := nc.Failed(); cause != nil && ctx.Err() == nil {
+			err = cause
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (b *backend) Close() error { return nil }
+
+// pin sets the session up and reads what later depends on.
+func (s *conn) pin(ctx context.Context, o session.Options) error {
+	if _, err := s.ExecText(ctx, pinText(o), nil); err != nil {
+		return fmt.Errorf("pinning the session: %w", err)
+	}
+	if o.ReadOnly {
+		if _, err := s.ExecText(ctx, "SET SESSION TRANSACTION READ ONLY", nil); err != nil {
+			return fmt.Errorf("making the session read-only: %w", err)
+		}
+	}
+	rows, err := s.QueryText(ctx, "SELECT @@auto_increment_increment, @@version, @@max_allowed_packet", nil)
+	if err != nil {
+		return fmt.Errorf("reading the session's variables: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	dest := make([]sqldriver.Value, 3)
+	if err := rows.Next(dest); err != nil {
+		return fmt.Errorf("reading the session's variables: %w", err)
+	}
+	s.step = max(1, toInt(dest[0]))
+	s.version = fmt.Sprintf("%s", dest[1])
+	s.maxPacket = toInt(dest[2])
+	return nil
+}
+
+func toInt(v sqldriver.Value) int64 {
+	switch v := v.(type) {
+	case int64:
+		return v
+	case uint64:
+		return int64(v)
+	case []byte:
+		n, _ := strconv.ParseInt(string(v), 10, 64)
+		return n
+	}
+	return 0
+}

@@ -1,0 +1,148 @@
+// Package netconn watches over the network connection below a driver.
+package netconn
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
+// Conn is a connection to a server. It bounds how long the server may be
+// silent, remembers why it failed, and can be looked at without reading.
+//
+// The bound and a deadline that the driver sets to cancel a statement share the
+// socket's one deadline; the earlier applies.
+type Conn struct {
+	net.Conn
+	timeout time.Duration // 0 is none
+	raw     syscall.RawConn
+
+	mu          sync.Mutex
+	read, write time.Time // the driver's own deadlines
+	failure     error     // the first failed Read or Write
+	// feed says that the server waits for this program, fed when it last did:
+	// until then its silence means nothing.
+	feed bool
+	fed  time.Time
+}
+
+// Dial opens a Conn. Names are looked up at each call.
+func Dial(ctx context.Context, network, address string, timeout time.Duration) (*Conn, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{Conn: nc, timeout: timeout}
+	if sc, ok := nc.(syscall.Conn); ok {
+		c.raw, _ = sc.SyscallConn()
+	}
+	return c, nil
+}
+
+func (c *Conn) Read(b []byte) (int, error) {
+	for {
+		c.arm(&c.read, c.Conn.SetReadDeadline)
+		n, err := c.Conn.Read(b)
+		if err == nil {
+			return n, nil
+		}
+		if n == 0 && c.excused(err) {
+			continue
+		}
+		return n, c.fail(err, &c.read)
+	}
+}
+
+// Feeding says that the server waits for this program, or does no more.
+func (c *Conn) Feeding(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.feed {
+		c.fed = time.Now()
+	}
+	c.feed = on
+}
+
+// excused reports whether a Read's timeout is none of the server's: it had not
+// yet got what it is to answer for as long.
+func (c *Conn) excused(err error) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (c.feed || !c.fed.IsZero() && time.Since(c.fed) < c.timeout) &&
+		errors.Is(err, os.ErrDeadlineExceeded) && (c.read.IsZero() || time.Now().Before(c.read))
+}
+
+func (c *Conn) Write(b []byte) (int, error) {
+	c.arm(&c.write, c.Conn.SetWriteDeadline)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		err = c.fail(err, &c.write)
+	}
+	return n, err
+}
+
+// arm sets the socket's deadline for one Read or Write, unless the driver has
+// set an earlier one.
+func (c *Conn) arm(driver *time.Time, set func(time.Time) error) {
+	if c.timeout <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	limit := time.Now().Add(c.timeout)
+	if driver.IsZero() || limit.Before(*driver) {
+		_ = set(limit)
+	}
+}
+
+// fail remembers an error, and says so if it was the server's silence.
+func (c *Conn) fail(err error, driver *time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		if c.timeout > 0 && (driver.IsZero() || time.Now().Before(*driver)) {
+			err = &net.OpError{Op: "read", Net: "tcp", Err: &session.SilenceError{After: c.timeout}}
+		} else {
+			return err // the driver interrupts itself; nothing is wrong with the server
+		}
+	}
+	if c.failure == nil {
+		c.failure = err
+	}
+	return err
+}
+
+// Failed is the first error of a Read or Write, nil if there was none.
+func (c *Conn) Failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failure
+}
+
+func (c *Conn) SetDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read, c.write = t, t
+	return c.Conn.SetDeadline(t)
+}
+
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.write = t
+	return c.Conn.SetWriteDeadline(t)
+}

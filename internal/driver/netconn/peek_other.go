@@ -1,0 +1,6 @@
+//go:build !(linux || darwin || dragonfly || freebsd || netbsd || openbsd || solaris || illumos)
+
+package netconn
+
+// Peek sees nothing on this system.
+func (c *Conn) Peek([]byte) (n int, gone bool) { return 0, false }

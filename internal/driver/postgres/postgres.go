@@ -1,0 +1,200 @@
+//go:build !dbfleet_no_postgres
+
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/netconn"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
+// Database is PostgreSQL, spoken with by jackc/pgx.
+var Database = session.Database{
+	Dialect: dialect.Postgres, Open: open, Classify: classify, Message: message,
+	NoInsertID: true, Remote: true,
+}
+
+// backend opens PostgreSQL sessions.
+type backend struct {
+	o       session.Options
+	cfg     *pgx.ConnConfig
+	closing sync.WaitGroup // connections being given up
+}
+
+func open(o session.Options) (session.Backend, error) {
+	if err := errors.Join(
+		session.CheckParams(o, true),
+		session.CheckText(o, "Host", o.Host, "Socket", o.Socket, "Database", o.Database, "Username", o.Username, "Password", o.Secret()),
+	); err != nil {
+		return nil, err
+	}
+	cfg, err := configOf(o)
+	if err != nil {
+		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
+	}
+	return &backend{o: o, cfg: cfg}, nil
+}
+
+// configOf builds the driver's configuration. pgx wants one that its
+// parser has made, and its parser looks at the environment, at service and
+// password files and at certificates in the home directory. So the parsed one
+// serves as a shell only: every field that something outside could have set is
+// set again.
+func configOf(o session.Options) (*pgx.ConnConfig, error) {
+	cfg, err := parseShell()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Host, cfg.Port = o.Host, uint16(o.Port)
+	if o.Socket != "" {
+		cfg.Host = o.Socket
+		if cfg.Port == 0 {
+			cfg.Port = 5432
+		}
+	}
+	cfg.Database, cfg.User, cfg.Password = o.Database, o.Username, o.Secret()
+	cfg.TLSConfig = nil
+	if o.TLS != nil && o.Socket == "" {
+		cfg.TLSConfig = tlsFor(o.TLS, o.Host)
+	}
+	cfg.Fallbacks = nil
+	cfg.RuntimeParams = runtimeParams(o)
+	cfg.ConnectTimeout = 0 // the context that Connect makes has it
+	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return netconn.Dial(ctx, network, address, o.StatementTimeout)
+	}
+	cfg.AfterConnect, cfg.AfterNetConnect, cfg.ValidateConnect = nil, nil, nil
+	cfg.OnNotice, cfg.OnNotification = nil, nil
+	cfg.KerberosSrvName, cfg.KerberosSpn = "", ""
+	cfg.SSLNegotiation, cfg.SSLCertMode = "", "allow"
+	cfg.MinProtocolVersion, cfg.MaxProtocolVersion = "3.0", "3.0"
+	cfg.ChannelBinding, cfg.RequireAuth = "prefer", ""
+	cfg.OAuthTokenProvider = nil
+	if cfg.TLSConfig == nil && o.Socket == "" && !isLoopback(o.Host) {
+		cfg.RequireAuth = "!password" // never the password itself over an open network
+	}
+	cfg.MaxProtocolMessageBodyLen = 1 << 30
+	cfg.StatementCacheCapacity = max(o.StatementCache, 0)
+	cfg.DescriptionCacheCapacity = 0
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	if o.Pooler || o.StatementCache <= 0 {
+		cfg.StatementCacheCapacity = 0
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	cfg.Tracer = nil
+	return cfg, nil
+}
+
+// parseShell parses a configuration of constants. All keys that decide whether
+// a file is read are given, so that the environment's are not used, and a socket
+// for a host, which has no TLS to configure. A service
+// named in the environment cannot be taken back in this way; it is overruled by
+// one of our own, which is empty.
+func parseShell() (*pgx.ConnConfig, error) {
+	s := "host=/ port=5432 user=none password=none dbname=none sslmode=disable sslcertmode=allow " +
+		"sslrootcert='' sslcert='' sslkey='' sslpassword='' sslnegotiation=postgres sslsni=1 target_session_attrs=any connect_timeout=1 passfile='' " +
+		"min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth=''"
+	if os.Getenv("PGSERVICE") != "" {
+		f, err := os.CreateTemp("", "dbfleet-service-")
+		if err != nil {
+			return nil, err
+		}
+		defer os.Remove(f.Name())
+		defer f.Close()
+		if _, err := f.WriteString("[dbfleet]\n"); err != nil {
+			return nil, err
+		}
+		quoted := strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(f.Name())
+		s += " service=dbfleet servicefile='" + quoted + "'"
+	}
+	return pgx.ParseConfig(s)
+}
+
+func runtimeParams(o session.Options) map[string]string {
+	params := map[string]string{
+		"timezone":                    "UTC",
+		"client_encoding":             "UTF8",
+		"standard_conforming_strings": "on",
+		"datestyle":                   "ISO, MDY",
+	}
+	// A pooler knows a few parameters only, and would refuse this one.
+	if o.ReadOnly && !o.Pooler {
+		params["default_transaction_read_only"] = "on"
+	}
+	for name, value := range maps.All(o.Params) {
+		params[strings.ToLower(name)] = value
+	}
+	return params
+}
+
+// tlsFor is a copy of the client's configuration that checks the certificate
+// against the host's name if it names no other.
+func tlsFor(cfg *tls.Config, host string) *tls.Config {
+	cfg = cfg.Clone()
+	if cfg.ServerName == "" {
+		cfg.ServerName = host
+	}
+	return cfg
+}
+
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func (b *backend) Open(ctx context.Context) (session.Session, error) {
+	pc, err := pgx.ConnectConfig(ctx, b.cfg)
+	if err != nil {
+		// pgx's own error carries the whole configuration; what it wraps does not.
+		var ce *pgconn.ConnectError
+		if errors.As(err, &ce) {
+			err = ce.Unwrap()
+		}
+		return nil, err
+	}
+	s := newConn(pc, b)
+	if s.net == nil {
+		_ = pc.Close(ctx)
+		return nil, fmt.Errorf("unexpected network connection %T", pc.PgConn().Conn())
+	}
+	return s, nil
+}
+
+// Close waits for the connections that are being given up.
+func (b *backend) Close() error {
+	b.closing.Wait()
+	return nil
+}
+
+// giveUp waits until a connection that pgx closes on its own has gone, and
+// helps if a silent server holds it up.
+func (b *backend) giveUp(pc *pgconn.PgConn, nc *netconn.Conn) {
+	b.closing.Go(func() {
+		t := time.NewTimer(2 * time.Second)
+		defer t.Stop()
+		select {
+		case <-pc.CleanupDone():
+		case <-t.C:
+			_ = nc.Close()
+			<-pc.CleanupDone()
+		}
+	})
+}

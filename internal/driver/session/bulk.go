@@ -1,0 +1,104 @@
+package session
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// LoadTarget says where a load goes.
+type LoadTarget struct {
+	// Table and Columns are SQL: names that are quoted where they need it.
+	Table   string
+	Columns []string
+	// Insert is the text of an INSERT of so many rows into Columns, row by row. It
+	// serves where the database has no other way.
+	Insert func(rows int) (string, error)
+}
+
+// CopySession is a session whose database takes rows as a stream.
+type CopySession interface {
+	// CopyInto prepares a stream that begins with a row like first. It returns
+	// nil when the rows are better inserted, and nothing has been sent then that
+	// matters.
+	CopyInto(ctx context.Context, into *LoadTarget, first []any) (Copier, error)
+}
+
+// Copier is one stream of rows into a table.
+type Copier interface {
+	// Head and Tail are what the stream begins and ends with.
+	Head(buf []byte) []byte
+	Tail(buf []byte) []byte
+	// Row appends a row. Its error leaves what it has appended to be cut off.
+	Row(buf []byte, row []any) ([]byte, error)
+	// Send runs the statement that takes the stream, and returns how many rows
+	// there were. It calls asked before it reads.
+	Send(ctx context.Context, stream io.Reader, asked func()) (rows int64, err error)
+	// After is called when Send has returned. sent is how many rows the stream
+	// had, -1 when it was cut off; err is what Send returned.
+	After(ctx context.Context, sent int64, err error) error
+	// RowOf is the number of the row, from 0, that the server's error names, or -1.
+	RowOf(err error) int64
+}
+
+// ErrCopyCut is what a stream ends with that was given up.
+var ErrCopyCut = errors.New("the load was given up")
+
+// KeyedInsert is an INSERT of several rows whose keys the database makes. The
+// texts have the same table and columns.
+type KeyedInsert struct {
+	// Text inserts all rows and returns nothing. SQLite sends it.
+	Text string
+	// One inserts a single row and returns its key. PostgreSQL makes its statement
+	// of it.
+	One string
+	// Table and Key are SQL, for SQLite: names that are quoted where they need it.
+	// The key is one integer column.
+	Table, Key string
+	Rows       int
+}
+
+// Keyed is what came of a KeyedInsert.
+type Keyed struct {
+	// Keys are those of the rows, in their order.
+	Keys []int64
+	// OK is false if the keys could not be had for certain. Nothing was inserted
+	// then.
+	OK bool
+	// Never says that it will be so for other rows too.
+	Never bool
+	// Undone says, of an error, that nothing was inserted, whatever the error is.
+	Undone bool
+}
+
+// KeyedInserter is a session that can insert several rows outside of a
+// transaction, all of them or none, and tell their keys, in less than the
+// statements of a transaction with INSERT … RETURNING.
+type KeyedInserter interface {
+	InsertKeyed(ctx context.Context, in *KeyedInsert, args []sqldriver.NamedValue) (Keyed, error)
+}
+
+// RowInserter is a session that has a shorter way for an INSERT of many rows.
+type RowInserter interface {
+	// InsertRows does what an INSERT of several rows does. one is the text of the
+	// same INSERT of one row. It returns nil when the INSERT is to be sent as it
+	// is; nothing was sent then that matters.
+	InsertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (RowSource, error)
+}
+
+// A RowsError says that an INSERT would have inserted another number of rows
+// than it was given. Nothing was inserted.
+type RowsError struct{ Rows, Given int64 }
+
+func (e *RowsError) Error() string {
+	return fmt.Sprintf("%d rows were inserted for %d", e.Rows, e.Given)
+}
+
+// NotUndoneError says that a session has begun a transaction that it could not
+// roll back.
+type NotUndoneError struct{ Err error }
+
+func (e *NotUndoneError) Error() string { return e.Err.Error() }
+func (e *NotUndoneError) Unwrap() error { return e.Err }

@@ -1,0 +1,122 @@
+// Package session is the contract between package driver, which keeps the rules
+// of a connection, and the packages of the databases below it, each of which
+// speaks with one third-party driver: what a session can do, what its errors
+// mean, what opens it.
+//
+// It stands on a floor of its own because both sides import it: driver lists the
+// databases in a table, so an interface that was declared in driver could not be
+// named by them, and one that was declared in each of them would be written three
+// times. It holds declarations and pure functions, no connection.
+package session
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+
+	"github.com/dbfleet/dbfleet/internal/cell"
+)
+
+// Result is what a statement without rows did.
+type Result struct {
+	RowsAffected int64
+	// LastInsertID is the generated key as the driver tells it; 0 on PostgreSQL.
+	LastInsertID int64
+	// IDStep is the distance between the ids of one statement's rows:
+	// auto_increment_increment on MySQL, otherwise 1.
+	IDStep int64
+}
+
+// TxOptions say how a transaction begins.
+type TxOptions struct {
+	Isolation sql.IsolationLevel
+	ReadOnly  bool
+}
+
+// A Session is one physical connection in its database's own driver. It is used
+// by one goroutine at a time. Its errors are the driver's own; Verdict
+// says what they mean.
+type Session interface {
+	Exec(ctx context.Context, query string, args []sqldriver.NamedValue) (Result, error)
+	Query(ctx context.Context, query string, args []sqldriver.NamedValue) (RowSource, error)
+	// Prepare checks the statement on the server and keeps it if statements are
+	// kept. inputs is -1 when the number of placeholders is not known.
+	Prepare(ctx context.Context, query string) (inputs int, err error)
+
+	Begin(ctx context.Context, o TxOptions) error
+	Commit(ctx context.Context) error
+	Rollback(ctx context.Context) error
+	// TxStatus is what the server last said, without asking it.
+	TxStatus() TxStatus
+
+	// Explain is err, or what is known about its cause if the driver does not
+	// tell it.
+	Explain(err error) error
+	// Verdict says what an error of a method above means for the connection.
+	Verdict(err error) Verdict
+	// Convert makes a caller's argument one that Exec and Query take.
+	Convert(nv *sqldriver.NamedValue) error
+	// AsIs is the kinds of values, without names, that Convert leaves as they are.
+	AsIs() Kinds
+	// ManyCursors says that statements may run while rows are open.
+	ManyCursors() bool
+
+	Ping(ctx context.Context) error
+	// Usable reports whether the driver itself still takes statements. It looks
+	// at memory only.
+	Usable() bool
+	// Alive reports, without waiting, whether an idle connection still seems to
+	// be there. It may cost a system call.
+	Alive() bool
+	Close() error
+}
+
+// RowSource is what a session gives for a query. Next fills dest and returns
+// io.EOF at the end; Close may be called more than once.
+type RowSource interface {
+	Columns() []string
+	TypeName(i int) string
+	Next(dest []sqldriver.Value) error
+	Close() error
+}
+
+// CellSource is a RowSource that also gives its rows as cells, whose Value is
+// what Next gives.
+type CellSource interface {
+	RowSource
+	NextCells(row []cell.Cell) error
+}
+
+// MoreResults is a RowSource that may have further sets of rows.
+type MoreResults interface {
+	HasNextResultSet() bool
+	NextResultSet() error
+}
+
+// TxStatus is the server's view of the transaction.
+type TxStatus uint8
+
+// The states.
+const (
+	TxUnknown TxStatus = iota // the session cannot tell
+	TxNone
+	TxOpen
+	TxAborted // refuses everything but ROLLBACK and ROLLBACK TO
+)
+
+// Verdict is the meaning of an error.
+type Verdict struct {
+	// Answered: the server itself said it.
+	Answered bool
+	// NotSent: nothing of the statement reached the server.
+	NotSent bool
+	// Broken: the connection cannot be used any more.
+	Broken bool
+	// TxLost: the server has rolled the transaction back.
+	TxLost bool
+	// TxDoubtful: the transaction goes on, but what it did is not what the
+	// caller thinks; ROLLBACK TO makes it good.
+	TxDoubtful bool
+	// CommitUnknown: as an answer to COMMIT it leaves the outcome open.
+	CommitUnknown bool
+}

@@ -1,0 +1,218 @@
+//go:build !dbfleet_no_sqlite
+
+package sqlite
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/plain"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+	"github.com/dbfleet/dbfleet/internal/lex"
+	"github.com/dbfleet/dbfleet/internal/value"
+)
+
+// conn is a connection to a SQLite database.
+type conn struct {
+	*plain.Session
+	o session.Options
+
+	// inTx and rolledBack follow the transaction: SQLite calls back when it
+	// rolls one back, also when it does so by itself.
+	inTx, rolledBack bool
+	readOnlyTx       bool
+}
+
+func newConn(dc sqldriver.Conn, o session.Options) *conn {
+	s := &conn{Session: plain.New(dc, o.StatementCache), o: o}
+	s.ManyOpen = true
+	s.Direct = func(query string, args int, _ bool) bool {
+		return !s.Cache.Keeps(query) ||
+			args == 0 && (!plain.Preparable(query, dialect.SQLite) && !endsOrBegins(query) || !s.Cache.Repeated(query))
+	}
+	if h, ok := dc.(sqlite.HookRegisterer); ok {
+		h.RegisterRollbackHook(func() { s.rolledBack = true })
+	}
+	return s
+}
+
+func codeOf(err error) int {
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		return se.Code()
+	}
+	return 0
+}
+
+func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {
+	rows, err := s.Session.Read(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return newRows(rows), nil
+}
+
+func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
+	if err := checkIsolation(o.Isolation); err != nil {
+		return err
+	}
+	query := "BEGIN IMMEDIATE"
+	if o.ReadOnly || s.o.ReadOnly || s.o.SQLite.DeferredWrites {
+		query = "BEGIN"
+	}
+	s.rolledBack = false
+	if _, err := s.Session.Exec(ctx, query, nil); err != nil {
+		_, _ = s.Session.Exec(context.Background(), "ROLLBACK", nil) // it may have begun before ctx ended
+		return err
+	}
+	s.inTx, s.rolledBack = true, false
+	if o.ReadOnly && !s.o.ReadOnly {
+		if _, err := s.Session.Exec(context.Background(), "PRAGMA query_only = ON", nil); err != nil {
+			_ = s.Rollback(context.Background())
+			return err
+		}
+		s.readOnlyTx = true
+	}
+	return nil
+}
+
+// commit knows its outcome also when ctx ends meanwhile: if no transaction is
+// left to roll back, it has committed.
+func (s *conn) Commit(ctx context.Context) error {
+	_, err := s.Session.Exec(ctx, "COMMIT", nil)
+	if err != nil {
+		if s.rolledBack {
+			err = &session.TxLostError{Err: err}
+		} else if _, rollbackErr := s.Session.Exec(context.Background(), "ROLLBACK", nil); rollbackErr != nil {
+			err = nil
+		} else if ctx.Err() != nil {
+			err = &session.TxLostError{Err: ctx.Err()}
+		}
+	}
+	if endErr := s.endTx(); err == nil {
+		return endErr
+	}
+	return err
+}
+
+func (s *conn) Rollback(context.Context) error {
+	var err error
+	if !s.rolledBack {
+		_, err = s.Session.Exec(context.Background(), "ROLLBACK", nil)
+	}
+	if endErr := s.endTx(); err == nil {
+		return endErr
+	}
+	return err
+}
+
+func (s *conn) endTx() error {
+	s.inTx = false
+	if !s.readOnlyTx {
+		return nil
+	}
+	s.readOnlyTx = false
+	_, err := s.Session.Exec(context.Background(), "PRAGMA query_only = OFF", nil)
+	return err
+}
+
+func (s *conn) TxStatus() session.TxStatus {
+	if s.inTx && !s.rolledBack {
+		return session.TxOpen
+	}
+	return session.TxNone
+}
+
+func (s *conn) Verdict(err error) session.Verdict {
+	var notSent *session.NotSentError
+	var lost *session.TxLostError
+	switch {
+	case errors.As(err, &lost):
+		return session.Verdict{Answered: true}
+	case errors.As(err, &notSent):
+		return session.Verdict{NotSent: true}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		// The driver says so also when the statement was done in time.
+		return session.Verdict{TxDoubtful: true}
+	case errors.Is(err, sqldriver.ErrBadConn):
+		return session.Verdict{NotSent: true, Broken: true}
+	}
+	switch codeOf(err) & 0xff {
+	case 11, 26: // the file is damaged, or no database
+		return session.Verdict{Answered: true, Broken: true}
+	}
+	return session.Verdict{Answered: true}
+}
+
+func (s *conn) Convert(nv *sqldriver.NamedValue) error {
+	switch v := nv.Value.(type) {
+	case nil, int64, bool, string, []byte:
+		return nil
+	case float64:
+	case time.Time:
+		return timeArg(nv, v)
+	case uint64:
+		if v > math.MaxInt64 {
+			return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "is larger than SQLite's largest integer"}
+		}
+		nv.Value = int64(v)
+		return nil
+	default:
+		converted, err := sqldriver.DefaultParameterConverter.ConvertValue(v)
+		if err != nil {
+			return err
+		}
+		nv.Value = converted
+		if t, ok := converted.(time.Time); ok {
+			return timeArg(nv, t)
+		}
+	}
+	// SQLite would store NULL.
+	if f, ok := nv.Value.(float64); ok && math.IsNaN(f) {
+		return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "is not a number"}
+	}
+	return nil
+}
+
+func (s *conn) AsIs() session.Kinds { return session.KindBasic }
+
+// timeArg writes a time whose text sorts where the time belongs.
+func timeArg(nv *sqldriver.NamedValue, t time.Time) error {
+	t = t.UTC()
+	if y := t.Year(); y < 0 || y > 9999 {
+		return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "is a time outside the years 0 to 9999"}
+	}
+	nv.Value = value.FormatTime(t)
+	return nil
+}
+
+func (s *conn) Ping(ctx context.Context) error {
+	_, err := s.ExecText(ctx, "SELECT 1", nil)
+	return err
+}
+
+func (s *conn) Alive() bool { return true }
+
+// close closes the statements first: SQLite keeps the file open for them.
+func (s *conn) Close() error {
+	s.Cache.Clear()
+	return s.Conn.Close()
+}
+
+// endsOrBegins reports whether a statement is one of those that frame a
+// transaction.
+func endsOrBegins(query string) bool {
+	word, _ := lex.FirstWord(query, dialect.SQLite)
+	switch strings.ToUpper(word) {
+	case "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package rowmap
+
+import (
+	"fmt"
+	"reflect"
+	"unsafe"
+)
+
+// Clear makes what dst points to its zero value.
+func Clear(dst any) { reflect.ValueOf(dst).Elem().SetZero() }
+
+// Records are several records without their type.
+type Records struct {
+	N  int
+	At func(i int) any // a pointer to record i
+}
+
+// One is a single record.
+func One(record any) Records { return Records{N: 1, At: func(int) any { return record }} }
+
+// Part is n of the records, from the first-th on.
+func (r Records) Part(first, n int) Records {
+	if first == 0 {
+		return Records{N: n, At: r.At}
+	}
+	return Records{N: n, At: func(i int) any { return r.At(first + i) }}
+}
+
+// Records returns the records of *list, a *[]T of the plan's T. It panics if list
+// is anything else.
+func (p *Plan) Records(list any) Records {
+	words, err := p.listAt(list)
+	if err != nil {
+		panic("rowmap: " + err.Error())
+	}
+	base := words.data
+	return Records{N: words.len, At: func(i int) any {
+		return reflect.NewAt(p.typ, unsafe.Add(base, uintptr(i)*p.size)).Interface()
+	}}
+}
+
+// NewList returns a new *[]T of the plan's T.
+func (p *Plan) NewList() any { return reflect.New(p.list).Interface() }
+
+// Append appends the records of *more to those of *list, both of them a *[]T.
+func (p *Plan) Append(list, more any) {
+	to := reflect.ValueOf(list).Elem()
+	to.Set(reflect.AppendSlice(to, reflect.ValueOf(more).Elem()))
+}
+
+// A Snapshot is what records were, to restore them.
+type Snapshot struct{ records, old reflect.Value }
+
+// Snapshot copies the records of *list, a *[]T.
+func (p *Plan) Snapshot(list any) Snapshot {
+	records := reflect.ValueOf(list).Elem()
+	old := reflect.MakeSlice(p.list, records.Len(), records.Len())
+	reflect.Copy(old, records)
+	return Snapshot{records, old}
+}
+
+// Restore makes the records what they were.
+func (s Snapshot) Restore() { reflect.Copy(s.records, s.old) }
+
+// slice is a []T as the runtime has it. A test compares it with reflect's.
+type slice struct {
+	data     unsafe.Pointer
+	len, cap int
+}
+
+// listAt returns the slice that list points to.
+func (p *Plan) listAt(list any) (*slice, error) {
+	v := reflect.ValueOf(list)
+	if !v.IsValid() || v.Type() != reflect.PointerTo(p.list) || v.IsNil() {
+		return nil, fmt.Errorf("%w: rows of %s are read into a *[]%s, not a %T", ErrType, p.model, p.model, list)
+	}
+	return (*slice)(v.UnsafePointer()), nil
+}
+
+// makeList makes a list of n zero records.
+func (p *Plan) makeList(n int) slice {
+	return slice{reflect.MakeSlice(p.list, n, n).UnsafePointer(), n, n}
+}
+
+// shown is a list as reflect has it.
+func (p *Plan) shown(list slice) reflect.Value {
+	return reflect.NewAt(p.list, unsafe.Pointer(&list)).Elem()
+}
+
+// recordCollector is a collector of records whose type only the plan knows.
+type recordCollector struct {
+	plan  *Plan
+	full  []slice
+	block slice
+	next  int // the size of the next block; 0 if the number of rows is unknown
+	count int
+}
+
+// add returns the address of a new zero record.
+func (c *recordCollector) add() unsafe.Pointer {
+	if c.block.len == c.block.cap {
+		c.grow()
+	}
+	at := unsafe.Add(c.block.data, uintptr(c.block.len)*c.plan.size)
+	c.block.len++
+	c.count++
+	return at
+}
+
+func (c *recordCollector) grow() {
+	if c.block.cap > 0 {
+		c.full = append(c.full, c.block)
+	}
+	size := blockSize(c.next, c.plan.size)
+	c.block = c.plan.makeList(size)
+	c.block.len = 0
+	c.next = max(2*size, firstBlock)
+}
+
+// all returns the records in order.
+func (c *recordCollector) all() slice {
+	if len(c.full) == 0 && c.count > 0 && c.count*4 >= c.block.cap {
+		return slice{c.block.data, c.count, c.count}
+	}
+	all := c.plan.makeList(c.count)
+	to, at := c.plan.shown(all), 0
+	for _, block := range append(c.full, c.block) {
+		if block.len > 0 {
+			at += reflect.Copy(to.Slice(at, c.count), c.plan.shown(block))
+		}
+	}
+	return all
+}

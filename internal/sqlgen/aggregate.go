@@ -1,0 +1,90 @@
+package sqlgen
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Aggregated returns the query for one aggregate over the rows that q gives,
+// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
+func (q Query) Aggregated(function, column string) Query {
+	q = q.WithLock(NoLock)
+	if column == "" {
+		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
+	}
+	c := Column{Func: function, Name: column, As: "aggregate"}
+	merged := q.Merges() || q.Unites()
+	bounded := q.bounded()
+	if !bounded {
+		q.steps = q.steps.unordered()
+	}
+	switch {
+	case merged || q.aliases(column):
+		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+	case bounded:
+		const value = "aggregated"
+		c.Name = value
+		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(c)
+	}
+	return q.OnlyColumns(c)
+}
+
+// counted returns the query for a column of one row about the rows of q.
+func (q Query) counted(c Column) Query {
+	bounded := q.bounded()
+	q.steps = q.steps.unordered() // no order changes how many rows there are
+	switch {
+	case q.Merges() || q.Unites() || q.computes():
+		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+	case bounded:
+		return FromQuery(q.OnlyColumns(Column{Expr: one, As: "found"}), "counted").OnlyColumns(c)
+	}
+	return q.OnlyColumns(c)
+}
+
+// computes says whether the select list may hold an aggregate, which makes one
+// row of all.
+func (q *Query) computes() bool {
+	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil })
+}
+
+// distinctNames gives an alias to columns of the select list whose name occurs
+// before: a derived table must not have one twice.
+func (q Query) distinctNames() Query {
+	if !q.Selects() {
+		return q
+	}
+	seen := map[string]bool{}
+	columns := slices.Clone(q.more.columns)
+	for i := range columns {
+		c := &columns[i]
+		name := strings.ToLower(cmp.Or(c.As, lastPart(c.Name)))
+		if name == "" || name == "*" {
+			continue
+		}
+		if seen[name] {
+			c.As = "column" + strconv.Itoa(i+1)
+		}
+		seen[name] = true
+	}
+	return q.OnlyColumns(columns...)
+}
+
+// ForExistence returns the query for the existence of q's rows.
+func (q Query) ForExistence() Query {
+	q = q.WithLock(NoLock)
+	c := Column{Expr: one, As: "found"}
+	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
+		return q.counted(c).WithFixedLimit(1)
+	}
+	q.steps = q.steps.unordered()
+	q, p := q.extend()
+	p.unique, p.columns = false, []Column{c}
+	return q
+}
+
+// one is the select list of a query that is only asked whether it has rows, or
+// how many.
+var one = &Expr{SQL: "1"}

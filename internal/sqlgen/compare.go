@@ -1,0 +1,182 @@
+package sqlgen
+
+import (
+	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// compare writes column op value. Values come as Go has them: nil is NULL, a
+// list is the right side of IN, a subquery is rendered in place.
+func (r *renderer) compare(c *Cond) {
+	v := c.val
+	switch x := v.(type) {
+	case nil, string, int, int64, bool, float64: // the most frequent types; type switches on interfaces are slower
+	case Subquery:
+		r.compareSub(c, x)
+		return
+	case *Expr:
+		r.compareExpr(c, x)
+		return
+	}
+	switch c.op {
+	case In, NotIn:
+		r.in(c)
+		return
+	case Between, NotBetween:
+		r.between(c)
+		return
+	}
+	field := r.field(c.col)
+	a, err := r.operand(c, field)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	if a == nil {
+		r.compareNull(c)
+		return
+	}
+	switch c.op {
+	case Eq, NotEq, Lt, LtEq, Gt, GtEq:
+		r.comparison(c)
+		r.ready(a)
+	case Like, NotLike:
+		r.comparison(c)
+		r.ready(a)
+		r.likeEscape()
+	case ILike, NotILike:
+		r.ilike(c, a)
+	case Is:
+		r.column(c.col)
+		r.str(" ")
+		r.str(r.d.NullSafeEqual)
+		r.str(" ")
+		r.ready(a)
+	case IsNot:
+		r.str("NOT (")
+		r.column(c.col)
+		r.str(" ")
+		r.str(r.d.NullSafeEqual)
+		r.str(" ")
+		r.ready(a)
+		r.str(")")
+	default:
+		r.fail(r.columnFault(c, "no such operator", nil))
+	}
+}
+
+// compareNull writes the test for NULL that c stands for.
+func (r *renderer) compareNull(c *Cond) {
+	switch c.op {
+	case Eq, Is:
+		r.column(c.col)
+		r.str(" IS NULL")
+	case NotEq, IsNot:
+		r.column(c.col)
+		r.str(" IS NOT NULL")
+	default:
+		r.fail(r.columnFault(c, fmt.Sprintf("nil cannot follow %s; only =, <>, IS and IS NOT take it", opName(c.op)), nil))
+	}
+}
+
+// comparison writes the column and the operator of c.
+func (r *renderer) comparison(c *Cond) {
+	r.column(c.col)
+	r.str(" ")
+	r.str(opNames[c.op])
+	r.str(" ")
+}
+
+// likeEscape makes a backslash the escape character where it is not by itself.
+func (r *renderer) likeEscape() {
+	if r.d.Name == "sqlite" {
+		r.str(` ESCAPE '\'`)
+	}
+}
+
+// ilike writes a comparison that ignores case, by LOWER where the dialect has no
+// ILIKE.
+func (r *renderer) ilike(c *Cond, a any) {
+	if r.d.ILike {
+		r.comparison(c)
+		r.ready(a)
+		return
+	}
+	r.str("LOWER(")
+	r.column(c.col)
+	if c.op == NotILike {
+		r.str(") NOT LIKE LOWER(")
+	} else {
+		r.str(") LIKE LOWER(")
+	}
+	r.ready(a)
+	r.str(")")
+	r.likeEscape()
+}
+
+// compareSub writes a comparison with the result of a subquery.
+func (r *renderer) compareSub(c *Cond, s Subquery) {
+	q, t, err := s.Statement(r.connection)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	switch c.op {
+	case Eq, NotEq, Lt, LtEq, Gt, GtEq, In, NotIn:
+	default:
+		r.fail(r.columnFault(c, "a subquery cannot follow "+opName(c.op), nil))
+		return
+	}
+	if (c.op == In || c.op == NotIn) && !q.oneColumn(t) {
+		r.fail(r.columnFault(c, "the subquery after "+opName(c.op)+" must select one column", nil))
+		return
+	}
+	r.comparison(c)
+	if (c.op == In || c.op == NotIn) && r.d == dialect.MySQL && q.bounded() {
+		// MySQL takes no LIMIT in the subquery of IN, but in a derived table inside
+		// of that.
+		if q.Lock() != NoLock && !r.locks {
+			r.subquery(q, t, nil) // refuses
+			return
+		}
+		r.str("(SELECT * FROM ")
+		r.derived(&q, t, "bounded")
+		r.str(")")
+		return
+	}
+	r.subquery(q, t, nil)
+}
+
+// compareExpr writes a comparison with SQL that the caller wrote.
+func (r *renderer) compareExpr(c *Cond, e *Expr) {
+	switch c.op {
+	case Eq, NotEq, Lt, LtEq, Gt, GtEq, Like, NotLike:
+	case In, NotIn:
+		r.column(c.col)
+		r.str(" ")
+		r.str(opNames[c.op])
+		r.str(" (")
+		r.raw(e, "where")
+		r.str(")")
+		return
+	default:
+		r.fail(r.columnFault(c, "an expression cannot follow "+opName(c.op), nil))
+		return
+	}
+	r.comparison(c)
+	r.raw(e, "where")
+}
+
+// between writes column [NOT] BETWEEN low AND high.
+func (r *renderer) between(c *Cond) {
+	field := r.field(c.col)
+	if err := r.pair(c, field); err != nil {
+		r.fail(err)
+		return
+	}
+	r.comparison(c)
+	r.placeholder(len(r.args) - 1)
+	r.str(" AND ")
+	r.placeholder(len(r.args))
+}

@@ -1,0 +1,51 @@
+package sqlgen
+
+import "github.com/dbfleet/dbfleet/internal/dialect"
+
+// Env is what rendering needs to know beside the statement.
+type Env struct {
+	Dialect *dialect.Dialect
+	Values  Values
+	// Connection is the name of the connection that the statement goes to.
+	Connection string
+	// Table knows the columns of the statement's own table; nil accepts any.
+	Table Table
+	// Untyped changes an argument that is compared with a column that no table
+	// knows; nil leaves it as it is.
+	Untyped func(a any, d *dialect.Dialect) any
+}
+
+// Values turns Go values into what the driver takes.
+type Values interface {
+	// Arg returns the argument for a value that is written.
+	Arg(v any, d *dialect.Dialect) (any, error)
+	// Operand returns the argument for a value that is compared with.
+	Operand(v any, d *dialect.Dialect) (any, error)
+	// AppendList appends the arguments for the elements of a slice. array is
+	// the whole list as one argument instead, if arrays allows it and the
+	// elements do, else nil. hasNull tells of nil elements, which are left out
+	// of both.
+	AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error)
+}
+
+// Table is what a model knows of its table.
+type Table interface {
+	// Columns are the columns to select when the query names none, SelectList
+	// the same as SQL of the dialect.
+	Columns() []string
+	SelectList(d *dialect.Dialect) (string, error)
+	// Known says whether the table has the column, Quoted its name as SQL of
+	// the dialect, "" for one that the table does not have or cannot have.
+	Known(column string) bool
+	Quoted(column string, d *dialect.Dialect) string
+	// Field is the number of a column, which may be named after the table; the
+	// values of those that have none are taken as they are.
+	Field(column string) (i int, ok bool)
+	// Fit turns a value that is assigned to a column into one of the column's
+	// kind, or fails.
+	Fit(i int, v any) (any, error)
+	// FitList does the same for a list of values that a column is compared with.
+	FitList(i int, list any) (any, error)
+	// Operand is Values.Operand for a value that is made to fit the column.
+	Operand(i int, v any, d *dialect.Dialect) (any, error)
+}

@@ -1,0 +1,153 @@
+package sqlgen
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// Conflict is what an INSERT does with a row whose key exists.
+type Conflict uint8
+
+// The answers to an existing key.
+const (
+	Fail    Conflict = iota // the database's error
+	Replace                 // the existing row is updated
+	Ignore                  // the existing row stays as it is
+)
+
+// Insert describes INSERT INTO table (columns) VALUES rows.
+type Insert struct {
+	Table     string
+	Columns   []string
+	Rows      int
+	Conflict  Conflict
+	Keys      []string // the conflict's columns
+	Sets      []string // the columns that an existing row takes from the new one
+	KeepID    string   // MySQL: the key column whose value LAST_INSERT_ID() gives, also for an existing row
+	Returning []string // where the dialect has it; "*" is all
+}
+
+// InsertText renders an INSERT whose arguments, row by row and column by
+// column, the caller gives.
+func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
+	if n := len(in.Columns) * in.Rows; d.MaxParams > 0 && n > d.MaxParams {
+		return "", &StatementError{Table: in.Table, Part: "arguments", Reason: fmt.Sprintf("%d of them, %s takes %d", n, d.Name, d.MaxParams), Err: ErrTooManyArgs}
+	}
+	q := From(in.Table)
+	text, _, err := render(&Env{Dialect: d}, &q, func(r *renderer) {
+		r.str("INSERT INTO ")
+		r.path(in.Table)
+		r.str(" ")
+		if len(in.Columns) == 0 {
+			if in.Rows != 1 {
+				r.fail(r.fault("insert", "several rows without columns", nil))
+			}
+			r.str(d.DefaultValues)
+		} else {
+			r.insertValues(in)
+		}
+		r.conflict(in)
+		for i, c := range in.Returning {
+			r.str([2]string{" RETURNING ", ", "}[min(i, 1)])
+			if c == "*" {
+				r.str("*")
+			} else {
+				r.ident(c)
+			}
+		}
+	})
+	return text, err
+}
+
+// insertValues writes the columns and a row of placeholders for each row.
+func (r *renderer) insertValues(in *Insert) {
+	for i, c := range in.Columns {
+		r.str([2]string{"(", ", "}[min(i, 1)])
+		r.ident(c)
+	}
+	r.str(") VALUES ")
+	n := 0
+	for row := 0; row < in.Rows; row++ {
+		if row > 0 {
+			r.str(", ")
+		}
+		r.buf = append(r.buf, '(')
+		for i := range in.Columns {
+			if i > 0 {
+				r.str(", ")
+			}
+			if !r.d.Numbered {
+				r.buf = append(r.buf, '?')
+				continue
+			}
+			n++
+			r.buf = append(r.buf, '$')
+			r.buf = strconv.AppendInt(r.buf, int64(n), 10)
+		}
+		r.buf = append(r.buf, ')')
+	}
+}
+
+// conflict writes what happens with rows whose key exists.
+func (r *renderer) conflict(in *Insert) {
+	if in.Conflict == Fail {
+		return
+	}
+	if !r.d.UpsertConflict {
+		r.duplicateKey(in)
+		return
+	}
+	for i, k := range in.Keys {
+		r.str([2]string{" ON CONFLICT (", ", "}[min(i, 1)])
+		r.ident(k)
+	}
+	if len(in.Keys) == 0 {
+		r.str(" ON CONFLICT")
+	} else {
+		r.str(")")
+	}
+	if in.Conflict == Ignore {
+		r.str(" DO NOTHING")
+		return
+	}
+	for i, c := range in.Sets {
+		r.str([2]string{" DO UPDATE SET ", ", "}[min(i, 1)])
+		r.ident(c)
+		r.str(" = excluded.")
+		r.ident(c)
+	}
+}
+
+// duplicateKey writes MySQL's clause. INSERT IGNORE would hide other faults
+// too, so an existing row is left alone by setting a column to itself.
+func (r *renderer) duplicateKey(in *Insert) {
+	if in.Conflict == Ignore && in.KeepID == "" {
+		keep := in.Columns[0]
+		if len(in.Keys) > 0 {
+			keep = in.Keys[0]
+		}
+		r.str(" ON DUPLICATE KEY UPDATE ")
+		r.ident(keep)
+		r.str(" = ")
+		r.ident(keep)
+		return
+	}
+	n := 0
+	for _, c := range in.Sets {
+		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
+		r.ident(c)
+		r.str(" = VALUES(")
+		r.ident(c)
+		r.str(")")
+		n++
+	}
+	if in.KeepID != "" {
+		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
+		r.ident(in.KeepID)
+		r.str(" = LAST_INSERT_ID(")
+		r.ident(in.KeepID)
+		r.str(")")
+	}
+}

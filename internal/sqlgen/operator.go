@@ -1,0 +1,88 @@
+package sqlgen
+
+import "strings"
+
+// Op is a comparison. The zero value is none.
+type Op uint8
+
+// The comparisons.
+const (
+	NoOp Op = iota
+	Eq
+	NotEq
+	Lt
+	LtEq
+	Gt
+	GtEq
+	Like
+	NotLike
+	ILike
+	NotILike
+	In
+	NotIn
+	Between
+	NotBetween
+	Is
+	IsNot
+)
+
+var opNames = [...]string{
+	Eq: "=", NotEq: "<>", Lt: "<", LtEq: "<=", Gt: ">", GtEq: ">=", Like: "LIKE", NotLike: "NOT LIKE",
+	ILike: "ILIKE", NotILike: "NOT ILIKE", In: "IN", NotIn: "NOT IN", Between: "BETWEEN", NotBetween: "NOT BETWEEN",
+	Is: "IS", IsNot: "IS NOT",
+}
+
+func opName(op Op) string {
+	if int(op) < len(opNames) {
+		return opNames[op]
+	}
+	return ""
+}
+
+// Operators are the names that ParseOp knows.
+const Operators = "=, !=, <>, <, <=, >, >=, LIKE, NOT LIKE, ILIKE, NOT ILIKE, IN, NOT IN, BETWEEN, NOT BETWEEN, IS, IS NOT"
+
+// ParseOp returns the comparison of that name, in any case. The name itself
+// never reaches a statement.
+func ParseOp(name string) (op Op, ok bool) {
+	switch name {
+	case "=":
+		return Eq, true
+	case "!=", "<>":
+		return NotEq, true
+	case "<":
+		return Lt, true
+	case "<=":
+		return LtEq, true
+	case ">":
+		return Gt, true
+	case ">=":
+		return GtEq, true
+	}
+	if len(name) > len("NOT BETWEEN") {
+		return NoOp, false
+	}
+	switch strings.ToUpper(name) {
+	case "LIKE":
+		return Like, true
+	case "NOT LIKE":
+		return NotLike, true
+	case "ILIKE":
+		return ILike, true
+	case "NOT ILIKE":
+		return NotILike, true
+	case "IN":
+		return In, true
+	case "NOT IN":
+		return NotIn, true
+	case "BETWEEN":
+		return Between, true
+	case "NOT BETWEEN":
+		return NotBetween, true
+	case "IS":
+		return Is, true
+	case "IS NOT":
+		return IsNot, true
+	}
+	return NoOp, false
+}

@@ -1,0 +1,74 @@
+package sqlgen
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// Text renders a whole statement that the caller wrote, or that squirrel
+// built, with ? for each argument.
+func Text(e *Expr, env *Env) (string, []any, error) {
+	return render(env, &Query{}, func(r *renderer) {
+		r.q = nil
+		r.raw(e, "statement")
+	})
+}
+
+// raw writes an expression, its question marks turned into placeholders.
+func (r *renderer) raw(e *Expr, where string) {
+	text, args, err := e.resolve()
+	if err != nil {
+		r.fail(r.fault(where, "", err))
+		return
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		r.fail(r.fault(where, "the SQL contains a NUL byte", nil))
+		return
+	}
+	if strings.TrimSpace(text) == "" {
+		r.fail(r.fault(where, "the SQL is empty", nil))
+		return
+	}
+	n, start := 0, 0
+	open := scan(text, r.d == dialect.MySQL, func(i int) int {
+		if text[i] != '?' {
+			return i + 1
+		}
+		r.str(text[start:i])
+		if i+1 < len(text) && text[i+1] == '?' {
+			if !r.d.Numbered {
+				r.fail(r.fault(where, "?? stands for an operator that only PostgreSQL has", nil))
+			}
+			r.buf = append(r.buf, '?')
+			start = i + 2
+			return start
+		}
+		if n < len(args) {
+			before := len(r.args)
+			r.rawArg(args[n])
+			r.cast(text, i, where, before)
+		}
+		n++
+		start = i + 1
+		return start
+	})
+	r.str(text[start:])
+	if open && where != "statement" {
+		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
+	}
+	if n != len(args) {
+		r.fail(r.fault(where, fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text), nil))
+	}
+}
+
+// rawArg writes one argument of raw SQL: a subquery in parentheses, anything
+// else as a placeholder.
+func (r *renderer) rawArg(v any) {
+	if sub, ok := v.(Subquery); ok {
+		r.subquery(sub.Statement(r.connection))
+		return
+	}
+	r.arg(v)
+}

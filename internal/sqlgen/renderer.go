@@ -1,0 +1,166 @@
+package sqlgen
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// renderer writes one statement: its text and, in the order of their
+// placeholders, its arguments. It is used by one goroutine. Its buffers are
+// reused, so a statement costs one string and one slice of arguments.
+type renderer struct {
+	d          *dialect.Dialect
+	values     Values
+	untyped    func(a any, d *dialect.Dialect) any // Env.Untyped
+	connection string                              // Env.Connection
+
+	buf  []byte
+	args []any
+	err  error // the first fault
+
+	// root is a copy of the statement's query, so that the caller's need not
+	// live on the heap.
+	root Query
+	// q is the SELECT that is being written, or the UPDATE or DELETE; nil in a
+	// statement that the caller wrote. table knows its columns, nil accepts any.
+	q     *Query
+	table Table
+	// outer are the SELECTs around q whose columns it may name, outermost first.
+	outer []scope
+	locks bool // the statement writes or locks rows, so its subqueries may lock
+
+	padded bool // a list was padded
+	exact  bool // lists are not padded
+}
+
+// scope is a SELECT and what is known of its table.
+type scope struct {
+	q     *Query
+	table Table
+}
+
+var renderers = sync.Pool{New: func() any {
+	return &renderer{buf: make([]byte, 0, 1024), args: make([]any, 0, 64)}
+}}
+
+// render returns the statement that write writes. q is its query, which write
+// finds as r.root.
+//
+// A statement that padded lists bring above the dialect's limit of arguments is
+// written once more without padding.
+func render(env *Env, q *Query, write func(r *renderer)) (text string, args []any, err error) {
+	r := renderers.Get().(*renderer)
+	defer r.free()
+	r.begin(env, q, false)
+	write(r)
+	if r.err == nil && r.padded && r.tooMany() {
+		r.begin(env, q, true)
+		write(r)
+	}
+	if r.err == nil && r.tooMany() {
+		r.fail(r.fault("arguments", fmt.Sprintf("%d of them, %s takes %d", len(r.args), r.d.Name, r.d.MaxParams), ErrTooManyArgs))
+	}
+	if r.err != nil {
+		return "", nil, r.err
+	}
+	if len(r.args) > 0 {
+		args = make([]any, len(r.args))
+		copy(args, r.args)
+	}
+	return string(r.buf), args, nil
+}
+
+// begin makes r ready to write a statement.
+func (r *renderer) begin(env *Env, q *Query, exact bool) {
+	clear(r.args)
+	*r = renderer{
+		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, table: env.Table,
+		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
+	}
+	r.q = &r.root
+}
+
+// free gives the buffers back. It keeps none that is unusually large, and
+// nothing of the statement.
+func (r *renderer) free() {
+	clear(r.args)
+	clear(r.outer[:cap(r.outer)])
+	if cap(r.args) > 4096 {
+		r.args = make([]any, 0, 64)
+	}
+	if cap(r.buf) > 64<<10 {
+		r.buf = make([]byte, 0, 1024)
+	}
+	*r = renderer{buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0]}
+	renderers.Put(r)
+}
+
+// tooMany says whether there are more arguments than the dialect takes.
+func (r *renderer) tooMany() bool { return r.d.MaxParams > 0 && len(r.args) > r.d.MaxParams }
+
+// str writes SQL. It takes constants, names that are quoted, and what the
+// caller gave as SQL; never a value.
+func (r *renderer) str(s string) { r.buf = append(r.buf, s...) }
+
+// fail keeps the first fault, which names the table of the current SELECT.
+func (r *renderer) fail(err error) {
+	if r.err != nil {
+		return
+	}
+	if e, ok := err.(*StatementError); ok && e.Table == "" { //nolint:errorlint // the table belongs to the error itself
+		known := *e // the error may belong to several queries
+		known.Table = r.q.Table()
+		err = &known
+	}
+	r.err = err
+}
+
+// fault is what is wrong with a part of the statement.
+func (r *renderer) fault(part, reason string, err error) error {
+	return &StatementError{Table: r.q.Table(), Part: part, Reason: reason, Err: err}
+}
+
+// arg writes a placeholder for a value.
+func (r *renderer) arg(v any) {
+	a, err := r.values.Arg(v, r.d)
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	r.ready(a)
+}
+
+// ready writes a placeholder for an argument that needs no more work.
+func (r *renderer) ready(a any) {
+	r.args = append(r.args, a)
+	r.placeholder(len(r.args))
+}
+
+// placeholder writes the placeholder of argument n, counted from 1.
+func (r *renderer) placeholder(n int) {
+	if !r.d.Numbered {
+		r.buf = append(r.buf, '?')
+		return
+	}
+	r.buf = append(r.buf, '$')
+	r.buf = strconv.AppendInt(r.buf, int64(n), 10)
+}
+
+// placeholders writes those of the arguments from first to last, with commas
+// between them.
+func (r *renderer) placeholders(first, last int) {
+	r.placeholder(first)
+	if !r.d.Numbered {
+		for n := first; n < last; n++ {
+			r.buf = append(r.buf, ", ?"...)
+		}
+		return
+	}
+	for n := first + 1; n <= last; n++ {
+		r.str(", ")
+		r.placeholder(n)
+	}
+}

@@ -1,0 +1,118 @@
+package sqlgen
+
+import "strconv"
+
+// Set is one assignment of an UPDATE.
+type Set struct {
+	Column string
+	Value  any  // an *Expr is SQL, a Subquery is rendered
+	Add    bool // column = column + value
+	Ready  bool // Value is an argument that needs no more work
+}
+
+// Update renders UPDATE … SET … WHERE.
+func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
+	return render(env, q, func(r *renderer) {
+		r.locks = true
+		r.writable(r.q, "an UPDATE")
+		if len(sets) == 0 {
+			r.fail(r.fault("update", "no column to set", nil))
+		}
+		r.str("UPDATE ")
+		r.path(r.q.Table())
+		r.str(" SET ")
+		for i := range sets {
+			if i > 0 {
+				r.str(", ")
+			}
+			r.set(&sets[i])
+		}
+		r.where(r.q)
+	})
+}
+
+// set writes one assignment.
+func (r *renderer) set(s *Set) {
+	if r.table != nil && !r.table.Known(s.Column) {
+		r.fail(&UnknownColumnError{Table: r.q.Table(), Column: s.Column, Known: r.table.Columns()})
+		return
+	}
+	r.ident(s.Column)
+	r.str(" = ")
+	if s.Add {
+		r.ident(s.Column)
+		r.str(" + ")
+	}
+	if s.Ready {
+		r.ready(s.Value)
+		return
+	}
+	switch v := s.Value.(type) {
+	case *Expr:
+		r.raw(v, "column "+strconv.Quote(s.Column))
+		return
+	case Subquery:
+		r.subquery(v.Statement(r.connection))
+		return
+	}
+	v := s.Value
+	if r.table != nil && v != nil {
+		if i, ok := r.table.Field(s.Column); ok {
+			var err error
+			if v, err = r.table.Fit(i, v); err != nil {
+				r.fail(err)
+				return
+			}
+		}
+	}
+	a, err := r.values.Arg(v, r.d)
+	if err != nil {
+		r.fail(r.fault("column "+strconv.Quote(s.Column), "", err))
+		return
+	}
+	r.ready(a)
+}
+
+// Delete renders DELETE FROM … WHERE.
+func Delete(q *Query, env *Env) (string, []any, error) {
+	return render(env, q, func(r *renderer) {
+		r.locks = true
+		r.writable(r.q, "a DELETE")
+		r.str("DELETE FROM ")
+		r.path(r.q.Table())
+		r.where(r.q)
+	})
+}
+
+// writable refuses what an UPDATE or DELETE would have to ignore.
+func (r *renderer) writable(q *Query, verb string) {
+	part := ""
+	switch {
+	case q.limit != -1:
+		part = "limit"
+	case q.Offset() != 0:
+		part = "offset"
+	case q.steps.ordered():
+		part = "order by"
+	case q.distinct():
+		part = "distinct"
+	case q.Lock() != NoLock:
+		part = "lock"
+	case q.more != nil && len(q.more.joins) > 0:
+		part = "join"
+	case q.more != nil && len(q.more.groups)+len(q.more.having) > 0:
+		part = "group by"
+	case q.more != nil && len(q.more.unions) > 0:
+		part = "union"
+	case q.more != nil && q.more.from != nil:
+		part = "from"
+	case q.more != nil && q.more.alias != "":
+		part = "alias"
+	}
+	if part != "" {
+		r.fail(r.fault(part, verb+" does not take it; select the keys first and use WhereIn", nil))
+	}
+	if !q.HasConditions() && !q.AllRows() {
+		r.fail(r.fault("", "", ErrMissingWhere))
+	}
+}
