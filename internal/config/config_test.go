@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // testKeys are keys of every kind, named as the root names its own.
@@ -39,52 +36,4 @@ func keysOf(faults []*Fault) []string {
 		keys = append(keys, fault.Key)
 	}
 	return keys
-}
-
-func TestFaults_NameTheVariableThatGaveTheSetting(t *testing.T) {
-	t.Parallel()
-	f := NewFaults("users", "DB_USERS_")
-	s := Settings{"host": "h"}
-	s.Merge(testKeys, Settings{"host": "h", "pool.max_open": 3}, f)
-	f.Add("pool.max_open", "is bad")
-	f.Add("host", "is bad")
-	f.Add("params.role", "is bad")
-	variables := []string{}
-	for _, fault := range f.List() {
-		variables = append(variables, fault.Variable)
-		require.Equal(t, "users", fault.Connection)
-	}
-	require.Equal(t, []string{"DB_USERS_URL", "DB_USERS_HOST", "DB_USERS_URL"}, variables)
-	require.True(t, f.Has("host"))
-	require.False(t, f.Has("port"))
-}
-
-func TestMerge_RefusesAnotherValueForTheSameKey(t *testing.T) {
-	t.Parallel()
-	s := Settings{"host": "h", "port": 1, "read_hosts": []string{"a"}, "pooler": true, "params.role": "r", "params.x": ""}
-	f := NewFaults("", "")
-	s.Merge(testKeys, Settings{
-		"host": "h", "port": 2, "read_hosts": []string{"a"}, "pooler": true, "database": "d", "params.role": "s", "params.x": "y", "params.z": "",
-	}, f)
-	require.Equal(t, []string{"port", "params.role", "params.x"}, keysOf(f.List()))
-	require.Equal(t, Settings{
-		"host": "h", "port": 1, "read_hosts": []string{"a"}, "pooler": true, "database": "d", "params.role": "r", "params.x": "", "params.z": "",
-	}, s)
-	require.Equal(t, map[string]string{"role": "r", "x": "", "z": ""}, s.Params())
-
-	f = NewFaults("", "")
-	s.Merge(testKeys, Settings{"read_hosts": []string{"b"}}, f)
-	require.Equal(t, []string{"read_hosts"}, keysOf(f.List()))
-}
-
-func TestSettings_LeaveZeroValuesOut(t *testing.T) {
-	t.Parallel()
-	s := make(Settings)
-	for i, zero := range []any{"", 0, false, time.Duration(0), []string(nil), []string{}, nil} {
-		s.Set(fmt.Sprint(i), zero)
-	}
-	require.Empty(t, s)
-	s.Set("port", 1)
-	require.Equal(t, Settings{"port": 1}, s)
-	require.Nil(t, s.Params())
 }

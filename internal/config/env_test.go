@@ -46,7 +46,7 @@ func TestReadEnv_FaultsNameTheirVariables(t *testing.T) {
 		"both ways":            {[]string{"DB_CONNECTION=a", "DB_HOST=h", "DB_A_HOST=h"}, []string{"DB_CONNECTION both DB_HOST and DB_A_HOST"}},
 		"empty and malformed":  {[]string{"DB_A_HOST=", "DB_A_PORT=x"}, []string{"DB_A_HOST empty", "DB_A_PORT whole number"}},
 		"SSL against the mode": {[]string{"DB_A_SSL=no", "DB_A_TLS_MODE=require"}, []string{"DB_A_SSL tls.mode"}},
-		"misspelt":             {[]string{"DB_A_HOST=h", "DB_A_HSOT=h"}, []string{"DB_A_HSOT did you mean DB_A_HOST?"}},
+		"misspelt":             {[]string{"DB_A_HSOT=h", "DB_A_PORT=x"}, []string{"DB_A_HSOT did you mean DB_A_HOST?", "DB_A_PORT whole"}},
 		"another word":         {[]string{"DB_A_HOST=h", "DB_A_PASS=h"}, []string{"DB_A_PASS did you mean DB_A_PASSWORD?"}},
 		"lower case":           {[]string{"DB_A_HOST=h", "DB_b_HOST=1"}, []string{"DB_b_HOST did you mean DB_B_HOST?"}},
 		"no hint":              {[]string{"DB_A_HOST=h", "DB_BACKUP_BUCKET=1"}, []string{"DB_BACKUP_BUCKET connection"}},

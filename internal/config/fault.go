@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Fault is one fault of a configuration. Its fields are those of the root's
-// ConfigError, which is the same type to those who read it.
+// Fault is one fault of a configuration. It has the fields of the root's
+// ConfigError, to which it is converted.
 type Fault struct {
 	Connection string // empty if the fault is not in a connection
 	Key        string

@@ -55,14 +55,3 @@ func TestSetText_FalseOfSSLContradictsAModeThatEncrypts(t *testing.T) {
 	require.Equal(t, errSSL, Settings{"tls.mode": TLSRequire}.setText(ssl, "false"))
 	require.NoError(t, Settings{"tls.mode": TLSDisable}.setText(ssl, "false"))
 }
-
-func TestWellKnownPort_TellsTheDriver(t *testing.T) {
-	t.Parallel()
-	for driver, port := range map[string]int{"postgres": 5432, "mysql": 3306} {
-		require.Equal(t, port, WellKnownPort(driver))
-		require.Equal(t, driver, driverOfPort(port))
-	}
-	require.Zero(t, WellKnownPort("sqlite"))
-	require.Empty(t, driverOfPort(0))
-	require.Empty(t, driverOfPort(6432))
-}

@@ -73,9 +73,9 @@ func (s Settings) pem(textKey string, f *Faults) (pem []byte, key string, ok boo
 	file := s.text(fileKey)
 	if file == "" {
 		if text := s.text(textKey); text != "" {
-			return []byte(text), textKey, true
+			pem = []byte(text)
 		}
-		return nil, textKey, true
+		return pem, textKey, true
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {

@@ -144,6 +144,12 @@ func TestParseURL_FaultsSayWhatAndNotTheURL(t *testing.T) {
 		"sqlite:x.db?mode=memory":                            "mode, which is not a parameter",
 		"postgres://u:" + strings.Repeat("x", 9000) + "@h/d": "8192 bytes",
 		"sqlite:100%.db":                                     "%25",
+		"sqlite:x.db?cache_size":                             "is not scheme",
+		"sqlite:x.db?a%00b=1":                                "is not scheme",
+		"sqlite:x.db?a%zz=1":                                 "%25",
+		"sqlite:x.db?cache_size=%zz":                         "%25",
+		"postgres://u@h/d%zz":                                "%25",
+		"postgres://u@%2Frun%zz/d":                           "%25",
 		"postgres://[redacted]@h/d":                          "stands for a secret",
 		"postgres://u:CANARY@h/d?application_name=x&params":  "is not scheme",
 	} {
@@ -152,6 +158,15 @@ func TestParseURL_FaultsSayWhatAndNotTheURL(t *testing.T) {
 		require.ErrorContains(t, err, want, text)
 		requireNoCanary(t, err.Error())
 	}
+}
+
+func TestParseURL_BoundsItsLength(t *testing.T) {
+	t.Parallel()
+	text := "mysql://u@h/" + strings.Repeat("d", maxURL-len("mysql://u@h/"))
+	_, err := testKeys.ParseURL(text)
+	require.NoError(t, err)
+	_, err = testKeys.ParseURL(text + "d")
+	require.Equal(t, errURLLong, err)
 }
 
 func TestParseURL_TellsTheDriverOfAURLWithFaults(t *testing.T) {
@@ -167,31 +182,6 @@ func TestParseURL_TellsTheDriverOfAURLWithFaults(t *testing.T) {
 		require.Error(t, err, text)
 		require.Equal(t, want, s, text)
 	}
-}
-
-func TestRedactURL_KeepsWhereTheDatabaseIs(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"": "",
-		"postgres://u:p@h:1/d?application_name=x": "postgres://[redacted]@h:1/d",
-		"mysql://u:p@[::1]/d":                     "mysql://[redacted]@[::1]/d",
-		"mysql://u:p@[::1]:3/d":                   "mysql://[redacted]@[::1]:3/d",
-		"sqlite:a.db":                             "sqlite:a.db",
-		"nonsense":                                "[redacted]",
-		"mysql://[redacted]@h/d":                  "[redacted]",
-	} {
-		require.Equal(t, want, testKeys.RedactURL(text))
-	}
-}
-
-func TestRedactParams_HidesWhatMayBeSecret(t *testing.T) {
-	t.Parallel()
-	params := map[string]string{"password": "p", "sslpassword": "", "p%61ssword": "p", "API_TOKEN": "p", "role": "r"}
-	require.Equal(t, map[string]string{
-		"password": Redacted, "sslpassword": "", "p%61ssword": Redacted, "API_TOKEN": Redacted, "role": "r",
-	}, RedactParams(params))
-	require.Equal(t, "p", params["password"], "a copy")
-	require.Nil(t, RedactParams(nil))
 }
 
 // URLs that were built with the standard library's escaping are read back
