@@ -42,6 +42,9 @@ func TestParseURL(t *testing.T) {
 			"driver": "mysql", "host": "h", "database": "d", "username": "u", "tls.mode": TLSVerifyFull,
 			"connect_timeout": 3 * time.Second, "statement_timeout": 9 * time.Second,
 		},
+		"postgres://u@h?sslrootcert=system&dbname=system": {
+			"driver": "postgres", "host": "h", "database": "system", "username": "u",
+		},
 		"mysql://u@h/d?tls=skip-verify":       {"driver": "mysql", "host": "h", "database": "d", "username": "u", "tls.mode": TLSRequire},
 		"mysql://u@h/d?ssl-mode=VERIFY_CA":    {"driver": "mysql", "host": "h", "database": "d", "username": "u", "tls.mode": TLSVerifyCA},
 		"mysql://u@h/d?ssl=false":             {"driver": "mysql", "host": "h", "database": "d", "username": "u", "tls.mode": TLSDisable},
