@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,30 @@ func TestConfigFields_EachKeyHasAFieldOfItsOwn(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &again))
 	require.Equal(t, c, again)
 	require.Empty(t, ConnectionConfig{}.settings())
+}
+
+// A port has bounds of its own, and only the false of "ssl" turns TLS off.
+func TestConfigFields_KindsThatLookAlikeAreNotMixedUp(t *testing.T) {
+	t.Parallel()
+	var c ConnectionConfig
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"port": 0}`), &c), "must be between 1 and 65535")
+	require.NoError(t, json.Unmarshal([]byte(`{"ssl": false}`), &c))
+	require.Equal(t, ConnectionConfig{TLS: TLSConfig{Mode: TLSDisable}}, c)
+	for _, key := range configKeys {
+		if key.Name != "ssl" && (key.Kind == config.Bool || key.Kind == config.SSL) {
+			c, faults := configKeys.Decode(nested(key.Name, "false"), "")
+			require.Empty(t, faults)
+			require.Empty(t, c, key.Name)
+		}
+	}
+}
+
+// nested returns a JSON object with a value under key.
+func nested(key, value string) []byte {
+	if outer, name, ok := strings.Cut(key, "."); ok {
+		return []byte(`{"` + outer + `": {"` + name + `": ` + value + `}}`)
+	}
+	return []byte(`{"` + key + `": ` + value + `}`)
 }
 
 // leaves returns the paths of all exported fields that are not structs.

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSplitAddress(t *testing.T) {
+func TestSplitAddress_TakesAHostWithOrWithoutAPort(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]struct {
 		host string

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestParseURL(t *testing.T) {
+func TestParseURL_SetsWhatTheURLSays(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Settings{
 		"postgres://user:p%40ss@host:5433/db?sslmode=verify-full": {
