@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/config"
 )
 
 // Driver names a kind of database. The usual aliases are understood wherever
@@ -23,21 +23,13 @@ const (
 	SQLite   Driver = "sqlite"
 )
 
-// dialect returns the SQL dialect of d, which may be an alias.
-func (d Driver) dialect() (*dialect.Dialect, bool) {
-	return dialect.Lookup(strings.ToLower(string(d)))
-}
-
-// wellKnownPort returns the port on which a server of this kind listens by
-// default, 0 for SQLite.
-func (d Driver) wellKnownPort() int {
-	switch d {
-	case Postgres:
-		return 5432
-	case MySQL:
-		return 3306
+// canonical returns the driver that d, which may be an alias, stands for. What
+// is not known stays as it is.
+func (d Driver) canonical() Driver {
+	if known, ok := config.Dialect(string(d)); ok {
+		return Driver(known.Name)
 	}
-	return 0
+	return d
 }
 
 // Config describes all connections of a registry. It can be written in Go,
@@ -198,8 +190,6 @@ type SQLiteConfig struct {
 	DoubleQuotedStrings bool
 }
 
-const unbounded = -1
-
 // withDefaults returns a copy with the default connection's name filled in and
 // the defaults of every connection applied.
 func (c Config) withDefaults() Config {
@@ -217,11 +207,9 @@ func (c Config) withDefaults() Config {
 // withDefaults returns a deep copy of c with defaults applied and the driver's
 // canonical name. It does not look at URL.
 func (c ConnectionConfig) withDefaults() ConnectionConfig {
-	if d, ok := c.Driver.dialect(); ok {
-		c.Driver = Driver(d.Name)
-	}
+	c.Driver = c.Driver.canonical()
 	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
-	c.Port = cmp.Or(c.Port, c.Driver.wellKnownPort())
+	c.Port = cmp.Or(c.Port, config.WellKnownPort(string(c.Driver)))
 	if c.Username == "" && c.envPrefix == "" && (c.Driver == Postgres || c.Driver == MySQL) {
 		if u, err := user.Current(); err == nil {
 			c.Username = u.Username
@@ -245,7 +233,7 @@ func (c ConnectionConfig) withDefaults() ConnectionConfig {
 
 func (p PoolConfig) withDefaults() PoolConfig {
 	p.MaxOpen = cmp.Or(p.MaxOpen, 10)
-	p.MaxIdle = cmp.Or(p.MaxIdle, max(p.MaxOpen, unbounded))
+	p.MaxIdle = cmp.Or(p.MaxIdle, max(p.MaxOpen, config.Unbounded))
 	p.MaxLifetime = cmp.Or(p.MaxLifetime, 30*time.Minute)
 	p.MaxIdleTime = cmp.Or(p.MaxIdleTime, 5*time.Minute)
 	p.AcquireTimeout = cmp.Or(p.AcquireTimeout, 10*time.Second)

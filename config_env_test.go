@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/config"
 )
 
 // envFile reads NAME=value lines as a shell would.
@@ -205,11 +207,11 @@ func TestConfigFromEnv_OnlyNamedConnectionsNeedNoDefault(t *testing.T) {
 func TestConfigFromEnv_NoFaultContainsAValue(t *testing.T) {
 	t.Parallel()
 	for _, key := range configKeys {
-		if key.name == "driver" { // named, as the culprit
+		if key.Name == "driver" { // named, as the culprit
 			continue
 		}
 		_, err := configFromEnv([]string{
-			"DB_CONNECTION=a", "DB_A_DRIVER=pg", "DB_A_PORT=-1", "DB_A_" + envSuffix(key.name) + "=" + canary + "\n@:%zz",
+			"DB_CONNECTION=a", "DB_A_DRIVER=pg", "DB_A_PORT=-1", "DB_A_" + config.EnvSuffix(key.Name) + "=" + canary + "\n@:%zz",
 		})
 		require.Error(t, err)
 		requireNoCanary(t, err.Error())

@@ -3,12 +3,8 @@ package dbfleet
 import (
 	"fmt"
 	"math"
-	"net"
-	"net/netip"
-	"strconv"
-	"strings"
-	"unicode"
 
+	"github.com/dbfleet/dbfleet/internal/config"
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
@@ -16,13 +12,13 @@ import (
 // primary is called by the connection's name, the replicas name/replica-1 and so
 // on in the order of ReadHosts. It reads the TLS files, and reports all faults.
 func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, replicas []driver.Options, err error) {
-	f := &faults{connection: name, envPrefix: c.envPrefix}
-	d, ok := c.Driver.dialect()
+	f := config.NewFaults(name, c.envPrefix)
+	d, ok := config.Dialect(string(c.Driver))
 	if !ok {
-		f.add("driver", "%v", errUnknownDriver(string(c.Driver)))
-		return driver.Options{}, nil, f.err()
+		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
+		return driver.Options{}, nil, configError(f.List())
 	}
-	tlsMaterial := c.TLS.load(f)
+	certificates := config.LoadCertificates(c.settings(), f)
 	password := c.Password
 	node := driver.Options{
 		Dialect:          d,
@@ -48,19 +44,19 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 	primary = node
 	primary.Name = name
 	primary.Host, primary.Port, primary.Socket = c.Host, c.Port, c.Socket
-	primary.TLS = tlsMaterial.clientConfig(c.modeFor(c.Host), c.Host, c.TLS.ServerName)
+	primary.TLS = certificates.ClientConfig(string(c.modeFor(c.Host)), c.Host, c.TLS.ServerName)
 	c.Pool.apply(&primary, c.Pooler)
 
 	for i, address := range c.ReadHosts {
-		host, port, err := splitAddress(address, c.Port)
+		host, port, err := config.SplitAddress(address, c.Port)
 		if err != nil {
-			f.add("read_hosts", "number %d %v", i+1, err)
+			f.Add("read_hosts", "number %d %v", i+1, err)
 			continue
 		}
 		replica := node
 		replica.Name = fmt.Sprintf("%s/replica-%d", name, i+1)
 		replica.Host, replica.Port, replica.ReadOnly = host, port, true
-		replica.TLS = tlsMaterial.clientConfig(c.modeFor(host), host, c.TLS.ServerName)
+		replica.TLS = certificates.ClientConfig(string(c.modeFor(host)), host, c.TLS.ServerName)
 		pool := c.Pool
 		if c.ReadPool != nil {
 			pool = *c.ReadPool
@@ -68,7 +64,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		pool.apply(&replica, c.Pooler)
 		replicas = append(replicas, replica)
 	}
-	if err := f.err(); err != nil {
+	if err := configError(f.List()); err != nil {
 		return driver.Options{}, nil, err
 	}
 	return primary, replicas, nil
@@ -78,7 +74,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 func (p PoolConfig) apply(o *driver.Options, pooler bool) {
 	o.MaxOpen = max(p.MaxOpen, 0)
 	switch {
-	case p.MaxIdle != unbounded:
+	case p.MaxIdle != config.Unbounded:
 		o.MaxIdle = p.MaxIdle
 	case o.MaxOpen > 0:
 		o.MaxIdle = o.MaxOpen
@@ -91,43 +87,4 @@ func (p PoolConfig) apply(o *driver.Options, pooler bool) {
 	if pooler {
 		o.StatementCache = 0
 	}
-}
-
-// splitAddress splits "host", "host:port", "[v6]" or "[v6]:port". Its errors
-// continue a sentence that names the address.
-func splitAddress(address string, defaultPort int) (host string, port int, err error) {
-	port = defaultPort
-	if strings.HasSuffix(address, "]") || !strings.Contains(address, ":") {
-		host = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
-		if host != address && !strings.Contains(host, ":") {
-			return "", 0, errBadHost
-		}
-	} else {
-		var text string
-		if host, text, err = net.SplitHostPort(address); err != nil {
-			return "", 0, errBadAddress
-		}
-		if port, err = strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
-			return "", 0, errBadPort
-		}
-	}
-	return host, port, checkHost(host)
-}
-
-// checkHost returns why host is neither a host's name nor an IP address.
-func checkHost(host string) error {
-	if _, err := netip.ParseAddr(host); err == nil && !strings.ContainsFunc(host, unicode.IsControl) {
-		return nil
-	}
-	if host == "" || len(host) > 253 || host[0] == '-' {
-		return errBadHost
-	}
-	for _, r := range host {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '-', r == '_':
-		default:
-			return errBadHost
-		}
-	}
-	return nil
 }

@@ -1,13 +1,6 @@
 package dbfleet
 
-import (
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"net/netip"
-	"os"
-	"strings"
-)
+import "github.com/dbfleet/dbfleet/internal/config"
 
 // TLSMode says how strictly a connection is encrypted.
 type TLSMode string
@@ -24,17 +17,6 @@ const (
 	// TLSVerifyFull believes a certificate that the CA signed for the host's name.
 	TLSVerifyFull TLSMode = "verify-full"
 )
-
-// check returns why m is not a mode.
-func (m TLSMode) check() error {
-	switch m {
-	case "", TLSDisable, TLSRequire, TLSVerifyCA, TLSVerifyFull:
-		return nil
-	case "prefer", "preferred", "allow":
-		return errors.New("would fall back to plain text in silence: use disable, require, verify-ca or verify-full")
-	}
-	return errors.New("is not disable, require, verify-ca or verify-full")
-}
 
 // TLSConfig says how a connection is encrypted and whom it trusts. A
 // certificate or key is given as a file or as PEM text. Files are read by Open;
@@ -62,14 +44,6 @@ type TLSConfig struct {
 	ServerName string
 }
 
-// isLoopback reports whether host is this machine for certain.
-func isLoopback(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().IsLoopback()
-	}
-	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
-}
-
 // modeFor returns the mode for one host; a host of "" is a socket.
 func (c ConnectionConfig) modeFor(host string) TLSMode {
 	t := c.TLS
@@ -79,92 +53,57 @@ func (c ConnectionConfig) modeFor(host string) TLSMode {
 		return TLSDisable
 	case c.TLS.Mode != "":
 		return c.TLS.Mode
-	case c.SSL || t != (TLSConfig{}) || !isLoopback(host):
+	case c.SSL || t != (TLSConfig{}) || !config.IsLoopback(host):
 		return TLSVerifyFull
 	}
 	return TLSDisable
 }
 
-// tlsMaterial are the loaded certificates of one connection.
-type tlsMaterial struct {
-	roots *x509.CertPool // nil is the operating system's
-	certs []tls.Certificate
-}
-
-// load reads the files and parses the certificates.
-func (t TLSConfig) load(f *faults) tlsMaterial {
-	var m tlsMaterial
-	if ca, key, ok := pemText(t.CA, "tls.ca", t.CAFile, "tls.ca_file", f); ok && ca != nil {
-		m.roots = x509.NewCertPool()
-		if !m.roots.AppendCertsFromPEM(ca) {
-			f.add(key, "holds no PEM certificate")
+// validateTLS notes the faults of TLS and SSL.
+func (c ConnectionConfig) validateTLS(f *config.Faults) {
+	t := c.TLS
+	if err := config.CheckTLSMode(string(t.Mode)); err != nil {
+		f.Add("tls.mode", "%v", err)
+	}
+	if c.SSL && t.Mode == TLSDisable {
+		f.Add("ssl", "is true, but tls.mode is disable")
+	}
+	t.Mode = ""
+	if c.TLS.Mode == TLSDisable && t != (TLSConfig{}) {
+		f.Add("tls.mode", "is disable (or ssl is false), but other TLS settings are given")
+	}
+	wantsTLS := c.SSL || t != (TLSConfig{}) || (c.TLS.Mode != "" && c.TLS.Mode != TLSDisable)
+	if c.Socket != "" && wantsTLS && len(c.ReadHosts) == 0 {
+		f.Add("tls.mode", "asks for TLS, which a unix socket does not have")
+	}
+	if c.TLS.Mode == TLSRequire && (t.CA != "" || t.CAFile != "" || t.ServerName != "") {
+		f.Add("tls.mode", "is require, which verifies nothing: with a CA or a server name use verify-ca or verify-full")
+	}
+	if c.TLS.Mode == TLSVerifyCA && t.ServerName != "" {
+		f.Add("tls.server_name", "is not verified in mode verify-ca: use verify-full")
+	}
+	for _, both := range [][4]string{
+		{t.CAFile, t.CA, "tls.ca_file", "tls.ca"},
+		{t.CertFile, t.Cert, "tls.cert_file", "tls.cert"},
+		{t.KeyFile, t.Key, "tls.key_file", "tls.key"},
+	} {
+		if both[0] != "" && both[1] != "" {
+			f.Add(both[2], "is set beside %s: only one of them can be used", both[3])
 		}
 	}
-	cert, certKey, certOK := pemText(t.Cert, "tls.cert", t.CertFile, "tls.cert_file", f)
-	key, _, keyOK := pemText(t.Key, "tls.key", t.KeyFile, "tls.key_file", f)
-	if certOK && keyOK && cert != nil && key != nil {
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			f.addCause(certKey, err, "and its key do not fit")
-		}
-		m.certs = []tls.Certificate{pair}
+	hasCert, hasKey := t.Cert != "" || t.CertFile != "", t.Key != "" || t.KeyFile != ""
+	if hasCert && !hasKey {
+		f.Add("tls.key_file", "is missing: the client's certificate needs its key")
 	}
-	return m
-}
-
-// pemText returns the text itself or that of the file, and the key it came
-// from; nil if neither is set.
-func pemText(text, textKey, file, fileKey string, f *faults) (pem []byte, key string, ok bool) {
-	if file == "" {
-		if text == "" {
-			return nil, textKey, true
-		}
-		return []byte(text), textKey, true
+	if hasKey && !hasCert {
+		f.Add("tls.cert_file", "is missing: the client's key needs its certificate")
 	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		f.addCause(fileKey, err, "cannot be read")
-		return nil, fileKey, false
-	}
-	return pem, fileKey, true
-}
-
-// clientConfig returns the configuration for one host, nil for plain text.
-func (m tlsMaterial) clientConfig(mode TLSMode, host, serverName string) *tls.Config {
-	if mode == TLSDisable {
-		return nil
-	}
-	if serverName == "" {
-		serverName, _, _ = strings.Cut(host, "%") // without an IPv6 zone
-	}
-	config := &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		ServerName:   serverName,
-		RootCAs:      m.roots,
-		Certificates: m.certs,
-	}
-	switch mode {
-	case TLSRequire:
-		config.InsecureSkipVerify = true
-	case TLSVerifyCA:
-		// The chain is checked below; InsecureSkipVerify turns off the name too.
-		config.InsecureSkipVerify = true
-		config.VerifyConnection = func(state tls.ConnectionState) error {
-			return verifyChain(state, m.roots)
+	if t.ServerName != "" {
+		if err := config.CheckHost(t.ServerName); err != nil {
+			f.Add("tls.server_name", "%v", err)
 		}
 	}
-	return config
-}
-
-// verifyChain checks the server's certificate as crypto/tls does, without its name.
-func verifyChain(state tls.ConnectionState, roots *x509.CertPool) error {
-	if len(state.PeerCertificates) == 0 {
-		return errors.New("tls: the server sent no certificate")
+	if t.Key == config.Redacted {
+		f.Add("tls.key", "is the text that stands for a secret in a printed configuration")
 	}
-	options := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
-	for _, cert := range state.PeerCertificates[1:] {
-		options.Intermediates.AddCert(cert)
-	}
-	_, err := state.PeerCertificates[0].Verify(options)
-	return err
 }

@@ -1,64 +1,35 @@
 package dbfleet
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
-	"io"
 	"io/fs"
-	"math/big"
-	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// testCA is a certificate authority for one test.
-type testCA struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  string
-}
-
-func newTestCA(t *testing.T) testCA {
+// certificate returns a certificate and its key, as PEM.
+func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	keyDER, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "CA"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	cert, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return testCA{cert, key, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))}
-}
-
-// issue returns a certificate for names and its key, as PEM.
-func (ca testCA) issue(t *testing.T, names ...string) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: names, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, private.Public(), ca.key)
-	require.NoError(t, err)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	require.NoError(t, err)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})),
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}))
 }
 
 func TestTLS_DefaultIsVerifiedExceptOnThisMachine(t *testing.T) {
 	t.Parallel()
-	ca := newTestCA(t)
+	cert, _ := certificate(t)
 	for name, tc := range map[string]struct {
 		host string
 		ssl  bool
@@ -74,7 +45,7 @@ func TestTLS_DefaultIsVerifiedExceptOnThisMachine(t *testing.T) {
 		"::1":                         {host: "::1", want: TLSDisable},
 		"mapped":                      {host: "::ffff:127.0.0.1", want: TLSDisable},
 		"SSL on this machine":         {host: "localhost", ssl: true, want: TLSVerifyFull},
-		"a CA on this machine":        {host: "localhost", tls: TLSConfig{CA: ca.pem}, want: TLSVerifyFull},
+		"a CA on this machine":        {host: "localhost", tls: TLSConfig{CA: cert}, want: TLSVerifyFull},
 		"a mode on this machine":      {host: "localhost", tls: TLSConfig{Mode: TLSRequire}, want: TLSRequire},
 		"disabled elsewhere":          {host: "db", tls: TLSConfig{Mode: TLSDisable}, want: TLSDisable},
 		"SSL with a mode of its own":  {host: "db", ssl: true, tls: TLSConfig{Mode: TLSVerifyCA}, want: TLSVerifyCA},
@@ -132,84 +103,31 @@ func TestTLS_FaultsNameTheirKeys(t *testing.T) {
 
 func TestTLS_FilesAreReadWhenNodesAreMade(t *testing.T) {
 	t.Parallel()
-	ca, dir := newTestCA(t), t.TempDir()
-	cert, key := ca.issue(t, "client")
-	_, otherKey := ca.issue(t, "other")
-	write := func(name, text string) string {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		return path
-	}
-	caFile, certFile, keyFile := write("ca.pem", ca.pem), write("cert.pem", cert), write("key.pem", key)
-	nodes := func(tls TLSConfig) error {
+	cert, key := certificate(t)
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	nodes := func(tls TLSConfig) (driver.Options, error) {
 		c, err := ConnectionConfig{Driver: Postgres, Host: "db", Database: "d", Username: "u", TLS: tls, envPrefix: "DB_"}.prepare("x")
 		require.NoError(t, err)
-		_, _, err = c.nodeOptions("x")
-		return err
+		primary, _, err := c.nodeOptions("x")
+		return primary, err
 	}
-	require.NoError(t, nodes(TLSConfig{CAFile: caFile, CertFile: certFile, KeyFile: keyFile}))
-	require.NoError(t, nodes(TLSConfig{CA: ca.pem, Cert: cert, Key: key}))
-
-	err := nodes(TLSConfig{CAFile: dir + "/none", CertFile: dir + "/none", KeyFile: keyFile})
-	require.Equal(t, []string{"tls.ca_file", "tls.cert_file"}, faultKeys(t, err))
+	files := TLSConfig{CAFile: certFile, CertFile: certFile, KeyFile: keyFile, ServerName: "other"}
+	_, err := nodes(files)
+	require.Equal(t, []string{"tls.ca_file", "tls.cert_file", "tls.key_file"}, faultKeys(t, err))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "DB_TLS_CA_FILE")
-	require.Equal(t, []string{"tls.ca_file"}, faultKeys(t, nodes(TLSConfig{CAFile: keyFile})))
-	require.Equal(t, []string{"tls.cert"}, faultKeys(t, nodes(TLSConfig{Cert: cert, Key: otherKey})))
-	err = nodes(TLSConfig{Cert: cert, Key: canary})
+
+	require.NoError(t, os.WriteFile(certFile, []byte(cert), 0o600))
+	require.NoError(t, os.WriteFile(keyFile, []byte(key), 0o600))
+	for _, config := range []TLSConfig{files, {CA: cert, Cert: cert, Key: key, ServerName: "other"}} {
+		o, err := nodes(config)
+		require.NoError(t, err)
+		require.NotNil(t, o.TLS.RootCAs)
+		require.Len(t, o.TLS.Certificates, 1)
+		require.Equal(t, "other", o.TLS.ServerName)
+	}
+	_, err = nodes(TLSConfig{Cert: cert, Key: canary})
 	require.Equal(t, []string{"tls.cert"}, faultKeys(t, err))
 	requireNoCanary(t, err.Error())
-}
-
-// Who is believed in which mode, told by a real handshake.
-func TestTLS_ModesBelieveWhatTheySay(t *testing.T) {
-	t.Parallel()
-	ours, theirs := newTestCA(t), newTestCA(t)
-	for name, tc := range map[string]struct {
-		issuer   testCA
-		certName string
-		believed map[TLSMode]bool
-	}{
-		"the right name":  {ours, "db.example.com", map[TLSMode]bool{TLSRequire: true, TLSVerifyCA: true, TLSVerifyFull: true}},
-		"another name":    {ours, "evil.example.com", map[TLSMode]bool{TLSRequire: true, TLSVerifyCA: true}},
-		"another CA":      {theirs, "db.example.com", map[TLSMode]bool{TLSRequire: true}},
-		"nothing is left": {theirs, "evil.example.com", map[TLSMode]bool{TLSRequire: true}},
-	} {
-		cert, key := tc.issuer.issue(t, tc.certName)
-		pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
-		require.NoError(t, err)
-		for _, mode := range []TLSMode{TLSRequire, TLSVerifyCA, TLSVerifyFull} {
-			config := TLSConfig{Mode: mode, CA: ours.pem}
-			if mode == TLSRequire {
-				config.CA = ""
-			}
-			c, err := ConnectionConfig{Driver: MySQL, Host: "db.example.com", Database: "d", Username: "u", TLS: config}.prepare("x")
-			require.NoError(t, err)
-			o, _, err := c.nodeOptions("x")
-			require.NoError(t, err)
-			err = handshake(t, &tls.Config{Certificates: []tls.Certificate{pair}}, o.TLS)
-			require.Equal(t, tc.believed[mode], err == nil, "%s, %s: %v", name, mode, err)
-			err = handshake(t, &tls.Config{Certificates: []tls.Certificate{pair}, MaxVersion: tls.VersionTLS11}, o.TLS)
-			require.Error(t, err, "TLS 1.1")
-		}
-	}
-}
-
-// handshake returns the client's error.
-func handshake(t *testing.T, server, client *tls.Config) error {
-	t.Helper()
-	serverSide, clientSide := net.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer serverSide.Close()
-		conn := tls.Server(serverSide, server)
-		if conn.Handshake() == nil {
-			_, _ = io.Copy(io.Discard, conn)
-		}
-	}()
-	err := tls.Client(clientSide, client).Handshake()
-	require.NoError(t, clientSide.Close())
-	<-done
-	return err
 }

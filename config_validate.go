@@ -10,27 +10,47 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/dbfleet/dbfleet/internal/config"
 )
 
-// What is wrong with an address; each continues a sentence that names its key.
-var (
-	errBadHost    = errors.New("is neither a host's name nor an IP address")
-	errBadPort    = errors.New("has a port that is not between 1 and 65535")
-	errBadAddress = errors.New("is not host, host:port or [IPv6]:port")
-)
+// ConfigError is one fault of a configuration. Open, Add, Replace and
+// ConfigFromEnv report all faults at once, joined by errors.Join; decoding JSON
+// does too. It never contains a secret, and no value that could be one.
+type ConfigError struct {
+	// Connection is the connection's name, empty if the fault is not in one.
+	Connection string
+	// Key is the setting's name as in JSON, such as "pool.max_open".
+	Key string
+	// Variable is the environment variable that gives the setting, if the
+	// connection came from the environment.
+	Variable string
+	// Reason says what is wrong.
+	Reason string
+	// Err is the cause, if there is one: a certificate's file that does not exist.
+	Err error
+}
 
-func errUnknownDriver(name string) error {
-	if name == "" {
-		return errors.New("is missing: name postgres, mysql or sqlite, or give a url")
+// Error names the connection, the key, the variable and the reason.
+func (e *ConfigError) Error() string { return (*config.Fault)(e).Error() }
+
+// Unwrap returns the cause.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// configError joins faults, each as a *ConfigError, nil if there are none.
+func configError(faults []*config.Fault) error {
+	list := make([]error, len(faults))
+	for i, fault := range faults {
+		list[i] = (*ConfigError)(fault)
 	}
-	return fmt.Errorf("is %.40q, which is not a driver: use postgres, mysql or sqlite", name)
+	return errors.Join(list...)
 }
 
 // prepare returns the configuration that a registry works with: URLs are merged
 // into the fields, drivers have their canonical names and defaults are applied.
 // It reports all faults at once and does not look at files.
 func (c Config) prepare() (Config, error) {
-	var list []error
+	var list []*config.Fault
 	connections := make(map[string]ConnectionConfig, len(c.Connections))
 	for _, name := range slices.Sorted(maps.Keys(c.Connections)) {
 		conn, faults := c.Connections[name].prepareAll(name)
@@ -38,74 +58,68 @@ func (c Config) prepare() (Config, error) {
 		connections[name] = conn
 	}
 	if _, ok := c.Connections[c.Default]; !ok && c.Default != "" {
-		list = append(list, &ConfigError{Key: "default", Reason: fmt.Sprintf("names %.60q, which is not a connection (%s)",
-			c.Default, knownNames(c.Connections))})
+		list = append(list, &config.Fault{Key: "default", Reason: fmt.Sprintf("names %.60q, which is not a connection (%s)",
+			c.Default, config.KnownNames(c.Connections))})
 	}
 	c.Connections = connections
-	return c.withDefaults(), errors.Join(list...)
+	return c.withDefaults(), configError(list)
 }
 
 // prepare is Config.prepare for one connection.
 func (c ConnectionConfig) prepare(name string) (ConnectionConfig, error) {
 	c, list := c.prepareAll(name)
-	return c, errors.Join(list...)
+	return c, configError(list)
 }
 
 // prepareAll is prepare with the faults as a list.
-func (c ConnectionConfig) prepareAll(name string) (ConnectionConfig, []error) {
-	f := &faults{connection: name, envPrefix: c.envPrefix}
+func (c ConnectionConfig) prepareAll(name string) (ConnectionConfig, []*config.Fault) {
+	f := config.NewFaults(name, c.envPrefix)
 	c.Params = maps.Clone(c.Params)
 	if c.ReadPool != nil {
 		pool := *c.ReadPool
 		c.ReadPool = &pool
 	}
-	if d, ok := c.Driver.dialect(); ok {
-		c.Driver = Driver(d.Name)
-	}
-	if c.URL == "" {
-		c = c.withDefaults()
-		c.validate(name, f)
-		return c, f.list
-	}
-	from, err := parseURL(c.URL)
-	if err == nil {
-		c.merge(from, f)
+	c.Driver = c.Driver.canonical()
+	var from config.Settings
+	if c.URL != "" {
+		var err error
+		if from, err = configKeys.ParseURL(c.URL); err != nil {
+			return c.prepareBesideURL(name, f, from, err)
+		}
+		merged := c.settings()
+		merged.Merge(configKeys, from, f)
+		c.set(merged)
 		c.URL = ""
-		c = c.withDefaults()
-		c.validate(name, f)
-		return c, f.list
 	}
-	f.add("url", "%v", err)
-	c.Driver = cmp.Or(c.Driver, from.Driver)
 	c = c.withDefaults()
-	others := &faults{connection: name, envPrefix: c.envPrefix}
+	c.validate(name, f)
+	return c, f.List()
+}
+
+// prepareBesideURL is prepareAll for a connection whose URL has the fault err.
+// What is missing beside the URL is no fault: it may stand in it.
+func (c ConnectionConfig) prepareBesideURL(name string, f *config.Faults, from config.Settings, err error) (ConnectionConfig, []*config.Fault) {
+	f.Add("url", "%v", err)
+	if driver, ok := from["driver"].(string); ok {
+		c.Driver = cmp.Or(c.Driver, Driver(driver))
+	}
+	c = c.withDefaults()
+	others := config.NewFaults(name, c.envPrefix)
 	c.validate(name, others)
-	for _, err := range others.list {
-		var e *ConfigError
-		if errors.As(err, &e) && e.Reason != reasonMissing && e.Key != "driver" { // which may stand in the url
-			f.list = append(f.list, err)
+	for _, fault := range others.List() {
+		if fault.Reason != reasonMissing && fault.Key != "driver" {
+			f.Append(fault)
 		}
 	}
-	return c, f.list
+	return c, f.List()
 }
 
 const reasonMissing = "is missing"
 
-func knownNames[V any](connections map[string]V) string {
-	if len(connections) == 0 {
-		return "there are none"
-	}
-	names := slices.Sorted(maps.Keys(connections))
-	for i, name := range names {
-		names[i] = fmt.Sprintf("%q", name)
-	}
-	return "known: " + strings.Join(names, ", ")
-}
-
 // validate notes all faults of c, to which defaults have been applied.
-func (c ConnectionConfig) validate(name string, f *faults) {
+func (c ConnectionConfig) validate(name string, f *config.Faults) {
 	if name == "" || strings.ContainsFunc(name, unicode.IsControl) {
-		f.list = append(f.list, &ConfigError{Connection: name, Key: "connections", Reason: "has a connection whose name is empty or has control characters"})
+		f.Append(&config.Fault{Connection: name, Key: "connections", Reason: "has a connection whose name is empty or has control characters"})
 	}
 	switch c.Driver {
 	case Postgres, MySQL:
@@ -113,72 +127,73 @@ func (c ConnectionConfig) validate(name string, f *faults) {
 	case SQLite:
 		c.validateSQLite(f)
 	default:
-		f.add("driver", "%v", errUnknownDriver(string(c.Driver)))
+		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
 	}
 	if c.Database == "" {
-		f.add("database", reasonMissing)
+		f.Add("database", reasonMissing)
 	}
 	if strings.ContainsFunc(c.Database, unicode.IsControl) && (c.Driver != SQLite || strings.ContainsRune(c.Database, 0)) {
-		f.add("database", "has a control character")
+		f.Add("database", "has a control character")
 	}
 	if strings.ContainsFunc(c.Username, unicode.IsControl) {
-		f.add("username", "has a control character")
+		f.Add("username", "has a control character")
 	}
 	if strings.ContainsRune(c.Password, 0) {
-		f.add("password", "has a NUL byte")
+		f.Add("password", "has a NUL byte")
 	}
-	if c.Password == redactedText {
-		f.add("password", "is the text that stands for a secret in a printed configuration")
+	if c.Password == config.Redacted {
+		f.Add("password", "is the text that stands for a secret in a printed configuration")
 	}
 	c.Pool.validate("pool.", f)
 	if *c.ReadPool != c.Pool {
 		c.ReadPool.validate("read_pool.", f)
 	}
 	if c.ConnectTimeout < 0 {
-		f.add("connect_timeout", "must be positive")
+		f.Add("connect_timeout", "must be positive")
 	}
 	validDuration(f, "statement_timeout", c.StatementTimeout)
-	c.validateParams(f)
+	config.CheckParams(string(c.Driver), c.Params, f)
 }
 
-func (c ConnectionConfig) validateServer(f *faults) {
+func (c ConnectionConfig) validateServer(f *config.Faults) {
+	s := c.settings()
 	for _, key := range configKeys {
-		if _, set := jsonValue(key.at(&c)); set && strings.HasPrefix(key.name, "sqlite.") {
-			f.add(key.name, "is set, but the driver is %s", c.Driver)
+		if _, set := s[key.Name]; set && strings.HasPrefix(key.Name, "sqlite.") {
+			f.Add(key.Name, "is set, but the driver is %s", c.Driver)
 		}
 	}
 	if c.Port < 1 || c.Port > 65535 {
-		f.add("port", "must be between 1 and 65535")
+		f.Add("port", "must be between 1 and 65535")
 	}
 	switch {
 	case c.Host == "" && c.Socket == "":
-		f.add("host", reasonMissing)
+		f.Add("host", reasonMissing)
 	case c.Host != "" && c.Socket != "":
-		f.add("socket", "is set beside host: only one of them says where the server is")
+		f.Add("socket", "is set beside host: only one of them says where the server is")
 	case strings.HasPrefix(c.Host, "/"):
-		f.add("host", "is a path: a unix socket belongs in socket")
+		f.Add("host", "is a path: a unix socket belongs in socket")
 	case c.Host != "":
-		if err := checkHost(c.Host); err != nil {
-			f.add("host", "%v (a port belongs in port, other hosts in read_hosts)", err)
+		if err := config.CheckHost(c.Host); err != nil {
+			f.Add("host", "%v (a port belongs in port, other hosts in read_hosts)", err)
 		}
 	case !filepath.IsAbs(c.Socket) || strings.ContainsFunc(c.Socket, unicode.IsControl):
-		f.add("socket", "is not an absolute path")
+		f.Add("socket", "is not an absolute path")
 	case c.Driver == Postgres && strings.HasPrefix(filepath.Base(c.Socket), ".s.PGSQL."):
-		f.add("socket", "must be the directory that holds the socket, not the socket")
+		f.Add("socket", "must be the directory that holds the socket, not the socket")
 	}
 	if c.Username == "" {
-		f.add("username", reasonMissing)
+		f.Add("username", reasonMissing)
 	}
 	seen := make(map[string]int, len(c.ReadHosts))
 	for i, address := range c.ReadHosts {
-		host, port, err := splitAddress(address, c.Port)
+		host, port, err := config.SplitAddress(address, c.Port)
 		if err != nil {
-			f.add("read_hosts", "number %d %v", i+1, err)
+			f.Add("read_hosts", "number %d %v", i+1, err)
 			continue
 		}
 		node := fmt.Sprintf("[%s]:%d", strings.ToLower(host), port)
 		if first, ok := seen[node]; ok {
-			f.add("read_hosts", "number %d (%s) is the same as number %d (%s)", i+1, address, first+1, c.ReadHosts[first])
+			f.Add("read_hosts", "number %d (%s) is the same as number %d (%s)", i+1, address, first+1, c.ReadHosts[first])
 			continue
 		}
 		seen[node] = i
@@ -186,92 +201,47 @@ func (c ConnectionConfig) validateServer(f *faults) {
 	c.validateTLS(f)
 }
 
-func (c ConnectionConfig) validateTLS(f *faults) {
-	t := c.TLS
-	if err := t.Mode.check(); err != nil {
-		f.add("tls.mode", "%v", err)
-	}
-	if c.SSL && t.Mode == TLSDisable {
-		f.add("ssl", "is true, but tls.mode is disable")
-	}
-	t.Mode = ""
-	if c.TLS.Mode == TLSDisable && t != (TLSConfig{}) {
-		f.add("tls.mode", "is disable (or ssl is false), but other TLS settings are given")
-	}
-	wantsTLS := c.SSL || t != (TLSConfig{}) || (c.TLS.Mode != "" && c.TLS.Mode != TLSDisable)
-	if c.Socket != "" && wantsTLS && len(c.ReadHosts) == 0 {
-		f.add("tls.mode", "asks for TLS, which a unix socket does not have")
-	}
-	if c.TLS.Mode == TLSRequire && (t.CA != "" || t.CAFile != "" || t.ServerName != "") {
-		f.add("tls.mode", "is require, which verifies nothing: with a CA or a server name use verify-ca or verify-full")
-	}
-	if c.TLS.Mode == TLSVerifyCA && t.ServerName != "" {
-		f.add("tls.server_name", "is not verified in mode verify-ca: use verify-full")
-	}
-	for _, both := range [][4]string{
-		{t.CAFile, t.CA, "tls.ca_file", "tls.ca"},
-		{t.CertFile, t.Cert, "tls.cert_file", "tls.cert"},
-		{t.KeyFile, t.Key, "tls.key_file", "tls.key"},
-	} {
-		if both[0] != "" && both[1] != "" {
-			f.add(both[2], "is set beside %s: only one of them can be used", both[3])
-		}
-	}
-	hasCert, hasKey := t.Cert != "" || t.CertFile != "", t.Key != "" || t.KeyFile != ""
-	if hasCert && !hasKey {
-		f.add("tls.key_file", "is missing: the client's certificate needs its key")
-	}
-	if hasKey && !hasCert {
-		f.add("tls.cert_file", "is missing: the client's key needs its certificate")
-	}
-	if t.ServerName != "" && checkHost(t.ServerName) != nil {
-		f.add("tls.server_name", "%v", errBadHost)
-	}
-	if t.Key == redactedText {
-		f.add("tls.key", "is the text that stands for a secret in a printed configuration")
-	}
-}
-
-func (c ConnectionConfig) validateSQLite(f *faults) {
+func (c ConnectionConfig) validateSQLite(f *config.Faults) {
+	s := c.settings()
 	for _, key := range configKeys {
-		section, _, _ := strings.Cut(key.name, ".")
-		_, set := jsonValue(key.at(&c))
-		if !set || key.name == "tls.mode" && c.TLS.Mode == TLSDisable {
+		_, set := s[key.Name]
+		if !set || key.Name == "tls.mode" && c.TLS.Mode == TLSDisable {
 			continue
 		}
+		section, _, _ := strings.Cut(key.Name, ".")
 		switch section {
 		case "host", "port", "socket", "username", "password", "read_hosts", "ssl", "tls", "pooler":
-			f.add(key.name, "is set, but sqlite has no server")
+			f.Add(key.Name, "is set, but sqlite has no server")
 		}
 	}
 	if !slices.Contains([]string{"WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"}, c.SQLite.JournalMode) {
-		f.add("sqlite.journal_mode", "is not WAL, DELETE, TRUNCATE, PERSIST, MEMORY or OFF")
+		f.Add("sqlite.journal_mode", "is not WAL, DELETE, TRUNCATE, PERSIST, MEMORY or OFF")
 	}
 	if !slices.Contains([]string{"OFF", "NORMAL", "FULL", "EXTRA"}, c.SQLite.Synchronous) {
-		f.add("sqlite.synchronous", "is not OFF, NORMAL, FULL or EXTRA")
+		f.Add("sqlite.synchronous", "is not OFF, NORMAL, FULL or EXTRA")
 	}
 	validDuration(f, "sqlite.busy_timeout", c.SQLite.BusyTimeout)
 }
 
-func (p PoolConfig) validate(prefix string, f *faults) {
+func (p PoolConfig) validate(prefix string, f *config.Faults) {
 	for _, n := range []struct {
 		key   string
 		value int
 	}{{"max_open", p.MaxOpen}, {"max_idle", p.MaxIdle}, {"statement_cache", p.StatementCache}} {
-		if n.value < unbounded {
-			f.add(prefix+n.key, "is negative: only -1 has a meaning")
+		if n.value < config.Unbounded {
+			f.Add(prefix+n.key, "is negative: only -1 has a meaning")
 		}
 	}
 	if p.MaxOpen >= 0 && p.MaxIdle > p.MaxOpen {
-		f.add(prefix+"max_idle", "is %d, more than max_open, which is %d", p.MaxIdle, p.MaxOpen)
+		f.Add(prefix+"max_idle", "is %d, more than max_open, which is %d", p.MaxIdle, p.MaxOpen)
 	}
 	validDuration(f, prefix+"max_lifetime", p.MaxLifetime)
 	validDuration(f, prefix+"max_idle_time", p.MaxIdleTime)
 	validDuration(f, prefix+"acquire_timeout", p.AcquireTimeout)
 }
 
-func validDuration(f *faults, key string, d time.Duration) {
-	if d < unbounded {
-		f.add(key, "is negative: only -1 has a meaning")
+func validDuration(f *config.Faults, key string, d time.Duration) {
+	if d < config.Unbounded {
+		f.Add(key, "is negative: only -1 has a meaning")
 	}
 }

@@ -30,6 +30,7 @@ var floors = [][]string{
 	{"internal/driver/plain"},
 	{"internal/driver/postgres", "internal/driver/mysql", "internal/driver/sqlite"},
 	{"internal/sqlgen", "internal/driver", "internal/rowmap", "internal/replicaset", "internal/shardmap", "internal/merge", "internal/twophase"},
+	{"internal/config"},
 	{"."},
 	{"examples/..."},
 }
@@ -247,6 +248,9 @@ func TestImports_RulesRefuse(t *testing.T) {
 		{"query.go", module + "/internal/dbtest", "for tests only"},
 		{"query_test.go", module + "/internal/dbtest", ""},
 		{"query.go", module + "/examples/quickstart", "an arrow never goes up"},
+		{"config.go", module + "/internal/config", ""},
+		{"internal/config/url.go", module + "/internal/dialect", ""},
+		{"internal/config/url_test.go", module, "an arrow never goes up"},
 		{"examples/service/main.go", module, ""},
 		{"examples/service/main.go", module + "/examples/quickstart", "an arrow never goes sideways"},
 		{"internal/driver/pool.go", module + "/internal/rowmap", "an arrow never goes sideways"},

@@ -1,7 +1,9 @@
-package dbfleet
+package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -33,9 +35,9 @@ func didYouMean(word string, known []string) string {
 
 // didYouMeanVariable proposes the variable nearest to a misspelt one: the same
 // connection with the key that its end resembles.
-func didYouMeanVariable(variable string) string {
+func (k Keys) didYouMeanVariable(variable string) string {
 	if upper := strings.ToUpper(variable); upper != variable {
-		if _, _, ok := splitVariable(upper); ok {
+		if _, _, ok := k.splitVariable(upper); ok {
 			return fmt.Sprintf(": did you mean %s?", upper)
 		}
 		variable = upper
@@ -53,8 +55,8 @@ func didYouMeanVariable(variable string) string {
 		if key, ok := otherWords[end]; ok {
 			return fmt.Sprintf(": did you mean %s_%s?", prefix, key)
 		}
-		for _, key := range configKeys {
-			suffix := envSuffix(key.name)
+		for _, key := range k {
+			suffix := EnvSuffix(key.Name)
 			if d := editDistance(end, suffix); d < distance && d < len(suffix)-1 {
 				best, distance = prefix+"_"+suffix, d
 			}
@@ -64,6 +66,18 @@ func didYouMeanVariable(variable string) string {
 		return ""
 	}
 	return fmt.Sprintf(": did you mean %s?", best)
+}
+
+// KnownNames lists the names of connections for an error.
+func KnownNames[V any](connections map[string]V) string {
+	if len(connections) == 0 {
+		return "there are none"
+	}
+	names := slices.Sorted(maps.Keys(connections))
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%q", name)
+	}
+	return "known: " + strings.Join(names, ", ")
 }
 
 // editDistance counts the bytes to insert, delete, replace or swap with their

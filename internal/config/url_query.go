@@ -1,10 +1,12 @@
-package dbfleet
+package config
 
 import (
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // urlParams maps the parameters that PostgreSQL's and MySQL's own URLs know to
@@ -14,6 +16,8 @@ var urlParams = map[string]string{
 	"dbname":      "database",
 	"sslmode":     "tls.mode",
 	"ssl-mode":    "tls.mode",
+	"tls":         "tls.mode",
+	"ssl":         "tls.mode",
 	"sslrootcert": "tls.ca_file",
 	"sslcert":     "tls.cert_file",
 	"sslkey":      "tls.key_file",
@@ -43,9 +47,9 @@ var refusedURLParams = []string{
 	"min_protocol_version", "max_protocol_version", "_pragma", "_txlock", "_time_format", "mode", "cache", "vfs", "immutable",
 }
 
-// setURLQuery sets c from the parameters of a URL. What is not known becomes a
+// setURLQuery sets s from the parameters of a URL. What is not known becomes a
 // session parameter.
-func (c *ConnectionConfig) setURLQuery(query string) error {
+func (s Settings) setURLQuery(keys Keys, query string) error {
 	if query == "" {
 		return nil
 	}
@@ -69,12 +73,12 @@ func (c *ConnectionConfig) setURLQuery(query string) error {
 		if !isURLParam(name) {
 			return errURLSyntax
 		}
-		key := urlKey(c.Driver, name)
+		key := keys.urlKey(s.text("driver"), name)
 		if seen[key] {
 			return fmt.Errorf("has the parameter %s, or another for the same key, twice", name)
 		}
 		seen[key] = true
-		if err := c.setURLParam(name, key, value); err != nil {
+		if err := s.setURLParam(keys, name, key, value); err != nil {
 			return fmt.Errorf("has the parameter %s, which %w", name, err)
 		}
 	}
@@ -84,85 +88,84 @@ func (c *ConnectionConfig) setURLQuery(query string) error {
 func isURLParam(name string) bool { return paramName.MatchString(name) || name == "ssl-mode" }
 
 // urlKey returns the key that a parameter sets, or "params." and its name.
-func urlKey(driver Driver, name string) string {
+func (k Keys) urlKey(driver, name string) string {
 	if key, ok := urlParams[name]; ok {
 		return key
 	}
-	if name == "tls" || name == "ssl" {
-		return "tls.mode"
-	}
-	for _, key := range configKeys {
-		own := strings.ReplaceAll(key.name, ".", "_")
-		if name == own || driver == SQLite && "sqlite_"+name == own {
-			return key.name
+	for _, key := range k {
+		own := urlName(key.Name)
+		if name == own || driver == dialect.SQLite.Name && "sqlite_"+name == own {
+			return key.Name
 		}
 	}
-	return "params." + name
+	return paramsPrefix + name
 }
 
-func (c *ConnectionConfig) setURLParam(name, key, value string) error {
+func (s Settings) setURLParam(keys Keys, name, key, value string) error {
 	if slices.Contains(pinnedURLParams[name], value) {
 		return nil
 	}
-	if slices.Contains(refusedURLParams, name) || strings.HasPrefix(name, "pool_") && strings.HasPrefix(key, "params.") {
+	param, isParam := strings.CutPrefix(key, paramsPrefix)
+	if slices.Contains(refusedURLParams, name) || isParam && strings.HasPrefix(name, "pool_") {
 		return errors.New("is not a parameter of a connection's URL")
 	}
-	if key, ok := strings.CutPrefix(key, "params."); ok {
-		if why, refused := refusedParams[c.Driver][strings.ToLower(name)]; refused {
+	if isParam {
+		if why, refused := refusedParam(s.text("driver"), param); refused {
 			return errors.New("cannot be set: " + why)
 		}
-		if c.Params == nil {
-			c.Params = make(map[string]string)
-		}
-		c.Params[key] = value
+		s.SetParam(param, value)
 		return nil
 	}
 	switch {
 	case value == "":
 		return errors.New("is empty")
 	case key == "host":
-		return c.setURLHost(value)
+		return s.setURLHost(value)
 	case key == "tls.mode":
-		value = urlTLSMode(name, value)
+		value = urlTLSMode(value)
 	case name == "sslrootcert" && value == "system":
 		return nil
 	case name == "connect_timeout" && strings.Trim(value, "0123456789") == "":
 		value += "s" // as libpq counts
 	}
-	i := slices.IndexFunc(configKeys, func(k configKey) bool { return k.name == key })
-	var query ConnectionConfig
-	if err := configKeys[i].setText(&query, value); err != nil {
+	known, ok := keys.find(key)
+	if !ok {
+		return errors.New("is not a parameter of a connection's URL")
+	}
+	query := make(Settings)
+	if err := query.setText(known, value); err != nil {
 		return err
 	}
-	f := new(faults)
-	if c.merge(query, f); len(f.list) > 0 {
-		return errors.New("is also elsewhere in the url, with another value")
+	for key, value := range query {
+		if !s.agree(key, value) {
+			return errors.New("is also elsewhere in the url, with another value")
+		}
 	}
 	return nil
 }
 
 // setURLHost sets the host, or the socket if value is a path.
-func (c *ConnectionConfig) setURLHost(value string) error {
-	field := &c.Host
-	if strings.HasPrefix(value, "/") {
-		field = &c.Socket
-	}
-	if c.Host != "" || c.Socket != "" {
+func (s Settings) setURLHost(value string) error {
+	if s.text("host") != "" || s.text("socket") != "" {
 		return errors.New("is beside a host")
 	}
-	*field = value
+	if strings.HasPrefix(value, "/") {
+		s.Set("socket", value)
+	} else {
+		s.Set("host", value)
+	}
 	return nil
 }
 
 // urlTLSMode translates the words of MySQL's URLs; others stay as they are.
-func urlTLSMode(name, value string) string {
+func urlTLSMode(value string) string {
 	switch word := strings.ReplaceAll(strings.ToLower(value), "_", "-"); word {
 	case "true", "1", "verify-identity":
-		return string(TLSVerifyFull)
+		return TLSVerifyFull
 	case "false", "0", "disabled":
-		return string(TLSDisable)
+		return TLSDisable
 	case "skip-verify", "required":
-		return string(TLSRequire)
+		return TLSRequire
 	default:
 		return word
 	}

@@ -1,22 +1,12 @@
-package dbfleet
+package config
 
-import (
-	"maps"
-	"regexp"
-	"slices"
-	"strings"
-)
+import "github.com/dbfleet/dbfleet/internal/dialect"
 
-var (
-	paramName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
-	pragmaValue = regexp.MustCompile(`^[A-Za-z0-9_.+-]+$`)
-)
-
-// refusedParams are the session parameters that cannot be set, in lower case,
-// each with the reason: a key of the configuration sets them, or a promise of
-// the library rests on them.
-var refusedParams = map[Driver]map[string]string{
-	Postgres: {
+// refusedParams are the session parameters that cannot be set, by the driver's
+// canonical name and in lower case. The value is the reason: a key of the
+// configuration sets them, or a promise of the library rests on them.
+var refusedParams = map[string]map[string]string{
+	dialect.Postgres.Name: {
 		"user":                        "username sets it",
 		"password":                    "password sets it",
 		"database":                    "database sets it",
@@ -28,7 +18,7 @@ var refusedParams = map[Driver]map[string]string{
 		"intervalstyle":               "values would be read wrongly",
 		"bytea_output":                "values would be read wrongly",
 	},
-	MySQL: {
+	dialect.MySQL.Name: {
 		"autocommit":               "statements would run in transactions that nobody commits",
 		"time_zone":                "instants are kept in UTC",
 		"names":                    "sessions speak utf8mb4",
@@ -58,45 +48,11 @@ var refusedParams = map[Driver]map[string]string{
 		"clientfoundrows":          "found rows are always counted",
 		"compress":                 "it is a setting of another library",
 	},
-	SQLite: {
+	dialect.SQLite.Name: {
 		"journal_mode": "sqlite.journal_mode sets it",
 		"synchronous":  "sqlite.synchronous sets it",
 		"busy_timeout": "sqlite.busy_timeout sets it",
 		"foreign_keys": "sqlite.disable_foreign_keys sets it",
 		"encoding":     "strings are UTF-8",
 	},
-}
-
-func (c ConnectionConfig) validateParams(f *faults) {
-	for _, name := range slices.Sorted(maps.Keys(c.Params)) {
-		value, key := c.Params[name], "params."+name
-		if !paramName.MatchString(name) {
-			f.add("params", "has a name that is not letters, digits, _ and dots: %.60q", name)
-			continue
-		}
-		if why, ok := refusedParams[c.Driver][strings.ToLower(name)]; ok {
-			f.add(key, "cannot be set: %s", why)
-			continue
-		}
-		switch {
-		case strings.ContainsAny(value, "\x00\r\n"):
-			f.add(key, "has a NUL byte or a line break")
-		case c.Driver == SQLite && (strings.Contains(name, ".") || !pragmaValue.MatchString(value)):
-			f.add(key, "is not a pragma with a plain word or number")
-		case c.Driver == MySQL && strings.EqualFold(name, "sql_mode") && !isStrict(value):
-			f.add(key, "must contain STRICT_TRANS_TABLES or STRICT_ALL_TABLES: values would be changed in silence")
-		}
-	}
-}
-
-// isStrict reports whether MySQL refuses bad values in this sql_mode.
-func isStrict(mode string) bool {
-	mode = strings.ToUpper(strings.Trim(mode, `'"`))
-	for _, word := range strings.Split(mode, ",") {
-		switch strings.TrimSpace(word) {
-		case "STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "TRADITIONAL":
-			return true
-		}
-	}
-	return false
 }

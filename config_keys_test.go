@@ -1,0 +1,142 @@
+package dbfleet
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/config"
+)
+
+// everySetting has another value under each key.
+func everySetting(t *testing.T) config.Settings {
+	t.Helper()
+	s := config.Settings{config.ReadPool: true}
+	for i, key := range configKeys {
+		switch key.Kind {
+		case config.Text:
+			s.Set(key.Name, key.Name)
+		case config.Driver:
+			s.Set(key.Name, "mysql")
+		case config.TLSMode:
+			s.Set(key.Name, "verify-full")
+		case config.Number, config.Port:
+			s.Set(key.Name, i+1)
+		case config.Bool, config.SSL:
+			s.Set(key.Name, true)
+		case config.Duration:
+			s.Set(key.Name, time.Duration(i+1)*time.Second)
+		case config.List:
+			s.Set(key.Name, []string{key.Name})
+		default:
+			t.Fatalf("%s is of an unknown kind", key.Name)
+		}
+	}
+	s.SetParam("role", "r")
+	require.Len(t, s, len(configKeys)+2)
+	return s
+}
+
+func TestConfigFields_EachKeyHasAFieldOfItsOwn(t *testing.T) {
+	t.Parallel()
+	want := everySetting(t)
+	var c ConnectionConfig
+	c.set(want)
+	require.Equal(t, want, c.settings())
+
+	data, err := want.EncodeJSON("")
+	require.NoError(t, err)
+	var again ConnectionConfig
+	require.NoError(t, json.Unmarshal(data, &again))
+	require.Equal(t, c, again)
+	require.Empty(t, ConnectionConfig{}.settings())
+}
+
+// A port has bounds of its own, and only the false of "ssl" turns TLS off.
+func TestConfigFields_KindsThatLookAlikeAreNotMixedUp(t *testing.T) {
+	t.Parallel()
+	var c ConnectionConfig
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"port": 0}`), &c), "must be between 1 and 65535")
+	require.NoError(t, json.Unmarshal([]byte(`{"ssl": false}`), &c))
+	require.Equal(t, ConnectionConfig{TLS: TLSConfig{Mode: TLSDisable}}, c)
+	for _, key := range configKeys {
+		if key.Name != "ssl" && (key.Kind == config.Bool || key.Kind == config.SSL) {
+			c, faults := configKeys.Decode(nested(key.Name, "false"), "")
+			require.Empty(t, faults)
+			require.Empty(t, c, key.Name)
+		}
+	}
+}
+
+// nested returns a JSON object with a value under key.
+func nested(key, value string) []byte {
+	if outer, name, ok := strings.Cut(key, "."); ok {
+		return []byte(`{"` + outer + `": {"` + name + `": ` + value + `}}`)
+	}
+	return []byte(`{"` + key + `": ` + value + `}`)
+}
+
+// leaves returns the paths of all exported fields that are not structs.
+func leaves(t reflect.Type, path string) []string {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return leaves(t.Elem(), path)
+	case t.Kind() != reflect.Struct:
+		return []string{path}
+	}
+	var paths []string
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() {
+			paths = append(paths, leaves(f.Type, path+"."+f.Name)...)
+		}
+	}
+	return paths
+}
+
+// setLeaves returns those of leaves that are not zero in v.
+func setLeaves(v reflect.Value, path string) []string {
+	switch {
+	case v.Kind() == reflect.Pointer:
+		return setLeaves(v.Elem(), path)
+	case v.Kind() != reflect.Struct && v.IsZero():
+		return nil
+	case v.Kind() != reflect.Struct:
+		return []string{path}
+	}
+	var paths []string
+	for i := range v.NumField() {
+		if f := v.Type().Field(i); f.IsExported() {
+			paths = append(paths, setLeaves(v.Field(i), path+"."+f.Name)...)
+		}
+	}
+	return paths
+}
+
+func TestConfigFields_EachFieldHasAKeyAndIsPrinted(t *testing.T) {
+	t.Parallel()
+	var c ConnectionConfig
+	c.set(everySetting(t))
+	fields := leaves(reflect.TypeFor[ConnectionConfig](), "")
+	require.Equal(t, fields, setLeaves(reflect.ValueOf(c), ""), "a field without a key")
+	require.Equal(t, fields, leaves(reflect.TypeFor[printedConnection](), ""), "a field that is not printed")
+	require.Equal(t, fields, setLeaves(reflect.ValueOf(c.printed()), ""), "a field that is printed as zero")
+}
+
+// The constants of the root are the words that internal/config knows.
+func TestConfigFields_ConstantsAreTheWordsThatAreRead(t *testing.T) {
+	t.Parallel()
+	for mode, word := range map[TLSMode]string{
+		TLSDisable: config.TLSDisable, TLSRequire: config.TLSRequire, TLSVerifyCA: config.TLSVerifyCA, TLSVerifyFull: config.TLSVerifyFull,
+	} {
+		require.Equal(t, word, string(mode))
+	}
+	for _, d := range []Driver{Postgres, MySQL, SQLite} {
+		require.Equal(t, d, d.canonical())
+		_, known := config.Dialect(string(d))
+		require.True(t, known, d)
+	}
+}

@@ -1,0 +1,101 @@
+package config
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDecodeConfig_ReadsSettingsByKey(t *testing.T) {
+	t.Parallel()
+	c, faults := testKeys.DecodeConfig([]byte(`{"default": "a", "connections": {
+		"a": {"driver": "PG", "host": "h", "port": 1, "tls": {"mode": "Require"}, "pooler": false, "read_hosts": ["r1"], "ssl": true,
+			"read_pool": {}, "pool": {"max_open": -1, "max_lifetime": "-1"}, "connect_timeout": "1m", "params": {"x.y": "1", "z": ""}, "url": null},
+		"b": {"ssl": false, "read_pool": {"max_open": 2}}
+	}}`))
+	require.Empty(t, faults)
+	require.Equal(t, Config{Default: "a", Connections: map[string]Settings{
+		"a": {
+			"driver": "postgres", "host": "h", "port": 1, "tls.mode": TLSRequire, "read_hosts": []string{"r1"}, "ssl": true, ReadPool: true,
+			"pool.max_open": Unbounded, "pool.max_lifetime": time.Duration(Unbounded), "connect_timeout": time.Minute, "params.x.y": "1", "params.z": "",
+		},
+		"b": {"tls.mode": TLSDisable, ReadPool: true, "read_pool.max_open": 2},
+	}}, c)
+
+	c, faults = testKeys.DecodeConfig([]byte(`{}`))
+	require.Empty(t, faults)
+	require.Nil(t, c.Connections)
+}
+
+func TestDecode_FaultsNameTheirKeys(t *testing.T) {
+	t.Parallel()
+	_, faults := testKeys.Decode([]byte(`{
+		"hsot": "h", "port": "5432", "password": 123456, "connect_timeout": 30, "statement_timeout": "30", "ssl": "x",
+		"read_hosts": "r1", "pool": {"max_open": 1.5, "max_opne": 1}, "tls": [], "params": {"x": 1}, "driver": "oracle",
+		"host": "h", "host": "h", "pooler": 1
+	}`), "")
+	found := map[string]string{}
+	for _, fault := range faults {
+		found[fault.Key] = fault.Reason
+	}
+	require.Equal(t, map[string]string{
+		"hsot":              "is not a key of a connection: did you mean host?",
+		"port":              errNumber.Error(),
+		"password":          errNotString.Error(),
+		"connect_timeout":   errNotDuration.Error(),
+		"statement_timeout": errDuration.Error(),
+		"ssl":               errBool.Error(),
+		"read_hosts":        errNotList.Error(),
+		"pool.max_open":     errNumber.Error(),
+		"pool.max_opne":     "is not a key of a connection: did you mean pool.max_open?",
+		"tls":               errNotObject.Error(),
+		"params.x":          errNotString.Error(),
+		"driver":            UnknownDriver("oracle").Error(),
+		"host":              "is given twice",
+		"pooler":            errBool.Error(),
+	}, found)
+
+	_, faults = testKeys.Decode([]byte(`{"max_open": 0}`), "pool")
+	require.Equal(t, []string{"pool.max_open"}, keysOf(faults))
+}
+
+func TestEncodeJSON_IsReadBack(t *testing.T) {
+	t.Parallel()
+	s := Settings{
+		"driver": "mysql", "host": "h", "port": 1, "tls.mode": TLSVerifyCA, "pooler": true, "read_hosts": []string{"r1", "r2"}, ReadPool: true,
+		"pool.max_open": 3, "pool.max_lifetime": time.Duration(Unbounded), "connect_timeout": time.Minute, "params.x.y": "1", "params.": "", "ssl": true,
+	}
+	data, err := s.EncodeJSON("")
+	require.NoError(t, err)
+	again, faults := testKeys.Decode(data, "")
+	require.Empty(t, faults)
+	require.Equal(t, s, again)
+
+	data, err = s.EncodeJSON("pool")
+	require.NoError(t, err)
+	require.JSONEq(t, `{"max_open": 3, "max_lifetime": "-1"}`, string(data))
+	data, err = s.EncodeJSON("read_pool")
+	require.NoError(t, err)
+	require.JSONEq(t, `{}`, string(data))
+}
+
+// What is read without a fault is written and read back as it was.
+func FuzzDecode(f *testing.F) {
+	f.Add(`{"host": "h", "pool": {"max_open": 3}, "params": {"a.b": ""}, "read_pool": {}}`)
+	f.Add(`{"ssl": false, "tls": {"mode": "disable"}, "connect_timeout": "1h"}`)
+	f.Add(`{"read_pool": {"max_open": 1}, "read_hosts": ["", "é"], "driver": "PG"}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, faults := testKeys.Decode([]byte(text), "")
+		if len(faults) > 0 {
+			return
+		}
+		data, err := s.EncodeJSON("")
+		require.NoError(t, err)
+		require.True(t, json.Valid(data))
+		again, faults := testKeys.Decode(data, "")
+		require.Empty(t, faults)
+		require.Equal(t, s, again)
+	})
+}
