@@ -88,12 +88,12 @@ func TestHazard_AnExplicitIDThatASequenceGivesAgain(t *testing.T) {
 // hazard 182
 func TestHazard_AServerThatTakesNoMoreConnections(t *testing.T) {
 	t.Parallel()
-	for dialect, start := range map[string]func() *dbtest.Server{
-		"postgres": func() *dbtest.Server { return dbtest.StartPostgres(t, "max_connections=8") },
-		"mysql":    func() *dbtest.Server { return dbtest.StartMariaDB(t, "max-connections=10") },
+	for dialect, start := range map[string]func(t *testing.T) *dbtest.Server{
+		"postgres": func(t *testing.T) *dbtest.Server { return dbtest.StartPostgres(t, "max_connections=8") },
+		"mysql":    func(t *testing.T) *dbtest.Server { return dbtest.StartMariaDB(t, "max-connections=10") },
 	} {
 		t.Run(dialect, func(t *testing.T) {
-			server := start()
+			server := start(t)
 			config := connectionTo(server.Database(t))
 			config.Pool.MaxOpen = 20
 			r := open(t, map[string]dbfleet.ConnectionConfig{"main": config})
