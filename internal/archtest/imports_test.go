@@ -34,6 +34,7 @@ var floors = [][]string{
 var testSupport = map[string][]string{
 	"internal/archtest":          nil,
 	"internal/dbtest":            nil,
+	"internal/mutants":           nil,
 	"internal/driver/drivertest": {"internal/dialect", "internal/driver"},
 	"internal/readtest":          nil,
 }
