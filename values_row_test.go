@@ -339,7 +339,7 @@ func TestAggregates_HaveTheColumnsType(t *testing.T) {
 		require.Equal(t, 0.75, sum)
 		exact, err := dbfleet.Sum[int64](ctx, m, "big")
 		require.NoError(t, err)
-		require.EqualValues(t, 1<<54+1, exact)
+		require.EqualValues(t, int64(1<<54+1), exact)
 		_, err = m.Sum(ctx, "big")
 		require.ErrorIs(t, err, dbfleet.ErrRange, "a float64 does not have that number")
 		avg, err := m.Avg(ctx, "n")
