@@ -16,7 +16,7 @@ MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod */*/go.mod)))
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
@@ -30,12 +30,40 @@ budgets: ## allocations, on the databases too, and the cost of many goroutines, 
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: quick
-quick: ## all tests on the databases that are installed
+quick: ## all tests on the databases that are installed, or on those of DBFLEET_TEST_DIALECTS=sqlite,postgres,mysql
 	@scripts/install-databases --check
 	$(GO) test ./...
 
+# The version that go.mod promises to work with. An own toolchain is fetched for
+# it from the module proxy; without one this fails.
+OLDEST := go$(shell awk '$$1 == "go" { print $$2 }' go.mod)
+
+.PHONY: oldest
+oldest: ## build and test on SQLite with the oldest Go that go.mod allows
+	@GOTOOLCHAIN=$(OLDEST) $(GO) version
+	@[ "$$(GOTOOLCHAIN=$(OLDEST) $(GO) env GOVERSION)" = $(OLDEST) ]
+	GOTOOLCHAIN=$(OLDEST) $(GO) build ./...
+	DBFLEET_TEST_REQUIRE= DBFLEET_TEST_DIALECTS=sqlite GOTOOLCHAIN=$(OLDEST) $(GO) test -short ./...
+
+.PHONY: bench-test
+bench-test: ## the tests of the benchmark itself
+	cd bench && $(GO) test ./...
+
+FUZZTIME ?= 10s
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME=10s each
+	@GO='$(GO)' scripts/fuzz '$(FUZZTIME)'
+
+MUTANTS ?= -n 40 -seed 1
+
+.PHONY: mutants
+mutants: ## break the code in 40 places and count what the tests notice (an hour); MUTANTS="-n 5 -package internal/cell -v"
+	@scripts/install-databases --check
+	$(GO) run ./internal/mutants $(MUTANTS)
+
 .PHONY: lint
-lint: fmt-check vet staticcheck golangci tidy ## every check that is not a test
+lint: fmt-check vet vet-elsewhere staticcheck golangci tidy ## every check that is not a test
 
 .PHONY: fmt
 fmt: ## format the code
@@ -48,6 +76,11 @@ fmt-check:
 .PHONY: vet
 vet:
 	@for m in $(MODULES); do echo "go vet: $$m"; (cd "$$m" && $(GO) vet ./...); done
+
+# Other word sizes and systems. The benchmark is only for here.
+.PHONY: vet-elsewhere
+vet-elsewhere:
+	@for e in GOARCH=386 GOOS=windows; do echo "go vet: $$e"; env "$$e" $(GO) vet ./...; done
 
 .PHONY: staticcheck
 staticcheck: $(STATICCHECK)

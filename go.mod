@@ -1,5 +1,7 @@
 module github.com/dbfleet/dbfleet
 
+// The oldest that works, which make oldest tests: modernc.org/sqlite and
+// golang.org/x/sync ask for it.
 go 1.26.0
 
 require (
@@ -33,4 +35,7 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
+// modernc.org/sqlite names this version, which was weeks old when this was
+// written, for tests of what it is made with. Nothing here is built of it, but
+// go mod tidy fetches it, and fails where the module proxy lags behind.
 exclude github.com/google/pprof v0.0.0-20261016150608-1facf8f91b50

@@ -88,12 +88,12 @@ func TestHazard_AnExplicitIDThatASequenceGivesAgain(t *testing.T) {
 // hazard 182
 func TestHazard_AServerThatTakesNoMoreConnections(t *testing.T) {
 	t.Parallel()
-	for dialect, start := range map[string]func() *dbtest.Server{
-		"postgres": func() *dbtest.Server { return dbtest.StartPostgres(t, "max_connections=8") },
-		"mysql":    func() *dbtest.Server { return dbtest.StartMariaDB(t, "max-connections=10") },
+	for dialect, start := range map[string]func(t *testing.T) *dbtest.Server{
+		"postgres": func(t *testing.T) *dbtest.Server { return dbtest.StartPostgres(t, "max_connections=8") },
+		"mysql":    func(t *testing.T) *dbtest.Server { return dbtest.StartMariaDB(t, "max-connections=10") },
 	} {
 		t.Run(dialect, func(t *testing.T) {
-			server := start()
+			server := start(t)
 			config := connectionTo(server.Database(t))
 			config.Pool.MaxOpen = 20
 			r := open(t, map[string]dbfleet.ConnectionConfig{"main": config})
@@ -399,7 +399,7 @@ func TestHazard_RawPartsTakeTheirArgumentsAndNoOthers(t *testing.T) {
 		sent := 0
 		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := fl.DB("main").Table("purchases")
-		for i, bad := range []*dbfleet.Query[dbfleet.Row]{
+		for i, bad := range []&dbfleet.Query[dbfleet.Row]{
 			q.WhereRaw("id = ?"), q.WhereRaw("id = 1", 2), q.WhereRaw("id = ? OR id = ?", 1), q.OrWhereRaw("id = ?", 1, 2),
 			q.SelectRaw("COUNT(?)"), q.HavingRaw("COUNT(*) > ?"), q.OrderByRaw("id", 1), q.JoinRaw("JOIN purchases p ON p.id = ?"),
 			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.SQL("user_id + ?")),

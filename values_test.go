@@ -325,7 +325,7 @@ func TestValues_NumbersThatDoNotFitAreErrors(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrRange, "no float64 is that number")
 		one, err := dbfleet.Sum[int64](ctx, m.Where("id", "=", 1), "u")
 		require.NoError(t, err)
-		require.EqualValues(t, math.MaxInt64, one)
+		require.EqualValues(t, int64(math.MaxInt64), one)
 	})
 }
 
@@ -411,9 +411,9 @@ func TestValues_UnsignedAndLargeIntegers(t *testing.T) {
 		got, err := m.Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, big{1, huge, math.MinInt64}, got)
-		for _, q := range []*dbfleet.Query[big]{
+		for _, q := range []&dbfleet.Query[big]{
 			m.Where("u", "=", huge), m.Query().WhereIn("u", []uint64{huge, huge + 1}), m.Where("u", ">", uint64(1<<63)), m.Query().WhereBetween("u", huge, uint64(math.MaxUint64)),
-			m.Where("i", "=", int64(math.MinInt64)), m.Where("i", "<", math.MinInt64+1), m.Filter(dbfleet.Col[uint64]("u").In(huge, 9)),
+			m.Where("i", "=", int64(math.MinInt64)), m.Where("i", "<", int64(math.MinInt64+1)), m.Filter(dbfleet.Col[uint64]("u").In(huge, 9)),
 		} {
 			n, err := q.Count(ctx)
 			require.NoError(t, err)

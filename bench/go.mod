@@ -6,6 +6,9 @@ replace github.com/dbfleet/dbfleet => ../
 
 replace github.com/mattn/go-sqlite3 => ./internal/nocgo
 
+// modernc.org/sqlite names this version, which was weeks old when this was
+// written, for tests of what it is made with. Nothing here is built of it, but
+// go mod tidy fetches it, and fails where the module proxy lags behind.
 exclude github.com/google/pprof v0.0.0-20261016150608-1facf8f91b50
 
 require (

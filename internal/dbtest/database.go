@@ -45,11 +45,12 @@ func Each(t *testing.T, f func(t *testing.T, db Database)) {
 
 // New returns a fresh database on the server that the tests of this binary
 // share, which it starts if it has to. It skips the test if the server is not
-// installed, see the package comment.
+// installed or not selected, see the package comment.
 func New(t testing.TB, dialect string) Database {
 	t.Helper()
 	switch dialect {
 	case "sqlite":
+		needs(t, dialect)
 		return newFile(t)
 	case "postgres":
 		return sharedServer(t, dialect, sharedPostgres).Database(t)
@@ -97,16 +98,10 @@ func sharedServer(t testing.TB, dialect string, start func() (*Server, error)) *
 	return s
 }
 
-// needs skips a test, or fails it, when its database is not installed.
+// needs skips a test, or fails it, when its database is not available.
 func needs(t testing.TB, dialect string) {
 	t.Helper()
-	var err error
-	if dialect == "postgres" {
-		_, err = findPostgres()
-	} else {
-		_, err = findMariaDB()
-	}
-	if err != nil {
+	if err := available(dialect); err != nil {
 		doWithout(t, dialect, err)
 	}
 }
@@ -115,7 +110,8 @@ func needs(t testing.TB, dialect string) {
 func doWithout(t testing.TB, dialect string, err error) {
 	t.Helper()
 	var missing *missingError
-	if required(dialect) || !errors.As(err, &missing) {
+	var unwanted *unwantedError
+	if required(dialect) || !errors.As(err, &missing) && !errors.As(err, &unwanted) {
 		t.Fatalf("dbtest: %v", err)
 	}
 	sharedMu.Lock()

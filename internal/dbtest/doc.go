@@ -25,7 +25,9 @@
 // character set. A test that passes here does not owe it to the server's settings.
 //
 // A database that is not installed is skipped, unless DBFLEET_TEST_REQUIRE names
-// its dialect ("postgres,mysql"): then it is a failure.
+// its dialect ("postgres,mysql"): then it is a failure. DBFLEET_TEST_DIALECTS
+// selects the dialects that tests run on ("sqlite"); the others are skipped as if
+// they were not installed.
 // DBFLEET_TEST_POSTGRES_BIN and DBFLEET_TEST_MARIADB_BIN name the folder of the
 // programs where they are somewhere unusual.
 package dbtest

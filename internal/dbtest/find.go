@@ -10,8 +10,13 @@ import (
 	"sync"
 )
 
-// requireEnv names the dialects whose absence is a failure, separated by commas.
-const requireEnv = "DBFLEET_TEST_REQUIRE"
+const (
+	// requireEnv names the dialects whose absence is a failure, separated by commas.
+	requireEnv = "DBFLEET_TEST_REQUIRE"
+
+	// dialectsEnv names the dialects that tests run on, separated by commas; empty means all.
+	dialectsEnv = "DBFLEET_TEST_DIALECTS"
+)
 
 // missingError says that a database is not installed.
 type missingError struct {
@@ -24,10 +29,36 @@ func (e *missingError) Error() string {
 		e.dialect, strings.Join(e.looked, ", "))
 }
 
-func required(dialect string) bool {
-	return slices.Contains(strings.FieldsFunc(os.Getenv(requireEnv), func(r rune) bool {
-		return r == ',' || r == ' '
-	}), dialect)
+// unwantedError says why tests do not run on a database that may be installed.
+type unwantedError struct{ reason string }
+
+func (e *unwantedError) Error() string { return e.reason }
+
+func required(dialect string) bool { return slices.Contains(listed(requireEnv), dialect) }
+
+func selected(dialect string) bool {
+	dialects := listed(dialectsEnv)
+	return len(dialects) == 0 || slices.Contains(dialects, dialect)
+}
+
+// available says why tests cannot run on a database: it is not selected, or not installed.
+func available(dialect string) (err error) {
+	switch {
+	case !selected(dialect):
+		err = &unwantedError{fmt.Sprintf("%s is not among %s=%s", dialect, dialectsEnv, os.Getenv(dialectsEnv))}
+	case dialect != "sqlite" && !serversRun:
+		err = &unwantedError{dialect + ": test servers run on Unix only"}
+	case dialect == "postgres":
+		_, err = findPostgres()
+	case dialect == "mysql":
+		_, err = findMariaDB()
+	}
+	return err
+}
+
+// listed returns the words of an environment variable.
+func listed(name string) []string {
+	return strings.FieldsFunc(os.Getenv(name), func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // findPostgres returns the folder with the programs of the newest PostgreSQL.

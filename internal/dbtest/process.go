@@ -24,8 +24,6 @@ func startProcess(args []string, dir string, log *os.File) (*process, error) {
 	cmd.Dir, cmd.Env = dir, serverEnv(dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = processAttributes()
-	cmd.SysProcAttr.Setpgid = true // a Ctrl-C in the terminal is for the tests
-	cmd.SysProcAttr.Credential = serverAccount()
 
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
@@ -103,10 +101,10 @@ func (p *process) signal(s syscall.Signal) {
 func (p *process) freeze() []child {
 	// A parent that is stopped neither makes children nor takes their exit
 	// status: the numbers found here stay theirs.
-	p.signal(syscall.SIGSTOP)
+	p.signal(sigStop)
 	children := childrenOf(p.pid())
 	for _, c := range children {
-		c.signal(syscall.SIGSTOP)
+		c.signal(sigStop)
 	}
 	return children
 }
@@ -127,9 +125,9 @@ func (p *process) pause() {
 
 func (p *process) thaw() {
 	for _, c := range childrenOf(p.pid()) {
-		c.signal(syscall.SIGCONT)
+		c.signal(sigCont)
 	}
-	p.signal(syscall.SIGCONT)
+	p.signal(sigCont)
 }
 
 // kill ends the process and its children at once and waits until they are gone.

@@ -8,9 +8,8 @@ import (
 	"syscall"
 )
 
-func processAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-}
+// dieWithParent makes the kernel kill the child when its parent ends.
+func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
 
 // A child is a process that one of our servers started.
 type child struct {
@@ -94,8 +93,7 @@ func removeSharedMemory(pidFile string) {
 			continue
 		}
 		if id, err := strconv.Atoi(f[1]); err == nil {
-			const ipcRemove = 0
-			_, _, _ = syscall.Syscall(syscall.SYS_SHMCTL, uintptr(id), ipcRemove, 0)
+			removeSegment(id)
 		}
 	}
 }

@@ -24,10 +24,10 @@ func TestVictim(t *testing.T) {
 		t.Skip("only run by TestServer_DiesWithItsTestBinary")
 	}
 	var servers []*Server
-	if _, err := findPostgres(); err == nil {
+	if available("postgres") == nil {
 		servers = append(servers, StartPostgres(t))
 	}
-	if _, err := findMariaDB(); err == nil {
+	if available("mysql") == nil {
 		servers = append(servers, StartMariaDB(t))
 	}
 	for _, s := range servers {

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // A workspace is where one test binary keeps its servers: a folder that is
@@ -75,9 +74,8 @@ func workspaceRoot() (string, error) {
 		if err != nil {
 			continue
 		}
-		owner, ok := info.Sys().(*syscall.Stat_t)
 		switch {
-		case !info.IsDir() || !ok || int(owner.Uid) != os.Geteuid() || info.Mode().Perm()&0o022 != 0:
+		case !info.IsDir() || !ours(info) || info.Mode().Perm()&0o022 != 0:
 			errs = append(errs, fmt.Errorf("%s is not a folder that only this user can write", root))
 		case serverAccount() != nil && !reachable(root):
 			errs = append(errs, fmt.Errorf("the user that runs the servers cannot reach %s", root))
@@ -105,7 +103,7 @@ func reachable(dir string) bool {
 // lock takes the file of that name, which is released by the func or when the
 // process ends. It waits for who has it.
 func (w *workspace) lock(name string) (unlock func(), err error) {
-	f, err := flock(filepath.Join(w.root, name), syscall.LOCK_EX)
+	f, err := flock(filepath.Join(w.root, name), true)
 	if err != nil {
 		return nil, err
 	}
@@ -121,28 +119,11 @@ func (w *workspace) hold(f *os.File) {
 	w.held = append(w.held, f)
 }
 
-func flock(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		switch err = syscall.Flock(int(f.Fd()), how); err {
-		case nil:
-			return f, nil
-		case syscall.EINTR:
-		default:
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-	}
-}
-
 // sweep removes the folders of test binaries that are gone.
 func (w *workspace) sweep() {
 	runs, _ := filepath.Glob(filepath.Join(w.root, "run-*"))
 	for _, run := range runs {
-		f, err := flock(filepath.Join(run, "lock"), syscall.LOCK_EX|syscall.LOCK_NB)
+		f, err := flock(filepath.Join(run, "lock"), false)
 		if err != nil {
 			continue // in use
 		}
@@ -181,7 +162,7 @@ func (w *workspace) reservePort() (int, error) {
 	defer portMu.Unlock()
 	for range 200 {
 		port := 15000 + rand.IntN(17000)
-		f, err := flock(filepath.Join(w.root, "ports", strconv.Itoa(port)), syscall.LOCK_EX|syscall.LOCK_NB)
+		f, err := flock(filepath.Join(w.root, "ports", strconv.Itoa(port)), false)
 		if err != nil {
 			continue
 		}
@@ -197,9 +178,12 @@ func (w *workspace) reservePort() (int, error) {
 	return 0, errors.New("no free port between 15000 and 32000")
 }
 
+// An account is a user of this machine.
+type account struct{ uid, gid uint32 }
+
 // serverAccount is the user that runs the servers when the tests run as root,
 // which database servers refuse to run as. It is nil for everybody else.
-var serverAccount = sync.OnceValue(func() *syscall.Credential {
+var serverAccount = sync.OnceValue(func() *account {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -211,10 +195,10 @@ var serverAccount = sync.OnceValue(func() *syscall.Credential {
 		uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
 		gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
 		if errUID == nil && errGID == nil {
-			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+			return &account{uint32(uid), uint32(gid)}
 		}
 	}
-	return &syscall.Credential{Uid: 65534, Gid: 65534}
+	return &account{65534, 65534}
 })
 
 // handOver gives a file or folder to the user that runs the servers.
@@ -224,7 +208,7 @@ func handOver(paths ...string) error {
 		return nil
 	}
 	for _, path := range paths {
-		if err := os.Lchown(path, int(account.Uid), int(account.Gid)); err != nil {
+		if err := os.Lchown(path, int(account.uid), int(account.gid)); err != nil {
 			return err
 		}
 	}

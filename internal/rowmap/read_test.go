@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func TestReadAll_ReadsAnyNumberOfRows(t *testing.T) {
 	t.Parallel()
 	p := mustPlan[user](t)
 	for _, n := range []int{0, 1, 2, 15, 16, 17, 63, 64, 65, 1000, 5000} {
-		for _, hint := range []int{0, 1, n, n + 1, 100, -3, 1 << 40} {
+		for _, hint := range []int{0, 1, n, n + 1, 100, -3, math.MaxInt} {
 			src := users(n)
 			rows, err := ReadAll[user](p, src, hint)
 			require.NoError(t, err)

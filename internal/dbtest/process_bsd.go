@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// processAttributes: only Linux kills a child with its parent. Elsewhere a test
-// binary that crashes may leave a server behind.
-func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
+// dieWithParent does nothing: only Linux kills a child with its parent. Elsewhere
+// a test binary that crashes may leave a server behind.
+func dieWithParent(*syscall.SysProcAttr) {}
 
 // A child is a process that one of our servers started.
 type child struct{ pid int }
