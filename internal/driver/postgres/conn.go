@@ -17,9 +17,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver/netconn"
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 	"github.com/dbfleet/dbfleet/internal/driver/stmtcache"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // conn is a PostgreSQL connection. It keeps its own prepared statements,
@@ -84,7 +86,8 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 	if e := s.cache.Get(query); e != nil {
 		return e.Stmt, false, nil
 	}
-	keep := s.cache.Admit(query)
+	steady := isSteady(query)
+	keep := steady && s.cache.Admit(query)
 	name := ""
 	if keep {
 		s.names++
@@ -107,7 +110,7 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		s.cache.Put(query, st)
 		s.described.Forget(query)
 	default:
-		if s.described.Admit(query) {
+		if steady && s.described.Admit(query) {
 			s.described.Put(query, st)
 		}
 		if !s.b.o.Pooler {
@@ -115,6 +118,13 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		}
 	}
 	return st, true, nil
+}
+
+// isSteady reports whether a text means the same each time. FETCH and EXECUTE have
+// the columns of what their name stands for at the moment.
+func isSteady(query string) bool {
+	word, _ := lex.FirstWord(query, dialect.Postgres)
+	return !strings.EqualFold(word, "FETCH") && !strings.EqualFold(word, "EXECUTE")
 }
 
 // forget forgets what is known of the statement of that text.

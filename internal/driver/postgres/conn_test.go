@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"bytes"
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
@@ -61,6 +62,9 @@ func (s *conn) ask(t *testing.T, query string, args ...any) ([][]any, error) {
 		}
 		values := make([]any, len(row))
 		for i, v := range row {
+			if b, ok := v.([]byte); ok { // it belongs to the driver
+				v = bytes.Clone(b)
+			}
 			values[i] = v
 		}
 		out = append(out, values)
