@@ -5,6 +5,7 @@ package driver
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"fmt"
 	"net"
 	"net/url"
 	"strconv"
@@ -107,5 +108,34 @@ func turns(b *testing.B, ways []way) {
 	for _, w := range ways {
 		b.ReportMetric(float64(w.best.Nanoseconds())/reads, w.name+"-ns")
 		b.ReportMetric(testing.AllocsPerRun(100, func() { _ = w.read() }), w.name+"-allocs")
+	}
+}
+
+// BenchmarkTexts reads by texts that come in turn, more and more of them, with room
+// for 128.
+func BenchmarkTexts(b *testing.B) {
+	for _, dialect := range dbtest.Dialects {
+		for _, n := range []int{1, 100, 200, 1000, 5000} {
+			b.Run(fmt.Sprintf("%s/%d", dialect, n), func(b *testing.B) {
+				o := optionsFor(dbtest.New(b, dialect))
+				o.StatementCache = 128
+				c := acquire(b, open(b, o))
+				texts := make([]string, n)
+				for i := range texts {
+					texts[i] = ph(dbtest.Database{Dialect: dialect}, fmt.Sprintf("SELECT %d + $1", i))
+				}
+				dest, args, i := make([]sqldriver.Value, 1), []any{int64(1)}, 0
+				for b.Loop() {
+					rows, err := c.Query(context.Background(), texts[i%n], args)
+					if err != nil {
+						b.Fatal(err)
+					}
+					for rows.Next(dest) == nil {
+					}
+					_ = rows.Close()
+					i++
+				}
+			})
+		}
 	}
 }

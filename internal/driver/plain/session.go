@@ -75,7 +75,7 @@ func (p *Session) statement(ctx context.Context, query string, args int, rows bo
 		}
 		return nil, false, err
 	}
-	if p.Cache.Keeps(query) {
+	if p.Cache.Admit(query) {
 		return p.Cache.Put(query, s), false, nil
 	}
 	return &stmtcache.Entry[sqldriver.Stmt]{Stmt: s, Query: query}, true, nil

@@ -17,9 +17,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver/netconn"
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 	"github.com/dbfleet/dbfleet/internal/driver/stmtcache"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // conn is a PostgreSQL connection. It keeps its own prepared statements,
@@ -32,6 +34,12 @@ type conn struct {
 	tls  bool
 
 	cache *stmtcache.Cache[*statement]
+	// described keeps what is known about statements that cache has no room for, or
+	// that a pooler does not let the server keep. One that is known is sent whole, in
+	// one round trip.
+	described *stmtcache.Cache[*statement]
+	// unnamed is the statement that the server has just parsed under no name.
+	unnamed *statement
 	// closes are the names of statements that fell out of the cache; the server
 	// is told with the next statement.
 	closes []string
@@ -58,29 +66,36 @@ func newConn(pc *pgx.Conn, b *backend) *conn {
 		s.net, _ = nc.NetConn().(*netconn.Conn)
 		s.tls = true
 	}
-	s.cache = stmtcache.New(b.o.StatementCache, func(st *statement) {
-		if st.sd.Name != "" {
-			s.closes = append(s.closes, st.sd.Name)
-		}
-	})
+	kept := b.o.StatementCache
+	if b.o.Pooler {
+		kept = 0
+	}
+	s.cache = stmtcache.New(kept, func(st *statement) { s.closes = append(s.closes, st.sd.Name) })
+	s.described = stmtcache.New(describedPerKept*b.o.StatementCache, func(*statement) {})
 	registerTypes(pc.TypeMap())
 	return s
 }
 
+// describedPerKept is how many statements are described for one that is kept: a
+// description takes about a kilobyte here, and nothing on the server.
+const describedPerKept = 4
+
 // statement finds or prepares the statement of that text. fresh says that it
 // was prepared just now.
 func (s *conn) statement(ctx context.Context, query string) (st *statement, fresh bool, err error) {
-	keep := s.cache.Keeps(query)
-	if keep {
-		if e := s.cache.Get(query); e != nil {
-			return e.Stmt, false, nil
-		}
+	if e := s.cache.Get(query); e != nil {
+		return e.Stmt, false, nil
 	}
+	steady := isSteady(query)
+	keep := steady && s.cache.Admit(query)
 	name := ""
-	if keep && !s.b.o.Pooler {
+	if keep {
 		s.names++
 		name = "dbfleet_" + strconv.Itoa(s.names)
+	} else if e := s.described.Get(query); e != nil {
+		return e.Stmt, false, nil
 	}
+	s.unnamed = nil
 	sd, err := s.pc.Prepare(ctx, name, query, nil)
 	if err != nil {
 		var pe *pgconn.PrepareError
@@ -90,10 +105,43 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		return nil, false, err
 	}
 	st = &statement{sd: sd, columns: describe(sd.Fields)}
-	if keep {
+	switch {
+	case keep:
 		s.cache.Put(query, st)
+		s.described.Forget(query)
+	default:
+		if steady && s.described.Admit(query) {
+			s.described.Put(query, st)
+		}
+		if !s.b.o.Pooler {
+			s.unnamed = st
+		}
 	}
 	return st, true, nil
+}
+
+// isSteady reports whether a text means the same each time. FETCH and EXECUTE have
+// the columns of what their name stands for at the moment.
+func isSteady(query string) bool {
+	word, _ := lex.FirstWord(query, dialect.Postgres)
+	return !strings.EqualFold(word, "FETCH") && !strings.EqualFold(word, "EXECUTE")
+}
+
+// forget forgets what is known of the statement of that text.
+func (s *conn) forget(query string) {
+	s.cache.Forget(query)
+	s.described.Forget(query)
+}
+
+// run executes a statement with arguments in the protocol's form.
+func (s *conn) run(ctx context.Context, st *statement, values [][]byte, formats []int16, results []int16) *pgconn.ResultReader {
+	s.sendCloses()
+	parsed := st.sd.Name != "" || s.unnamed == st
+	s.unnamed = nil // whatever comes next takes its place
+	if !parsed {
+		return s.pc.ExecParams(ctx, st.sd.SQL, values, st.sd.ParamOIDs, formats, results)
+	}
+	return s.pc.ExecStatement(ctx, st.sd, values, formats, results)
 }
 
 // send binds the arguments and sends the statement.
@@ -111,11 +159,7 @@ func (s *conn) send(ctx context.Context, st *statement, args []sqldriver.NamedVa
 	if err := s.encode(st, args); err != nil {
 		return nil, err
 	}
-	s.sendCloses()
-	if st.sd.Name == "" {
-		return s.pc.ExecParams(ctx, st.sd.SQL, s.params.ParamValues, st.sd.ParamOIDs, s.params.ParamFormats, st.formats), nil
-	}
-	return s.pc.ExecStatement(ctx, st.sd, s.params.ParamValues, s.params.ParamFormats, st.formats), nil
+	return s.run(ctx, st, s.params.ParamValues, s.params.ParamFormats, st.formats), nil
 }
 
 // sendCloses sends, with the next statement, which ones fell out of the cache.
@@ -184,6 +228,7 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 // simple sends statements without arguments as one text.
 func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, error) {
 	var tag pgconn.CommandTag
+	s.unnamed = nil
 	mrr := s.pc.Exec(ctx, query)
 	for mrr.NextResult() {
 		tag, _ = mrr.ResultReader().Close()
@@ -221,10 +266,12 @@ func (s *conn) again(query string, err error) bool {
 		return false
 	}
 	switch pe.Code[:min(2, len(pe.Code))] {
-	case "0A", "26", "42", "XX":
-		s.cache.Forget(query)
+	case "0A", "26", "42", "XX", "08":
+		s.forget(query)
 	}
-	return (pe.Code == "0A000" && pe.Routine == "RevalidateCachedQuery" || pe.Code == "26000") && s.pc.TxStatus() == 'I'
+	stale := pe.Code == "0A000" && pe.Routine == "RevalidateCachedQuery" || pe.Code == "26000" ||
+		pe.Code == "08P01" && pe.Routine == "PortalSetResultFormat" // it has another number of columns now
+	return stale && s.pc.TxStatus() == 'I'
 }
 
 func (s *conn) Prepare(ctx context.Context, query string) (int, error) {

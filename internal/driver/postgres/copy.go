@@ -174,6 +174,7 @@ func appendCopyText[S string | []byte](buf []byte, s S) []byte {
 
 func (l *copyStream) Send(ctx context.Context, stream io.Reader, asked func()) (int64, error) {
 	asked()
+	l.s.unnamed = nil
 	l.s.net.Feeding(true)
 	tag, err := l.s.pc.CopyFrom(ctx, &feed{stream, l.s.net}, l.text)
 	l.s.net.Feeding(false)

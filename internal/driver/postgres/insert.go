@@ -52,8 +52,7 @@ func (s *conn) InsertRows(ctx context.Context, one string, args []sqldriver.Name
 			s.unlearn(one, err)
 			return nil, err
 		}
-		s.sendCloses()
-		rr := s.pc.ExecStatement(ctx, st.sd, s.arrays, binaryFormats, st.formats)
+		rr := s.run(ctx, st, s.arrays, binaryFormats, st.formats)
 		if rr.NextRow() {
 			return s.rows(st, rr, true), nil
 		}
@@ -97,7 +96,7 @@ func (s *conn) unnested(ctx context.Context, one string, args []sqldriver.NamedV
 func (s *conn) unlearn(one string, err error) {
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) {
-		s.cache.Forget(one)
+		s.forget(one)
 	}
 }
 
@@ -193,8 +192,7 @@ func (s *conn) InsertKeyed(ctx context.Context, in *session.KeyedInsert, args []
 		case len(st.oids) != 2 || !intArrays[st.oids[0]]:
 			return session.Keyed{Never: true}, nil
 		}
-		s.sendCloses()
-		rr := s.pc.ExecStatement(ctx, st.sd, s.arrays, binaryFormats, binaryFormats)
+		rr := s.run(ctx, st, s.arrays, binaryFormats, binaryFormats)
 		var keys []int64
 		if rr.NextRow() {
 			keys = ints(rr.Values()[0], in.Rows)

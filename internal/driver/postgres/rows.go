@@ -5,6 +5,7 @@ package postgres
 import (
 	sqldriver "database/sql/driver"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -44,11 +45,12 @@ const (
 	formDate
 	formBytes
 	formTextual // in the text format, what is not text
+	formStrange // in a binary format that this file does not decode
 )
 
 // sizes are how many bytes a value has; 0 is any number.
 var sizes = [...]int{
-	formBool: 1, formInt2: 2, formInt4: 4, formInt8: 8, formUint4: 4, formFloat4: 4, formFloat8: 8, formTimestamp: 8, formDate: 4, formTextual: 0,
+	formBool: 1, formInt2: 2, formInt4: 4, formInt8: 8, formUint4: 4, formFloat4: 4, formFloat8: 8, formTimestamp: 8, formDate: 4, formStrange: 0,
 }
 
 // forms are the binary forms that this file decodes.
@@ -78,6 +80,8 @@ func asSent(fields []pgconn.FieldDescription) *columns {
 	for i, oid := range c.oids {
 		form, known := forms[oid]
 		switch c.formats[i] = fields[i].Format; {
+		case c.formats[i] == pgtype.BinaryFormatCode && !known:
+			c.forms[i] = formStrange
 		case c.formats[i] == pgtype.BinaryFormatCode:
 			c.forms[i] = form
 		case known:
@@ -116,11 +120,29 @@ type rows struct {
 
 func (s *conn) rows(st *statement, rr *pgconn.ResultReader, first bool) *rows {
 	r := &rows{s: s, rr: rr, cols: st.columns, first: first, done: !first}
-	if len(r.cols.names) == 0 {
+	switch {
+	case len(r.cols.names) == 0:
 		// A FETCH or CALL is not described before it runs.
+		r.cols = asSent(rr.FieldDescriptions())
+	case st.sd.Name == "" && !r.cols.match(rr.FieldDescriptions()):
+		// The schema has changed since the statement was described.
+		s.forget(st.sd.SQL)
 		r.cols = asSent(rr.FieldDescriptions())
 	}
 	return r
+}
+
+// match reports whether the columns are those that the server tells of.
+func (c *columns) match(fields []pgconn.FieldDescription) bool {
+	if len(fields) != len(c.oids) {
+		return false
+	}
+	for i := range fields {
+		if fields[i].DataTypeOID != c.oids[i] || fields[i].Name != c.names[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *rows) Columns() []string { return r.cols.names }
@@ -243,6 +265,8 @@ func (r *rows) decode(c *cell.Cell, i int, src []byte) error {
 		c.SetFloat(math.Float64frombits(binary.BigEndian.Uint64(src)))
 	case formTimestamp:
 		setTime(c, int64(binary.BigEndian.Uint64(src)))
+	case formStrange:
+		return r.columnError(i, errors.New("its type has changed since the statement was described"))
 	case formDate:
 		setDate(c, int32(binary.BigEndian.Uint32(src)))
 	}

@@ -1,15 +1,26 @@
-// Package stmtcache keeps what a connection has prepared.
+// Package stmtcache keeps what a connection has prepared, and decides what is worth
+// keeping when there is no room for all.
 package stmtcache
 
 import "hash/maphash"
 
-// Cache keeps the statements that a connection has prepared, least recently
-// used out first. It is used by one goroutine at a time.
+// Cache keeps the statements that a connection has prepared. It is used by one
+// goroutine at a time.
+//
+// While there is room every statement is kept. A full cache takes another one only
+// if Admit says so, and the least recently used falls out. So a program with more
+// texts than there is room for has most of them kept, where a cache that took every
+// text would drop each one just before it comes again.
 type Cache[S any] struct {
 	max  int
 	m    map[string]*Entry[S]
 	root Entry[S] // root.next is the most recently used
 	drop func(S)  // closes a statement that has fallen out
+
+	// uses counts what was asked for since the counts were halved last; counts is
+	// for the texts that are not kept, nil while there is room.
+	uses   int
+	counts *counts
 
 	// seen are the hashes of texts that came once without being prepared.
 	seen [64]uint64
@@ -24,6 +35,7 @@ type Entry[S any] struct {
 	// Busy says that a cursor is open on the statement, Gone that it fell out
 	// meanwhile: its cursor closes it.
 	Busy, Gone bool
+	uses       uint8
 	// Known is what the session remembers of the statement's columns.
 	Known any
 }
@@ -46,24 +58,30 @@ func (c *Cache[S]) Keeps(query string) bool { return c.max > 0 && len(query) <= 
 func (c *Cache[S]) Get(query string) *Entry[S] {
 	// The text that was sent last often comes again, and as the same string: then
 	// it costs less to compare it than to hash it.
-	if e := c.root.next; e != &c.root && e.Query == query {
-		return e
+	e := c.root.next
+	if e == &c.root || e.Query != query {
+		if e = c.m[query]; e == nil {
+			return nil
+		}
+		if c.root.next != e {
+			e.unlink()
+			c.pushFront(e)
+		}
 	}
-	e := c.m[query]
-	if e == nil {
-		return nil
+	if e.uses < mostUses {
+		e.uses++
 	}
-	if c.root.next != e {
-		e.unlink()
-		c.pushFront(e)
-	}
+	c.used()
 	return e
 }
 
 // Put keeps a statement. The least recently used falls out if there are too many.
 func (c *Cache[S]) Put(query string, s S) *Entry[S] {
 	c.Remove(c.m[query])
-	e := &Entry[S]{Stmt: s, Query: query}
+	e := &Entry[S]{Stmt: s, Query: query, uses: 1}
+	if c.counts != nil {
+		e.uses = max(1, c.counts.take(c.hash(query)))
+	}
 	c.m[query] = e
 	c.pushFront(e)
 	for len(c.m) > c.max {
@@ -118,7 +136,7 @@ func (c *Cache[S]) Shrink() {
 // Repeated reports whether the text was asked for before, as far as is
 // remembered.
 func (c *Cache[S]) Repeated(query string) bool {
-	h := maphash.String(c.seed, query) | 1
+	h := c.hash(query)
 	slot := &c.seen[h>>8%64]
 	if *slot == h {
 		return true
@@ -126,6 +144,9 @@ func (c *Cache[S]) Repeated(query string) bool {
 	*slot = h
 	return false
 }
+
+// hash is never 0.
+func (c *Cache[S]) hash(query string) uint64 { return maphash.String(c.seed, query) | 1 }
 
 func (c *Cache[S]) pushFront(e *Entry[S]) {
 	e.prev, e.next = &c.root, c.root.next
