@@ -399,7 +399,7 @@ func TestHazard_RawPartsTakeTheirArgumentsAndNoOthers(t *testing.T) {
 		sent := 0
 		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := fl.DB("main").Table("purchases")
-		for i, bad := range []&dbfleet.Query[dbfleet.Row]{
+		for i, bad := range []*dbfleet.Query[dbfleet.Row]{
 			q.WhereRaw("id = ?"), q.WhereRaw("id = 1", 2), q.WhereRaw("id = ? OR id = ?", 1), q.OrWhereRaw("id = ?", 1, 2),
 			q.SelectRaw("COUNT(?)"), q.HavingRaw("COUNT(*) > ?"), q.OrderByRaw("id", 1), q.JoinRaw("JOIN purchases p ON p.id = ?"),
 			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.SQL("user_id + ?")),

@@ -154,7 +154,7 @@ func TestIter_ErrorsAreTheLastPair(t *testing.T) {
 		require.Zero(t, n)
 		var unknown *dbfleet.UnknownColumnError
 		require.ErrorAs(t, err, &unknown)
-		_, _, err = collect((&&dbfleet.Query[strictNumber]{}).Iter(ctx))
+		_, _, err = collect((&dbfleet.Query[strictNumber]{}).Iter(ctx))
 		require.Error(t, err)
 		_, _, err = collect(strict.DB("nope").Query().Iter(ctx))
 		var connection *dbfleet.UnknownConnectionError

@@ -574,7 +574,7 @@ func TestQuery_Locks(t *testing.T) {
 		l := newLibrary(t, fl)
 		ctx := t.Context()
 		byID := l.people.OrderBy("id", "asc").Limit(2)
-		locks := map[string]&dbfleet.Query[person]{
+		locks := map[string]*dbfleet.Query[person]{
 			"update": byID.ForUpdate(), "share": byID.ForShare(), "skip": byID.ForUpdateSkipLocked(), "nowait": byID.ForUpdateNoWait(),
 		}
 		if fl.db.Dialect == "sqlite" {

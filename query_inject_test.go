@@ -146,7 +146,7 @@ func TestInject_TextIsNeverSQL(t *testing.T) {
 			}
 			id := int64(100 + i)
 			require.NoError(t, l.people.Create(ctx, &person{ID: id, Name: text, City: "evil"}))
-			for claim, q := range map[string]&dbfleet.Query[person]{
+			for claim, q := range map[string]*dbfleet.Query[person]{
 				"=":        l.people.Where("name", "=", text),
 				"in":       l.people.Query().WhereIn("name", []string{text}),
 				"like":     l.people.Where("name", "LIKE", dbfleet.EscapeLike(text)),
@@ -165,7 +165,7 @@ func TestInject_TextIsNeverSQL(t *testing.T) {
 			}
 		}
 		for _, name := range evil {
-			for where, q := range map[string]&dbfleet.Query[dbfleet.Row]{
+			for where, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 				"where":  people.Where(name, "=", "x"),
 				"order":  people.OrderBy(name, "asc"),
 				"select": people.Select("id", name+"x"),
@@ -309,7 +309,7 @@ func TestInject_ImpossibleNamesAreRefused(t *testing.T) {
 		}
 		for _, bad := range []string{"a\x00b", "\xff", ""} {
 			var fault *dbfleet.StatementError
-			for claim, q := range map[string]&dbfleet.Query[dbfleet.Row]{
+			for claim, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 				"table":  fl.DB("main").Table("people" + bad + "."),
 				"alias":  fl.DB("main").Table("people").As("a" + bad + "\x00"),
 				"column": fl.DB("main").Table("people").Where("a\x00"+bad, "=", 1),
@@ -320,7 +320,7 @@ func TestInject_ImpossibleNamesAreRefused(t *testing.T) {
 			}
 		}
 		// hazard 229: arguments and placeholders must match.
-		for _, q := range []&dbfleet.Query[person]{
+		for _, q := range []*dbfleet.Query[person]{
 			l.people.Query().WhereRaw("id = ? AND age = ?", 1), l.people.Query().WhereRaw("id = 1", 1), l.people.Query().SelectRaw("? AS x"), l.people.Query().OrderByRaw("?"), l.people.Query().HavingRaw("? = ?", 1),
 			l.people.Query().JoinRaw("JOIN posts ON ? = 1"), l.people.Query().WhereRaw(""), l.people.Filter(dbfleet.Raw(" ")), l.people.Filter(dbfleet.Expr(squirrel.Expr("id = ?"))),
 			l.people.Query().WhereRaw("'?' = ?"), l.people.Query().WhereRaw("id = 1 -- "), l.people.Query().WhereRaw("name = 'x"), l.people.Query().OrderByRaw("id /* "),
@@ -434,14 +434,14 @@ func TestQuery_RunsAnySquirrelStatement(t *testing.T) {
 			"no Or":     func() error { _, err := l.people.Filter(dbfleet.Or()).Delete(ctx); return err },
 			"zero Cond": func() error { _, err := l.people.Filter(dbfleet.Cond{}).Get(ctx); return err },
 			"zero query": func() error {
-				_, err := (&&dbfleet.Query[person]{}).WhereGroup(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
+				_, err := (&dbfleet.Query[person]{}).WhereGroup(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
 				return err
 			},
 			"zero not": func() error {
-				_, err := (&&dbfleet.Query[person]{}).WhereNot(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
+				_, err := (&dbfleet.Query[person]{}).WhereNot(func(q *dbfleet.Query[person]) *dbfleet.Query[person] { return q.Where("a", "=", 1) }).Get(ctx)
 				return err
 			},
-			"zero sub": func() error { _, err := l.people.Query().WhereExists(&&dbfleet.Query[post]{}).Get(ctx); return err },
+			"zero sub": func() error { _, err := l.people.Query().WhereExists(&dbfleet.Query[post]{}).Get(ctx); return err },
 		} {
 			var fault *dbfleet.StatementError
 			require.ErrorAs(t, run(), &fault, claim)
@@ -461,7 +461,7 @@ func TestQuery_SubqueriesStayOnTheirConnection(t *testing.T) {
 		r := open(t, map[string]dbfleet.ConnectionConfig{"main": connectionTo(fl.db), "other": connectionTo(fl.db)})
 		l := newLibrary(t, fleet{r, fl.db})
 		count, _ := sent(r)
-		for claim, q := range map[string]&dbfleet.Query[person]{
+		for claim, q := range map[string]*dbfleet.Query[person]{
 			"in":      l.people.Query().WhereIn("id", l.posts.DB("other").Query().Select("person_id")),
 			"exists":  l.people.DB("other").Query().WhereExists(l.posts),
 			"union":   l.people.Query().Union(l.people.DB("other")),

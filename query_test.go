@@ -251,7 +251,7 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 		require.Equal(t, []int64{5, 2, 1, 4, 6, 3}, inOrder(t, l.people.Query().Select("id").SelectRaw("id % 3 AS rest").OrderBy("rest", dbfleet.Desc).
 			OrderByRaw("id = ? DESC", 5).OrderByRaw("id = 6 DESC").OrderBy("id", dbfleet.Asc)), "an alias can be ordered by")
 
-		for claim, q := range map[string]&dbfleet.Query[person]{
+		for claim, q := range map[string]*dbfleet.Query[person]{
 			"negative limit":  byID.Limit(-1),
 			"negative offset": byID.Offset(-1),
 		} {
@@ -374,7 +374,7 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 		ctx := t.Context()
 		people := fl.DB("main").Table("people")
 		or := people.Where("id", "=", 1).OrWhere("id", "=", 2)
-		for claim, q := range map[string]&dbfleet.Query[dbfleet.Row]{
+		for claim, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"all":                  people,
 			"limit":                people.Limit(4),
 			"limit 0":              people.Limit(0),
@@ -432,7 +432,7 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 
 		// The same two names in a select list are no trouble for a count.
 		twice := l.people.Query().Select("people.id", "posts.id").Join("posts", "posts.person_id", "=", "people.id")
-		for claim, q := range map[string]&dbfleet.Query[person]{"limit": twice.Limit(4), "distinct": twice.Distinct(), "offset": twice.OrderBy("people.id", "asc").Offset(1)} {
+		for claim, q := range map[string]*dbfleet.Query[person]{"limit": twice.Limit(4), "distinct": twice.Distinct(), "offset": twice.OrderBy("people.id", "asc").Offset(1)} {
 			n, err := q.Count(ctx)
 			require.NoError(t, err, claim)
 			require.EqualValues(t, map[string]int{"limit": 4, "distinct": 5, "offset": 4}[claim], n, claim)

@@ -218,8 +218,8 @@ func TestRelation_FaultsAreToldWhenUsed(t *testing.T) {
 			"unknown foreign key": {dbfleet.HasMany(l.people, l.posts, dbfleet.On("nope"), field), "nope"},
 			"unknown local key":   {dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id", "nope"), field), "nope"},
 			"no field":            {dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id"), nil), "field"},
-			"no model":            {dbfleet.HasMany(&&dbfleet.Model[person]{}, l.posts, dbfleet.On("person_id"), field), "zero value"},
-			"no related model":    {dbfleet.HasMany(l.people, &&dbfleet.Model[post]{}, dbfleet.On("person_id"), field), "zero value"},
+			"no model":            {dbfleet.HasMany(&dbfleet.Model[person]{}, l.posts, dbfleet.On("person_id"), field), "zero value"},
+			"no related model":    {dbfleet.HasMany(l.people, &dbfleet.Model[post]{}, dbfleet.On("person_id"), field), "zero value"},
 		} {
 			_, err := l.people.With(tc.r).Get(ctx)
 			require.ErrorContains(t, err, tc.says, claim)
@@ -253,7 +253,7 @@ func TestRelation_FaultsAreToldWhenUsed(t *testing.T) {
 			require.ErrorContains(t, use(), "composite primary key", claim)
 		}
 		var fault *dbfleet.StatementError
-		for claim, scope := range map[string]func(q *dbfleet.Query[post]) &dbfleet.Query[post]{
+		for claim, scope := range map[string]func(q *dbfleet.Query[post]) *dbfleet.Query[post]{
 			"limit":  func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) },
 			"offset": func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Offset(1) },
 			"union":  func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Union(l.posts) },

@@ -143,7 +143,7 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 		}
 		same := func(q *dbfleet.Query[shardedItem]) *dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 1) }
 		counts := statements(t, fl.Registry)
-		for name, q := range map[string]&dbfleet.Query[shardedItem]{
+		for name, q := range map[string]*dbfleet.Query[shardedItem]{
 			"nothing":           orders.Query(),
 			"other column":      orders.Where("item", "=", "a"),
 			"or":                orders.Where("user_id", "=", 1).OrWhere("item", "=", "a"),

@@ -77,7 +77,7 @@ func TestTx_AsksALostReadOnce(t *testing.T) {
 			return tx.QueryRowContext(ctx, "SELECT 1").Scan(new(int))
 		},
 		"iter": func(ctx context.Context, _ *dbfleet.Tx) error {
-			for _, err := range accounts.Iter(ctx) {
+			for _, err := range accounts.Query().Iter(ctx) {
 				return err
 			}
 			return nil

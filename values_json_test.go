@@ -104,7 +104,7 @@ func TestJSON_IsSentAsText(t *testing.T) {
 		m := model[page](t, fl.Registry, dbfleet.ModelConfig{Table: "docs"})
 		p := page{Doc: dbfleet.JSONOf(map[string]int{"é": 1}), Raw: json.RawMessage(`{"é":1}`)}
 		require.NoError(t, m.Create(ctx, &p))
-		for name, q := range map[string]&dbfleet.Query[page]{
+		for name, q := range map[string]*dbfleet.Query[page]{
 			"json": m.Where("doc", "=", p.Doc), "raw": m.Where("raw", "=", p.Raw), "text": m.Where("raw", "=", `{"é":1}`), "bytes": m.Where("raw", "=", []byte(`{"é":1}`)),
 		} {
 			n, err := q.Count(ctx)

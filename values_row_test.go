@@ -504,7 +504,7 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 			return got
 		}
 		// Numbers for text: refused, or that very text.
-		for name, q := range map[string]&dbfleet.Query[dbfleet.Row]{
+		for name, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"zero": table.Where("name", "=", 0), "false": table.Where("name", "=", false), "float": table.Where("name", "=", 0.0), "in": table.WhereIn("name", []any{0}), "ints": table.WhereIn("name", []int{0, 0}),
 			"between": table.WhereBetween("name", 0, 0), "named": table.Where("items.name", "=", 0), "typed": table.Filter(dbfleet.Col[int]("name").Eq(0)), "is": table.Where("name", "IS", 0),
 		} {
@@ -528,7 +528,7 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 			}
 		}
 		// Numbers for numbers are what they were, in every kind of column.
-		for name, q := range map[string]&dbfleet.Query[dbfleet.Row]{
+		for name, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"int": table.Where("n", "=", 1), "in": table.WhereIn("n", []int{1}), "list": table.WhereIn("n", []any{int8(1), 100}), "between": table.WhereBetween("n", 1, 1),
 			"big": table.Where("big", "=", int64(1)<<53+1), "bigs": table.WhereIn("big", []int64{1<<53 + 1, 5}), "float": table.Where("f", "=", 0.1),
 			"floats": table.WhereIn("f", []float64{0.1, 7}), "is": table.Where("n", "IS", 1), "range": table.Where("n", ">", 0).Where("n", "<", 2), "true": table.Where("yes", "=", true),
@@ -540,7 +540,7 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 			require.Equal(t, []string{"0"}, names(q), name)
 		}
 		require.Equal(t, []string{"1", "", "1abc", " 1", "1.0", "true"}, names(table.Where("n", ">", 1)), "not as texts")
-		for name, q := range map[string]&dbfleet.Query[dbfleet.Row]{
+		for name, q := range map[string]*dbfleet.Query[dbfleet.Row]{
 			"fraction": table.Where("n", "<", 0.5), "fractions": table.WhereIn("n", []float64{0, 0.5}), "raw": table.WhereRaw("n < ?", 0.5),
 		} {
 			got, err := q.Get(ctx)

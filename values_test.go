@@ -411,7 +411,7 @@ func TestValues_UnsignedAndLargeIntegers(t *testing.T) {
 		got, err := m.Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, big{1, huge, math.MinInt64}, got)
-		for _, q := range []&dbfleet.Query[big]{
+		for _, q := range []*dbfleet.Query[big]{
 			m.Where("u", "=", huge), m.Query().WhereIn("u", []uint64{huge, huge + 1}), m.Where("u", ">", uint64(1<<63)), m.Query().WhereBetween("u", huge, uint64(math.MaxUint64)),
 			m.Where("i", "=", int64(math.MinInt64)), m.Where("i", "<", int64(math.MinInt64+1)), m.Filter(dbfleet.Col[uint64]("u").In(huge, 9)),
 		} {

@@ -109,7 +109,7 @@ func TestTimes_AreInstantsWhoeverWritesAndReadsThem(t *testing.T) {
 			// Every way of asking finds it, in whatever zone the question is.
 			for _, loc := range []*time.Location{time.UTC, zone(t, "America/New_York"), zone(t, "Asia/Tokyo")} {
 				x := at.In(loc)
-				for name, q := range map[string]&dbfleet.Query[event]{
+				for name, q := range map[string]*dbfleet.Query[event]{
 					"equal": one.Where("at", "=", x), "text": one.Where("stamp", "=", at.UTC().Format(time.RFC3339Nano)), "in": one.WhereIn("at", []time.Time{x}),
 					"pointer": one.Where("at", "=", &x), "between": one.WhereBetween("at", x, x), "between list": one.Where("stamp", "BETWEEN", []time.Time{x, x}),
 					"from": one.Where("at", ">=", x), "until": one.Where("stamp", "<=", x), "wall": one.Where("wall", "=", x), "typed": one.Filter(dbfleet.Col[time.Time]("at").Between(x, x)),
@@ -119,7 +119,7 @@ func TestTimes_AreInstantsWhoeverWritesAndReadsThem(t *testing.T) {
 					require.NoError(t, err, name)
 					require.EqualValues(t, 1, n, "%s of %s", name, x)
 				}
-				for name, q := range map[string]&dbfleet.Query[event]{
+				for name, q := range map[string]*dbfleet.Query[event]{
 					"after": one.Where("at", ">", x), "before": one.Where("stamp", "<", x), "not": one.Where("at", "<>", x), "not in": one.WhereNotIn("at", []time.Time{x}),
 					"between later": one.WhereBetween("at", x.Add(time.Microsecond), x.Add(time.Hour)), "between earlier": one.WhereBetween("at", x.Add(-time.Hour), x.Add(-time.Microsecond)),
 				} {
@@ -417,7 +417,7 @@ func TestTimes_ComputedColumnsAreTimes(t *testing.T) {
 			require.Equal(t, last, row)
 		}
 
-		for name, q := range map[string]&dbfleet.Query[event]{
+		for name, q := range map[string]*dbfleet.Query[event]{
 			"max":       m.Query().SelectRaw("MAX(at) AS at"),
 			"coalesce":  m.Query().SelectRaw("COALESCE(maybe, at) AS at").Where("at", "=", last),
 			"subselect": m.Query().SelectRaw("(SELECT MAX(at) FROM events) AS at"),
@@ -512,7 +512,7 @@ func TestTimes_DatesAreCivilDays(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, day.Time(time.UTC), row["born"])
 			one := m.Where("id", "=", p.ID)
-			for name, q := range map[string]&dbfleet.Query[person]{
+			for name, q := range map[string]*dbfleet.Query[person]{
 				"date": one.Where("born", "=", day), "pointer": one.Where("died", "=", &day), "text": one.Where("born", "=", day.String()), "in": one.WhereIn("born", []dbfleet.Date{day}),
 				"between": one.WhereBetween("born", day, day), "from": one.Where("born", ">=", day), "typed": one.Filter(dbfleet.Col[dbfleet.Date]("born").LtEq(day)),
 				"a time's own day": one.Where("born", "=", at), "times": one.WhereIn("born", []time.Time{at}), "between times": one.WhereBetween("met", at, at), "time pointer": one.Where("met", "=", &at),

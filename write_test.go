@@ -197,7 +197,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 
 		set := map[string]any{"n": 0}
 		none := func(q *dbfleet.Query[item]) *dbfleet.Query[item] { return q }
-		for name, q := range map[string]&dbfleet.Query[item]{
+		for name, q := range map[string]*dbfleet.Query[item]{
 			"nothing": m.Query(), "empty group": m.Query().WhereGroup(none), "empty groups": m.Query().WhereGroup(none).OrWhereGroup(none),
 			"empty filter": m.Filter(), "empty And": m.Filter(dbfleet.And()),
 		} {
@@ -213,7 +213,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 		_, err = table.Update(ctx, set)
 		require.ErrorIs(t, err, dbfleet.ErrMissingWhere)
 
-		for name, q := range map[string]&dbfleet.Query[item]{
+		for name, q := range map[string]*dbfleet.Query[item]{
 			"WhereIn": m.Query().WhereIn("id", []int64{}), "WhereIn nil slice": m.Query().WhereIn("id", []int64(nil)), "IN": m.Where("id", "IN", []string{}),
 		} {
 			n, err := q.Update(ctx, set)
@@ -223,7 +223,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 			require.NoError(t, err, name)
 			require.Zero(t, n, name)
 		}
-		for name, q := range map[string]&dbfleet.Query[item]{
+		for name, q := range map[string]*dbfleet.Query[item]{
 			"limit": m.Where("n", ">", 0).Limit(1), "order": m.Where("n", ">", 0).OrderBy("n", dbfleet.Asc), "offset": m.Where("n", ">", 0).Offset(1),
 			"join": m.Where("n", ">", 0).Join("stock", "stock.id", "=", "stock.id"), "distinct": m.Where("n", ">", 0).Distinct(),
 		} {

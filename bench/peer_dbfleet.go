@@ -76,7 +76,7 @@ func dbfleetModel(config dbfleet.ConnectionConfig) (*dbfleet.Model[Person], *dbf
 	config.Pool.MaxOpen = poolSize
 	registry, err := dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"main": config}})
 	if err != nil {
-		return &&dbfleet.Model[Person]{}, nil, err
+		return nil, nil, err
 	}
 	model, err := dbfleet.NewModel[Person](registry, dbfleet.ModelConfig{Table: "people"})
 	if err != nil {
