@@ -113,7 +113,7 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	return s.Session.Begin(ctx, o)
 }
 
-// commit goes by the statement, which has a context; the driver's Commit has none.
+// Commit goes by the statement, which has a context; the driver's Commit has none.
 func (s *conn) Commit(ctx context.Context) error { return s.end(ctx, "COMMIT") }
 
 func (s *conn) Rollback(ctx context.Context) error { return s.end(ctx, "ROLLBACK") }
@@ -139,7 +139,7 @@ func (s *conn) TxStatus() session.TxStatus {
 	return session.TxNone
 }
 
-// explain gives the network's error in place of the driver's ErrInvalidConn,
+// Explain gives the network's error in place of the driver's ErrInvalidConn,
 // which hides it.
 func (s *conn) Explain(err error) error {
 	if cause := s.net.Failed(); cause != nil && errors.Is(err, mysql.ErrInvalidConn) {
@@ -228,7 +228,7 @@ func finite(ordinal int, f float64) error {
 	return nil
 }
 
-// alive reports false as soon as the server has sent something to an idle
+// Alive reports false as soon as the server has sent something to an idle
 // connection: it has nothing to say but farewell.
 func (s *conn) Alive() bool {
 	n, gone := s.net.Peek(s.peeked[:])

@@ -46,7 +46,7 @@ type conn struct {
 	names  int
 	params pgx.ExtendedQueryBuilder
 	args   []any
-	arrays [][]byte // see insertRows
+	arrays [][]byte // see InsertRows
 	peeked [512]byte
 }
 
@@ -54,7 +54,7 @@ type conn struct {
 type statement struct {
 	sd *pgconn.StatementDescription
 	*columns
-	arrays *string // see insertRows; nil until it is asked for
+	arrays *string // see InsertRows; nil until it is asked for
 }
 
 func newConn(pc *pgx.Conn, b *backend) *conn {
@@ -358,7 +358,7 @@ func (s *conn) Verdict(err error) session.Verdict {
 	return session.Verdict{Broken: true}
 }
 
-// convert leaves arguments to pgx, which knows the types of the placeholders.
+// Convert leaves arguments to pgx, which knows the types of the placeholders.
 func (s *conn) Convert(nv *sqldriver.NamedValue) error {
 	if nv.Name != "" {
 		return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "has a name, which PostgreSQL does not know"}
@@ -377,7 +377,7 @@ func (s *conn) Ping(ctx context.Context) error {
 
 func (s *conn) Usable() bool { return !s.pc.IsClosed() }
 
-// alive looks for what the server may have sent to an idle connection: an error
+// Alive looks for what the server may have sent to an idle connection: an error
 // is its farewell, notices and changed parameters are not. What TLS has
 // encrypted cannot be told apart and counts as a farewell.
 func (s *conn) Alive() bool {

@@ -107,7 +107,7 @@ func escapePath(path string) string {
 	return b.String()
 }
 
-// open opens a connection and sets it up, within the time of ctx for locks.
+// Open opens a connection and sets it up, within the time of ctx for locks.
 func (b *backend) Open(ctx context.Context) (session.Session, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
