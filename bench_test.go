@@ -172,7 +172,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "InsertOne", allocs: -1,
+		name: "InsertOne", allocs: -2,
 		databaseSQL: func(ctx context.Context, db *sql.DB) error {
 			a := benchRecord{Name: "Ada", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, CreatedAt: benchTime}
 			res, err := db.ExecContext(ctx, `INSERT INTO "accounts" ("name", "email", "age", "balance", "active", "note", "created_at") VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -189,7 +189,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "UpdateOne", allocs: -2,
+		name: "UpdateOne", allocs: -3,
 		databaseSQL: func(ctx context.Context, db *sql.DB) error {
 			a := benchRecord{ID: 1000, Name: "Ada", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, CreatedAt: benchTime}
 			res, err := db.ExecContext(ctx, `UPDATE "accounts" SET "name" = ?, "email" = ?, "age" = ?, "balance" = ?, "active" = ?, "note" = ?, "created_at" = ? WHERE "id" = ?`,

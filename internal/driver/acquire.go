@@ -3,7 +3,6 @@ package driver
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 )
 
@@ -51,98 +50,4 @@ func (p *Pool) acquireError(ctx context.Context, err error, wait time.Duration, 
 		return &NotSentError{Err: ctx.Err()}
 	}
 	return &NotSentError{Err: stripBadConn(err)}
-}
-
-// errAcquire is the error of an acquireCtx whose own time is over.
-var errAcquire = errors.New("acquire timeout")
-
-// acquireCtx is a context with the acquire timeout. database/sql asks for Done
-// once before it looks at its free connections and again when it waits for one;
-// only the second call arms a timer, so that an acquisition without a wait
-// costs nothing.
-type acquireCtx struct {
-	context.Context
-	wait  time.Duration // 0 is no timeout
-	calls int
-	got   *conn // what database/sql took from its idle connections
-	// stopped says that it is no more than Context; see afterAcquire.
-	stopped bool
-
-	mu    sync.Mutex
-	done  chan struct{}
-	err   error
-	timer *time.Timer
-	unsub func() bool
-}
-
-// acquires are the contexts of acquisitions that are over.
-var acquires = sync.Pool{New: func() any { return new(acquireCtx) }}
-
-// free gives the context back for another acquisition, unless something may still
-// look at it: the timer of a wait.
-func (c *acquireCtx) free() {
-	if c.calls > 1 {
-		return
-	}
-	c.Context, c.wait, c.calls, c.got = nil, 0, 0, nil
-	acquires.Put(c)
-}
-
-func (c *acquireCtx) Done() <-chan struct{} {
-	if c.stopped {
-		return c.Context.Done()
-	}
-	if c.calls++; c.calls < 2 || c.wait <= 0 {
-		return c.Context.Done()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
-		ctx := c.Context // stop does not wait for the function
-		c.unsub = context.AfterFunc(ctx, func() { c.end(ctx.Err()) })
-	}
-	return c.done
-}
-
-func (c *acquireCtx) end(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err == nil {
-		c.err = err
-		close(c.done)
-	}
-}
-
-func (c *acquireCtx) Err() error {
-	if c.stopped {
-		return c.Context.Err()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return c.err
-	}
-	return c.Context.Err()
-}
-
-// stop ends the timer and tells whether it has run out, and whether it was armed.
-func (c *acquireCtx) stop() (timedOut, waited bool) {
-	if c.calls < 2 || c.wait <= 0 {
-		return false, c.calls > 1
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.timer.Stop()
-	c.unsub()
-	return c.err == errAcquire, true
-}
-
-// unwrapAcquire is the caller's own context, which dialling is bound to.
-func unwrapAcquire(ctx context.Context) context.Context {
-	if a, ok := ctx.(*acquireCtx); ok {
-		return a.Context
-	}
-	return ctx
 }

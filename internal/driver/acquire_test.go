@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
@@ -33,4 +35,19 @@ func TestAcquire_ContextThatEndsWithTheWait(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// If this fails with another version of Go, database/sql asks for Done at other
+// moments; see acquire_timer.go.
+func TestAcquire_ArmsNoTimerWithoutAWait(t *testing.T) {
+	t.Parallel()
+	p := open(t, optionsFor(dbtest.New(t, "sqlite")))
+	acquire(t, p).Release()
+	a := &acquireCtx{Context: t.Context(), wait: time.Minute}
+	c, err := p.DB().Conn(a)
+	require.NoError(t, err)
+	require.Nil(t, a.timer)
+	require.Equal(t, 1, a.calls)
+	require.NotNil(t, a.got)
+	require.NoError(t, c.Close())
 }

@@ -30,3 +30,14 @@ func Linked(d *dialect.Dialect) error {
 	}
 	return nil
 }
+
+// Fallback tells why the connections of a dialect take a slower or a less careful
+// way than they could, "" if they do not: a driver of a version that the tests have
+// not seen is used by what it exports only. Where only a connection shows that, it
+// is known once there was one.
+func Fallback(d *dialect.Dialect) string {
+	if db := databaseOf(d); db != nil && db.NotLinked == nil && db.Fallback != nil {
+		return db.Fallback()
+	}
+	return ""
+}

@@ -42,7 +42,7 @@ type load struct {
 	at    int64 // the row of the warning, from 1, where the server tells it; else 0
 }
 
-// copyInto looks at the columns' types. Types whose text is read otherwise than
+// CopyInto looks at the columns' types. Types whose text is read otherwise than
 // the value that a statement would send are left to INSERT.
 func (s *conn) CopyInto(ctx context.Context, into *session.LoadTarget, _ []any) (session.Copier, error) {
 	if s.noLocal || s.pooler {
@@ -327,7 +327,7 @@ func loadInt(v sqldriver.Value) int64 {
 	return toInt(v)
 }
 
-// rowOf is the row that the server has told, or reads it from the message,
+// RowOf is the row that the server has told, or reads it from the message,
 // where it stands last.
 func (l *load) RowOf(err error) int64 {
 	var me *mysql.MySQLError

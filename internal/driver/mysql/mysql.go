@@ -23,7 +23,7 @@ import (
 
 // Database is MySQL and MariaDB, spoken with by go-sql-driver/mysql.
 var Database = session.Database{
-	Dialect: dialect.MySQL, Open: open, Classify: classify, Message: message,
+	Dialect: dialect.MySQL, Open: open, Classify: classify, Message: message, Fallback: fallback,
 	ImplicitCommits: true, Remote: true,
 }
 

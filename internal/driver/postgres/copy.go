@@ -32,7 +32,7 @@ type copyStream struct {
 	spare  []byte
 }
 
-// copyInto asks for the columns' types by preparing an INSERT, as that of a
+// CopyInto asks for the columns' types by preparing an INSERT, as that of a
 // single row does. The binary format is taken where each type has an encoding
 // below and the first row's values are what it encodes.
 func (s *conn) CopyInto(ctx context.Context, into *session.LoadTarget, first []any) (session.Copier, error) {
@@ -197,7 +197,7 @@ func (r *feed) Read(b []byte) (int, error) {
 
 func (l *copyStream) After(_ context.Context, _ int64, err error) error { return err }
 
-// rowOf reads the row's number from the error's context, "COPY t, line 7". The
+// RowOf reads the row's number from the error's context, "COPY t, line 7". The
 // binary format counts the header's "line" not either.
 func (l *copyStream) RowOf(err error) int64 {
 	var pe *pgconn.PgError

@@ -37,7 +37,7 @@ func arrayOf(oid uint32) (array, cast string, element uint32) {
 // maxArray is how many bytes of an array's buffer are kept for the next one.
 const maxArray = 256 << 10
 
-// insertRows sends INSERT … SELECT FROM unnest($1, …): one array for each
+// InsertRows sends INSERT … SELECT FROM unnest($1, …): one array for each
 // column instead of a parameter for each value, and the same text for any number
 // of rows. It serves columns of the types that arrayOf knows with values that need
 // no conversion. The rows are numbered, so that they are inserted in their order.
@@ -164,7 +164,7 @@ func (s *conn) encodeArrays(oids []uint32, args []sqldriver.NamedValue) bool {
 	return true
 }
 
-// insertKeyed wraps what insertRows sends, so that the one statement fails, and
+// InsertKeyed wraps what InsertRows sends, so that the one statement fails, and
 // undoes itself, unless it has inserted as many rows as it was given, with a key
 // each: a trigger or rule may leave some out, or the key of a view. The keys come
 // as one array.

@@ -25,6 +25,10 @@ type Database struct {
 	// people who may not see the program's data.
 	Message func(error) (raw, shown string, ok bool)
 
+	// Fallback tells why sessions do without what the driver does not export, "" if
+	// they do not; see package driver's Fallback. nil is never.
+	Fallback func() string
+
 	// ImplicitCommits says that the server ends transactions by itself, NoInsertID
 	// that it knows no LastInsertId, Remote that there is a network in between.
 	ImplicitCommits, NoInsertID, Remote bool

@@ -83,7 +83,7 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	return nil
 }
 
-// commit knows its outcome also when ctx ends meanwhile: if no transaction is
+// Commit knows its outcome also when ctx ends meanwhile: if no transaction is
 // left to roll back, it has committed.
 func (s *conn) Commit(ctx context.Context) error {
 	_, err := s.Session.Exec(ctx, "COMMIT", nil)
@@ -200,7 +200,7 @@ func (s *conn) Ping(ctx context.Context) error {
 
 func (s *conn) Alive() bool { return true }
 
-// close closes the statements first: SQLite keeps the file open for them.
+// Close closes the statements first: SQLite keeps the file open for them.
 func (s *conn) Close() error {
 	s.Cache.Clear()
 	return s.Conn.Close()

@@ -10,7 +10,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
-// insertKeyed inserts without RETURNING, which costs SQLite half as much again
+// InsertKeyed inserts without RETURNING, which costs SQLite half as much again
 // as the INSERT, and works the keys out from the last one. It does so in a
 // transaction, to undo the rows where they are not certain:
 //

@@ -1,4 +1,4 @@
-//go:build !dbfleet_no_sqlite
+//go:build !dbfleet_no_sqlite && !dbfleet_plain_sqlite
 
 package sqlite
 

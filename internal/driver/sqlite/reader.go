@@ -12,13 +12,25 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// reader reads the values of the current row of the driver's rows with
+// What: reader reads the values of the current row of the driver's rows with
 // SQLite's own functions: no value is boxed, and no text is copied that is only
-// looked at. The driver still makes the steps, so that contexts, waits for locks
-// and errors are its own; it is told that the rows have no columns.
+// looked at. The driver still makes the steps, so that contexts, waits for locks and
+// errors are its own; it is told that the rows have no columns.
 //
-// If the driver's rows are not made as in the version that this was written for,
-// stmt is 0 and the driver reads the values.
+// Gain: with mutex.go, reads are 1.2 to 2.5 times as fast; the command stands there.
+//
+// Relies on: the fields pstmt, columns, decltypes and c of the driver's rows, tls of
+// their connection, and that the driver reads as many values of a row as columns has
+// names.
+//
+// Told by: TestReader_KnowsTheDriversRows when the fields are others,
+// TestReader_ReadsWhatTheDriverReads when the values are,
+// TestTested_KnowsTheVersionInUse when the version is another one.
+//
+// Off: build tag dbfleet_plain_sqlite. With a version that is not in tested.go, and
+// with rows without these fields, the driver reads the values; Fallback says so.
+
+// reader is the way to the current row. stmt is 0 where the driver reads the values.
 type reader struct {
 	tls      *libc.TLS
 	stmt     uintptr
@@ -37,6 +49,9 @@ type layout struct {
 var knownLayout atomic.Pointer[layout]
 
 func readerOf(rows sqldriver.Rows) reader {
+	if untested() != "" {
+		return reader{}
+	}
 	t := reflect.TypeOf(rows)
 	layout := knownLayout.Load()
 	if layout == nil || layout.rows != t {

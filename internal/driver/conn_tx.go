@@ -1,0 +1,133 @@
+package driver
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
+// txState is the transaction of a connection.
+type txState struct {
+	active bool
+	// cause is why the transaction is broken, nil while it is not. final says
+	// that ROLLBACK TO cannot mend it.
+	cause error
+	final bool
+}
+
+func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, final }
+
+func (c *conn) begin(ctx context.Context, o TxOptions) error {
+	if err := c.enter(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if c.tx.active {
+		return &NotSentError{Err: errors.New("a transaction is already open on this connection")}
+	}
+	if err := c.s.Begin(ctx, o); err != nil {
+		return c.failed(ctx, err)
+	}
+	c.tx = txState{active: true}
+	return nil
+}
+
+// rollbackTimeout bounds a rollback whose context has already ended. A server
+// that does not answer in time loses the connection, and rolls back then.
+const rollbackTimeout = time.Second
+
+func (c *conn) commit(ctx context.Context) error {
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
+	switch {
+	case !c.tx.active:
+		return sql.ErrTxDone
+	case c.tx.cause != nil:
+		cause := c.tx.cause
+		_ = c.endLost()
+		return &TxLostError{Err: cause}
+	case c.broken.Load():
+		c.tx = txState{}
+		return &TxLostError{Err: &ConnLostError{}}
+	case c.open.Load() > 0 && !c.s.ManyCursors():
+		return &NotSentError{Err: ErrBusy}
+	}
+	if err := ctx.Err(); err != nil {
+		return &NotSentError{Err: err} // the transaction stays open, for Rollback
+	}
+	err := c.s.Commit(ctx)
+	c.tx = txState{}
+	if err == nil {
+		return nil
+	}
+	v := c.s.Verdict(err)
+	err = c.s.Explain(err)
+	if v.Broken {
+		c.broken.Store(true)
+	}
+	switch {
+	case v.Answered && !v.CommitUnknown:
+		return err
+	case v.Answered:
+		c.broken.Store(true)
+		return &CommitUnknownError{Err: err}
+	case v.NotSent:
+		c.broken.Store(true)
+		return &TxLostError{Err: reason(ctx, err)}
+	default:
+		c.broken.Store(true)
+		return &CommitUnknownError{Err: reason(ctx, err)}
+	}
+}
+
+func (c *conn) rollback(ctx context.Context) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+	}
+	if err := c.lock(ctx); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if !c.tx.active {
+		return sql.ErrTxDone
+	}
+	if c.tx.cause != nil || c.broken.Load() {
+		return c.endLost()
+	}
+	if c.open.Load() > 0 && !c.s.ManyCursors() {
+		return &NotSentError{Err: ErrBusy}
+	}
+	err := c.s.Rollback(ctx)
+	c.tx = txState{}
+	if err != nil {
+		c.broken.Store(true) // closing it rolls back
+		return c.failed(ctx, err)
+	}
+	return nil
+}
+
+// endLost ends a transaction that is broken already; what is left of it on the
+// server is rolled back, by ROLLBACK or by giving the connection up.
+func (c *conn) endLost() error {
+	c.tx = txState{}
+	if c.broken.Load() {
+		return nil
+	}
+	if c.open.Load() > 0 && !c.s.ManyCursors() || c.s.TxStatus() == session.TxNone {
+		c.broken.Store(c.s.TxStatus() != session.TxNone)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	if err := c.s.Rollback(ctx); err != nil {
+		c.broken.Store(true)
+	}
+	return nil
+}

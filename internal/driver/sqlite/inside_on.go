@@ -1,0 +1,7 @@
+//go:build !dbfleet_no_sqlite && !dbfleet_plain_sqlite
+
+package sqlite
+
+// inside says that mutex.go and reader.go may use what the driver does not export.
+// Build tag dbfleet_plain_sqlite forbids it.
+const inside = true
