@@ -10,9 +10,9 @@ import (
 )
 
 // tryAll tries mutants in order until n of them were Go and have a verdict, jobs
-// at a time, and reports each. Which ones are tried does not depend on jobs.
-// The first error ends it.
-func tryAll(ctx context.Context, t interface {
+// at a time, and reports each. Which ones are tried does not depend on jobs. When
+// sampling ends, what was begun is finished. The first error ends it at once.
+func tryAll(ctx, sampling context.Context, t interface {
 	try(ctx context.Context, m mutant) (verdict, error)
 }, order []mutant, n, jobs int, report func(mutant, verdict)) error {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -21,7 +21,7 @@ func tryAll(ctx context.Context, t interface {
 	next := func() (m mutant, ok bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		if len(order) == 0 || ctx.Err() != nil {
+		if len(order) == 0 || ctx.Err() != nil || sampling.Err() != nil {
 			return m, false
 		}
 		m, order = order[0], order[1:]

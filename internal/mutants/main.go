@@ -59,7 +59,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.Uint64Var(&s.seed, "seed", 1, "which of them")
 	flags.StringVar(&packages, "package", "", "only in these folders, separated by commas; . is the root")
 	flags.IntVar(&s.jobs, "j", 1, "mutants at a time")
-	flags.DurationVar(&s.budget, "budget", 0, "stop after this time; one that was not finished does not count")
+	flags.DurationVar(&s.budget, "budget", 0, "begin no mutant after this time")
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Minute, "of one package's tests; running into it counts as noticed")
 	flags.Float64Var(&s.bar, "bar", 0, "fail when less than this share is noticed; one may always survive")
 	flags.BoolVar(&s.verbose, "v", false, "show those that are noticed too, and by which test")
@@ -76,9 +76,10 @@ func parse(args []string, out io.Writer) (settings, error) {
 
 // run tries a sample of mutants and prints what became of them.
 func run(ctx context.Context, s settings, out io.Writer) error {
+	sampling := context.Background()
 	if s.budget > 0 {
 		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, s.budget)
+		sampling, stop = context.WithTimeout(sampling, s.budget)
 		defer stop()
 	}
 	root, err := os.Getwd()
@@ -100,13 +101,13 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	defer os.RemoveAll(scratch)
 	t := newTrial(tree, scratch, s.timeout)
 	c := count{wanted: s.n, candidates: len(all)}
-	err = tryAll(ctx, t, shuffle(all, s.seed), s.n, s.jobs, func(m mutant, v verdict) {
+	err = tryAll(ctx, sampling, t, shuffle(all, s.seed), s.n, s.jobs, func(m mutant, v verdict) {
 		c.add(v)
 		if v.survived() || s.verbose {
 			fmt.Fprint(out, describe(m, v))
 		}
 	})
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(out, c)

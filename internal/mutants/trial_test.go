@@ -128,24 +128,34 @@ func TestTryAll_TheNextTakesThePlaceOfOneThatDoesNotCompile(t *testing.T) {
 	for jobs := 1; jobs <= 3; jobs++ {
 		s := &script{answers: map[string]error{"b": fmt.Errorf("%w: b", errNoBuild)}}
 		c := count{wanted: 3, candidates: len(order)}
-		require.NoError(t, tryAll(t.Context(), s, order, 3, jobs, func(_ mutant, v verdict) { c.add(v) }))
+		require.NoError(t, tryAll(t.Context(), t.Context(), s, order, 3, jobs, func(_ mutant, v verdict) { c.add(v) }))
 		slices.Sort(s.asked)
 		require.Equal(t, []string{"a", "b", "c", "d"}, s.asked)
 		require.Equal(t, "2 of 3 noticed (of 5 possible mutants)", c.String())
 	}
 	s := &script{answers: map[string]error{"c": errors.New("no disk")}}
-	require.EqualError(t, tryAll(t.Context(), s, order, 5, 1, func(mutant, verdict) {}), "no disk")
+	require.EqualError(t, tryAll(t.Context(), t.Context(), s, order, 5, 1, func(mutant, verdict) {}), "no disk")
 	require.Equal(t, []string{"a", "b", "c"}, s.asked)
 }
 
-func TestTryAll_EndsWithTheBudget(t *testing.T) {
+func TestTryAll_FinishesWhatWasBegunWithinTheBudget(t *testing.T) {
 	t.Parallel()
-	ctx, stop := context.WithCancelCause(t.Context())
-	stop(context.DeadlineExceeded)
+	sampling, over := context.WithCancel(t.Context())
+	order := []mutant{{fn: "a"}, {fn: "b"}, {fn: "c"}}
 	s := &script{}
-	require.ErrorIs(t, tryAll(ctx, s, []mutant{{fn: "a"}}, 1, 1, func(mutant, verdict) {}), context.DeadlineExceeded)
-	require.Empty(t, s.asked)
-	require.Equal(t, "0 of 0 noticed (of 1 possible mutants); 1 were wanted", count{wanted: 1, candidates: 1}.String())
+	c := count{wanted: 3, candidates: 3}
+	require.NoError(t, tryAll(t.Context(), sampling, s, order, 3, 1, func(m mutant, v verdict) {
+		c.add(v)
+		if m.fn == "b" {
+			over()
+		}
+	}))
+	require.Equal(t, []string{"a", "b"}, s.asked)
+	require.Equal(t, "0 of 2 noticed (of 3 possible mutants); 3 were wanted", c.String())
+
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	require.ErrorIs(t, tryAll(ctx, t.Context(), s, order, 3, 1, func(mutant, verdict) {}), context.Canceled)
 }
 
 func TestCount_FailsBelowTheBar(t *testing.T) {
