@@ -179,7 +179,8 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 
 func (s *statement) ask(ctx context.Context, c *driver.Conn) (driver.Rows, error) {
 	if s.oneRow != "" {
-		return c.InsertRows(ctx, s.text, s.args, s.oneRow)
+		rows, _, err := c.InsertRows(ctx, s.text, s.args, s.oneRow)
+		return rows, err
 	}
 	return c.Query(ctx, s.text, s.args)
 }

@@ -89,11 +89,14 @@ type way struct {
 }
 
 // turns measures ways by turns and reports the shortest round of each.
-func turns(b *testing.B, ways []way) {
-	const reads = 200 // a round
+func turns(b *testing.B, ways []way) { turnsOf(b, 200, func() {}, ways) }
+
+// turnsOf is turns with so many reads in a round, and what is done before each.
+func turnsOf(b *testing.B, reads int, before func(), ways []way) {
 	for b.Loop() {
 		for i := range ways {
 			w := &ways[i]
+			before()
 			start := time.Now()
 			for range reads {
 				if err := w.read(); err != nil {
@@ -106,7 +109,7 @@ func turns(b *testing.B, ways []way) {
 		}
 	}
 	for _, w := range ways {
-		b.ReportMetric(float64(w.best.Nanoseconds())/reads, w.name+"-ns")
+		b.ReportMetric(float64(w.best.Nanoseconds())/float64(reads), w.name+"-ns")
 		b.ReportMetric(testing.AllocsPerRun(100, func() { _ = w.read() }), w.name+"-allocs")
 	}
 }

@@ -14,6 +14,10 @@ import (
 // false where the session has no way of its own to do that, in a transaction,
 // and where it cannot be certain of the keys; the caller then sends a
 // transaction.
+//
+// With an error nothing was inserted, unless it is an *UnansweredError: then the
+// commit was sent and its outcome is unknown. A connection that was lost before is
+// an *UndoneError.
 func (c *Conn) InsertKeyed(ctx context.Context, in *KeyedInsert, args []any) (Keyed, error) {
 	if c.inner == nil {
 		return Keyed{Undone: true}, errReleased
@@ -47,5 +51,14 @@ func (c *conn) insertKeyed(ctx context.Context, s session.KeyedInserter, in *Key
 	if errors.As(err, &open) {
 		c.broken.Store(true) // closing it rolls back
 	}
-	return made, c.failed(ctx, err)
+	err = c.failed(ctx, err)
+	var unanswered *UnansweredError
+	switch lost := errors.As(err, &unanswered); {
+	case made.Undone && lost:
+		err = &UndoneError{Err: unanswered.Err}
+	case !made.Undone && !lost: // the server's own word, which leaves the commit open
+		err = &UnansweredError{Err: err}
+	}
+	made.Sent = sentUnless(err, made.Sent)
+	return made, err
 }

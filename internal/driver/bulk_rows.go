@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
@@ -11,38 +12,47 @@ import (
 // arguments are those of the rows, one after the other. one is the text of the
 // same statement for a single row. The session may send another statement that
 // does the same, whose text does not depend on the number of rows; the rows
-// come back in their order.
-func (c *Conn) InsertRows(ctx context.Context, query string, args []any, one string) (Rows, error) {
+// come back in their order. sent is the text that was sent, "" if none was; it is
+// told with an error as well.
+func (c *Conn) InsertRows(ctx context.Context, query string, args []any, one string) (rows Rows, sent string, err error) {
 	if c.inner == nil {
-		return nil, errReleased
-	}
-	s, ok := c.inner.s.(session.RowInserter)
-	if !ok {
-		return c.Query(ctx, query, args)
+		return nil, "", errReleased
 	}
 	nv, err := c.inner.bind(args)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer give(nv)
-	r, err := c.inner.insertRows(ctx, s, one, *nv, &c.rows)
-	if r == nil && err == nil {
-		return c.inner.query(ctx, query, *nv, &c.rows)
+	if s, ok := c.inner.s.(session.RowInserter); ok {
+		rows, sent, err = c.inner.insertRows(ctx, s, one, *nv, &c.rows)
+		if rows != nil || err != nil {
+			return rows, sentUnless(err, sent), err
+		}
 	}
-	return r, err
+	rows, err = c.inner.query(ctx, query, *nv, &c.rows)
+	return rows, sentUnless(err, query), err
 }
 
-func (c *conn) insertRows(ctx context.Context, s session.RowInserter, one string, args []sqldriver.NamedValue, into *cellCursor) (Rows, error) {
+// sentUnless is text, or "" if err says that nothing was sent.
+func sentUnless(err error, text string) string {
+	var notSent *NotSentError
+	if err != nil && errors.As(err, &notSent) {
+		return ""
+	}
+	return text
+}
+
+func (c *conn) insertRows(ctx context.Context, s session.RowInserter, one string, args []sqldriver.NamedValue, into *cellCursor) (rows Rows, sent string, err error) {
 	if err := c.enter(ctx, one); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer c.unlock()
-	src, err := s.InsertRows(ctx, one, args)
+	src, sent, err := s.InsertRows(ctx, one, args)
 	switch {
 	case err != nil:
-		return nil, c.failed(ctx, err)
+		return nil, sent, c.failed(ctx, err)
 	case src == nil:
-		return nil, nil
+		return nil, "", nil
 	}
-	return c.opened(ctx, one, src, into), nil
+	return c.opened(ctx, sent, src, into), sent, nil
 }

@@ -28,6 +28,7 @@ func Classify(err error) Problem {
 		p = classifyCause(err)
 	}
 	var unanswered *UnansweredError
+	var undone *UndoneError
 	var notSent *NotSentError
 	var connect *ConnectError
 	var acquire *AcquireTimeoutError
@@ -36,6 +37,8 @@ func Classify(err error) Problem {
 		p.NotSent, p.Unanswered = true, false
 	case errors.As(err, &unanswered):
 		p.NotSent, p.Unanswered = false, true
+	case errors.As(err, &undone):
+		p.NotSent, p.Unanswered = false, false
 	case errors.As(err, &notSent):
 		p.NotSent, p.Unanswered = true, false
 	}

@@ -96,6 +96,16 @@ func (e *UnansweredError) Error() string {
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
 
+// An UndoneError says that the connection was lost, or given up because the
+// context ended, before a commit was sent: nothing was changed. Err is why.
+type UndoneError struct{ Err error }
+
+func (e *UndoneError) Error() string {
+	return "the statement was undone before its commit: " + e.Err.Error()
+}
+
+func (e *UndoneError) Unwrap() error { return e.Err }
+
 // A ConnLostError says that the connection was found broken. It stands in for
 // the driver's own word for that, which database/sql would take as leave to
 // execute the statement again.

@@ -41,19 +41,25 @@ func TestInsertRows_DoesWhatTheInsertDoes(t *testing.T) {
 					args = append(args, int64(n*1000+i), col.values[i%len(col.values)])
 				}
 				want := rowsOf(t, c, insert("by_insert_", n), args...)
-				rows, err := c.InsertRows(ctx, insert("by_rows_", n), args, insert("by_rows_", 1))
+				rows, sent, err := c.InsertRows(ctx, insert("by_rows_", n), args, insert("by_rows_", 1))
 				require.NoError(t, err, col.name)
 				got, err := drain(rows)
 				require.NoError(t, err, col.name)
 				require.Equal(t, want, got, col.name)
+				if db.Dialect == "sqlite" {
+					require.Equal(t, insert("by_rows_", n), sent)
+				} else if sent != insert("by_rows_", n) {
+					require.Contains(t, sent, "unnest(", col.name)
+				}
 			}
 			require.Equal(t, rowsOf(t, c, "SELECT * FROM by_insert_"+col.name+" ORDER BY n"), rowsOf(t, c, "SELECT * FROM by_rows_"+col.name+" ORDER BY n"), col.name)
 
 			twice := []any{int64(1), col.values[0], int64(1), col.values[0]}
-			_, err := c.InsertRows(ctx, insert("by_rows_", 2), twice, insert("by_rows_", 1))
+			_, _, err := c.InsertRows(ctx, insert("by_rows_", 2), twice, insert("by_rows_", 1))
 			require.Equal(t, Unique, Classify(err).Class, "%v", err)
-			_, err = c.InsertRows(ctx, insert("by_rows_", 2), []any{int64(1), make(chan int), int64(2), nil}, insert("by_rows_", 1))
+			_, sent, err := c.InsertRows(ctx, insert("by_rows_", 2), []any{int64(1), make(chan int), int64(2), nil}, insert("by_rows_", 1))
 			require.Error(t, err)
+			require.Empty(t, sent, "an argument that cannot be sent")
 			require.Len(t, rowsOf(t, c, "SELECT 1"), 1)
 		}
 	})
@@ -76,8 +82,9 @@ func TestInsertRows_KeepsOneStatementOnPostgreSQL(t *testing.T) {
 		for i := range n {
 			args = append(args, int64(i), "1.239", loadAt)
 		}
-		rows, err := c.InsertRows(ctx, many+" RETURNING n", args, one+" RETURNING n")
+		rows, sent, err := c.InsertRows(ctx, many+" RETURNING n", args, one+" RETURNING n")
 		require.NoError(t, err)
+		require.Contains(t, sent, "FROM unnest(")
 		got, err := drain(rows)
 		require.NoError(t, err)
 		require.Len(t, got, n)

@@ -41,27 +41,30 @@ const maxArray = 256 << 10
 // column instead of a parameter for each value, and the same text for any number
 // of rows. It serves columns of the types that arrayOf knows with values that need
 // no conversion. The rows are numbered, so that they are inserted in their order.
-func (s *conn) InsertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (session.RowSource, error) {
+func (s *conn) InsertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (src session.RowSource, sent string, err error) {
 	text, err := s.unnested(ctx, one, args)
-	if text == "" || err != nil {
-		return nil, err
+	if err != nil {
+		return nil, one, err
+	}
+	if text == "" {
+		return nil, "", nil
 	}
 	for try := 0; ; try++ {
 		st, fresh, err := s.statement(ctx, text)
 		if err != nil {
 			s.unlearn(one, err)
-			return nil, err
+			return nil, text, err
 		}
 		rr := s.run(ctx, st, s.arrays, binaryFormats, st.formats)
 		if rr.NextRow() {
-			return s.rows(st, rr, true), nil
+			return s.rows(st, rr, true), text, nil
 		}
 		if _, err = rr.Close(); err == nil {
-			return s.rows(st, rr, false), nil
+			return s.rows(st, rr, false), text, nil
 		}
 		s.unlearn(one, err)
 		if !s.again(text, err) || fresh || try > 0 {
-			return nil, err
+			return nil, text, err
 		}
 	}
 }
@@ -162,149 +165,4 @@ func (s *conn) encodeArrays(oids []uint32, args []sqldriver.NamedValue) bool {
 		s.arrays[i] = buf
 	}
 	return true
-}
-
-// InsertKeyed wraps what InsertRows sends, so that the one statement fails, and
-// undoes itself, unless it has inserted as many rows as it was given, with a key
-// each: a trigger or rule may leave some out, or the key of a view. The keys come
-// as one array.
-func (s *conn) InsertKeyed(ctx context.Context, in *session.KeyedInsert, args []sqldriver.NamedValue) (session.Keyed, error) {
-	if s.b.o.Pooler || in.Rows == 0 {
-		return session.Keyed{}, nil
-	}
-	text, err := s.unnested(ctx, in.One, args)
-	if err != nil {
-		return session.Keyed{Undone: true}, err
-	}
-	if text == "" {
-		return session.Keyed{}, nil
-	}
-	s.arrays = append(s.arrays, binary.BigEndian.AppendUint64(nil, uint64(in.Rows)))
-	text = keyedText(text, len(s.arrays))
-	for try := 0; ; try++ {
-		st, fresh, err := s.statement(ctx, text)
-		switch {
-		case cannotWrap(err): // a table with rules, say: INSERT may do
-			s.unlearn(in.One, err)
-			return session.Keyed{Never: strings.HasPrefix(sqlState(err), "0A")}, nil
-		case err != nil:
-			return session.Keyed{Undone: true}, err
-		case len(st.oids) != 2 || !intArrays[st.oids[0]]:
-			return session.Keyed{Never: true}, nil
-		}
-		rr := s.run(ctx, st, s.arrays, binaryFormats, binaryFormats)
-		var keys []int64
-		if rr.NextRow() {
-			keys = ints(rr.Values()[0], in.Rows)
-		}
-		if _, err = rr.Close(); err == nil {
-			if len(keys) != in.Rows {
-				return session.Keyed{}, errKeys
-			}
-			return session.Keyed{Keys: keys, OK: true}, nil
-		}
-		s.unlearn(in.One, err)
-		switch n, what := guarded(err); what {
-		case rowsMark:
-			return session.Keyed{Undone: true}, &session.RowsError{Rows: n, Given: int64(in.Rows)}
-		case keysMark:
-			return session.Keyed{Never: true}, nil
-		}
-		switch retry := s.again(text, err); {
-		case retry && !fresh && try == 0:
-		case cannotWrap(err): // a column has another type now
-			return session.Keyed{}, nil
-		default:
-			return session.Keyed{}, err
-		}
-	}
-}
-
-// cannotWrap says that err refuses a statement as such.
-func cannotWrap(err error) bool {
-	state := sqlState(err)
-	return strings.HasPrefix(state, "42") || strings.HasPrefix(state, "0A")
-}
-
-// sqlState is the code of a server's error, "" of any other.
-func sqlState(err error) string {
-	var pe *pgconn.PgError
-	if !errors.As(err, &pe) {
-		return ""
-	}
-	return pe.Code
-}
-
-var errKeys = errors.New("the server's answer is not an array of keys")
-
-// What begins the texts that a keyedText's statement fails with, for they are no
-// numbers.
-const (
-	rowsMark = "dbfleet: rows "
-	keysMark = "dbfleet: keys "
-)
-
-// keyedText makes a statement of one with RETURNING that inserts rows. It gives
-// the keys as an array, and fails if the rows, or the keys that are not NULL, are
-// not as many as its n-th parameter says. The counts in the texts keep the server
-// from computing them, and failing, beforehand.
-func keyedText(insert string, n int) string {
-	given := "$" + strconv.Itoa(n) + "::int8"
-	return "WITH dbfleet_made(key) AS (" + insert + ") SELECT array_agg(key), CASE" +
-		" WHEN count(*) <> " + given + " THEN ('" + rowsMark + "' || count(*))::int8" +
-		" WHEN count(key) <> " + given + " THEN ('" + keysMark + "' || count(key))::int8 END FROM dbfleet_made"
-}
-
-// guarded tells which mark the error of a keyedText's statement has, and the
-// number behind it; "" is another error.
-func guarded(err error) (n int64, mark string) {
-	var pe *pgconn.PgError
-	if !errors.As(err, &pe) || pe.Code != "22P02" {
-		return 0, ""
-	}
-	for _, mark := range []string{rowsMark, keysMark} {
-		_, text, ok := strings.Cut(pe.Message, mark)
-		if !ok {
-			continue
-		}
-		if end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
-			text = text[:end]
-		}
-		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-			return n, mark
-		}
-	}
-	return 0, ""
-}
-
-// intArrays are the types of arrays of whole numbers.
-var intArrays = map[uint32]bool{pgtype.Int2ArrayOID: true, pgtype.Int4ArrayOID: true, pgtype.Int8ArrayOID: true}
-
-// ints reads a binary array of n whole numbers, nil if it is something else.
-func ints(b []byte, n int) []int64 {
-	const head = 20 // dimensions, NULLs, type, length, first index
-	be := binary.BigEndian
-	if len(b) < head || be.Uint32(b) != 1 || int(be.Uint32(b[12:])) != n {
-		return nil
-	}
-	keys := make([]int64, 0, n)
-	for b = b[head:]; len(b) >= 4; {
-		size := int(int32(be.Uint32(b)))
-		b = b[4:]
-		if size < 0 || size > len(b) {
-			return nil
-		}
-		switch size {
-		case 2:
-			keys = append(keys, int64(int16(be.Uint16(b))))
-		case 4:
-			keys = append(keys, int64(int32(be.Uint32(b))))
-		case 8:
-			keys = append(keys, int64(be.Uint64(b)))
-		default:
-			return nil
-		}
-		b = b[size:]
-	}
-	return keys
 }

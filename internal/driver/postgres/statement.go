@@ -95,20 +95,25 @@ func (s *conn) run(ctx context.Context, st *statement, values [][]byte, formats 
 
 // send binds the arguments and sends the statement.
 func (s *conn) send(ctx context.Context, st *statement, args []sqldriver.NamedValue) (*pgconn.ResultReader, error) {
-	if err := session.CheckInputs(len(st.sd.ParamOIDs), len(args)); err != nil {
+	if err := s.bind(st, args); err != nil {
 		return nil, err
+	}
+	return s.run(ctx, st, s.params.ParamValues, s.params.ParamFormats, st.formats), nil
+}
+
+// bind brings the arguments into the protocol's form, in s.params.
+func (s *conn) bind(st *statement, args []sqldriver.NamedValue) error {
+	if err := session.CheckInputs(len(st.sd.ParamOIDs), len(args)); err != nil {
+		return err
 	}
 	s.args = s.args[:0]
 	for i := range args {
 		if err := wholeNumber(i+1, st.sd.ParamOIDs[i], args[i].Value); err != nil {
-			return nil, err
+			return err
 		}
 		s.args = append(s.args, args[i].Value)
 	}
-	if err := s.encode(st, args); err != nil {
-		return nil, err
-	}
-	return s.run(ctx, st, s.params.ParamValues, s.params.ParamFormats, st.formats), nil
+	return s.encode(st, args)
 }
 
 // sendCloses sends, with the next statement, which ones fell out of the cache.
@@ -119,7 +124,7 @@ func (s *conn) sendCloses() {
 	s.closes = s.closes[:0]
 }
 
-// encode brings the arguments into the protocol's form. pgx asks Value methods.
+// encode encodes s.args, which are args. pgx asks Value methods.
 func (s *conn) encode(st *statement, args []sqldriver.NamedValue) (err error) {
 	defer session.RecoverArgument(0, &err)
 	defer clear(s.args)

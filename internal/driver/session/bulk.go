@@ -49,7 +49,9 @@ var ErrCopyCut = errors.New("the load was given up")
 // KeyedInsert is an INSERT of several rows whose keys the database makes. The
 // texts have the same table and columns.
 type KeyedInsert struct {
-	// Text inserts all rows and returns nothing. SQLite sends it.
+	// Text inserts all rows. On SQLite it returns nothing. On PostgreSQL it returns
+	// the keys, and is sent where no statement can be made of One; it may be "",
+	// and then nothing is sent there.
 	Text string
 	// One inserts a single row and returns its key. PostgreSQL makes its statement
 	// of it.
@@ -71,21 +73,27 @@ type Keyed struct {
 	Never bool
 	// Undone says, of an error, that nothing was inserted, whatever the error is.
 	Undone bool
+	// Sent is the text that was sent for the rows, "" if none was. It is told with
+	// an error as well, and when OK is false.
+	Sent string
 }
 
 // KeyedInserter is a session that can insert several rows outside of a
 // transaction, all of them or none, and tell their keys, in less than the
 // statements of a transaction with INSERT … RETURNING.
 type KeyedInserter interface {
+	// InsertKeyed leaves nothing behind unless Keyed.OK, or an error without
+	// Keyed.Undone: then the commit was sent and its outcome is unknown.
 	InsertKeyed(ctx context.Context, in *KeyedInsert, args []sqldriver.NamedValue) (Keyed, error)
 }
 
 // RowInserter is a session that has a shorter way for an INSERT of many rows.
 type RowInserter interface {
 	// InsertRows does what an INSERT of several rows does. one is the text of the
-	// same INSERT of one row. It returns nil when the INSERT is to be sent as it
-	// is; nothing was sent then that matters.
-	InsertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (RowSource, error)
+	// same INSERT of one row. sent is the text that was sent, also with an error.
+	// It returns no rows and no error when the INSERT is to be sent as it is;
+	// nothing was sent then that matters.
+	InsertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (src RowSource, sent string, err error)
 }
 
 // A RowsError says that an INSERT would have inserted another number of rows

@@ -10,16 +10,21 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
-// InsertKeyed inserts without RETURNING, which costs SQLite half as much again
-// as the INSERT, and works the keys out from the last one. It does so in a
-// transaction, to undo the rows where they are not certain:
+// InsertKeyed inserts the rows without RETURNING, which would cost SQLite half as
+// much again as the INSERT, and works the keys out from that of the last row. It
+// does so between BEGIN and COMMIT, looks before the COMMIT whether the keys are
+// certain, and rolls back if they are not. They are certain when all this holds:
 //
-//   - the statement has inserted as many rows as it was given, and nothing else
-//     was changed in the meantime, so that no trigger had a hand in it;
-//   - the first and the last of the keys are those of rows, and are rowids. So the
-//     key is the rowid, which SQLite makes one greater than the greatest there is;
-//     only when there is none greater left it takes any, and then the first of
-//     these rows would not be there.
+//   - The INSERT has inserted as many rows as it was given, and total_changes(),
+//     which counts the rows that triggers change too, has grown by no more. So no
+//     trigger has left out a row or had a hand in one. Nobody else can have written
+//     in between: the transaction holds the file's only write lock.
+//   - The key's column is another name of the rowid, and no column has taken one of
+//     the rowid's own names. A table without rowids, and a view, fail this check.
+//   - The first and the last of the keys, as they were worked out, are in the table.
+//     SQLite gives a row the rowid after the greatest that there is. Only when that
+//     is the greatest possible it looks for a free one at random, and then the keys
+//     are not one after the other and the first of them is not there.
 func (s *conn) InsertKeyed(ctx context.Context, in *session.KeyedInsert, args []sqldriver.NamedValue) (session.Keyed, error) {
 	if !s.Cache.Keeps(in.Text) {
 		return session.Keyed{}, nil
@@ -28,16 +33,16 @@ func (s *conn) InsertKeyed(ctx context.Context, in *session.KeyedInsert, args []
 		return session.Keyed{Undone: true}, err
 	}
 	made, err := s.keyed(ctx, in, args)
-	doubt := err == nil && !made.OK
 	if err == nil && made.OK {
 		err = s.Commit(ctx)
-		made.Undone = err != nil
+		made.OK, made.Undone = err == nil, err != nil
 		return made, err
 	}
+	doubt := err == nil
 	if undoErr := s.Rollback(ctx); undoErr != nil {
-		return session.Keyed{}, &session.NotUndoneError{Err: errors.Join(err, undoErr)}
+		err = &session.NotUndoneError{Err: errors.Join(err, undoErr)} // closing the connection rolls back
 	}
-	return session.Keyed{Undone: true, Never: doubt}, err
+	return session.Keyed{Undone: true, Never: doubt, Sent: made.Sent}, err
 }
 
 // keyed inserts the rows. Its Keyed is not OK where the keys are not certain.
@@ -46,10 +51,11 @@ func (s *conn) keyed(ctx context.Context, in *session.KeyedInsert, args []sqldri
 	if err := s.numbers(ctx, "SELECT total_changes()", nil, &changes); err != nil {
 		return session.Keyed{}, err
 	}
+	sent := session.Keyed{Sent: in.Text}
 	res, err := s.Session.Exec(ctx, in.Text, args)
 	rows := int64(in.Rows)
 	if err != nil || res.RowsAffected != rows {
-		return session.Keyed{}, err
+		return sent, err
 	}
 	last := res.LastInsertID
 	first := last - rows + 1
@@ -60,13 +66,13 @@ func (s *conn) keyed(ctx context.Context, in *session.KeyedInsert, args []sqldri
 		" AND total_changes() = ?"
 	if err := s.numbers(ctx, check, ends, &found); err != nil || found != 2 {
 		// A view, or a table without rowids, has no rowid to compare with.
-		return session.Keyed{}, ctx.Err()
+		return sent, ctx.Err()
 	}
 	keys := make([]int64, rows)
 	for i := range keys {
 		keys[i] = first + int64(i)
 	}
-	return session.Keyed{Keys: keys, OK: true}, nil
+	return session.Keyed{Keys: keys, OK: true, Sent: in.Text}, nil
 }
 
 // numbers runs a query for one number.
