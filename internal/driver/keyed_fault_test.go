@@ -99,6 +99,7 @@ func TestInsertKeyed_IsSeenByNobodyBeforeItsCommit(t *testing.T) {
 	cancel()
 	o := <-done
 	requireUnknown(t, o.made, o.err, Canceled)
+	f.proxy.Heal() // closes what was held
 	f.requireCommitted(t, false, "marked 0")
 }
 
@@ -107,7 +108,7 @@ func TestInsertKeyed_LosesItsConnection(t *testing.T) {
 	for name, tc := range map[string]struct {
 		marker            string
 		action            dbtest.Action
-		unknown, commited bool
+		unknown, committed bool
 	}{
 		"before the insert":              {"marked", dbtest.CutRequest, false, false},
 		"instead of its keys":            {"marked", dbtest.CutReply, false, false},
@@ -126,7 +127,7 @@ func TestInsertKeyed_LosesItsConnection(t *testing.T) {
 					requireUndone(t, made, err, Connection)
 				}
 				require.Positive(t, tr.Seen())
-				f.requireCommitted(t, tc.commited, "marked 1")
+				f.requireCommitted(t, tc.committed, "marked 1")
 			})
 		}
 	}
@@ -137,7 +138,7 @@ func TestInsertKeyed_ContextEnds(t *testing.T) {
 	for name, tc := range map[string]struct {
 		marker            string
 		action            dbtest.Action
-		unknown, commited bool
+		unknown, committed bool
 	}{
 		"before the insert arrives": {"marked", dbtest.HoldRequest, false, false},
 		"before its keys come":      {"marked", dbtest.HoldReply, false, false},
@@ -158,7 +159,8 @@ func TestInsertKeyed_ContextEnds(t *testing.T) {
 			} else {
 				requireUndone(t, made, err, Canceled)
 			}
-			f.requireCommitted(t, tc.commited, "marked 1")
+			f.proxy.Heal() // closes what was held
+			f.requireCommitted(t, tc.committed, "marked 1")
 		})
 	}
 }
