@@ -106,8 +106,8 @@ func TestInsertKeyed_IsSeenByNobodyBeforeItsCommit(t *testing.T) {
 func TestInsertKeyed_LosesItsConnection(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		marker            string
-		action            dbtest.Action
+		marker             string
+		action             dbtest.Action
 		unknown, committed bool
 	}{
 		"before the insert":              {"marked", dbtest.CutRequest, false, false},
@@ -136,8 +136,8 @@ func TestInsertKeyed_LosesItsConnection(t *testing.T) {
 func TestInsertKeyed_ContextEnds(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		marker            string
-		action            dbtest.Action
+		marker             string
+		action             dbtest.Action
 		unknown, committed bool
 	}{
 		"before the insert arrives": {"marked", dbtest.HoldRequest, false, false},
