@@ -26,6 +26,8 @@ type statement struct {
 	// turns says that the statement begins or ends the transaction, so that hooks
 	// see another context after it than before it.
 	turns bool
+	// undone says of an error that it left nothing behind, whatever it is.
+	undone bool
 }
 
 // An exchange sends a statement at a place and takes the answer. It returns how
@@ -204,7 +206,7 @@ func (p *place) wrap(s *statement, err error) error {
 		class: problem.Class, text: driver.Text(err, s.text, s.args),
 	}
 	// Of a transaction nothing persists without its commit.
-	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered
+	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && !s.undone && p.tx == nil && problem.Unanswered
 	var lost *driver.TxLostError
 	var unknown *driver.CommitUnknownError
 	switch {

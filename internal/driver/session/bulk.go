@@ -71,6 +71,8 @@ type Keyed struct {
 	Never bool
 	// Undone says, of an error, that nothing was inserted, whatever the error is.
 	Undone bool
+	// Sent is the text that was sent for the rows, "" when nothing was.
+	Sent string
 }
 
 // KeyedInserter is a session that can insert several rows outside of a
