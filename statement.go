@@ -163,7 +163,12 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 		return unknownRows, err
 	}
 	defer p.letGo(c)
-	rows, err := s.ask(ctx, c)
+	var rows driver.Rows
+	if s.oneRow != "" {
+		rows, err = c.InsertRows(ctx, s.text, s.args, s.oneRow)
+	} else {
+		rows, err = c.Query(ctx, s.text, s.args)
+	}
 	if err != nil {
 		return unknownRows, err
 	}
@@ -177,13 +182,6 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 		err = closeErr
 	}
 	return driver.Result{RowsAffected: n}, err
-}
-
-func (s *statement) ask(ctx context.Context, c *driver.Conn) (driver.Rows, error) {
-	if s.oneRow != "" {
-		return c.InsertRows(ctx, s.text, s.args, s.oneRow)
-	}
-	return c.Query(ctx, s.text, s.args)
 }
 
 // wrap makes a QueryError of an error of the driver. The arguments are left out
