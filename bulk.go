@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -51,6 +52,13 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) error {
 			return err
 		}
 		defer giveBack(batches)
+		if len(batches) == 1 && q.keyable(&batches[0], e.dialect) {
+			b := &batches[0]
+			v := &keyedInsertion{insertion: insertion{recording: recording{writing{trip{q: q}}, home}, records: b.records, plan: b.plan, args: b.args}}
+			if _, err := v.run(ctx, v); !errors.Is(err, errKeysUnknown) {
+				return err
+			}
+		}
 		return q.atomic(ctx, home.connection, q.severalSteps(batches, e.dialect), func(ctx context.Context) error {
 			for i := range batches {
 				b := &batches[i]

@@ -69,7 +69,7 @@ func (r *Registry) Describe() []ModelDescription {
 	out := make([]ModelDescription, len(sources))
 	for i, s := range sources {
 		t := s.table
-		d := ModelDescription{Model: t.Model, Table: t.Name, PrimaryKey: t.KeyNames(), Columns: slices.Clone(t.Columns())}
+		d := ModelDescription{Model: t.Model, Table: t.Name, PrimaryKey: slices.Clone(t.KeyNames()), Columns: slices.Clone(t.Columns())}
 		if s.shard != nil {
 			d.ShardKey = s.shard.column()
 		} else {

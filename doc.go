@@ -58,9 +58,10 @@
 //
 // # Queries
 //
-// A [Query] is a value. Each method returns a new one, so that queries may be
+// A [Query] never changes. Each method returns a new one, so that queries may be
 // stored, branched and shared by goroutines; what is wrong with one is told
-// when it runs, before anything is sent.
+// when it runs, before anything is sent. A model has the usual beginnings of one
+// and [Model.Query] for the rest.
 //
 //	admins := users.Where("is_admin", "=", true)
 //	list, err := admins.OrderBy("name", dbfleet.Asc).Limit(10).Get(ctx)

@@ -107,7 +107,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 		require.Equal(t, "insert", insert.Op)
 		require.EqualValues(t, 3, insert.Rows)
 		require.Equal(t, dbfleet.Args{"a", "b", "c"}, insert.Args)
-		_, err := m.Query().WhereIn("name", []string{"a", "b"}).Get(ctx)
+		_, err := m.WhereIn("name", []string{"a", "b"}).Get(ctx)
 		require.NoError(t, err)
 		e := rec.one(t)
 		require.Equal(t, "select", e.Op)
@@ -304,7 +304,7 @@ func TestHooks_HaveArgumentsOfTheirOwn(t *testing.T) {
 		require.Equal(t, "body", string(body))
 		ids := []int64{f.ID, 77}
 		for range 3 { // the cached statement too
-			got, err := m.Query().WhereIn("id", ids).Get(ctx)
+			got, err := m.WhereIn("id", ids).Get(ctx)
 			require.NoError(t, err)
 			require.Equal(t, []file{f}, got)
 		}

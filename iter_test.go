@@ -162,7 +162,7 @@ func TestIter_ErrorsAreTheLastPair(t *testing.T) {
 
 		// In the middle, from the database: the last row is not computable.
 		if fl.db.Dialect == "postgres" {
-			n, _, err = collect(strict.Query().Select("id").SelectRaw("CAST(1 / (id - 2000) AS TEXT) AS note").OrderBy("id", "asc").Iter(ctx))
+			n, _, err = collect(strict.Select("id").SelectRaw("CAST(1 / (id - 2000) AS TEXT) AS note").OrderBy("id", "asc").Iter(ctx))
 			require.Positive(t, n)
 			var failed *dbfleet.QueryError
 			require.ErrorAs(t, err, &failed)

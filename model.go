@@ -154,6 +154,19 @@ func (m *Model[T]) Where(column, op string, value any) *Query[T] {
 // Filter is Query.Filter.
 func (m *Model[T]) Filter(conds ...Cond) *Query[T] { return (*Query[T])((*query)(m).filter(conds)) }
 
+// WhereIn is Query.WhereIn.
+func (m *Model[T]) WhereIn(column string, values any) *Query[T] {
+	return (*Query[T])((*query)(m).in(column, sqlgen.In, values))
+}
+
+// Select is Query.Select.
+func (m *Model[T]) Select(columns ...string) *Query[T] {
+	return (*Query[T])((*query)(m).selects(columns))
+}
+
+// Limit is Query.Limit.
+func (m *Model[T]) Limit(n int) *Query[T] { return (*Query[T])((*query)(m).limit(n)) }
+
 // With is Query.With.
 func (m *Model[T]) With(relations ...Relation[T]) *Query[T] {
 	return (*Query[T])((*query)(m).with(erased(relations)))

@@ -333,7 +333,7 @@ func TestConditions_LongLists(t *testing.T) {
 				list[i] = int64(i + 3)
 			}
 			before := count()
-			require.Equal(t, []int64{3, 4, 5, 6}, ids(t, l.people.Query().WhereIn("id", list)))
+			require.Equal(t, []int64{3, 4, 5, 6}, ids(t, l.people.WhereIn("id", list)))
 			require.Equal(t, []int64{1, 2}, ids(t, l.people.Where("age", ">", 18).WhereNotIn("id", list).Where("active", "!=", nil)))
 			require.Equal(t, before+2, count(), "each in one statement")
 		}
@@ -361,7 +361,7 @@ func TestConditions_LongLists(t *testing.T) {
 		}
 		// hazard 72: an empty list never becomes the whole table.
 		for _, empty := range []any{[]int64{}, []string(nil), []any{}, [0]int{}} {
-			n, err := l.people.Query().WhereIn("id", empty).Delete(ctx)
+			n, err := l.people.WhereIn("id", empty).Delete(ctx)
 			require.NoError(t, err)
 			require.Zero(t, n)
 			n, err = l.people.Where("id", "in", empty).Update(ctx, map[string]any{"city": "nowhere"})
@@ -370,9 +370,9 @@ func TestConditions_LongLists(t *testing.T) {
 		}
 		// hazard 193: on PostgreSQL a list of any length is one statement.
 		if fl.db.Dialect == "postgres" {
-			one, _, err := l.people.Query().WhereIn("id", []int{1}).SQL(ctx)
+			one, _, err := l.people.WhereIn("id", []int{1}).SQL(ctx)
 			require.NoError(t, err)
-			many, _, err := l.people.Query().WhereIn("id", []int{1, 2, 3}).SQL(ctx)
+			many, _, err := l.people.WhereIn("id", []int{1, 2, 3}).SQL(ctx)
 			require.NoError(t, err)
 			require.Equal(t, one, many)
 		}
@@ -415,17 +415,17 @@ func TestConditions_BytesAndUUIDsAreSingleValues(t *testing.T) {
 			"bytes with zeros":   {blobs.Where("data", "=", []byte{0, 0xff, 0}), []int64{2}},
 			"no bytes":           {blobs.Where("data", "=", []byte{}), []int64{3}},
 			"nil bytes":          {blobs.Where("data", "=", []byte(nil)), []int64{}},
-			"list of bytes":      {blobs.Query().WhereIn("data", [][]byte{{1, 2, 3}, {}, {9}}), []int64{1, 3}},
+			"list of bytes":      {blobs.WhereIn("data", [][]byte{{1, 2, 3}, {}, {9}}), []int64{1, 3}},
 			"not list of bytes":  {blobs.Query().WhereNotIn("data", [][]byte{{1, 2, 3}, {}}), []int64{2}},
 			"uuid":               {blobs.Where("token", "=", one), []int64{1}},
 			"uuid text":          {blobs.Where("token", "=", "01020300-0000-0000-0000-000000000000"), []int64{1}},
-			"list of uuids":      {blobs.Query().WhereIn("token", [][16]byte{one, two}), []int64{1, 2, 3}},
+			"list of uuids":      {blobs.WhereIn("token", [][16]byte{one, two}), []int64{1, 2, 3}},
 			"typed uuids":        {blobs.Filter(dbfleet.Col[[16]byte]("token").In(two)), []int64{2, 3}},
 			"valuer":             {blobs.Where("note", "=", upper("a")), []int64{1}},
-			"valuers":            {blobs.Query().WhereIn("note", []any{upper("a"), "x", nil}), []int64{1, 3}},
+			"valuers":            {blobs.WhereIn("note", []any{upper("a"), "x", nil}), []int64{1, 3}},
 			"raw bytes":          {blobs.Query().WhereRaw("data = ?", []byte{1, 2, 3}), []int64{1}},
 			"expr bytes":         {blobs.Filter(dbfleet.Expr(squirrel.Expr("data = ?", []byte{1, 2, 3}))), []int64{1}},
-			"duplicates, mixed":  {blobs.Query().WhereIn("id", []any{1, int8(1), uint(1), "1", 3.0, at(3)}), []int64{1, 3}},
+			"duplicates, mixed":  {blobs.WhereIn("id", []any{1, int8(1), uint(1), "1", 3.0, at(3)}), []int64{1, 3}},
 			"range over nothing": {blobs.Query().WhereBetween("id", 3, 1), []int64{}},
 		} {
 			list, err := tc.q.OrderBy("id", "asc").Get(ctx)
@@ -623,11 +623,11 @@ func TestQuery_Locks(t *testing.T) {
 			require.Equal(t, dbfleet.RolePrimary, route.Role)
 		}
 		// A queue: take the first row that nobody holds.
-		n, err := l.people.Query().WhereIn("id", l.people.Query().Select("id").OrderBy("id", "asc").Limit(1).ForUpdateSkipLocked()).Update(ctx, map[string]any{"city": "taken"})
+		n, err := l.people.WhereIn("id", l.people.Select("id").OrderBy("id", "asc").Limit(1).ForUpdateSkipLocked()).Update(ctx, map[string]any{"city": "taken"})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		var fault *dbfleet.StatementError
-		_, err = l.people.Query().WhereIn("id", l.people.Query().Select("id").ForUpdate()).Get(ctx)
+		_, err = l.people.WhereIn("id", l.people.Select("id").ForUpdate()).Get(ctx)
 		require.ErrorAs(t, err, &fault, "a read would lock in its subquery, maybe on a replica")
 		_, err = l.people.Query().Union(l.people).ForUpdate().Get(ctx)
 		require.ErrorAs(t, err, &fault)

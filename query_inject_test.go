@@ -38,8 +38,8 @@ func TestInject_NamesAreCheckedBeforeAnythingIsSent(t *testing.T) {
 				"where":       l.people.Where(name, "=", 1),
 				"where nil":   l.people.Where(name, "=", nil),
 				"or where":    l.people.Where("id", "=", 1).OrWhere(name, "<", 1),
-				"in":          l.people.Query().WhereIn(name, []int{1}),
-				"in nothing":  l.people.Query().WhereIn(name, []int{}),
+				"in":          l.people.WhereIn(name, []int{1}),
+				"in nothing":  l.people.WhereIn(name, []int{}),
 				"not in none": l.people.Query().WhereNotIn(name, []int{}),
 				"null":        l.people.Query().WhereNull(name),
 				"between":     l.people.Query().WhereBetween(name, 1, 2),
@@ -50,12 +50,12 @@ func TestInject_NamesAreCheckedBeforeAnythingIsSent(t *testing.T) {
 				"not":         l.people.Query().WhereNot(func(q Q) Q { return q.Where(name, "=", 1) }),
 				"filter":      l.people.Filter(dbfleet.Or(dbfleet.Col[int](name).Eq(1), dbfleet.Col[int](name).Gt(2))),
 				"order":       l.people.OrderBy(name, dbfleet.Asc),
-				"group by":    l.people.Query().Select("city").GroupBy(name),
-				"having":      l.people.Query().Select("city").GroupBy("city").Having(name, "=", 1),
+				"group by":    l.people.Select("city").GroupBy(name),
+				"having":      l.people.Select("city").GroupBy("city").Having(name, "=", 1),
 				"select as":   l.people.Query().SelectAs(name, "x"),
 				"join":        l.people.Query().Join("posts", name, "=", "people.id"),
 				"exists":      l.people.Query().WhereExists(l.posts.Query().WhereColumn(name, "=", "people.id")),
-				"in a query":  l.people.Query().WhereIn("id", l.posts.Query().Select("person_id").Where(name, "=", 1)),
+				"in a query":  l.people.WhereIn("id", l.posts.Select("person_id").Where(name, "=", 1)),
 				"union":       l.people.Query().Union(l.people).OrderBy(name, "asc"),
 				"update":      l.people.Where("id", "=", 1),
 				"increment":   l.people.Where("id", "=", 1),
@@ -98,7 +98,7 @@ func TestInject_NamesAreCheckedBeforeAnythingIsSent(t *testing.T) {
 				"nil":    l.people.Where("id", op, nil),
 				"list":   l.people.Where("id", op, []int{}),
 				"column": l.people.Query().WhereColumn("id", op, "age"),
-				"having": l.people.Query().Select("city").GroupBy("city").Having("city", op, 1),
+				"having": l.people.Select("city").GroupBy("city").Having("city", op, 1),
 				"join":   l.people.Query().Join("posts", "posts.person_id", op, "people.id"),
 				"left":   l.people.Query().LeftJoin("posts", "posts.person_id", op, "people.id").OrderBy("id", "asc"),
 				"nested": l.people.Query().WhereGroup(func(q Q) Q { return q.WhereNot(func(q Q) Q { return q.Where("id", op, 1) }) }),
@@ -148,17 +148,17 @@ func TestInject_TextIsNeverSQL(t *testing.T) {
 			require.NoError(t, l.people.Create(ctx, &person{ID: id, Name: text, City: "evil"}))
 			for claim, q := range map[string]*dbfleet.Query[person]{
 				"=":        l.people.Where("name", "=", text),
-				"in":       l.people.Query().WhereIn("name", []string{text}),
+				"in":       l.people.WhereIn("name", []string{text}),
 				"like":     l.people.Where("name", "LIKE", dbfleet.EscapeLike(text)),
 				"between":  l.people.Query().WhereBetween("name", text, text),
 				"is":       l.people.Where("name", "IS", text),
 				"raw":      l.people.Query().WhereRaw("name = ?", text),
 				"squirrel": l.people.Filter(dbfleet.Expr(squirrel.Eq{"name": text})),
-				"having":   l.people.Query().Select("id").GroupBy("id", "name").Having("name", "=", text),
+				"having":   l.people.Select("id").GroupBy("id", "name").Having("name", "=", text),
 			} {
 				found := ids(t, q.Where("city", "=", "evil").Where("id", "=", id))
 				if claim == "having" {
-					found = ids(t, l.people.Query().Select("id").Where("id", "=", id).GroupBy("id", "name").Having("name", "=", text))
+					found = ids(t, l.people.Select("id").Where("id", "=", id).GroupBy("id", "name").Having("name", "=", text))
 				}
 				require.Equal(t, []int64{id}, found, "%s %q", claim, text)
 				require.LessOrEqual(t, len(ids(t, q)), 3, "%s %q", claim, text) // spaces and letter case are MySQL's own
@@ -238,7 +238,7 @@ func TestInject_OddNamesAreNames(t *testing.T) {
 			require.Equal(t, row, got)
 			_, err = m.Where("id", "=", row.ID).Update(ctx, map[string]any{c: v})
 			require.NoError(t, err, c)
-			list, err := m.Query().Select(c).SelectRaw("COUNT(*) AS n").GroupBy(c).OrderBy("n", "asc").Get(ctx)
+			list, err := m.Select(c).SelectRaw("COUNT(*) AS n").GroupBy(c).OrderBy("n", "asc").Get(ctx)
 			require.NoError(t, err, c)
 			require.NotEmpty(t, list)
 			joined, err := m.Query().Join("nums", "nums.n", "=", "id").Get(ctx)
@@ -462,19 +462,19 @@ func TestQuery_SubqueriesStayOnTheirConnection(t *testing.T) {
 		l := newLibrary(t, fleet{r, fl.db})
 		count, _ := sent(r)
 		for claim, q := range map[string]*dbfleet.Query[person]{
-			"in":      l.people.Query().WhereIn("id", l.posts.DB("other").Query().Select("person_id")),
+			"in":      l.people.WhereIn("id", l.posts.DB("other").Select("person_id")),
 			"exists":  l.people.DB("other").Query().WhereExists(l.posts),
 			"union":   l.people.Query().Union(l.people.DB("other")),
 			"select":  l.people.Query().SelectSub(l.posts.DB("other").Query().SelectRaw("MAX(id)"), "last"),
-			"raw":     l.people.Query().WhereRaw("id IN ?", l.posts.DB("other").Query().Select("id")),
-			"unknown": l.people.Query().WhereIn("id", l.posts.DB("nope").Query().Select("id")),
+			"raw":     l.people.Query().WhereRaw("id IN ?", l.posts.DB("other").Select("id")),
+			"unknown": l.people.WhereIn("id", l.posts.DB("nope").Select("id")),
 		} {
 			_, err := q.Get(t.Context())
 			require.Error(t, err, claim)
 			require.Contains(t, err.Error(), "connection", claim)
 		}
 		require.Zero(t, count())
-		got, err := l.people.DB("other").Query().WhereIn("id", l.posts.DB("other").Query().Select("person_id")).Count(context.Background())
+		got, err := l.people.DB("other").WhereIn("id", l.posts.DB("other").Select("person_id")).Count(context.Background())
 		require.NoError(t, err)
 		require.EqualValues(t, 3, got)
 	})

@@ -173,10 +173,10 @@ func TestQuery_EveryConditionFindsItsRows(t *testing.T) {
 			"group":               {l.people.Where("age", ">", 40).WhereGroup(func(q Q) Q { return q.Where("id", "=", 1).OrWhere("id", "=", 2) }), []int64{2}},
 			"or group":            {l.people.Where("id", "=", 6).OrWhereGroup(func(q Q) Q { return q.Where("age", "=", 36).Where("city", "=", "paris") }), []int64{5, 6}},
 			"not":                 {l.people.Query().WhereNot(func(q Q) Q { return q.Where("age", ">=", 36).OrWhere("city", "=", "rome") }), []int64{6}},
-			"where in":            {l.people.Query().WhereIn("city", []string{"rome", "paris"}), []int64{2, 4, 5}},
-			"where in query":      {l.people.Query().WhereIn("id", l.posts.Query().Select("person_id").Where("views", ">", 8)), []int64{1, 5}},
+			"where in":            {l.people.WhereIn("city", []string{"rome", "paris"}), []int64{2, 4, 5}},
+			"where in query":      {l.people.WhereIn("id", l.posts.Select("person_id").Where("views", ">", 8)), []int64{1, 5}},
 			"where not in":        {l.people.Query().WhereNotIn("city", []string{"rome", "paris"}), []int64{1, 3, 6}},
-			"where not in query":  {l.people.Query().WhereNotIn("id", l.posts.Query().Select("person_id").WhereNotNull("person_id")), []int64{3, 4, 6}},
+			"where not in query":  {l.people.Query().WhereNotIn("id", l.posts.Select("person_id").WhereNotNull("person_id")), []int64{3, 4, 6}},
 			"null":                {l.people.Query().WhereNull("age"), []int64{3}},
 			"not null":            {l.people.Query().WhereNotNull("boss_id"), []int64{2, 3, 4, 5}},
 			"where between":       {l.people.Query().WhereBetween("age", 36, 41), []int64{1, 2, 5}},
@@ -185,7 +185,7 @@ func TestQuery_EveryConditionFindsItsRows(t *testing.T) {
 			"not exists":          {l.people.Query().WhereNotExists(l.posts.Query().WhereColumn("posts.person_id", "=", "people.id")), []int64{3, 4, 6}},
 			"raw":                 {l.people.Query().WhereRaw("age + ? > ?", 1, 41), []int64{2}},
 			"or raw":              {l.people.Where("id", "=", 3).OrWhereRaw("age = ? OR age = ?", 0, 18), []int64{3, 4, 6}},
-			"raw with query":      {l.people.Query().WhereRaw("id IN ? AND age > ?", l.posts.Query().Select("person_id").Where("views", "<", 8), 40), []int64{2}},
+			"raw with query":      {l.people.Query().WhereRaw("id IN ? AND age > ?", l.posts.Select("person_id").Where("views", "<", 8), 40), []int64{2}},
 			"scalar query":        {l.people.Where("age", "=", l.people.Query().SelectRaw("MAX(age)")), []int64{2}},
 			"value as SQL":        {l.people.Where("age", "=", dbfleet.SQL("id * ?", 36)), []int64{1}},
 			"list as SQL":         {l.people.Where("id", "IN", dbfleet.SQL("SELECT person_id FROM posts WHERE views > ?", 8)), []int64{1, 5}},
@@ -201,16 +201,16 @@ func TestQuery_EveryConditionFindsItsRows(t *testing.T) {
 			"filter not null":     {l.people.Filter(age.IsNotNull(), dbfleet.Raw("city = ?", "london")), []int64{1}},
 			"filter squirrel":     {l.people.Filter(dbfleet.Expr(squirrel.Or{squirrel.Eq{"id": []int{1, 3}}, squirrel.Gt{"age": 40}})), []int64{1, 2, 3}},
 			"filter squirrel sub": {l.people.Filter(dbfleet.Expr(squirrel.Expr("id IN (?)", squirrel.Select("person_id").From("posts").Where(squirrel.Lt{"views": 8})))), []int64{2, 5}},
-			"limit 0":             {l.people.Query().Limit(0), []int64{}},
-			"in nothing":          {l.people.Query().WhereIn("id", []int64(nil)), []int64{}},
+			"limit 0":             {l.people.Limit(0), []int64{}},
+			"in nothing":          {l.people.WhereIn("id", []int64(nil)), []int64{}},
 			"not in nothing":      {l.people.Query().WhereNotIn("id", []int64{}), []int64{1, 2, 3, 4, 5, 6}},
-			"in with nil":         {l.people.Query().WhereIn("age", []any{18, nil}), []int64{3, 4}},
-			"in only nil":         {l.people.Query().WhereIn("age", []any{nil}), []int64{3}},
-			"in pointers":         {l.people.Query().WhereIn("age", []*int64{at[int64](18), nil}), []int64{3, 4}},
+			"in with nil":         {l.people.WhereIn("age", []any{18, nil}), []int64{3, 4}},
+			"in only nil":         {l.people.WhereIn("age", []any{nil}), []int64{3}},
+			"in pointers":         {l.people.WhereIn("age", []*int64{at[int64](18), nil}), []int64{3, 4}},
 			"not in with nil":     {l.people.Query().WhereNotIn("age", []any{18, nil}), []int64{1, 2, 5, 6}},
-			"in valuers":          {l.people.Query().WhereIn("age", []sql.NullInt64{{Int64: 18, Valid: true}, {}}), []int64{3, 4}},
-			"in mixed":            {l.people.Query().WhereIn("age", []any{"18", int8(36), 0.0}), []int64{1, 4, 5, 6}},
-			"in array":            {l.people.Query().WhereIn("id", [2]int64{4, 6}), []int64{4, 6}},
+			"in valuers":          {l.people.WhereIn("age", []sql.NullInt64{{Int64: 18, Valid: true}, {}}), []int64{3, 4}},
+			"in mixed":            {l.people.WhereIn("age", []any{"18", int8(36), 0.0}), []int64{1, 4, 5, 6}},
+			"in array":            {l.people.WhereIn("id", [2]int64{4, 6}), []int64{4, 6}},
 		} {
 			require.Equal(t, tc.want, ids(t, tc.q), claim)
 			// The same rows by every other way of reading them.
@@ -248,7 +248,7 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 		require.Equal(t, []int64{5, 6}, inOrder(t, byID.Offset(4)), "an offset needs no limit")
 		require.Empty(t, inOrder(t, byID.Offset(40)))
 		require.Equal(t, []int64{5, 6, 1}, inOrder(t, l.people.Query().OrderByRaw("CASE WHEN id >= ? THEN 0 ELSE 1 END", 5).OrderBy("id", dbfleet.Asc).Limit(3)))
-		require.Equal(t, []int64{5, 2, 1, 4, 6, 3}, inOrder(t, l.people.Query().Select("id").SelectRaw("id % 3 AS rest").OrderBy("rest", dbfleet.Desc).
+		require.Equal(t, []int64{5, 2, 1, 4, 6, 3}, inOrder(t, l.people.Select("id").SelectRaw("id % 3 AS rest").OrderBy("rest", dbfleet.Desc).
 			OrderByRaw("id = ? DESC", 5).OrderByRaw("id = 6 DESC").OrderBy("id", dbfleet.Asc)), "an alias can be ordered by")
 
 		for claim, q := range map[string]*dbfleet.Query[person]{
@@ -278,7 +278,7 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 		_, err = l.people.Where("id", "=", -1).First(ctx)
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		require.ErrorIs(t, err, sql.ErrNoRows)
-		_, err = l.people.Query().Limit(0).First(ctx)
+		_, err = l.people.Limit(0).First(ctx)
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		rows, err := fl.DB("main").Table("people").Where("id", "=", -1).Get(ctx)
 		require.NoError(t, err)
@@ -313,13 +313,13 @@ func TestQuery_SelectListsAndGroups(t *testing.T) {
 		ctx := t.Context()
 		people, posts := fl.DB("main").Table("people"), fl.DB("main").Table("posts")
 
-		got, err := l.people.Query().Select("name").Find(ctx, 1)
+		got, err := l.people.Select("name").Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, person{Name: "ada"}, got)
-		got, err = l.people.Query().Select("*").Find(ctx, 1)
+		got, err = l.people.Select("*").Find(ctx, 1)
 		require.NoError(t, err)
 		require.Equal(t, "london", got.City)
-		got, err = l.people.Query().Select("id").SelectAs("city", "name").SelectExpr(squirrel.Expr("id + ?", 41), "age").SelectRaw("UPPER(city) AS city").
+		got, err = l.people.Select("id").SelectAs("city", "name").SelectExpr(squirrel.Expr("id + ?", 41), "age").SelectRaw("UPPER(city) AS city").
 			Where("id", "=", 1).First(ctx)
 		require.NoError(t, err)
 		require.Equal(t, person{ID: 1, Name: "london", Age: at[int64](42), City: "LONDON"}, got)
@@ -338,7 +338,7 @@ func TestQuery_SelectListsAndGroups(t *testing.T) {
 		require.Equal(t, []string{"2", "2", "1", "1"}, column(t, byCity, "n"))
 		require.Equal(t, []string{"london", "paris"}, column(t, byCity.HavingRaw("COUNT(*) > ?", 1), "city"))
 		require.Equal(t, []string{"paris"}, column(t, byCity.Having("city", "=", "paris").HavingRaw("COUNT(*) > ? AND MIN(id) = ?", 1, 2), "city"))
-		onModel := l.people.Query().Select("city").SelectRaw("COUNT(*) AS n").GroupBy("people.city").OrderBy("n", "desc").OrderBy("city", "asc").HavingRaw("COUNT(*) > ?", 1)
+		onModel := l.people.Select("city").SelectRaw("COUNT(*) AS n").GroupBy("people.city").OrderBy("n", "desc").OrderBy("city", "asc").HavingRaw("COUNT(*) > ?", 1)
 		grouped, err := onModel.Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []person{{City: "london"}, {City: "paris"}}, grouped)
@@ -431,7 +431,7 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 		}
 
 		// The same two names in a select list are no trouble for a count.
-		twice := l.people.Query().Select("people.id", "posts.id").Join("posts", "posts.person_id", "=", "people.id")
+		twice := l.people.Select("people.id", "posts.id").Join("posts", "posts.person_id", "=", "people.id")
 		for claim, q := range map[string]*dbfleet.Query[person]{"limit": twice.Limit(4), "distinct": twice.Distinct(), "offset": twice.OrderBy("people.id", "asc").Offset(1)} {
 			n, err := q.Count(ctx)
 			require.NoError(t, err, claim)
@@ -453,8 +453,8 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 			"offset":          {oldest.Offset(3), 18},
 			"limit, selected": {oldest.Select("name").Limit(2), 77},
 			"own table":       {oldest.Select("people.age", "people.id").Limit(3), 113},
-			"distinct":        {l.people.Query().Select("age").Distinct(), 95},
-			"union":           {l.people.Query().Select("age").UnionAll(l.people.Query().Select("age").Where("id", "=", 1)), 167},
+			"distinct":        {l.people.Select("age").Distinct(), 95},
+			"union":           {l.people.Select("age").UnionAll(l.people.Select("age").Where("id", "=", 1)), 167},
 			"or":              {l.people.Where("id", "=", 1).OrWhere("id", "=", 2), 77},
 			"join":            {l.people.Query().Join("posts", "posts.person_id", "=", "people.id"), 36 + 36 + 41 + 36 + 36},
 		} {
@@ -465,7 +465,7 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 			require.NoError(t, err, claim)
 			require.EqualValues(t, tc.want, typed, claim)
 		}
-		avg, err := l.people.Query().Limit(10).Avg(ctx, "age")
+		avg, err := l.people.Limit(10).Avg(ctx, "age")
 		require.NoError(t, err)
 		require.InDelta(t, 26.2, avg, 1e-9)
 		typedAvg, err := dbfleet.Avg[float64](ctx, l.people, "age")
@@ -475,7 +475,7 @@ func TestQuery_CountsWhatGetReturns(t *testing.T) {
 			low, err := l.people.Query().Min(ctx, column)
 			require.NoError(t, err)
 			require.Equal(t, want[0], low)
-			high, err := l.people.Query().Limit(10).Max(ctx, column)
+			high, err := l.people.Limit(10).Max(ctx, column)
 			require.NoError(t, err)
 			require.Equal(t, want[1], high)
 		}
@@ -504,7 +504,7 @@ func TestQuery_JoinsTablesWithTheSameColumnNames(t *testing.T) {
 		_, err = joined.Where("posts.views", ">", 15).OrWhere("posts.views", "=", 5).Find(ctx, 5)
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 
-		left := l.people.Query().Select("people.id").SelectAs("posts.title", "name").LeftJoin("posts", "posts.person_id", "=", "people.id")
+		left := l.people.Select("people.id").SelectAs("posts.title", "name").LeftJoin("posts", "posts.person_id", "=", "people.id")
 		list, err = left.WhereNotNull("posts.id").Where("posts.id", ">", 4).Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []person{{ID: 5, Name: "one"}}, list)
@@ -571,20 +571,20 @@ func TestQuery_UnionsAndSubqueriesWithBounds(t *testing.T) {
 		require.ErrorAs(t, err, &unknown)
 
 		// Bounded subqueries, which MySQL does not take inside IN by itself.
-		require.Equal(t, []int64{1}, ids(t, l.people.Query().WhereIn("id", l.posts.Query().Select("person_id").OrderBy("views", "desc").Limit(2))))
-		require.Equal(t, []int64{2, 3, 4, 6}, ids(t, l.people.Query().WhereNotIn("id", l.posts.Query().Select("person_id").WhereIn("id", []int{1, 4, 5}).OrderBy("id", "asc").Limit(3))))
-		require.Equal(t, []int64{1}, ids(t, l.people.Where("id", "=", l.posts.Query().Select("person_id").OrderBy("views", "desc").Limit(1))))
-		require.Equal(t, []int64{1, 2}, ids(t, l.people.Query().WhereIn("id", l.people.Query().Select("id").Where("id", "=", 1).Union(l.people.Query().Select("id").Where("id", "=", 2)))))
-		_, err = l.people.Query().WhereIn("id", l.posts).Get(ctx)
+		require.Equal(t, []int64{1}, ids(t, l.people.WhereIn("id", l.posts.Select("person_id").OrderBy("views", "desc").Limit(2))))
+		require.Equal(t, []int64{2, 3, 4, 6}, ids(t, l.people.Query().WhereNotIn("id", l.posts.Select("person_id").WhereIn("id", []int{1, 4, 5}).OrderBy("id", "asc").Limit(3))))
+		require.Equal(t, []int64{1}, ids(t, l.people.Where("id", "=", l.posts.Select("person_id").OrderBy("views", "desc").Limit(1))))
+		require.Equal(t, []int64{1, 2}, ids(t, l.people.WhereIn("id", l.people.Select("id").Where("id", "=", 1).Union(l.people.Select("id").Where("id", "=", 2)))))
+		_, err = l.people.WhereIn("id", l.posts).Get(ctx)
 		require.ErrorAs(t, err, &fault, "a list of keys has one column")
-		_, err = l.people.Query().WhereIn("id", l.posts.Query().Select("id", "person_id")).Get(ctx)
+		_, err = l.people.WhereIn("id", l.posts.Select("id", "person_id")).Get(ctx)
 		require.ErrorAs(t, err, &fault)
 
 		// In writes too, the table itself included.
-		n, err := l.people.Query().WhereIn("id", l.people.Query().Select("boss_id").WhereNotNull("boss_id")).Update(ctx, map[string]any{"city": "boss"})
+		n, err := l.people.WhereIn("id", l.people.Select("boss_id").WhereNotNull("boss_id")).Update(ctx, map[string]any{"city": "boss"})
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = l.posts.Query().WhereIn("person_id", l.people.Query().Select("id").Where("city", "=", "boss").OrderBy("id", "asc").Limit(1)).Delete(ctx)
+		n, err = l.posts.WhereIn("person_id", l.people.Select("id").Where("city", "=", "boss").OrderBy("id", "asc").Limit(1)).Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
 		n, err = l.people.Where("id", "=", 6).Update(ctx, map[string]any{"age": l.posts.Query().SelectRaw("MAX(views)"), "name": dbfleet.SQL("UPPER(?)", "x")})
@@ -618,7 +618,7 @@ func TestQuery_SurvivesChangesOfItsTable(t *testing.T) {
 						if err != nil || row["name"] != "ada" || fmt.Sprint(row["age"]) != "36" {
 							t.Errorf("%v %v", row, err)
 						}
-						list, err := l.people.Query().Select("*").OrderBy("id", dbfleet.Asc).Limit(2).Get(ctx)
+						list, err := l.people.Select("*").OrderBy("id", dbfleet.Asc).Limit(2).Get(ctx)
 						if err != nil || len(list) != 2 || list[1].Name != "bob" {
 							t.Errorf("%v %v", list, err)
 						}

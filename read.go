@@ -138,8 +138,11 @@ func (q *query) get(ctx context.Context, list any) error {
 	return err
 }
 
-func (q *query) first(ctx context.Context, row any) error {
-	v := &selection{trip: trip{q: q.bounded()}, into: row, one: true}
+func (q *query) first(ctx context.Context, row any) error { return q.bounded().one(ctx, row) }
+
+// one reads the only row of a query.
+func (q *query) one(ctx context.Context, row any) error {
+	v := &selection{trip: trip{q: q}, into: row, one: true}
 	_, err := v.run(ctx, v)
 	if err != nil {
 		rowmap.Clear(row)
@@ -151,10 +154,15 @@ func (q *query) first(ctx context.Context, row any) error {
 // stays.
 func (q *query) bounded() *query {
 	next := q.next()
-	if n := next.q.Limit(); n == -1 || n > 1 {
-		next.q = next.q.WithFixedLimit(1)
-	}
+	next.bound()
 	return next
+}
+
+// bound bounds a query that nobody else has yet.
+func (q *query) bound() {
+	if n := q.q.Limit(); n == -1 || n > 1 {
+		q.q = q.q.WithFixedLimit(1)
+	}
 }
 
 func (q *query) find(ctx context.Context, row any, key []any) error {
@@ -162,7 +170,8 @@ func (q *query) find(ctx context.Context, row any, key []any) error {
 	if err != nil {
 		return err
 	}
-	return keyed.first(ctx, row)
+	keyed.bound()
+	return keyed.one(ctx, row)
 }
 
 // keyed adds the condition of the primary key to all others.

@@ -152,7 +152,7 @@ func TestRegistry_ReplaceUnderLoad(t *testing.T) {
 						err = accounts.Create(t.Context(), &account{Owner: fmt.Sprintf("%d-%d", g, i)})
 						written.Add(1)
 					case 1:
-						_, err = accounts.Query().Limit(3).Get(t.Context())
+						_, err = accounts.Limit(3).Get(t.Context())
 					case 2:
 						err = fl.Transaction(t.Context(), "", func(ctx context.Context, _ *dbfleet.Tx) error {
 							written.Add(1)

@@ -120,15 +120,15 @@ func TestRelation_LoadsEagerlyAndLazily(t *testing.T) {
 		require.Nil(t, posts[5].Author)
 
 		// Select lists without the keys.
-		list, err = l.people.Query().Select("name").With(postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Select("title") })).
+		list, err = l.people.Select("name").With(postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Select("title") })).
 			OrderBy("id", "asc").Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, []string{"one", "two"}, titles(list[0].Posts))
 		require.Equal(t, []string{"four", "one"}, titles(list[4].Posts))
 		var fault *dbfleet.StatementError
-		_, err = l.people.Query().Select("city").Distinct().With(postsOf(l)).Get(ctx)
+		_, err = l.people.Select("city").Distinct().With(postsOf(l)).Get(ctx)
 		require.ErrorAs(t, err, &fault)
-		_, err = l.people.Query().Select("city").GroupBy("city").With(postsOf(l)).First(ctx)
+		_, err = l.people.Select("city").GroupBy("city").With(postsOf(l)).First(ctx)
 		require.ErrorAs(t, err, &fault)
 
 		// Nothing to load, nothing sent.

@@ -97,7 +97,7 @@ func TestShards_HoldTheirOwnRecords(t *testing.T) {
 		require.NoError(t, orders.Shard(2).Delete(ctx, &shardedItem{ID: even.ID}), "the key given on the call is enough")
 		require.Zero(t, on(t, fl, "two"))
 		require.NoError(t, orders.Delete(ctx, &odd))
-		n, err := orders.Query().WhereIn("user_id", []int{3, 5, 7}).Delete(ctx)
+		n, err := orders.WhereIn("user_id", []int{3, 5, 7}).Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, n)
 	})
@@ -125,7 +125,7 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 			"typed and":          {orders.Filter(dbfleet.And(userID.Eq(4), dbfleet.Col[string]("item").Eq("x"))), "two"},
 			"qualified":          {orders.Where("orders.user_id", "=", 2), "two"},
 			"among others":       {orders.Where("item", "=", "a").Where("user_id", "=", 1).Where("id", ">", 0), "one"},
-			"in":                 {orders.Query().WhereIn("user_id", []int64{1, 3, 5}), "one"},
+			"in":                 {orders.WhereIn("user_id", []int64{1, 3, 5}), "one"},
 			"in of any":          {orders.Where("user_id", "IN", []any{1, "3", int8(5)}), "one"},
 			"group":              {orders.Query().WhereGroup(func(q *dbfleet.Query[shardedItem]) *dbfleet.Query[shardedItem] { return q.Where("user_id", "=", 2) }), "two"},
 			"call and condition": {orders.Shard(4).Where("user_id", "=", 2), "two"},
@@ -161,11 +161,11 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 			"is null":           orders.Query().WhereNull("user_id"),
 			"nil pointer":       orders.Where("user_id", "=", null),
 			"zero":              orders.Where("user_id", "=", 0),
-			"empty list":        orders.Query().WhereIn("user_id", []int64{}),
-			"list with nil":     orders.Query().WhereIn("user_id", []any{1, nil}),
-			"list with zero":    orders.Query().WhereIn("user_id", []int{1, 0}),
-			"on several shards": orders.Query().WhereIn("user_id", []int64{1, 2}),
-			"subquery":          orders.Query().WhereIn("user_id", fl.DB("one").Table("orders").Select("user_id")),
+			"empty list":        orders.WhereIn("user_id", []int64{}),
+			"list with nil":     orders.WhereIn("user_id", []any{1, nil}),
+			"list with zero":    orders.WhereIn("user_id", []int{1, 0}),
+			"on several shards": orders.WhereIn("user_id", []int64{1, 2}),
+			"subquery":          orders.WhereIn("user_id", fl.DB("one").Table("orders").Select("user_id")),
 			"nil on the call":   orders.Shard(nil).Query(),
 			"null on the call":  orders.Shard(null).Query(),
 			"zero on the call":  orders.Shard(0).Query(),
@@ -193,7 +193,7 @@ func TestShards_AreFoundByCertainKeysOnly(t *testing.T) {
 		var conflict *dbfleet.StatementError
 		for name, err := range map[string]error{
 			"condition": func() error { _, err := orders.Shard(1).Where("user_id", "=", 2).Get(ctx); return err }(),
-			"list":      func() error { _, err := orders.Shard(1).Query().WhereIn("user_id", []int{1, 2}).Get(ctx); return err }(),
+			"list":      func() error { _, err := orders.Shard(1).WhereIn("user_id", []int{1, 2}).Get(ctx); return err }(),
 			"record":    orders.Shard(1).Create(ctx, &shardedItem{UserID: 2, Item: "x"}),
 			"records":   orders.Shard(1).CreateMany(ctx, []shardedItem{{UserID: 1, Item: "x"}, {UserID: 2, Item: "x"}}),
 			"row": func() error {

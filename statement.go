@@ -26,6 +26,8 @@ type statement struct {
 	// turns says that the statement begins or ends the transaction, so that hooks
 	// see another context after it than before it.
 	turns bool
+	// undone says of an error that it left nothing behind, whatever it is.
+	undone bool
 }
 
 // An exchange sends a statement at a place and takes the answer. It returns how
@@ -161,7 +163,12 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 		return unknownRows, err
 	}
 	defer p.letGo(c)
-	rows, err := s.ask(ctx, c)
+	var rows driver.Rows
+	if s.oneRow != "" {
+		rows, _, err = c.InsertRows(ctx, s.text, s.args, s.oneRow)
+	} else {
+		rows, err = c.Query(ctx, s.text, s.args)
+	}
 	if err != nil {
 		return unknownRows, err
 	}
@@ -175,14 +182,6 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 		err = closeErr
 	}
 	return driver.Result{RowsAffected: n}, err
-}
-
-func (s *statement) ask(ctx context.Context, c *driver.Conn) (driver.Rows, error) {
-	if s.oneRow != "" {
-		rows, _, err := c.InsertRows(ctx, s.text, s.args, s.oneRow)
-		return rows, err
-	}
-	return c.Query(ctx, s.text, s.args)
 }
 
 // wrap makes a QueryError of an error of the driver. The arguments are left out
@@ -205,7 +204,7 @@ func (p *place) wrap(s *statement, err error) error {
 		class: problem.Class, text: driver.Text(err, s.text, s.args),
 	}
 	// Of a transaction nothing persists without its commit.
-	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered
+	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && !s.undone && p.tx == nil && problem.Unanswered
 	var lost *driver.TxLostError
 	var unknown *driver.CommitUnknownError
 	switch {

@@ -185,10 +185,10 @@ func TestUUIDs_InEveryFormAndColumn(t *testing.T) {
 				require.NoError(t, err, "%s as %s", column, name)
 				require.EqualValues(t, 1, n, "%s as %s", column, name)
 			}
-			n, err := m.Query().WhereIn(column, []uid{u, {}}).Count(ctx)
+			n, err := m.WhereIn(column, []uid{u, {}}).Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
-			n, err = m.Query().WhereIn(column, []string{text}).Count(ctx)
+			n, err = m.WhereIn(column, []string{text}).Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
 		}
@@ -285,7 +285,7 @@ func TestPostgres_ArraysEnumsAndTypesOfItsOwn(t *testing.T) {
 		n, err := m.Where("color", "=", "green").Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = m.Query().WhereIn("color", []color{"green", "red"}).Count(ctx)
+		n, err = m.WhereIn("color", []color{"green", "red"}).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 6, n)
 		n, err = m.Where("tags", "=", words).Count(ctx)

@@ -164,7 +164,7 @@ func TestValues_Bools(t *testing.T) {
 				require.ErrorIs(t, err, dbfleet.ErrType, "%v", v)
 				require.ErrorContains(t, err, `"`+column+`"`)
 			}
-			n, err := m.Query().WhereIn(column, []bool{true, false}).Count(ctx)
+			n, err := m.WhereIn(column, []bool{true, false}).Count(ctx)
 			require.NoError(t, err)
 			require.EqualValues(t, map[string]int{"b": 3, "p": 2, "n": 2}[column], n)
 			all, err := dbfleet.Pluck[*bool](ctx, m.OrderBy("id", dbfleet.Asc), column)
@@ -240,8 +240,8 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 			require.Equal(t, []string{"0"}, names(m.Where(column, "=", 0)))
 			require.Equal(t, []string{"1"}, names(m.Where(column, "=", int8(1))))
 			require.Equal(t, []string{"1"}, names(m.Where(column, "=", 1.0)))
-			require.Equal(t, []string{"0", "1"}, names(m.Query().WhereIn(column, []int{0, 1})))
-			require.Equal(t, []string{"1"}, names(m.Query().WhereIn(column, []any{"x", 1})))
+			require.Equal(t, []string{"0", "1"}, names(m.WhereIn(column, []int{0, 1})))
+			require.Equal(t, []string{"1"}, names(m.WhereIn(column, []any{"x", 1})))
 			require.Len(t, names(m.Where(column, "<>", 0)), 7)
 			require.Len(t, names(m.Query().WhereNotIn(column, []int64{0, 1})), 6)
 			require.Equal(t, []string{"1"}, names(m.Query().WhereGroup(func(q *dbfleet.Query[stored]) *dbfleet.Query[stored] { return q.Where(column, "=", 1) })))
@@ -256,7 +256,7 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 		// Text that is a number, for a column of numbers.
 		for column, v := range map[string]any{"n": "1", "u": "1", "f": "1.5", "at": "2024-03-10 07:08:09", "blob_": "abc"} {
 			require.NotEmpty(t, names(m.Where(column, "=", v)), column)
-			require.NotEmpty(t, names(m.Query().WhereIn(column, []any{v})), column)
+			require.NotEmpty(t, names(m.WhereIn(column, []any{v})), column)
 		}
 		require.NotEmpty(t, names(m.Where("at", "=", "2024-03-10T08:08:09+01:00")))
 		require.NotEmpty(t, names(m.Where("n", "=", 1.0)))
@@ -272,7 +272,7 @@ func TestValues_ConditionsFitTheColumn(t *testing.T) {
 				for name, err := range map[string]error{
 					"where":  func() error { _, err := m.Where(column, "=", v).Get(ctx); return err }(),
 					"not":    func() error { _, err := m.Where(column, "<>", v).Get(ctx); return err }(),
-					"in":     func() error { _, err := m.Query().WhereIn(column, []any{v}).Get(ctx); return err }(),
+					"in":     func() error { _, err := m.WhereIn(column, []any{v}).Get(ctx); return err }(),
 					"delete": func() error { _, err := m.Where(column, "=", v).Delete(ctx); return err }(),
 					"update": func() error { _, err := m.Query().AllRows().Update(ctx, dbfleet.Row{column: v}); return err }(),
 					"insert": func() error { _, err := m.Query().Insert(ctx, dbfleet.Row{column: v}); return err }(),

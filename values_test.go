@@ -160,7 +160,7 @@ func TestValues_NullForAFieldThatCannotHoldItNamesTheField(t *testing.T) {
 			`INSERT INTO plain (id) VALUES (1)`)
 		m := model[plain](t, fl.Registry, dbfleet.ModelConfig{Table: "plain"})
 		for column, field := range map[string]string{"i": "I", "s": "S", "b": "B", "f": "F", "at": "At", "u": "U", "uint": "Uint"} {
-			q := m.Query().Select("id", column)
+			q := m.Select("id", column)
 			for name, read := range map[string]func() error{
 				"get":   func() error { _, err := q.Get(ctx); return err },
 				"first": func() error { _, err := q.First(ctx); return err },
@@ -290,7 +290,7 @@ func TestValues_NumbersThatDoNotFitAreErrors(t *testing.T) {
 		require.Equal(t, small{1, 127, 255, math.MaxInt32, 1.5, 12, math.MaxInt64, true}, fit)
 		for _, column := range []string{"i8", "u8", "i32", "f32", "i", "u", "b"} {
 			for id := 2; id <= 3; id++ {
-				_, err := m.Query().Select(column).Find(ctx, id)
+				_, err := m.Select(column).Find(ctx, id)
 				want := dbfleet.ErrRange
 				if column == "i" && id == 3 {
 					want = dbfleet.ErrType
@@ -310,14 +310,14 @@ func TestValues_NumbersThatDoNotFitAreErrors(t *testing.T) {
 		_, err = dbfleet.Sum[int64](ctx, m.Where("id", "<=", 2).Where("id", "<>", 2), "u")
 		require.NoError(t, err)
 		fl.create(t, `INSERT INTO small SELECT 4, i8, u8, i32, f32, i, u, b FROM small WHERE id = 1`)
-		_, err = dbfleet.Sum[int64](ctx, m.Query().WhereIn("id", []int{1, 4}), "u")
+		_, err = dbfleet.Sum[int64](ctx, m.WhereIn("id", []int{1, 4}), "u")
 		require.Error(t, err)
 		if fl.db.Dialect != "sqlite" { // which says "integer overflow" without a code for it
 			require.ErrorIs(t, err, dbfleet.ErrRange)
-			exact, err := dbfleet.Sum[string](ctx, m.Query().WhereIn("id", []int{1, 4}), "u")
+			exact, err := dbfleet.Sum[string](ctx, m.WhereIn("id", []int{1, 4}), "u")
 			require.NoError(t, err)
 			require.Equal(t, "18446744073709551614", exact)
-			unsigned, err := dbfleet.Sum[uint64](ctx, m.Query().WhereIn("id", []int{1, 4}), "u")
+			unsigned, err := dbfleet.Sum[uint64](ctx, m.WhereIn("id", []int{1, 4}), "u")
 			require.NoError(t, err)
 			require.EqualValues(t, uint64(18446744073709551614), unsigned)
 		}
@@ -412,7 +412,7 @@ func TestValues_UnsignedAndLargeIntegers(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, big{1, huge, math.MinInt64}, got)
 		for _, q := range []*dbfleet.Query[big]{
-			m.Where("u", "=", huge), m.Query().WhereIn("u", []uint64{huge, huge + 1}), m.Where("u", ">", uint64(1<<63)), m.Query().WhereBetween("u", huge, uint64(math.MaxUint64)),
+			m.Where("u", "=", huge), m.WhereIn("u", []uint64{huge, huge + 1}), m.Where("u", ">", uint64(1<<63)), m.Query().WhereBetween("u", huge, uint64(math.MaxUint64)),
 			m.Where("i", "=", int64(math.MinInt64)), m.Where("i", "<", int64(math.MinInt64+1)), m.Filter(dbfleet.Col[uint64]("u").In(huge, 9)),
 		} {
 			n, err := q.Count(ctx)
@@ -518,7 +518,7 @@ func TestValues_NotANumberAndInfinity(t *testing.T) {
 				require.ErrorIs(t, m.CreateMany(ctx, []measure{{}, {F: f}}), dbfleet.ErrRange)
 				_, err := m.Where("f", "=", f).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
-				_, err = m.Query().WhereIn("f", []float64{1, f}).Get(ctx)
+				_, err = m.WhereIn("f", []float64{1, f}).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
 				_, err = m.Query().WhereBetween("f", 0, f).Get(ctx)
 				require.ErrorIs(t, err, dbfleet.ErrRange)
@@ -788,10 +788,10 @@ func TestValues_ValuersThatFailLeaveNothingBehind(t *testing.T) {
 
 		// Scanners that fail name the field, and the connection lives on.
 		fl.create(t, `UPDATE odd SET a = 1, b = 1 WHERE id = 1`)
-		_, err = m.Query().Select("a").Find(ctx, 1)
+		_, err = m.Select("a").Find(ctx, 1)
 		require.ErrorIs(t, err, errNoValue)
 		require.ErrorContains(t, err, "odd.A")
-		_, err = m.Query().Select("b").Find(ctx, 1)
+		_, err = m.Select("b").Find(ctx, 1)
 		require.ErrorContains(t, err, "odd.B")
 		require.ErrorContains(t, err, "panic")
 		count, err := m.Count(ctx)
@@ -826,7 +826,7 @@ func TestValues_WhatNoDriverTakesIsRefusedBeforeItIsSent(t *testing.T) {
 				"create": m.Create(ctx, &loose{V: v}),
 				"where":  func() error { _, err := m.Where("s", "=", v).Get(ctx); return err }(),
 				"any":    func() error { _, err := m.Where("v", "=", v).Get(ctx); return err }(),
-				"in":     func() error { _, err := m.Query().WhereIn("n", []any{1, v}).Get(ctx); return err }(),
+				"in":     func() error { _, err := m.WhereIn("n", []any{1, v}).Get(ctx); return err }(),
 				"update": func() error { _, err := m.Query().AllRows().Update(ctx, dbfleet.Row{"n": v}); return err }(),
 				"table":  func() error { _, err := table.Where("s", "=", v).Get(ctx); return err }(),
 				"insert": func() error { _, err := table.Insert(ctx, dbfleet.Row{"s": v}); return err }(),

@@ -345,7 +345,7 @@ func TestTimes_OutOfRange(t *testing.T) {
 				"create": m.Create(ctx, &row{At: at}),
 				"many":   m.CreateMany(ctx, []row{{At: time.Now()}, {At: at}}),
 				"where":  func() error { _, err := m.Where("at", "<", at).Get(ctx); return err }(),
-				"in":     func() error { _, err := m.Query().WhereIn("at", []time.Time{at}).Get(ctx); return err }(),
+				"in":     func() error { _, err := m.WhereIn("at", []time.Time{at}).Get(ctx); return err }(),
 				"update": func() error { _, err := m.Query().AllRows().Update(ctx, dbfleet.Row{"at": at}); return err }(),
 				"insert": func() error { _, err := fl.DB("main").Table("ends").Insert(ctx, dbfleet.Row{"at": at}); return err }(),
 			} {

@@ -136,7 +136,7 @@ func TestUpdate_CountsTheRowsItFound(t *testing.T) {
 		require.NoError(t, m.CreateMany(ctx, items))
 
 		for range 2 {
-			n, err := m.Query().WhereIn("name", []string{"a", "b", "zz"}).Update(ctx, map[string]any{"n": 2})
+			n, err := m.WhereIn("name", []string{"a", "b", "zz"}).Update(ctx, map[string]any{"n": 2})
 			require.NoError(t, err)
 			require.EqualValues(t, 2, n)
 		}
@@ -214,7 +214,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrMissingWhere)
 
 		for name, q := range map[string]*dbfleet.Query[item]{
-			"WhereIn": m.Query().WhereIn("id", []int64{}), "WhereIn nil slice": m.Query().WhereIn("id", []int64(nil)), "IN": m.Where("id", "IN", []string{}),
+			"WhereIn": m.WhereIn("id", []int64{}), "WhereIn nil slice": m.WhereIn("id", []int64(nil)), "IN": m.Where("id", "IN", []string{}),
 		} {
 			n, err := q.Update(ctx, set)
 			require.NoError(t, err, name)

@@ -23,6 +23,9 @@ type InsertPlan struct {
 	one   [dialect.Count]atomic.Pointer[string] // the insert of one record
 	// many are the last inserts of several; many[1] return what the database made.
 	many [2][dialect.Count]atomic.Pointer[manyText]
+	// unkeyable says that the database could not tell the keys of several rows that
+	// were inserted without a transaction.
+	unkeyable [dialect.Count]atomic.Bool
 }
 
 // manyText is an insert of so many rows.
@@ -51,9 +54,17 @@ func (t *Table) InsertPlan(record any) *InsertPlan {
 	if known, ok := t.inserts.Load(string(mask)); ok {
 		return known.(*InsertPlan)
 	}
+	if t.insertCount.Add(1) > maxInsertPlans {
+		t.inserts.Clear()
+		t.insertCount.Store(1)
+	}
 	known, _ := t.inserts.LoadOrStore(string(mask), t.newInsertPlan(mask))
 	return known.(*InsertPlan)
 }
+
+// maxInsertPlans is about how many plans a table with defaults keeps; each set of
+// columns that records leave to the database has one.
+const maxInsertPlans = 64
 
 // mask tells by field whether an insert writes it, defaults apart: 1 or 0.
 func (t *Table) mask(keyed bool) []byte {
@@ -151,3 +162,31 @@ func (p *InsertPlan) ManyText(d *dialect.Dialect, rows int, returning bool) (str
 	kept.Store(&manyText{rows, text})
 	return text, nil
 }
+
+// A KeyedInsert is an INSERT of several rows whose keys the driver tells.
+type KeyedInsert struct {
+	Text       string // of all rows, without RETURNING where the driver works the keys out
+	One        string // of one row
+	Table, Key string // as SQL
+}
+
+// KeyedInsert returns the texts for so many rows whose only wanted value is the
+// generated key.
+func (p *InsertPlan) KeyedInsert(d *dialect.Dialect, rows int) (in KeyedInsert, err error) {
+	if in.Text, err = p.ManyText(d, rows, d.Numbered); err != nil {
+		return in, err
+	}
+	if in.One, err = p.OneText(d); err != nil {
+		return in, err
+	}
+	in.Key = p.table.quotedIn(d).names[p.table.key[0]]
+	in.Table, err = p.table.QuotedName(d)
+	return in, err
+}
+
+// Keyable says whether the driver may be asked for the keys of several rows; see
+// NeverKeyable.
+func (p *InsertPlan) Keyable(d *dialect.Dialect) bool { return !p.unkeyable[d.Index].Load() }
+
+// NeverKeyable notes that the driver cannot tell the keys of several rows.
+func (p *InsertPlan) NeverKeyable(d *dialect.Dialect) { p.unkeyable[d.Index].Store(true) }

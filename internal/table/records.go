@@ -11,13 +11,9 @@ import (
 // Key are the fields of the primary key.
 func (t *Table) Key() []int { return t.key }
 
-// KeyNames are the columns of the primary key: "id" without a model.
-func (t *Table) KeyNames() []string {
-	if !t.HasModel() {
-		return []string{"id"}
-	}
-	return t.ColumnsOf(t.key)
-}
+// KeyNames are the columns of the primary key: "id" without a model. The caller
+// must not change the slice.
+func (t *Table) KeyNames() []string { return t.keyNames }
 
 // SoleKey is the primary key's column, "" when it has several.
 func (t *Table) SoleKey() string {

@@ -48,6 +48,7 @@ type Table struct {
 	Model string       // the Go type's name, "" without one
 
 	key       []int         // the primary key
+	keyNames  []string      // its columns; "id" without a model
 	located   []int         // what finds one record; see Identity
 	auto      bool          // the key is one integer that the database may make
 	created   int           // created_at, -1 is none
@@ -66,12 +67,14 @@ type Table struct {
 
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
+	// insertCount is about how many plans inserts has.
+	insertCount atomic.Int64
 }
 
 // Unmodelled returns the table of that name whose rows are read into the plan's
 // struct, or into maps if plan is nil. It has no key and writes no records.
 func Unmodelled(name string, plan *rowmap.Plan) *Table {
-	t := &Table{Name: name, Plan: plan, created: -1, updated: -1, shard: -1, precision: time.Microsecond}
+	t := &Table{Name: name, Plan: plan, keyNames: []string{"id"}, created: -1, updated: -1, shard: -1, precision: time.Microsecond}
 	if plan != nil {
 		t.Model = plan.Model()
 	}
@@ -88,6 +91,7 @@ func New(c Config, plan *rowmap.Plan) (*Table, []Fault) {
 	if len(faults) > 0 {
 		return nil, faults
 	}
+	t.keyNames = t.ColumnsOf(t.key)
 	t.located = slices.Clone(t.key)
 	if t.shard >= 0 && !slices.Contains(t.key, t.shard) {
 		t.located = append(t.located, t.shard)
