@@ -2,6 +2,7 @@
 // uses a library: CPU time and peak memory of the compiler, and bytes of the
 // linked program. It writes programs with more and more types, each of which
 // takes the usual calls, for dbfleet, hand-written database/sql and the peers.
+// The largest programs of some peers take minutes and 11 GB of memory.
 //
 //	go run ./build -types 1,10 -library dbfleet,sqlx
 //
@@ -15,15 +16,25 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dbfleet/dbfleet/bench/build/cost"
 )
 
 func main() {
+	if file := os.Getenv(meterVariable); file != "" {
+		if err := meter(file, os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -39,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	runs := flags.Int("runs", 3, "runs of the compiler for a figure, which is the least of them")
 	patience := flags.Duration("patience", 30*time.Second, "CPU time after which no further run begins")
 	module := flags.String("module", ".", "the `folder` of the module bench")
-	file := flags.String("json", "", "the `file` for the results; none by default")
+	file := flags.String("json", "", "the `file` for the results, where those of what is not measured now stay; none by default")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -59,6 +70,11 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 		return err
 	}
 	if *file != "" {
+		if old, err := cost.Read(*file); err == nil {
+			report.Keep(old)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		if err := report.Write(*file); err != nil {
 			return err
 		}

@@ -78,8 +78,8 @@ func (p plan) one(t *toolchain, l library, layout string, types int, dir string)
 		if err != nil {
 			return x, err
 		}
-		x.Add(u.cpu, u.memory)
-		spent += u.cpu
+		x.Add(u.CPU, u.Memory)
+		spent += u.CPU
 	}
 	size, err := t.binary(packages, dir)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -12,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 )
 
 // toolchain calls Go's compiler and linker as go build does, one package at a
@@ -81,15 +78,6 @@ func (t *toolchain) prepare(packages []pkg) error {
 	return nil
 }
 
-// usage is what compiling took.
-type usage struct {
-	cpu    time.Duration // user and system
-	memory int64         // peak, in bytes
-}
-
-// errHidden says that a measurement of memory is none.
-var errHidden = errors.New("the compiler used less memory than this program does, which hides how much")
-
 // build compiles packages in their order and returns the CPU time of all, and
 // the largest peak of memory. The archives are put into a folder.
 func (t *toolchain) build(packages []pkg, dir string) (usage, error) {
@@ -101,39 +89,18 @@ func (t *toolchain) build(packages []pkg, dir string) (usage, error) {
 		if err := writeImports(config, compiled); err != nil {
 			return usage{}, err
 		}
-		cmd := exec.CommandContext(t.ctx, t.compile, append([]string{
-			"-o", archive, "-p", p.path, "-lang=go1.26", "-complete", "-c=" + workers, "-nolocalimports", "-pack",
+		u, err := t.metered(filepath.Join(dir, "usage.json"), append([]string{
+			t.compile, "-o", archive, "-p", p.path, "-lang=go1.26", "-complete", "-c=" + workers, "-nolocalimports", "-pack",
 			"-importcfg", config, "-trimpath", filepath.Dir(filepath.Dir(p.files[0])),
 		}, p.files...)...)
-		if _, err := output(cmd); err != nil {
-			return usage{}, err
-		}
-		u, err := used(cmd.ProcessState)
 		if err != nil {
-			return usage{}, err
+			return usage{}, fmt.Errorf("package %s: %w", p.path, err)
 		}
-		total.cpu += u.cpu
-		total.memory = max(total.memory, u.memory)
+		total.CPU += u.CPU
+		total.Memory = max(total.Memory, u.Memory)
 		compiled[p.path] = archive
 	}
 	return total, nil
-}
-
-// used is what a process has used. Linux counts the memory of the one that
-// started it as its own.
-func used(p *os.ProcessState) (usage, error) {
-	its, ok := p.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return usage{}, errors.New("this system does not tell what a process has used")
-	}
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
-		return usage{}, err
-	}
-	if its.Maxrss <= own.Maxrss {
-		return usage{}, errHidden
-	}
-	return usage{cpu: p.UserTime() + p.SystemTime(), memory: its.Maxrss * 1024}, nil
 }
 
 // binary links the compiled package main and returns the size of the program.

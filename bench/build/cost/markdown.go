@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ func (r *Report) section(b *strings.Builder, layout, title string) {
 				continue
 			}
 			x := Between(*few, *many)
-			fmt.Fprintf(b, " %.0f ms | %.2f MB | %.1f KB | %.0f |", x.CPU*1e3, x.Memory/1e6, x.Binary/1e3, x.Functions)
+			fmt.Fprintf(b, " %.0f ms | %.1f MB | %.1f KB | %.0f |", x.CPU*1e3, x.Memory/1e6, x.Binary/1e3, x.Functions)
 		}
 		if x := r.find(l, layout, total); x != nil {
 			fmt.Fprintf(b, " %.1f s | %.0f MB |\n", x.CPU, x.Memory/1e6)
@@ -92,7 +93,18 @@ func (r *Report) axes(layout string) (sizes []int, libraries []string) {
 		}
 	}
 	slices.Sort(sizes)
+	slices.SortStableFunc(libraries, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
 	return sizes, libraries
+}
+
+// order is that of the rows; what is not in it comes last.
+var order = []string{ours, "database/sql by hand", "sqlx", "GORM", "GORM generics", "Bun", "ent", "bob"}
+
+func place(library string) int {
+	if i := slices.Index(order, library); i >= 0 {
+		return i
+	}
+	return len(order)
 }
 
 // steps are the pairs of sizes that are shown: from one to the last but one, and

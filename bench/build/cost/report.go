@@ -68,6 +68,16 @@ func (r *Report) Write(file string) error {
 	return os.WriteFile(file, append(text, '\n'), 0o644)
 }
 
+// Keep takes the results of an older report for programs that this one has not
+// measured.
+func (r *Report) Keep(old *Report) {
+	for _, x := range old.Results {
+		if r.find(x.Library, x.Layout, x.Types) == nil {
+			r.Results = append(r.Results, x)
+		}
+	}
+}
+
 // find returns the result for a program, or nil.
 func (r *Report) find(library, layout string, types int) *Result {
 	for i := range r.Results {

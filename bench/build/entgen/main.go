@@ -3,9 +3,7 @@
 //
 //	go run ./build/entgen -types 50 -dir /tmp/ent
 //
-// It is a program of its own because ent's generator is large: what a compiler
-// seems to hold in memory is never less than what the program that starts it
-// holds.
+// It is a program of its own so that only who measures ent builds its generator.
 package main
 
 import (
