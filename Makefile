@@ -25,9 +25,10 @@ test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, an
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -tags dbfleet_plain ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: budgets
-budgets: ## allocations, on the databases too, and the cost of many goroutines, which the race detector would change
+budgets: ## allocations, on the databases too, the cost of many goroutines, which the race detector would change, and that of a record type's build
 	@scripts/install-databases
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/sqlgen ./internal/rowmap ./internal/readtest
+	cd bench && $(GO) test -count=1 -run '^TestBudget_' ./build
 
 .PHONY: quick
 quick: ## all tests on the databases that are installed, or on those of DBFLEET_TEST_DIALECTS=sqlite,postgres,mysql
@@ -116,6 +117,11 @@ bench: ## dbfleet beside hand-written database/sql and its peers on all database
 bench-quick: ## the same with few rounds, within three minutes; keeps nothing but bench/results
 	@scripts/install-databases --check
 	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -quick
+
+.PHONY: bench-build
+bench-build: ## what a record type costs a build, with dbfleet and its peers (a quarter of an hour); redraws docs/performance.md
+	cd bench && $(GO) build -o "$(BIN)/bench-build" ./build && "$(BIN)/bench-build" -json results/build.json
+	cd bench && $(GO) run . -from results/latest.json -docs ../docs >/dev/null
 
 .PHONY: cover
 cover: ## test coverage of the whole module, as cover.html

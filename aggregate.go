@@ -140,6 +140,7 @@ func single(part, column string) error {
 	return nil
 }
 
+//go:noinline
 func (q *query) count(ctx context.Context) (int64, error) {
 	return aggregate[int64](ctx, q, "COUNT", "")
 }

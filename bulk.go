@@ -22,6 +22,7 @@ func (m *Model[T]) CreateMany(ctx context.Context, records []T) error {
 	return (*query)(m).createAll(ctx, &records)
 }
 
+//go:noinline
 func (q *query) createAll(ctx context.Context, list any) error {
 	return q.restoring(list, func(records rowmap.Records) error { return q.createMany(ctx, records) })
 }

@@ -233,6 +233,7 @@ func (e *createdError) Error() string {
 
 func (e *createdError) Unwrap() error { return e.err }
 
+//go:noinline
 func isCreated(err error) bool {
 	_, ok := err.(*createdError) //nolint:errorlint // of this record, not of one that a callback created
 	return ok

@@ -13,6 +13,9 @@ import (
 // query is a query without its type. Query[T] and Model[T] are the same struct
 // with typed methods. It is immutable: each step returns a changed copy. A nil
 // query, and one without a source, fail when they run.
+//
+// What a typed method calls is not inlined (go:noinline): Go would compile it
+// anew into that method of every record type.
 type query struct {
 	src       *source
 	q         sqlgen.Query
@@ -30,6 +33,8 @@ func (q *query) next() *query {
 }
 
 // blank is the query without all that was asked.
+//
+//go:noinline
 func (q *query) blank() *query {
 	next := q.next()
 	next.q = sqlgen.From(next.q.Table())
@@ -100,10 +105,12 @@ func (q *query) in(column string, op sqlgen.Op, values any) *query {
 	return next
 }
 
+//go:noinline
 func (q *query) null(column string, op sqlgen.Op) *query {
 	return q.where(sqlgen.Compare(column, op, nil))
 }
 
+//go:noinline
 func (q *query) between(column string, low, high any) *query {
 	return q.where(sqlgen.Compare(column, sqlgen.Between, []any{low, high}))
 }
@@ -149,6 +156,7 @@ func (q *query) selects(columns []string) *query {
 	return q.columns(list...)
 }
 
+//go:noinline
 func (q *query) selectAs(column, alias string) *query {
 	return q.columns(sqlgen.Column{Name: column, As: alias})
 }
@@ -157,6 +165,7 @@ func (q *query) selectRaw(sql string, args []any) *query {
 	return q.columns(sqlgen.Column{Expr: expr(sql, args)})
 }
 
+//go:noinline
 func (q *query) selectExpr(s squirrel.Sqlizer, alias string) *query {
 	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
 }
@@ -165,12 +174,14 @@ func (q *query) selectSub(sub Subquery, alias string) *query {
 	return q.columns(sqlgen.Column{Sub: sub.base(), As: alias})
 }
 
+//go:noinline
 func (q *query) distinct() *query {
 	next := q.next()
 	next.q = next.q.WithDistinct()
 	return next
 }
 
+//go:noinline
 func (q *query) alias(name string) *query {
 	next := q.next()
 	next.q = next.q.WithAlias(name)
@@ -195,6 +206,7 @@ func (q *query) crossJoin(table string) *query {
 
 func (q *query) joinRaw(sql string, args []any) *query { return q.rawJoin(expr(sql, args)) }
 
+//go:noinline
 func (q *query) joinExpr(s squirrel.Sqlizer) *query { return q.rawJoin(&sqlgen.Expr{Sqlizer: s}) }
 
 func (q *query) rawJoin(e *sqlgen.Expr) *query {
@@ -243,6 +255,7 @@ func (q *query) order(o sqlgen.Order) *query {
 	return next
 }
 
+//go:noinline
 func (q *query) limit(n int) *query {
 	next := q.next()
 	next.q.SetLimit(int64(n))
@@ -267,6 +280,7 @@ func (q *query) lock(l sqlgen.Lock) *query {
 	return next
 }
 
+//go:noinline
 func (q *query) allRows() *query {
 	next := q.next()
 	next.q = next.q.WithAllRows()
@@ -281,24 +295,28 @@ func (q *query) with(more []relation) *query {
 
 // The wish of a query is shared by its copies; a change makes a new one.
 
+//go:noinline
 func (q *query) named(connection string) *query {
 	next, w := q.wishing()
 	w.db = connection
 	return next
 }
 
+//go:noinline
 func (q *query) sharded(key any) *query {
 	next, w := q.wishing()
 	w.shard, w.hasShard = key, true
 	return next
 }
 
+//go:noinline
 func (q *query) primary() *query {
 	next, w := q.wishing()
 	w.primary = true
 	return next
 }
 
+//go:noinline
 func (q *query) using(tx *Tx) *query {
 	next, w := q.wishing()
 	w.tx = tx

@@ -84,8 +84,10 @@ func (q *query) delete(ctx context.Context, record any) error {
 	return q.recorded(ctx, &v.recording, v, record, q.deleting)
 }
 
+//go:noinline
 func (q *query) updating() step { return q.src.updating() }
 
+//go:noinline
 func (q *query) deleting() step { return q.src.deleting() }
 
 // recorded runs a verb of one record, between its callbacks.

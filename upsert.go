@@ -48,6 +48,7 @@ func (m *Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflic
 	return (*query)(m).upsertAll(ctx, &records, conflict)
 }
 
+//go:noinline
 func (q *query) upsertAll(ctx context.Context, list any, conflict Conflict) error {
 	return q.restoring(list, func(records rowmap.Records) error { return q.upsertMany(ctx, records, conflict) })
 }

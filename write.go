@@ -139,6 +139,7 @@ func negated(v any) (any, error) {
 	return -n, nil
 }
 
+//go:noinline
 func (q *query) deleteRows(ctx context.Context) (int64, error) { return q.change(ctx, "delete", nil) }
 
 func (q *query) upsertRow(ctx context.Context, row map[string]any, key []string) error {

@@ -43,6 +43,7 @@ type options struct {
 	json      string
 	from      string
 	docs      string
+	build     string
 }
 
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
@@ -67,7 +68,11 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	if o.docs == "" {
 		return nil
 	}
-	return report.publish(o.docs)
+	section, err := buildCost(o.build)
+	if err != nil {
+		return err
+	}
+	return report.publish(o.docs, section)
 }
 
 func parse(args []string) (*options, error) {
@@ -82,6 +87,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.json, "json", "", "the `file` for the results, results/<time>.json by default")
 	flags.StringVar(&o.from, "from", "", "measure nothing, show the results of that `file`")
 	flags.StringVar(&o.docs, "docs", "", "the `folder` for performance.md and performance.svg")
+	flags.StringVar(&o.build, "build", filepath.Join("results", "build.json"), "the `file` that make bench-build has left, for performance.md")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}

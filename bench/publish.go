@@ -1,31 +1,49 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dbfleet/dbfleet/bench/build/cost"
 )
 
-// publish writes performance.md and performance.svg into a folder.
-func (r *Report) publish(folder string) error {
+// buildCost is the section about the cost of builds, from the file of its own
+// measurement. It is empty when there is none.
+func buildCost(file string) (string, error) {
+	r, err := cost.Read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return r.Markdown(), nil
+}
+
+// publish writes performance.md and performance.svg into a folder. section is
+// what else the page has to say, as text of its own.
+func (r *Report) publish(folder, section string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(folder, "performance.svg"), []byte(r.svg()), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "performance.md"), []byte(r.markdown()), 0o644)
+	return os.WriteFile(filepath.Join(folder, "performance.md"), []byte(r.markdown(section)), 0o644)
 }
 
 // markdown is the whole report as a page.
-func (r *Report) markdown() string {
+func (r *Report) markdown(section string) string {
 	var b strings.Builder
 	b.WriteString(`# Performance
 
-<!-- Written by make bench; what is changed here is lost. -->
+<!-- Written by make bench and make bench-build; what is changed here is lost. -->
 
 ![Times as ratios to hand-written database/sql](performance.svg)
 
@@ -60,6 +78,9 @@ the same rows in the database.
 	}
 	for _, line := range behind {
 		b.WriteString("- " + line + "\n")
+	}
+	if section != "" {
+		b.WriteString("\n" + strings.TrimRight(section, "\n") + "\n")
 	}
 	b.WriteString("\n## Versions\n\n")
 	for _, m := range slices.Sorted(maps.Keys(r.Versions)) {

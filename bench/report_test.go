@@ -5,11 +5,14 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/bench/build/cost"
 )
 
 // twoRounds is a report in which dbfleet is ahead of raw and sqlx by insert, and
@@ -52,6 +55,27 @@ func TestReport_SurvivesItsFile(t *testing.T) {
 	back, err := readReport(file)
 	require.NoError(t, err)
 	require.Equal(t, twoRounds(), back)
+}
+
+func TestReport_KeepsTheSectionAboutBuilds(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	section, err := buildCost(filepath.Join(folder, "none.json"))
+	require.NoError(t, err)
+	require.Empty(t, section)
+	require.NotContains(t, twoRounds().markdown(section), "costs a build")
+	file := filepath.Join(folder, "build.json")
+	require.NoError(t, cost.NewReport(1).Write(file))
+	section, err = buildCost(file)
+	require.NoError(t, err)
+	require.NoError(t, twoRounds().publish(folder, section))
+	page, err := os.ReadFile(filepath.Join(folder, "performance.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), "## What a record type costs a build\n")
+	require.Contains(t, string(page), "\n\n## Versions\n", "the last section stays the last")
+	require.NoError(t, os.WriteFile(file, []byte("{"), 0o644))
+	_, err = buildCost(file)
+	require.Error(t, err)
 }
 
 func TestReport_DrawsWellFormedXML(t *testing.T) {

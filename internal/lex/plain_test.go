@@ -1,0 +1,42 @@
+package lex
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", "1", "COUNT(*) AS n", "sum(total) > ?", "lower(name) LIKE ?", "COALESCE(nickname, CAST(? AS text))", "t.update = 1 AND t.\"delete\" IS NULL",
+		"SELECT id FROM t WHERE a IN (1, 2) AND EXISTS (SELECT 1 FROM u)", "JOIN posts p ON p.user_id = users.id AND p.kind = ?",
+		"WITH x AS (SELECT 1) SELECT * FROM x", "replace(name, 'a', 'b')", "'INSERT INTO t' || name", "name -- DELETE", "/* nextval('s') */ 1",
+		"row_number() OVER (PARTITION BY a ORDER BY b)", "CAST(a AS DECIMAL(10, 2))", "json_extract(doc, '$.a')", "(a = 1) OR (b = 2)", "left(a, 1)",
+		"VALUES (1), (2)", "truncate(a, 2)", "E'it\\'s' = a", "max(a) FILTER (WHERE b)",
+	} {
+		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
+			if d != dialect.Postgres && text == "E'it\\'s' = a" {
+				continue // an escape of PostgreSQL's
+			}
+			require.True(t, PlainRead(text, d), "%s: %s", d.Name, text)
+		}
+	}
+}
+
+func TestPlainRead_LetsNothingElsePass(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"nextval('s')", "setval('s', 1)", "pg_advisory_lock(1)", "get_lock('a', 1)", "my_function(a)", "app.count(a) > audit(b)", `"nextval"('s')`, "lo_unlink(1)",
+		"WITH x AS (INSERT INTO t VALUES (1) RETURNING id) SELECT id FROM x", "WITH x AS (DELETE FROM t RETURNING id) SELECT 1", "INSERT INTO t VALUES (1)",
+		"UPDATE t SET a = 1", "DELETE FROM t", "REPLACE INTO t VALUES (1)", "SELECT 1 INTO t", "SELECT a FROM t FOR SHARE", "SELECT a FROM t FOR UPDATE",
+		"SELECT @a := 1", "SELECT 1 INTO OUTFILE 'x'", "CALL p()", "SELECT 1; DELETE FROM t", "set_config('a', 'b', false)", "pg_notify('a', 'b')", "sleep(1)",
+		"'open", "dblink('x', 'y')", "writefile('a', 'b')", "load_extension('a')", "EXECUTE p",
+	} {
+		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
+			require.False(t, PlainRead(text, d), "%s: %s", d.Name, text)
+		}
+	}
+}
