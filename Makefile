@@ -27,7 +27,7 @@ test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, an
 .PHONY: budgets
 budgets: ## allocations, on the databases too, the cost of many goroutines, which the race detector would change, and that of a record type's build
 	@scripts/install-databases
-	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' . ./internal/sqlgen ./internal/rowmap ./internal/readtest
+	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -count=1 -run '^TestBudget_' ./internal/conformance/costs ./internal/sqlgen ./internal/rowmap ./internal/readtest
 	cd bench && $(GO) test -count=1 -run '^TestBudget_' ./build
 
 .PHONY: quick

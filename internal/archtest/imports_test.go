@@ -37,9 +37,12 @@ var floors = [][]string{
 }
 
 // testSupport are packages that only tests may import, with the packages of the
-// house that they may import themselves.
+// house that they may import themselves. A name ending in /... stands for all
+// packages below a folder.
 var testSupport = map[string][]string{
 	"internal/archtest":          nil,
+	"internal/conformance":       {".", "internal/dbtest"},
+	"internal/conformance/...":   nil,
 	"internal/dbtest":            nil,
 	"internal/mutants":           nil,
 	"internal/driver/drivertest": {"internal/dialect", "internal/driver"},
@@ -118,7 +121,7 @@ func checkInside(f file, imported string) string {
 		return "" // the external test of a package
 	}
 	if isSupport(imported) {
-		if f.test || isSupport(f.pkg) && slices.Contains(testSupport[f.pkg], imported) {
+		if f.test || supportMayImport(f.pkg, imported) {
 			return ""
 		}
 		return "for tests only"
@@ -128,7 +131,7 @@ func checkInside(f file, imported string) string {
 		return "a package without a floor; see floors"
 	}
 	if isSupport(f.pkg) {
-		if f.test || slices.Contains(testSupport[f.pkg], imported) {
+		if f.test || supportMayImport(f.pkg, imported) {
 			return ""
 		}
 		return "not listed in testSupport"
@@ -153,8 +156,26 @@ func insideModule(imported string) (pkg string, ok bool) {
 }
 
 func isSupport(pkg string) bool {
-	_, ok := testSupport[pkg]
+	_, ok := supportOf(pkg)
 	return ok
+}
+
+// supportOf is what a package that only tests import may import itself.
+func supportOf(pkg string) (may []string, ok bool) {
+	if may, ok = testSupport[pkg]; ok {
+		return may, true
+	}
+	for name, may := range testSupport {
+		if tree, all := strings.CutSuffix(name, "..."); all && strings.HasPrefix(pkg, tree) {
+			return may, true
+		}
+	}
+	return nil, false
+}
+
+func supportMayImport(pkg, imported string) bool {
+	may, ok := supportOf(pkg)
+	return ok && slices.Contains(may, imported)
 }
 
 func floorOf(pkg string) (floor int, ok bool) {
@@ -268,6 +289,12 @@ func TestImports_RulesRefuse(t *testing.T) {
 		{"internal/driver/pool.go", "reflect", "only for internal/rowmap"},
 		{"internal/dbtest/sql.go", "github.com/jackc/pgx/v5", ""},
 		{"internal/dbtest/sql.go", module, "not listed in testSupport"},
+		{"internal/conformance/fleet.go", module, ""},
+		{"internal/conformance/fleet.go", module + "/internal/sqlgen", "not listed in testSupport"},
+		{"internal/conformance/writes/doc.go", module, "not listed in testSupport"},
+		{"internal/conformance/writes/loads_test.go", module + "/internal/conformance", ""},
+		{"query.go", module + "/internal/conformance", "for tests only"},
+		{"query.go", module + "/internal/conformance/writes", "for tests only"},
 		{"internal/sqlgen/select.go", "github.com/Masterminds/squirrel", ""},
 		{"internal/driver/pool.go", "github.com/Masterminds/squirrel", "only for ., internal/sqlgen"},
 	} {

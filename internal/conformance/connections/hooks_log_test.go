@@ -1,0 +1,92 @@
+package connections
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// hazard 273, hazard 367, promise 28: the log tells the statement and hides values.
+func TestLogQueries_HidesValuesUnlessTold(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE things (id {id}, name VARCHAR(20) UNIQUE)`)
+		m := conformance.Model[thing](t, fl.Registry, dbfleet.ModelConfig{Table: "things"})
+		lines := func(options dbfleet.LogOptions, level slog.Level) []map[string]any {
+			var out bytes.Buffer
+			logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))
+			defer fl.OnAfterQuery(dbfleet.LogQueries(logger, options))()
+			require.NoError(t, m.Create(ctx, &thing{Name: canary}))
+			require.ErrorIs(t, m.Create(ctx, &thing{Name: canary}), dbfleet.ErrUnique)
+			_, err := m.Where("name", "=", canary).Delete(ctx)
+			require.NoError(t, err)
+			if !options.ShowArgs {
+				require.NotContains(t, out.String(), canary)
+			}
+			var list []map[string]any
+			for _, line := range bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n")) {
+				var fields map[string]any
+				if len(line) > 0 {
+					require.NoError(t, json.Unmarshal(line, &fields))
+					list = append(list, fields)
+				}
+			}
+			return list
+		}
+		levels := func(list []map[string]any) (out []string) {
+			for _, l := range list {
+				out = append(out, fmt.Sprint(l["level"], " ", l["msg"]))
+			}
+			return out
+		}
+		all := lines(dbfleet.LogOptions{}, slog.LevelDebug)
+		require.Equal(t, []string{"DEBUG query", "ERROR query failed", "DEBUG query"}, levels(all))
+		require.Equal(t, "main", all[0]["connection"])
+		require.Equal(t, "primary", all[0]["role"])
+		require.Equal(t, "insert", all[0]["op"])
+		require.EqualValues(t, 1, all[0]["args"])
+		require.EqualValues(t, 1, all[2]["rows"])
+		require.Contains(t, all[0]["sql"], "INSERT INTO")
+		require.Regexp(t, "(?i)unique", all[1]["error"])
+		require.Equal(t, []string{"ERROR query failed"}, levels(lines(dbfleet.LogOptions{}, slog.LevelInfo)))
+		require.Equal(t, []string{"WARN slow query", "ERROR query failed", "WARN slow query"}, levels(lines(dbfleet.LogOptions{Slow: 1}, slog.LevelInfo)))
+		require.Equal(t, []string{"ERROR query failed"}, levels(lines(dbfleet.LogOptions{OnlySlow: true}, slog.LevelDebug)))
+		require.Equal(t, []string{"DEBUG query", "ERROR query failed", "DEBUG query"}, levels(lines(dbfleet.LogOptions{Slow: -1}, slog.LevelDebug)))
+		shown := lines(dbfleet.LogOptions{ShowArgs: true}, slog.LevelDebug)
+		require.Equal(t, []any{canary}, shown[0]["args"])
+	})
+}
+
+// An event can be printed in any way without telling its values.
+func TestQueryEvent_PrintsNoValues(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "sqlite")
+	fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
+	var texts []string
+	defer fl.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+		var out bytes.Buffer
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "event", e, "args", e.Args)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "event", e, "args", e.Args)
+		b, err := json.Marshal(e)
+		require.NoError(t, err)
+		texts = append(texts, out.String(), string(b), fmt.Sprint(e, e.Args), fmt.Sprintf("%v %+v %#v %q %x", e, e, e, e.Args, e.Args), e.Args.String(), e.Args.GoString())
+	})()
+	_, err := fl.DB("main").ExecContext(t.Context(), "SELECT ?, ?", canary, []byte(canary))
+	require.NoError(t, err)
+	require.NotEmpty(t, texts)
+	for _, text := range texts {
+		require.NotContains(t, text, canary)
+		require.NotContains(t, text, fmt.Sprintf("%x", canary))
+	}
+	require.Contains(t, texts[len(texts)-1], "2 arguments")
+}

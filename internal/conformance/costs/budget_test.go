@@ -1,0 +1,62 @@
+//go:build !race
+
+package costs
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// The library's own cost, on a driver that answers from memory: allocations,
+// since they do not depend on what else the machine does. (The race detector
+// changes their number, so this is a test of its own: make budgets.)
+func TestBudget_AllocationsBesideDatabaseSQL(t *testing.T) {
+	for _, tw := range twins {
+		t.Run(tw.name, func(t *testing.T) {
+			m, db := benchTwins(t, tw.rows)
+			ctx := context.Background()
+			count := func(f func() error) float64 {
+				return testing.AllocsPerRun(200, func() { require.NoError(t, f()) })
+			}
+			byHand := count(func() error { return tw.databaseSQL(ctx, db) })
+			ours := count(func() error { return tw.dbfleet(ctx, m) })
+			require.LessOrEqual(t, ours, byHand+tw.allocs, "database/sql by hand: %v", byHand)
+		})
+	}
+}
+
+// What a read allocates on each database, of which much is the driver's own: by
+// hand it is about 40 for one row, and 930 for a hundred on PostgreSQL.
+func TestBudget_AllocationsOnTheDatabases(t *testing.T) {
+	for dialect, most := range map[string]float64{"postgres": 15, "mysql": 26, "sqlite": 40} {
+		t.Run(dialect, func(t *testing.T) {
+			db := dbtest.New(t, dialect)
+			fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
+			ctx := t.Context()
+			fl.Create(t, `CREATE TABLE bench_records (id {id}, name {text} NOT NULL, email {text} NOT NULL, age {int} NOT NULL, balance {float} NOT NULL,
+			active {bool} NOT NULL, note {text}, created_at {time} NOT NULL)`)
+			m := conformance.Model[benchRecord](t, fl.Registry, dbfleet.ModelConfig{Table: "bench_records"})
+			rows := make([]benchRecord, 100)
+			for i := range rows {
+				rows[i] = benchRecord{Name: "Ada Lovelace", Email: "ada@example.com", Age: 36, Balance: 12.5, Active: true, Note: new("a note"), CreatedAt: benchTime}
+			}
+			require.NoError(t, m.CreateMany(ctx, rows))
+			id := rows[50].ID
+			background := context.Background() // one that can be cancelled costs the drivers more
+			one := testing.AllocsPerRun(200, func() { _, err := m.Find(background, id); require.NoError(t, err) })
+			require.LessOrEqual(t, one, most)
+			hundred := m.OrderBy("id", dbfleet.Asc).Limit(100)
+			many := testing.AllocsPerRun(50, func() { _, err := hundred.Get(background); require.NoError(t, err) })
+			if fl.Database.Dialect == "postgres" {
+				require.LessOrEqual(t, many, 130.0)
+			}
+			t.Logf("one row %v, a hundred %v", one, many)
+		})
+	}
+}
