@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -55,4 +56,36 @@ func Slow(dialect string) string {
 		return "SELECT SLEEP(30)"
 	}
 	return "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n"
+}
+
+// WaitingTick is how often Waiting may be asked: MariaDB gives old answers to who
+// asks again within a tenth of a second.
+const WaitingTick = 150 * time.Millisecond
+
+// Waiting are the numbers of the connections to a database of a server whose
+// statements wait for a lock. MariaDB lets one wait for a client that has gone.
+func Waiting(t testing.TB, db dbtest.Database) (numbers []int64) {
+	t.Helper()
+	query := "SELECT pid FROM pg_stat_activity WHERE datname = '" + db.Name + "' AND wait_event_type = 'Lock'"
+	if db.Dialect == "mysql" {
+		query = `SELECT p.id FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id
+			WHERE p.db = '` + db.Name + `' AND t.trx_state = 'LOCK WAIT'`
+	}
+	rows, err := db.Server.Admin().QueryContext(context.Background(), query)
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number int64
+		if err := rows.Scan(&number); err != nil {
+			t.Error(err)
+		}
+		numbers = append(numbers, number)
+	}
+	if err := rows.Err(); err != nil {
+		t.Error(err)
+	}
+	return numbers
 }

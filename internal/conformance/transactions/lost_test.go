@@ -3,6 +3,7 @@ package transactions
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -206,10 +207,16 @@ func TestWrite_EndOfContextLeavesItsOutcomeUnknown(t *testing.T) {
 					return err
 				},
 			} {
-				ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+				before := conformance.Waiting(t, db)
+				ctx := conformance.NewDeadline(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- write(ctx) }()
+				require.Eventually(t, func() bool {
+					return slices.ContainsFunc(conformance.Waiting(t, db), func(n int64) bool { return !slices.Contains(before, n) })
+				}, 30*time.Second, conformance.WaitingTick, "the insert never waits")
 				start := time.Now()
-				err := write(ctx)
-				cancel()
+				ctx.Pass()
+				err := <-done
 				require.ErrorIs(t, err, context.DeadlineExceeded)
 				require.ErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
 				require.NotErrorIs(t, err, dbfleet.ErrTimeout, "the context ended, not the database's patience")
