@@ -98,8 +98,10 @@ func (v *summary) writes() bool { return v.q.q.Lock() != sqlgen.NoLock }
 
 func (v *summary) render(p *place, s *statement) (err error) {
 	q := v.made(&v.q.q)
-	s.op, s.write = "select", v.locks && v.writes()
-	s.text, s.args, err = sqlgen.Select(&q, v.q.env(p))
+	env := v.q.env(p)
+	s.op = "select"
+	s.text, s.args, err = sqlgen.Select(&q, env)
+	s.write = v.locks && v.writes() || env.MayWrite
 	return err
 }
 

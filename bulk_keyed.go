@@ -55,7 +55,6 @@ func (v *keyedInsertion) exchange(ctx context.Context, p *place, s *statement) (
 	case errors.As(err, &other):
 		return unknownRows, otherRows(v.q.src.table, other.Rows, v.records.N)
 	case err != nil:
-		s.undone = made.Undone
 		return unknownRows, err
 	case !made.OK:
 		if made.Never {

@@ -37,6 +37,9 @@ type ConnectionHealth struct {
 	Status HealthStatus `json:"status"`
 	Driver Driver       `json:"driver"`
 	Nodes  []NodeHealth `json:"nodes"`
+	// Notice says that a faster way of the driver is not taken, because the version
+	// that is linked is not one that dbfleet was tested with; "" otherwise.
+	Notice string `json:"notice,omitempty"`
 }
 
 // NodeHealth is the health of one node: the primary first, then the replicas
@@ -114,7 +117,7 @@ func (r *Registry) Health(ctx context.Context) Health {
 
 func (e *entry) health(ctx context.Context) ConnectionHealth {
 	nodes := e.nodes()
-	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes))}
+	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes)), Notice: driver.Fallback(e.dialect)}
 	var wg sync.WaitGroup
 	for i, n := range nodes {
 		wg.Go(func() { c.Nodes[i] = n.health(ctx, e, i-1) })

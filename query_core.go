@@ -1,7 +1,6 @@
 package dbfleet
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -291,110 +290,4 @@ func (q *query) with(more []relation) *query {
 	next := q.next()
 	next.relations = slices.Concat(next.relations, more)
 	return next
-}
-
-// The wish of a query is shared by its copies; a change makes a new one.
-
-//go:noinline
-func (q *query) named(connection string) *query {
-	next, w := q.wishing()
-	w.db = connection
-	return next
-}
-
-//go:noinline
-func (q *query) sharded(key any) *query {
-	next, w := q.wishing()
-	w.shard, w.hasShard = key, true
-	return next
-}
-
-//go:noinline
-func (q *query) primary() *query {
-	next, w := q.wishing()
-	w.primary = true
-	return next
-}
-
-//go:noinline
-func (q *query) using(tx *Tx) *query {
-	next, w := q.wishing()
-	w.tx = tx
-	return next
-}
-
-// wishing returns a copy with a wish of its own.
-func (q *query) wishing() (*query, *wish) {
-	next := q.next()
-	w := *next.wish()
-	next.at = &w
-	return next, &w
-}
-
-// wish is what the query asks of its route; it is not changed.
-func (q *query) wish() *wish {
-	if q.at == nil {
-		return &noWish
-	}
-	return q.at
-}
-
-var errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
-
-// usable returns what is wrong with the query's source.
-func (q *query) usable() error {
-	if q == nil || q.src == nil {
-		return errNoSource
-	}
-	return q.src.err
-}
-
-// Statement implements sqlgen.Subquery.
-func (q *query) Statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
-	if err := q.usable(); err != nil {
-		return sqlgen.From(""), nil, err
-	}
-	to, err := q.destination()
-	if err != nil {
-		return q.q, nil, err
-	}
-	if to.connection != scope {
-		return q.q, nil, q.src.table.Fail("the subquery belongs to connection %q, the statement goes to %q", to.connection, scope)
-	}
-	return q.q, q.src.table.ForSQL(), nil
-}
-
-// destination decides the connection of a query, by the shard key among its
-// conditions.
-func (q *query) destination() (destination, error) {
-	if q.src.shard == nil {
-		return q.src.destination(q.wish(), nil, false)
-	}
-	keys, list, _ := q.q.Equal(q.src.shard.column())
-	return q.src.destination(q.wish(), keys, list)
-}
-
-// env is what rendering the query for a place needs to know.
-func (q *query) env(p *place) *sqlgen.Env { return q.src.table.Env(p.e.dialect, p.e.name) }
-
-// explain tells where the query would run as a read.
-func (q *query) explain(ctx context.Context) (Route, error) {
-	t := selection{trip: trip{q: q}}
-	if err := t.route(ctx, &t); err != nil {
-		return Route{}, err
-	}
-	defer t.place.leave()
-	t.place.choose(t.writes())
-	return t.place.route.told(), nil
-}
-
-// text renders the query as it would be sent, without sending it.
-func (q *query) text(ctx context.Context) (sql string, args []any, err error) {
-	t := selection{trip: trip{q: q}}
-	if err := t.route(ctx, &t); err != nil {
-		return "", nil, err
-	}
-	defer t.place.leave()
-	err = t.render(&t.place, &t.statement)
-	return t.statement.text, t.statement.args, err
 }

@@ -22,6 +22,9 @@ func (q *Query[T]) SelectAs(column, alias string) *Query[T] {
 // SelectRaw adds SQL to the select list, such as "COUNT(*) AS n", with ? for
 // each argument. Inside a function that takes any type, PostgreSQL wants to be
 // told: COALESCE(nickname, CAST(? AS text)).
+//
+// A raw part that is not known to be a plain read, because it calls a function that
+// may do more, makes the whole query a write: it goes to the primary, once.
 func (q *Query[T]) SelectRaw(sql string, args ...any) *Query[T] {
 	return (*Query[T])((*query)(q).selectRaw(sql, args))
 }

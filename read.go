@@ -68,16 +68,17 @@ func (v *selection) writes() bool {
 }
 
 func (v *selection) render(p *place, s *statement) (err error) {
-	s.op, s.write = "select", v.writes()
+	s.op = "select"
+	env := v.q.env(p)
 	if v.stmt != nil {
-		s.text, s.args, err = v.stmt.text(v.q, p)
-		return err
+		s.text, s.args, err = v.stmt.text(env)
+	} else {
+		var q *sqlgen.Query
+		if q, err = v.q.withKeysOfRelations(); err == nil {
+			s.text, s.args, err = sqlgen.Select(q, env)
+		}
 	}
-	q, err := v.q.withKeysOfRelations()
-	if err != nil {
-		return err
-	}
-	s.text, s.args, err = sqlgen.Select(q, v.q.env(p))
+	s.write = v.writes() || env.MayWrite
 	return err
 }
 

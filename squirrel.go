@@ -50,8 +50,8 @@ func (q *query) whole(s squirrel.Sqlizer) (*wholeStatement, error) {
 	return &wholeStatement{s, writes}, nil
 }
 
-func (w *wholeStatement) text(q *query, p *place) (string, []any, error) {
-	return sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, q.env(p))
+func (w *wholeStatement) text(env *sqlgen.Env) (string, []any, error) {
+	return sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
 }
 
 func (q *query) getStatement(ctx context.Context, list any, s squirrel.Sqlizer) error {
@@ -72,7 +72,7 @@ type statementExec struct {
 
 func (v *statementExec) render(p *place, s *statement) (err error) {
 	s.op, s.write = "exec", true
-	s.text, s.args, err = v.stmt.text(v.q, p)
+	s.text, s.args, err = v.stmt.text(v.q.env(p))
 	return err
 }
 

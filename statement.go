@@ -26,8 +26,6 @@ type statement struct {
 	// turns says that the statement begins or ends the transaction, so that hooks
 	// see another context after it than before it.
 	turns bool
-	// undone says of an error that it left nothing behind, whatever it is.
-	undone bool
 }
 
 // An exchange sends a statement at a place and takes the answer. It returns how
@@ -165,7 +163,10 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 	defer p.letGo(c)
 	var rows driver.Rows
 	if s.oneRow != "" {
-		rows, _, err = c.InsertRows(ctx, s.text, s.args, s.oneRow)
+		var sent string
+		if rows, sent, err = c.InsertRows(ctx, s.text, s.args, s.oneRow); sent != "" {
+			s.text = sent
+		}
 	} else {
 		rows, err = c.Query(ctx, s.text, s.args)
 	}
@@ -204,7 +205,7 @@ func (p *place) wrap(s *statement, err error) error {
 		class: problem.Class, text: driver.Text(err, s.text, s.args),
 	}
 	// Of a transaction nothing persists without its commit.
-	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && !s.undone && p.tx == nil && problem.Unanswered
+	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered
 	var lost *driver.TxLostError
 	var unknown *driver.CommitUnknownError
 	switch {

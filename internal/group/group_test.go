@@ -101,8 +101,8 @@ func TestDeal_KeepsShardsApart(t *testing.T) {
 	require.True(t, g.Sharded)
 	require.Equal(t, []string{"two", "one"}, g.Order)
 	require.Equal(t, map[string][]any{"two": {7, 8}, "one": {7}}, g.Shards, "each key once on each shard")
-	posts := []post{{Title: "a", Author: 7}, {Title: "b", Author: 7}, {Title: "x", Author: 8}}
-	dealt := deal(t, g, "author", posts, []string{"one", "two", "one"})
+	posts := []post{{Title: "a", Author: 7}, {Title: "b", Author: 7}, {Title: "x", Author: 8}, {Title: "y", Author: 7}}
+	dealt := deal(t, g, "author", posts, []string{"one", "two", "one", "three"})
 	require.Equal(t, []string{"b"}, of(g, dealt, 0))
 	require.Equal(t, []string{"a"}, of(g, dealt, 1))
 	require.Equal(t, []string{"b"}, of(g, dealt, 2))

@@ -13,6 +13,9 @@ type Env struct {
 	// Untyped changes an argument that is compared with a column that no table
 	// knows; nil leaves it as it is.
 	Untyped func(a any, d *dialect.Dialect) any
+	// MayWrite is set by rendering: a part that the caller wrote is not known to be
+	// a plain read.
+	MayWrite bool
 }
 
 // Values turns Go values into what the driver takes.

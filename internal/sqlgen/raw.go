@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // Text renders a whole statement that the caller wrote, or that squirrel
@@ -31,6 +32,7 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.fail(r.fault(where, "the SQL is empty", nil))
 		return
 	}
+	r.mayWrite = r.mayWrite || !lex.PlainRead(text, r.d)
 	n, start := 0, 0
 	open := scan(text, r.d == dialect.MySQL, func(i int) int {
 		if text[i] != '?' {

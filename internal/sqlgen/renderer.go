@@ -32,6 +32,8 @@ type renderer struct {
 	outer []scope
 	locks bool // the statement writes or locks rows, so its subqueries may lock
 
+	mayWrite bool // a raw part is not known to be a plain read
+
 	padded bool // a list was padded
 	exact  bool // lists are not padded
 }
@@ -66,6 +68,7 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 	if r.err != nil {
 		return "", nil, r.err
 	}
+	env.MayWrite = r.mayWrite
 	if len(r.args) > 0 {
 		args = make([]any, len(r.args))
 		copy(args, r.args)

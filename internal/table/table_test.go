@@ -84,6 +84,35 @@ func TestInsertPlan_LeavesOutZeroesOfColumnsWithDefaults(t *testing.T) {
 	require.Empty(t, none.Back)
 }
 
+// What records leave to the database has no bound; plans are dropped, and made anew.
+func TestInsertPlan_StaysRightWhenPlansAreDropped(t *testing.T) {
+	t.Parallel()
+	table := orders(t, Config{Defaults: []string{"shop", "item", "status", "total", "created_at", "updated_at"}})
+	for i := range 4 * maxInsertPlans {
+		o := &order{ID: int64(i & 1), Total: i & 2}
+		var want []string
+		for at, column := range []string{"shop", "item", "status"} {
+			if i&(4<<at) != 0 {
+				want = append(want, column)
+				*[]*string{&o.Shop, &o.Item, &o.Status}[at] = "x"
+			}
+		}
+		if o.ID != 0 {
+			want = append([]string{"id"}, want...)
+		}
+		if o.Total != 0 {
+			want = append(want, "total")
+		}
+		if i&32 != 0 {
+			want, o.CreatedAt = append(want, "created_at"), time.Unix(1, 0)
+		}
+		if i&64 != 0 {
+			want, o.UpdatedAt = append(want, "updated_at"), time.Unix(1, 0)
+		}
+		require.ElementsMatch(t, want, table.InsertPlan(o).Columns)
+	}
+}
+
 func TestOneText_ReturnsWhatIsNotHadOtherwise(t *testing.T) {
 	t.Parallel()
 	plain := orders(t, Config{}).InsertPlan(&order{})
@@ -161,7 +190,7 @@ func TestUpsertInsert_SetsWhatTheConflictSays(t *testing.T) {
 		"all but keys, shard and created_at": {Conflict{Key: []string{"item"}}, []string{"status", "total", "updated_at"}, sqlgen.Replace},
 		"named, and updated_at":              {Conflict{Key: []string{"item"}, Update: []string{"total"}}, []string{"total", "updated_at"}, sqlgen.Replace},
 		"named with updated_at, once":        {Conflict{Key: []string{"item"}, Update: []string{"updated_at"}}, []string{"updated_at"}, sqlgen.Replace},
-		"nothing":                            {Conflict{Key: []string{"item"}, DoNothing: true}, nil, sqlgen.Ignore},
+		"nothing, whatever is named":         {Conflict{Key: []string{"item"}, Update: []string{"total"}, DoNothing: true}, nil, sqlgen.Ignore},
 	} {
 		key, err := table.ConflictKey(&c.conflict)
 		require.NoError(t, err, name)
