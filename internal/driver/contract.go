@@ -6,6 +6,8 @@ import (
 
 // What this package and the packages of the databases have in common is declared
 // in package session. These are the parts that callers of this package see.
+
+// Options and the others are those of package session.
 type (
 	Options   = session.Options
 	SQLite    = session.SQLite
