@@ -9,21 +9,26 @@ import (
 // hookedKey marks the context of hooks, whose own statements call none.
 type hookedKey struct{}
 
-// call is one statement on its way through the hooks. It is their context, too.
-type call struct {
-	context.Context                 // with the transaction that the statement runs in
-	outer           context.Context // of the statement
-	event           QueryEvent
-	args            []any // those of the statement
-	registry, own   []hook
-}
+// hookContext is the context of hooks: that of the statement, with the transaction
+// that it runs in.
+type hookContext struct{ context.Context }
 
 // Value implements context.Context.
-func (c *call) Value(key any) any {
+func (c *hookContext) Value(key any) any {
 	if key == (hookedKey{}) {
 		return true
 	}
 	return c.Context.Value(key)
+}
+
+// call is one statement on its way through the hooks. It is their context, too,
+// which nothing changes once a hook has it.
+type call struct {
+	hookContext
+	outer         context.Context // of the statement
+	event         QueryEvent
+	args          []any // those of the statement
+	registry, own []hook
 }
 
 // callHooks tells the hooks that a statement starts. It returns nil when there are
@@ -64,8 +69,9 @@ func (p *place) inside(ctx context.Context) context.Context {
 
 // end tells the hooks what came of the statement.
 func (c *call) end(p *place, s *statement, rows int64, err error) {
+	var ctx context.Context = c
 	if s.turns {
-		c.Context = p.inside(c.outer)
+		ctx = &hookContext{p.inside(c.outer)}
 	}
 	c.event.Duration = time.Since(c.event.Start)
 	c.event.Route = p.route.told()
@@ -76,7 +82,7 @@ func (c *call) end(p *place, s *statement, rows int64, err error) {
 	for _, list := range [...][]hook{c.registry, c.own} {
 		for _, h := range list {
 			if h.after != nil {
-				h.after(c, c.copy())
+				h.after(ctx, c.copy())
 			}
 		}
 	}

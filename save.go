@@ -17,7 +17,15 @@ func (m *Model[T]) Save(ctx context.Context, record *T) error {
 	if record != nil && (*query)(m).unsaved(record) {
 		return m.Create(ctx, record)
 	}
-	return m.save(ctx, record, nil)
+	if record == nil {
+		return (*query)(m).nilRecord()
+	}
+	old := *record
+	err := (*query)(m).save(ctx, record, nil)
+	if err != nil {
+		*record = old
+	}
+	return err
 }
 
 // SaveColumns writes only these columns of a record (and updated_at), also
@@ -26,15 +34,11 @@ func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string
 	if err := (*query)(m).checkColumns(columns); err != nil {
 		return err
 	}
-	return m.save(ctx, record, columns)
-}
-
-func (m *Model[T]) save(ctx context.Context, record *T, only []string) error {
 	if record == nil {
 		return (*query)(m).nilRecord()
 	}
 	old := *record
-	err := (*query)(m).save(ctx, record, only)
+	err := (*query)(m).save(ctx, record, columns)
 	if err != nil {
 		*record = old
 	}

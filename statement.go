@@ -129,11 +129,6 @@ func (execution) exchange(ctx context.Context, p *place, s *statement) (driver.R
 	return res, nil
 }
 
-// exec sends a statement without rows.
-func (p *place) exec(ctx context.Context, s *statement) (driver.Result, error) {
-	return p.send(ctx, s, execution{})
-}
-
 // A reader reads the rows of a statement and returns how many they were. It begins
 // anew each time it is called.
 type reader interface {

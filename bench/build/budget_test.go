@@ -22,7 +22,7 @@ const (
 	mostCPU       = 0.2  // seconds
 	mostMemory    = 12e6 // bytes
 	mostBinary    = 34e3 // bytes
-	mostFunctions = 220
+	mostFunctions = 222
 )
 
 // yardstick is the CPU time in seconds that compiling hand-written database/sql

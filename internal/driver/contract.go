@@ -6,26 +6,43 @@ import (
 
 // What this package and the packages of the databases have in common is declared
 // in package session. These are the parts that callers of this package see.
+
 type (
-	Options   = session.Options
-	SQLite    = session.SQLite
-	Result    = session.Result
+	// Options is session.Options.
+	Options = session.Options
+	// SQLite is session.SQLite.
+	SQLite = session.SQLite
+	// Result is session.Result.
+	Result = session.Result
+	// TxOptions is session.TxOptions.
 	TxOptions = session.TxOptions
 
-	LoadTarget  = session.LoadTarget
+	// LoadTarget is session.LoadTarget.
+	LoadTarget = session.LoadTarget
+	// KeyedInsert is session.KeyedInsert.
 	KeyedInsert = session.KeyedInsert
-	Keyed       = session.Keyed
+	// Keyed is session.Keyed.
+	Keyed = session.Keyed
 
-	Class   = session.Class
+	// Class is session.Class.
+	Class = session.Class
+	// Problem is session.Problem.
 	Problem = session.Problem
 
-	TxLostError    = session.TxLostError
-	NotSentError   = session.NotSentError
-	SilenceError   = session.SilenceError
-	ArgumentError  = session.ArgumentError
-	OptionError    = session.OptionError
+	// TxLostError is session.TxLostError.
+	TxLostError = session.TxLostError
+	// NotSentError is session.NotSentError.
+	NotSentError = session.NotSentError
+	// SilenceError is session.SilenceError.
+	SilenceError = session.SilenceError
+	// ArgumentError is session.ArgumentError.
+	ArgumentError = session.ArgumentError
+	// OptionError is session.OptionError.
+	OptionError = session.OptionError
+	// NotLinkedError is session.NotLinkedError.
 	NotLinkedError = session.NotLinkedError
-	RowsError      = session.RowsError
+	// RowsError is session.RowsError.
+	RowsError = session.RowsError
 )
 
 // ErrTxAborted is session.ErrTxAborted.

@@ -38,7 +38,7 @@ type Cells interface {
 // An error that wraps io.EOF is no end: a connection that breaks between two
 // rows is told so.
 func atEnd(err error) error {
-	if err == io.EOF { //nolint:errorlint // the end, and nothing that wraps it
+	if err == io.EOF {
 		return nil
 	}
 	return err

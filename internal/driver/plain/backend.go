@@ -19,6 +19,7 @@ type Backend struct {
 	cache     int
 }
 
+// Open implements session.Backend.
 func (b *Backend) Open(ctx context.Context) (session.Session, error) {
 	dc, err := b.connector.Connect(ctx)
 	if err != nil {
@@ -27,6 +28,7 @@ func (b *Backend) Open(ctx context.Context) (session.Session, error) {
 	return New(dc, b.cache), nil
 }
 
+// Close implements session.Backend.
 func (b *Backend) Close() error {
 	if c, ok := b.connector.(io.Closer); ok {
 		return c.Close()

@@ -15,6 +15,7 @@ type Rows struct {
 	closed bool
 }
 
+// TypeName implements session.RowSource.
 func (r *Rows) TypeName(i int) string {
 	c, ok := r.Rows.(sqldriver.RowsColumnTypeDatabaseTypeName)
 	if !ok {
@@ -24,6 +25,7 @@ func (r *Rows) TypeName(i int) string {
 	return strings.ToUpper(strings.TrimSpace(name))
 }
 
+// Close implements session.RowSource.
 func (r *Rows) Close() error {
 	if r.closed {
 		return nil

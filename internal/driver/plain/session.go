@@ -88,6 +88,7 @@ func (p *Session) prepareStmt(ctx context.Context, query string) (sqldriver.Stmt
 	return p.Conn.Prepare(query)
 }
 
+// Exec implements session.Session.
 func (p *Session) Exec(ctx context.Context, query string, args []sqldriver.NamedValue) (session.Result, error) {
 	for try := 0; ; try++ {
 		e, once, err := p.statement(ctx, query, len(args), false)
@@ -142,6 +143,7 @@ func (p *Session) ExecText(ctx context.Context, query string, args []sqldriver.N
 	return execStmt(ctx, s, args)
 }
 
+// Query implements session.Session.
 func (p *Session) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {
 	rows, err := p.Read(ctx, query, args)
 	if err != nil {
@@ -203,6 +205,7 @@ func (p *Session) QueryText(ctx context.Context, query string, args []sqldriver.
 	return Rows{Rows: rows, p: p, Entry: &stmtcache.Entry[sqldriver.Stmt]{Stmt: s, Busy: true, Gone: true}}, nil
 }
 
+// Prepare implements session.Session.
 func (p *Session) Prepare(ctx context.Context, query string) (int, error) {
 	e, once, err := p.statement(ctx, query, 1, true)
 	if err != nil || e == nil {
@@ -215,6 +218,7 @@ func (p *Session) Prepare(ctx context.Context, query string) (int, error) {
 	return n, nil
 }
 
+// Begin implements session.Session.
 func (p *Session) Begin(ctx context.Context, o session.TxOptions) error {
 	var err error
 	if c, ok := p.Conn.(sqldriver.ConnBeginTx); ok {
@@ -229,21 +233,27 @@ func (p *Session) Begin(ctx context.Context, o session.TxOptions) error {
 	return err
 }
 
+// Commit implements session.Session.
 func (p *Session) Commit(context.Context) error {
 	tx := p.Tx
 	p.Tx = nil
 	return tx.Commit()
 }
 
+// Rollback implements session.Session.
 func (p *Session) Rollback(context.Context) error {
 	tx := p.Tx
 	p.Tx = nil
 	return tx.Rollback()
 }
 
+// TxStatus implements session.Session.
 func (p *Session) TxStatus() session.TxStatus { return session.TxUnknown }
-func (p *Session) ManyCursors() bool          { return p.ManyOpen }
 
+// ManyCursors implements session.Session.
+func (p *Session) ManyCursors() bool { return p.ManyOpen }
+
+// Explain implements session.Session.
 func (p *Session) Explain(err error) error { return err }
 
 // Verdict takes an error that is known to come from the network or from the
@@ -260,6 +270,7 @@ func (p *Session) Verdict(err error) session.Verdict {
 	return session.Verdict{Answered: true}
 }
 
+// Convert implements session.Session.
 func (p *Session) Convert(nv *sqldriver.NamedValue) error {
 	if p.checker != nil {
 		return p.checker.CheckNamedValue(nv)
@@ -269,6 +280,7 @@ func (p *Session) Convert(nv *sqldriver.NamedValue) error {
 	return err
 }
 
+// AsIs implements session.Session.
 func (p *Session) AsIs() session.Kinds {
 	if p.checker != nil {
 		return 0
@@ -276,6 +288,7 @@ func (p *Session) AsIs() session.Kinds {
 	return session.KindBasic | session.KindFloat | session.KindTime
 }
 
+// Ping implements session.Session.
 func (p *Session) Ping(ctx context.Context) error {
 	if c, ok := p.Conn.(sqldriver.Pinger); ok {
 		return c.Ping(ctx)
@@ -283,12 +296,15 @@ func (p *Session) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Usable implements session.Session.
 func (p *Session) Usable() bool {
 	return p.validator == nil || p.validator.IsValid()
 }
 
+// Alive implements session.Session.
 func (p *Session) Alive() bool {
 	return p.resetter == nil || p.resetter.ResetSession(context.Background()) == nil
 }
 
+// Close implements session.Session.
 func (p *Session) Close() error { return p.Conn.Close() }
