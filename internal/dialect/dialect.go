@@ -32,6 +32,9 @@ type Dialect struct {
 	NullSafeEqual string
 	// LimitRequired is the LIMIT that an OFFSET without one needs.
 	LimitRequired string
+	// PlansByLimit says that a prepared SELECT whose LIMIT is an argument is
+	// planned anew each time it is run.
+	PlansByLimit bool
 	// DefaultValues is what follows INSERT INTO t for a row of defaults only.
 	DefaultValues string
 	// UpsertConflict says ON CONFLICT (…) DO UPDATE; otherwise
@@ -51,7 +54,7 @@ const Count = 3
 var (
 	Postgres = &Dialect{
 		Name: "postgres", Index: 0, Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
-		InsertReturning: true, RowLocks: true, ArrayIn: true, ILike: true,
+		InsertReturning: true, RowLocks: true, ArrayIn: true, ILike: true, PlansByLimit: true,
 		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
 	}
 	MySQL = &Dialect{

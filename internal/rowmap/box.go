@@ -13,7 +13,8 @@ import (
 // What this is. Go puts what an any holds into an allocation of its own: seven
 // of them for a row of seven arguments. Here an any is forged: its two words are
 // written by hand, the address being that of an element of a slice, so that the
-// values of a row, or of many rows, share one allocation per kind.
+// values of a row, or of many rows, share one allocation per kind. Likewise the
+// pointer to one of many records becomes an any without reflection.
 //
 // What it gains. The arguments of one record of eight columns take 4 allocations
 // instead of 6 (SQLite: 8), those of 100 records 9 instead of 500 (700) and 0.76
@@ -22,16 +23,18 @@ import (
 //	go test -run '^$' -bench Args ./internal/rowmap
 //	go test -run '^$' -bench Args -tags dbfleet_plain ./internal/rowmap
 //
-// What it relies on. An any is a type word and the address of the value, for all
-// types that are no pointers (runtime.eface); two anys of one type have the same
+// A record of CreateMany takes 40 ns less, of 300 without a database.
+//
+// What it relies on. An any is a type word and the address of the value, or the
+// value itself if that is a pointer (runtime.eface); two anys of one type have the same
 // type word; and an address inside of an allocation keeps all of it. The elements
 // are never written again, so the values mean what Go's own conversion means,
 // also when somebody keeps them. One that is kept keeps its neighbours' memory:
 // that of maxBoxed rows at most.
 //
 // Which tests tell when that changes. TestBoxes_AreWhatGoMakes,
-// TestBatch_ValuesLastAndDoNotFollowTheRecord and TestArgPlan_…, which compare
-// with Go's own conversion.
+// TestRecords_AreWhatGoMakes, TestBatch_ValuesLastAndDoNotFollowTheRecord and
+// TestArgPlan_…, which compare with Go's own conversion.
 //
 // How to switch it off. With the build tag dbfleet_plain, which takes
 // box_plain.go. The same happens with a Go version that these tests have not
@@ -76,6 +79,9 @@ func anyAt(typ, p unsafe.Pointer) any {
 	v := iface{typ, p}
 	return *(*any)(unsafe.Pointer(&v))
 }
+
+// pointerLike is p as an any of the same pointer type as like.
+func pointerLike(like any, p unsafe.Pointer) any { return anyAt(typeWord(like), p) }
 
 func (b *boxes) text(s string) any {
 	if len(b.texts) == cap(b.texts) {

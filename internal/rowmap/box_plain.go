@@ -3,7 +3,9 @@
 package rowmap
 
 import (
+	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/value"
 )
@@ -12,6 +14,11 @@ import (
 type boxes struct {
 	// uncut says that one of the times was not in UTC, or finer than microseconds.
 	uncut bool
+}
+
+// pointerLike is p as an any of the same pointer type as like.
+func pointerLike(like any, p unsafe.Pointer) any {
+	return reflect.NewAt(reflect.TypeOf(like).Elem(), p).Interface()
 }
 
 func (b *boxes) reserve(room, int) {}

@@ -33,10 +33,8 @@ func (p *Plan) Records(list any) Records {
 	if err != nil {
 		panic("rowmap: " + err.Error())
 	}
-	base := words.data
-	return Records{N: words.len, At: func(i int) any {
-		return reflect.NewAt(p.typ, unsafe.Add(base, uintptr(i)*p.size)).Interface()
-	}}
+	base, none := words.data, reflect.Zero(p.pointer).Interface()
+	return Records{N: words.len, At: func(i int) any { return pointerLike(none, unsafe.Add(base, uintptr(i)*p.size)) }}
 }
 
 // NewList returns a new *[]T of the plan's T.

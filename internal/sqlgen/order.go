@@ -1,7 +1,5 @@
 package sqlgen
 
-import "strconv"
-
 // orderAndLimit writes ORDER BY, LIMIT and OFFSET.
 func (r *renderer) orderAndLimit(q *Query) {
 	if q.steps.ordered() {
@@ -15,12 +13,9 @@ func (r *renderer) orderAndLimit(q *Query) {
 		r.fail(r.fault("offset", "is negative", nil))
 	}
 	switch {
-	case q.limit >= 0 && q.fixed:
-		r.str(" LIMIT ")
-		r.buf = strconv.AppendInt(r.buf, q.limit, 10)
 	case q.limit >= 0:
 		r.str(" LIMIT ")
-		r.ready(q.limit)
+		r.limit(q)
 	case offset > 0 && r.d.LimitRequired != "":
 		r.str(" LIMIT ")
 		r.str(r.d.LimitRequired)
