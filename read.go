@@ -144,9 +144,14 @@ func (q *query) first(ctx context.Context, row any) error { return q.bounded().o
 // one reads the only row of a query.
 func (q *query) one(ctx context.Context, row any) error {
 	v := &selection{trip: trip{q: q}, into: row, one: true}
-	_, err := v.run(ctx, v)
+	return v.runOne(ctx, v)
+}
+
+// runOne runs a verb that is, or has, this selection of one row.
+func (v *selection) runOne(ctx context.Context, self verb) error {
+	_, err := v.run(ctx, self)
 	if err != nil {
-		rowmap.Clear(row)
+		rowmap.Clear(v.into)
 	}
 	return err
 }
@@ -164,15 +169,6 @@ func (q *query) bound() {
 	if n := q.q.Limit(); n == -1 || n > 1 {
 		q.q = q.q.WithFixedLimit(1)
 	}
-}
-
-func (q *query) find(ctx context.Context, row any, key []any) error {
-	keyed, err := q.keyed(key)
-	if err != nil {
-		return err
-	}
-	keyed.bound()
-	return keyed.one(ctx, row)
 }
 
 // keyed adds the condition of the primary key to all others.
