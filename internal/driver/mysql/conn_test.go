@@ -3,6 +3,9 @@
 package mysql
 
 import (
+	sqldriver "database/sql/driver"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,4 +46,31 @@ func TestConn_KnowsItsServer(t *testing.T) {
 	require.Positive(t, s.maxPacket)
 	require.EqualValues(t, 1, s.step)
 	require.NotEmpty(t, s.version)
+}
+
+// A statement that the server would cut the connection for is not sent. What a
+// value adds is counted whatever its type.
+func TestConn_RefusesWhatExceedsThePacket(t *testing.T) {
+	t.Parallel()
+	const most = 1000
+	s := &conn{maxPacket: most}
+	big := strings.Repeat("x", most)
+	args := func(values ...any) (list []sqldriver.NamedValue) {
+		for _, v := range values {
+			list = append(list, sqldriver.NamedValue{Value: v})
+		}
+		return list
+	}
+	for _, fits := range [][]any{nil, {1, nil, 2.5, true}, {big[:500]}, {[]byte(big[:500])}, {json.RawMessage(big[:500])}, {big[:400], big[:400]}} {
+		require.NoError(t, s.fits("SELECT ?", args(fits...)))
+	}
+	for _, exceeds := range [][]any{{big}, {[]byte(big)}, {json.RawMessage(big)}, {big[:500], 1, []byte(big[:500])}, make([]any, 100)} {
+		err := s.fits("SELECT ?", args(exceeds...))
+		var sent *session.NotSentError
+		require.ErrorAs(t, err, &sent)
+		require.ErrorContains(t, err, "max_allowed_packet of 1000")
+	}
+	require.Error(t, s.fits(big, nil))
+	s.maxPacket = 0 // not known
+	require.NoError(t, s.fits(big, args(big)))
 }
