@@ -14,11 +14,13 @@ var (
 	pragmaValue = regexp.MustCompile(`^[A-Za-z0-9_.+-]+$`)
 )
 
-// refusedParam returns why a session parameter cannot be set, ok if it cannot.
-// The driver's name is the canonical one.
-func refusedParam(driver, name string) (why string, ok bool) {
-	why, ok = refusedParams[driver][strings.ToLower(name)]
-	return why, ok
+// refusedParam returns why a session parameter cannot be set, "" if it can. The
+// driver's name is the canonical one.
+func refusedParam(driver, name string) (why string) {
+	if d, ok := dialect.Lookup(driver); ok {
+		why = d.RefusedParam(name)
+	}
+	return why
 }
 
 // CheckParams notes what is wrong with session parameters. The driver's name is
@@ -30,7 +32,7 @@ func CheckParams(driver string, params map[string]string, f *Faults) {
 			f.Add("params", "has a name that is not letters, digits, _ and dots: %.60q", name)
 			continue
 		}
-		if why, refused := refusedParam(driver, name); refused {
+		if why := refusedParam(driver, name); why != "" {
 			f.Add(key, "cannot be set: %s", why)
 			continue
 		}

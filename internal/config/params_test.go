@@ -1,7 +1,6 @@
 package config
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,18 +37,5 @@ func TestCheckParams_FaultsNameTheParameter(t *testing.T) {
 		require.Len(t, f.List(), 1, name)
 		require.Equal(t, tc.key, f.List()[0].Key, name)
 		require.Contains(t, f.List()[0].Reason, tc.text, name)
-	}
-}
-
-// A name that is not in lower case would be refused in no spelling.
-func TestRefusedParams_AreInLowerCase(t *testing.T) {
-	t.Parallel()
-	require.Len(t, refusedParams, 3)
-	for driver, names := range refusedParams {
-		require.NotEmpty(t, names, driver)
-		for name, why := range names {
-			require.Equal(t, strings.ToLower(name), name)
-			require.NotEmpty(t, why, name)
-		}
 	}
 }

@@ -37,7 +37,7 @@ var pinnedURLParams = map[string][]string{
 }
 
 // refusedURLParams are parameters of libpq and other libraries that must not
-// pass for session parameters. Those of MySQL's driver are in refusedParams.
+// pass for session parameters. Those of MySQL's driver are known to its dialect.
 var refusedURLParams = []string{
 	"url", "driver", "hostaddr", "service", "servicefile", "passfile", "sslpassword", "require_auth",
 	"channel_binding", "target_session_attrs", "load_balance_hosts", "gssencmode", "krbsrvname", "krbspn",
@@ -110,7 +110,7 @@ func (s Settings) setURLParam(keys Keys, name, key, value string) error {
 		return errors.New("is not a parameter of a connection's URL")
 	}
 	if isParam {
-		if why, refused := refusedParam(s.text("driver"), param); refused {
+		if why := refusedParam(s.text("driver"), param); why != "" {
 			return errors.New("cannot be set: " + why)
 		}
 		s.SetParam(param, value)
