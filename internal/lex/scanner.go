@@ -40,6 +40,7 @@ type Scanner struct {
 	at    int
 	d     *dialect.Dialect
 	open  bool // a quote or comment had no end
+	line  bool // the text ends in a comment that a line's end would end
 	inner bool // in a comment that MySQL executes
 }
 
@@ -49,6 +50,10 @@ func New(text string, d *dialect.Dialect) Scanner { return Scanner{text: text, d
 
 // Open reports whether a quote or a comment that was read has no end.
 func (s *Scanner) Open() bool { return s.open }
+
+// OpenLine reports whether the text, read to its end, ends in a comment that goes
+// to the end of the line: what is written behind it would be part of it.
+func (s *Scanner) OpenLine() bool { return s.line }
 
 // Rest is what has not been read yet.
 func (s *Scanner) Rest() string { return s.text[s.at:] }
@@ -74,7 +79,7 @@ func (s *Scanner) Next() Token {
 		s.skipDigits()
 		return s.token(Placeholder, from)
 	case startsWord(c):
-		for s.at < len(s.text) && inWord(s.text[s.at]) {
+		for s.at < len(s.text) && InWord(s.text[s.at]) {
 			s.at++
 		}
 		if s.d == dialect.Postgres && s.at == from+1 && c|0x20 == 'e' && s.at < len(s.text) && s.text[s.at] == '\'' {
@@ -122,7 +127,7 @@ func (s *Scanner) dashes(rest string) bool {
 func (s *Scanner) skipLine() {
 	end := strings.IndexByte(s.text[s.at:], '\n')
 	if end < 0 {
-		s.at = len(s.text)
+		s.at, s.line = len(s.text), true
 		return
 	}
 	s.at += end + 1
@@ -183,7 +188,7 @@ func (s *Scanner) dollar(from int) Token {
 		return s.token(Placeholder, from)
 	}
 	end := from + 1
-	for end < len(s.text) && inWord(s.text[end]) && s.text[end] != '$' {
+	for end < len(s.text) && InWord(s.text[end]) && s.text[end] != '$' {
 		end++
 	}
 	if end == len(s.text) || s.text[end] != '$' {
@@ -213,4 +218,5 @@ func startsWord(c byte) bool {
 	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
 }
 
-func inWord(c byte) bool { return startsWord(c) || c == '$' || c >= '0' && c <= '9' }
+// InWord reports whether c may stand in a word without quotes.
+func InWord(c byte) bool { return startsWord(c) || c == '$' || c >= '0' && c <= '9' }

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // cast writes the type of the placeholder at text[i], which has just been
@@ -31,21 +34,22 @@ func isItem(text string, i int) bool {
 		return false
 	}
 	after := strings.TrimLeft(text[i+1:], " \t\r\n")
-	return after == "" || after[0] == ',' || len(after) > 3 && strings.EqualFold(after[:2], "AS") && !wordByte(after[2])
+	return after == "" || after[0] == ',' || len(after) > 3 && strings.EqualFold(after[:2], "AS") && !lex.InWord(after[2])
 }
 
-// depthOf is how many parentheses are open after text.
+// depthOf is how many parentheses are open after PostgreSQL's text.
 func depthOf(text string) int {
 	depth := 0
-	scan(text, false, func(i int) int {
-		switch text[i] {
-		case '(':
+	scanner := lex.New(text, dialect.Postgres)
+	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {
+		switch {
+		case t.Kind != lex.Symbol:
+		case t.Text == "(":
 			depth++
-		case ')':
+		case t.Text == ")":
 			depth--
 		}
-		return i + 1
-	})
+	}
 	return depth
 }
 
@@ -99,7 +103,7 @@ func isChoice(text string, i int) bool {
 		return false
 	}
 	head := strings.TrimRight(text[:open], " \t\r\n")
-	name := head[strings.LastIndexFunc(head, func(c rune) bool { return c > 0x7f || !wordByte(byte(c)) })+1:]
+	name := head[strings.LastIndexFunc(head, func(c rune) bool { return c > 0x7f || !lex.InWord(byte(c)) })+1:]
 	if !slices.Contains(choices, strings.ToUpper(name)) {
 		return false
 	}

@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/Masterminds/squirrel"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // Expr is SQL that the caller wrote, with ? for each argument; ?? is a
@@ -42,21 +45,11 @@ func (e *Expr) resolve() (string, []any, error) {
 
 // numbered returns the first $n placeholder outside quotes and comments.
 func numbered(sql string) string {
-	found := ""
-	scan(sql, false, func(i int) int {
-		if sql[i] == '$' && i+1 < len(sql) && sql[i+1] >= '0' && sql[i+1] <= '9' && (i == 0 || !wordByte(sql[i-1])) {
-			j := i + 1
-			for j < len(sql) && sql[j] >= '0' && sql[j] <= '9' {
-				j++
-			}
-			found = sql[i:j]
-			return len(sql)
+	scanner := lex.New(sql, dialect.Postgres)
+	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {
+		if t.Kind == lex.Placeholder && t.Text[0] == '$' {
+			return t.Text
 		}
-		return i + 1
-	})
-	return found
-}
-
-func wordByte(b byte) bool {
-	return b == '_' || b == '$' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= 0x80
+	}
+	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
@@ -34,30 +33,33 @@ func (r *renderer) raw(e *Expr, where string) {
 	}
 	r.mayWrite = r.mayWrite || !lex.PlainRead(text, r.d)
 	n, start := 0, 0
-	open := scan(text, r.d == dialect.MySQL, func(i int) int {
-		if text[i] != '?' {
-			return i + 1
+	scanner := lex.New(text, r.d)
+	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {
+		if t.Kind != lex.Placeholder || t.Text[0] != '?' {
+			continue
 		}
-		r.str(text[start:i])
-		if i+1 < len(text) && text[i+1] == '?' {
+		r.str(text[start:t.At])
+		start = t.At + 1
+		switch {
+		case start < len(text) && text[start] == '?' && start == t.At+len(t.Text):
 			if !r.d.Numbered {
 				r.fail(r.fault(where, "?? stands for an operator that only PostgreSQL has", nil))
 			}
 			r.buf = append(r.buf, '?')
-			start = i + 2
-			return start
-		}
-		if n < len(args) {
+			scanner.Next()
+			start++
+			continue
+		case len(t.Text) > 1:
+			r.fail(r.fault(where, fmt.Sprintf("the placeholder %s has a number; write ? for each argument", t.Text), nil))
+		case n < len(args):
 			before := len(r.args)
 			r.rawArg(args[n])
-			r.cast(text, i, where, before)
+			r.cast(text, t.At, where, before)
 		}
 		n++
-		start = i + 1
-		return start
-	})
+	}
 	r.str(text[start:])
-	if open && where != "statement" {
+	if (scanner.Open() || scanner.OpenLine()) && where != "statement" {
 		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
 	}
 	if n != len(args) {

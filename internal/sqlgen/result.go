@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // Gives says whether the rows of q may have a column of that name.
@@ -104,22 +106,21 @@ func namesAlias(text, name string) bool {
 			return
 		}
 		rest, ok := strings.CutSuffix(s, name)
-		found = found || ok && (rest == "" || !wordByte(rest[len(rest)-1]))
+		found = found || ok && (rest == "" || !lex.InWord(rest[len(rest)-1]))
 	}
-	scan(text, false, func(i int) int {
-		switch text[i] {
-		case '(':
+	scanner := lex.New(text, nil)
+	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {
+		switch {
+		case t.Kind != lex.Symbol:
+		case t.Text == "(":
 			depth++
-		case ')':
+		case t.Text == ")":
 			depth--
-		case ',':
-			if depth == 0 {
-				item(i)
-				start = i + 1
-			}
+		case t.Text == "," && depth == 0:
+			item(t.At)
+			start = t.At + 1
 		}
-		return i + 1
-	})
+	}
 	item(len(text))
 	return found
 }

@@ -23,7 +23,7 @@ var vetted = []string{
 	"r.d.NullSafeEqual", "r.d.LimitRequired", "d.DefaultValues", // constants of a dialect
 	"j.kind", "c.Func", // keywords that Query's methods give
 	"quoted", "list", // names that Table has quoted
-	"text[start:i]", "text[start:]", // raw SQL around its placeholders
+	"text[start:t.At]", "text[start:]", // raw SQL around its placeholders
 	"castOf(r.args[before])", `cmp.Or(castOf(r.args[before]), "::text")`, // types, by the argument's Go type
 	"strconv.AppendInt", "strconv.AppendUint", "hex.AppendEncode", "appendIdent", // digits and quoted names
 }
