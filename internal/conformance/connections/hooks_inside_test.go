@@ -3,6 +3,8 @@ package connections
 import (
 	"context"
 	"errors"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,4 +88,45 @@ func TestHooks_RunStatementsThemselves(t *testing.T) {
 			require.False(t, there, op)
 		}
 	})
+}
+
+// A hook may hand its context on: what still looks at it when the statement has
+// ended sees the same as before.
+func TestHooks_LeaveTheirContextAlone(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	accounts := fl.Bank(t)
+	type key struct{}
+	stop := make(chan struct{})
+	var looking sync.WaitGroup
+	fl.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) {
+		looking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-ctx.Done():
+				default:
+					if ctx.Value(key{}) != "mine" {
+						t.Errorf("%s: the context has lost what the caller's has", e.Op)
+						return
+					}
+					runtime.Gosched()
+				}
+			}
+		})
+	})
+	ctx := context.WithValue(t.Context(), key{}, "mine")
+	for _, want := range []error{nil, errors.New("undone")} {
+		err := fl.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+			require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "a"}))
+			require.NoError(t, fl.Transaction(ctx, "main", func(context.Context, *dbfleet.Tx) error { return nil }))
+			_, err := accounts.Query().AllRows().Delete(ctx)
+			require.NoError(t, err)
+			return want
+		})
+		require.ErrorIs(t, err, want)
+	}
+	close(stop)
+	looking.Wait()
 }
