@@ -18,32 +18,26 @@ import (
 // TimePrecision), so that the record equals the one that Find returns. A zero
 // time.Time is written as NULL. On an error the record is as it was before.
 func (m *Model[T]) Create(ctx context.Context, record *T) error {
-	if record == nil {
-		return (*query)(m).nilRecord()
-	}
-	old := *record
-	err := (*query)(m).create(ctx, record)
-	if err != nil && !isCreated(err) {
-		*record = old
-	}
-	return err
+	return writeRecord(ctx, m, record, recordWrite{do: createRecord})
 }
 
 // CreateFrom fills a new record and creates it.
 func (m *Model[T]) CreateFrom(ctx context.Context, values map[string]any) (T, error) {
 	var record T
-	err := (*query)(m).fill(&record, values)
-	if err == nil {
-		err = m.Create(ctx, &record)
-	}
+	err := (*query)(m).createFrom(ctx, &record, values)
 	return record, err
 }
 
-func (q *query) nilRecord() error {
-	if err := q.usable(); err != nil {
+func (q *query) createFrom(ctx context.Context, record any, values map[string]any) error {
+	if err := q.fill(record, values); err != nil {
 		return err
 	}
-	return q.src.table.NilRecord()
+	filled := q.src.table.Plan.Clone(record)
+	err := q.create(ctx, record)
+	if err != nil && !isCreated(err, record) {
+		q.src.table.Plan.Copy(record, filled)
+	}
+	return err
 }
 
 // recording is what the verbs that write records have in common.
@@ -174,14 +168,14 @@ func readBack(t *table.Table, rows driver.Rows, fields []int, records rowmap.Rec
 func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) error {
 	t := v.q.src.table
 	if v.fault != nil {
-		return afterInsert(p, v.fault)
+		return afterInsert(p, v.record, v.fault)
 	}
 	if res.RowsAffected != int64(v.records.N) {
 		return otherRows(t, res.RowsAffected, v.records.N)
 	}
 	if !v.returning {
 		if err := v.tellKeys(ctx, p, res); err != nil {
-			return afterInsert(p, err)
+			return afterInsert(p, v.record, err)
 		}
 	}
 	if !v.settled {
@@ -224,8 +218,12 @@ func otherRows(t *table.Table, rows int64, records int) error {
 	return t.Fail("%d rows were inserted for %d records; a trigger or rule changed them", rows, records)
 }
 
-// createdError says that a record was created and could not be read back.
-type createdError struct{ err error }
+// createdError says that a record was created and could not be read back. record is
+// nil if it was one of several.
+type createdError struct {
+	record any
+	err    error
+}
 
 func (e *createdError) Error() string {
 	return "dbfleet: the record was created, what the database made of it could not be read: " + strings.TrimPrefix(e.err.Error(), "dbfleet: ")
@@ -233,19 +231,20 @@ func (e *createdError) Error() string {
 
 func (e *createdError) Unwrap() error { return e.err }
 
-//go:noinline
-func isCreated(err error) bool {
-	_, ok := err.(*createdError) //nolint:errorlint // of this record, not of one that a callback created
-	return ok
+// isCreated says whether err tells that this record was created, and not another
+// one, by a callback.
+func isCreated(err error, record any) bool {
+	e, ok := err.(*createdError) //nolint:errorlint // as create returns it
+	return ok && e.record == record
 }
 
 // afterInsert marks what went wrong once the record was in the database: in a
 // transaction it is undone, on its own it stays.
-func afterInsert(p *place, err error) error {
+func afterInsert(p *place, record any, err error) error {
 	if err == nil || p.tx != nil {
 		return err
 	}
-	return &createdError{err}
+	return &createdError{record, err}
 }
 
 // made asks for what the database made of records, at the place that has just

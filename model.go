@@ -179,7 +179,9 @@ func (m *Model[T]) OrderBy(column string, direction Direction) *Query[T] {
 
 // Find is Query.Find.
 func (m *Model[T]) Find(ctx context.Context, key ...any) (T, error) {
-	return (*Query[T])(m).Find(ctx, key...)
+	var row T
+	err := (*query)(m).find(ctx, &row, key)
+	return row, err
 }
 
 // Get is Query.Get.
@@ -197,14 +199,9 @@ func (m *Model[T]) Count(ctx context.Context) (int64, error) { return (*query)(m
 // error nothing has been set.
 func (m *Model[T]) Fill(record *T, values map[string]any) error {
 	if record == nil {
-		return (*query)(m).nilRecord()
+		return recordWrite{}.refuseNil((*query)(m))
 	}
-	filled := *record
-	if err := (*query)(m).fill(&filled, values); err != nil {
-		return err
-	}
-	*record = filled
-	return nil
+	return (*query)(m).fill(record, values)
 }
 
 func (q *query) fill(record any, values map[string]any) error {
@@ -212,6 +209,7 @@ func (q *query) fill(record any, values map[string]any) error {
 		return err
 	}
 	t := q.src.table
+	filled := t.Plan.Clone(record)
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(q.src.fillable, column) {
 			return &NotFillableError{Model: t.Model, Column: column, Fillable: q.src.fillable}
@@ -220,9 +218,10 @@ func (q *query) fill(record any, values map[string]any) error {
 		if err != nil {
 			return err
 		}
-		if err := t.Plan.Set(i, record, values[column]); err != nil {
+		if err := t.Plan.Set(i, filled, values[column]); err != nil {
 			return err
 		}
 	}
+	t.Plan.Copy(record, filled)
 	return nil
 }

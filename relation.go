@@ -35,6 +35,8 @@ type relation interface {
 }
 
 // erased takes the type off relations.
+//
+//go:noinline
 func erased[P any](relations []Relation[P]) []relation {
 	list := make([]relation, len(relations))
 	for i, r := range relations {

@@ -14,49 +14,19 @@ import (
 // the shard key and generated columns are not written. On an error the record
 // is as it was before.
 func (m *Model[T]) Save(ctx context.Context, record *T) error {
-	if record != nil && (*query)(m).unsaved(record) {
-		return m.Create(ctx, record)
-	}
-	if record == nil {
-		return (*query)(m).nilRecord()
-	}
-	old := *record
-	err := (*query)(m).save(ctx, record, nil)
-	if err != nil {
-		*record = old
-	}
-	return err
+	return writeRecord(ctx, m, record, recordWrite{do: saveRecord})
 }
 
 // SaveColumns writes only these columns of a record (and updated_at), also
 // when they are zero.
 func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string) error {
-	if err := (*query)(m).checkColumns(columns); err != nil {
-		return err
-	}
-	if record == nil {
-		return (*query)(m).nilRecord()
-	}
-	old := *record
-	err := (*query)(m).save(ctx, record, columns)
-	if err != nil {
-		*record = old
-	}
-	return err
+	return writeRecord(ctx, m, record, recordWrite{do: saveColumns, columns: columns})
 }
 
 // Delete deletes a record by its primary key. One that is not there is
 // ErrNotFound.
 func (m *Model[T]) Delete(ctx context.Context, record *T) error {
-	if record == nil {
-		return (*query)(m).nilRecord()
-	}
-	return (*query)(m).delete(ctx, record)
-}
-
-// unsaved says whether the record's key is yet to be made by the database.
-func (q *query) unsaved(record any) bool {
-	return q.usable() == nil && q.src.table.Unsaved(record)
+	return writeRecord(ctx, m, record, recordWrite{do: deleteRecord})
 }
 
 func (q *query) checkColumns(columns []string) error {

@@ -31,15 +31,7 @@ type Conflict struct {
 // statement. The record's primary key is then that of the row, new or old; its
 // other fields are not read back. On an error the record is as it was before.
 func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
-	if record == nil {
-		return (*query)(m).nilRecord()
-	}
-	old := *record
-	err := (*query)(m).upsertMany(ctx, rowmap.One(record), conflict)
-	if err != nil {
-		*record = old
-	}
-	return err
+	return writeRecord(ctx, m, record, recordWrite{do: upsertRecord, conflict: conflict})
 }
 
 // UpsertMany upserts records, all of them or none. Two records with the same
@@ -157,7 +149,7 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 	t := v.q.src.table
 	switch {
 	case v.fault != nil:
-		return afterInsert(p, v.fault)
+		return afterInsert(p, nil, v.fault)
 	case len(v.back) == 0:
 		return nil
 	case v.in.Returning != nil && res.RowsAffected == int64(v.records.N):

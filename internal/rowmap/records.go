@@ -9,6 +9,16 @@ import (
 // Clear makes what dst points to its zero value.
 func Clear(dst any) { reflect.ValueOf(dst).Elem().SetZero() }
 
+// Clone returns a new *T of the plan's T that is what record, a *T, is.
+func (p *Plan) Clone(record any) any {
+	v := reflect.New(p.typ)
+	v.Elem().Set(reflect.ValueOf(record).Elem())
+	return v.Interface()
+}
+
+// Copy makes the record to what from is, both of them a *T of the plan's T.
+func (p *Plan) Copy(to, from any) { reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from).Elem()) }
+
 // Records are several records without their type.
 type Records struct {
 	N  int

@@ -165,3 +165,66 @@ func TestCreate_ThatATriggerSkipsIsAnError(t *testing.T) {
 		require.NoError(t, k.Create(context.WithoutCancel(ctx), &keyed{"x"}))
 	})
 }
+
+// ledger creates an entry of its own before it is created or saved.
+type ledger struct {
+	ID   int64
+	Name string
+}
+
+type ledgerEntry struct {
+	ID   int64
+	Size int8 // for which the table's default is too large
+}
+
+type entriesKey struct{}
+
+func (l *ledger) writeEntry(ctx context.Context) error {
+	l.Name = "changed by the callback"
+	entries, _ := ctx.Value(entriesKey{}).(*dbfleet.Model[ledgerEntry])
+	return entries.Create(ctx, &ledgerEntry{})
+}
+
+func (l *ledger) BeforeCreate(ctx context.Context) error { return l.writeEntry(ctx) }
+func (l *ledger) BeforeUpdate(ctx context.Context) error { return l.writeEntry(ctx) }
+func (l *ledger) BeforeDelete(ctx context.Context) error { return l.writeEntry(ctx) }
+
+// The error of a callback may tell that another record was created. This one was
+// not, and is as it was.
+func TestCreate_IsNotTakenForTheRecordOfACallback(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		fl.Create(t, `CREATE TABLE ledgers (id {id}, name {text} NOT NULL)`, `CREATE TABLE ledger_entries (id {id}, size {int} NOT NULL DEFAULT 1000)`,
+			`INSERT INTO ledgers (name) VALUES ('a')`)
+		ledgers := conformance.Model[ledger](t, fl.Registry, dbfleet.ModelConfig{Table: "ledgers", Fillable: []string{"name"}})
+		entries := conformance.Model[ledgerEntry](t, fl.Registry, dbfleet.ModelConfig{Table: "ledger_entries", Defaults: []string{"size"}})
+		ctx := context.WithValue(t.Context(), entriesKey{}, entries)
+		one := ledger{ID: 1, Name: "a"}
+		for name, write := range map[string]func(l *ledger) error{
+			"create": func(l *ledger) error { return ledgers.Create(ctx, l) },
+			"create many": func(l *ledger) error {
+				list := []ledger{*l}
+				err := ledgers.CreateMany(ctx, list)
+				*l = list[0]
+				return err
+			},
+			"create from": func(l *ledger) error {
+				made, err := ledgers.CreateFrom(ctx, map[string]any{"name": "a"})
+				made.ID += l.ID
+				*l = made
+				return err
+			},
+			"save":         func(l *ledger) error { return ledgers.Save(ctx, l) },
+			"save columns": func(l *ledger) error { return ledgers.SaveColumns(ctx, l, "name") },
+			"delete":       func(l *ledger) error { return ledgers.Delete(ctx, l) },
+			"upsert":       func(l *ledger) error { return ledgers.Upsert(ctx, l, dbfleet.Conflict{}) },
+		} {
+			l := one
+			err := write(&l)
+			require.ErrorContains(t, err, "the record was created", name)
+			require.Equal(t, one, l, name)
+		}
+		require.Equal(t, 1, conformance.Counted(t, fl.Database, "SELECT COUNT(*) FROM ledgers"))
+		require.Equal(t, 7, conformance.Counted(t, fl.Database, "SELECT COUNT(*) FROM ledger_entries"))
+	})
+}
