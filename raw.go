@@ -140,13 +140,27 @@ func (x *rawExec) exchange(ctx context.Context, p *place, s *statement) (driver.
 	return driver.Result{RowsAffected: n}, nil
 }
 
+// lending is the exchange of what the caller gets to close.
+type lending interface {
+	exchange
+	// takeBack closes it, if the caller never gets it.
+	takeBack()
+}
+
 // raw sends a query of the caller's.
-func (p *place) raw(ctx context.Context, op, query string, args []any, x exchange) error {
+func (p *place) raw(ctx context.Context, op, query string, args []any, x lending) error {
 	if err := refuseControl(query, p.e.dialect); err != nil {
 		return err
 	}
 	s := statement{op: op, text: query, args: args, write: true, raw: true}
+	returned := false
+	defer func() {
+		if !returned { // a hook ended in a panic, or in runtime.Goexit
+			x.takeBack()
+		}
+	}()
 	_, err := p.send(ctx, &s, x)
+	returned = true
 	return err
 }
 
@@ -158,6 +172,12 @@ func (p *place) rawQuery(ctx context.Context, query string, args []any) (*sql.Ro
 
 // rawRows is the exchange of QueryContext.
 type rawRows struct{ rows *sql.Rows }
+
+func (x *rawRows) takeBack() {
+	if x.rows != nil {
+		_ = x.rows.Close()
+	}
+}
 
 func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
 	if p.tx != nil {
@@ -189,6 +209,12 @@ func (p *place) rawQueryRow(ctx context.Context, query string, args []any) *sql.
 // rawRow is the exchange of QueryRowContext.
 type rawRow struct{ row *sql.Row }
 
+func (x *rawRow) takeBack() {
+	if x.row != nil {
+		openRow{x.row}.end()
+	}
+}
+
 func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
 	if p.tx != nil {
 		c, err := p.hold(ctx)
@@ -215,6 +241,12 @@ func (p *place) rawPrepare(ctx context.Context, query string) (*sql.Stmt, error)
 
 // rawPrepare is the exchange of PrepareContext.
 type rawPrepare struct{ stmt *sql.Stmt }
+
+func (x *rawPrepare) takeBack() {
+	if x.stmt != nil {
+		_ = x.stmt.Close()
+	}
+}
 
 func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
 	if p.tx != nil {

@@ -28,11 +28,25 @@ type recordWrite struct {
 	conflict Conflict // of Upsert
 }
 
-// run does the write and says whether the record is to be what it was.
+// run does the write and says whether the record is to be what it was. If a
+// callback ends in a panic, the record is that already.
 //
 //go:noinline
 func (w recordWrite) run(ctx context.Context, q *query, record any) (undo bool, err error) {
-	if err = q.usable(); err == nil {
+	if err = q.usable(); err != nil {
+		return true, err
+	}
+	if !q.src.callbacks.none() {
+		plan, returned := q.src.table.Plan, false
+		old := plan.Clone(record)
+		defer func() {
+			if !returned {
+				plan.Copy(record, old)
+			}
+		}()
+		err = w.do(ctx, q, record, w)
+		returned = true
+	} else {
 		err = w.do(ctx, q, record, w)
 	}
 	return err != nil && !isCreated(err, record), err

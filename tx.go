@@ -193,17 +193,21 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	st := &txState{e: e, node: e.primary()}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
-	if err := st.begin(ctx, o); err != nil {
-		return err
-	}
-	defer st.conn.Release()
-
+	defer func() {
+		if st.conn != nil {
+			st.conn.Release()
+		}
+	}()
 	returned := false
 	defer func() {
-		if !returned { // a panic, or runtime.Goexit
+		if !returned && st.conn != nil { // a panic, or runtime.Goexit, of fn or of a hook after BEGIN
 			_ = st.rollback(ctx)
 		}
 	}()
+	if err := st.begin(ctx, o); err != nil {
+		returned = true
+		return err
+	}
 	err = fn(withTx(ctx, tx), tx)
 	returned = true
 	if err == nil && ctx.Err() != nil {

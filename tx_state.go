@@ -115,8 +115,12 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 	if err != nil {
 		return unknownRows, err
 	}
+	defer func() {
+		if x.st.conn == nil {
+			c.Release()
+		}
+	}()
 	if err := c.Begin(ctx, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
-		c.Release()
 		return unknownRows, err
 	}
 	x.st.conn, p.tx = c, x.st

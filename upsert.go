@@ -150,6 +150,8 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 	switch {
 	case v.fault != nil:
 		return afterInsert(p, nil, v.fault)
+	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != int64(v.records.N):
+		return otherRows(t, res.RowsAffected, v.records.N)
 	case len(v.back) == 0:
 		return nil
 	case v.in.Returning != nil && res.RowsAffected == int64(v.records.N):

@@ -14,7 +14,8 @@ import (
 type Result struct {
 	// LastInsertID is the integer key of the row: on PostgreSQL the model's
 	// primary key, or the column "id" of a table without a model; on the others
-	// the auto-increment column or rowid; 0 is none.
+	// the auto-increment column or rowid; 0 is none. On SQLite a table without
+	// rowids tells that of an earlier insert.
 	LastInsertID int64
 	RowsAffected int64
 }
@@ -243,6 +244,14 @@ func (v *rowInsert) exchange(ctx context.Context, p *place, s *statement) (drive
 		v.result = Result{LastInsertID: res.LastInsertID, RowsAffected: res.RowsAffected}
 	}
 	return res, err
+}
+
+// finish tells of a trigger that left the row of an upsert out.
+func (v *rowInsert) finish(_ context.Context, p *place, res driver.Result) error {
+	if v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != 1 {
+		return otherRows(v.q.src.table, res.RowsAffected, 1)
+	}
+	return nil
 }
 
 func (v *rowInsert) read(rows driver.Rows) (int64, error) {

@@ -22,6 +22,9 @@ func PlainRead(text string, d *dialect.Dialect) bool {
 			if notPlain[strings.ToUpper(t.Text)] && before.Text != "." && !calls(s) {
 				return false
 			}
+			if t.Is("VALUE") && before.Is("NEXT") { // of a sequence
+				return false
+			}
 		case Symbol:
 			switch t.Text {
 			case ";":

@@ -29,7 +29,7 @@ func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
 func TestPlainRead_LetsNothingElsePass(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
-		"nextval('s')", "setval('s', 1)", "pg_advisory_lock(1)", "get_lock('a', 1)", "my_function(a)", "app.count(a) > audit(b)", `"nextval"('s')`, "lo_unlink(1)",
+		"NEXT VALUE FOR s > 0", "next  /* a */ value for s", "nextval('s')", "setval('s', 1)", "pg_advisory_lock(1)", "get_lock('a', 1)", "my_function(a)", "app.count(a) > audit(b)", `"nextval"('s')`, "lo_unlink(1)",
 		"WITH x AS (INSERT INTO t VALUES (1) RETURNING id) SELECT id FROM x", "WITH x AS (DELETE FROM t RETURNING id) SELECT 1", "INSERT INTO t VALUES (1)",
 		"UPDATE t SET a = 1", "DELETE FROM t", "REPLACE INTO t VALUES (1)", "SELECT 1 INTO t", "SELECT a FROM t FOR SHARE", "SELECT a FROM t FOR UPDATE",
 		"SELECT @a := 1", "SELECT 1 INTO OUTFILE 'x'", "CALL p()", "SELECT 1; DELETE FROM t", "set_config('a', 'b', false)", "pg_notify('a', 'b')", "sleep(1)",

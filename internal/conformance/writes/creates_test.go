@@ -158,6 +158,20 @@ func TestCreate_ThatATriggerSkipsIsAnError(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n, "all or none")
 
+		upserted := picky{ID: 50, Name: "skip"}
+		require.ErrorContains(t, m.Upsert(ctx, &upserted, dbfleet.Conflict{}), "0 rows were inserted for 1 records")
+		require.ErrorContains(t, m.UpsertMany(ctx, []picky{{51, "d"}, upserted, {one.ID, "e"}}, dbfleet.Conflict{}), "2 rows were inserted for 3 records")
+		require.NoError(t, m.Upsert(ctx, &upserted, dbfleet.Conflict{DoNothing: true}), "which may do nothing")
+		table := fl.DB("main").Table("picky")
+		require.ErrorContains(t, table.Upsert(ctx, map[string]any{"id": 50, "name": "skip"}, "id"), "0 rows were inserted for 1 records")
+		require.NoError(t, table.Upsert(ctx, map[string]any{"id": one.ID, "name": "a"}, "id"))
+		inserted, err := table.Insert(ctx, map[string]any{"name": "skip"})
+		require.NoError(t, err)
+		require.Zero(t, inserted, "no row, and no id of an earlier one")
+		n, err = m.Count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n, "all or none")
+
 		type keyed struct{ Name string }
 		k := conformance.Model[keyed](t, fl.Registry, dbfleet.ModelConfig{Table: "keyed", PrimaryKey: []string{"name"}})
 		require.Error(t, k.Create(ctx, &keyed{"skip"}))

@@ -123,6 +123,9 @@ func (p *Session) result(res sqldriver.Result) session.Result {
 		r.RowsAffected, _ = res.RowsAffected()
 		r.LastInsertID, _ = res.LastInsertId()
 	}
+	if r.RowsAffected == 0 { // SQLite then tells the id of an earlier insert
+		r.LastInsertID = 0
+	}
 	return r
 }
 
