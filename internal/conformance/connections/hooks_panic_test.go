@@ -61,7 +61,9 @@ func TestHooks_ThatPanicKeepNoConnection(t *testing.T) {
 				return err
 			},
 			"savepoint": func(ctx context.Context) error {
-				return db.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error { return accounts.Create(ctx, &conformance.Account{Owner: "f"}) })
+				return db.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+					return accounts.Create(ctx, &conformance.Account{Owner: "f"})
+				})
 			},
 		}
 		for name, operation := range operations {
