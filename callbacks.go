@@ -10,10 +10,11 @@ import (
 // Record callbacks are methods of *T that a model calls for each record, found
 // once by NewModel. An error of a Before method stops the operation before
 // anything is sent. A type with After methods is written in a transaction, and
-// an error of one undoes it, as does a panic, after which the records are what they
-// were; callbacks' own statements with their context take part in it. CreateMany and UpsertMany call them once per record, all Before
-// methods first; an error is a *RecordError. An upsert calls those of Create.
-// Update and Delete of a query call none.
+// an error of one undoes it, as does a panic, after which the records are what
+// they were; callbacks' own statements with their context take part in it.
+// CreateMany and UpsertMany call them once per record, all Before methods first;
+// an error is a *RecordError. An upsert calls those of Create. Update and Delete
+// of a query call none.
 type (
 	// BeforeCreator is called before a record is inserted; it may change it.
 	BeforeCreator interface {

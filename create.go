@@ -33,8 +33,8 @@ func (q *query) createFrom(ctx context.Context, record any, values map[string]an
 		return err
 	}
 	filled := q.src.table.Plan.Clone(record)
-	err := q.create(ctx, record)
-	if err != nil && !isCreated(err, record) {
+	undo, err := recordWrite{do: createRecord}.run(ctx, q, record)
+	if undo {
 		q.src.table.Plan.Copy(record, filled)
 	}
 	return err

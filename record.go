@@ -36,19 +36,18 @@ func (w recordWrite) run(ctx context.Context, q *query, record any) (undo bool, 
 	if err = q.usable(); err != nil {
 		return true, err
 	}
+	returned := false
 	if !q.src.callbacks.none() {
-		plan, returned := q.src.table.Plan, false
+		plan := q.src.table.Plan
 		old := plan.Clone(record)
 		defer func() {
 			if !returned {
 				plan.Copy(record, old)
 			}
 		}()
-		err = w.do(ctx, q, record, w)
-		returned = true
-	} else {
-		err = w.do(ctx, q, record, w)
 	}
+	err = w.do(ctx, q, record, w)
+	returned = true
 	return err != nil && !isCreated(err, record), err
 }
 

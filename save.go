@@ -24,7 +24,7 @@ func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string
 }
 
 // Delete deletes a record by its primary key. One that is not there is
-// ErrNotFound.
+// ErrNotFound. On an error the record is as it was before.
 func (m *Model[T]) Delete(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: deleteRecord})
 }

@@ -169,3 +169,29 @@ func FuzzScanner(f *testing.F) {
 		lex.FirstWord(text, d)
 	})
 }
+
+// What hides behind a comment is seen where the database sees it.
+func TestFirstWord_StandsBehindAComment(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[*dialect.Dialect]string{dialect.Postgres: "COMMIT", dialect.MySQL: "", dialect.SQLite: ""} {
+		word, _ := lex.FirstWord("-- a\rCOMMIT", d)
+		require.Equal(t, want, word, d.Name)
+		word, _ = lex.FirstWord("-- a\nCOMMIT", d)
+		require.Equal(t, "COMMIT", word, d.Name)
+	}
+}
+
+// A text that ends inside of something would make what is written behind it part of
+// that.
+func TestScanner_KnowsWhereATextEnds(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]bool{
+		"a": {}, "a -- b\n": {}, "a /* b */": {}, "a /*! b */": {},
+		"a -- b": {false, true}, "a /* b": {true, false}, "a /*! b": {true, false}, "a /*M!100100 b": {true, false}, "a 'b": {true, false},
+	} {
+		s := lex.New(text, dialect.MySQL)
+		for s.Next().Kind != lex.End {
+		}
+		require.Equal(t, want, [2]bool{s.Open(), s.OpenLine()}, text)
+	}
+}

@@ -48,8 +48,9 @@ type Scanner struct {
 // only what all have in common is understood.
 func New(text string, d *dialect.Dialect) Scanner { return Scanner{text: text, d: d} }
 
-// Open reports whether a quote or a comment that was read has no end.
-func (s *Scanner) Open() bool { return s.open }
+// Open reports whether the text, read to its end, ends inside a quote or a comment,
+// also one that MySQL executes.
+func (s *Scanner) Open() bool { return s.open || s.inner }
 
 // OpenLine reports whether the text, read to its end, ends in a comment that goes
 // to the end of the line: what is written behind it would be part of it.
@@ -124,8 +125,14 @@ func (s *Scanner) dashes(rest string) bool {
 	return strings.HasPrefix(rest, "--") && (s.d != dialect.MySQL || len(rest) == 2 || rest[2] <= ' ')
 }
 
+// skipLine skips the rest of the line, which for PostgreSQL a carriage return ends,
+// too.
 func (s *Scanner) skipLine() {
-	end := strings.IndexByte(s.text[s.at:], '\n')
+	ends := "\n"
+	if s.d == dialect.Postgres {
+		ends = "\r\n"
+	}
+	end := strings.IndexAny(s.text[s.at:], ends)
 	if end < 0 {
 		s.at, s.line = len(s.text), true
 		return

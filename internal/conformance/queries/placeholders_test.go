@@ -31,6 +31,7 @@ func TestRaw_PlaceholdersAreWhereTheDatabaseHasThem(t *testing.T) {
 				"owner <> $tag$ it's $$ ? $tag$ AND balance = ?":      {2},
 				`owner <> E'\'?' AND balance = ?`:                     {2},
 				`owner <> '\' AND balance = ?`:                        {2},
+				"balance = ? -- ?\r AND owner <> ?":                   {2, "a"},
 				"balance = /* /* ? */ ? */ ?":                         {2},
 				`accounts."owner" <> ? AND '{"b":1}'::jsonb ?? owner`: {"a"},
 			},
@@ -63,7 +64,7 @@ func TestRaw_PlaceholdersAreWhereTheDatabaseHasThem(t *testing.T) {
 			run(sql, args)
 		}
 		// What would swallow the rest of the statement, or has a number of its own.
-		for _, sql := range []string{"balance = 2 -- b", "balance = 2 /* b", "owner <> 'b", "balance = ?1", `owner <> "b`} {
+		for _, sql := range []string{"balance = 2 -- b", "balance = 2 /*! b", "balance = 2 /*M!100100 AND 1 = 1", "balance = 2 /* b", "owner <> 'b", "balance = ?1", `owner <> "b`} {
 			var args []any
 			if sql == "balance = ?1" {
 				args = []any{2}
