@@ -174,6 +174,13 @@ func (q *query) selectSub(sub Subquery, alias string) *query {
 }
 
 //go:noinline
+func (q *query) discardUnknown() *query {
+	next := q.next()
+	next.q = next.q.WithUnknownDiscarded()
+	return next
+}
+
+//go:noinline
 func (q *query) distinct() *query {
 	next := q.next()
 	next.q = next.q.WithDistinct()

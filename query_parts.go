@@ -9,7 +9,10 @@ import (
 // The parts of a query beside its conditions.
 
 // Select reads only these columns; a model's other fields stay zero. "*" and
-// "table.*" are understood.
+// "table.*" are understood. A column of the list that no field of T takes, such as an
+// alias with a typing error, is a *ColumnError, unless DiscardUnknownColumns was called.
+// With a star the table may have more columns than T, but a field without a column is
+// a *ColumnError.
 func (q *Query[T]) Select(columns ...string) *Query[T] {
 	return (*Query[T])((*query)(q).selects(columns))
 }
@@ -37,6 +40,12 @@ func (q *Query[T]) SelectExpr(s squirrel.Sqlizer, alias string) *Query[T] {
 // SelectSub adds a query for one value to the select list.
 func (q *Query[T]) SelectSub(sub Subquery, alias string) *Query[T] {
 	return (*Query[T])((*query)(q).selectSub(sub, alias))
+}
+
+// DiscardUnknownColumns lets the select list, or a whole statement, have columns that
+// no field of T takes: one that only the order needs, for example.
+func (q *Query[T]) DiscardUnknownColumns() *Query[T] {
+	return (*Query[T])((*query)(q).discardUnknown())
 }
 
 // Distinct keeps one of equal rows.

@@ -5,6 +5,7 @@ import (
 	"iter"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/lex"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -88,10 +89,13 @@ func (v *selection) exchange(ctx context.Context, p *place, s *statement) (drive
 
 func (v *selection) read(rows driver.Rows) (n int64, err error) {
 	plan := v.q.src.table.Plan
-	switch {
-	case plan == nil:
+	if plan == nil {
 		return v.readMaps(rows)
-	case v.one:
+	}
+	if err := v.fits(plan, rows); err != nil {
+		return 0, err
+	}
+	if v.one {
 		if v.found, err = plan.ReadFirst(rows, v.into); v.found {
 			n = 1
 		}
@@ -99,6 +103,27 @@ func (v *selection) read(rows driver.Rows) (n int64, err error) {
 	}
 	count, err := plan.ReadAll(rows, v.into, max(int(min(v.q.q.Limit(), 1024)), 0))
 	return int64(count), err
+}
+
+// fits refuses rows whose columns are not those of the struct. Where the caller wrote
+// the select list, what it names must have a field, and fields that it does not name
+// stay zero. A list with a star names all there is: it may have more columns, as a
+// table to which one was added, but no field stays without one.
+func (v *selection) fits(plan *rowmap.Plan, rows driver.Rows) error {
+	q := &v.q.q
+	if !q.Selects() && v.stmt == nil {
+		return nil // the list was made of the fields
+	}
+	m, err := plan.Misfit(rows)
+	switch {
+	case err != nil || m.None():
+		return err
+	case lex.HasStar(v.statement.text, v.place.e.dialect):
+		return m.Missing()
+	case q.DiscardsUnknown():
+		return nil
+	}
+	return m.Unknown()
 }
 
 // readMaps reads rows without a struct.
@@ -243,6 +268,9 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 		return !v.broken
 	}
 	if plan := v.q.src.table.Plan; plan != nil {
+		if err := v.fits(plan, rows); err != nil {
+			return 0, err
+		}
 		return plan.ReadEach(rows, v.into, next)
 	}
 	return rowmap.EachRow(rows, v.place.e.dialect, func(row map[string]any) bool {

@@ -17,6 +17,8 @@ type binding struct {
 	plan    *Plan
 	columns []string
 	places  []place
+	unknown []string  // the result's columns without a field
+	missing []int     // the fields without a column
 	states  sync.Pool // of *state
 }
 
@@ -127,11 +129,18 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 		}
 	}
 	for i, f := range target {
-		if f >= 0 {
-			b.places = append(b.places, place{
-				index: i, offset: p.fields[f].offset, field: &p.fields[f],
-				set: p.fields[f].codec.set, setCell: p.fields[f].codec.setCell,
-			})
+		if f < 0 {
+			b.unknown = append(b.unknown, columns[i])
+			continue
+		}
+		b.places = append(b.places, place{
+			index: i, offset: p.fields[f].offset, field: &p.fields[f],
+			set: p.fields[f].codec.set, setCell: p.fields[f].codec.setCell,
+		})
+	}
+	for f := range p.fields {
+		if !taken[f] {
+			b.missing = append(b.missing, f)
 		}
 	}
 	return b, nil

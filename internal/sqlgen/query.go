@@ -26,6 +26,7 @@ type parts struct {
 	lock    Lock
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
+	discard bool // the rows may have columns that nothing takes
 }
 
 // Column is one item of a select list: a column, or SQL given raw.
@@ -231,6 +232,16 @@ func (q Query) WithAllRows() Query {
 	p.all = true
 	return q
 }
+
+// WithUnknownDiscarded lets the rows have columns that nothing takes.
+func (q Query) WithUnknownDiscarded() Query {
+	q, p := q.extend()
+	p.discard = true
+	return q
+}
+
+// DiscardsUnknown says whether the rows may have columns that nothing takes.
+func (q *Query) DiscardsUnknown() bool { return q.more != nil && q.more.discard }
 
 // WithAlias names the table for the rest of the statement.
 func (q Query) WithAlias(alias string) Query {
