@@ -102,6 +102,9 @@ var (
 	ErrRange = rowmap.ErrRange
 	// ErrType is a value of a type that does not fit.
 	ErrType = rowmap.ErrType
+	// ErrUnread refuses to write a text field that was never read nor set, since the
+	// query of its record left the column out.
+	ErrUnread = rowmap.ErrUnread
 )
 
 type notFound struct{}
@@ -110,7 +113,7 @@ func (notFound) Error() string        { return "dbfleet: no row found" }
 func (notFound) Is(target error) bool { return target == sql.ErrNoRows }
 
 // ColumnError tells which column and field a value did not fit, and why: Err
-// is ErrNull, ErrRange, ErrType or what a Scanner or Valuer returned.
+// is ErrNull, ErrRange, ErrType, ErrUnread or what a Scanner or Valuer returned.
 type ColumnError = rowmap.ColumnError
 
 // UnknownColumnError tells of a column that a model does not have.

@@ -8,8 +8,10 @@ import (
 
 // The parts of a query beside its conditions.
 
-// Select reads only these columns; a model's other fields stay zero. "*" and
-// "table.*" are understood. A column of the list that no field of T takes, such as an
+// Select reads only these columns; a model's other fields stay zero. A record that was
+// read in part is changed by SaveColumns: Save would erase the columns that were left
+// out, and is refused with ErrUnread while one of their text fields was not set. Fields
+// of other types cannot tell. "*" and "table.*" are understood. A column of the list that no field of T takes, such as an
 // alias with a typing error, is a *ColumnError, unless DiscardUnknownColumns was called.
 // With a star the table may have more columns than T, but a field without a column is
 // a *ColumnError.

@@ -12,13 +12,15 @@ import (
 // integer key is zero is created. A record that is not in the database (any
 // more) is ErrNotFound: nothing is brought back. The key itself, created_at,
 // the shard key and generated columns are not written. On an error the record
-// is as it was before.
+// is as it was before. A record that Select read in part is refused with ErrUnread;
+// see there.
 func (m *Model[T]) Save(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveRecord})
 }
 
 // SaveColumns writes only these columns of a record (and updated_at), also
-// when they are zero.
+// when they are zero. What BeforeUpdate changes in other columns that Save would
+// write is written as well.
 func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveColumns, columns: columns})
 }
@@ -50,6 +52,9 @@ func (q *query) checkColumns(columns []string) error {
 
 func (q *query) save(ctx context.Context, record any, only []string) error {
 	v := &saving{recording: recording{writing: writing{trip{q: q}}}, record: record, only: only}
+	if only != nil && q.src.callbacks.beforeUpdate {
+		v.before = q.src.table.State(record)
+	}
 	return q.recorded(ctx, &v.recording, v, record, q.updating)
 }
 
@@ -83,7 +88,8 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 type saving struct {
 	recording
 	record  any
-	only    []string // the columns to write; nil is all
+	only    []string     // the columns to write; nil is all
+	before  rowmap.State // the record before its callback, which may change more of them
 	settled bool
 }
 
@@ -95,6 +101,9 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	}
 	if err := t.Stamp(v.record, false); err != nil {
 		return err
+	}
+	if v.before != nil {
+		v.only = t.WithChanged(v.only, v.before, v.record)
 	}
 	text, args, err := t.Saving(v.record, v.only, p.e.dialect)
 	if err != nil {

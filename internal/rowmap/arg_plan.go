@@ -1,6 +1,7 @@
 package rowmap
 
 import (
+	"errors"
 	"slices"
 	"unsafe"
 
@@ -82,6 +83,9 @@ func (r *ArgPlan) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b 
 		if !ok {
 			var err error
 			if arg, err = at.field.codec.arg(p, d); err != nil {
+				if errors.Is(err, ErrUnread) {
+					return args, r.plan.unread(at.field, base)
+				}
 				return args, r.plan.failure(at.field, err)
 			}
 		}

@@ -19,6 +19,7 @@ type binding struct {
 	places  []place
 	unknown []string  // the result's columns without a field
 	missing []int     // the fields without a column
+	unread  []uintptr // where those of them lie that remember it
 	states  sync.Pool // of *state
 }
 
@@ -138,9 +139,13 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 			set: p.fields[f].codec.set, setCell: p.fields[f].codec.setCell,
 		})
 	}
-	for f := range p.fields {
-		if !taken[f] {
-			b.missing = append(b.missing, f)
+	for i := range p.fields {
+		if taken[i] {
+			continue
+		}
+		b.missing = append(b.missing, i)
+		if f := &p.fields[i]; f.remembers() {
+			b.unread = append(b.unread, f.offset)
 		}
 	}
 	return b, nil
@@ -199,6 +204,7 @@ func (b *binding) store(s *state, base unsafe.Pointer) error {
 			return err
 		}
 	}
+	b.forget(base)
 	return nil
 }
 

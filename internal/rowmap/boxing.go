@@ -105,7 +105,11 @@ func (b *boxes) arg(x *boxing, p unsafe.Pointer, d *dialect.Dialect) (arg any, o
 	}
 	switch x.how {
 	case boxText:
-		return b.text(*(*string)(p)), true
+		s := *(*string)(p)
+		if isUnread(s) {
+			return nil, false
+		}
+		return b.text(s), true
 	case boxInt:
 		return b.int(intAt(p, x.size)), true
 	case boxUint:

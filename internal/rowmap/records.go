@@ -1,6 +1,7 @@
 package rowmap
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"unsafe"
@@ -18,6 +19,42 @@ func (p *Plan) Clone(record any) any {
 
 // Copy makes the record to what from is, both of them a *T of the plan's T.
 func (p *Plan) Copy(to, from any) { reflect.ValueOf(to).Elem().Set(reflect.ValueOf(from).Elem()) }
+
+// A State is what the columns of a record held at a time.
+type State []any
+
+// State tells what the columns hold. What a field cannot give is an error in its
+// place.
+func (r *ArgPlan) State(rec any) State {
+	base := r.plan.mustRecord(rec)
+	state := make(State, len(r.places))
+	for i := range r.places {
+		f := r.places[i].field
+		p := f.at(base, false)
+		if p == nil {
+			continue
+		}
+		v, err := f.codec.arg(p, nil)
+		if b, ok := v.([]byte); ok {
+			v = bytes.Clone(b) // the record's own may be changed in place
+		}
+		if state[i] = v; err != nil {
+			state[i] = err
+		}
+	}
+	return state
+}
+
+// Changed are the columns that differ between two states of one record, as places in
+// the plan of their columns.
+func (s State) Changed(now State) (places []int) {
+	for i := range s {
+		if !reflect.DeepEqual(s[i], now[i]) {
+			places = append(places, i)
+		}
+	}
+	return places
+}
 
 // Records are several records without their type.
 type Records struct {

@@ -90,7 +90,13 @@ func setString(p unsafe.Pointer, v driver.Value, c *origin) error {
 	return nil
 }
 
-func argString(p unsafe.Pointer, _ *dialect.Dialect) (any, error) { return *(*string)(p), nil }
+func argString(p unsafe.Pointer, _ *dialect.Dialect) (any, error) {
+	s := *(*string)(p)
+	if isUnread(s) {
+		return nil, ErrUnread
+	}
+	return s, nil
+}
 
 // setBytes copies. NULL is nil, and an empty value is empty but not nil.
 func setBytes(p unsafe.Pointer, v driver.Value, _ *origin) error {

@@ -23,6 +23,24 @@ func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text stri
 	return text, t.Plan.ArgPlan(slices.Concat(fields, keys)...), err
 }
 
+// State is what the columns that Save writes hold in a record.
+func (t *Table) State(record any) rowmap.State { return t.savedArgs.State(record) }
+
+// WithChanged adds to columns those that Save would write and that are no more what
+// they were.
+func (t *Table) WithChanged(columns []string, before rowmap.State, record any) []string {
+	out := slices.Clone(columns)
+	for _, i := range before.Changed(t.State(record)) {
+		if i >= len(t.saved) { // the key
+			continue
+		}
+		if column := t.Column(t.saved[i]); !slices.Contains(out, column) {
+			out = append(out, column)
+		}
+	}
+	return out
+}
+
 // updateFields are the fields that an update of a record writes.
 func (t *Table) updateFields(only []string) []int {
 	var out []int
