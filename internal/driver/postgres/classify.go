@@ -20,10 +20,15 @@ func classify(err error) (session.Problem, bool) {
 		}
 		return session.Problem{}, false
 	}
-	return session.Problem{
+	p := session.Problem{
 		Class: classOf(pe.Code), Code: pe.Code,
 		Constraint: pe.ConstraintName, Table: pe.TableName, Column: pe.ColumnName,
-	}, true
+	}
+	var changed *session.SchemaChangedError
+	if errors.As(err, &changed) {
+		p.Class = session.Serialization
+	}
+	return p, true
 }
 
 func classOf(code string) session.Class {

@@ -1,0 +1,303 @@
+//go:build !dbfleet_no_postgres
+
+package postgres
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/dbfleet/dbfleet/internal/value"
+)
+
+// The types of a statement's parameters are those of the moment when it was prepared,
+// as long as it is kept. After ALTER COLUMN … TYPE by anyone the server casts from
+// them to the column's type of today, and tells nobody: what a float4 cannot hold is
+// lost on its way into a column that is a float8 by now.
+//
+// So a value is sent as what is known only if any type that the column may have been
+// given meanwhile gets all of it. Where that is in doubt the server is asked: a value
+// with one text for all types goes as that text, in the same round trip, as a
+// parameter whose type the server infers; before any other the statement is described
+// anew. A value that cannot be encoded for the known type is in doubt too.
+
+// doubt says how sure a value is of the type that is known for it.
+type doubt uint8
+
+const (
+	sure     doubt = iota
+	asText         // what is sent is right for whatever type there is today
+	askFirst       // how it is written depends on the type
+)
+
+// doubted reports whether values for the type may be in doubt.
+func doubted(oid uint32) bool {
+	switch oid {
+	case pgtype.BoolOID, pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.NumericOID, pgtype.TextOID, pgtype.VarcharOID,
+		pgtype.UUIDOID, pgtype.JSONOID, pgtype.JSONBOID,
+		pgtype.BoolArrayOID, pgtype.Int2ArrayOID, pgtype.Int4ArrayOID, pgtype.Int8ArrayOID, pgtype.NumericArrayOID, pgtype.TextArrayOID,
+		pgtype.VarcharArrayOID, pgtype.UUIDArrayOID, pgtype.JSONArrayOID, pgtype.JSONBArrayOID, pgtype.ByteaArrayOID:
+		return false
+	}
+	return oid < firstUserOID // an enum keeps its labels
+}
+
+// firstUserOID is the first OID of what is no part of PostgreSQL itself.
+const firstUserOID = 16384
+
+// doubt looks at one value.
+func (s *conn) doubt(oid uint32, v any) doubt {
+	if v == nil || !doubted(oid) {
+		return sure
+	}
+	switch x := v.(type) {
+	case float64:
+		return floatDoubt(oid, x)
+	case int64:
+		switch oid {
+		case pgtype.Float4OID:
+			return unless(x > -1<<24 && x < 1<<24, asText)
+		case pgtype.Float8OID:
+			return unless(x > -1e15 && x < 1e15, asText)
+		}
+	case time.Time:
+		switch oid {
+		case pgtype.TimestampOID, pgtype.TimestamptzOID:
+			return unless(s.inUTC(), askFirst) // the server casts the one to the other
+		case pgtype.DateOID:
+			return dateDoubt(x)
+		}
+	case string:
+		return textDoubt(oid, x)
+	case []byte:
+		if oid == pgtype.ByteaOID {
+			return asText // the server would write a text as \\x…
+		}
+	case bool:
+		return sure
+	case []float64:
+		return worst(x, func(f float64) doubt { return min(floatDoubt(elementOf[oid], f), askFirst) })
+	case []string:
+		return worst(x, func(text string) doubt { return textDoubt(elementOf[oid], text) })
+	case []time.Time:
+		return worst(x, func(t time.Time) doubt { return s.doubt(elementOf[oid], t) })
+	case []int64:
+		return sure
+	}
+	if oid == pgtype.TimestampOID || oid == pgtype.TimestamptzOID {
+		return unless(s.inUTC(), askFirst)
+	}
+	return askFirst
+}
+
+// doubtIn is doubt for a parameter of a statement. What only compares bytes is refused
+// by the server when it would compare them with anything else.
+func (s *conn) doubtIn(st *statement, oid uint32, v any) doubt {
+	if oid == pgtype.ByteaOID && !st.stores {
+		return sure
+	}
+	return s.doubt(oid, v)
+}
+
+// elementOf are the types whose values in an array may be in doubt.
+var elementOf = map[uint32]uint32{
+	pgtype.Float4ArrayOID: pgtype.Float4OID, pgtype.Float8ArrayOID: pgtype.Float8OID, pgtype.DateArrayOID: pgtype.DateOID,
+	pgtype.TimestampArrayOID: pgtype.TimestampOID, pgtype.TimestamptzArrayOID: pgtype.TimestamptzOID, pgtype.BPCharArrayOID: pgtype.BPCharOID,
+	pgtype.NameArrayOID: pgtype.NameOID,
+}
+
+// worst is askFirst if one value is in doubt: an array has another text for each type.
+func worst[T any](list []T, of func(T) doubt) doubt {
+	for _, v := range list {
+		if of(v) != sure {
+			return askFirst
+		}
+	}
+	return sure
+}
+
+func unless(ok bool, d doubt) doubt {
+	if ok {
+		return sure
+	}
+	return d
+}
+
+// floatDoubt is sure of what a float4 holds, and of what a float8 keeps when the
+// server casts it to numeric, which is 15 digits.
+func floatDoubt(oid uint32, f float64) doubt {
+	switch oid {
+	case pgtype.Float4OID:
+		return unless(float64(float32(f)) == f || math.IsNaN(f), asText)
+	case pgtype.Float8OID:
+		return unless(digits(f) <= 15, asText)
+	}
+	return sure
+}
+
+// digits is how many digits the shortest decimal text of a float has.
+func digits(f float64) int {
+	if f == math.Trunc(f) && math.Abs(f) < 1e15 || math.IsInf(f, 0) || math.IsNaN(f) {
+		return 1
+	}
+	var room [32]byte
+	text := strconv.AppendFloat(room[:0], math.Abs(f), 'e', -1, 64)
+	n := slices.Index(text, 'e')
+	return max(n-1, 1) // one is the point
+}
+
+// dateDoubt is sure of midnight in UTC: of any other time a date is a part.
+func dateDoubt(t time.Time) doubt {
+	_, offset := t.Zone()
+	switch {
+	case offset != 0:
+		return askFirst
+	case t.Unix()%86400 != 0 || t.Nanosecond() != 0:
+		return asText
+	}
+	return sure
+}
+
+func textDoubt(oid uint32, text string) doubt {
+	switch oid {
+	case 0, pgtype.TimestampOID, pgtype.TimestamptzOID, pgtype.TimeOID, pgtype.TimetzOID, pgtype.XMLOID:
+		return sure
+	case pgtype.BPCharOID:
+		return asText // it is compared without the blanks at its end
+	case pgtype.NameOID:
+		return unless(len(text) < 64, asText)
+	case pgtype.Float8OID:
+		return unless(len(text) <= 15, asText)
+	case pgtype.DateOID:
+		return unless(len(text) == len("2006-01-02"), asText)
+	}
+	return asText
+}
+
+// inUTC reports whether the session's clock is UTC's.
+func (s *conn) inUTC() bool {
+	zone := s.pc.ParameterStatus("TimeZone")
+	return zone == "UTC" || zone == "Etc/UTC" || zone == "GMT"
+}
+
+// text is the text of a value that asText was said of.
+func text(v any) []byte {
+	switch x := v.(type) {
+	case float64:
+		switch {
+		case math.IsInf(x, 1):
+			return []byte("Infinity")
+		case math.IsInf(x, -1):
+			return []byte("-Infinity")
+		}
+		return strconv.AppendFloat(nil, x, 'g', -1, 64)
+	case int64:
+		return strconv.AppendInt(nil, x, 10)
+	case string:
+		return []byte(x)
+	case time.Time:
+		return append(value.AppendTime(nil, x), "+00"...)
+	}
+	return nil
+}
+
+// bound finds or prepares the statement of that text and brings the arguments into
+// its form, in s.params. fresh says that its types are today's.
+func (s *conn) bound(ctx context.Context, query string, args []sqldriver.NamedValue) (st *statement, fresh bool, err error) {
+	st, fresh, err = s.statement(ctx, query)
+	if err != nil {
+		return nil, false, err
+	}
+	inferred, ask := 0, false
+	if !fresh && st.wary && len(args) == len(st.sd.ParamOIDs) {
+		for i, oid := range st.sd.ParamOIDs {
+			switch s.doubtIn(st, oid, args[i].Value) {
+			case asText:
+				inferred++
+			case askFirst:
+				ask = true
+			}
+		}
+	}
+	if !ask {
+		if err = s.bind(st, args); err == nil && inferred > 0 {
+			st = s.infer(st, args)
+		}
+		if err == nil || fresh || len(args) != len(st.sd.ParamOIDs) {
+			return st, fresh, err
+		}
+	}
+	today, askErr := s.today(ctx, query, st)
+	switch {
+	case askErr != nil:
+		return nil, false, askErr
+	case today == st && err != nil:
+		return nil, false, err
+	}
+	return today, true, s.bind(today, args)
+}
+
+// infer is the statement with the values in doubt as texts of no known type.
+func (s *conn) infer(st *statement, args []sqldriver.NamedValue) *statement {
+	oids := slices.Clone(st.sd.ParamOIDs)
+	for i, oid := range oids {
+		if s.doubtIn(st, oid, args[i].Value) == asText {
+			oids[i] = 0
+			if b, ok := args[i].Value.([]byte); ok { // they are the same in bytea and text
+				s.params.ParamValues[i], s.params.ParamFormats[i] = b, pgtype.BinaryFormatCode
+				continue
+			}
+			s.params.ParamValues[i], s.params.ParamFormats[i] = text(args[i].Value), pgtype.TextFormatCode
+		}
+	}
+	sd := &pgconn.StatementDescription{SQL: st.sd.SQL, ParamOIDs: oids, Fields: st.sd.Fields}
+	return &statement{sd: sd, columns: st.columns}
+}
+
+// today describes a statement anew, and is the known one if that is still right.
+func (s *conn) today(ctx context.Context, query string, known *statement) (*statement, error) {
+	s.unnamed = nil
+	sd, err := s.pc.Prepare(ctx, "", query, nil)
+	if err != nil {
+		_, err = s.again(query, false, err)
+		return nil, err
+	}
+	if slices.Equal(sd.ParamOIDs, known.sd.ParamOIDs) && known.match(sd.Fields) {
+		return known, nil
+	}
+	s.forget(query)
+	st := newStatement(sd)
+	if !s.b.o.Pooler {
+		s.unnamed = st
+	}
+	return st, nil
+}
+
+// changed notes what a statement's tag tells of the schema, of which prepared
+// statements may know an older state: within a transaction nothing could be prepared
+// again once one of them was refused. What ROLLBACK takes back changes it too.
+func (s *conn) changed(tag pgconn.CommandTag) {
+	word, _, _ := strings.Cut(tag.String(), " ")
+	switch word {
+	case "ALTER", "CREATE", "DROP", "DO", "CALL", "IMPORT", "DISCARD", "DEALLOCATE":
+		s.altered = s.pc.TxStatus() != 'I'
+	case "ROLLBACK":
+		if !s.altered {
+			return
+		}
+		s.altered = s.pc.TxStatus() != 'I'
+	case "COMMIT":
+		s.altered = false
+		return
+	default:
+		return
+	}
+	s.clear()
+}
