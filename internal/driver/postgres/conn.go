@@ -42,6 +42,7 @@ type conn struct {
 	names  int
 	// altered says that the transaction has changed the schema.
 	altered bool
+	bases   map[uint32]uint32 // see base
 	params  pgx.ExtendedQueryBuilder
 	args    []any
 	arrays  [][]byte // see InsertRows

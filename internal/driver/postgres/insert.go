@@ -101,7 +101,7 @@ func (s *conn) unnested(ctx context.Context, one string, args []sqldriver.NamedV
 // doubtful reports whether a value of the rows is in doubt.
 func (s *conn) doubtful(oids []uint32, args []sqldriver.NamedValue) bool {
 	for i, oid := range oids {
-		if !doubted(oid) {
+		if !doubted(s.base(oid)) {
 			continue
 		}
 		for at := i; at < len(args); at += len(oids) {

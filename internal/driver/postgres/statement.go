@@ -28,10 +28,10 @@ type statement struct {
 	arrays *string // see InsertRows; nil until it is asked for
 }
 
-func newStatement(sd *pgconn.StatementDescription) *statement {
+func (s *conn) newStatement(sd *pgconn.StatementDescription) *statement {
 	word, _ := lex.FirstWord(sd.SQL, dialect.Postgres)
 	return &statement{
-		sd: sd, columns: describe(sd.Fields), wary: slices.ContainsFunc(sd.ParamOIDs, doubted),
+		sd: sd, columns: describe(sd.Fields), wary: slices.ContainsFunc(sd.ParamOIDs, func(oid uint32) bool { return doubted(s.base(oid)) }),
 		stores: !strings.EqualFold(word, "SELECT") && !strings.EqualFold(word, "DELETE"),
 	}
 }
@@ -64,7 +64,14 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		}
 		return nil, false, err
 	}
-	st = newStatement(sd)
+	asked, err := s.learnBases(ctx, sd.ParamOIDs)
+	if err != nil {
+		if name != "" {
+			s.closes = append(s.closes, name)
+		}
+		return nil, false, err
+	}
+	st = s.newStatement(sd)
 	switch {
 	case keep:
 		s.cache.Put(query, st)
@@ -73,7 +80,7 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		if steady && s.described.Admit(query) {
 			s.described.Put(query, st)
 		}
-		if !s.b.o.Pooler {
+		if !asked && !s.b.o.Pooler {
 			s.unnamed = st
 		}
 	}

@@ -52,8 +52,50 @@ func doubted(oid uint32) bool {
 // firstUserOID is the first OID of what is no part of PostgreSQL itself.
 const firstUserOID = 16384
 
+// base is the type that a domain is made of, and of any other the type itself.
+func (s *conn) base(oid uint32) uint32 {
+	if oid >= firstUserOID {
+		if base, ok := s.bases[oid]; ok {
+			return base
+		}
+	}
+	return oid
+}
+
+// learnBases asks for the types that domains are made of, once for each. asked says
+// that there was one to ask for, and that no unnamed statement is left.
+func (s *conn) learnBases(ctx context.Context, oids []uint32) (asked bool, err error) {
+	for _, oid := range oids {
+		if oid < firstUserOID || s.bases[oid] != 0 {
+			continue
+		}
+		base := oid
+		for {
+			r := s.pc.ExecParams(ctx, "SELECT typbasetype FROM pg_catalog.pg_type WHERE oid = $1",
+				[][]byte{strconv.AppendUint(nil, uint64(base), 10)}, []uint32{pgtype.OIDOID}, nil, nil).Read()
+			if asked = true; r.Err != nil {
+				return asked, r.Err
+			}
+			if len(r.Rows) != 1 || string(r.Rows[0][0]) == "0" {
+				break
+			}
+			n, err := strconv.ParseUint(string(r.Rows[0][0]), 10, 32)
+			if err != nil {
+				return asked, err
+			}
+			base = uint32(n)
+		}
+		if s.bases == nil {
+			s.bases = map[uint32]uint32{}
+		}
+		s.bases[oid] = base
+	}
+	return asked, nil
+}
+
 // doubt looks at one value.
 func (s *conn) doubt(oid uint32, v any) doubt {
+	oid = s.base(oid)
 	if v == nil || !doubted(oid) {
 		return sure
 	}
@@ -273,8 +315,12 @@ func (s *conn) today(ctx context.Context, query string, known *statement) (*stat
 		return known, nil
 	}
 	s.forget(query)
-	st := newStatement(sd)
-	if !s.b.o.Pooler {
+	asked, err := s.learnBases(ctx, sd.ParamOIDs)
+	if err != nil {
+		return nil, err
+	}
+	st := s.newStatement(sd)
+	if !asked && !s.b.o.Pooler {
 		s.unnamed = st
 	}
 	return st, nil
