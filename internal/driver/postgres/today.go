@@ -105,7 +105,7 @@ func (s *conn) doubt(oid uint32, v any) doubt {
 	case int64:
 		switch oid {
 		case pgtype.Float4OID:
-			return unless(x > -1<<24 && x < 1<<24, asText)
+			return unless(x > -1e6 && x < 1e6, asText)
 		case pgtype.Float8OID:
 			return unless(x > -1e15 && x < 1e15, asText)
 		}
@@ -172,12 +172,12 @@ func unless(ok bool, d doubt) doubt {
 	return d
 }
 
-// floatDoubt is sure of what a float4 holds, and of what a float8 keeps when the
-// server casts it to numeric, which is 15 digits.
+// floatDoubt is sure of what the type holds and keeps when the server casts it to
+// numeric, which is 6 digits of a float4 and 15 of a float8.
 func floatDoubt(oid uint32, f float64) doubt {
 	switch oid {
 	case pgtype.Float4OID:
-		return unless(float64(float32(f)) == f || math.IsNaN(f), asText)
+		return unless(math.IsNaN(f) || float64(float32(f)) == f && digits(f) <= 6, asText)
 	case pgtype.Float8OID:
 		return unless(digits(f) <= 15, asText)
 	}
@@ -186,8 +186,8 @@ func floatDoubt(oid uint32, f float64) doubt {
 
 // digits is how many digits the shortest decimal text of a float has.
 func digits(f float64) int {
-	if f == math.Trunc(f) && math.Abs(f) < 1e15 || math.IsInf(f, 0) || math.IsNaN(f) {
-		return 1
+	if f == math.Trunc(f) && math.Abs(f) < 1e6 || math.IsInf(f, 0) || math.IsNaN(f) {
+		return 1 // as good as
 	}
 	var room [32]byte
 	text := strconv.AppendFloat(room[:0], math.Abs(f), 'e', -1, 64)
