@@ -56,6 +56,14 @@ FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME=10s each
 	@GO='$(GO)' scripts/fuzz '$(FUZZTIME)'
 
+TORTURE ?= 400
+SEED ?= 1
+
+.PHONY: torture
+torture: ## change the schema under prepared statements and traffic, TORTURE=400 times on each database, chosen by SEED=1; make test has the short form
+	@scripts/install-databases
+	DBFLEET_TEST_REQUIRE=postgres,mysql DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 30m -run '^TestTorture_' ./internal/conformance/writes
+
 MUTANTS ?= -n 40 -seed 1
 
 .PHONY: mutants

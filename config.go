@@ -160,6 +160,19 @@ type PoolConfig struct {
 	// StatementCache is how many prepared statements each connection keeps; -1
 	// keeps none. With a Pooler none are kept.
 	//
+	// The next use of a statement follows the schema, whoever has changed it: what the
+	// database refuses for that reason is prepared and sent once more. In a transaction
+	// of PostgreSQL's, which such a refusal ends, the error is ErrSerialization: the
+	// transaction may be run again. There a statement's parameters also keep the types
+	// of the columns from when it was prepared. Whatever a wider type would get less of,
+	// such as 0.1 for a REAL that is a DOUBLE PRECISION by now, is sent so that the
+	// server takes the type of today. It does not notice when a column is made narrower:
+	// what was NUMERIC or a float and is an integer now gets fractions rounded, what was
+	// TIMESTAMPTZ and is a DATE the day in UTC, what was JSONB and is TEXT the text
+	// that PostgreSQL writes of JSON, and a DOUBLE PRECISION that is a REAL now is not
+	// found by an equal number, as long as the connection keeps the statement. Give
+	// such a column another name, or open the connections anew.
+	//
 	// Defaults to 128.
 	StatementCache int
 }

@@ -223,7 +223,13 @@ type QueryError struct {
 	SQL        string
 	// Code is the database's own code, such as "23505" or "1062".
 	Code string
-	// Constraint, Table and Column are told where the database tells them.
+	// Constraint, Table and Column are what the database names, "" for what it does
+	// not; several columns have ", " between them. Of a violated unique key PostgreSQL
+	// names all three, SQLite table and columns, MySQL the constraint, which is the
+	// index. Of a foreign key PostgreSQL and MySQL name the table and the columns that
+	// refer, SQLite nothing; of a check its constraint; of NULL and of a value that is
+	// refused the column, PostgreSQL only of NULL. A name that cannot be told for
+	// certain from what surrounds it is left out.
 	Constraint, Table, Column string
 	// Err is the driver's error, whose own text may show values.
 	Err error `json:"-"`

@@ -33,9 +33,10 @@ func (q *Query[T]) Find(ctx context.Context, key ...any) (T, error) {
 	return row, err
 }
 
-// Iter reads the rows one at a time, in constant memory. The connection is
-// given back when the loop ends, in whatever way. An error is the last pair of
-// the sequence. Relations are not loaded.
+// Iter reads the rows one at a time, in constant memory (of SQLite's ":memory:" all
+// at once, so that the loop can write: there no other connection can commit while
+// rows are read). The connection is given back when the loop ends, in whatever way.
+// An error is the last pair of the sequence. Relations are not loaded.
 //
 //	for user, err := range users.Where("active", "=", true).Iter(ctx) {
 //

@@ -157,12 +157,15 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 	}
 	defer p.letGo(c)
 	var rows driver.Rows
-	if s.oneRow != "" {
+	switch {
+	case s.oneRow != "":
 		var sent string
 		if rows, sent, err = c.InsertRows(ctx, s.text, s.args, s.oneRow); sent != "" {
 			s.text = sent
 		}
-	} else {
+	case s.stream:
+		rows, err = c.Stream(ctx, s.text, s.args)
+	default:
 		rows, err = c.Query(ctx, s.text, s.args)
 	}
 	if err != nil {

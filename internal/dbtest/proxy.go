@@ -11,8 +11,8 @@ import (
 )
 
 // A Proxy stands between a client and a server and breaks what passes on demand,
-// as networks do. It reads no protocol: it sees bytes, so connect without TLS
-// where a fault waits for a text. It is safe for concurrent use and ends with its
+// as networks do. It sees bytes, so connect without TLS where a fault
+// waits for a text or counts packets. It is safe for concurrent use and ends with its
 // test.
 type Proxy struct {
 	Host string
@@ -43,6 +43,11 @@ type Fault struct {
 	Reset bool
 	// Times is how often the fault happens; later occurrences pass. 0 is always.
 	Times int
+	// Packets is how many packets of what the server sends from then on CutReply
+	// passes on before it closes the connection. Dialect, "mysql" or "postgres", says
+	// what a packet is; without it the whole first answer is lost.
+	Packets int
+	Dialect string
 }
 
 // An Action is what happens to a connection that sent a marker.
@@ -133,6 +138,7 @@ func (p *Proxy) Heal() {
 	p.set(func() {
 		p.blackhole, p.refuse, p.delay, p.triggers = false, false, 0, nil
 		for l := range p.links {
+			l.cut.Store(nil)
 			if l.silent.Load() {
 				l.close(true)
 			}

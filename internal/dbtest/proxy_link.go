@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"encoding/binary"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -15,19 +16,49 @@ type link struct {
 	gone   chan struct{} // closed with the link
 
 	silent atomic.Bool // nothing passes any more
-	cut    atomic.Int32
+	cut    atomic.Pointer[cut]
 
 	mu     sync.Mutex   // protects following fields
 	server *net.TCPConn // nil until connected
 	closed bool
 }
 
-// What cut says about the server's next answer.
-const (
-	passReply int32 = iota
-	closeAtReply
-	resetAtReply
-)
+// A cut ends a link somewhere in what the server sends. One goroutine uses it.
+type cut struct {
+	reset bool
+	left  int // packets that still pass
+	mysql bool
+	head  []byte // the beginning of a packet whose length is not known yet
+	rest  int    // bytes of the current packet that are still to come
+}
+
+// passes is how many bytes pass before the cut.
+func (c *cut) passes(now []byte) (n int) {
+	for n < len(now) {
+		if c.rest > 0 {
+			part := min(c.rest, len(now)-n)
+			n += part
+			c.rest -= part
+			continue
+		}
+		if c.left == 0 && len(c.head) == 0 {
+			return n
+		}
+		c.head = append(c.head, now[n])
+		n++
+		switch h := c.head; {
+		case c.mysql && len(h) == 4:
+			c.rest = int(h[0]) | int(h[1])<<8 | int(h[2])<<16
+		case !c.mysql && len(h) == 5:
+			c.rest = int(binary.BigEndian.Uint32(h[1:])) - 4
+		default:
+			continue
+		}
+		c.head = nil
+		c.left--
+	}
+	return n
+}
 
 func (l *link) connect(server *net.TCPConn) bool {
 	l.mu.Lock()
@@ -93,11 +124,11 @@ func (l *link) request(before, now []byte) (ok bool) {
 			l.silent.Store(true)
 			return true
 		case CutReply:
-			at := closeAtReply
-			if tr.fault.Reset {
-				at = resetAtReply
+			c := &cut{reset: tr.fault.Reset, mysql: tr.fault.Dialect == "mysql"}
+			if tr.fault.Dialect != "" {
+				c.left = tr.fault.Packets
 			}
-			l.cut.Store(at)
+			l.cut.CompareAndSwap(nil, c)
 		case HoldReply:
 			l.silent.Store(true)
 		case Count:
@@ -132,9 +163,10 @@ func (l *link) reply(now []byte) (ok bool) {
 	if blackhole {
 		l.silent.Store(true)
 	}
-	if cut := l.cut.Load(); cut != passReply {
-		l.close(cut == resetAtReply)
-		return false
+	cut := l.cut.Load()
+	whole := len(now)
+	if cut != nil {
+		now = now[:cut.passes(now)]
 	}
 	if delay > 0 {
 		select {
@@ -148,6 +180,10 @@ func (l *link) reply(now []byte) (ok bool) {
 	}
 	if _, err := l.client.Write(now); err != nil {
 		l.close(false)
+		return false
+	}
+	if len(now) < whole {
+		l.close(cut.reset)
 		return false
 	}
 	return true

@@ -35,6 +35,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
 	r, err := c.query(afterAcquire(ctx), query, args, nil)
+	if err == nil && c.readsAhead() {
+		r, err = readAhead(r)
+	}
 	if err != nil {
 		return nil, err
 	}

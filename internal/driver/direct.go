@@ -61,6 +61,15 @@ func (c *Conn) Query(ctx context.Context, query string, args []any) (Rows, error
 	return r, nil
 }
 
+// Stream is Query for rows between which the program's own code runs.
+func (c *Conn) Stream(ctx context.Context, query string, args []any) (Rows, error) {
+	rows, err := c.Query(ctx, query, args)
+	if err == nil && c.inner.readsAhead() {
+		return readAhead(rows)
+	}
+	return rows, err
+}
+
 // Begin begins a transaction. An isolation level that the database does not
 // have is an error.
 func (c *Conn) Begin(ctx context.Context, o TxOptions) error {

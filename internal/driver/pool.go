@@ -32,8 +32,9 @@ type Pool struct {
 	// implicitCommits says that the server ends transactions by itself, noInsertID
 	// that it knows no LastInsertId.
 	implicitCommits, noInsertID bool
-	// remote says that there is a network in between.
-	remote bool
+	// remote says that there is a network in between, memory that the database lives
+	// in this process's memory; see readAhead.
+	remote, memory bool
 
 	backend  session.Backend
 	lifetime time.Duration
@@ -68,6 +69,7 @@ func Open(o Options) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{backend: backend, implicitCommits: db.ImplicitCommits, noInsertID: db.NoInsertID, remote: db.Remote}
+	p.memory = o.Dialect == dialect.SQLite && o.Database == ":memory:"
 	return p.start(o), nil
 }
 

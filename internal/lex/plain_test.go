@@ -16,6 +16,7 @@ func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
 		"WITH x AS (SELECT 1) SELECT * FROM x", "replace(name, 'a', 'b')", "'INSERT INTO t' || name", "name -- DELETE", "/* nextval('s') */ 1",
 		"row_number() OVER (PARTITION BY a ORDER BY b)", "CAST(a AS DECIMAL(10, 2))", "json_extract(doc, '$.a')", "(a = 1) OR (b = 2)", "left(a, 1)",
 		"VALUES (1), (2)", "truncate(a, 2)", "E'it\\'s' = a", "max(a) FILTER (WHERE b)",
+		"pg_catalog.lower(a)", "a.b IN (1)", "to_char(a, 'x')", "jsonb_set(a, b, c)", "date_trunc('day', t.a)", "ST_DWithin(a, b, 1)", "users.a = 1 AND (users.b = 2)",
 	} {
 		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
 			if d != dialect.Postgres && text == "E'it\\'s' = a" {
@@ -33,6 +34,7 @@ func TestPlainRead_LetsNothingElsePass(t *testing.T) {
 		"WITH x AS (INSERT INTO t VALUES (1) RETURNING id) SELECT id FROM x", "WITH x AS (DELETE FROM t RETURNING id) SELECT 1", "INSERT INTO t VALUES (1)",
 		"UPDATE t SET a = 1", "DELETE FROM t", "REPLACE INTO t VALUES (1)", "SELECT 1 INTO t", "SELECT a FROM t FOR SHARE", "SELECT a FROM t FOR UPDATE",
 		"SELECT @a := 1", "SELECT 1 INTO OUTFILE 'x'", "CALL p()", "SELECT 1; DELETE FROM t", "set_config('a', 'b', false)", "pg_notify('a', 'b')", "sleep(1)",
+		"app.lower(a)", "pg_catalog.lower(a) = app.lower(b)", "to_queue(a)", "json_log(a)", "date_touch(a)", "s.nextval", `"app".count(a)`,
 		"'open", "dblink('x', 'y')", "writefile('a', 'b')", "load_extension('a')", "EXECUTE p",
 	} {
 		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {

@@ -91,6 +91,54 @@ func TestSQLite_MemoryIsSharedByThePoolAndPrivateToIt(t *testing.T) {
 	require.Error(t, r.DB("other").QueryRowContext(t.Context(), "SELECT COUNT(*) FROM accounts").Scan(&n), "another pool has its own")
 }
 
+// A loop over rows can write, whether the database is a file or in memory.
+//
+// truth: a write inside of a loop over rows
+func TestSQLite_ALoopOverRowsCanWrite(t *testing.T) {
+	t.Parallel()
+	for _, database := range []string{":memory:", t.TempDir() + "/a.db"} {
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.SQLite, Database: database}})
+		fl := conformance.Fleet{Registry: r, Database: dbtest.Database{Dialect: "sqlite"}}
+		accounts := fl.Bank(t)
+		ctx := t.Context()
+		for i := range 5 {
+			require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: fmt.Sprint(i), Balance: 1}))
+		}
+		save := func(a conformance.Account) {
+			a.Balance++
+			short, cancel := context.WithTimeout(ctx, 2*time.Second) // less than the wait for a lock
+			defer cancel()
+			require.NoError(t, accounts.Save(short, &a), database)
+		}
+		seen := 0
+		for a, err := range accounts.Query().Iter(ctx) {
+			require.NoError(t, err)
+			save(a)
+			seen++
+		}
+		for _, query := range []func(context.Context, string, ...any) (*sql.Rows, error){r.DB("main").QueryContext, r.DB("main").Primary().QueryContext} {
+			rows, err := query(ctx, "SELECT id, owner, balance FROM accounts")
+			require.NoError(t, err)
+			for rows.Next() {
+				var a conformance.Account
+				require.NoError(t, rows.Scan(&a.ID, &a.Owner, &a.Balance))
+				save(a)
+				seen++
+			}
+			require.NoError(t, rows.Err())
+			require.NoError(t, rows.Close())
+		}
+		require.Equal(t, 15, seen, database)
+		sum, err := accounts.Query().Sum(ctx, "balance")
+		require.NoError(t, err)
+		require.Equal(t, "20", fmt.Sprint(sum), database)
+		row := r.DB("main").QueryRowContext(ctx, "SELECT owner FROM accounts ORDER BY id")
+		var owner string
+		require.NoError(t, row.Scan(&owner))
+		require.Equal(t, "0", owner)
+	}
+}
+
 // The session's defaults, each of which can be changed.
 func TestSQLite_Defaults(t *testing.T) {
 	t.Parallel()

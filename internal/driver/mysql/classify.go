@@ -5,7 +5,6 @@ package mysql
 import (
 	"errors"
 	"strconv"
-	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -13,8 +12,8 @@ import (
 )
 
 // classify sorts by the error numbers of MySQL and MariaDB, from their
-// references of server errors. The constraint's name is read from the message:
-// the protocol has no field for it.
+// references of server errors. The names of constraint, table and column are read
+// from the message, see nameIn.
 func classify(err error) (session.Problem, bool) {
 	var me *mysql.MySQLError
 	if !errors.As(err, &me) {
@@ -35,24 +34,7 @@ func classify(err error) (session.Problem, bool) {
 		return session.Problem{}, false
 	}
 	p := session.Problem{Class: classOf(me.Number), Code: strconv.Itoa(int(me.Number))}
-	switch p.Class {
-	case session.Unique:
-		p.Table, p.Constraint = splitLast(lastQuoted(me.Message, "for key '", "'"))
-	case session.ForeignKey:
-		p.Constraint = lastQuoted(me.Message, "CONSTRAINT `", "`")
-	case session.NotNull:
-		p.Column = lastQuoted(me.Message, "'", "'")
-		if me.Number == 1364 {
-			p.Column = lastQuoted(me.Message, "Field '", "'")
-		} else if me.Number == 1048 {
-			p.Column = lastQuoted(me.Message, "Column '", "'")
-		}
-	case session.Check:
-		// MySQL: "Check constraint 'c' is violated."; MariaDB: "CONSTRAINT `c` failed for …".
-		if p.Constraint = lastQuoted(me.Message, "CONSTRAINT `", "`"); p.Constraint == "" {
-			p.Constraint = lastQuoted(me.Message, "constraint '", "'")
-		}
-	}
+	nameIn(&p, me)
 	return p, true
 }
 
@@ -94,28 +76,6 @@ func classOf(number uint16) session.Class {
 		return session.Full
 	}
 	return session.Unknown
-}
-
-// lastQuoted is the text between the last open and the close after it.
-func lastQuoted(s, open, close string) string {
-	i := strings.LastIndex(s, open)
-	if i < 0 {
-		return ""
-	}
-	s = s[i+len(open):]
-	j := strings.Index(s, close)
-	if j < 0 {
-		return ""
-	}
-	return s[:j]
-}
-
-// splitLast splits MySQL 8's "table.key"; MariaDB tells the key only.
-func splitLast(s string) (table, key string) {
-	if i := strings.LastIndexByte(s, '.'); i >= 0 {
-		return s[:i], s[i+1:]
-	}
-	return "", s
 }
 
 // message is the server's message, and what of it may be shown.

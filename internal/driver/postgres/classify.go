@@ -20,10 +20,73 @@ func classify(err error) (session.Problem, bool) {
 		}
 		return session.Problem{}, false
 	}
-	return session.Problem{
+	p := session.Problem{
 		Class: classOf(pe.Code), Code: pe.Code,
 		Constraint: pe.ConstraintName, Table: pe.TableName, Column: pe.ColumnName,
-	}, true
+	}
+	if p.Column == "" {
+		p.Column = keyColumns(pe)
+	}
+	var changed *session.SchemaChangedError
+	if errors.As(err, &changed) {
+		p.Class = session.Serialization
+	}
+	return p, true
+}
+
+// keyColumns are the columns of a violated key, which only the detail names, before
+// the values: "Key (a, "B")=(1, x) already exists." An index of expressions has none.
+// Of a row that others refer to it names the key that they refer to, which are not the
+// columns of the constraint.
+func keyColumns(pe *pgconn.PgError) string {
+	if pe.Code != "23505" && pe.Code != "23503" {
+		return ""
+	}
+	var names []string
+	_, s, ok := strings.Cut(pe.Detail, "(")
+	for ok {
+		end := strings.IndexAny(s, `,)("`)
+		if end < 0 {
+			return ""
+		}
+		name := s[:end]
+		if s[end] == '"' {
+			if end != 0 {
+				return ""
+			}
+			if name, end = quotedName(s); end < 0 {
+				return ""
+			}
+		}
+		names, s = append(names, name), s[end:]
+		switch {
+		case strings.HasPrefix(s, ", "):
+			s = s[2:]
+		case strings.HasPrefix(s, ")=("):
+			if i := strings.LastIndexByte(s, ')'); pe.Code == "23503" && strings.Contains(s[i:], pe.TableName) {
+				return ""
+			}
+			return strings.Join(names, ", ")
+		default:
+			return ""
+		}
+	}
+	return ""
+}
+
+// quotedName is the name at the beginning of s and where it ends, -1 if it does not.
+func quotedName(s string) (name string, end int) {
+	for i := 1; i < len(s); i++ {
+		if s[i] != '"' {
+			continue
+		}
+		if i+1 < len(s) && s[i+1] == '"' {
+			i++
+			continue
+		}
+		return strings.ReplaceAll(s[1:i], `""`, `"`), i + 1
+	}
+	return "", -1
 }
 
 func classOf(code string) session.Class {

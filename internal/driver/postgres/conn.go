@@ -40,10 +40,13 @@ type conn struct {
 	// is told with the next statement.
 	closes []string
 	names  int
-	params pgx.ExtendedQueryBuilder
-	args   []any
-	arrays [][]byte // see InsertRows
-	peeked [512]byte
+	// altered says that the transaction has changed the schema.
+	altered bool
+	bases   map[uint32]uint32 // see base
+	params  pgx.ExtendedQueryBuilder
+	args    []any
+	arrays  [][]byte // see InsertRows
+	peeked  [512]byte
 }
 
 func newConn(pc *pgx.Conn, b *backend) *conn {
@@ -71,11 +74,7 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 		return session.Result{RowsAffected: tag.RowsAffected(), IDStep: 1}, err
 	}
 	for try := 0; ; try++ {
-		st, fresh, err := s.statement(ctx, query)
-		if err != nil {
-			return session.Result{}, err
-		}
-		rr, err := s.send(ctx, st, args)
+		rr, _, fresh, err := s.send(ctx, query, args)
 		if err != nil {
 			return session.Result{}, err
 		}
@@ -85,7 +84,8 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 		if err == nil {
 			return session.Result{RowsAffected: tag.RowsAffected(), IDStep: 1}, nil
 		}
-		if !s.again(query, err) || fresh || try > 0 {
+		again, err := s.again(query, fresh, err)
+		if !again || try > 0 {
 			return session.Result{}, err
 		}
 	}
@@ -98,27 +98,27 @@ func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, err
 	mrr := s.pc.Exec(ctx, query)
 	for mrr.NextResult() {
 		tag, _ = mrr.ResultReader().Close()
+		s.changed(tag)
 	}
 	return tag, mrr.Close()
 }
 
 func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {
 	for try := 0; ; try++ {
-		st, fresh, err := s.statement(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		rr, err := s.send(ctx, st, args)
+		rr, st, fresh, err := s.send(ctx, query, args)
 		if err != nil {
 			return nil, err
 		}
 		if rr.NextRow() { // the server's refusal comes before the first row
 			return s.rows(st, rr, true), nil
 		}
-		if _, err = rr.Close(); err == nil {
+		tag, err := rr.Close()
+		if err == nil {
+			s.changed(tag)
 			return s.rows(st, rr, false), nil
 		}
-		if !s.again(query, err) || fresh || try > 0 {
+		again, err := s.again(query, fresh, err)
+		if !again || try > 0 {
 			return nil, err
 		}
 	}

@@ -40,7 +40,10 @@ func (s *conn) CopyInto(ctx context.Context, into *session.LoadTarget, first []a
 	if err != nil {
 		return nil, &session.NotSentError{Err: err}
 	}
-	st, _, err := s.statement(ctx, text)
+	st, fresh, err := s.statement(ctx, text)
+	if err == nil && !fresh { // COPY reads the values as of today's types
+		st, err = s.today(ctx, text, st)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -42,55 +42,75 @@ const maxArray = 256 << 10
 // of rows. It serves columns of the types that arrayOf knows with values that need
 // no conversion. The rows are numbered, so that they are inserted in their order.
 func (s *conn) InsertRows(ctx context.Context, one string, args []sqldriver.NamedValue) (src session.RowSource, sent string, err error) {
-	text, err := s.unnested(ctx, one, args)
-	if err != nil {
-		return nil, one, err
-	}
-	if text == "" {
-		return nil, "", nil
-	}
 	for try := 0; ; try++ {
-		st, fresh, err := s.statement(ctx, text)
+		text, todays, err := s.unnested(ctx, one, args)
 		if err != nil {
-			s.unlearn(one, err)
-			return nil, text, err
+			return nil, one, err
 		}
-		rr := s.run(ctx, st, s.arrays, binaryFormats, st.formats)
-		if rr.NextRow() {
-			return s.rows(st, rr, true), text, nil
+		if text == "" {
+			return nil, "", nil
 		}
-		if _, err = rr.Close(); err == nil {
-			return s.rows(st, rr, false), text, nil
+		st, fresh, err := s.statement(ctx, text)
+		if err == nil {
+			rr := s.run(ctx, st, s.arrays, binaryFormats, st.formats)
+			if rr.NextRow() {
+				return s.rows(st, rr, true), text, nil
+			}
+			if _, err = rr.Close(); err == nil {
+				return s.rows(st, rr, false), text, nil
+			}
 		}
 		s.unlearn(one, err)
-		if !s.again(text, err) || fresh || try > 0 {
+		again, err := s.again(text, fresh && todays, err)
+		if !again || try > 0 {
 			return nil, text, err
 		}
 	}
 }
 
 // unnested returns the INSERT of many rows that is made of the one of a row, and
-// encodes its arguments into s.arrays. It is "" where there is none.
-func (s *conn) unnested(ctx context.Context, one string, args []sqldriver.NamedValue) (text string, err error) {
+// encodes its arguments into s.arrays. It is "" where there is none. todays says that
+// the types of the columns were asked for just now.
+func (s *conn) unnested(ctx context.Context, one string, args []sqldriver.NamedValue) (text string, todays bool, err error) {
 	if s.b.o.Pooler || !s.cache.Keeps(one) {
-		return "", nil
+		return "", false, nil
 	}
-	st, _, err := s.statement(ctx, one)
+	st, todays, err := s.statement(ctx, one)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	oids := st.sd.ParamOIDs
-	if len(oids) == 0 || len(args)%len(oids) != 0 {
-		return "", nil
+	if n := len(st.sd.ParamOIDs); n == 0 || len(args)%n != 0 {
+		return "", false, nil
+	}
+	if !todays && st.wary && s.doubtful(st.sd.ParamOIDs, args) {
+		if st, err = s.today(ctx, one, st); err != nil {
+			return "", false, err
+		}
+		todays = true
 	}
 	if st.arrays == nil {
-		text := unnestText(one, oids)
+		text := unnestText(one, st.sd.ParamOIDs)
 		st.arrays = &text
 	}
-	if *st.arrays == "" || !s.encodeArrays(oids, args) {
-		return "", nil
+	if *st.arrays == "" || !s.encodeArrays(st.sd.ParamOIDs, args) {
+		return "", false, nil
 	}
-	return *st.arrays, nil
+	return *st.arrays, todays, nil
+}
+
+// doubtful reports whether a value of the rows is in doubt.
+func (s *conn) doubtful(oids []uint32, args []sqldriver.NamedValue) bool {
+	for i, oid := range oids {
+		if !doubted(s.base(oid)) {
+			continue
+		}
+		for at := i; at < len(args); at += len(oids) {
+			if s.doubt(oid, args[at].Value) != sure {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // unlearn forgets the INSERT of one row when the server refuses what was made of

@@ -41,7 +41,7 @@ func (s *conn) InsertKeyed(ctx context.Context, in *session.KeyedInsert, args []
 // insertKeyed is one try. stale says that the server has refused a statement that a
 // change of the schema may have made stale, and which is forgotten now.
 func (s *conn) insertKeyed(ctx context.Context, in *session.KeyedInsert, args []sqldriver.NamedValue) (made session.Keyed, stale bool, err error) {
-	text, err := s.unnested(ctx, in.One, args)
+	text, _, err := s.unnested(ctx, in.One, args)
 	if err != nil {
 		return session.Keyed{Undone: true, Sent: in.One}, false, err
 	}
@@ -52,16 +52,19 @@ func (s *conn) insertKeyed(ctx context.Context, in *session.KeyedInsert, args []
 	if text == "" {
 		return session.Keyed{}, false, nil
 	}
-	st, fresh, err := s.statement(ctx, text)
+	var st *statement
+	fresh := false
+	if arrays {
+		st, fresh, err = s.statement(ctx, text)
+	} else {
+		st, fresh, err = s.bound(ctx, text, args)
+	}
 	if err == nil {
 		if len(st.oids) != 1 || !integers[st.oids[0]] {
 			return session.Keyed{Never: true}, false, nil
 		}
 		values, formats := s.arrays, binaryFormats
 		if !arrays {
-			if err := s.bind(st, args); err != nil {
-				return session.Keyed{Undone: true}, false, err
-			}
 			values, formats = s.params.ParamValues, s.params.ParamFormats
 		}
 		made, err = s.sendKeyed(ctx, st, values, formats, in.Rows)
@@ -72,7 +75,8 @@ func (s *conn) insertKeyed(ctx context.Context, in *session.KeyedInsert, args []
 	if err == nil || !made.Undone {
 		return made, false, err
 	}
-	stale = s.again(text, err) || refusesText(err)
+	stale, err = s.again(text, fresh, err)
+	stale = stale || refusesText(err)
 	if arrays { // the types that it was made for may be others now
 		s.unlearn(in.One, err)
 		return made, stale || refusesValue(err), err

@@ -125,8 +125,9 @@ func (s *conn) rows(st *statement, rr *pgconn.ResultReader, first bool) *rows {
 		// A FETCH or CALL is not described before it runs.
 		r.cols = asSent(rr.FieldDescriptions())
 	case st.sd.Name == "" && !r.cols.match(rr.FieldDescriptions()):
-		// The schema has changed since the statement was described.
-		s.forget(st.sd.SQL)
+		// The schema has changed since the statement was described, and perhaps for
+		// others too.
+		s.clear()
 		r.cols = asSent(rr.FieldDescriptions())
 	}
 	return r

@@ -6,6 +6,7 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,7 +23,17 @@ import (
 type statement struct {
 	sd *pgconn.StatementDescription
 	*columns
+	wary   bool    // a value may be in doubt, see doubt
+	stores bool    // values may be stored, not only compared
 	arrays *string // see InsertRows; nil until it is asked for
+}
+
+func (s *conn) newStatement(sd *pgconn.StatementDescription) *statement {
+	word, _ := lex.FirstWord(sd.SQL, dialect.Postgres)
+	return &statement{
+		sd: sd, columns: describe(sd.Fields), wary: slices.ContainsFunc(sd.ParamOIDs, func(oid uint32) bool { return doubted(s.base(oid)) }),
+		stores: !strings.EqualFold(word, "SELECT") && !strings.EqualFold(word, "DELETE"),
+	}
 }
 
 // describedPerKept is how many statements are described for one that is kept: a
@@ -53,7 +64,14 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		}
 		return nil, false, err
 	}
-	st = &statement{sd: sd, columns: describe(sd.Fields)}
+	asked, err := s.learnBases(ctx, sd.ParamOIDs)
+	if err != nil {
+		if name != "" {
+			s.closes = append(s.closes, name)
+		}
+		return nil, false, err
+	}
+	st = s.newStatement(sd)
 	switch {
 	case keep:
 		s.cache.Put(query, st)
@@ -62,7 +80,7 @@ func (s *conn) statement(ctx context.Context, query string) (st *statement, fres
 		if steady && s.described.Admit(query) {
 			s.described.Put(query, st)
 		}
-		if !s.b.o.Pooler {
+		if !asked && !s.b.o.Pooler {
 			s.unnamed = st
 		}
 	}
@@ -93,12 +111,14 @@ func (s *conn) run(ctx context.Context, st *statement, values [][]byte, formats 
 	return s.pc.ExecStatement(ctx, st.sd, values, formats, results)
 }
 
-// send binds the arguments and sends the statement.
-func (s *conn) send(ctx context.Context, st *statement, args []sqldriver.NamedValue) (*pgconn.ResultReader, error) {
-	if err := s.bind(st, args); err != nil {
-		return nil, err
+// send finds or prepares the statement of that text, binds the arguments and sends
+// it. fresh says that it was prepared just now.
+func (s *conn) send(ctx context.Context, query string, args []sqldriver.NamedValue) (rr *pgconn.ResultReader, st *statement, fresh bool, err error) {
+	st, fresh, err = s.bound(ctx, query, args)
+	if err != nil {
+		return nil, nil, false, err
 	}
-	return s.run(ctx, st, s.params.ParamValues, s.params.ParamFormats, st.formats), nil
+	return s.run(ctx, st, s.params.ParamValues, s.params.ParamFormats, st.formats), st, fresh, nil
 }
 
 // bind brings the arguments into the protocol's form, in s.params.
@@ -153,18 +173,66 @@ func (s *conn) argumentError(st *statement, args []sqldriver.NamedValue) error {
 	return &session.NotSentError{Err: &session.ArgumentError{Reason: "an argument cannot be sent"}}
 }
 
-// again forgets a statement that a change of the schema may have made stale,
-// and reports whether the server said so before it executed anything.
-func (s *conn) again(query string, err error) bool {
+// again forgets a statement that a change of the schema may have made stale. It
+// reports whether the statement may be prepared and sent once more: the server said
+// so before it executed anything, and no transaction is broken by it. If one is, the
+// error says why. fresh says that the statement was prepared just now.
+func (s *conn) again(query string, fresh bool, err error) (bool, error) {
 	var pe *pgconn.PgError
 	if !errors.As(err, &pe) {
-		return false
+		return false, err
 	}
 	switch pe.Code[:min(2, len(pe.Code))] {
 	case "0A", "26", "42", "XX", "08":
 		s.forget(query)
+	case "22":
+		if refusesParameter(pe) {
+			s.forget(query)
+		}
 	}
-	stale := pe.Code == "0A000" && pe.Routine == "RevalidateCachedQuery" || pe.Code == "26000" ||
-		pe.Code == "08P01" && pe.Routine == "PortalSetResultFormat" // it has another number of columns now
-	return stale && s.pc.TxStatus() == 'I'
+	switch {
+	case fresh:
+		return false, err
+	case isStale(pe):
+		// Others may be stale as well, and a transaction can only begin again.
+		s.clear()
+		if s.pc.TxStatus() == 'I' {
+			return true, err
+		}
+		return false, &session.SchemaChangedError{Err: err}
+	}
+	return refusesParameter(pe) && s.pc.TxStatus() == 'I', err
+}
+
+// isStale says that the server refuses a statement that it has taken before, and has
+// not executed anything of it.
+func isStale(pe *pgconn.PgError) bool {
+	switch pe.Code {
+	case "0A000": // it would have other columns now
+		return pe.Routine == "RevalidateCachedQuery"
+	case "08P01":
+		return pe.Routine == "PortalSetResultFormat"
+	case "26000": // it was deallocated
+		return true
+	case "42804", "42846", "42883", "42725": // a parameter's type does not fit the column's
+		return pe.Where == "" // else a function says so
+	case "XX000": // a parameter's type is there no more
+		return strings.HasPrefix(pe.Message, "cache lookup failed for type")
+	}
+	return false
+}
+
+// refusesParameter says that a value is none of its parameter's type, which may be
+// another one by now. The server then names the parameter, as in "unnamed portal
+// parameter $1", in the language of its messages, and has executed nothing.
+func refusesParameter(pe *pgconn.PgError) bool {
+	last := pe.Where[strings.LastIndexByte(pe.Where, '\n')+1:]
+	return strings.HasPrefix(pe.Code, "22") && strings.Contains(last, "$")
+}
+
+// clear forgets all statements.
+func (s *conn) clear() {
+	s.unnamed = nil
+	s.cache.Clear()
+	s.described.Clear()
 }

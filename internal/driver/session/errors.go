@@ -76,3 +76,14 @@ type UnsupportedIsolationError struct{ Level, Database string }
 func (e *UnsupportedIsolationError) Error() string {
 	return e.Database + " has no isolation level " + e.Level
 }
+
+// A SchemaChangedError says that a prepared statement was refused, before anything
+// was executed, because the schema is another one than when it was prepared. It is
+// forgotten now: the transaction that it has broken may be run again.
+type SchemaChangedError struct{ Err error }
+
+func (e *SchemaChangedError) Error() string {
+	return "the schema has changed since the statement was prepared: run the transaction again: " + e.Err.Error()
+}
+
+func (e *SchemaChangedError) Unwrap() error { return e.Err }

@@ -30,19 +30,33 @@ func classify(err error) (session.Problem, bool) {
 	}
 	switch p.Class {
 	case session.Unique, session.NotNull:
-		columns := strings.Split(detail, ", ")
-		p.Table, _, _ = strings.Cut(columns[0], ".")
-		for i := range columns {
-			_, columns[i], _ = strings.Cut(columns[i], ".")
-		}
-		p.Column = strings.Join(columns, ", ")
+		p.Table, p.Column = columnsOf(detail)
 		if name, ok := strings.CutPrefix(detail, "index '"); ok {
 			p.Constraint, p.Table, p.Column = strings.TrimSuffix(name, "'"), "", ""
 		}
 	case session.Check:
 		p.Constraint = detail
+	case session.InvalidValue: // "cannot store TEXT value in INTEGER column t.c (3091)", of a STRICT table
+		if i := strings.LastIndex(se.Error(), " column "); se.Code() == 3091 && i >= 0 {
+			name, _, _ := strings.Cut(se.Error()[i+len(" column "):], " (")
+			p.Table, p.Column = columnsOf(name)
+		}
 	}
 	return p, true
+}
+
+// columnsOf reads "t.a, t.b". Names with dots of their own could be read in several
+// ways: then none is told.
+func columnsOf(detail string) (table, columns string) {
+	names := strings.Split(detail, ", ")
+	for i, name := range names {
+		t, column, ok := strings.Cut(name, ".")
+		if !ok || strings.Contains(column, ".") || i > 0 && t != table {
+			return "", ""
+		}
+		table, names[i] = t, column
+	}
+	return table, strings.Join(names, ", ")
 }
 
 func classOf(code int) session.Class {

@@ -1,0 +1,172 @@
+package connections_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+type cutParent struct {
+	ID   int64  `db:"id"`
+	Name string `db:"name"`
+
+	Children []cutChild `db:"-"`
+}
+
+type cutChild struct {
+	ID       int64  `db:"id"`
+	ParentID int64  `db:"parent_id"`
+	Name     string `db:"name"`
+}
+
+// cutRows is how many parents there are, each with as many children.
+const cutRows = 4
+
+// A path reads, or writes and reads back. It tells what it has read.
+type path struct {
+	name   string
+	marker string // what its statement has
+	step   int    // packets between two cuts
+	run    func(ctx context.Context) (string, error)
+}
+
+// rawText is the text of rows that are read by database/sql.
+func rawText(rows *sql.Rows, err error) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	var names []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return "", err
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ","), rows.Err()
+}
+
+func cutFleet(t *testing.T, fl conformance.Fleet) []path {
+	t.Helper()
+	fl.Create(t, `CREATE TABLE parents (id {id}, name {text})`, `CREATE TABLE children (id {id}, parent_id {bigint}, name {text})`, `CREATE TABLE made (id {id}, name {text})`)
+	parents := conformance.Model[cutParent](t, fl.Registry, dbfleet.ModelConfig{Table: "parents"})
+	children := conformance.Model[cutChild](t, fl.Registry, dbfleet.ModelConfig{Table: "children"})
+	made := conformance.Model[cutParent](t, fl.Registry, dbfleet.ModelConfig{Table: "made"})
+	for i := range cutRows {
+		fl.Create(t, fmt.Sprintf(`INSERT INTO parents (name) VALUES ('p%d')`, i))
+		for j := range cutRows {
+			fl.Create(t, fmt.Sprintf(`INSERT INTO children (parent_id, name) VALUES (%d, 'c%d')`, i+1, j))
+		}
+	}
+	has := dbfleet.HasMany(parents, children, dbfleet.On("parent_id"), func(p *cutParent) *[]cutChild { return &p.Children })
+	db := fl.DB("main")
+	const raw = "SELECT name FROM parents ORDER BY id"
+	ordered := parents.OrderBy("id", dbfleet.Asc)
+	tell := func(v any, err error) (string, error) { return fmt.Sprint(v), err }
+	return []path{
+		{"get", "parents", 1, func(ctx context.Context) (string, error) { return tell(ordered.Get(ctx)) }},
+		{"maps", "parents", 3, func(ctx context.Context) (string, error) {
+			return tell(db.Table("parents").OrderBy("id", dbfleet.Asc).Get(ctx))
+		}},
+		{"first", "parents", 1, func(ctx context.Context) (string, error) { return tell(ordered.First(ctx)) }},
+		{"find", "parents", 1, func(ctx context.Context) (string, error) { return tell(parents.Find(ctx, 2)) }},
+		{"iter", "parents", 1, func(ctx context.Context) (string, error) {
+			var all []cutParent
+			for p, err := range ordered.Iter(ctx) {
+				if err != nil {
+					return "", err
+				}
+				all = append(all, p)
+			}
+			return fmt.Sprint(all), nil
+		}},
+		{"count", "parents", 3, func(ctx context.Context) (string, error) { return tell(parents.Count(ctx)) }},
+		{"exists", "parents", 3, func(ctx context.Context) (string, error) { return tell(ordered.Exists(ctx)) }},
+		{"sum", "parents", 3, func(ctx context.Context) (string, error) { return tell(parents.Query().Sum(ctx, "id")) }},
+		{"max", "parents", 3, func(ctx context.Context) (string, error) { return tell(parents.Query().Max(ctx, "id")) }},
+		{"pluck", "parents", 3, func(ctx context.Context) (string, error) { return tell(ordered.Pluck(ctx, "name")) }},
+		{"typed pluck", "parents", 3, func(ctx context.Context) (string, error) { return tell(dbfleet.Pluck[string](ctx, ordered, "name")) }},
+		{"relation", "children", 1, func(ctx context.Context) (string, error) { return tell(ordered.With(has).Get(ctx)) }},
+		{"raw", "parents", 3, func(ctx context.Context) (string, error) { return rawText(db.QueryContext(ctx, raw)) }},
+		{"raw row", "parents", 3, func(ctx context.Context) (s string, err error) {
+			err = db.QueryRowContext(ctx, "SELECT name FROM parents WHERE id = 3").Scan(&s)
+			return s, err
+		}},
+		{"pool", "parents", 3, func(ctx context.Context) (string, error) { return rawText(db.Primary().QueryContext(ctx, raw)) }},
+		{"pool row", "parents", 3, func(ctx context.Context) (s string, err error) {
+			err = db.Primary().QueryRowContext(ctx, raw).Scan(&s)
+			return s, err
+		}},
+		{"transaction", "parents", 3, func(ctx context.Context) (s string, err error) {
+			err = db.Transaction(ctx, func(ctx context.Context, tx *dbfleet.Tx) error {
+				list, err := ordered.Get(ctx)
+				if err != nil {
+					return err
+				}
+				names, err := rawText(tx.QueryContext(ctx, raw))
+				s = fmt.Sprint(list, names)
+				return err
+			})
+			return s, err
+		}},
+		{"create", "made", 3, func(ctx context.Context) (string, error) {
+			p := cutParent{Name: "new"}
+			err := made.Create(ctx, &p)
+			return fmt.Sprint(p.ID > 0), err
+		}},
+		{"create many", "made", 1, func(ctx context.Context) (string, error) {
+			list := make([]cutParent, cutRows)
+			err := made.CreateMany(ctx, list)
+			return fmt.Sprint(slices.ContainsFunc(list, func(p cutParent) bool { return p.ID == 0 })), err
+		}},
+		{"load", "made", 3, func(ctx context.Context) (string, error) {
+			return tell(made.Load(ctx, slices.Values(make([]cutParent, cutRows))))
+		}},
+	}
+}
+
+// Whatever part of an answer arrives before the connection ends: it is an error, or
+// the whole answer, asked for again.
+//
+// truth: answers that are cut
+func TestCut_AnAnswerIsNeverShort(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		fl, proxy := conformance.ThroughProxy(t, db)
+		ctx := t.Context()
+		for _, p := range cutFleet(t, fl) {
+			want, err := p.run(ctx)
+			require.NoError(t, err, p.name)
+			errs := 0
+			for packets, over := 0, false; !over; packets += p.step {
+				proxy.Cut() // statements are prepared anew, so that their texts pass
+				proxy.On(dbtest.Fault{Marker: p.marker, Action: dbtest.CutReply, Packets: packets, Dialect: db.Dialect, Reset: packets%2 == 1, Times: packets / 2 % 2})
+				got, err := p.run(ctx)
+				proxy.Heal()
+				where := fmt.Sprintf("%s: after %d packets", p.name, packets)
+				if err == nil {
+					require.Equal(t, want, got, where)
+					over = packets/2%2 == 0 // every answer would have been cut
+					continue
+				}
+				errs++
+				require.NotErrorIs(t, err, sql.ErrNoRows, where)
+				if p.step == 1 || p.marker != "parents" { // database/sql's rows have the driver's errors
+					require.ErrorIs(t, err, dbfleet.ErrConnection, where)
+				}
+			}
+			require.NotZero(t, errs, p.name)
+		}
+		conformance.RequireIdle(t, fl.Registry)
+	})
+}
