@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
@@ -85,12 +84,12 @@ func HasMany[P, C any](parents *Model[P], children *Model[C], link Link, field f
 // HasOne relates a parent to the one child that refers to it; of several, the
 // first in the order of Scope is taken.
 func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil), field: field}
+	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
 
 // BelongsTo relates a record to the one that its own column refers to.
 func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil), field: field}
+	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
 }
 
 // Scope returns the relation with the related records narrowed or ordered by
@@ -138,40 +137,32 @@ func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
 func (r ToOne[P, C]) needs() (string, error) { return r.tie.needs() }
 
 func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
-	var all []C
-	d, err := r.tie.load(ctx, from, parents, &all)
+	d, err := r.tie.load(ctx, from, parents)
 	if err != nil {
 		return err
 	}
-	dealt := make([]C, d.n)
-	for i, at := range d.places {
-		if at >= 0 {
-			dealt[at] = all[i]
-		}
-	}
+	list := *d.list.(*[]C)
 	for i := range parents.N {
-		list := []C{}
-		if a, b := d.groups.Bounds(i); a < b {
-			if list = dealt[a:b:b]; d.groups.HandedOut(i) { // two parents share no slice
-				list = slices.Clone(list)
-			}
+		a, b := d.bounds[i], d.bounds[i+1]
+		of := []C{}
+		if a < b {
+			of = list[a:b:b]
 		}
-		*r.field(parents.At(i).(*P)) = list
+		*r.field(parents.At(i).(*P)) = of
 	}
 	return nil
 }
 
 func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
-	var all []C
-	d, err := r.tie.load(ctx, from, parents, &all)
+	d, err := r.tie.load(ctx, from, parents)
 	if err != nil {
 		return err
 	}
+	list := *d.list.(*[]C)
 	for i := range parents.N {
 		var one *C
-		if at := d.first(i); at >= 0 {
-			c := all[at]
-			one = &c
+		if a := d.bounds[i]; a < d.bounds[i+1] {
+			one = &list[a]
 		}
 		*r.field(parents.At(i).(*P)) = one
 	}
