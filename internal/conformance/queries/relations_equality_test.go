@@ -403,7 +403,7 @@ func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 			"select list": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Select("title", "id").Limit(3) }, 2},
 			"alias": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 				return q.Select("id", "title").SelectRaw("-id AS views").Limit(3)
-			}, 2},
+			}, 7},
 			"order by alias": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 				return q.Select("id", "title").SelectRaw("-id AS ranked").OrderBy("ranked", "asc").Limit(3)
 			}, 7},
