@@ -208,6 +208,9 @@ func (g *gathering) took(v *related) {
 // deal gives each parent its records, and those their relations.
 func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 	plan := g.query.src.table.Plan
+	if g.all == nil {
+		g.all = plan.NewList()
+	}
 	records, bounds := g.keys.Deal(g.fits, g.one)
 	d := &dealt{plan.Dealt(g.all, records), bounds}
 	if len(g.query.relations) == 0 || len(records) == 0 {
@@ -219,7 +222,7 @@ func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 	}
 	byConnection := map[string][]int{}
 	for at, record := range records {
-		i := slices.IndexFunc(g.spans, func(s span) bool { return record < s.end })
+		i := slices.IndexFunc(g.spans, func(s span) bool { return int(record) < s.end })
 		byConnection[g.spans[i].connection] = append(byConnection[g.spans[i].connection], at)
 	}
 	for connection, places := range byConnection {

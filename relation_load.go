@@ -84,8 +84,8 @@ func (q *query) relate(ctx context.Context, connection string, rows rowmap.Recor
 
 // dealt are related records, those of each parent side by side.
 type dealt struct {
-	list   any   // a *[]C
-	bounds []int // parent i has list[bounds[i]:bounds[i+1]]
+	list   any     // a *[]C
+	bounds []int32 // parent i has list[bounds[i]:bounds[i+1]]
 }
 
 // load reads the related records of parents. A record that several parents have
@@ -99,7 +99,7 @@ func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records) (*d
 	if err != nil {
 		return nil, err
 	}
-	g := &gathering{tie: t, query: q, keys: keys, all: t.related.src.table.Plan.NewList()}
+	g := &gathering{tie: t, query: q, keys: keys}
 	for _, part := range keys.Parts() {
 		if err := g.read(ctx, part); err != nil {
 			return nil, err

@@ -86,7 +86,7 @@ func isText(typeName string) bool {
 // differ says whether no two of the keys can be equal for a column that compares
 // them as what they are.
 func (p *Part) differ() bool {
-	var f folder
+	f := folder{text: make([]byte, 0, 64), numeric: make([]byte, 0, 64)}
 	seen := make(map[uint64]int, len(p.keys)) // by hash: the key that has it
 	taken := func(hash uint64, key int) bool {
 		at, known := seen[hash]

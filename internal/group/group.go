@@ -17,7 +17,8 @@ type Keys struct {
 	of     []place // by parent
 	ints   map[int64]place
 	others map[any]place
-	ends   map[string]*Part // by shard: the part that is being filled
+	open   *Part            // the part that is being filled
+	opened map[string]*Part // the same by shard
 	parts  []*Part
 }
 
@@ -74,7 +75,7 @@ func (k *Keys) Add(parent int, shard string, value, key any) {
 	if !ok {
 		if k.others == nil {
 			k.others = map[any]place{}
-			delete(k.ends, "") // whole numbers have a part of their own
+			k.open = nil // whole numbers have a part of their own
 		}
 		part := k.part(shard)
 		at = place{part.number, int32(len(part.Values))}
@@ -86,14 +87,23 @@ func (k *Keys) Add(parent int, shard string, value, key any) {
 
 // part is the part for one more key.
 func (k *Keys) part(shard string) *Part {
-	part := k.ends[shard]
-	if part == nil || part.Len() == MaxKeys {
-		if k.ends == nil {
-			k.ends = map[string]*Part{}
-		}
-		part = &Part{Shard: shard, number: int32(len(k.parts) + 1)}
-		k.parts, k.ends[shard] = append(k.parts, part), part
+	part := k.open
+	if shard != "" {
+		part = k.opened[shard]
 	}
+	if part != nil && part.Len() < MaxKeys {
+		return part
+	}
+	part = &Part{Shard: shard, number: int32(len(k.parts) + 1)}
+	k.parts = append(k.parts, part)
+	if shard == "" {
+		k.open = part
+		return part
+	}
+	if k.opened == nil {
+		k.opened = map[string]*Part{}
+	}
+	k.opened[shard] = part
 	return part
 }
 
@@ -141,10 +151,10 @@ func (k *Keys) find(p *Part, plan *rowmap.Plan, field int, record any) int {
 }
 
 // A Fit says that a key of all parts has a record.
-type Fit struct{ key, record int }
+type Fit struct{ key, record int32 }
 
 // At is the Fit of a record for the key at a place of the part.
-func (p *Part) At(at, record int) Fit { return Fit{p.first + at, record} }
+func (p *Part) At(at, record int) Fit { return Fit{int32(p.first + at), int32(record)} }
 
 // Fits appends where records go of which Go can tell it: each has a key of the part.
 // The records are numbered from first on. ok is false, and nothing is told, if one
@@ -168,24 +178,24 @@ func (k *Keys) Fits(fits []Fit, p *Part, plan *rowmap.Plan, field int, records r
 // Deal says which records each parent has: those of parent i are
 // records[bounds[i]:bounds[i+1]], in the order of fits. With one, they are the first
 // of them or none.
-func (k *Keys) Deal(fits []Fit, one bool) (records, bounds []int) {
+func (k *Keys) Deal(fits []Fit, one bool) (records, bounds []int32) {
 	count := 0
 	for _, p := range k.parts {
 		count += p.Len()
 	}
-	ends := make([]int, count+1)
+	ends := make([]int32, count+1)
 	for _, f := range fits {
 		ends[f.key+1]++
 	}
 	for i := range count {
 		ends[i+1] += ends[i]
 	}
-	sorted, next := make([]int, len(fits)), slices.Clone(ends[:count])
+	sorted, next := make([]int32, len(fits)), slices.Clone(ends[:count])
 	for _, f := range fits {
 		sorted[next[f.key]] = f.record
 		next[f.key]++
 	}
-	records, bounds = make([]int, 0, len(fits)), make([]int, len(k.of)+1)
+	records, bounds = make([]int32, 0, len(fits)), make([]int32, len(k.of)+1)
 	for i, at := range k.of {
 		if at.part != 0 {
 			key := k.parts[at.part-1].first + int(at.at)
@@ -195,7 +205,7 @@ func (k *Keys) Deal(fits []Fit, one bool) (records, bounds []int) {
 			}
 			records = append(records, found...)
 		}
-		bounds[i+1] = len(records)
+		bounds[i+1] = int32(len(records))
 	}
 	return records, bounds
 }

@@ -6,7 +6,7 @@ import "reflect"
 // T, at these places. Of a record that comes more than once each copy has what its
 // pointers point to for itself, and its slices and maps; but for what lies in
 // fields that are not exported.
-func (p *Plan) Dealt(list any, places []int) any {
+func (p *Plan) Dealt(list any, places []int32) any {
 	from := reflect.ValueOf(list).Elem()
 	to := reflect.MakeSlice(p.list, len(places), len(places))
 	var used []bool
@@ -15,7 +15,7 @@ func (p *Plan) Dealt(list any, places []int) any {
 	}
 	for i, at := range places {
 		record := to.Index(i)
-		record.Set(from.Index(at))
+		record.Set(from.Index(int(at)))
 		if used == nil {
 			continue
 		}

@@ -415,7 +415,11 @@ func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 			base := dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id"), func(p *person) *[]post { return &p.Posts })
 			some := base.Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 				q = tc.scope(q)
-				if name != "raw order" && name != "join" && name != "order by alias" {
+				switch name {
+				case "raw order", "join", "order by alias":
+				case "distinct":
+					q = q.OrderBy("id", "desc")
+				default:
 					q = q.OrderBy("views", "desc").OrderBy("id", "asc")
 				}
 				return q
