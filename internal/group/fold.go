@@ -8,22 +8,22 @@ type folder struct {
 	zeros   bool   // the two differ
 }
 
-// fold folds a text of ASCII; ok is false for others, of whose equality too much is
-// known only to the database.
+// fold folds a text of ASCII; ok is false for others, of which only the database
+// knows what they are equal to.
 //
 // Upper case is lower, and only letters and digits stay: collations ignore case,
-// blanks at the end, control characters and, if told so, punctuation. A collation
-// for numbers in texts holds 007 for 7, which is what numeric is for. Lithuanian, Latvian and
-// Frisian collations hold i for y, and c for ch; Latin ones i for j and u for v;
+// blanks at the end, control characters and, if told so, punctuation. Those for
+// numbers in texts hold 007 for 7, which is what numeric is for. Lithuanian, Latvian
+// and Frisian ones hold i for y, and c for ch; Latin ones i for j and u for v;
 // Swedish and Finnish ones v for w; Hungarian ones ccs for cscs, and so for eight
-// more pairs of letters.
+// more pairs; MariaDB's for the Macintosh m for n.
 func (f *folder) fold(s string) (ok bool) {
 	f.text, f.numeric, f.zeros = f.text[:0], f.numeric[:0], false
 	number := false // the byte before is a digit of a number, zeros before it left out
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {
-		case c >= 0x80:
+		case c >= 0x7f || c == '~' || c == '`': // the last of ASCII are letters in some collations
 			return false
 		case '0' <= c && c <= '9':
 			f.text = append(f.text, c)
@@ -54,6 +54,8 @@ func appendLetter(text []byte, c byte) []byte {
 		c = 'i'
 	case 'v', 'w':
 		c = 'u'
+	case 'm':
+		c = 'n'
 	}
 	n := len(text)
 	if n > 0 && (text[n-1] == c || text[n-1] == 'c' && c == 'h') {
@@ -78,7 +80,7 @@ func isPair(a, b byte) bool {
 	case 'd', 's':
 		return b == 'z'
 	case 'g', 'l', 'n', 't':
-		return b == 'i' // for y
+		return b == 'i' // y
 	}
 	return false
 }
