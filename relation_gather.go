@@ -19,16 +19,9 @@ type gathering struct {
 	*tie
 	query *query // for the related records of all parents
 	keys  *group.Keys
-	all   any // a *[]C of those that were read
-	spans []span
+	all   any // a *[]C of those that were read, nil before the first statement
 	fits  []group.Fit
-}
-
-// span are records that were read on one connection: those before end that are in
-// no span before it.
-type span struct {
-	connection string
-	end        int
+	from  string // the connection that they were read on; one of them if they are sharded
 }
 
 // asking is a query for the related records of some keys.
@@ -187,22 +180,20 @@ func (g *gathering) verb(q *query) *related {
 
 // count is how many records were taken.
 func (g *gathering) count() int {
-	if len(g.spans) == 0 {
+	if g.all == nil {
 		return 0
 	}
-	return g.spans[len(g.spans)-1].end
+	return g.query.src.table.Plan.Records(g.all).N
 }
 
 // took takes the records that a verb has read.
 func (g *gathering) took(v *related) {
-	plan := g.query.src.table.Plan
-	n := plan.Records(v.into).N
-	if len(g.spans) == 0 {
+	g.from = v.connection
+	if g.all == nil {
 		g.all = v.into
-	} else {
-		plan.Append(g.all, v.into)
+		return
 	}
-	g.spans = append(g.spans, span{v.connection, g.count() + n})
+	g.query.src.table.Plan.Append(g.all, v.into)
 }
 
 // deal gives each parent its records, and those their relations.
@@ -213,25 +204,7 @@ func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 	}
 	records, bounds := g.keys.Deal(g.fits, g.one)
 	d := &dealt{plan.Dealt(g.all, records), bounds}
-	if len(g.query.relations) == 0 || len(records) == 0 {
-		return d, nil
-	}
-	list := plan.Records(d.list)
-	if slices.IndexFunc(g.spans, func(s span) bool { return s.connection != g.spans[0].connection }) < 0 {
-		return d, g.query.relate(ctx, g.spans[0].connection, list)
-	}
-	byConnection := map[string][]int{}
-	for at, record := range records {
-		i := slices.IndexFunc(g.spans, func(s span) bool { return int(record) < s.end })
-		byConnection[g.spans[i].connection] = append(byConnection[g.spans[i].connection], at)
-	}
-	for connection, places := range byConnection {
-		some := rowmap.Records{N: len(places), At: func(i int) any { return list.At(places[i]) }}
-		if err := g.query.relate(ctx, connection, some); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
+	return d, g.query.relate(ctx, g.from, plan.Records(d.list))
 }
 
 // related is the verb that reads related records.

@@ -92,6 +92,14 @@ func goldenStatements() []statement {
 		selecting("offset", all.WithOffset(5)),
 		selecting("limit and offset", all.WithLimit(10).WithOffset(5)),
 		selecting("negative limit", all.WithLimit(-1)),
+		selecting("limit within each", where(Compare("age", In, []int{1, 2})).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithinEach("age", []string{"id"})),
+		selecting("fixed limit and offset within each", all.WithFixedLimit(1).WithOffset(2).WithinEach("age", []string{"id", "city"})),
+		selecting("offset within each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithinEach("age", []string{"id"})),
+		selecting("limit within each of a list", all.WithColumns(Column{Name: "name"}, Column{Name: "name"}).WithLimit(0).WithinEach("age", []string{"id"})),
+		selecting("negative limit within each", all.WithLimit(-1).WithinEach("age", []string{"id"})),
+		selecting("negative offset within each", all.WithLimit(1).WithOffset(-1).WithinEach("age", []string{"id"})),
+		selecting("marks", where(Compare("id", Gt, 5)).WithMarks("name", []any{"a", "b", "c"})),
+		selecting("marks within each", all.WithLimit(2).WithinEach("name", []string{"id"}).WithMarks("name", []any{"a"})),
 		selecting("negative offset", all.WithOffset(-1)),
 		selecting("union", keyed.WithUnion(where(Compare("id", Eq, 2)).asSub(users), false).WithUnion(all.WithLimit(1).WithCond(Compare("id", Eq, 3)).asSub(users), true).WithOrder(Order{Column: "users.id"}).WithLimit(4)),
 		selecting("for update", all.WithLock(ForUpdate)),
@@ -160,4 +168,34 @@ func TestGolden_EveryStatementInEveryDialect(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), b.String(), "go test ./internal/sqlgen -update writes %s", path)
 	}
+}
+
+// Rows can be numbered within a query only where that changes none of them.
+func TestRankable_IsAQueryOfPlainRows(t *testing.T) {
+	t.Parallel()
+	all := From("users")
+	alias := Column{Expr: raw("-age AS years")}
+	for name, q := range map[string]Query{
+		"all":            all,
+		"order":          all.WithOrder(Order{Column: "age"}).WithOrder(Order{Expr: raw("age + 1")}),
+		"list":           all.WithColumns(Column{Name: "name"}).WithOrder(Order{Expr: raw("age")}),
+		"alias":          all.WithColumns(alias, Column{Name: "age"}).WithOrder(Order{Column: "age"}),
+		"join and limit": all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithLimit(1),
+	} {
+		require.True(t, q.Rankable(), name)
+	}
+	for name, q := range map[string]Query{
+		"distinct":         all.WithDistinct(),
+		"groups":           all.WithGroups("city"),
+		"union":            all.WithUnion(all.asSub(users), true),
+		"lock":             all.WithLock(ForUpdate),
+		"order by alias":   all.WithColumns(alias).WithOrder(Order{Column: "years"}),
+		"raw beside alias": all.WithColumns(alias).WithOrder(Order{Expr: raw("years")}),
+		"other name":       all.WithColumns(Column{Name: "age", As: "name"}).WithOrder(Order{Column: "name"}),
+	} {
+		require.False(t, q.Rankable(), name)
+	}
+	require.True(t, new(all.WithColumns(Column{Name: "id", As: "age"})).Names("age"))
+	require.False(t, new(all.WithColumns(Column{Name: "age"})).Names("age"))
+	require.False(t, all.Names("age"))
 }
