@@ -24,152 +24,123 @@ type gathering struct {
 	from  string // the connection that they were read on; one of them if they are sharded
 }
 
-// asking is a query for the related records of some keys.
-type asking struct {
-	*query
-	part   *group.Part
-	ranked bool // limit and offset hold for each value of the column
-}
-
 // read reads the related records of the keys of one part.
 func (g *gathering) read(ctx context.Context, part *group.Part) error {
 	q := g.query
 	if part.Shard != "" {
 		q = q.named(part.Shard)
 	}
-	a := asking{query: q, part: part}
-	bounded := q.q.Limit() != -1 || q.q.Offset() != 0
+	bounded, sole := q.q.Limit() != -1 || q.q.Offset() != 0, part.Len() == 1
 	if bounded || g.one && q.q.Ordered() {
-		switch rankable := q.q.Rankable(); {
-		case rankable && part.Len() > 1:
-			a.query, a.ranked = g.bounded(q), true
-			a.q = a.q.WithinEach(g.column(), q.src.table.KeyNames())
-		case rankable || bounded:
-			return g.apart(ctx, a, 0, part.Len())
+		some := q.next()
+		if g.one {
+			some.bound()
+		}
+		switch divisible := q.q.Divisible(!g.one); {
+		case divisible:
+			return g.each(ctx, some, part)
+		case bounded:
+			return g.apart(ctx, some, part)
 		}
 	}
-	sole, kind := part.Len() == 1, q.src.table.Plan.Field(g.relatedColumn).Kind
+	kind := q.src.table.Plan.Field(g.relatedColumn).Kind
 	if !sole && (q.q.Names(g.column()) || !part.Certain(kind)) {
-		return g.marked(ctx, a)
+		return g.marked(ctx, q, part)
 	}
-	v := g.verb(a.keyed(g.column()))
-	if a.ranked {
-		v.hidden = 1
-	}
+	v := g.verb(g.among(q, part))
 	if err := v.get(ctx); err != nil {
 		return err
 	}
 	plan := q.src.table.Plan
 	fits, ok := g.keys.Fits(g.fits, part, plan, g.relatedColumn, plan.Records(v.into), g.count())
 	if !ok || !sole && !part.Settled(kind, v.typeName) {
-		return g.marked(ctx, a)
+		return g.marked(ctx, q, part)
 	}
 	g.fits = fits
 	g.took(v)
 	return nil
 }
 
-// bounded is the query for as many records as one parent has.
-func (g *gathering) bounded(q *query) *query {
-	q = q.next()
-	if g.one {
-		q.bound()
+// among is the query for the related records of all keys of a part.
+func (g *gathering) among(q *query, part *group.Part) *query {
+	if part.Ints != nil {
+		return q.in(g.column(), sqlgen.In, part.Ints)
 	}
-	return q
+	return q.in(g.column(), sqlgen.In, part.Values)
 }
 
-// keyed is the query with its keys.
-func (a *asking) keyed(column string) *query {
-	if a.part.Ints != nil {
-		return a.in(column, sqlgen.In, a.part.Ints)
-	}
-	return a.in(column, sqlgen.In, a.part.Values)
-}
-
-// apart asks for each of the keys from first to end in a statement of its own.
-func (g *gathering) apart(ctx context.Context, a asking, first, end int) error {
-	q := g.bounded(g.query)
-	if a.part.Shard != "" {
-		q = q.named(a.part.Shard)
-	}
-	if q.q.Rankable() { // in the same order as those that are asked for together
-		for _, c := range q.src.table.KeyNames() {
-			q.q.AddOrder(sqlgen.Order{Column: c})
-		}
-	}
-	for at := first; at < end; at++ {
-		v := g.verb(q.where(sqlgen.Compare(g.column(), sqlgen.Eq, a.part.Value(at))))
+// apart asks for each of the keys in a statement of its own.
+func (g *gathering) apart(ctx context.Context, q *query, part *group.Part) error {
+	for at := range part.Len() {
+		v := g.verb(q.where(sqlgen.Compare(g.column(), sqlgen.Eq, part.Value(at))))
 		if err := v.get(ctx); err != nil {
 			return err
 		}
 		from := g.count()
 		g.took(v)
 		for record := from; record < g.count(); record++ {
-			g.fits = append(g.fits, a.part.At(at, record))
+			g.fits = append(g.fits, part.At(at, record))
 		}
 	}
 	return nil
+}
+
+// each asks for some records of each key.
+func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error {
+	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []any) sqlgen.Query {
+		return q.WithEach(g.column(), keys, g.query.src.table.KeyNames(), !g.one)
+	}, func(first, n, record int, key int64) error {
+		if key < int64(n) {
+			g.fits = append(g.fits, part.At(first+int(key), record))
+		}
+		return nil
+	})
 }
 
 // marked asks which of the keys each record is equal to.
-func (g *gathering) marked(ctx context.Context, a asking) error {
-	for first := 0; first < a.part.Len(); first += sqlgen.MaxMarks {
-		end := min(first+sqlgen.MaxMarks, a.part.Len())
-		if a.ranked && a.q.Offset() > 0 { // what is equal to a key may be of several values
-			if err := g.apart(ctx, a, first, end); err != nil {
-				return err
-			}
-			continue
-		}
-		values := make([]any, 0, end-first)
-		for at := first; at < end; at++ {
-			values = append(values, a.part.Value(at))
-		}
-		q := a.next()
-		q.q = q.q.WithMarks(g.column(), values)
-		v := g.verb(q)
-		v.marked, v.hidden = true, 1
-		if a.ranked {
-			v.hidden = 2
-		}
-		if err := v.get(ctx); err != nil {
-			return err
-		}
-		fits, more, err := g.byMarks(a, first, len(values), v.marks)
-		switch {
-		case err != nil:
-			return err
-		case more:
-			err = g.apart(ctx, a, first, end)
-		default:
-			g.fits = append(g.fits, fits...)
-			g.took(v)
-		}
-		if err != nil {
-			return err
+func (g *gathering) marked(ctx context.Context, q *query, part *group.Part) error {
+	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []any) sqlgen.Query {
+		return q.WithMarks(g.column(), keys)
+	}, func(first, n, record int, marks int64) error { return g.byMarks(part, first, n, record, marks) })
+}
+
+// byMarks tells where a record goes whose marks say which of n keys it is equal to.
+func (g *gathering) byMarks(part *group.Part, first, n, record int, marks int64) error {
+	if marks == 0 {
+		return g.query.src.table.Fail("a related record fits no parent: the database found its %q equal to a key, but to none of them", g.column())
+	}
+	for bit := range n {
+		if marks&(1<<bit) != 0 {
+			g.fits = append(g.fits, part.At(first+bit, record))
 		}
 	}
 	return nil
 }
 
-// byMarks says where records go whose marks tell which of n keys they are equal to.
-// more says that a key has more of them than its limit: they are of several values,
-// so which of them are the first is not known.
-func (g *gathering) byMarks(a asking, first, n int, marks []int64) (fits []group.Fit, more bool, err error) {
-	of := make([]int64, n)
-	for i, m := range marks {
-		if m == 0 {
-			return nil, false, g.query.src.table.Fail("a related record fits no parent: the database found its %q equal to a key, but to none of them", g.column())
+// numbered asks with some of the keys after the other, and tells what the number of
+// each record says of the n keys from first on.
+func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, with func(q *sqlgen.Query, keys []any) sqlgen.Query, told func(first, n, record int, number int64) error) error {
+	for first := 0; first < part.Len(); first += sqlgen.MaxEach {
+		n := min(sqlgen.MaxEach, part.Len()-first)
+		keys := make([]any, n)
+		for i := range keys {
+			keys[i] = part.Value(first + i)
 		}
-		for bit := range n {
-			if m&(1<<bit) != 0 {
-				fits = append(fits, a.part.At(first+bit, g.count()+i))
-				of[bit]++
-				more = more || a.ranked && of[bit] > a.q.Limit()
+		some := q.next()
+		some.q = with(&q.q, keys)
+		v := g.verb(some)
+		if err := v.get(ctx); err != nil {
+			return err
+		}
+		from := g.count()
+		g.took(v)
+		for i, number := range v.numbers {
+			if err := told(first, n, from+i, number); err != nil {
+				return err
 			}
 		}
 	}
-	return fits, more, nil
+	return nil
 }
 
 // verb is the verb of a query for related records.
@@ -210,11 +181,9 @@ func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 // related is the verb that reads related records.
 type related struct {
 	selection
-	key        string // the related column
-	hidden     int    // columns at the end that no record has
-	marked     bool   // the first of them are marks
-	marks      []int64
-	typeName   string // of the key's column
+	key        string  // the related column
+	typeName   string  // of it in the result
+	numbers    []int64 // of each record, where the query asks for them
 	connection string
 }
 
@@ -229,13 +198,9 @@ func (v *related) exchange(ctx context.Context, p *place, s *statement) (driver.
 
 func (v *related) read(rows driver.Rows) (int64, error) {
 	src := rowmap.Source(rows)
-	if v.hidden > 0 {
-		v.marks = nil
-		src = rowmap.Hiding(rows, v.hidden, func(numbers []int64) {
-			if v.marked {
-				v.marks = append(v.marks, numbers[0])
-			}
-		})
+	if hidden := v.q.q.Hidden(); hidden > 0 {
+		v.numbers = nil
+		src = rowmap.Hiding(rows, hidden, func(number int64) { v.numbers = append(v.numbers, number) })
 	}
 	if i := slices.Index(src.Columns(), v.key); i >= 0 {
 		v.typeName = src.TypeName(i)

@@ -26,12 +26,12 @@ func TestRelation_ARecordThatFitsNoParentIsAnError(t *testing.T) {
 	keys.Add(0, "", "a", "a")
 	keys.Add(1, "", "A", "A")
 	g := &gathering{tie: &tie{related: q, relatedColumn: 1}, query: q, keys: keys}
-	a := asking{query: q, part: keys.Parts()[0]}
-	fits, more, err := g.byMarks(a, 0, 2, []int64{3, 1, 2})
-	require.NoError(t, err)
-	require.False(t, more)
-	require.Equal(t, []group.Fit{a.part.At(0, 0), a.part.At(1, 0), a.part.At(0, 1), a.part.At(1, 2)}, fits)
-	_, _, err = g.byMarks(a, 0, 2, []int64{3, 0})
+	part := keys.Parts()[0]
+	for record, marks := range []int64{3, 1, 2} {
+		require.NoError(t, g.byMarks(part, 0, 2, record, marks))
+	}
+	require.Equal(t, []group.Fit{part.At(0, 0), part.At(1, 0), part.At(0, 1), part.At(1, 2)}, g.fits)
+	err = g.byMarks(part, 0, 2, 3, 0)
 	require.ErrorContains(t, err, "fits no parent")
 	require.ErrorContains(t, err, `"owned"`)
 	require.ErrorContains(t, err, `"ref"`)

@@ -9,11 +9,10 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
-// Hiding returns a source without the last n columns of src, which are not NULL
-// and whole numbers. It gives those of each row to each, which keeps nothing of
-// the slice.
-func Hiding(src Source, n int, each func(numbers []int64)) Source {
-	h := hiding{src: src, shown: len(src.Columns()) - n, numbers: make([]int64, n), each: each}
+// Hiding returns a source without the last n columns of src. The first of them is a
+// whole number, which it gives to each for each row.
+func Hiding(src Source, n int, each func(number int64)) Source {
+	h := hiding{src: src, shown: len(src.Columns()) - n, each: each}
 	if cells, ok := src.(Cells); ok {
 		return &hidingCells{h, cells, make([]cell.Cell, len(src.Columns()))}
 	}
@@ -22,11 +21,10 @@ func Hiding(src Source, n int, each func(numbers []int64)) Source {
 
 // hiding is a source without its last columns.
 type hiding struct {
-	src     Source
-	shown   int // how many columns are left
-	row     []driver.Value
-	numbers []int64
-	each    func([]int64)
+	src   Source
+	shown int // how many columns are left
+	row   []driver.Value
+	each  func(int64)
 }
 
 func (h *hiding) Columns() []string         { return h.src.Columns()[:h.shown] }
@@ -36,34 +34,32 @@ func (h *hiding) Dialect() *dialect.Dialect { return dialectOf(h.src) }
 
 func (h *hiding) Next(dest []driver.Value) error {
 	if h.row == nil {
-		h.row = make([]driver.Value, h.shown+len(h.numbers))
+		h.row = make([]driver.Value, len(h.src.Columns()))
 	}
 	if err := h.src.Next(h.row); err != nil {
 		return err
 	}
 	copy(dest, h.row)
-	return h.tell(func(i int) driver.Value { return h.row[i] })
+	return h.tell(h.row[h.shown])
 }
 
-// tell gives the hidden numbers to each.
-func (h *hiding) tell(value func(i int) driver.Value) (err error) {
-	for i := range h.numbers {
-		switch v := value(h.shown + i).(type) {
-		case int64:
-			h.numbers[i] = v
-		case []byte:
-			h.numbers[i], err = strconv.ParseInt(string(v), 10, 64)
-		case string:
-			h.numbers[i], err = strconv.ParseInt(v, 10, 64)
-		default:
-			err = fmt.Errorf("%w: column %q is a %T, not a whole number", ErrColumn, h.src.Columns()[h.shown+i], v)
-		}
-		if err != nil {
-			return err
-		}
+// tell gives a row's number to each.
+func (h *hiding) tell(v driver.Value) error {
+	n, err := int64(0), error(nil)
+	switch v := v.(type) {
+	case int64:
+		n = v
+	case []byte:
+		n, err = strconv.ParseInt(string(v), 10, 64)
+	case string:
+		n, err = strconv.ParseInt(v, 10, 64)
+	default:
+		err = fmt.Errorf("%w: column %q is a %T, not a whole number", ErrColumn, h.src.Columns()[h.shown], v)
 	}
-	h.each(h.numbers)
-	return nil
+	if err == nil {
+		h.each(n)
+	}
+	return err
 }
 
 // hidingCells is hiding on a source that gives cells.
@@ -78,5 +74,5 @@ func (h *hidingCells) NextCells(row []cell.Cell) error {
 		return err
 	}
 	copy(row, h.whole)
-	return h.tell(func(i int) driver.Value { return h.whole[i].Value() })
+	return h.tell(h.whole[h.shown].Value())
 }

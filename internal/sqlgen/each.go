@@ -1,83 +1,107 @@
 package sqlgen
 
-import (
-	"math"
-	"strconv"
-)
+import "strconv"
 
-// What a relation asks beside its rows: some rows for each value of a column, and
-// which of several values each row's column is equal to. Both are columns of the
-// result that no record has, the last ones.
+// What a relation asks beside its rows: which of several keys each row is equal to,
+// or some rows for each of them. The answer is a number in a column of the result
+// that no record has. Behind it there may be more such columns; Hidden tells how
+// many there are.
 
-// each says that the query's limit and offset hold for each value of a column.
+// each is some rows for each of several keys.
 type each struct {
 	column string
-	ties   []string // order rows that the query's order holds for equal
+	keys   []any
+	sorted bool // the rows of a key come in the query's order
+	at     int  // the key of the branch that is being written
 }
 
-// marks are values that a column is compared with.
+// marks are keys that a column is compared with.
 type marks struct {
 	column string
-	values []any
+	keys   []any
 }
 
-// MaxMarks is how many values a query can mark.
-const MaxMarks = 48
+// MaxEach is how many keys WithEach and WithMarks take.
+const MaxEach = 48
 
-// WithinEach returns the query whose limit and offset hold for each value of a
-// column. Rows that its order holds for equal, or all without an order, are sorted
-// by the columns of ties. The result has one more column, the row's number. The
-// query must be Rankable.
-func (q Query) WithinEach(column string, ties []string) Query {
+// WithEach returns the query for the rows of which a column is equal to one of the
+// keys, where limit and offset hold for each key. Rows that the query's order holds
+// for equal, or all without an order, are sorted by the columns of ties. sorted asks
+// for the rows of a key in that order. The number is the key's. The query must be
+// Divisible.
+func (q Query) WithEach(column string, keys []any, ties []string, sorted bool) Query {
+	for _, c := range ties {
+		q.AddOrder(Order{Column: c})
+	}
 	q, p := q.extend()
-	p.each = &each{column, ties}
+	p.each = &each{column: column, keys: Padded(keys), sorted: sorted}
 	return q
 }
 
-// Rankable says whether rows can be numbered within the query: each of them is a
-// row of its table, without a lock, in an order that does not need the select list.
-func (q *Query) Rankable() bool {
+// Divisible says whether WithEach may be asked: each row is one of the table, not
+// locked, in an order that does not need the select list and, if sorted, is one of
+// columns.
+func (q *Query) Divisible(sorted bool) bool {
 	if q.Merges() || q.Unites() || q.Lock() != NoLock {
 		return false
 	}
 	named := false
-	for i := range q.columns() {
-		c := &q.more.columns[i]
-		named = named || c.As != "" || c.Expr != nil
+	if q.Selects() {
+		for i := range q.more.columns {
+			c := &q.more.columns[i]
+			named = named || c.As != "" || c.Expr != nil
+		}
 	}
 	list := q.steps.all()
 	for i := range list {
-		if o := &list[i]; named && o.kind == order && (o.val != nil || q.aliases(o.col)) {
+		if o := &list[i]; o.kind == order && (o.val != nil && (named || sorted) || named && q.aliases(o.col)) {
 			return false
 		}
 	}
 	return true
 }
 
-// columns is the query's own select list.
-func (q *Query) columns() []Column {
-	if q.more == nil {
-		return nil
+// WithMarks returns the query for the rows of which a column is equal to one of the
+// keys. Bit i of the number says that it is equal to keys[i].
+func (q Query) WithMarks(column string, keys []any) Query {
+	keys = Padded(keys)
+	equal := make([]Cond, len(keys))
+	for i, v := range keys {
+		equal[i] = Compare(column, Eq, v)
+		equal[i].or = i > 0
 	}
-	return q.more.columns
+	q, p := q.WithCond(Group(equal...)).extend()
+	p.marks = &marks{column, keys}
+	return q
+}
+
+// Padded repeats the last of the keys until their number is one of few, as those of
+// a list, so that few statements are prepared.
+func Padded(keys []any) []any {
+	out := make([]any, 0, paddedSize(len(keys)))
+	out = append(out, keys...)
+	for len(out) < cap(out) {
+		out = append(out, keys[len(keys)-1])
+	}
+	return out
 }
 
 // Names says whether the select list gives the name to what may be something else
 // than the column.
 func (q *Query) Names(column string) bool { return q.Selects() && q.aliases(column) }
 
-// WithMarks returns the query whose result has one more column: a number whose bit
-// i says that the column is equal to values[i]. It has rows for which one is set.
-// There are at most MaxMarks values.
-func (q Query) WithMarks(column string, values []any) Query {
-	equal := make([]Cond, len(values))
-	for i, v := range values {
-		equal[i] = Compare(column, Eq, v)
-		equal[i].or = i > 0
+// Hidden is how many columns of the result no record has. They are its last ones.
+func (q *Query) Hidden() int {
+	switch {
+	case q.more == nil:
+	case q.more.marks != nil:
+		return 1
+	case q.more.each != nil && q.more.each.sorted:
+		return 1 + q.steps.n - q.steps.conditions()
+	case q.more.each != nil:
+		return 1
 	}
-	q, p := q.WithCond(Group(equal...)).extend()
-	p.marks = &marks{column, values}
-	return q
+	return 0
 }
 
 // hidden writes the columns that no record has.
@@ -86,7 +110,7 @@ func (r *renderer) hidden(q *Query) {
 		return
 	}
 	if m := q.more.marks; m != nil {
-		for i, v := range m.values {
+		for i, v := range m.keys {
 			r.str([2]string{", CASE WHEN ", " + CASE WHEN "}[min(i, 1)])
 			r.compare(&Cond{kind: compare, op: Eq, col: m.column, val: v})
 			r.str(" THEN ")
@@ -96,52 +120,64 @@ func (r *renderer) hidden(q *Query) {
 		r.str(" AS ")
 		r.ident("dbfleet_marks")
 	}
-	if e := q.more.each; e != nil {
-		r.str(", ROW_NUMBER() OVER (PARTITION BY ")
-		r.column(e.column)
-		r.orders(q)
-		for i, c := range e.ties {
-			if i == 0 && !q.steps.ordered() {
-				r.str(" ORDER BY ")
-			} else {
-				r.str(", ")
-			}
-			r.column(c)
-		}
-		r.str(") AS ")
-		r.ident("dbfleet_row")
-	}
-}
-
-// ranked writes a query of which some rows for each value of a column are asked.
-func (r *renderer) ranked(q *Query, t Table) {
-	offset := r.bounds(q)
-	r.str("SELECT * FROM (")
-	inner := q.distinctNames()
-	r.selectBody(&inner, t)
-	r.str(") AS ")
-	r.ident("ranked")
-	if offset > 0 {
-		r.str(" WHERE ")
-		r.ident("dbfleet_row")
-		r.str(" > ")
-		r.rank(q, offset)
-	}
-	if q.limit >= 0 {
-		r.str([2]string{" WHERE ", " AND "}[min(max(offset, 0), 1)])
-		r.ident("dbfleet_row")
-		r.str(" <= ")
-		r.rank(q, offset+min(q.limit, math.MaxInt64-offset))
-	}
-	r.str(" ORDER BY ")
-	r.ident("dbfleet_row")
-}
-
-// rank writes the number of a row.
-func (r *renderer) rank(q *Query, n int64) {
-	if q.fixed {
-		r.buf = strconv.AppendInt(r.buf, n, 10)
+	e := q.more.each
+	if e == nil {
 		return
 	}
-	r.ready(n)
+	r.str(", ")
+	r.buf = strconv.AppendInt(r.buf, int64(e.at), 10)
+	r.str(" AS ")
+	r.ident("dbfleet_key")
+	if e.sorted {
+		r.eachOrder(q, func(n int, o *Cond) {
+			r.str(", ")
+			r.column(o.col)
+			r.str(" AS ")
+			r.ident(orderName(n))
+		})
+	}
+}
+
+// eachOrder calls f with each item of ORDER BY, counted from 1.
+func (r *renderer) eachOrder(q *Query, f func(n int, o *Cond)) {
+	list, n := q.steps.all(), 0
+	for i := range list {
+		if o := &list[i]; o.kind == order {
+			n++
+			f(n, o)
+		}
+	}
+}
+
+func orderName(n int) string { return "dbfleet_order_" + strconv.Itoa(n) }
+
+// forEach writes a query of which some rows for each of several keys are asked.
+func (r *renderer) forEach(q *Query, t Table) {
+	inner, e := q.distinctNames(), *q.more.each
+	for i, key := range e.keys {
+		if i > 0 {
+			r.str(" UNION ALL ")
+		}
+		branch, p := inner.WithCond(Compare(e.column, Eq, key)).extend()
+		at := e
+		at.at = i
+		p.each = &at
+		r.str("SELECT * FROM (")
+		r.selectBody(&branch, t)
+		r.orderAndLimit(&branch)
+		r.str(") AS ")
+		r.ident("each")
+	}
+	if !e.sorted {
+		return
+	}
+	r.str(" ORDER BY ")
+	r.ident("dbfleet_key")
+	r.eachOrder(q, func(n int, o *Cond) {
+		r.str(", ")
+		r.ident(orderName(n))
+		if o.or {
+			r.str(" DESC")
+		}
+	})
 }

@@ -5,7 +5,13 @@ func (r *renderer) orderAndLimit(q *Query) {
 	if q.steps.ordered() {
 		r.orders(q)
 	}
-	offset := r.bounds(q)
+	offset := q.Offset()
+	if q.limit < -1 {
+		r.fail(r.fault("limit", "is negative", nil))
+	}
+	if offset < 0 {
+		r.fail(r.fault("offset", "is negative", nil))
+	}
 	switch {
 	case q.limit >= 0:
 		r.str(" LIMIT ")
@@ -18,19 +24,6 @@ func (r *renderer) orderAndLimit(q *Query) {
 		r.str(" OFFSET ")
 		r.ready(offset)
 	}
-}
-
-// bounds returns the query's offset. A limit or offset that is negative is a
-// fault.
-func (r *renderer) bounds(q *Query) (offset int64) {
-	offset = q.Offset()
-	if q.limit < -1 {
-		r.fail(r.fault("limit", "is negative", nil))
-	}
-	if offset < 0 {
-		r.fail(r.fault("offset", "is negative", nil))
-	}
-	return offset
 }
 
 // orders writes ORDER BY. Behind a union it may name columns of the result only.

@@ -17,7 +17,7 @@ func (r *renderer) selectStatement(q *Query, t Table) {
 		return
 	}
 	if q.more != nil && q.more.each != nil {
-		r.ranked(q, t)
+		r.forEach(q, t)
 		return
 	}
 	r.selectBody(q, t)

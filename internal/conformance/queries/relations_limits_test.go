@@ -93,7 +93,7 @@ func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 			}, 2},
 			"raw order": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 				return q.OrderByRaw("views + ? DESC", 1).OrderBy("id", "desc").Limit(3)
-			}, 2},
+			}, 7},
 			"join": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 				return q.Join("people", "people.id", "=", "posts.person_id").OrderBy("posts.id", "desc").Limit(3)
 			}, 2},
