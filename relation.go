@@ -90,8 +90,8 @@ func HasMany[P, C any](parents *Model[P], children *Model[C], link Link, field f
 }
 
 // HasOne relates a parent to the one child that refers to it; of several, the
-// first in the order of Scope is taken, of which With reads no other. Children that
-// the order holds for equal are sorted by their primary key.
+// first in the order of Scope is taken, and in an order With reads no other.
+// Children that the order holds for equal are sorted by their primary key.
 func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
 	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
@@ -103,9 +103,9 @@ func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field f
 
 // Scope returns the relation with the related records narrowed or ordered by f. A
 // limit or offset holds for each parent; records that the order holds for equal are
-// then sorted by their primary key. With reads them in a statement for all parents,
-// but in one for each if rows are locked, grouped or distinct, or sorted by what the
-// select list names.
+// then sorted by their primary key. With asks for those of 48 parents in one
+// statement, but for each parent by itself where rows are locked, grouped or
+// distinct, or sorted by SQL or by what the select list names.
 func (r ToMany[P, C]) Scope(f func(*Query[C]) *Query[C]) ToMany[P, C] {
 	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
 	return r
