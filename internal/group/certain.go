@@ -14,18 +14,18 @@ import (
 // the database is asked which of the keys each row is equal to.
 //
 // When Go can tell. There is one key. Or the keys are whole numbers in a column for
-// exact numbers, bools, UUIDs, or binary. Or they are texts in a column for texts, and no two of them are the
-// same after fold, which makes more texts the same than a collation does; instants
-// in a column for instants; floats that differ in single precision. And each record
-// has one of the keys to the last byte.
+// exact numbers, bools, UUIDs, or binary; instants in a column for instants; floats
+// that differ in single precision; or texts in a column for texts, no two of which
+// are the same after fold, which makes more texts the same than a collation does.
+// And each record has one of the keys to the last byte.
 //
 // Why that is enough. A record that has a key to the last byte is equal to another
 // one only if the two keys are equal.
 //
 // What it costs. A pass over the keys of a page that are texts, 0.1 µs each.
 //
-// Which test tells when that changes. TestFold_IsCoarserThanEveryCollation asks the
-// servers for all collations that they have.
+// Which tests tell when that changes. Those of TestFold_IsCoarserThan ask the servers
+// for all collations that they have.
 
 // Certain says whether the keys are surely different for the database, as far as
 // the keys themselves tell. A column of bytes must be asked for first; see Settled.
@@ -38,7 +38,7 @@ func (p *Part) Certain(kind rowmap.Kind) bool {
 // the result.
 func (p *Part) Settled(kind rowmap.Kind, typeName string) bool {
 	switch {
-	case kind == rowmap.Int || kind == rowmap.Uint:
+	case kind == rowmap.Int || kind == rowmap.Uint || p.Ints != nil:
 		return !isText(typeName) && !isFloat(typeName)
 	case p.known(kind):
 		return true
