@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -120,8 +121,9 @@ func (g *gathering) byMarks(part *group.Part, first, n, record int, marks int64)
 // numbered asks with some of the keys after the other, and tells what the number of
 // each record says of the n keys from first on.
 func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, with func(q *sqlgen.Query, keys []any) sqlgen.Query, told func(first, n, record int, number int64) error) error {
-	for first := 0; first < part.Len(); first += sqlgen.MaxEach {
-		n := min(sqlgen.MaxEach, part.Len()-first)
+	most := sqlgen.MaxEach
+	for first := 0; first < part.Len(); {
+		n := min(most, part.Len()-first)
 		keys := make([]any, n)
 		for i := range keys {
 			keys[i] = part.Value(first + i)
@@ -129,7 +131,12 @@ func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, wi
 		some := q.next()
 		some.q = with(&q.q, keys)
 		v := g.verb(some)
-		if err := v.get(ctx); err != nil {
+		err := v.get(ctx)
+		if n > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
+			most = n / 2 // the query's own arguments come once for each key
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		from := g.count()
@@ -139,6 +146,7 @@ func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, wi
 				return err
 			}
 		}
+		first += n
 	}
 	return nil
 }

@@ -3,7 +3,9 @@ package queries
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -69,8 +71,7 @@ func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 			more = append(more, post{ID: int64(1000 + i), PersonID: at(int64(i%2 + 1)), Title: fmt.Sprint("t", i), Views: int64(i % 3)})
 		}
 		require.NoError(t, l.posts.CreateMany(ctx, more))
-		count, last := sent(fl.Registry)
-		_ = last
+		count, _ := sent(fl.Registry)
 		var rows int64
 		fl.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) { rows = e.Rows })
 		list, err := l.people.With(latestOf(l)).OrderBy("id", "asc").Get(ctx)
@@ -181,4 +182,112 @@ func TestRelation_LimitOfKeysThatAreSeveralValues(t *testing.T) {
 			require.Equal(t, want, list[i].Things, "%s of %d", name, list[i].ID)
 		}
 	}
+}
+
+// truth: what is read of a limited relation
+//
+// All kinds of columns, in an order by each of them, are what For reads.
+func TestRelation_LimitReadsWhatForReads(t *testing.T) {
+	t.Parallel()
+	words := map[string]string{"sqlite": "TEXT COLLATE NOCASE", "postgres": "CITEXT", "mysql": "VARCHAR(20) COLLATE utf8mb4_general_ci"}
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		if fl.Database.Dialect == "postgres" {
+			fl.Create(t, "CREATE EXTENSION citext")
+		}
+		fl.Create(t, "CREATE TABLE owners (id {bigint} PRIMARY KEY)", "CREATE TABLE things (id {id}, owner_id {bigint}, word "+words[fl.Database.Dialect]+
+			", at {time}, day {date}, open {bool}, data {bytes}, price {decimal}, weight {float}, note {text})")
+		type thing struct {
+			ID, OwnerID int64
+			Word        string
+			At          time.Time
+			Day         *time.Time
+			Open        bool
+			Data        []byte
+			Price       string
+			Weight      *float64
+			Note        *string
+		}
+		type owner struct {
+			ID     int64
+			Things []thing `db:"-"`
+			First  *thing  `db:"-"`
+		}
+		owners := conformance.Model[owner](t, fl.Registry, dbfleet.ModelConfig{Table: "owners"})
+		things := conformance.Model[thing](t, fl.Registry, dbfleet.ModelConfig{Table: "things"})
+		require.NoError(t, owners.CreateMany(ctx, []owner{{ID: 1}, {ID: 2}, {ID: 3}}))
+		noon := time.Date(2024, 5, 1, 12, 0, 0, 5000, time.UTC)
+		for i, word := range []string{"b", "A", "c", "a", "B", "d"} {
+			day := noon.Truncate(24*time.Hour).AddDate(0, 0, i%3)
+			for id := range int64(2) {
+				x := thing{OwnerID: id + 1, Word: word, At: noon.Add(time.Duration(-i) * time.Hour), Open: i%2 == 0, Data: []byte{byte(9 - i)}, Price: fmt.Sprintf("%d.5000", 9+i), Note: at(word)}
+				if i > 1 {
+					x.Day, x.Weight, x.Note = &day, at(float64(i)), nil
+				}
+				require.NoError(t, things.Create(ctx, &x))
+			}
+		}
+		for _, column := range []string{"id", "word", "at", "day", "open", "data", "price", "weight", "note"} {
+			for _, direction := range []dbfleet.Direction{dbfleet.Asc, dbfleet.Desc} {
+				scope := func(q *dbfleet.Query[thing]) *dbfleet.Query[thing] {
+					return q.OrderBy(column, direction).OrderBy("id", "desc").Limit(4)
+				}
+				many := dbfleet.HasMany(owners, things, dbfleet.On("owner_id"), func(o *owner) *[]thing { return &o.Things }).Scope(scope)
+				one := dbfleet.HasOne(owners, things, dbfleet.On("owner_id"), func(o *owner) **thing { return &o.First }).Scope(scope)
+				list, err := owners.With(many, one).OrderBy("id", "asc").Get(ctx)
+				require.NoError(t, err)
+				for i := range list {
+					want, err := many.For(&list[i]).Get(ctx)
+					require.NoError(t, err)
+					require.Equal(t, want, list[i].Things, "%s %s", column, direction)
+					if len(want) > 0 {
+						require.Equal(t, &want[0], list[i].First, "%s %s", column, direction)
+					}
+				}
+				require.Len(t, list[0].Things, 4)
+			}
+		}
+	})
+}
+
+// truth: a limited relation with very many arguments of its own
+func TestRelation_LimitWithManyArguments(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		l := newLibrary(t, fl)
+		ids := make([]any, 9000) // of which six times as many are too many for one statement
+		for i := range ids {
+			ids[i] = int64(i)
+		}
+		where := func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
+			return q.WhereRaw("id IN (?"+strings.Repeat(", ?", len(ids)-1)+")", ids...)
+		}
+		list, err := l.people.With(latestOf(l).Scope(where), postsOf(l).Scope(where).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) })).
+			OrderBy("id", "asc").Get(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "two", list[0].Latest.Title)
+		require.Equal(t, []string{"one"}, titles(list[0].Posts))
+		require.Equal(t, "one", list[4].Latest.Title)
+		require.Equal(t, []string{"four"}, titles(list[4].Posts))
+	})
+}
+
+// truth: related records that are locked
+func TestRelation_LimitOfLockedRecords(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		if fl.Database.Dialect == "sqlite" {
+			return // has no row locks
+		}
+		l := newLibrary(t, fl)
+		require.NoError(t, fl.Transaction(t.Context(), "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+			lock := func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.ForUpdate() }
+			list, err := l.people.With(latestOf(l).Scope(lock), postsOf(l).Scope(lock).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) })).
+				OrderBy("id", "asc").Get(ctx)
+			require.NoError(t, err)
+			require.Equal(t, "two", list[0].Latest.Title)
+			require.Equal(t, []string{"one"}, titles(list[0].Posts))
+			return nil
+		}))
+	})
 }
