@@ -148,8 +148,9 @@ func (q *Query[T]) ForUpdateNoWait() *Query[T] {
 func (q *Query[T]) AllRows() *Query[T] { return (*Query[T])((*query)(q).allRows()) }
 
 // With loads relations of the rows that Get, First and Find return, each
-// relation in one statement for all rows, or for some thousands of them. The
-// column that a relation needs is read also when Select does not name it.
+// relation in one statement for all rows, or for some thousands of them; see
+// Relation for when it takes more. The column that a relation needs is read also
+// when Select does not name it.
 func (q *Query[T]) With(relations ...Relation[T]) *Query[T] {
 	return (*Query[T])((*query)(q).with(erased(relations)))
 }

@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
@@ -18,8 +17,16 @@ import (
 // key, which is the relation's column, or a column by which the parents are
 // sharded as well.
 //
+// A record belongs to a parent if the database says so: With gives each parent what
+// For finds for it, by the comparison of the related column with the parent's key,
+// whatever collation or type makes the two equal. Go compares keys only where the
+// database cannot see it otherwise; keys such as "a" and "A", or with letters beyond
+// ASCII, cost another statement, or one for each 48 of them. A record that fits no
+// parent is an error.
+//
 // Keys of different types are compared as the related column's type: the number
-// 7 finds the text "7". NULL refers to nothing.
+// 7 finds the text "7". NULL refers to nothing. Parents that have the same record
+// get one each, with nothing in common but what unexported fields hold.
 type Relation[P any] interface {
 	relation
 	of(*P) // ties it to the type of its parents
@@ -83,19 +90,22 @@ func HasMany[P, C any](parents *Model[P], children *Model[C], link Link, field f
 }
 
 // HasOne relates a parent to the one child that refers to it; of several, the
-// first in the order of Scope is taken.
+// first in the order of Scope is taken, and in an order With reads no other.
+// Children that the order holds for equal are sorted by their primary key.
 func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil), field: field}
+	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
 
 // BelongsTo relates a record to the one that its own column refers to.
 func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil), field: field}
+	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
 }
 
-// Scope returns the relation with the related records narrowed or ordered by
-// f. A limit or offset would hold for all parents together, so With refuses it;
-// For takes it.
+// Scope returns the relation with the related records narrowed or ordered by f. A
+// limit or offset holds for each parent; records that the order holds for equal are
+// then sorted by their primary key. With asks for those of 48 parents in one
+// statement, but for each parent by itself where rows are locked, grouped or
+// distinct, or sorted by SQL or by what the select list names.
 func (r ToMany[P, C]) Scope(f func(*Query[C]) *Query[C]) ToMany[P, C] {
 	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
 	return r
@@ -138,40 +148,32 @@ func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
 func (r ToOne[P, C]) needs() (string, error) { return r.tie.needs() }
 
 func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
-	var all []C
-	d, err := r.tie.load(ctx, from, parents, &all)
+	d, err := r.tie.load(ctx, from, parents)
 	if err != nil {
 		return err
 	}
-	dealt := make([]C, d.n)
-	for i, at := range d.places {
-		if at >= 0 {
-			dealt[at] = all[i]
-		}
-	}
+	list := *d.list.(*[]C)
 	for i := range parents.N {
-		list := []C{}
-		if a, b := d.groups.Bounds(i); a < b {
-			if list = dealt[a:b:b]; d.groups.HandedOut(i) { // two parents share no slice
-				list = slices.Clone(list)
-			}
+		a, b := d.bounds[i], d.bounds[i+1]
+		of := []C{}
+		if a < b {
+			of = list[a:b:b]
 		}
-		*r.field(parents.At(i).(*P)) = list
+		*r.field(parents.At(i).(*P)) = of
 	}
 	return nil
 }
 
 func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
-	var all []C
-	d, err := r.tie.load(ctx, from, parents, &all)
+	d, err := r.tie.load(ctx, from, parents)
 	if err != nil {
 		return err
 	}
+	list := *d.list.(*[]C)
 	for i := range parents.N {
 		var one *C
-		if at := d.first(i); at >= 0 {
-			c := all[at]
-			one = &c
+		if a := d.bounds[i]; a < d.bounds[i+1] {
+			one = &list[a]
 		}
 		*r.field(parents.At(i).(*P)) = one
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/group"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -60,6 +59,11 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 	if !one {
 		rows = q.src.table.Plan.Records(into)
 	}
+	return q.relate(ctx, p.e.name, rows)
+}
+
+// relate fills in the relations of rows that were read on a connection.
+func (q *query) relate(ctx context.Context, connection string, rows rowmap.Records) error {
 	if rows.N == 0 {
 		return nil
 	}
@@ -71,71 +75,37 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 		if r == nil {
 			return errNilRelation(q)
 		}
-		if err := r.load(ctx, origin{p.e.name, w.primary}, rows); err != nil {
+		if err := r.load(ctx, origin{connection, w.primary}, rows); err != nil {
 			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.src.table.Name, err)
 		}
 	}
 	return nil
 }
 
-// dealt says where related records go.
+// dealt are related records, those of each parent side by side.
 type dealt struct {
-	groups *group.Groups
-	places []int // by record; -1 is nowhere
-	n      int   // how many go somewhere
-	firsts []int // by place: the record that goes there
+	list   any     // a *[]C
+	bounds []int32 // parent i has list[bounds[i]:bounds[i+1]]
 }
 
-// first is the first record of a parent, -1 for none.
-func (d *dealt) first(parent int) int {
-	a, b := d.groups.Bounds(parent)
-	if a == b {
-		return -1
-	}
-	if d.firsts == nil {
-		d.firsts = make([]int, d.n)
-		for record, at := range d.places {
-			if at >= 0 {
-				d.firsts[at] = record
-			}
-		}
-	}
-	return d.firsts[a]
-}
-
-// load reads the related records of parents into *all, a []C, and says where each
-// of them goes.
-func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records, all any) (*dealt, error) {
+// load reads the related records of parents. A record that several parents have
+// is there several times, each with relations of its own.
+func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records) (*dealt, error) {
 	q, err := t.narrowed(from)
 	if err != nil {
 		return nil, err
 	}
-	g, err := t.collect(parents)
+	keys, err := t.collect(parents)
 	if err != nil {
 		return nil, err
 	}
-	plan := t.related.src.table.Plan
-	var shards []string // by record, where keys are told apart by shard
-	for i, part := range t.parts(q, g) {
-		if i == 0 {
-			if err := part.get(ctx, all); err != nil {
-				return nil, err
-			}
-		} else {
-			more := plan.NewList()
-			if err := part.get(ctx, more); err != nil {
-				return nil, err
-			}
-			plan.Append(all, more)
-		}
-		if g.Sharded {
-			n := plan.Records(all).N
-			shards = append(shards, slices.Repeat([]string{part.wish().db}, n-len(shards))...)
+	g := &gathering{tie: t, query: q, keys: keys}
+	for _, part := range keys.Parts() {
+		if err := g.read(ctx, part); err != nil {
+			return nil, err
 		}
 	}
-	d := &dealt{groups: g}
-	d.places, d.n = g.Deal(plan, t.relatedColumn, plan.Records(all), shards)
-	return d, nil
+	return g.deal(ctx)
 }
 
 // narrowed is the query for related records, without the parents' keys.
@@ -155,54 +125,30 @@ func (t *tie) narrowed(from origin) (*query, error) {
 	return q.selecting(t.column())
 }
 
-// collect finds the group of each parent: those with equal keys have the same.
-func (t *tie) collect(parents rowmap.Records) (*group.Groups, error) {
-	g := group.New(parents.N)
+// collect finds the key of each parent.
+func (t *tie) collect(parents rowmap.Records) (*group.Keys, error) {
+	keys := group.Of(parents.N)
 	sharded := t.related.src.shard != nil && !t.related.wish().placed()
 	var errs error
 	for i := range parents.N {
 		p := parents.At(i)
 		if !sharded && !t.mixed {
 			if n, ok := t.parents.table.Plan.IntKey(t.parentColumn, p); ok {
-				g.AddInt(i, n)
+				keys.AddInt(i, n)
 				continue
 			}
 		}
-		value, key, ok := t.key(p)
+		value, key, ok, err := t.key(p)
+		shard := ""
+		if ok && sharded {
+			shard, err = t.shardOf(p, value)
+		}
 		switch {
-		case !ok:
-		case !sharded:
-			g.Add(i, value, key)
-		default:
-			shard, err := t.shardOf(p, value)
-			if err != nil {
-				errs = errors.Join(errs, err)
-				continue
-			}
-			g.AddOnShard(i, shard, value, key)
+		case err != nil:
+			errs = errors.Join(errs, err)
+		case ok:
+			keys.Add(i, shard, value, key)
 		}
 	}
-	return g, errs
-}
-
-// maxKeys bounds the keys of one statement where they are arguments of their own.
-const maxKeys = 5000
-
-// parts are the queries that read the related records of all groups.
-func (t *tie) parts(q *query, g *group.Groups) []*query {
-	var out []*query
-	ask := func(q *query, keys any) { out = append(out, q.in(t.column(), sqlgen.In, keys)) }
-	for keys := range slices.Chunk(g.Ints, maxKeys) {
-		ask(q, keys)
-	}
-	for keys := range slices.Chunk(g.Keys, maxKeys) {
-		ask(q, keys)
-	}
-	for _, shard := range g.Order {
-		on := q.named(shard)
-		for keys := range slices.Chunk(g.Shards[shard], maxKeys) {
-			ask(on, keys)
-		}
-	}
-	return out
+	return keys, errs
 }

@@ -13,6 +13,7 @@ type tie struct {
 	parents                     *source
 	parentColumn, relatedColumn int
 	mixed                       bool   // the columns are of different kinds
+	one                         bool   // a parent has one related record, or none
 	related                     *query // for all related records
 	err                         error
 }
@@ -73,10 +74,7 @@ func (t *tie) needs() (string, error) {
 		return "", t.err
 	}
 	q := t.related
-	switch {
-	case q.q.Limit() != -1 || q.q.Offset() != 0:
-		return "", q.src.table.Fail("a relation's limit or offset would hold for all parents together")
-	case q.q.Unites():
+	if q.q.Unites() {
 		return "", errUnitedRelation(q)
 	}
 	return t.parents.table.Column(t.parentColumn), nil
@@ -89,17 +87,28 @@ func errUnitedRelation(q *query) error {
 // column is the related records' column.
 func (t *tie) column() string { return t.related.src.table.Column(t.relatedColumn) }
 
+// toOne is the tie that gives a parent one related record, the first of them.
+func (t tie) toOne() tie {
+	t.one = true
+	return t
+}
+
 // key is the parent's value as the related column has it, and what is equal for
-// equal ones. ok is false when no related record can have it.
-func (t *tie) key(parent any) (value, key any, ok bool) {
+// equal ones. ok is false when no related record can have it. A value that cannot be
+// taken out of the parent is an error.
+func (t *tie) key(parent any) (value, key any, ok bool, err error) {
 	value = t.parents.table.Plan.Value(t.parentColumn, parent)
-	if key, ok = rowmap.Key(value); !ok || !t.mixed {
-		return value, key, ok
+	if key, ok = rowmap.Key(value); !ok {
+		_, err = rowmap.Operand(value, nil)
+		return value, key, ok, err
+	}
+	if !t.mixed {
+		return value, key, ok, nil
 	}
 	related := t.related.src.table.Plan
-	value, err := related.Fit(t.relatedColumn, value)
+	value, err = related.Fit(t.relatedColumn, value)
 	if err != nil {
-		return nil, nil, false
+		return nil, nil, false, nil
 	}
 	if related.Field(t.relatedColumn).Kind == rowmap.Float {
 		var f float64
@@ -108,7 +117,7 @@ func (t *tie) key(parent any) (value, key any, ok bool) {
 		}
 	}
 	key, ok = rowmap.Key(value)
-	return value, key, ok
+	return value, key, ok, nil
 }
 
 // queryFor is the query for the related records of one parent.
@@ -131,7 +140,10 @@ func (t *tie) queryFor(parent any, isNil bool) *query {
 	if i, shared := t.sharedShardKey(); shared && !q.wish().placed() {
 		q = q.sharded(t.parents.table.Plan.Value(i, parent))
 	}
-	value, _, ok := t.key(parent)
+	value, _, ok, err := t.key(parent)
+	if err != nil {
+		return q.broken(err)
+	}
 	if !ok {
 		return q.in(t.column(), sqlgen.In, []int64{}) // NULL refers to nothing
 	}

@@ -1,6 +1,6 @@
 // Package group puts related records to the parents that they belong to: it
-// gathers the parents' keys, each once, and deals out the records that were found
-// for them. It does no I/O.
+// gathers the parents' keys, each once, says whether Go can tell which of them a
+// record has, and where each record goes. It does no I/O.
 package group
 
 import (
@@ -9,25 +9,31 @@ import (
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
-// Groups are related records by the key that their parents have. It is used by
-// one goroutine.
-type Groups struct {
-	of     []int // by parent: its group, -1 for none
-	ints   map[int64]int
-	others map[any]int
-	ends   []int // by group: where it begins among the dealt records, and the next
-	handed []bool
+// MaxKeys bounds the keys of one part.
+const MaxKeys = 5000
 
-	// Ints and Keys are what to ask for where all records live on one connection.
-	Ints []int64
-	Keys []any
-	// Shards are the keys to ask for by connection, in the order of Order. Sharded
-	// says that there are any.
-	Shards  map[string][]any
-	Order   []string
-	Sharded bool
+// Keys are the keys of parents, each once. It is used by one goroutine.
+type Keys struct {
+	of     []place // by parent
+	ints   map[int64]place
+	others map[any]place
+	open   *Part            // the part that is being filled
+	opened map[string]*Part // the same by shard
+	parts  []*Part
+}
 
-	asked map[shardKey]bool
+// place is where a key stands: in which part, counted from 1, and where in it. The
+// zero place is none.
+type place struct{ part, at int32 }
+
+// Part are keys that one statement asks for.
+type Part struct {
+	Shard  string  // the connection, where keys are told apart by it
+	Ints   []int64 // the keys, if all are whole numbers
+	Values []any   // else what to ask for
+	keys   []any   // and what Go holds for equal
+	number int32
+	first  int // the keys of all parts before it
 }
 
 // shardKey is a key on one shard.
@@ -36,154 +42,170 @@ type shardKey struct {
 	key   any
 }
 
-// New returns the groups of so many parents, which have none yet.
-func New(parents int) *Groups {
-	g := &Groups{of: make([]int, parents)}
-	for i := range g.of {
-		g.of[i] = -1
+// Of returns the keys of so many parents, which have none yet.
+func Of(parents int) *Keys { return &Keys{of: make([]place, parents)} }
+
+// AddInt gives a parent a whole number as its key.
+func (k *Keys) AddInt(parent int, n int64) {
+	at, known := k.ints[n]
+	if !known {
+		if k.ints == nil {
+			k.ints = map[int64]place{}
+		}
+		part := k.part("")
+		at = place{part.number, int32(len(part.Ints))}
+		part.Ints = append(part.Ints, n)
+		k.ints[n] = at
 	}
-	return g
+	k.of[parent] = at
 }
 
-// AddInt puts a parent into the group of a whole number.
-func (g *Groups) AddInt(parent int, n int64) {
-	at, fresh := g.int(n)
-	if g.of[parent] = at; fresh {
-		g.Ints = append(g.Ints, n)
-	}
-}
-
-// Add puts a parent into the group of a key. value is what to ask for; key is
-// equal for equal ones.
-func (g *Groups) Add(parent int, value, key any) {
-	at, fresh := g.any(key)
-	if g.of[parent] = at; fresh {
-		g.Keys = append(g.Keys, value)
-	}
-}
-
-// AddOnShard is Add for a group whose records live on one shard.
-func (g *Groups) AddOnShard(parent int, shard string, value, key any) {
-	k := shardKey{shard, key}
-	g.of[parent], _ = g.any(k)
-	if g.asked[k] {
+// Add gives a parent a key. value is what to ask for, on that shard if it is not
+// empty; key is the same for the same value.
+func (k *Keys) Add(parent int, shard string, value, key any) {
+	if n, ok := key.(int64); ok && shard == "" && k.others == nil {
+		k.AddInt(parent, n)
 		return
 	}
-	if !g.Sharded {
-		g.Sharded, g.Shards, g.asked = true, map[string][]any{}, map[shardKey]bool{}
+	known := key
+	if shard != "" {
+		known = shardKey{shard, key}
 	}
-	g.asked[k] = true
-	if g.Shards[shard] == nil {
-		g.Order = append(g.Order, shard)
-	}
-	g.Shards[shard] = append(g.Shards[shard], value)
-}
-
-func (g *Groups) int(n int64) (at int, fresh bool) {
-	if g.ints == nil {
-		g.ints = map[int64]int{}
-	}
-	if at, known := g.ints[n]; known {
-		return at, false
-	}
-	at = g.count()
-	g.ints[n] = at
-	return at, true
-}
-
-func (g *Groups) any(k any) (at int, fresh bool) {
-	if n, ok := k.(int64); ok {
-		return g.int(n)
-	}
-	if g.others == nil {
-		g.others = map[any]int{}
-	}
-	if at, known := g.others[k]; known {
-		return at, false
-	}
-	at = g.count()
-	g.others[k] = at
-	return at, true
-}
-
-func (g *Groups) count() int { return len(g.ints) + len(g.others) }
-
-// find returns the group of a related record, -1 for none. Keys of different Go
-// types that mean the same find each other.
-func (g *Groups) find(plan *rowmap.Plan, field int, record any) int {
-	if n, ok := plan.IntKey(field, record); ok {
-		if at, ok := g.ints[n]; ok {
-			return at
-		}
-		if g.others == nil {
-			return -1
-		}
-	}
-	k, ok := plan.FieldKey(field, record)
+	at, ok := k.others[known]
 	if !ok {
+		if k.others == nil {
+			k.others = map[any]place{}
+			k.open = nil // whole numbers have a part of their own
+		}
+		part := k.part(shard)
+		at = place{part.number, int32(len(part.Values))}
+		part.Values, part.keys = append(part.Values, value), append(part.keys, key)
+		k.others[known] = at
+	}
+	k.of[parent] = at
+}
+
+// part is the part for one more key.
+func (k *Keys) part(shard string) *Part {
+	part := k.open
+	if shard != "" {
+		part = k.opened[shard]
+	}
+	if part != nil && part.Len() < MaxKeys {
+		return part
+	}
+	part = &Part{Shard: shard, number: int32(len(k.parts) + 1)}
+	k.parts = append(k.parts, part)
+	if shard == "" {
+		k.open = part
+		return part
+	}
+	if k.opened == nil {
+		k.opened = map[string]*Part{}
+	}
+	k.opened[shard] = part
+	return part
+}
+
+// Parts are the keys by what one statement asks for. No key is added after it.
+func (k *Keys) Parts() []*Part {
+	first := 0
+	for _, p := range k.parts {
+		p.first = first
+		first += p.Len()
+	}
+	return k.parts
+}
+
+// Len is how many keys there are.
+func (p *Part) Len() int { return len(p.Ints) + len(p.Values) }
+
+// Value is the key at a place as it is asked for.
+func (p *Part) Value(at int) any {
+	if p.Ints != nil {
+		return p.Ints[at]
+	}
+	return p.Values[at]
+}
+
+// find is where in the part the key of a related record stands, -1 for nowhere.
+func (k *Keys) find(p *Part, plan *rowmap.Plan, field int, record any) int {
+	var at place
+	if n, ok := plan.IntKey(field, record); ok && p.Shard == "" && k.others == nil {
+		at = k.ints[n]
+	} else if key, ok := plan.FieldKey(field, record); ok {
+		n, isInt := key.(int64)
+		switch {
+		case p.Shard != "":
+			at = k.others[shardKey{p.Shard, key}]
+		case isInt && p.Ints != nil:
+			at = k.ints[n]
+		default:
+			at = k.others[key]
+		}
+	}
+	if at.part != p.number {
 		return -1
 	}
-	if n, ok := k.(int64); ok {
-		if at, ok := g.ints[n]; ok {
-			return at
-		}
-	}
-	if at, ok := g.others[k]; ok {
-		return at
-	}
-	return -1
+	return int(at.at)
 }
 
-// Deal says where each related record goes, those of one group in their order
-// side by side, and how many go somewhere; -1 is nowhere. shards names the shard
-// of each record where the groups are Sharded, and is nil otherwise.
-func (g *Groups) Deal(plan *rowmap.Plan, field int, records rowmap.Records, shards []string) (places []int, n int) {
-	count := g.count()
-	g.ends, g.handed = make([]int, count+1), make([]bool, count)
-	places = make([]int, records.N)
-	for i := range places {
-		at := -1
-		if shards == nil {
-			at = g.find(plan, field, records.At(i))
-		} else if k, ok := plan.FieldKey(field, records.At(i)); ok {
-			if known, ok := g.others[shardKey{shards[i], k}]; ok {
-				at = known
-			}
+// A Fit says that a key of all parts has a record.
+type Fit struct{ key, record int32 }
+
+// At is the Fit of a record for the key at a place of the part.
+func (p *Part) At(at, record int) Fit { return Fit{int32(p.first + at), int32(record)} }
+
+// Fits appends where records go of which Go can tell it: each has a key of the part.
+// The records are numbered from first on. ok is false, and nothing is told, if one
+// has none of them.
+func (k *Keys) Fits(fits []Fit, p *Part, plan *rowmap.Plan, field int, records rowmap.Records, first int) (all []Fit, ok bool) {
+	fits = slices.Grow(fits, records.N)
+	known := len(fits)
+	for i := range records.N {
+		at := 0
+		if p.Len() > 1 { // to a sole key belongs all that was found for it
+			at = k.find(p, plan, field, records.At(i))
 		}
-		if places[i] = at; at >= 0 {
-			g.ends[at+1]++
+		if at < 0 {
+			return fits[:known], false
 		}
+		fits = append(fits, p.At(at, first+i))
+	}
+	return fits, true
+}
+
+// Deal says which records each parent has: those of parent i are
+// records[bounds[i]:bounds[i+1]], in the order of fits. With one, they are the first
+// of them or none.
+func (k *Keys) Deal(fits []Fit, one bool) (records, bounds []int32) {
+	count := 0
+	for _, p := range k.parts {
+		count += p.Len()
+	}
+	ends := make([]int32, count+1)
+	for _, f := range fits {
+		ends[f.key+1]++
 	}
 	for i := range count {
-		g.ends[i+1] += g.ends[i]
+		ends[i+1] += ends[i]
 	}
-	next := slices.Clone(g.ends[:count])
-	for i, at := range places {
-		if at >= 0 {
-			places[i] = next[at]
-			next[at]++
+	sorted, next := make([]int32, len(fits)), slices.Clone(ends[:count])
+	for _, f := range fits {
+		sorted[next[f.key]] = f.record
+		next[f.key]++
+	}
+	records, bounds = make([]int32, 0, len(fits)), make([]int32, len(k.of)+1)
+	for i, at := range k.of {
+		if at.part != 0 {
+			key := k.parts[at.part-1].first + int(at.at)
+			found := sorted[ends[key]:ends[key+1]]
+			if one && len(found) > 1 {
+				found = found[:1]
+			}
+			records = append(records, found...)
 		}
+		bounds[i+1] = int32(len(records))
 	}
-	return places, g.ends[count]
-}
-
-// Bounds are where the records of a parent lie among the dealt ones.
-func (g *Groups) Bounds(parent int) (from, to int) {
-	at := g.of[parent]
-	if at < 0 {
-		return 0, 0
-	}
-	return g.ends[at], g.ends[at+1]
-}
-
-// HandedOut notes that a parent takes its records, and says whether another
-// parent has taken the same before.
-func (g *Groups) HandedOut(parent int) (before bool) {
-	at := g.of[parent]
-	if at < 0 {
-		return false
-	}
-	before = g.handed[at]
-	g.handed[at] = true
-	return before
+	return records, bounds
 }

@@ -1,7 +1,9 @@
 package group
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,107 +18,169 @@ type post struct {
 	Reply  *int64
 }
 
-// deal deals posts by a column and returns their titles side by side.
-func deal(t *testing.T, g *Groups, column string, posts []post, shards []string) []string {
+// deal deals posts by a column and returns the titles of each parent's, or nil if a
+// post fits none.
+func deal(t *testing.T, k *Keys, column string, posts ...[]post) [][]string {
 	t.Helper()
 	plan, err := rowmap.Of[post]()
 	require.NoError(t, err)
 	field, ok := plan.Column(column)
 	require.True(t, ok)
-	places, n := g.Deal(plan, field, plan.Records(&posts), shards)
-	require.Len(t, places, len(posts))
-	dealt := make([]string, n)
-	for i, at := range places {
-		if at < 0 {
-			continue
+	var fits []Fit
+	var all []post
+	for i, part := range k.Parts() {
+		if fits, ok = k.Fits(fits, part, plan, field, plan.Records(&posts[i]), len(all)); !ok {
+			return nil
 		}
-		require.Empty(t, dealt[at], "two records at one place")
-		dealt[at] = posts[i].Title
+		all = append(all, posts[i]...)
 	}
-	require.NotContains(t, dealt, "", "a place without a record")
-	return dealt
+	records, bounds := k.Deal(fits, false)
+	out := make([][]string, len(bounds)-1)
+	for i := range out {
+		out[i] = []string{}
+		for _, r := range records[bounds[i]:bounds[i+1]] {
+			out[i] = append(out[i], all[r].Title)
+		}
+	}
+	return out
 }
 
-func of(g *Groups, dealt []string, parent int) []string {
-	from, to := g.Bounds(parent)
-	return dealt[from:to]
-}
-
-func TestDeal_KeepsTheOrderWithinAGroup(t *testing.T) {
+func TestDeal_KeepsTheOrderWithinAKey(t *testing.T) {
 	t.Parallel()
-	g := New(2)
-	g.AddInt(0, 7)
-	g.AddInt(1, 3)
-	require.Equal(t, []int64{7, 3}, g.Ints, "asked in the order of the parents")
-	dealt := deal(t, g, "author", []post{{Title: "a", Author: 3}, {Title: "b", Author: 7}, {Title: "c", Author: 3}, {Title: "d", Author: 7}}, nil)
-	require.Equal(t, []string{"b", "d"}, of(g, dealt, 0))
-	require.Equal(t, []string{"a", "c"}, of(g, dealt, 1))
+	k := Of(2)
+	k.AddInt(0, 7)
+	k.AddInt(1, 3)
+	require.Equal(t, []int64{7, 3}, k.Parts()[0].Ints, "asked in the order of the parents")
+	require.Equal(t, [][]string{{"b", "d"}, {"a", "c"}},
+		deal(t, k, "author", []post{{Title: "a", Author: 3}, {Title: "b", Author: 7}, {Title: "c", Author: 3}, {Title: "d", Author: 7}}))
 }
 
 func TestDeal_GivesParentsOfOneKeyTheSameRecords(t *testing.T) {
 	t.Parallel()
-	g := New(3)
-	g.AddInt(0, 7)
-	g.AddInt(1, 7)
-	g.AddInt(2, 8)
-	require.Equal(t, []int64{7, 8}, g.Ints, "each key is asked once")
-	dealt := deal(t, g, "author", []post{{Title: "a", Author: 7}, {Title: "b", Author: 8}}, nil)
-	require.Equal(t, []string{"a"}, of(g, dealt, 0))
-	require.Equal(t, []string{"a"}, of(g, dealt, 1))
-	require.False(t, g.HandedOut(0))
-	require.True(t, g.HandedOut(1), "who comes second must copy")
-	require.False(t, g.HandedOut(2))
+	k := Of(4)
+	k.AddInt(0, 7)
+	k.AddInt(1, 7)
+	k.AddInt(3, 8) // the one before has none
+	require.Equal(t, []int64{7, 8}, k.Parts()[0].Ints, "each key is asked once")
+	require.Equal(t, [][]string{{"a"}, {"a"}, {}, {"b"}}, deal(t, k, "author", []post{{Title: "a", Author: 7}, {Title: "b", Author: 8}}))
 }
 
-func TestDeal_LeavesOutUnknownKeysAndNull(t *testing.T) {
+func TestDeal_GivesOneTheFirst(t *testing.T) {
 	t.Parallel()
-	g := New(1)
-	g.AddInt(0, 7)
-	seven, nine := int64(7), int64(9)
-	require.Equal(t, []string{"a"}, deal(t, g, "author", []post{{Title: "x", Author: 9}, {Title: "a", Author: 7}}, nil))
-	require.Equal(t, []string{"a"}, deal(t, g, "reply", []post{{Title: "null"}, {Title: "x", Reply: &nine}, {Title: "a", Reply: &seven}}, nil))
+	k := Of(2)
+	k.AddInt(0, 7)
+	k.AddInt(1, 8)
+	p := k.Parts()[0]
+	records, bounds := k.Deal([]Fit{p.At(1, 0), p.At(0, 1), p.At(1, 2)}, true)
+	require.Equal(t, []int32{1, 0}, records)
+	require.Equal(t, []int32{0, 1, 2}, bounds)
+}
+
+func TestFits_RefusesWhatFitsNoKey(t *testing.T) {
+	t.Parallel()
+	k := Of(2)
+	k.AddInt(0, 7)
+	k.AddInt(1, 8)
+	nine := int64(9)
+	require.Nil(t, deal(t, k, "author", []post{{Title: "a", Author: 7}, {Title: "x", Author: 9}}))
+	require.Nil(t, deal(t, k, "reply", []post{{Title: "null"}}))
+	require.Nil(t, deal(t, k, "reply", []post{{Title: "x", Reply: &nine}}))
+	one := Of(1)
+	one.AddInt(0, 7)
+	require.Equal(t, [][]string{{"x"}}, deal(t, one, "author", []post{{Title: "x", Author: 9}}), "what was found for a sole key belongs to it")
 }
 
 func TestDeal_FindsKeysOfOtherKinds(t *testing.T) {
 	t.Parallel()
-	g := New(3)
-	g.Add(0, "ada", "ada")
-	g.Add(1, "ada", "ada")
-	g.Add(2, int32(7), int64(7))
-	require.Equal(t, []any{"ada", int32(7)}, g.Keys, "asked as the parent has it, once")
-	dealt := deal(t, g, "slug", []post{{Title: "a", Slug: "ada"}, {Title: "x", Slug: "bob"}}, nil)
-	require.Equal(t, []string{"a"}, of(g, dealt, 1))
-	dealt = deal(t, g, "author", []post{{Title: "b", Author: 7}}, nil)
-	require.Equal(t, []string{"b"}, of(g, dealt, 2))
-	require.Empty(t, of(g, dealt, 0))
+	k := Of(3)
+	k.Add(0, "", "ada", "ada")
+	k.Add(1, "", "ada", "ada")
+	k.Add(2, "", "bob", "bob")
+	require.Equal(t, []any{"ada", "bob"}, k.Parts()[0].Values, "once")
+	require.Equal(t, [][]string{{"a"}, {"a"}, {}}, deal(t, k, "slug", []post{{Title: "a", Slug: "ada"}}))
+	k = Of(2)
+	k.Add(0, "", int32(7), int64(7))
+	k.Add(1, "", int32(8), int64(8))
+	require.Equal(t, []int64{7, 8}, k.Parts()[0].Ints)
+	seven := int64(7)
+	require.Equal(t, [][]string{{"a"}, {}}, deal(t, k, "reply", []post{{Title: "a", Reply: &seven}}))
+}
+
+func TestDeal_KeepsPartsApart(t *testing.T) {
+	t.Parallel()
+	k := Of(MaxKeys + 1)
+	for i := range MaxKeys + 1 {
+		k.AddInt(i, int64(i))
+	}
+	require.Len(t, k.Parts(), 2)
+	require.Nil(t, deal(t, k, "author", []post{{Title: "x", Author: MaxKeys}}, nil), "it was found for a key of the other part")
+	got := deal(t, k, "author", []post{{Title: "a", Author: 1}}, []post{{Title: "b", Author: MaxKeys}})
+	require.Equal(t, []string{"a"}, got[1])
+	require.Equal(t, []string{"b"}, got[MaxKeys])
 }
 
 func TestDeal_KeepsShardsApart(t *testing.T) {
 	t.Parallel()
-	g := New(4)
-	g.AddOnShard(0, "two", 7, int64(7))
-	g.AddOnShard(1, "one", 7, int64(7))
-	g.AddOnShard(2, "two", 7, int64(7))
-	g.AddOnShard(3, "two", 8, int64(8))
-	require.True(t, g.Sharded)
-	require.Equal(t, []string{"two", "one"}, g.Order)
-	require.Equal(t, map[string][]any{"two": {7, 8}, "one": {7}}, g.Shards, "each key once on each shard")
-	posts := []post{{Title: "a", Author: 7}, {Title: "b", Author: 7}, {Title: "x", Author: 8}, {Title: "y", Author: 7}}
-	dealt := deal(t, g, "author", posts, []string{"one", "two", "one", "three"})
-	require.Equal(t, []string{"b"}, of(g, dealt, 0))
-	require.Equal(t, []string{"a"}, of(g, dealt, 1))
-	require.Equal(t, []string{"b"}, of(g, dealt, 2))
-	require.Empty(t, of(g, dealt, 3), "the record with its key is on another shard")
+	k := Of(5)
+	k.Add(0, "two", 7, int64(7))
+	k.Add(1, "one", 7, int64(7))
+	k.Add(2, "two", 7, int64(7))
+	k.Add(3, "two", 8, int64(8))
+	k.Add(4, "one", 9, int64(9))
+	parts := k.Parts()
+	require.Len(t, parts, 2)
+	require.Equal(t, []any{7, 8}, parts[0].Values, "each key once on each shard")
+	require.Equal(t, "one", parts[1].Shard)
+	require.Equal(t, [][]string{{"a"}, {"b"}, {"a"}, {}, {}}, deal(t, k, "author", []post{{Title: "a", Author: 7}}, []post{{Title: "b", Author: 7}}))
 }
 
 func TestDeal_WithoutParentsOrKeysGivesNothing(t *testing.T) {
 	t.Parallel()
-	require.Empty(t, deal(t, New(0), "author", []post{{Title: "x", Author: 1}}, nil))
-	g := New(1) // one whose key is NULL is put into no group
-	require.Empty(t, deal(t, g, "author", []post{{Title: "x"}}, nil))
-	from, to := g.Bounds(0)
-	require.Zero(t, to-from)
-	require.False(t, g.HandedOut(0))
-	require.False(t, g.HandedOut(0), "no records, so none that were taken before")
-	require.False(t, g.Sharded)
+	require.Empty(t, deal(t, Of(0), "author"))
+	require.Equal(t, [][]string{{}}, deal(t, Of(1), "author"), "one whose key is NULL")
+}
+
+// part is a part of these keys.
+func part(keys ...any) *Part {
+	k := Of(len(keys))
+	for i, v := range keys {
+		key, ok := rowmap.Key(v)
+		if !ok {
+			panic("no key")
+		}
+		k.Add(i, "", v, key)
+	}
+	return k.Parts()[0]
+}
+
+func TestCertain_IsWhatNoColumnCanSeeOtherwise(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		part    *Part
+		kind    rowmap.Kind
+		certain bool
+		settled map[string]bool
+	}{
+		"numbers":       {part(1, 2), rowmap.Int, true, map[string]bool{"BIGINT": true, "INT8": true, "NUMERIC": true, "": true, "TEXT": false, "VARCHAR": false, "DOUBLE": false, "FLOAT8": false}},
+		"large numbers": {part(uint64(math.MaxUint64), 1), rowmap.Uint, true, map[string]bool{"BIGINT": true, "VARCHAR": false}},
+		"texts":         {part("a", "b"), rowmap.String, true, map[string]bool{"TEXT": true, "VARCHAR": true, "BPCHAR": true, "UUID": true, "VARBINARY": true, "NUMERIC": false, "INET": false, "": false, "_TEXT": false, "DATE": false}},
+		"cases":         {part("a", "A"), rowmap.String, false, nil},
+		"blanks":        {part("a", "a "), rowmap.String, false, nil},
+		"accents":       {part("a", "é"), rowmap.String, false, nil},
+		"one text":      {part("é"), rowmap.String, true, map[string]bool{"TEXT": true}},
+		"bytes":         {part([]byte{1}, []byte{0xff}), rowmap.Bytes, true, map[string]bool{"BYTEA": true, "BLOB": true, "BINARY": true, "TEXT": false, "": false}},
+		"text as bytes": {part([]byte("a"), []byte("b")), rowmap.Bytes, true, map[string]bool{"BYTEA": true, "TEXT": true, "": false}},
+		"uuids":         {part([16]byte{1}, [16]byte{2}), rowmap.UUID, true, map[string]bool{"UUID": true, "CHAR": true, "BINARY": true}},
+		"floats":        {part(0.5, 1.5), rowmap.Float, true, map[string]bool{"FLOAT8": true, "REAL": true}},
+		"close floats":  {part(0.1, float64(float32(0.1))), rowmap.Float, false, nil},
+		"instants":      {part(noon, noon.Add(time.Second)), rowmap.Time, true, map[string]bool{"TIMESTAMPTZ": true, "DATETIME": true, "DATE": false, "TIME": false, "": false}},
+		"bools":         {part(true, false), rowmap.Bool, true, map[string]bool{"BOOL": true}},
+		"any":           {part("7", true), rowmap.Any, false, nil},
+	} {
+		require.Equal(t, tc.certain, tc.part.Certain(tc.kind), name)
+		for typeName, settled := range tc.settled {
+			require.Equal(t, settled, tc.part.Settled(tc.kind, typeName), "%s in %s", name, typeName)
+		}
+	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// instant is the key of a time: equal for equal instants in all locations.
-type instant struct {
+// Instant is the key of a time: equal for equal instants in all locations.
+type Instant struct {
 	seconds int64
 	nanos   int
 }
@@ -38,8 +38,8 @@ func Key(v any) (key any, ok bool) {
 	return nil, false
 }
 
-func instantOf(t time.Time) instant {
-	return instant{seconds: t.Unix(), nanos: t.Nanosecond() / int(time.Microsecond) * int(time.Microsecond)}
+func instantOf(t time.Time) Instant {
+	return Instant{seconds: t.Unix(), nanos: t.Nanosecond() / int(time.Microsecond) * int(time.Microsecond)}
 }
 
 // FieldKey is the [Key] of the field of column i. It panics if rec is not a *T.

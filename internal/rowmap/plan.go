@@ -26,6 +26,7 @@ type Plan struct {
 	byName  map[string]int // exact names
 	byFold  map[string]int // lower-case names
 	times   []timeField    // the fields that CutTimes looks at
+	shared  []int          // the struct's fields that copies of it have in common
 
 	bindings atomic.Pointer[[]*binding]
 	bindMu   sync.Mutex // held to add to bindings
@@ -91,6 +92,7 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),
+		shared:  sharedFields(t),
 	}
 	for i, f := range fields {
 		p.columns[i] = f.column

@@ -92,6 +92,14 @@ func goldenStatements() []statement {
 		selecting("offset", all.WithOffset(5)),
 		selecting("limit and offset", all.WithLimit(10).WithOffset(5)),
 		selecting("negative limit", all.WithLimit(-1)),
+		selecting("limit of each", where(Compare("city", Eq, "x")).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEach("age", []any{1, 2}, []string{"id"}, true)),
+		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach("age", []any{1, nil, 3, 4, 5}, []string{"id", "city"}, false)),
+		selecting("offset of each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithEach("age", []any{1}, []string{"id"}, true)),
+		selecting("limit of each of a list", all.WithColumns(Column{Name: "name"}, Column{Name: "name"}).WithLimit(0).WithEach("age", []any{1}, []string{"id"}, false)),
+		selecting("negative limit of each", all.WithLimit(-1).WithEach("age", []any{1}, []string{"id"}, false)),
+		selecting("negative offset of each", all.WithLimit(1).WithOffset(-1).WithEach("age", []any{1}, []string{"id"}, false)),
+		selecting("marks", where(Compare("id", Gt, 5)).WithMarks("name", []any{"a", "b", "c"})),
+		selecting("padded marks", where(Compare("id", Gt, 5).Or()).WithMarks("name", []any{"a", "b", "c", "d", "e"})),
 		selecting("negative offset", all.WithOffset(-1)),
 		selecting("union", keyed.WithUnion(where(Compare("id", Eq, 2)).asSub(users), false).WithUnion(all.WithLimit(1).WithCond(Compare("id", Eq, 3)).asSub(users), true).WithOrder(Order{Column: "users.id"}).WithLimit(4)),
 		selecting("for update", all.WithLock(ForUpdate)),
@@ -160,4 +168,38 @@ func TestGolden_EveryStatementInEveryDialect(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), b.String(), "go test ./internal/sqlgen -update writes %s", path)
 	}
+}
+
+// The rows of each key are asked for together only where that changes none of them.
+func TestDivisible_IsAQueryOfPlainRows(t *testing.T) {
+	t.Parallel()
+	all := From("users")
+	alias := Column{Expr: raw("-age AS years")}
+	for name, q := range map[string]Query{
+		"all":            all,
+		"order":          all.WithOrder(Order{Column: "age"}),
+		"alias":          all.WithColumns(alias, Column{Name: "age"}).WithOrder(Order{Column: "age"}),
+		"join and limit": all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithLimit(1),
+	} {
+		require.True(t, q.Divisible(true), name)
+		require.True(t, q.Divisible(false), name)
+	}
+	rawOrder := all.WithColumns(Column{Name: "name"}).WithOrder(Order{Expr: raw("age")})
+	require.True(t, rawOrder.Divisible(false))
+	require.False(t, rawOrder.Divisible(true), "how it sorts is in its text")
+	for name, q := range map[string]Query{
+		"distinct":         all.WithDistinct(),
+		"groups":           all.WithGroups("city"),
+		"union":            all.WithUnion(all.asSub(users), true),
+		"lock":             all.WithLock(ForUpdate),
+		"order by alias":   all.WithColumns(alias).WithOrder(Order{Column: "years"}),
+		"raw beside alias": all.WithColumns(alias).WithOrder(Order{Expr: raw("years")}),
+		"other name":       all.WithColumns(Column{Name: "age", As: "name"}).WithOrder(Order{Column: "name"}),
+	} {
+		require.False(t, q.Divisible(true), name)
+		require.False(t, q.Divisible(false), name)
+	}
+	require.True(t, new(all.WithColumns(Column{Name: "id", As: "age"})).Names("age"))
+	require.False(t, new(all.WithColumns(Column{Name: "age"})).Names("age"))
+	require.False(t, all.Names("age"))
 }

@@ -27,6 +27,8 @@ type parts struct {
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
 	discard bool // the rows may have columns that nothing takes
+	each    *each
+	marks   *marks
 }
 
 // Column is one item of a select list: a column, or SQL given raw.
@@ -140,6 +142,9 @@ func (q *Query) Lock() Lock {
 
 // distinct says whether the query keeps one of equal rows.
 func (q *Query) distinct() bool { return q.more != nil && q.more.unique }
+
+// Ordered says whether the query's rows are sorted.
+func (q *Query) Ordered() bool { return q.steps.ordered() }
 
 // Joined says whether the query reads more than one table.
 func (q *Query) Joined() bool { return q.more != nil && len(q.more.joins) > 0 }

@@ -16,6 +16,10 @@ func (r *renderer) selectStatement(q *Query, t Table) {
 		r.unionStatement(q, t)
 		return
 	}
+	if q.more != nil && q.more.each != nil {
+		r.forEach(q, t)
+		return
+	}
 	r.selectBody(q, t)
 	r.orderAndLimit(q)
 	r.lock(q)
@@ -65,6 +69,7 @@ func (r *renderer) selectBody(q *Query, t Table) {
 		r.str("DISTINCT ")
 	}
 	r.selectList(q, t)
+	r.hidden(q)
 	r.str(" FROM ")
 	r.fromTable(q)
 	if q.more != nil {

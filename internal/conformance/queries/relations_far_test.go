@@ -186,3 +186,109 @@ func TestRelation_ShardedChildren(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
 	})
 }
+
+// truth: relations between databases whose equality differs
+//
+// The related side's equality is the relation's, also where the other side would
+// tell the keys apart, or would not.
+func TestRelation_EqualityIsTheRelatedSides(t *testing.T) {
+	t.Parallel()
+	column := map[string][2]string{ // with and without case
+		"sqlite":   {"TEXT", "TEXT COLLATE NOCASE"},
+		"postgres": {"TEXT", "CITEXT"},
+		"mysql":    {"VARCHAR(20) COLLATE utf8mb4_bin", "VARCHAR(20) COLLATE utf8mb4_general_ci"},
+	}
+	for _, from := range dbtest.Dialects {
+		for _, to := range dbtest.Dialects {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				t.Parallel()
+				ctx := t.Context()
+				parents, children := dbtest.New(t, from), dbtest.New(t, to)
+				r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(parents), "other": conformance.ConnectionTo(children)})
+				for name, db := range map[string]dbtest.Database{"main": parents, "other": children} {
+					if db.Dialect == "postgres" {
+						_, err := r.DB(name).ExecContext(ctx, "CREATE EXTENSION citext")
+						require.NoError(t, err)
+					}
+				}
+				for i, folds := range []bool{false, true} { // the related side's column
+					table := fmt.Sprint("holders_", i)
+					_, err := r.DB("main").ExecContext(ctx, conformance.DDL(from, "CREATE TABLE "+table+" (id {id}, code "+column[from][1-i]+")"))
+					require.NoError(t, err)
+					_, err = r.DB("other").ExecContext(ctx, conformance.DDL(to, fmt.Sprintf("CREATE TABLE holdings_%d (id {id}, ref %s, note {text})", i, column[to][i])))
+					require.NoError(t, err)
+					holders := conformance.Model[holder](t, r, dbfleet.ModelConfig{Table: table})
+					holdings := conformance.Model[holding](t, r, dbfleet.ModelConfig{Table: fmt.Sprint("holdings_", i), Connection: "other"})
+					require.NoError(t, holders.CreateMany(ctx, []holder{{Code: "ada"}, {Code: "ADA"}, {Code: "bob"}}))
+					require.NoError(t, holdings.CreateMany(ctx, []holding{{Ref: "ada"}, {Ref: "Ada"}, {Ref: "ADA"}, {Ref: "bob"}}))
+					many, one, _ := holdingsIn(holders, holdings)
+					list, err := holders.With(many, one).OrderBy("id", "asc").Get(ctx)
+					require.NoError(t, err)
+					sameAsFor(t, list, many, one)
+					require.Len(t, list[0].Holdings, map[bool]int{false: 1, true: 3}[folds])
+					require.Len(t, list[1].Holdings, map[bool]int{false: 1, true: 3}[folds])
+				}
+			})
+		}
+	}
+}
+
+// truth: keys that are equal on one shard and come on another
+func TestRelation_EqualKeysStayOnTheirShard(t *testing.T) {
+	t.Parallel()
+	folding := map[string]string{"sqlite": "TEXT COLLATE NOCASE", "postgres": "CITEXT", "mysql": "VARCHAR(20) COLLATE utf8mb4_general_ci"}
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		connections := map[string]dbfleet.ConnectionConfig{}
+		for i := range 2 {
+			connections[fmt.Sprint("shard_", i)] = conformance.ConnectionTo(dbtest.New(t, fl.Database.Dialect))
+		}
+		r := conformance.Open(t, connections)
+		for name := range connections {
+			if fl.Database.Dialect == "postgres" {
+				_, err := r.DB(name).ExecContext(ctx, "CREATE EXTENSION citext")
+				require.NoError(t, err)
+			}
+			for _, s := range []string{"CREATE TABLE shelves (id {bigint}, tenant {bigint}, code {text})", "CREATE TABLE books (id {bigint}, tenant {bigint}, shelf " + folding[fl.Database.Dialect] + ")"} {
+				_, err := r.DB(name).ExecContext(ctx, conformance.DDL(fl.Database.Dialect, s))
+				require.NoError(t, err)
+			}
+		}
+		type book struct {
+			ID, Tenant int64
+			Shelf      string
+		}
+		type shelf struct {
+			ID, Tenant int64
+			Code       string
+			Books      []book `db:"-"`
+			Last       *book  `db:"-"`
+		}
+		rule := func() dbfleet.ShardRule {
+			return dbfleet.ShardBy("tenant", func(id int64) string { return fmt.Sprint("shard_", id%2) })
+		}
+		shelves := conformance.Model[shelf](t, r, dbfleet.ModelConfig{Table: "shelves", Shard: rule()})
+		books := conformance.Model[book](t, r, dbfleet.ModelConfig{Table: "books", Shard: rule()})
+		for i := range int64(2) {
+			for j, code := range []string{"a", "A", "b"} {
+				require.NoError(t, shelves.Create(ctx, &shelf{ID: int64(j + 1), Tenant: 10 + i, Code: code}))
+				require.NoError(t, books.Create(ctx, &book{ID: 10*i + int64(j+1), Tenant: 10 + i, Shelf: code}))
+			}
+		}
+		booksOf := dbfleet.HasMany(shelves, books, dbfleet.On("shelf", "code"), func(s *shelf) *[]book { return &s.Books }).
+			Scope(func(q *dbfleet.Query[book]) *dbfleet.Query[book] { return q.OrderBy("id", "asc") })
+		lastOf := dbfleet.HasOne(shelves, books, dbfleet.On("shelf", "code"), func(s *shelf) **book { return &s.Last }).
+			Scope(func(q *dbfleet.Query[book]) *dbfleet.Query[book] { return q.OrderBy("id", "desc") })
+		for i := range int64(2) {
+			list, err := shelves.Where("tenant", "=", 10+i).With(booksOf, lastOf).OrderBy("id", "asc").Get(ctx)
+			require.NoError(t, err)
+			for j := range list {
+				want, err := booksOf.For(&list[j]).Get(ctx)
+				require.NoError(t, err)
+				require.Equal(t, want, list[j].Books)
+				require.Equal(t, want[len(want)-1].ID, list[j].Last.ID)
+			}
+			require.Len(t, list[1].Books, 2)
+		}
+	})
+}

@@ -253,15 +253,9 @@ func TestRelation_FaultsAreToldWhenUsed(t *testing.T) {
 			require.ErrorContains(t, use(), "composite primary key", claim)
 		}
 		var fault *dbfleet.StatementError
-		for claim, scope := range map[string]func(q *dbfleet.Query[post]) *dbfleet.Query[post]{
-			"limit":  func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) },
-			"offset": func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Offset(1) },
-			"union":  func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Union(l.posts) },
-		} {
-			_, err := l.people.With(postsOf(l).Scope(scope)).Get(ctx)
-			require.ErrorAs(t, err, &fault, claim)
-		}
-		_, err := postsOf(l).For(nil).Get(ctx)
+		_, err := l.people.With(postsOf(l).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Union(l.posts) })).Get(ctx)
+		require.ErrorAs(t, err, &fault)
+		_, err = postsOf(l).For(nil).Get(ctx)
 		require.ErrorAs(t, err, &fault)
 		for _, err := range l.people.With(postsOf(l)).Iter(ctx) {
 			require.ErrorAs(t, err, &fault)

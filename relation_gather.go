@@ -1,0 +1,223 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/group"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// gathering reads the related records of many parents. Which parent a record
+// belongs to is what the database says of related column = the parent's key, as
+// with For: Go compares keys only where the database cannot see it otherwise
+// (internal/group tells when), and else has the database say which keys each row is
+// equal to.
+type gathering struct {
+	*tie
+	query *query // for the related records of all parents
+	keys  *group.Keys
+	all   any // a *[]C of those that were read, nil before the first statement
+	fits  []group.Fit
+	from  string // the connection that they were read on; one of them if they are sharded
+}
+
+// read reads the related records of the keys of one part.
+func (g *gathering) read(ctx context.Context, part *group.Part) error {
+	q := g.query
+	if part.Shard != "" {
+		q = q.named(part.Shard)
+	}
+	bounded, sole := q.q.Limit() != -1 || q.q.Offset() != 0, part.Len() == 1
+	if bounded || g.one && q.q.Ordered() {
+		some := q.next()
+		if g.one {
+			some.bound()
+		}
+		switch divisible := q.q.Divisible(!g.one); {
+		case divisible:
+			return g.each(ctx, some, part)
+		case bounded:
+			return g.apart(ctx, some, part)
+		}
+	}
+	kind := q.src.table.Plan.Field(g.relatedColumn).Kind
+	if !sole && (q.q.Names(g.column()) || !part.Certain(kind)) {
+		return g.marked(ctx, q, part)
+	}
+	v := g.verb(g.among(q, part))
+	if err := v.get(ctx); err != nil {
+		return err
+	}
+	plan := q.src.table.Plan
+	fits, ok := g.keys.Fits(g.fits, part, plan, g.relatedColumn, plan.Records(v.into), g.count())
+	if !ok || !sole && !part.Settled(kind, v.typeName) {
+		return g.marked(ctx, q, part)
+	}
+	g.fits = fits
+	g.took(v)
+	return nil
+}
+
+// among is the query for the related records of all keys of a part.
+func (g *gathering) among(q *query, part *group.Part) *query {
+	if part.Ints != nil {
+		return q.in(g.column(), sqlgen.In, part.Ints)
+	}
+	return q.in(g.column(), sqlgen.In, part.Values)
+}
+
+// apart asks for each of the keys in a statement of its own.
+func (g *gathering) apart(ctx context.Context, q *query, part *group.Part) error {
+	for at := range part.Len() {
+		v := g.verb(q.where(sqlgen.Compare(g.column(), sqlgen.Eq, part.Value(at))))
+		if err := v.get(ctx); err != nil {
+			return err
+		}
+		from := g.count()
+		g.took(v)
+		for record := from; record < g.count(); record++ {
+			g.fits = append(g.fits, part.At(at, record))
+		}
+	}
+	return nil
+}
+
+// each asks for some records of each key.
+func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error {
+	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []any) sqlgen.Query {
+		return q.WithEach(g.column(), keys, g.query.src.table.KeyNames(), !g.one)
+	}, func(first, n, record int, key int64) error {
+		if key < int64(n) {
+			g.fits = append(g.fits, part.At(first+int(key), record))
+		}
+		return nil
+	})
+}
+
+// marked asks which of the keys each record is equal to.
+func (g *gathering) marked(ctx context.Context, q *query, part *group.Part) error {
+	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []any) sqlgen.Query {
+		return q.WithMarks(g.column(), keys)
+	}, func(first, n, record int, marks int64) error { return g.byMarks(part, first, n, record, marks) })
+}
+
+// byMarks tells where a record goes whose marks say which of n keys it is equal to.
+func (g *gathering) byMarks(part *group.Part, first, n, record int, marks int64) error {
+	if marks == 0 {
+		return g.query.src.table.Fail("a related record fits no parent: the database found its %q equal to a key, but to none of them", g.column())
+	}
+	for bit := range n {
+		if marks&(1<<bit) != 0 {
+			g.fits = append(g.fits, part.At(first+bit, record))
+		}
+	}
+	return nil
+}
+
+// numbered asks with some of the keys after the other, and tells what the number of
+// each record says of the n keys from first on.
+func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, with func(q *sqlgen.Query, keys []any) sqlgen.Query, told func(first, n, record int, number int64) error) error {
+	most := sqlgen.MaxEach
+	for first := 0; first < part.Len(); {
+		n := min(most, part.Len()-first)
+		keys := make([]any, n)
+		for i := range keys {
+			keys[i] = part.Value(first + i)
+		}
+		some := q.next()
+		some.q = with(&q.q, keys)
+		v := g.verb(some)
+		err := v.get(ctx)
+		if n > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
+			most = n / 2 // the query's own arguments come once for each key
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		from := g.count()
+		g.took(v)
+		for i, number := range v.numbers {
+			if err := told(first, n, from+i, number); err != nil {
+				return err
+			}
+		}
+		first += n
+	}
+	return nil
+}
+
+// verb is the verb of a query for related records.
+func (g *gathering) verb(q *query) *related {
+	plan := q.src.table.Plan
+	return &related{selection: selection{trip: trip{q: q}, into: plan.NewList()}, key: g.column()}
+}
+
+// count is how many records were taken.
+func (g *gathering) count() int {
+	if g.all == nil {
+		return 0
+	}
+	return g.query.src.table.Plan.Records(g.all).N
+}
+
+// took takes the records that a verb has read.
+func (g *gathering) took(v *related) {
+	g.from = v.connection
+	if g.all == nil {
+		g.all = v.into
+		return
+	}
+	g.query.src.table.Plan.Append(g.all, v.into)
+}
+
+// deal gives each parent its records, and those their relations.
+func (g *gathering) deal(ctx context.Context) (*dealt, error) {
+	plan := g.query.src.table.Plan
+	if g.all == nil {
+		g.all = plan.NewList()
+	}
+	records, bounds := g.keys.Deal(g.fits, g.one)
+	d := &dealt{plan.Dealt(g.all, records), bounds}
+	return d, g.query.relate(ctx, g.from, plan.Records(d.list))
+}
+
+// related is the verb that reads related records.
+type related struct {
+	selection
+	key        string  // the related column
+	typeName   string  // of it in the result
+	numbers    []int64 // of each record, where the query asks for them
+	connection string
+}
+
+func (v *related) get(ctx context.Context) error {
+	_, err := v.run(ctx, v)
+	return err
+}
+
+func (v *related) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	return p.rows(ctx, s, v)
+}
+
+func (v *related) read(rows driver.Rows) (int64, error) {
+	src := rowmap.Source(rows)
+	if hidden := v.q.q.Hidden(); hidden > 0 {
+		v.numbers = nil
+		src = rowmap.Hiding(rows, hidden, func(number int64) { v.numbers = append(v.numbers, number) })
+	}
+	if i := slices.Index(src.Columns(), v.key); i >= 0 {
+		v.typeName = src.TypeName(i)
+	}
+	n, err := v.q.src.table.Plan.ReadAll(src, v.into, 0)
+	return int64(n), err
+}
+
+func (v *related) finish(_ context.Context, p *place, _ driver.Result) error {
+	v.connection = p.e.name
+	return nil
+}
