@@ -21,7 +21,7 @@ func (q Query) Aggregated(function, column string) Query {
 		q.steps = q.steps.unordered()
 	}
 	switch {
-	case merged || q.aliases(column):
+	case merged || q.computes(column):
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
 	case bounded:
 		const value = "aggregated"
@@ -36,7 +36,7 @@ func (q Query) counted(c Column) Query {
 	bounded := q.bounded()
 	q.steps = q.steps.unordered() // no order changes how many rows there are
 	switch {
-	case q.Merges() || q.Unites() || q.computes():
+	case q.Merges() || q.Unites() || q.aggregates():
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
 	case bounded:
 		return FromQuery(q.OnlyColumns(Column{Expr: one, As: "found"}), "counted").OnlyColumns(c)
@@ -44,9 +44,9 @@ func (q Query) counted(c Column) Query {
 	return q.OnlyColumns(c)
 }
 
-// computes says whether the select list may hold an aggregate, which makes one
+// aggregates says whether the select list may hold an aggregate, which makes one
 // row of all.
-func (q *Query) computes() bool {
+func (q *Query) aggregates() bool {
 	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil })
 }
 
@@ -76,7 +76,7 @@ func (q Query) distinctNames() Query {
 func (q Query) ForExistence() Query {
 	q = q.WithLock(NoLock)
 	c := Column{Expr: one, As: "found"}
-	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
+	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.aggregates() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
 		return q.counted(c).WithFixedLimit(1)
 	}
 	q.steps = q.steps.unordered()

@@ -1,7 +1,5 @@
 package sqlgen
 
-import "strings"
-
 // selectList writes the columns that q names, or else those of its table.
 func (r *renderer) selectList(q *Query, t Table) {
 	if q.Selects() {
@@ -83,18 +81,4 @@ func (r *renderer) aggregate(c *Column) {
 		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
 	}
 	r.str(")")
-}
-
-// resultColumn writes a column of q's result, which no table owns any more:
-// that of a derived table, or of a union.
-func (r *renderer) resultColumn(q *Query, t Table, name string) {
-	column := name
-	if i := strings.LastIndexByte(name, '.'); i > 0 && q.reads(name[:i]) && !q.names(name, t) {
-		column = name[i+1:]
-	}
-	if !q.provides(column, t) {
-		r.unknown(q, t, name)
-		return
-	}
-	r.ident(column)
 }
