@@ -288,7 +288,7 @@ func (q *Query) named(name string, t Table) (o output, n int, any bool) { //noli
 		switch {
 		case next.called(name):
 			add(next)
-		case next.kind == plain && next.item.Name == name: // a dot is part of the column's name
+		case next.kind == plain && next.item.Name == name && (t != nil && t.Known(name) || !q.reads(next.table)): // the dot is part of the column's name
 			next.table, next.of, next.name = "", name, name
 			add(next)
 		case next.kind == unread, next.kind == star && !q.ownStar(&next):

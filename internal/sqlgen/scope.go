@@ -65,20 +65,22 @@ func (r *renderer) otherColumn(name, quoted string) {
 		}
 		return
 	}
-	switch joined := r.joinedWith(name); {
+	has, _ := r.modelHas(q.Table(), name)
+	joined := r.joinedWith(name)
+	switch {
+	case has && r.table.Modelled():
+		r.unknown(r.table, name) // another model's column of this table
+	case has && q.Joined():
+		r.path(q.refName())
+		r.buf = append(r.buf, '.')
+		r.ident(name)
 	case len(joined) > 1:
 		r.ambiguous(name, joined)
 	case len(joined) == 1:
 		r.path(joined[0])
 		r.buf = append(r.buf, '.')
 		r.ident(name)
-	case quoted != "":
-		r.str(quoted)
-	case r.table.Known(name):
-		if has, _ := r.modelHas(q.Table(), name); has && q.Joined() {
-			r.path(q.refName())
-			r.buf = append(r.buf, '.')
-		}
+	case quoted != "" || r.table.Known(name):
 		r.ident(name)
 	case !r.aliasAlone(name):
 		r.unknown(r.table, name)
