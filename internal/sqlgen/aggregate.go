@@ -20,13 +20,17 @@ func (q Query) Aggregated(function, column string) Query {
 	if !bounded {
 		q.steps = q.steps.unordered()
 	}
-	switch {
-	case merged || q.computes(column):
+	if merged || q.computes(column) {
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
-	case bounded:
+	}
+	if o, n, _ := q.named(column, nil); n == 1 && o.kind == plain {
+		c.Name = o.path() // as the select list has it
+	}
+	if bounded {
 		const value = "aggregated"
+		selected := Column{Name: c.Name, As: value}
 		c.Name = value
-		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(c)
+		return FromQuery(q.distinctNames().WithColumns(selected), "counted").OnlyColumns(c)
 	}
 	return q.OnlyColumns(c)
 }

@@ -331,13 +331,19 @@ func (q *Query) given(name string, t Table) (called string, ok, sure bool) {
 	if n > 0 {
 		return o.name, true, true
 	}
+	under := ""
 	for o := range q.outputs() {
-		switch {
-		case o.of != "" && o.of == column && q.sameTable(o.table, table):
+		switch same := o.of != "" && o.of == column && q.sameTable(o.table, table); {
+		case same && o.kind == plain:
 			return o.name, true, true
+		case same && under == "" && !q.Unites(): // whose other rows have another column there
+			under = o.name
 		case o.kind == star && table != "" && q.sameTable(o.table, table) && (t == nil || !q.own(table) || t.Known(column)):
 			return column, true, t != nil && q.own(table)
 		}
+	}
+	if under != "" {
+		return under, true, true
 	}
 	return name, any && table == "", false
 }

@@ -22,11 +22,11 @@ func (q Query) Plucked(column string) (out Query, name string) {
 	return q.OnlyColumns(Column{Name: column}), ""
 }
 
-// computes says whether a name means what the select list computes, or takes from
-// another table.
+// computes says whether a name means what SQL of the select list computes, or an
+// alias.
 func (q *Query) computes(name string) bool {
 	o, n, _ := q.named(name, nil)
-	return n > 0 && (o.kind == aliased || o.item.Expr != nil || !q.own(o.table) && o.table != "")
+	return n > 0 && (o.kind == aliased || o.item.Expr != nil)
 }
 
 // oneColumn says whether the rows of q may have a single column.

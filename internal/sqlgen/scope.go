@@ -20,7 +20,7 @@ func (r *renderer) column(name string) {
 		return
 	}
 	if r.table == nil {
-		r.path(name)
+		r.loose(name)
 		return
 	}
 	quoted := r.table.Quoted(name, r.d)
@@ -34,6 +34,18 @@ func (r *renderer) column(name string) {
 	default:
 		r.otherColumn(name, quoted)
 	}
+}
+
+// loose writes a column of a table that nothing is known of, but what a model of
+// the same table tells of a name that a joined table may have, too.
+func (r *renderer) loose(name string) {
+	if r.q.Joined() && strings.IndexByte(name, '.') < 0 {
+		if has, _ := r.modelHas(r.q.Table(), name); has {
+			r.path(r.q.refName())
+			r.buf = append(r.buf, '.')
+		}
+	}
+	r.path(name)
 }
 
 // isOwn says whether a name alone, which the table knows, is a column of its. All

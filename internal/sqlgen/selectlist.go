@@ -1,5 +1,7 @@
 package sqlgen
 
+import "github.com/dbfleet/dbfleet/internal/dialect"
+
 // selectList writes the columns that q names, or else those of its table.
 func (r *renderer) selectList(q *Query, t Table) {
 	if q.Selects() {
@@ -34,6 +36,17 @@ func (r *renderer) selectList(q *Query, t Table) {
 		r.path(q.refName())
 		r.str(".")
 		r.ident(c)
+		r.nameOfUnion(q, c)
+	}
+}
+
+// nameOfUnion names a column of a union by what it is called anyway. SQLite sorts a
+// union by an alias, or else by the first item that is equal to the expression: one
+// under another alias, too, and none when several tables have the column.
+func (r *renderer) nameOfUnion(q *Query, column string) {
+	if r.d == dialect.SQLite && q.Unites() && (q.Joined() || q.Selects()) {
+		r.str(" AS ")
+		r.ident(column)
 	}
 }
 
@@ -57,6 +70,13 @@ func (r *renderer) selectColumn(c *Column) {
 		r.str(".*")
 	default:
 		r.column(c.Name)
+		if c.As == "" {
+			called := c.Name
+			if r.table == nil || r.table.Quoted(called, r.d) == "" {
+				called = lastPart(called)
+			}
+			r.nameOfUnion(r.q, called)
+		}
 	}
 	if c.As != "" {
 		r.str(" AS ")
