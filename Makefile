@@ -56,6 +56,13 @@ FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME=10s each
 	@GO='$(GO)' scripts/fuzz '$(FUZZTIME)'
 
+QUERIES ?= 20000
+
+.PHONY: torture
+torture: ## QUERIES=20000 random queries on each database beside SQL of the same meaning (some minutes)
+	@scripts/install-databases --check
+	DBFLEET_TEST_QUERIES=$(QUERIES) $(GO) test -count=1 -timeout 60m -run '^TestNames_RandomQueriesMeanWhatTheirSQLMeans$$' ./internal/conformance/queries
+
 MUTANTS ?= -n 40 -seed 1
 
 .PHONY: mutants
