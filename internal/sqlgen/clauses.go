@@ -50,6 +50,13 @@ func (r *renderer) selected(o *output) {
 	r.column(o.path())
 }
 
+// groupColumn writes a column of GROUP BY.
+func (r *renderer) groupColumn(name string) {
+	r.grouping = true
+	r.column(name)
+	r.grouping = false
+}
+
 // foldsTo says whether an alias differs from a name in nothing but case.
 func (q *Query) foldsTo(name string) bool {
 	for o := range q.outputs() {
@@ -135,12 +142,15 @@ func (r *renderer) tableHas(name string) bool {
 // expression writes what an alias of the select list stands for.
 func (r *renderer) expression(o *output) {
 	r.str("(")
-	if c := o.item; c.Expr != nil && c.As == "" {
+	switch c := o.item; {
+	case c.Expr != nil && c.As == "":
 		r.raw(&o.raw, "having")
-	} else {
-		as := *c
-		as.As = ""
-		r.selectColumn(&as)
+	case c.Expr != nil:
+		r.raw(c.Expr, "having")
+	case c.Sub != nil:
+		r.subquery(c.Sub.Statement(r.connection))
+	default:
+		r.column(c.Name)
 	}
 	r.str(")")
 }

@@ -293,9 +293,7 @@ func (q *Query) named(name string, t Table) (o output, n int, any bool) { //noli
 			add(next)
 		case next.kind == unread, next.kind == star && !q.ownStar(&next):
 			any = true
-		case next.kind == star && t == nil:
-			any = true
-		case next.kind == star && t.Known(name):
+		case next.kind == star && t != nil && t.Known(name):
 			add(output{kind: plain, name: name, of: name, item: next.item})
 		}
 	}
@@ -331,7 +329,7 @@ func (q *Query) given(name string, t Table) (called string, ok, sure bool) {
 	if n > 0 {
 		return o.name, true, true
 	}
-	under := ""
+	under, all := "", false
 	for o := range q.outputs() {
 		switch same := o.of != "" && o.of == column && q.sameTable(o.table, table); {
 		case same && o.kind == plain:
@@ -340,12 +338,14 @@ func (q *Query) given(name string, t Table) (called string, ok, sure bool) {
 			under = o.name
 		case o.kind == star && table != "" && q.sameTable(o.table, table) && (t == nil || !q.own(table) || t.Known(column)):
 			return column, true, t != nil && q.own(table)
+		case o.kind == star && t == nil && q.ownStar(&o):
+			all = true
 		}
 	}
 	if under != "" {
 		return under, true, true
 	}
-	return name, any && table == "", false
+	return name, (any || all) && table == "", false
 }
 
 // sameTable says whether two names before a column are those of one table of q;

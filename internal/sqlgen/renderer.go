@@ -34,6 +34,7 @@ type renderer struct {
 	locks bool // the statement writes or locks rows, so its subqueries may lock
 
 	having   bool // the conditions of HAVING are being written
+	grouping bool // a column of GROUP BY is being written
 	mayWrite bool // a raw part is not known to be a plain read
 
 	padded bool // a list was padded

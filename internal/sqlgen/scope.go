@@ -99,9 +99,10 @@ func (r *renderer) otherColumn(name, quoted string) {
 	}
 }
 
-// aliasAlone writes a name that nothing but the select list has.
+// aliasAlone writes a name that nothing but the select list has, as far as is known.
+// WHERE does not see that, so there it must be that of a joined table.
 func (r *renderer) aliasAlone(name string) (ok bool) {
-	if !r.q.Selects() {
+	if !r.q.Selects() || !r.grouping && !r.joinsUnknown() {
 		return false
 	}
 	o, n, _ := r.q.named(name, r.table)
@@ -126,6 +127,17 @@ func (r *renderer) joinedWith(column string) (names []string) {
 		}
 	}
 	return names
+}
+
+// joinsUnknown says whether the query joins a table that no model is known of.
+func (r *renderer) joinsUnknown() bool {
+	return r.q.more != nil && slices.ContainsFunc(r.q.more.joins, func(j join) bool {
+		if j.expr != nil {
+			return true
+		}
+		_, known := r.modelHas(j.table, "")
+		return !known
+	})
 }
 
 // modelHas says whether a model of the table has the column, and whether there is

@@ -78,7 +78,7 @@ func (r *renderer) selectBody(q *Query, t Table) {
 	}
 	for i, g := range q.more.groups {
 		r.str([2]string{" GROUP BY ", ", "}[min(i, 1)])
-		r.column(g)
+		r.groupColumn(g)
 	}
 	if len(q.more.having) > 0 {
 		r.str(" HAVING ")

@@ -99,6 +99,10 @@ func TestNames_AnAliasOfTheSelectListComesFirst(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, rows, 2)
 		require.EqualValues(t, 3, rows[0].ID)
+		var unknown *dbfleet.UnknownColumnError
+		_, err = m.shops.Query().SelectAs("total", "sum").Where("sum", "=", 30).Get(ctx)
+		require.ErrorAs(t, err, &unknown)
+		require.Equal(t, []string{"sum"}, unknown.Selected)
 		// GROUP BY looks at the tables first, as on every database.
 		grouped, err := m.shops.Select("name").SelectRaw("COUNT(*) AS total").GroupBy("name", "total").OrderBy("name", dbfleet.Asc).Get(ctx)
 		require.NoError(t, err)
