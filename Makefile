@@ -57,12 +57,13 @@ fuzz: ## every fuzz target for FUZZTIME=10s each
 	@GO='$(GO)' scripts/fuzz '$(FUZZTIME)'
 
 TORTURE ?= 400
+QUERIES ?= 20000
 SEED ?= 1
 
 .PHONY: torture
-torture: ## change the schema under prepared statements and traffic, TORTURE=400 times on each database, chosen by SEED=1; make test has the short form
+torture: ## the long form of what make test tries shortly: TORTURE=400 changes of the schema under traffic, QUERIES=20000 random queries beside SQL, every round trip of a value; chosen by SEED=1 (an hour at most)
 	@scripts/install-databases
-	DBFLEET_TEST_REQUIRE=postgres,mysql DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) $(GO) test -race -count=1 -timeout 30m -run '^TestTorture_' ./internal/conformance/writes
+	DBFLEET_TEST_REQUIRE=postgres,mysql DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) DBFLEET_TEST_QUERIES=$(QUERIES) $(GO) test -count=1 -timeout 60m -run '^(TestTorture_|TestNames_RandomQueries|TestRoundTrip)' ./internal/conformance/writes ./internal/conformance/queries ./internal/conformance/values
 
 MUTANTS ?= -n 40 -seed 1
 

@@ -19,7 +19,8 @@ func (q *Query[T]) Count(ctx context.Context) (int64, error) { return (*query)(q
 // Exists says whether there is a row.
 func (q *Query[T]) Exists(ctx context.Context) (bool, error) { return (*query)(q).any(ctx) }
 
-// Sum adds up a column as a float64; over no rows it is 0. A sum that a
+// Sum adds up a column of the rows that Get would return, by its name there if the
+// select list has it, as a float64; over no rows it is 0. A sum that a
 // float64 cannot hold exactly is ErrRange: use dbfleet.Sum with int64, or
 // string for exact decimals.
 func (q *Query[T]) Sum(ctx context.Context, column string) (float64, error) {
@@ -242,8 +243,14 @@ func only(rows driver.Rows, name string) (driver.Rows, error) {
 		return rows, nil
 	}
 	at := slices.Index(columns, name)
-	if at < 0 {
+	if at < 0 { // PostgreSQL has an alias without quotes in small letters
+		at = slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) })
+	}
+	switch {
+	case at < 0:
 		return nil, &UnknownColumnError{Column: name, Known: slices.Clone(columns)}
+	case slices.Contains(columns[at+1:], columns[at]):
+		return nil, &StatementError{Part: "Pluck", Reason: "the rows have more than one column " + quoted(name) + "; give one an alias"}
 	}
 	return &oneColumn{Rows: rows, at: at, row: make([]sqldriver.Value, len(columns))}, nil
 }

@@ -62,6 +62,17 @@ func (l *modelList) sources() []*source {
 	return out
 }
 
+// Have implements sqlgen.Models. A sharded model is one of every connection.
+func (l *modelList) Have(connection, name, column string) (has, known bool) {
+	for _, s := range l.sources() {
+		if s.table.Name == name && (s.shard != nil || s.reg.nameOr(s.connection) == connection) {
+			known = true
+			has = has || s.table.Known(column)
+		}
+	}
+	return has, known
+}
+
 // Describe lists the models of the registry that are in use, in order of
 // connection and model.
 func (r *Registry) Describe() []ModelDescription {

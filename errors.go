@@ -116,7 +116,8 @@ func (notFound) Is(target error) bool { return target == sql.ErrNoRows }
 // is ErrNull, ErrRange, ErrType, ErrUnread or what a Scanner or Valuer returned.
 type ColumnError = rowmap.ColumnError
 
-// UnknownColumnError tells of a column that a model does not have.
+// UnknownColumnError tells of a column that a model does not have, or that a query
+// cannot resolve, and of what there is instead.
 type UnknownColumnError = sqlgen.UnknownColumnError
 
 // StatementError tells what was wrong with a statement before it was sent.

@@ -173,6 +173,9 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 		return err
 	}
 	defer p.leave()
+	if err := w.q.src.table.CheckOn(p.e.dialect); err != nil {
+		return err
+	}
 	var l *loadRun
 	defer func() {
 		if l != nil { // a panic of the iterator, of Progress or of a Valuer

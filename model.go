@@ -64,7 +64,10 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 // each is a *ModelError. It does no I/O.
 //
 // A field's column is its name in snake case (UserID is user_id), or what its
-// tag db:"name" says; db:"-" skips it. Embedded structs count as if their
+// tag db:"name" says; db:"-" skips it. A tag is the column's name as the database
+// has it, whatever characters are in it: it is always quoted. Two columns may differ
+// in case only, where the database tells them apart; MySQL and SQLite do not, and
+// what is sent there is refused. Embedded structs count as if their
 // fields were T's own. Fields that are structs, or slices of them, without a
 // tag are for relations.
 func NewModel[T any](r *Registry, config ModelConfig) (*Model[T], error) {
@@ -119,6 +122,13 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 		}
 		if config.Shard != nil {
 			faults = append(faults, table.Fault{Key: "Shard", Reason: "a sharded model has no Connection of its own"})
+		}
+	}
+	if t != nil && config.Shard == nil {
+		if e, err := s.reg.lookup(s.reg.nameOr(config.Connection)); err == nil {
+			if err := t.CheckOn(e.dialect); err != nil {
+				faults = append(faults, table.Fault{Err: err})
+			}
 		}
 	}
 	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)

@@ -7,14 +7,24 @@ import (
 )
 
 // The parts of a query beside its conditions.
+//
+// A column's name means what it means in SQL, and the same on every database.
+// Behind a table or its alias it is that table's. Alone it is the column of the
+// query's own table, whatever is joined, or else of the one joined table whose model
+// has it; OrderBy looks at the columns of the result before that, Having at the
+// aliases of the select list, GroupBy at the aliases after that. What cannot be
+// resolved is an *UnknownColumnError that lists what there is, what is ambiguous a
+// *StatementError.
 
-// Select reads only these columns; a model's other fields stay zero. A record that was
-// read in part is changed by SaveColumns: Save would erase the columns that were left
-// out, and is refused with ErrUnread while one of their text fields was not set. Fields
-// of other types cannot tell. "*" and "table.*" are understood. A column of the list that no field of T takes, such as an
+// Select reads only these columns; a model's other fields stay zero. "*" and
+// "table.*" are understood. A column of the list that no field of T takes, such as an
 // alias with a typing error, is a *ColumnError, unless DiscardUnknownColumns was called.
 // With a star the table may have more columns than T, but a field without a column is
 // a *ColumnError.
+//
+// A record that was read in part is changed by SaveColumns: Save would erase the
+// columns that were left out, and is refused with ErrUnread while one of their text
+// fields was not set. Fields of other types cannot tell.
 func (q *Query[T]) Select(columns ...string) *Query[T] {
 	return (*Query[T])((*query)(q).selects(columns))
 }
@@ -50,14 +60,24 @@ func (q *Query[T]) DiscardUnknownColumns() *Query[T] {
 	return (*Query[T])((*query)(q).discardUnknown())
 }
 
-// Distinct keeps one of equal rows.
+// Distinct keeps one of equal rows. PostgreSQL sorts them by selected columns only,
+// and nothing else gives a certain order on the others.
 func (q *Query[T]) Distinct() *Query[T] { return (*Query[T])((*query)(q).distinct()) }
 
-// As names the table for the rest of the query.
+// As names the table for the rest of the query. The model's name for it still means
+// it, unless another table of the query is called so: conditions that are shared
+// between queries hold for one with an alias, too.
 func (q *Query[T]) As(alias string) *Query[T] { return (*Query[T])((*query)(q).alias(alias)) }
 
 // Join adds the rows of another table of the same database where left op
 // right, both of them columns: Join("posts", "posts.user_id", "=", "users.id").
+//
+// The table may have an alias, and is then called by it alone:
+// Join("users AS boss", "boss.id", "=", "users.boss_id"). AS may be left out. A table
+// that is joined with itself needs one on either side; the model knows the columns of
+// both. A column without its table is the model's, also if the joined table has one
+// of that name; one that the model lacks is the joined table's if a model of the
+// registry knows that table.
 func (q *Query[T]) Join(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("JOIN", table, left, op, right))
 }
@@ -82,13 +102,15 @@ func (q *Query[T]) JoinExpr(s squirrel.Sqlizer) *Query[T] {
 	return (*Query[T])((*query)(q).joinExpr(s))
 }
 
-// GroupBy makes one row of those with equal columns.
+// GroupBy makes one row of those with equal columns. A name that a table's column
+// and an alias of the select list have is the column, as for every database.
 func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
 	return (*Query[T])((*query)(q).groupBy(columns))
 }
 
-// Having adds a condition on groups: a grouped column, or an alias where the
-// database allows one.
+// Having adds a condition on groups: on a grouped column, or else on an alias of the
+// select list. PostgreSQL and SQLite get the expression of the alias in its place,
+// since they take none there, or take it for a table's column.
 func (q *Query[T]) Having(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).having(column, op, value))
 }
@@ -98,7 +120,9 @@ func (q *Query[T]) HavingRaw(sql string, args ...any) *Query[T] {
 	return (*Query[T])((*query)(q).havingRaw(sql, args))
 }
 
-// OrderBy sorts by a column. The direction is checked: Asc or Desc, as text in
+// OrderBy sorts by a column of the result, by its alias or name in the select list,
+// or else by one of the tables. A name that several columns of the result have is
+// refused. The direction is checked: Asc or Desc, as text in
 // any case. Without an order, rows come as the database likes. NULLs come last
 // on PostgreSQL and first on the others when ascending.
 func (q *Query[T]) OrderBy(column string, direction Direction) *Query[T] {

@@ -84,11 +84,21 @@ func (q *query) destination() (destination, error) {
 		return q.src.destination(q.wish(), nil, false)
 	}
 	keys, list, _ := q.q.Equal(q.src.shard.column())
-	return q.src.destination(q.wish(), keys, list)
+	to, err := q.src.destination(q.wish(), keys, list)
+	if err != nil && keys == nil && !q.wish().hasShard {
+		if why := q.q.WhyNotEqual(q.src.shard.column()); why != "" {
+			err = q.src.missingKey(why)
+		}
+	}
+	return to, err
 }
 
 // env is what rendering the query for a place needs to know.
-func (q *query) env(p *place) *sqlgen.Env { return q.src.table.Env(p.e.dialect, p.e.name) }
+func (q *query) env(p *place) *sqlgen.Env {
+	env := q.src.table.Env(p.e.dialect, p.e.name)
+	env.Models = &q.src.reg.models
+	return env
+}
 
 // explain tells where the query would run as a read.
 func (q *query) explain(ctx context.Context) (Route, error) {

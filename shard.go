@@ -23,8 +23,10 @@ type ShardRule interface {
 //	})
 //
 // The key is the one given to Shard, or the one found in the conditions
-// (column = value, or an IN whose values all live on one shard) or in the
-// record; if both are there they must name the same shard. A missing, NULL or
+// (column = value, or an IN whose values all live on one shard; the column alone,
+// or behind the query's table or its alias) or in the record; the column of
+// another table, one beside an OR, in a negation or in raw SQL is not taken for
+// it. If both are there they must name the same shard. A missing, NULL or
 // zero-valued key is ErrMissingShardKey: nothing is guessed. Values of other
 // types are converted to K where nothing is lost, so 7, int64(7) and "7" find
 // the same shard.

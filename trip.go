@@ -55,7 +55,14 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	if err != nil {
 		return err
 	}
-	return t.q.src.reg.place(ctx, &t.place, to, t.q.wish(), v.writes())
+	if err := t.q.src.reg.place(ctx, &t.place, to, t.q.wish(), v.writes()); err != nil {
+		return err
+	}
+	if err := t.q.src.table.CheckOn(t.place.e.dialect); err != nil {
+		t.place.leave()
+		return err
+	}
+	return nil
 }
 
 // to is where the query's own conditions lead.

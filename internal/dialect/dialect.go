@@ -25,6 +25,8 @@ type Dialect struct {
 	RowLocks bool
 	// ArrayIn says that column = ANY($1) takes a list as one argument.
 	ArrayIn bool
+	// FoldsColumns says that columns whose names differ only in case are one.
+	FoldsColumns bool
 	// ILike says that the ILIKE operator exists.
 	ILike bool
 	// NullSafeEqual is the operator for equality that also finds NULL equal to
@@ -59,12 +61,12 @@ var (
 	}
 	MySQL = &Dialect{
 		Name: "mysql", Index: 1, Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
-		RowLocks: true, NullSafeEqual: "<=>",
+		RowLocks: true, NullSafeEqual: "<=>", FoldsColumns: true,
 		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
 	}
 	SQLite = &Dialect{
 		Name: "sqlite", Index: 2, Quote: '"', MaxParams: 32766, InsertReturning: true,
-		NullSafeEqual: "IS", LimitRequired: "-1", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+		NullSafeEqual: "IS", FoldsColumns: true, LimitRequired: "-1", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
 	}
 )
 

@@ -122,7 +122,7 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 			continue
 		}
 		f, ok := p.byFold[strings.ToLower(name)]
-		if ok && !exact[f] {
+		if ok && !exact[f] && !p.sharesFold(f) {
 			if taken[f] {
 				return nil, p.twice(name)
 			}
@@ -149,6 +149,11 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 		}
 	}
 	return b, nil
+}
+
+// sharesFold says whether another column differs from column i in nothing but case.
+func (p *Plan) sharesFold(i int) bool {
+	return p.folded != [2]int{} && slices.ContainsFunc(p.columns, func(c string) bool { return c != p.columns[i] && strings.EqualFold(c, p.columns[i]) })
 }
 
 func (p *Plan) twice(column string) error {

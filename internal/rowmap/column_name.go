@@ -87,26 +87,37 @@ func cutTag(tag string) (key, value, after string, ok bool) {
 	return tag[:colon], value, tag[colon+1+len(quoted):], true
 }
 
-// checkTag refuses what is not just a column's name.
+// checkTag refuses what no column of any database is called, and what other
+// libraries write behind a column's name.
 func checkTag(name string) error {
-	if name == "" {
+	switch {
+	case name == "":
 		return errors.New(`db:"" names no column; use db:"-" to skip the field`)
-	}
-	if !utf8.ValidString(name) {
+	case !utf8.ValidString(name):
 		return errors.New("db tag is not valid UTF-8")
+	case strings.IndexByte(name, 0) >= 0:
+		return fmt.Errorf("db tag %q contains a NUL byte", name)
 	}
-	if strings.TrimSpace(name) != name {
-		return fmt.Errorf("db tag %q has space at its ends", name)
-	}
-	for _, r := range name {
-		switch {
-		case r == ',':
-			return fmt.Errorf("db tag %q holds more than a column's name; options do not belong in it", name)
-		case r == '"' || r == '\'' || r == '`':
-			return fmt.Errorf("db tag %q contains a quote", name)
-		case !unicode.IsPrint(r):
-			return fmt.Errorf("db tag %q contains a character that cannot be printed", name)
-		}
+	if _, options, ok := strings.Cut(name, ","); ok && isOptions(options) {
+		return fmt.Errorf("db tag %q holds more than a column's name; options do not belong in it", name)
 	}
 	return nil
+}
+
+// isOptions says whether text is what other libraries write behind a comma, and
+// nothing else.
+func isOptions(text string) bool {
+	for option := range strings.SplitSeq(text, ",") {
+		option, _, _ = strings.Cut(strings.ToLower(option), ":")
+		if !tagOptions[strings.Trim(option, " ")] {
+			return false
+		}
+	}
+	return true
+}
+
+var tagOptions = map[string]bool{
+	"": true, "omitempty": true, "omitzero": true, "string": true, "inline": true, "pk": true, "primarykey": true, "primary_key": true, "auto": true,
+	"autoincr": true, "autoincrement": true, "auto_increment": true, "unique": true, "index": true, "notnull": true, "not null": true,
+	"nullzero": true, "null": true, "default": true, "readonly": true, "type": true, "size": true, "prefix": true, "soft_delete": true, "scanonly": true,
 }

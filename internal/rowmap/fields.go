@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"unsafe"
 )
 
@@ -190,19 +189,17 @@ func isRelation(t reflect.Type) bool {
 	return slices.ContainsFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return f.IsExported() })
 }
 
-// clashes reports fields that share a column. Names that differ only in case
-// are one column on MySQL and SQLite.
+// clashes reports fields that share a column.
 func clashes(t reflect.Type, fields []field) []error {
 	var faults []error
 	first := make(map[string]*field, len(fields))
 	for i := range fields {
 		f := &fields[i]
-		key := strings.ToLower(f.column)
-		if g, ok := first[key]; ok {
+		if g, ok := first[f.column]; ok {
 			faults = append(faults, fmt.Errorf("%s: the fields %s and %s both map to the column %q", t, g.path, f.path, f.column))
 			continue
 		}
-		first[key] = f
+		first[f.column] = f
 	}
 	return faults
 }

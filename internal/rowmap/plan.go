@@ -24,7 +24,8 @@ type Plan struct {
 	fields  []field
 	columns []string
 	byName  map[string]int // exact names
-	byFold  map[string]int // lower-case names
+	byFold  map[string]int // lower-case names of one column
+	folded  [2]int         // the first two columns that differ only in case, or 0, 0
 	times   []timeField    // the fields that CutTimes looks at
 	shared  []int          // the struct's fields that copies of it have in common
 
@@ -97,7 +98,12 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 	for i, f := range fields {
 		p.columns[i] = f.column
 		p.byName[f.column] = i
-		p.byFold[strings.ToLower(f.column)] = i
+		fold := strings.ToLower(f.column)
+		if other, ok := p.byFold[fold]; !ok {
+			p.byFold[fold] = i
+		} else if p.folded == [2]int{} {
+			p.folded = [2]int{other, i}
+		}
 		if f.codec.kind == Time && holdsTime(f.codec.typ) {
 			p.times = append(p.times, timeField{field: i, plain: isTimeLike(f.codec.typ)})
 		}
@@ -123,6 +129,13 @@ func (p *Plan) Column(name string) (i int, ok bool) {
 		}
 	}
 	return 0, false
+}
+
+// Folded are the first two columns whose names differ only in case. ok is false
+// when no two do.
+func (p *Plan) Folded() (first, second string, ok bool) {
+	a, b := p.folded[0], p.folded[1]
+	return p.columns[a], p.columns[b], a != b
 }
 
 // Field describes the field of column i.

@@ -29,6 +29,8 @@ func TestTag_HoldsAColumnNameOnly(t *testing.T) {
 	good := map[string]string{
 		`db:"name"`: "name", `json:"a,omitempty" db:"b"`: "b", `db:"größe"`: "größe", `db:"user name"`: "user name",
 		`db:"-"`: "-", `  db:"x"  json:"y"`: "x", `db:"select"`: "select",
+		`db:" a"`: " a", `db:"a "`: "a ", `db:"a\"b"`: `a"b`, `db:"a'b"`: "a'b", "db:\"a`b\"": "a`b", `db:"a\nb"`: "a\nb", `db:"a\tb"`: "a\tb",
+		`db:"a,b"`: "a,b", `db:"last, first"`: "last, first",
 	}
 	for tag, want := range good {
 		name, ok, err := tagOf(tag)
@@ -42,9 +44,9 @@ func TestTag_HoldsAColumnNameOnly(t *testing.T) {
 		require.False(t, ok, tag)
 	}
 	bad := []string{ // hazard 93
-		`db:""`, `db:"a,b"`, `db:"id,pk"`, `db:" a"`, `db:"a "`, `db:"a\"b"`, `db:"a'b"`, "db:\"a`b\"", `db:"a\nb"`,
+		`db:""`, `db:"id,pk"`, `db:"name,omitempty"`, `db:"id,pk,type:bigint"`,
 		`db:"a\x00b"`, `db:"\xff"`, `db:name`, `db: "name"`, `json:name db:"x"`, `db:"a`, `db:"a" db:"b"`, `db:'a'`,
-		`db:"a"; json:"b" db:"c"`, `db:"-,"`, `db:"a\tb"`, `db="a"`,
+		`db:"a"; json:"b" db:"c"`, `db:"-,"`, `db="a"`,
 	}
 	for _, tag := range bad {
 		_, _, err := tagOf(tag)
@@ -233,6 +235,17 @@ type (
 	named map[string]any
 )
 
+func TestCompile_TellsColumnsThatDifferOnlyInCase(t *testing.T) {
+	t.Parallel()
+	plan := mustPlan[foldedColumn](t)
+	require.Equal(t, []string{"UserName", "username"}, plan.Columns())
+	first, second, ok := plan.Folded()
+	require.True(t, ok)
+	require.Equal(t, []string{"UserName", "username"}, []string{first, second})
+	_, _, ok = mustPlan[flat](t).Folded()
+	require.False(t, ok)
+}
+
 func TestCompile_ReportsWhatCannotBeMapped(t *testing.T) { // hazards 86, 87
 	t.Parallel()
 	check := func(_ *Plan, err error) func(parts ...string) {
@@ -245,7 +258,6 @@ func TestCompile_ReportsWhatCannotBeMapped(t *testing.T) { // hazards 86, 87
 		}
 	}
 	check(Of[sameColumn]())("UserID", "Other", `"user_id"`)
-	check(Of[foldedColumn]())("A and B")
 	check(Of[twoBases]())("Base.ID", "BaseC.ID")
 	check(Of[recursive]())("embeds itself")
 	check(Of[mutual]())("embeds itself")

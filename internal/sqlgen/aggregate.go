@@ -20,13 +20,17 @@ func (q Query) Aggregated(function, column string) Query {
 	if !bounded {
 		q.steps = q.steps.unordered()
 	}
-	switch {
-	case merged || q.aliases(column):
+	if merged || q.computes(column) {
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
-	case bounded:
+	}
+	if o, n, _ := q.named(column, nil); n == 1 && o.kind == plain {
+		c.Name = o.path() // as the select list has it
+	}
+	if bounded {
 		const value = "aggregated"
+		selected := Column{Name: c.Name, As: value}
 		c.Name = value
-		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(c)
+		return FromQuery(q.distinctNames().WithColumns(selected), "counted").OnlyColumns(c)
 	}
 	return q.OnlyColumns(c)
 }
@@ -36,7 +40,7 @@ func (q Query) counted(c Column) Query {
 	bounded := q.bounded()
 	q.steps = q.steps.unordered() // no order changes how many rows there are
 	switch {
-	case q.Merges() || q.Unites() || q.computes():
+	case q.Merges() || q.Unites() || q.aggregates():
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
 	case bounded:
 		return FromQuery(q.OnlyColumns(Column{Expr: one, As: "found"}), "counted").OnlyColumns(c)
@@ -44,9 +48,9 @@ func (q Query) counted(c Column) Query {
 	return q.OnlyColumns(c)
 }
 
-// computes says whether the select list may hold an aggregate, which makes one
+// aggregates says whether the select list may hold an aggregate, which makes one
 // row of all.
-func (q *Query) computes() bool {
+func (q *Query) aggregates() bool {
 	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil })
 }
 
@@ -76,7 +80,7 @@ func (q Query) distinctNames() Query {
 func (q Query) ForExistence() Query {
 	q = q.WithLock(NoLock)
 	c := Column{Expr: one, As: "found"}
-	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.computes() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
+	if q.Offset() != 0 || q.limit < -1 || q.Unites() || q.aggregates() || q.more != nil && len(q.more.groups)+len(q.more.having) > 0 {
 		return q.counted(c).WithFixedLimit(1)
 	}
 	q.steps = q.steps.unordered()

@@ -13,6 +13,8 @@ type Env struct {
 	// Untyped changes an argument that is compared with a column that no table
 	// knows; nil leaves it as it is.
 	Untyped func(a any, d *dialect.Dialect) any
+	// Models tells what the models of other tables know; nil knows of none.
+	Models Models
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.
 	MayWrite bool
@@ -31,12 +33,22 @@ type Values interface {
 	AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error)
 }
 
+// Models are the models of tables that a query may join.
+type Models interface {
+	// Have says whether a model of the table on that connection has the column, and
+	// whether there is such a model.
+	Have(connection, table, column string) (has, known bool)
+}
+
 // Table is what a model knows of its table.
 type Table interface {
 	// Columns are the columns to select when the query names none, SelectList
 	// the same as SQL of the dialect.
 	Columns() []string
 	SelectList(d *dialect.Dialect) (string, error)
+	// Modelled says that the columns are those of a model; others are what is read,
+	// by whatever table they come.
+	Modelled() bool
 	// Known says whether the table has the column, Quoted its name as SQL of
 	// the dialect, "" for one that the table does not have or cannot have.
 	Known(column string) bool

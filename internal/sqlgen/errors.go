@@ -7,15 +7,35 @@ import (
 	"strings"
 )
 
-// UnknownColumnError tells of a column that the model does not have.
+// UnknownColumnError tells of a column that the model does not have, or that a
+// query cannot resolve. Known are the columns that there are, Selected the names of
+// the query's own select list, and Tables the tables that the query reads, as it
+// calls them. Those that say nothing about the column are nil.
 type UnknownColumnError struct {
-	Table  string
-	Column string
-	Known  []string
+	Table    string
+	Column   string
+	Known    []string
+	Selected []string
+	Tables   []string
+	rows     bool // Known are the columns of the query's rows
 }
 
 func (e *UnknownColumnError) Error() string {
-	return fmt.Sprintf("dbfleet: table %q has no column %q known to the model; it has %s", e.Table, e.Column, strings.Join(e.Known, ", "))
+	var have []string
+	if len(e.Known) > 0 {
+		have = append(have, "it has "+strings.Join(e.Known, ", "))
+	}
+	if len(e.Selected) > 0 {
+		have = append(have, "the select list gives "+strings.Join(e.Selected, ", "))
+	}
+	if len(e.Tables) > 0 {
+		have = append(have, "the query reads "+strings.Join(e.Tables, ", "))
+	}
+	whose := fmt.Sprintf("table %q has no column %q known to the model", e.Table, e.Column)
+	if e.rows {
+		whose = fmt.Sprintf("the rows of the query on table %q have no column %q", e.Table, e.Column)
+	}
+	return "dbfleet: " + whose + "; " + strings.Join(have, "; ")
 }
 
 // StatementError tells what is wrong with a statement before it is sent.

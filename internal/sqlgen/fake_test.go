@@ -59,6 +59,8 @@ func (c known) SelectList(d *dialect.Dialect) (string, error) {
 	return strings.Join(quoted, ", "), nil
 }
 
+func (c known) Modelled() bool { return true }
+
 func (c known) Known(name string) bool { return slices.Contains(c, name) }
 
 func (c known) Quoted(name string, d *dialect.Dialect) string {

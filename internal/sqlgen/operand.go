@@ -8,9 +8,26 @@ import (
 // field is the number of a column that the current SELECT's table knows, -1 for
 // others.
 func (r *renderer) field(column string) int {
-	if r.table != nil {
-		if i, ok := r.table.Field(column); ok {
-			return i
+	if r.table == nil {
+		return -1
+	}
+	if r.having {
+		meant, alias := r.havingMeans(column)
+		if alias != nil {
+			if meant = alias.path(); meant == "" {
+				return -1
+			}
+		}
+		column = meant
+	}
+	if i, ok := r.table.Field(column); ok {
+		return i
+	}
+	if r.q.more != nil { // a name that the query gives its table
+		if table, name := splitName(column); table != "" && r.q.isSelf(table) {
+			if i, ok := r.table.Field(name); ok {
+				return i
+			}
 		}
 	}
 	return -1

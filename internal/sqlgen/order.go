@@ -44,7 +44,7 @@ func (r *renderer) orders(q *Query) {
 		if q.Unites() {
 			r.resultColumn(q, r.table, o.col)
 		} else {
-			r.column(o.col)
+			r.orderColumn(q, o.col)
 		}
 		if o.or {
 			r.str(" DESC")

@@ -1,5 +1,7 @@
 package sqlgen
 
+import "strings"
+
 // Query describes a SELECT, and the conditions of an UPDATE or DELETE.
 //
 // It is a value: every With… method returns a changed copy and leaves the
@@ -44,6 +46,7 @@ type Column struct {
 type join struct {
 	kind  string // "JOIN", "LEFT JOIN", "CROSS JOIN"; "" is raw
 	table string
+	alias string // how the query calls it, "" is by its name
 	left  string
 	op    Op
 	right string
@@ -269,12 +272,32 @@ func (q Query) OnlyColumns(cols ...Column) Query {
 	return q
 }
 
-// WithJoin joins a table on left op right, both of them columns.
+// WithJoin joins a table, which may have an alias behind it, on left op right,
+// both of them columns.
 func (q Query) WithJoin(kind, table, left string, op Op, right string) Query {
 	q, p := q.extend()
-	p.joins = append(p.joins[:len(p.joins):len(p.joins)], join{kind: kind, table: table, left: left, op: op, right: right})
+	table, alias := splitAlias(table)
+	p.joins = append(p.joins[:len(p.joins):len(p.joins)], join{kind: kind, table: table, alias: alias, left: left, op: op, right: right})
 	return q
 }
+
+// splitAlias splits "table AS alias" and "table alias"; any other text is the name
+// of a table.
+func splitAlias(text string) (table, alias string) {
+	words := strings.Fields(text)
+	n := len(words)
+	switch {
+	case n == 2:
+		return words[0], words[1]
+	case n > 2 && strings.EqualFold(words[n-2], "AS"):
+		before := strings.TrimRight(text, blanks)
+		before = strings.TrimRight(before[:len(before)-len(words[n-1])], blanks)
+		return strings.Trim(before[:len(before)-len("AS")], blanks), words[n-1]
+	}
+	return text, ""
+}
+
+const blanks = " \t\r\n"
 
 // WithRawJoin adds a join clause given as SQL.
 func (q Query) WithRawJoin(e *Expr) Query {

@@ -16,6 +16,7 @@ type renderer struct {
 	values     Values
 	untyped    func(a any, d *dialect.Dialect) any // Env.Untyped
 	connection string                              // Env.Connection
+	models     Models                              // Env.Models
 
 	buf  []byte
 	args []any
@@ -32,6 +33,8 @@ type renderer struct {
 	outer []scope
 	locks bool // the statement writes or locks rows, so its subqueries may lock
 
+	having   bool // the conditions of HAVING are being written
+	grouping bool // a column of GROUP BY is being written
 	mayWrite bool // a raw part is not known to be a plain read
 
 	padded bool // a list was padded
@@ -80,7 +83,7 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
-		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, table: env.Table,
+		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

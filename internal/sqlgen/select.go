@@ -83,11 +83,13 @@ func (r *renderer) selectBody(q *Query, t Table) {
 	}
 	for i, g := range q.more.groups {
 		r.str([2]string{" GROUP BY ", ", "}[min(i, 1)])
-		r.column(g)
+		r.groupColumn(g)
 	}
 	if len(q.more.having) > 0 {
 		r.str(" HAVING ")
+		r.having = true
 		r.condList(q.more.having)
+		r.having = false
 	}
 }
 
@@ -115,7 +117,12 @@ func (r *renderer) join(j *join) {
 	}
 	r.str(j.kind)
 	r.str(" ")
+	r.calledOnce(j)
 	r.path(j.table)
+	if j.alias != "" {
+		r.str(" AS ")
+		r.ident(j.alias)
+	}
 	if j.kind == "CROSS JOIN" {
 		return
 	}
@@ -123,6 +130,20 @@ func (r *renderer) join(j *join) {
 	r.column(j.left)
 	r.columnOp(j.op)
 	r.column(j.right)
+}
+
+// calledOnce refuses a join of a table that the query reads by the same name
+// already.
+func (r *renderer) calledOnce(j *join) {
+	n := 0
+	for i := range r.q.more.joins {
+		if other := &r.q.more.joins[i]; other.expr == nil && other.ref() == j.ref() {
+			n++
+		}
+	}
+	if n > 1 || j.ref() == r.q.refName() {
+		r.fail(r.fault("join", fmt.Sprintf("the query reads two tables as %q; give one an alias", j.ref()), nil))
+	}
 }
 
 // columnOp writes a comparison that stands between two columns.

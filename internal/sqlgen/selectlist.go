@@ -1,6 +1,6 @@
 package sqlgen
 
-import "strings"
+import "github.com/dbfleet/dbfleet/internal/dialect"
 
 // selectList writes the columns that q names, or else those of its table.
 func (r *renderer) selectList(q *Query, t Table) {
@@ -36,6 +36,17 @@ func (r *renderer) selectList(q *Query, t Table) {
 		r.path(q.refName())
 		r.str(".")
 		r.ident(c)
+		r.nameOfUnion(q, c)
+	}
+}
+
+// nameOfUnion names a column of a union by what it is called anyway. SQLite sorts a
+// union by an alias, or else by the first item that is equal to the expression: one
+// under another alias, too, and none when several tables have the column.
+func (r *renderer) nameOfUnion(q *Query, column string) {
+	if r.d == dialect.SQLite && q.Unites() && (q.Joined() || q.Selects()) {
+		r.str(" AS ")
+		r.ident(column)
 	}
 }
 
@@ -59,6 +70,13 @@ func (r *renderer) selectColumn(c *Column) {
 		r.str(".*")
 	default:
 		r.column(c.Name)
+		if c.As == "" {
+			called := c.Name
+			if r.table == nil || r.table.Quoted(called, r.d) == "" {
+				called = lastPart(called)
+			}
+			r.nameOfUnion(r.q, called)
+		}
 	}
 	if c.As != "" {
 		r.str(" AS ")
@@ -83,18 +101,4 @@ func (r *renderer) aggregate(c *Column) {
 		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
 	}
 	r.str(")")
-}
-
-// resultColumn writes a column of q's result, which no table owns any more:
-// that of a derived table, or of a union.
-func (r *renderer) resultColumn(q *Query, t Table, name string) {
-	column := name
-	if i := strings.LastIndexByte(name, '.'); i > 0 && q.reads(name[:i]) && !q.names(name, t) {
-		column = name[i+1:]
-	}
-	if !q.provides(column, t) {
-		r.unknown(q, t, name)
-		return
-	}
-	r.ident(column)
 }

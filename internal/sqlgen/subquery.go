@@ -29,7 +29,8 @@ func (r *renderer) subquery(q Query, t Table, err error) {
 // nested writes a query inside the current one, whose columns it may name with
 // their table.
 func (r *renderer) nested(q *Query, t Table) {
-	outer, outerTable := r.q, r.table
+	outer, outerTable, having := r.q, r.table, r.having
+	r.having = false
 	if outer != nil {
 		r.outer = append(r.outer, scope{outer, outerTable})
 	}
@@ -37,7 +38,7 @@ func (r *renderer) nested(q *Query, t Table) {
 	if outer != nil {
 		r.outer = r.outer[:len(r.outer)-1]
 	}
-	r.q, r.table = outer, outerTable
+	r.q, r.table, r.having = outer, outerTable, having
 }
 
 // derived writes a query in the place of a table. It sees nothing of the

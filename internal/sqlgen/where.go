@@ -40,6 +40,9 @@ func (r *renderer) condList(cs []Cond) {
 func (r *renderer) cond(c *Cond) {
 	switch c.kind {
 	case compare:
+		if r.having {
+			r.havingTakes(c)
+		}
 		r.compare(c)
 	case columns:
 		r.column(c.col)

@@ -25,6 +25,21 @@ func (t *Table) Quoted(column string, d *dialect.Dialect) string {
 	return ""
 }
 
+// CheckOn refuses a table that the database cannot have: two of its columns differ
+// only in case where that makes no difference.
+func (t *Table) CheckOn(d *dialect.Dialect) error {
+	if t.Plan == nil || !d.FoldsColumns {
+		return nil
+	}
+	if first, second, ok := t.Plan.Folded(); ok {
+		return t.Fail("the columns %q and %q differ only in case, which is one column on %s", first, second, d.Name)
+	}
+	return nil
+}
+
+// Modelled implements sqlgen.Table.
+func (t *Table) Modelled() bool { return t.HasModel() }
+
 // Known implements sqlgen.Table.
 func (t *Table) Known(column string) bool {
 	_, ok := t.Plan.Column(column)

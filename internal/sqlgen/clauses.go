@@ -1,0 +1,181 @@
+package sqlgen
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// Where SQL looks at the select list. A name alone means
+//
+//   - in ORDER BY a column of the result first, then one of the tables;
+//   - in HAVING a grouped column first, then an alias, for which its expression is
+//     written where the database takes none, then a column of the tables;
+//   - in GROUP BY a column of the tables first, then an alias, as for every
+//     database.
+//
+// So it is the same on all databases. What they resolve differently, or not at
+// all, is refused.
+
+// orderColumn writes a column of ORDER BY.
+func (r *renderer) orderColumn(q *Query, name string) {
+	if !q.Selects() {
+		r.column(name)
+		return
+	}
+	o, n, any := q.named(name, r.table)
+	switch {
+	case n > 1:
+		r.ambiguous(name, []string{"several columns of the select list"})
+	case n == 1 && o.kind == aliased:
+		r.ident(o.nameIn(r.d))
+	case n == 1 && o.table != "" && q.Joined():
+		r.selected(&o)
+	case n == 0 && any && !strings.Contains(name, "."):
+		r.ident(name) // only the database knows
+	case n == 0 && q.foldsTo(name):
+		r.unfolded(q, name)
+	default:
+		r.column(name)
+	}
+}
+
+// selected writes the column that an item of the select list is, with its table.
+func (r *renderer) selected(o *output) {
+	if o.item.Expr != nil {
+		r.raw(&o.raw, "order by") // a path of names
+		return
+	}
+	r.column(o.path())
+}
+
+// groupColumn writes a column of GROUP BY.
+func (r *renderer) groupColumn(name string) {
+	r.grouping = true
+	r.column(name)
+	r.grouping = false
+}
+
+// foldsTo says whether an alias differs from a name in nothing but case.
+func (q *Query) foldsTo(name string) bool {
+	for o := range q.outputs() {
+		if o.kind == aliased && strings.EqualFold(o.name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// unfolded writes a column beside an alias that is equal but for its case: some
+// databases would take one for the other.
+func (r *renderer) unfolded(q *Query, name string) {
+	if r.table == nil || !r.table.Known(name) {
+		r.fail(r.fault("order by", "the alias of the select list is not written as the column "+strconv.Quote(name), nil))
+		return
+	}
+	r.path(q.refName())
+	r.buf = append(r.buf, '.')
+	r.ident(name)
+}
+
+// havingColumn writes a column of HAVING that is none of the tables' alone. ok is
+// false when it is.
+func (r *renderer) havingColumn(name string) (ok bool) {
+	meant, o := r.havingMeans(name)
+	switch {
+	case o == nil && meant == name:
+		return false
+	case o == nil:
+		r.having = false
+		r.column(meant)
+	case r.d == dialect.MySQL: // which takes no columns there but those of the result
+		r.ident(o.name)
+	default:
+		r.having = false
+		r.expression(o)
+	}
+	r.having = true
+	return true
+}
+
+// havingMeans is what a column of HAVING means: the grouped column of that name, or
+// an alias of the select list, or else name itself.
+func (r *renderer) havingMeans(name string) (column string, alias *output) {
+	q := r.q
+	grouped, foreign := "", 0
+	for _, g := range q.more.groups {
+		table, last := splitName(g)
+		switch {
+		case g == name && (table != "" || r.table == nil || r.tableHas(name)), table != "" && last == name && q.own(table):
+			return g, nil
+		case table != "" && last == name:
+			grouped = g
+			foreign++
+		}
+	}
+	if foreign == 1 {
+		return grouped, nil
+	}
+	if !q.Selects() {
+		return name, nil
+	}
+	o, n, _ := q.named(name, r.table)
+	switch {
+	case n > 1:
+		r.ambiguous(name, []string{"several columns of the select list"})
+	case n == 1 && o.kind == aliased:
+		return name, &o
+	}
+	return name, nil
+}
+
+// tableHas says whether one of the tables is known to have a column of that name.
+func (r *renderer) tableHas(name string) bool {
+	if r.table != nil && r.table.Modelled() && r.table.Known(name) {
+		return true
+	}
+	has, _ := r.modelHas(r.q.Table(), name)
+	return has || len(r.joinedWith(name)) > 0
+}
+
+// expression writes what an alias of the select list stands for.
+func (r *renderer) expression(o *output) {
+	r.str("(")
+	switch c := o.item; {
+	case c.Expr != nil && c.As == "":
+		r.raw(&o.raw, "having")
+	case c.Expr != nil:
+		r.raw(c.Expr, "having")
+	case c.Sub != nil:
+		r.subquery(c.Sub.Statement(r.connection))
+	default:
+		r.column(c.Name)
+	}
+	r.str(")")
+}
+
+// havingTakes refuses the comparisons that cannot follow an expression with
+// arguments of its own, which would come between theirs.
+func (r *renderer) havingTakes(c *Cond) {
+	switch c.op {
+	case In, NotIn, Between, NotBetween:
+	default:
+		return
+	}
+	if _, o := r.havingMeans(c.col); o != nil && r.d != dialect.MySQL && o.takesArguments() {
+		r.fail(r.columnFault(c, opName(c.op)+" does not follow an alias whose expression has arguments; use HavingRaw", nil))
+	}
+}
+
+func (o *output) takesArguments() bool {
+	switch c := o.item; {
+	case c.Sub != nil:
+		return true
+	case c.Expr != nil && c.As == "":
+		return len(o.raw.Args) > 0
+	case c.Expr != nil:
+		return len(c.Expr.Args) > 0 || c.Expr.Sqlizer != nil
+	}
+	return false
+}
