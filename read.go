@@ -110,7 +110,7 @@ func (v *selection) read(rows driver.Rows) (n int64, err error) {
 // the select list, what it names must have a field, and fields that it does not name
 // stay zero. A list with a star names all there is: it may have more columns, as a
 // table to which one was added, but no field stays without one.
-func (v *selection) fits(plan *rowmap.Plan, rows driver.Rows) error {
+func (v *selection) fits(plan *rowmap.Plan, rows rowmap.Source) error {
 	q := &v.q.q
 	if !q.Selects() && v.stmt == nil {
 		return nil // the list was made of the fields
@@ -119,12 +119,21 @@ func (v *selection) fits(plan *rowmap.Plan, rows driver.Rows) error {
 	switch {
 	case err != nil || m.None():
 		return err
-	case lex.HasStar(v.statement.text, v.place.e.dialect):
+	case v.selectsAll():
 		return m.Missing()
 	case q.DiscardsUnknown():
 		return nil
 	}
 	return m.Unknown()
+}
+
+// selectsAll says whether the select list has a star.
+func (v *selection) selectsAll() bool {
+	d := v.place.e.dialect
+	if v.stmt != nil {
+		return lex.HasStar(v.statement.text, d)
+	}
+	return v.q.q.SelectsAll(d)
 }
 
 // readMaps reads rows without a struct.

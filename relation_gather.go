@@ -213,7 +213,11 @@ func (v *related) read(rows driver.Rows) (int64, error) {
 	if i := slices.Index(src.Columns(), v.key); i >= 0 {
 		v.typeName = src.TypeName(i)
 	}
-	n, err := v.q.src.table.Plan.ReadAll(src, v.into, 0)
+	plan := v.q.src.table.Plan
+	if err := v.fits(plan, src); err != nil {
+		return 0, err
+	}
+	n, err := plan.ReadAll(src, v.into, 0)
 	return int64(n), err
 }
 

@@ -1,5 +1,12 @@
 package sqlgen
 
+import (
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
+)
+
 import "strings"
 
 // Query describes a SELECT, and the conditions of an UPDATE or DELETE.
@@ -154,6 +161,26 @@ func (q *Query) Joined() bool { return q.more != nil && len(q.more.joins) > 0 }
 
 // Selects says whether the query names its columns itself.
 func (q *Query) Selects() bool { return q.more != nil && len(q.more.columns) > 0 }
+
+// SelectsAll says whether the select list has an item * or table.*.
+func (q *Query) SelectsAll(d *dialect.Dialect) bool {
+	if !q.Selects() {
+		return false
+	}
+	for i := range q.more.columns {
+		c := &q.more.columns[i]
+		if c.Name == "*" || strings.HasSuffix(c.Name, ".*") {
+			return true
+		}
+		if c.Expr == nil || c.As != "" {
+			continue
+		}
+		if text, _, err := c.Expr.resolve(); err == nil && lex.HasStar("SELECT "+text, d) {
+			return true
+		}
+	}
+	return false
+}
 
 // extend returns q with parts of its own, which the caller may change.
 func (q Query) extend() (Query, *parts) {

@@ -178,8 +178,8 @@ func newModels(t *testing.T, fl conformance.Fleet) *models {
 	return m
 }
 
-// asked is what both Query[T] and the tests of it need here.
-type asked interface {
+// inner is what both Query[T] and the tests of it need here.
+type inner interface {
 	dbfleet.Subquery
 	SQL(ctx context.Context) (string, []any, error)
 	Count(ctx context.Context) (int64, error)
@@ -190,7 +190,7 @@ type asked interface {
 func (m *models) check(t *testing.T, sub dbfleet.Subquery, w *wanted, want [][]string, told string) {
 	t.Helper()
 	ctx := t.Context()
-	q := sub.(asked)
+	q := sub.(inner)
 	text, args, err := q.SQL(ctx)
 	require.NoError(t, err, told)
 	told += "\n" + text + "\n" + fmt.Sprint(args)
