@@ -7,8 +7,6 @@ import (
 	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
-import "strings"
-
 // Query describes a SELECT, and the conditions of an UPDATE or DELETE.
 //
 // It is a value: every With… method returns a changed copy and leaves the
