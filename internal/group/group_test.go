@@ -162,21 +162,23 @@ func TestCertain_IsWhatNoColumnCanSeeOtherwise(t *testing.T) {
 		certain bool
 		settled map[string]bool
 	}{
-		"numbers":       {part(1, 2), rowmap.Int, true, map[string]bool{"BIGINT": true, "INT8": true, "NUMERIC": true, "": true, "TEXT": false, "VARCHAR": false, "DOUBLE": false, "FLOAT8": false}},
-		"large numbers": {part(uint64(math.MaxUint64), 1), rowmap.Uint, true, map[string]bool{"BIGINT": true, "VARCHAR": false}},
-		"texts":         {part("a", "b"), rowmap.String, true, map[string]bool{"TEXT": true, "VARCHAR": true, "BPCHAR": true, "UUID": true, "VARBINARY": true, "NUMERIC": false, "INET": false, "": false, "_TEXT": false, "DATE": false}},
-		"cases":         {part("a", "A"), rowmap.String, false, nil},
-		"blanks":        {part("a", "a "), rowmap.String, false, nil},
-		"accents":       {part("a", "é"), rowmap.String, false, nil},
-		"one text":      {part("é"), rowmap.String, true, map[string]bool{"TEXT": true}},
-		"bytes":         {part([]byte{1}, []byte{0xff}), rowmap.Bytes, true, map[string]bool{"BYTEA": true, "BLOB": true, "BINARY": true, "TEXT": false, "": false}},
-		"text as bytes": {part([]byte("a"), []byte("b")), rowmap.Bytes, true, map[string]bool{"BYTEA": true, "TEXT": true, "": false}},
-		"uuids":         {part([16]byte{1}, [16]byte{2}), rowmap.UUID, true, map[string]bool{"UUID": true, "CHAR": true, "BINARY": true}},
-		"floats":        {part(0.5, 1.5), rowmap.Float, true, map[string]bool{"FLOAT8": true, "REAL": true}},
-		"close floats":  {part(0.1, float64(float32(0.1))), rowmap.Float, false, nil},
-		"instants":      {part(noon, noon.Add(time.Second)), rowmap.Time, true, map[string]bool{"TIMESTAMPTZ": true, "DATETIME": true, "DATE": false, "TIME": false, "": false}},
-		"bools":         {part(true, false), rowmap.Bool, true, map[string]bool{"BOOL": true}},
-		"any":           {part("7", true), rowmap.Any, false, nil},
+		"numbers":        {part(1, 2), rowmap.Int, true, map[string]bool{"BIGINT": true, "INT8": true, "NUMERIC": true, "": true, "TEXT": false, "VARCHAR": false, "DOUBLE": false, "FLOAT8": false}},
+		"large numbers":  {part(uint64(math.MaxUint64), 1), rowmap.Uint, true, map[string]bool{"BIGINT": true, "VARCHAR": false}},
+		"texts":          {part("a", "b"), rowmap.String, true, map[string]bool{"TEXT": true, "VARCHAR": true, "BPCHAR": true, "UUID": true, "VARBINARY": true, "NUMERIC": false, "INET": false, "": false, "_TEXT": false, "DATE": false}},
+		"cases":          {part("a", "A"), rowmap.String, false, nil},
+		"blanks":         {part("a", "a "), rowmap.String, false, nil},
+		"accents":        {part("a", "é"), rowmap.String, false, nil},
+		"addresses":      {part("::1", "0:0:0:0:0:0:0:1"), rowmap.String, false, nil},
+		"names of parts": {part("urn:isbn:1", "urn:isbn:2"), rowmap.String, true, nil},
+		"one text":       {part("é"), rowmap.String, true, map[string]bool{"TEXT": true}},
+		"bytes":          {part([]byte{1}, []byte{0xff}), rowmap.Bytes, true, map[string]bool{"BYTEA": true, "BLOB": true, "BINARY": true, "TEXT": false, "": false}},
+		"text as bytes":  {part([]byte("a"), []byte("b")), rowmap.Bytes, true, map[string]bool{"BYTEA": true, "TEXT": true, "": false}},
+		"uuids":          {part([16]byte{1}, [16]byte{2}), rowmap.UUID, true, map[string]bool{"UUID": true, "CHAR": true, "BINARY": true}},
+		"floats":         {part(0.5, 1.5), rowmap.Float, true, map[string]bool{"FLOAT8": true, "REAL": true}},
+		"close floats":   {part(0.1, float64(float32(0.1))), rowmap.Float, false, nil},
+		"instants":       {part(noon, noon.Add(time.Second)), rowmap.Time, true, map[string]bool{"TIMESTAMPTZ": true, "DATETIME": true, "DATE": false, "TIME": false, "": false}},
+		"bools":          {part(true, false), rowmap.Bool, true, map[string]bool{"BOOL": true}},
+		"any":            {part("7", true), rowmap.Any, false, nil},
 	} {
 		require.Equal(t, tc.certain, tc.part.Certain(tc.kind), name)
 		for typeName, settled := range tc.settled {

@@ -34,7 +34,7 @@ func (q Query) WithEach(column string, keys []any, ties []string, sorted bool) Q
 		q.AddOrder(Order{Column: c})
 	}
 	q, p := q.extend()
-	p.each = &each{column: column, keys: Padded(keys), sorted: sorted}
+	p.each = &each{column: column, keys: padded(keys), sorted: sorted}
 	return q
 }
 
@@ -64,7 +64,7 @@ func (q *Query) Divisible(sorted bool) bool {
 // WithMarks returns the query for the rows of which a column is equal to one of the
 // keys. Bit i of the number says that it is equal to keys[i].
 func (q Query) WithMarks(column string, keys []any) Query {
-	keys = Padded(keys)
+	keys = padded(keys)
 	equal := make([]Cond, len(keys))
 	for i, v := range keys {
 		equal[i] = Compare(column, Eq, v)
@@ -75,9 +75,9 @@ func (q Query) WithMarks(column string, keys []any) Query {
 	return q
 }
 
-// Padded repeats the last of the keys until their number is one of few, as those of
+// padded repeats the last of the keys until their number is one of few, as those of
 // a list, so that few statements are prepared.
-func Padded(keys []any) []any {
+func padded(keys []any) []any {
 	out := make([]any, 0, paddedSize(len(keys)))
 	out = append(out, keys...)
 	for len(out) < cap(out) {

@@ -216,11 +216,12 @@ func TestRelation_KeysThatAreWrittenInSeveralWays(t *testing.T) {
 		codes  []string
 		refs   []string
 	}{
-		"decimals":  {"DECIMAL(10,2)", dbtest.Dialects, []string{"1", "1.0", "1.00", "10", "2.5", "2.50"}, []string{"1.00", "10.00", "2.50"}},
-		"integers":  {"BIGINT", []string{"sqlite", "mysql"}, []string{"7", "07", "8"}, []string{"7", "8"}},
-		"floats":    {"DOUBLE PRECISION", dbtest.Dialects, []string{"0.5", "0.50", "5e-1", "2"}, []string{"0.5", "2"}},
-		"uuids":     {"UUID", []string{"postgres", "mysql"}, []string{"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, []string{"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}},
-		"addresses": {"INET", []string{"postgres"}, []string{"10.0.0.1", "10.0.0.1/32", "10.0.0.2"}, []string{"10.0.0.1", "10.0.0.2"}},
+		"decimals":              {"DECIMAL(10,2)", dbtest.Dialects, []string{"1", "1.0", "1.00", "10", "2.5", "2.50"}, []string{"1.00", "10.00", "2.50"}},
+		"integers":              {"BIGINT", []string{"sqlite", "mysql"}, []string{"7", "07", "8"}, []string{"7", "8"}},
+		"floats":                {"DOUBLE PRECISION", dbtest.Dialects, []string{"0.5", "0.50", "5e-1", "2"}, []string{"0.5", "2"}},
+		"uuids":                 {"UUID", []string{"postgres", "mysql"}, []string{"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, []string{"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}},
+		"addresses of 16 bytes": {"INET6", []string{"mysql"}, []string{"::1", "0:0:0:0:0:0:0:1", "::ffff:10.0.0.1", "::FFFF:a00:1"}, []string{"::1", "::ffff:10.0.0.1"}},
+		"addresses":             {"INET", []string{"postgres"}, []string{"10.0.0.1", "10.0.0.1/32", "10.0.0.2"}, []string{"10.0.0.1", "10.0.0.2"}},
 	} {
 		for _, dialect := range tc.on {
 			t.Run(name+" "+dialect, func(t *testing.T) {

@@ -253,23 +253,21 @@ func TestRelation_LimitReadsWhatForReads(t *testing.T) {
 // truth: a limited relation with very many arguments of its own
 func TestRelation_LimitWithManyArguments(t *testing.T) {
 	t.Parallel()
-	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
-		l := newLibrary(t, fl)
-		ids := make([]any, 9000) // of which six times as many are too many for one statement
-		for i := range ids {
-			ids[i] = int64(i)
-		}
-		where := func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
-			return q.WhereRaw("id IN (?"+strings.Repeat(", ?", len(ids)-1)+")", ids...)
-		}
-		list, err := l.people.With(latestOf(l).Scope(where), postsOf(l).Scope(where).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) })).
-			OrderBy("id", "asc").Get(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, "two", list[0].Latest.Title)
-		require.Equal(t, []string{"one"}, titles(list[0].Posts))
-		require.Equal(t, "one", list[4].Latest.Title)
-		require.Equal(t, []string{"four"}, titles(list[4].Posts))
-	})
+	l := newLibrary(t, conformance.OnSQLite(t)) // which takes the fewest
+	ids := make([]any, 9000)                    // four times as many are too many for one statement
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	where := func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
+		return q.WhereRaw("id IN (?"+strings.Repeat(", ?", len(ids)-1)+")", ids...)
+	}
+	list, err := l.people.With(latestOf(l).Scope(where), postsOf(l).Scope(where).Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1) })).
+		OrderBy("id", "asc").Get(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "two", list[0].Latest.Title)
+	require.Equal(t, []string{"one"}, titles(list[0].Posts))
+	require.Equal(t, "one", list[4].Latest.Title)
+	require.Equal(t, []string{"four"}, titles(list[4].Posts))
 }
 
 // truth: related records that are locked
