@@ -34,7 +34,8 @@ func (q *Query[T]) Avg(ctx context.Context, column string) (float64, error) {
 }
 
 // Min is the smallest value of a column, of the type of the model's field (of
-// a Row's value without a model); without any it is ErrNotFound.
+// a Row's value without a model, or if the name is an alias of the select list);
+// without any it is ErrNotFound.
 func (q *Query[T]) Min(ctx context.Context, column string) (any, error) {
 	return (*query)(q).extreme(ctx, "MIN", column)
 }
@@ -172,7 +173,7 @@ func (q *query) extreme(ctx context.Context, function, column string) (any, erro
 	if err == nil && v == nil {
 		err = ErrNotFound
 	}
-	if err != nil || q.src.table.Plan == nil {
+	if err != nil || q.src.table.Plan == nil || q.q.Computes(column) {
 		return v, err
 	}
 	i, ok := q.src.table.Field(column)

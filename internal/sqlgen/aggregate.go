@@ -20,10 +20,10 @@ func (q Query) Aggregated(function, column string) Query {
 	if !bounded {
 		q.steps = q.steps.unordered()
 	}
-	if merged || q.computes(column) {
+	if merged || q.Computes(column) {
 		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
 	}
-	if o, n, _ := q.named(column, nil); n == 1 && o.kind == plain {
+	if o, n, _ := q.named(nil, column, nil); n == 1 && o.kind == plain {
 		c.Name = o.path() // as the select list has it
 	}
 	if bounded {

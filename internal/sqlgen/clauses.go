@@ -24,7 +24,7 @@ func (r *renderer) orderColumn(q *Query, name string) {
 		r.column(name)
 		return
 	}
-	o, n, any := q.named(name, r.table)
+	o, n, any := q.named(r.d, name, r.table)
 	switch {
 	case n > 1:
 		r.ambiguous(name, []string{"several columns of the select list"})
@@ -34,7 +34,7 @@ func (r *renderer) orderColumn(q *Query, name string) {
 		r.selected(&o)
 	case n == 0 && any && !strings.Contains(name, "."):
 		r.ident(name) // only the database knows
-	case n == 0 && q.foldsTo(name):
+	case n == 0 && q.foldsTo(r.d, name):
 		r.unfolded(q, name)
 	default:
 		r.column(name)
@@ -58,8 +58,8 @@ func (r *renderer) groupColumn(name string) {
 }
 
 // foldsTo says whether an alias differs from a name in nothing but case.
-func (q *Query) foldsTo(name string) bool {
-	for o := range q.outputs() {
+func (q *Query) foldsTo(d *dialect.Dialect, name string) bool {
+	for o := range q.outputs(d) {
 		if o.kind == aliased && strings.EqualFold(o.name, name) {
 			return true
 		}
@@ -120,7 +120,7 @@ func (r *renderer) havingMeans(name string) (column string, alias *output) {
 	if !q.Selects() {
 		return name, nil
 	}
-	o, n, _ := q.named(name, r.table)
+	o, n, _ := q.named(r.d, name, r.table)
 	switch {
 	case n > 1:
 		r.ambiguous(name, []string{"several columns of the select list"})

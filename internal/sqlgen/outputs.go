@@ -53,8 +53,8 @@ func (o *output) path() string {
 }
 
 // outputs are the items of the select list; none when the query has no list of
-// its own.
-func (q *Query) outputs() iter.Seq[output] {
+// its own. Without a dialect raw SQL is read only where all read it alike.
+func (q *Query) outputs(d *dialect.Dialect) iter.Seq[output] {
 	return func(yield func(output) bool) {
 		if q.more == nil {
 			return
@@ -62,7 +62,7 @@ func (q *Query) outputs() iter.Seq[output] {
 		for i := range q.more.columns {
 			c := &q.more.columns[i]
 			if c.Expr != nil && c.As == "" {
-				if !c.rawOutputs(yield) {
+				if !c.rawOutputs(d, yield) {
 					return
 				}
 				continue
@@ -96,9 +96,9 @@ func splitName(name string) (table, column string) {
 
 // rawOutputs yields the items of raw SQL, which a comma outside of brackets
 // separates. It gives false when yield did.
-func (c *Column) rawOutputs(yield func(output) bool) bool {
+func (c *Column) rawOutputs(d *dialect.Dialect, yield func(output) bool) bool {
 	text, args, err := c.Expr.resolve()
-	if err != nil {
+	if err != nil || d == nil && isParticular(text) {
 		return yield(output{kind: unread, item: c})
 	}
 	var item rawItem
@@ -109,7 +109,7 @@ func (c *Column) rawOutputs(yield func(output) bool) bool {
 		used += item.args
 		return yield(o)
 	}
-	scanner := lex.New(text, nil)
+	scanner := lex.New(text, d)
 	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {
 		if t.Kind == lex.Symbol {
 			switch t.Text {
@@ -135,6 +135,12 @@ func (c *Column) rawOutputs(yield func(output) bool) bool {
 	return end(len(text))
 }
 
+// isParticular says whether the databases may split SQL into words in different
+// ways.
+func isParticular(text string) bool {
+	return strings.ContainsAny(text, `\$#`) || strings.Contains(text, "--") || strings.Contains(text, "/*")
+}
+
 // rawItem is what was read of one item: whether it is a path of names, and its
 // last three tokens.
 type rawItem struct {
@@ -144,11 +150,18 @@ type rawItem struct {
 	folded bool     // the path's last part has no quotes
 	good   int      // how many tokens from the first on are a path
 	last   [3]lex.Token
+	paired bool // the last token was a ?? that stands for an operator
 }
 
 func (i *rawItem) add(t lex.Token) {
-	if t.Kind == lex.Placeholder {
+	switch {
+	case t.Kind != lex.Placeholder:
+	case i.last[2].Kind == lex.Placeholder && i.last[2].At == t.At-1 && !i.paired:
+		i.args--
+		i.paired = true
+	default:
 		i.args++
+		i.paired = false
 	}
 	if i.n == 0 && (t.Is("DISTINCT") || t.Is("ALL")) {
 		return
@@ -258,7 +271,7 @@ func tokenName(t lex.Token) (name string, quoted bool) {
 	switch {
 	case t.Kind == lex.Word:
 		return t.Text, false
-	case t.Kind == lex.Quoted && t.Text[0] != '\'':
+	case t.Kind == lex.Quoted && strings.IndexByte("\"`[", t.Text[0]) >= 0:
 		return unquoted(t.Text), true
 	}
 	return "", false
@@ -276,7 +289,7 @@ func unquoted(text string) string {
 // named finds the outputs of that name. n is how many there are that differ; o is
 // the first. any says that there may be more, which only the database knows: from
 // the star of another table, or in raw SQL that cannot be read. t knows q's table.
-func (q *Query) named(name string, t Table) (o output, n int, any bool) { //nolint:revive // any is what it says
+func (q *Query) named(d *dialect.Dialect, name string, t Table) (o output, n int, any bool) { //nolint:revive // any is what it says
 	add := func(next output) {
 		if n == 0 || !(next.of != "" && next.of == o.of && q.sameTable(next.table, o.table)) {
 			if n++; n == 1 {
@@ -284,7 +297,7 @@ func (q *Query) named(name string, t Table) (o output, n int, any bool) { //noli
 			}
 		}
 	}
-	for next := range q.outputs() {
+	for next := range q.outputs(d) {
 		switch {
 		case next.called(name):
 			add(next)
@@ -311,7 +324,7 @@ func (q *Query) ownStar(o *output) bool {
 // given tells what a column is called in the result of q: by its name there, or by
 // the column that is read under another one. ok says that there is, or may be, such
 // a column; sure that there is.
-func (q *Query) given(name string, t Table) (called string, ok, sure bool) {
+func (q *Query) given(d *dialect.Dialect, name string, t Table) (called string, ok, sure bool) {
 	table, column := splitName(name)
 	if !q.Selects() {
 		switch {
@@ -325,12 +338,12 @@ func (q *Query) given(name string, t Table) (called string, ok, sure bool) {
 		known := q.own(table) && t.Known(column)
 		return column, known, known
 	}
-	o, n, any := q.named(name, t)
+	o, n, any := q.named(d, name, t)
 	if n > 0 {
 		return o.name, true, true
 	}
 	under, all := "", false
-	for o := range q.outputs() {
+	for o := range q.outputs(d) {
 		switch same := o.of != "" && o.of == column && q.sameTable(o.table, table); {
 		case same && o.kind == plain:
 			return o.name, true, true
@@ -356,8 +369,8 @@ func (q *Query) sameTable(a, b string) bool {
 }
 
 // outputNames are the names of the select list, as far as they are known.
-func (q *Query) outputNames() (names []string) {
-	for o := range q.outputs() {
+func (q *Query) outputNames(d *dialect.Dialect) (names []string) {
+	for o := range q.outputs(d) {
 		switch {
 		case o.name != "":
 			names = append(names, o.name)

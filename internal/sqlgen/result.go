@@ -4,7 +4,7 @@ import "strconv"
 
 // Gives says whether the rows of q may have a column of that name.
 func (q *Query) Gives(name string) bool {
-	_, ok, _ := q.given(name, nil)
+	_, ok, _ := q.given(nil, name, nil)
 	return ok
 }
 
@@ -12,9 +12,10 @@ func (q *Query) Gives(name string) bool {
 // result that is; empty, it is the only one. A select list that gives the
 // column stays, with the aliases that an order may use.
 func (q Query) Plucked(column string) (out Query, name string) {
-	called, _, sure := q.given(column, nil)
+	called, _, sure := q.given(nil, column, nil)
+	_, _, more := q.named(nil, column, nil)
 	switch {
-	case q.Selects() && sure:
+	case q.Selects() && (sure || more && lastPart(column) == column):
 		return q, called
 	case q.Unites():
 		return q, lastPart(column)
@@ -22,11 +23,11 @@ func (q Query) Plucked(column string) (out Query, name string) {
 	return q.OnlyColumns(Column{Name: column}), ""
 }
 
-// computes says whether a name means what SQL of the select list computes, or an
-// alias.
-func (q *Query) computes(name string) bool {
-	o, n, _ := q.named(name, nil)
-	return n > 0 && (o.kind == aliased || o.item.Expr != nil)
+// Computes says whether a name means, or may mean, what SQL of the select list
+// computes, an alias, or what the star of another table gives.
+func (q *Query) Computes(name string) bool {
+	o, n, more := q.named(nil, name, nil)
+	return n == 0 && more && lastPart(name) == name || n > 0 && (o.kind == aliased || o.item.Expr != nil)
 }
 
 // oneColumn says whether the rows of q may have a single column.
@@ -40,12 +41,12 @@ func (q *Query) oneColumn(t Table) bool {
 // resultColumn writes a column of q's result, which no table owns any more:
 // that of a derived table, or of a union.
 func (r *renderer) resultColumn(q *Query, t Table, name string) {
-	called, ok, _ := q.given(name, t)
+	called, ok, _ := q.given(r.d, name, t)
 	if !ok {
 		r.notGiven(q, t, name)
 		return
 	}
-	if o, n, _ := q.named(called, t); n == 1 {
+	if o, n, _ := q.named(r.d, called, t); n == 1 {
 		called = o.nameIn(r.d)
 	} else if n > 1 {
 		r.fail(r.fault("column "+strconv.Quote(name), "is ambiguous: the rows have several of that name; give each an alias", nil))
@@ -55,7 +56,7 @@ func (r *renderer) resultColumn(q *Query, t Table, name string) {
 
 // notGiven fails for a column that the rows of q do not have.
 func (r *renderer) notGiven(q *Query, t Table, name string) {
-	e := &UnknownColumnError{Table: q.Table(), Column: name, Known: q.outputNames(), rows: true}
+	e := &UnknownColumnError{Table: q.Table(), Column: name, Known: q.outputNames(r.d), rows: true}
 	if !q.Selects() && t != nil {
 		e.Known = t.Columns()
 	}

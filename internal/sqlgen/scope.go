@@ -58,7 +58,7 @@ func (r *renderer) isOwn(name string) bool {
 	if has, known := r.modelHas(r.q.Table(), name); known {
 		return has
 	}
-	o, n, _ := r.q.named(name, nil)
+	o, n, _ := r.q.named(r.d, name, nil)
 	return n == 1 && o.kind == plain && o.table != "" && r.q.own(o.table)
 }
 
@@ -105,7 +105,7 @@ func (r *renderer) aliasAlone(name string) (ok bool) {
 	if !r.q.Selects() || !r.grouping && !r.joinsUnknown() {
 		return false
 	}
-	o, n, _ := r.q.named(name, r.table)
+	o, n, _ := r.q.named(r.d, name, r.table)
 	if n == 0 || o.kind != aliased || o.of == name {
 		return false
 	}
@@ -161,7 +161,7 @@ func (r *renderer) unknown(t Table, column string) {
 		e.Known = t.Columns()
 	}
 	if r.q.Selects() {
-		e.Selected = r.q.outputNames()
+		e.Selected = r.q.outputNames(r.d)
 	}
 	e.Tables = r.q.tables()
 	for i := len(r.outer) - 1; i >= 0; i-- {

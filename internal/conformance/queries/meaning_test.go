@@ -183,6 +183,20 @@ func TestNames_AggregatesReadTheRowsThatGetReturns(t *testing.T) {
 				require.ElementsMatch(t, []int64{4, 5, 6, 7, 8, 9}, plucked, claim)
 			}
 		}
+		highest, err := joined.SelectAs("kind", "total").Max(ctx, "total")
+		require.NoError(t, err)
+		require.Equal(t, "c", highest, "not the type of the model's total")
+		starred, err := joined.Select("name", "sales.*").Sum(ctx, "total")
+		require.NoError(t, err)
+		require.InDelta(t, 39, starred, 0)
+		if fl.Database.Dialect == "mysql" {
+			escaped, err := m.shops.Query().SelectRaw(`IF(name = 'it\'s', 1, 2) AS total`).Sum(ctx, "total")
+			require.NoError(t, err)
+			require.InDelta(t, 6, escaped, 0)
+			plucked, err := dbfleet.Pluck[int](ctx, m.shops.Query().SelectRaw(`IF(name = 'it\'s', 1, 2) AS total`), "total")
+			require.NoError(t, err)
+			require.Equal(t, []int{2, 2, 2}, plucked)
+		}
 		// Another table's column of that name is not taken for it.
 		own, err := dbfleet.Pluck[int64](ctx, joined.Select("sales.id").OrderBy("sales.id", dbfleet.Asc), "shops.id")
 		require.NoError(t, err)
