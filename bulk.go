@@ -148,9 +148,9 @@ func (q *query) atomic(ctx context.Context, connection string, several bool, fn 
 		if inner := txOf(ctx, q.src.reg, connection); inner != nil && inner.st == tx.st {
 			tx = inner // a callback's savepoint is open in it
 		}
-		return tx.Transaction(ctx, inTx)
+		return undone(tx.Transaction(ctx, inTx))
 	}
-	return q.src.reg.Transaction(ctx, connection, inTx)
+	return undone(q.src.reg.Transaction(ctx, connection, inTx))
 }
 
 // A statement of a bulk insert holds at most maxBatchRows rows and about

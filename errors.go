@@ -69,6 +69,11 @@ var (
 	// ErrOutcomeUnknown says that a write was sent and no answer came: the
 	// database may or may not have done it.
 	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
+	// ErrWritten says that a write succeeded, but not as asked: a trigger or a rule
+	// left rows out, changed them or put them elsewhere, or what the database made
+	// could not be read. What was written stays, so it is not to be sent again; in a
+	// transaction it ends with that.
+	ErrWritten = errors.New("dbfleet: written, but not as asked")
 	// ErrCommitUnknown says that COMMIT was sent and no answer came. It is
 	// never retried. It comes with ErrOutcomeUnknown.
 	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")

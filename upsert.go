@@ -149,15 +149,15 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 	t := v.q.src.table
 	switch {
 	case v.fault != nil:
-		return afterInsert(p, nil, v.fault)
+		return written(p, nil, v.fault)
 	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != int64(v.records.N):
-		return otherRows(t, res.RowsAffected, v.records.N)
+		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case len(v.back) == 0:
 		return nil
 	case v.in.Returning != nil && res.RowsAffected == int64(v.records.N):
 		return nil
 	case !v.alone:
-		return otherRows(t, res.RowsAffected, v.records.N)
+		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case v.in.KeepID == "":
 		return v.findKey(ctx, p)
 	case res.LastInsertID == 0: // a new row with an id of the program's

@@ -20,7 +20,9 @@ type InsertPlan struct {
 	OnlyKey     bool            // nothing but the generated key is wanted back
 
 	table *Table
-	one   [dialect.Count]atomic.Pointer[string] // the insert of one record
+	// one are the inserts of one record; one[1] return what the database made.
+	one  [2][dialect.Count]atomic.Pointer[string]
+	told [dialect.Count]atomic.Pointer[ToldInsert] // see Told
 	// many are the last inserts of several; many[1] return what the database made.
 	many [2][dialect.Count]atomic.Pointer[manyText]
 	// unkeyable says that the database could not tell the keys of several rows that
@@ -102,20 +104,21 @@ func (t *Table) newInsertPlan(mask []byte) *InsertPlan {
 	return p
 }
 
-// Returns says whether the insert of one record returns what the database made.
-// A generated key alone is had cheaper where the driver tells it.
-func (p *InsertPlan) Returns(d *dialect.Dialect) bool {
-	return len(p.Back) > 0 && d.InsertReturning && (d.Numbered || !p.OnlyKey)
+// Wants says whether the database makes something that is wanted back.
+func (p *InsertPlan) Wants() bool { return len(p.Back) > 0 }
+
+// AsksDriver says whether the driver is asked for the key of one record first: on
+// SQLite RETURNING costs more.
+func (p *InsertPlan) AsksDriver(d *dialect.Dialect) bool {
+	return p.OnlyKey && d.InsertReturning && !d.Numbered
 }
 
-// TellsKey refuses an insert whose key the database makes and does not tell.
-func (p *InsertPlan) TellsKey(d *dialect.Dialect) error {
-	if p.table.auto || d.InsertReturning {
-		return nil
-	}
+// NeedsReturning is the error of an insert on a server without RETURNING whose key
+// the database makes in another way than by counting.
+func (p *InsertPlan) NeedsReturning() error {
 	for _, i := range p.Back {
 		if slices.Contains(p.table.key, i) {
-			return p.table.Fail("%s does not tell the key %q that it makes; set it before", d.Name, p.table.Column(i))
+			return p.table.Fail("this server tells only a key that it counts by itself (AUTO_INCREMENT, no BEFORE INSERT trigger), and %q is none; set it before", p.table.Column(i))
 		}
 	}
 	return nil
@@ -126,20 +129,50 @@ func (p *InsertPlan) MakesKey() bool {
 	return p.table.auto && slices.Contains(p.Back, p.table.key[0])
 }
 
-// OneText is the insert of one record.
-func (p *InsertPlan) OneText(d *dialect.Dialect) (string, error) {
-	if text := p.one[d.Index].Load(); text != nil {
-		return *text, nil
-	}
+// OneText is the insert of one record, which returns what the database made of it
+// if that is wanted.
+func (p *InsertPlan) OneText(d *dialect.Dialect, returning bool) (string, error) {
 	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: 1}
-	if p.Returns(d) {
+	kept := &p.one[0][d.Index]
+	if returning {
 		in.Returning = p.Returning
+		kept = &p.one[1][d.Index]
+	}
+	if text := kept.Load(); text != nil {
+		return *text, nil
 	}
 	text, err := sqlgen.InsertText(&in, d)
 	if err == nil {
-		p.one[d.Index].Store(&text)
+		kept.Store(&text)
 	}
 	return text, err
+}
+
+// A ToldInsert is an INSERT without RETURNING whose key the driver may tell.
+type ToldInsert struct {
+	Text                   string
+	Table, Key             string
+	QuotedTable, QuotedKey string
+}
+
+// Told returns the insert of so many records.
+func (p *InsertPlan) Told(d *dialect.Dialect, rows int) (in *ToldInsert, err error) {
+	if in = p.told[d.Index].Load(); in != nil && rows == 1 {
+		return in, nil
+	}
+	in = &ToldInsert{Table: p.table.Name, Key: p.table.Column(p.table.key[0])}
+	in.QuotedKey = p.table.quotedIn(d).names[p.table.key[0]]
+	if in.QuotedTable, err = p.table.QuotedName(d); err != nil {
+		return nil, err
+	}
+	if rows != 1 {
+		in.Text, err = p.ManyText(d, rows, false)
+		return in, err
+	}
+	if in.Text, err = p.OneText(d, false); err == nil {
+		p.told[d.Index].Store(in)
+	}
+	return in, err
 }
 
 // ManyText is the insert of several records, which returns what the database
@@ -176,7 +209,7 @@ func (p *InsertPlan) KeyedInsert(d *dialect.Dialect, rows int) (in KeyedInsert, 
 	if in.Text, err = p.ManyText(d, rows, d.Numbered); err != nil {
 		return in, err
 	}
-	if in.One, err = p.OneText(d); err != nil {
+	if in.One, err = p.OneText(d, true); err != nil {
 		return in, err
 	}
 	in.Key = p.table.quotedIn(d).names[p.table.key[0]]
