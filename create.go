@@ -95,6 +95,7 @@ type insertion struct {
 	args      []any // of a batch
 	settled   bool  // the records' times are what was stored
 	returning bool  // the rows that came back told what the database made
+	doubt     bool  // a trigger may have changed that since
 	fault     error // what the database made does not fit a record
 }
 
@@ -149,7 +150,35 @@ func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (drive
 		}
 	}
 	v.returning = true
-	return p.rowsOn(ctx, c, s, v)
+	res, doubt, err := p.returned(ctx, c, s, v)
+	v.doubt = doubt
+	return res, err
+}
+
+// returned runs an INSERT with RETURNING. doubt says that triggers have changed rows
+// too, perhaps these, which SQLite returns as they were before.
+func (p *place) returned(ctx context.Context, c *driver.Conn, s *statement, r reader) (res driver.Result, doubt bool, err error) {
+	before := c.Changes()
+	res, err = p.rowsOn(ctx, c, s, r)
+	return res, before < 0 || c.Changes()-before > res.RowsAffected, err
+}
+
+// there says by an error that some rows with the keys of records are not there.
+func (q *query) there(ctx context.Context, p *place, records rowmap.Records) error {
+	t, found := q.src.table, int64(0)
+	for _, made := range t.ByKeys(records) {
+		if err := q.made(ctx, p, &made, true, func(rows driver.Rows) (int64, error) {
+			list, err := rowmap.ReadRows(rows, p.e.dialect)
+			found += int64(len(list))
+			return int64(len(list)), err
+		}); err != nil {
+			return err
+		}
+	}
+	if found != int64(records.N) {
+		return t.Fail("%d of %d rows have the keys that they were inserted with; a trigger changed them", found, records.N)
+	}
+	return nil
 }
 
 // withoutReturning inserts where the server knows no RETURNING.
@@ -221,6 +250,11 @@ func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) err
 	if !v.returning {
 		if err := v.tellKeys(ctx, p, res); err != nil {
 			return written(p, v.record, err)
+		}
+	}
+	if v.doubt {
+		if err := v.q.there(ctx, p, v.records); err != nil {
+			return written(p, nil, err)
 		}
 	}
 	if v.plan.MakesKey() {

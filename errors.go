@@ -14,6 +14,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // What a caller decides on. Use errors.Is; the class of a database's error is
@@ -185,6 +186,10 @@ func (e *RecordError) Error() string {
 }
 
 func (e *RecordError) Unwrap() error { return e.Err }
+
+// SameRowError tells which two records of UpsertMany are the same row to the
+// database.
+type SameRowError = table.SameRowError
 
 // ModelError reports one fault of a model's type or configuration.
 type ModelError struct {

@@ -105,9 +105,9 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	return err
 }
 
-func (v *saving) finish(_ context.Context, _ *place, res driver.Result) error {
+func (v *saving) finish(ctx context.Context, p *place, res driver.Result) error {
 	if res.RowsAffected == 0 {
-		return ErrNotFound
+		return v.q.missed(ctx, p, v.record, res)
 	}
 	if !v.settled {
 		v.q.src.table.Settle(v.record)
@@ -131,9 +131,33 @@ func (v *deletion) render(p *place, s *statement) error {
 	return err
 }
 
-func (v *deletion) finish(_ context.Context, _ *place, res driver.Result) error {
+func (v *deletion) finish(ctx context.Context, p *place, res driver.Result) error {
 	if res.RowsAffected == 0 {
-		return ErrNotFound
+		return v.q.missed(ctx, p, v.record, res)
 	}
 	return nil
+}
+
+// missed tells why a write has changed no row of the table: it is not there, or a
+// trigger or rule has done something else.
+func (q *query) missed(ctx context.Context, p *place, record any, res driver.Result) error {
+	elsewhere := res.Elsewhere
+	if p.e.dialect.Numbered {
+		there, err := q.src.table.ByIdentity(record)
+		if err != nil {
+			return err
+		}
+		there = there.OnlyColumns(columnsOf(q.src.table, q.src.table.Key())...)
+		if err := q.made(ctx, p, &there, true, func(rows driver.Rows) (int64, error) {
+			list, err := rowmap.ReadRows(rows, p.e.dialect)
+			elsewhere = len(list) > 0
+			return int64(len(list)), err
+		}); err != nil {
+			return err
+		}
+	}
+	if !elsewhere {
+		return ErrNotFound
+	}
+	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
 }

@@ -47,3 +47,14 @@ func (c *Conn) Returns() bool {
 	s, ok := c.inner.s.(session.IDTeller)
 	return !ok || s.Returns()
 }
+
+// Changes is session.IDTeller's, 0 for a database that is none.
+func (c *Conn) Changes() int64 {
+	if c.inner == nil {
+		return 0
+	}
+	if s, ok := c.inner.s.(session.IDTeller); ok {
+		return s.Changes()
+	}
+	return 0
+}

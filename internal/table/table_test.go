@@ -1,6 +1,7 @@
 package table
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -113,23 +114,27 @@ func TestInsertPlan_StaysRightWhenPlansAreDropped(t *testing.T) {
 	}
 }
 
-func TestOneText_ReturnsWhatIsNotHadOtherwise(t *testing.T) {
+func TestOneText_ReturnsWhatTheDatabaseMakes(t *testing.T) {
 	t.Parallel()
 	plain := orders(t, Config{}).InsertPlan(&order{})
 	made := orders(t, Config{Generated: []string{"total"}}).InsertPlan(&order{})
 	for at, want := range [][2]string{
 		{`INSERT INTO "orders" ("shop", "item", "status", "total", "created_at", "updated_at") VALUES ($1, $2, $3, $4, $5, $6) RETURNING "id"`,
 			`INSERT INTO "orders" ("shop", "item", "status", "created_at", "updated_at") VALUES ($1, $2, $3, $4, $5) RETURNING "id", "total"`},
-		{"INSERT INTO `orders` (`shop`, `item`, `status`, `total`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?, ?)",
-			"INSERT INTO `orders` (`shop`, `item`, `status`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?)"},
-		{`INSERT INTO "orders" ("shop", "item", "status", "total", "created_at", "updated_at") VALUES (?, ?, ?, ?, ?, ?)`,
+		{"INSERT INTO `orders` (`shop`, `item`, `status`, `total`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?, ?) RETURNING `id`",
+			"INSERT INTO `orders` (`shop`, `item`, `status`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?) RETURNING `id`, `total`"},
+		{`INSERT INTO "orders" ("shop", "item", "status", "total", "created_at", "updated_at") VALUES (?, ?, ?, ?, ?, ?) RETURNING "id"`,
 			`INSERT INTO "orders" ("shop", "item", "status", "created_at", "updated_at") VALUES (?, ?, ?, ?, ?) RETURNING "id", "total"`},
 	} {
 		for i, p := range []*InsertPlan{plain, made} {
 			for range 2 { // the second is the kept one
-				text, err := p.OneText(dialects[at])
+				text, err := p.OneText(dialects[at], true)
 				require.NoError(t, err)
 				require.Equal(t, want[i], text)
+				text, err = p.OneText(dialects[at], false)
+				require.NoError(t, err)
+				before, _, _ := strings.Cut(want[i], " RETURNING")
+				require.Equal(t, before, text)
 			}
 		}
 	}
@@ -194,13 +199,13 @@ func TestUpsertInsert_SetsWhatTheConflictSays(t *testing.T) {
 	} {
 		key, err := table.ConflictKey(&c.conflict)
 		require.NoError(t, err, name)
-		in, back := table.UpsertInsert(p, 1, key, &c.conflict)
+		in, back := table.UpsertInsert(p, 1, key, &c.conflict, false)
 		require.Equal(t, c.sets, in.Sets, name)
 		require.Equal(t, c.kind, in.Conflict, name)
 		require.Equal(t, []string{"item"}, in.Keys, name)
 		require.Equal(t, []string{"id"}, table.ColumnsOf(back), name)
 	}
-	in, back := table.UpsertInsert(table.InsertPlan(&order{ID: 1}), 1, table.Key(), &Conflict{})
+	in, back := table.UpsertInsert(table.InsertPlan(&order{ID: 1}), 1, table.Key(), &Conflict{}, false)
 	require.Equal(t, []string{"id"}, in.Keys)
 	require.Empty(t, back, "the record tells its key")
 }

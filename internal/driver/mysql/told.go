@@ -29,6 +29,10 @@ func returning(version string) bool {
 // Returns implements session.IDTeller.
 func (s *conn) Returns() bool { return s.returns }
 
+// Changes implements session.IDTeller: a trigger that runs after an INSERT cannot
+// change its table.
+func (s *conn) Changes() int64 { return 0 }
+
 // counts asks whether the server's counter makes the key: the column is the one that
 // counts, and no trigger sets it before.
 const counts = `SELECT COUNT(*) FROM information_schema.columns c

@@ -111,6 +111,11 @@ type IDTeller interface {
 	InsertTold(ctx context.Context, in *ToldInsert, args []sqldriver.NamedValue) (res Result, told bool, err error)
 	// Returns says whether the server knows INSERT … RETURNING.
 	Returns() bool
+	// Changes counts the rows that the session has changed, by triggers too: how many
+	// more these are than an INSERT's own tells whether RETURNING told what later
+	// triggers changed. It is -1 where that cannot be told, and always 0 where
+	// triggers cannot change the row any more.
+	Changes() int64
 }
 
 // An UntoldError says that an INSERT has succeeded and that the key of its row is

@@ -14,8 +14,8 @@ import (
 // rowid, the rows that were changed, and the version of the schema as the
 // connection knows it.
 //
-// Gain: an INSERT whose key is the rowid needs no RETURNING, which costs a third of
-// the INSERT again, and a table without rowids tells no id of an earlier insert:
+// Gain: an INSERT whose key is the rowid needs no RETURNING, with which it takes
+// 12 µs for 10, and a table without rowids tells no id of an earlier insert:
 //
 //	go test ./internal/driver -run - -bench 'BenchmarkTold/sqlite' [-tags dbfleet_plain_sqlite]
 //

@@ -25,6 +25,14 @@ const maxRowids = 512
 // Returns implements session.IDTeller.
 func (s *conn) Returns() bool { return true }
 
+// Changes implements session.IDTeller.
+func (s *conn) Changes() int64 {
+	if !s.in.known() {
+		return -1
+	}
+	return s.in.changes()
+}
+
 // InsertTold implements session.IDTeller. The key is the rowid if the table's
 // definition says so, which SQLite checks in the file when it runs the INSERT: a
 // connection whose schema is old reads it again and then has another version of it.
