@@ -110,7 +110,7 @@ func (v *insertion) render(p *place, s *statement) (err error) {
 		return err
 	}
 	v.plan = t.InsertPlan(v.record)
-	if s.text, err = v.plan.OneText(d, v.plan.Wants() && !v.plan.AsksDriver(d)); err != nil {
+	if s.text, err = v.plan.OneText(d, v.plan.Returns(d) && !v.plan.AsksDriver(d)); err != nil {
 		return err
 	}
 	s.args, v.settled, err = v.plan.Args.Args(v.record, d)
@@ -120,17 +120,17 @@ func (v *insertion) render(p *place, s *statement) (err error) {
 func (v *insertion) renderBatch(p *place, s *statement) (err error) {
 	d := p.e.dialect
 	s.args = v.args
-	if s.text, err = v.plan.ManyText(d, v.records.N, v.plan.Wants()); err != nil {
+	if s.text, err = v.plan.ManyText(d, v.records.N, v.plan.Returns(d)); err != nil {
 		return err
 	}
-	if v.plan.Wants() && v.records.N > 1 && d.Numbered {
+	if v.records.N > 1 && d.Numbered {
 		s.oneRow, err = v.plan.OneText(d, true)
 	}
 	return err
 }
 
 func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if !v.plan.Wants() {
+	if !v.plan.Returns(p.e.dialect) {
 		return execution{}.exchange(ctx, p, s)
 	}
 	c, err := p.hold(ctx)
@@ -220,10 +220,10 @@ func (v *insertion) told(ctx context.Context, p *place, c *driver.Conn, s *state
 	return res, told, nil
 }
 
-// read takes what the database made. The rows belong to the records in their
+// read takes what came back. The rows belong to the records in their
 // order.
 func (v *insertion) read(rows driver.Rows) (int64, error) {
-	n, fault, err := readBack(v.q.src.table, rows, v.plan.Back, v.records)
+	n, fault, err := readBack(v.q.src.table, rows, v.plan.Returned(v.place.e.dialect), v.records)
 	v.fault = fault
 	return n, err
 }
@@ -252,7 +252,7 @@ func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) err
 			return written(p, v.record, err)
 		}
 	}
-	if v.doubt {
+	if v.doubt || res.Elsewhere {
 		if err := v.q.there(ctx, p, v.records); err != nil {
 			return written(p, nil, err)
 		}

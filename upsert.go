@@ -132,7 +132,7 @@ func (u *upserts) several(judged, inTx bool) bool {
 	case judged && (!u.d.Numbered || inTx):
 		return true
 	}
-	in, back := t.UpsertInsert(u.batches[0].plan, u.records.N, u.key, u.conflict, false)
+	in, back := t.UpsertInsert(u.batches[0].plan, u.records.N, u.key, u.conflict)
 	if len(back) > 0 && in.Conflict == sqlgen.Ignore {
 		return true
 	}
@@ -161,7 +161,7 @@ func (u *upserts) findTwins(ctx context.Context) error {
 // the keys of rows that it leaves as they are, by another that reads them.
 func (u *upserts) batch(ctx context.Context, b *batch) error {
 	t := u.q.src.table
-	v := u.upsertion(b, !u.d.UpsertConflict)
+	v := u.upsertion(b, true)
 	if !u.d.UpsertConflict && !b.plan.Keyable(u.d) {
 		return u.oneByOne(ctx, b, false)
 	}
@@ -184,9 +184,15 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	return err
 }
 
+// upsertion describes the upsert of a batch. all says that the keys of all rows are
+// told where the statement does so: another unique key, or a trigger, may have
+// changed them.
 func (u *upserts) upsertion(b *batch, all bool) *upsertion {
-	in, back := u.q.src.table.UpsertInsert(b.plan, b.records.N, u.key, u.conflict, all)
-	return &upsertion{recording: recording{writing{trip{q: u.q}}, u.home}, in: in, plan: b.plan, records: b.records, args: b.args, key: u.key, back: back}
+	in, back := u.q.src.table.UpsertInsert(b.plan, b.records.N, u.key, u.conflict)
+	if all && (!u.d.UpsertConflict || u.d.Numbered && in.Conflict == sqlgen.Replace) {
+		back = u.q.src.table.Key()
+	}
+	return &upsertion{recording: recording{writing{trip{q: u.q}}, u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back}
 }
 
 // oneByOne upserts records by a statement each, unless there is nothing to be told.
@@ -212,7 +218,6 @@ func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error 
 type upsertion struct {
 	recording
 	in        sqlgen.Insert
-	plan      *table.InsertPlan
 	records   rowmap.Records
 	args      []any
 	key, back []int // the conflict's key; the fields of the primary key that it does not tell

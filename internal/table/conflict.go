@@ -43,9 +43,8 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 }
 
 // UpsertInsert describes the upsert of rows of one plan. back are the fields of
-// the primary key that neither the records nor the conflict's key tell, all of them if
-// any unique key may decide.
-func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict, any bool) (in sqlgen.Insert, back []int) {
+// the primary key that neither the records nor the conflict's key tell.
+func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (in sqlgen.Insert, back []int) {
 	in = sqlgen.Insert{
 		Table: t.Name, Columns: p.Columns, Rows: rows,
 		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.upsertSets(p, key, c),
@@ -54,7 +53,7 @@ func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict, an
 		in.Conflict = sqlgen.Ignore
 	}
 	for _, f := range t.key {
-		if any || !slices.Contains(key, f) || slices.Contains(p.Back, f) || !t.exact(f) {
+		if !slices.Contains(key, f) || slices.Contains(p.Back, f) || !t.exact(f) {
 			back = append(back, f)
 		}
 	}

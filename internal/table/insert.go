@@ -16,13 +16,14 @@ type InsertPlan struct {
 	Write, Back []int           // what is written, and what is wanted back
 	Args        *rowmap.ArgPlan // of Write
 	Columns     []string        // the names of Write
-	Returning   []string        // the names of Back
 	OnlyKey     bool            // nothing but the generated key is wanted back
+	told        []int           // Back, and the fields of the primary key that are written
+	returning   []string        // the names of told
 
 	table *Table
 	// one are the inserts of one record; one[1] return what the database made.
-	one  [2][dialect.Count]atomic.Pointer[string]
-	told [dialect.Count]atomic.Pointer[ToldInsert] // see Told
+	one [2][dialect.Count]atomic.Pointer[string]
+	ids [dialect.Count]atomic.Pointer[ToldInsert] // see Told
 	// many are the last inserts of several; many[1] return what the database made.
 	many [2][dialect.Count]atomic.Pointer[manyText]
 	// unkeyable says that the database could not tell the keys of several rows that
@@ -99,13 +100,28 @@ func (t *Table) newInsertPlan(mask []byte) *InsertPlan {
 		}
 	}
 	p.Args = t.Plan.ArgPlan(p.Write...)
-	p.Columns, p.Returning = t.ColumnsOf(p.Write), t.ColumnsOf(p.Back)
+	p.told = p.Back
+	for _, f := range t.key {
+		if !slices.Contains(p.Back, f) {
+			p.told = append(slices.Clip(p.told), f)
+		}
+	}
+	p.Columns, p.returning = t.ColumnsOf(p.Write), t.ColumnsOf(p.told)
 	p.OnlyKey = len(p.Back) == 1 && t.auto && p.Back[0] == t.key[0]
 	return p
 }
 
-// Wants says whether the database makes something that is wanted back.
-func (p *InsertPlan) Wants() bool { return len(p.Back) > 0 }
+// Returns says whether the insert returns something: what the database made, and
+// the key, which a trigger that runs before may change. SQLite has none that can.
+func (p *InsertPlan) Returns(d *dialect.Dialect) bool { return len(p.Returned(d)) > 0 }
+
+// Returned are the fields that the insert returns.
+func (p *InsertPlan) Returned(d *dialect.Dialect) []int {
+	if d == dialect.SQLite {
+		return p.Back
+	}
+	return p.told
+}
 
 // AsksDriver says whether the driver is asked for the key of one record first: on
 // SQLite RETURNING costs more.
@@ -129,13 +145,13 @@ func (p *InsertPlan) MakesKey() bool {
 	return p.table.auto && slices.Contains(p.Back, p.table.key[0])
 }
 
-// OneText is the insert of one record, which returns what the database made of it
+// OneText is the insert of one record, which returns what Returned says
 // if that is wanted.
 func (p *InsertPlan) OneText(d *dialect.Dialect, returning bool) (string, error) {
 	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: 1}
 	kept := &p.one[0][d.Index]
 	if returning {
-		in.Returning = p.Returning
+		in.Returning = p.returning[:len(p.Returned(d))]
 		kept = &p.one[1][d.Index]
 	}
 	if text := kept.Load(); text != nil {
@@ -157,7 +173,7 @@ type ToldInsert struct {
 
 // Told returns the insert of so many records.
 func (p *InsertPlan) Told(d *dialect.Dialect, rows int) (in *ToldInsert, err error) {
-	if in = p.told[d.Index].Load(); in != nil && rows == 1 {
+	if in = p.ids[d.Index].Load(); in != nil && rows == 1 {
 		return in, nil
 	}
 	in = &ToldInsert{Table: p.table.Name, Key: p.table.Column(p.table.key[0])}
@@ -170,19 +186,19 @@ func (p *InsertPlan) Told(d *dialect.Dialect, rows int) (in *ToldInsert, err err
 		return in, err
 	}
 	if in.Text, err = p.OneText(d, false); err == nil {
-		p.told[d.Index].Store(in)
+		p.ids[d.Index].Store(in)
 	}
 	return in, err
 }
 
-// ManyText is the insert of several records, which returns what the database
-// made of them if that is wanted. The last text is kept: a long series of
+// ManyText is the insert of several records, which returns what Returned says if
+// that is wanted. The last text is kept: a long series of
 // statements has one number of rows.
 func (p *InsertPlan) ManyText(d *dialect.Dialect, rows int, returning bool) (string, error) {
 	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: rows}
 	kept := &p.many[0][d.Index]
 	if returning {
-		in.Returning = p.Returning
+		in.Returning = p.returning[:len(p.Returned(d))]
 		kept = &p.many[1][d.Index]
 	}
 	if known := kept.Load(); known != nil && known.rows == rows {

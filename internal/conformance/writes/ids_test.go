@@ -249,3 +249,46 @@ func TestCreate_OnAServerWithoutReturning(t *testing.T) {
 	require.Zero(t, count(t, tokens))
 	require.NoError(t, tokens.Create(ctx, &token{ID: "own", N: 1}))
 }
+
+// truth: a trigger changes a key that was given
+//
+// The record has the key of its row, or the call fails and says what is there.
+func TestCreate_TellsAKeyThatATriggerChanged(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE given (code VARCHAR(20) NOT NULL PRIMARY KEY, n {int})`)
+		fl.Create(t, map[string][]string{
+			"sqlite": {`CREATE TRIGGER g AFTER INSERT ON given WHEN NEW.code <> upper(NEW.code) BEGIN UPDATE given SET code = upper(code) WHERE code = NEW.code; END`},
+			"postgres": {`CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.code := upper(NEW.code); RETURN NEW; END $$`,
+				`CREATE TRIGGER g BEFORE INSERT ON given FOR EACH ROW EXECUTE FUNCTION g()`},
+			"mysql": {`CREATE TRIGGER g BEFORE INSERT ON given FOR EACH ROW SET NEW.code = REVERSE(NEW.code)`},
+		}[fl.Database.Dialect]...)
+		type given struct {
+			Code string
+			N    int
+		}
+		m := conformance.Model[given](t, fl.Registry, dbfleet.ModelConfig{Table: "given", PrimaryKey: []string{"code"}})
+		own := func(err error, list ...given) {
+			t.Helper()
+			if fl.Database.Dialect == "sqlite" { // whose triggers change it afterwards
+				require.Error(t, err)
+				return
+			}
+			require.NoError(t, err)
+			for _, want := range list {
+				got, err := m.Find(ctx, want.Code)
+				require.NoError(t, err)
+				require.Equal(t, want, got)
+			}
+		}
+		one, many := given{"ab", 1}, []given{{"cd", 2}, {"ef", 3}}
+		err := m.Create(ctx, &one)
+		own(err, one)
+		require.Equal(t, fl.Database.Dialect == "sqlite", errors.Is(err, dbfleet.ErrWritten))
+		own(m.CreateMany(ctx, many), many...)
+		up, ups := given{"gh", 4}, []given{{"ij", 5}, {"kl", 6}}
+		own(m.Upsert(ctx, &up, dbfleet.Conflict{}), up)
+		own(m.UpsertMany(ctx, ups, dbfleet.Conflict{}), ups...)
+	})
+}

@@ -50,6 +50,7 @@ func (s *conn) InsertTold(ctx context.Context, in *session.ToldInsert, args []sq
 		return res, true, err
 	}
 	// A trigger that had a hand in it may have changed the key.
+	res.Elsewhere = false
 	if s.in.schema() == was && s.in.changes()-before == 1 {
 		return res, true, nil
 	}
