@@ -16,6 +16,14 @@ import (
 // become what was stored, the same instants in UTC and to the microsecond (see
 // TimePrecision), so that the record equals the one that Find returns. A zero
 // time.Time is written as NULL. On an error the record is as it was before.
+//
+// The key in the record is that of its row, whoever made it: the database's
+// counter, a default, a trigger that changes even one that was given. A server
+// without INSERT … RETURNING, which is Oracle's MySQL, tells only what it counts by
+// itself; there the schema is asked before each insert, and another key is refused.
+// If the row is there and its key could not be told, or a trigger put the row
+// elsewhere, the error is ErrWritten. A trigger of PostgreSQL that changes the key
+// after the insert is not noticed.
 func (m *Model[T]) Create(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: createRecord})
 }

@@ -12,7 +12,8 @@ import (
 // integer key is zero is created. A record that is not in the database (any
 // more) is ErrNotFound: nothing is brought back. The key itself, created_at,
 // the shard key and generated columns are not written. On an error the record
-// is as it was before.
+// is as it was before. If a trigger or rule does something else instead, the error is
+// ErrWritten.
 func (m *Model[T]) Save(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveRecord})
 }
@@ -24,7 +25,8 @@ func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string
 }
 
 // Delete deletes a record by its primary key. One that is not there is
-// ErrNotFound. On an error the record is as it was before.
+// ErrNotFound, and one that a trigger or rule keeps or puts elsewhere is ErrWritten.
+// On an error the record is as it was before.
 func (m *Model[T]) Delete(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: deleteRecord})
 }

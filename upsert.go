@@ -32,14 +32,22 @@ type Conflict struct {
 }
 
 // Upsert inserts a record or updates the row with the same key, in one
-// statement. The record's primary key is then that of the row, new or old; its
-// other fields are not read back. On an error the record is as it was before.
+// statement. The record's primary key is then that of the row, new or old, written
+// as the row has it; its other fields are not read back. On an error the record is
+// as it was before.
 func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
 	return writeRecord(ctx, m, record, recordWrite{do: upsertRecord, conflict: conflict})
 }
 
-// UpsertMany upserts records, all of them or none. Two records with the same
-// key are refused, on every database.
+// UpsertMany upserts records, all of them or none. Two records that are the same
+// row to the database are refused by a *SameRowError, on every database: it compares
+// the keys, by the column's collation and type, and not Go.
+//
+// A chunk is one statement, and with DoNothing one more that reads the keys of the
+// rows. A transaction (a savepoint inside one) frames several statements, and a
+// single one where only the keys of the rows show that two records are one: on MySQL,
+// and on SQLite with a conflict's key that is a text, a time or a decimal. What a
+// trigger leaves out of a statement without a transaction is told by ErrWritten.
 func (m *Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict) error {
 	return (*query)(m).upsertAll(ctx, &records, conflict)
 }

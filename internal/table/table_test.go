@@ -149,7 +149,7 @@ func TestManyText_IsOfSoManyRows(t *testing.T) {
 		want      string
 	}{
 		{2, false, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4)`},
-		{2, true, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4) RETURNING "id", "status", "total", "created_at", "updated_at"`},
+		{2, true, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4) RETURNING "id", "status", "total", "created_at", "updated_at", "shop", "item"`},
 		{3, false, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4), ($5, $6)`},
 		{2, false, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4)`},
 	} {

@@ -58,19 +58,30 @@ func (c counters) lastID() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.t
 func (c counters) setLastID(id int64) { sqlite3.Xsqlite3_set_last_insert_rowid(c.tls, c.db, id) }
 
 // schema is the version of what a name without its database may mean: the main
-// database's schema and that of temporary tables. The generation tells two apart that
-// have the same number because the first was rolled back.
-type schema struct{ main, mainGeneration, temp, tempGeneration int32 }
+// database's schema and that of temporary tables.
+type schema struct{ main, temp version }
+
+// version is that of one schema. The generation tells two apart that have the same
+// number because the first was rolled back. One that is not loaded has an old number.
+type version struct {
+	number, generation int32
+	loaded             bool
+}
+
+// schemaLoaded is SQLite's DB_SchemaLoaded.
+const schemaLoaded = 1
 
 func (c counters) schema() schema {
 	// The addresses are not of Go's memory.
 	list := (*(**sqlite3.Tsqlite3)(unsafe.Pointer(&c.db))).FaDb
-	dbs := (*(**[2]sqlite3.TDb)(unsafe.Pointer(&list)))
-	main := *(**sqlite3.TSchema)(unsafe.Pointer(&dbs[0].FpSchema))
-	temp := *(**sqlite3.TSchema)(unsafe.Pointer(&dbs[1].FpSchema))
-	s := schema{main: main.Fschema_cookie, mainGeneration: main.FiGeneration}
-	if temp != nil {
-		s.temp, s.tempGeneration = temp.Fschema_cookie, temp.FiGeneration
+	dbs := *(**[2]sqlite3.TDb)(unsafe.Pointer(&list))
+	return schema{main: versionOf(dbs[0].FpSchema), temp: versionOf(dbs[1].FpSchema)}
+}
+
+func versionOf(address uintptr) version {
+	if address == 0 {
+		return version{}
 	}
-	return s
+	s := *(**sqlite3.TSchema)(unsafe.Pointer(&address))
+	return version{s.Fschema_cookie, s.FiGeneration, s.FschemaFlags&schemaLoaded != 0}
 }
