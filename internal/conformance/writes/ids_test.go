@@ -292,3 +292,45 @@ func TestCreate_TellsAKeyThatATriggerChanged(t *testing.T) {
 		own(m.UpsertMany(ctx, ups, dbfleet.Conflict{}), ups...)
 	})
 }
+
+// truth: keys of several columns, and counters behind a text
+//
+// One column of the key is the database's, or the counter is read into a string.
+func TestCreate_TellsAPartOfAKey(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, map[string]string{
+			"sqlite":   `CREATE TABLE bill_lines (shop INT NOT NULL, no INT NOT NULL DEFAULT (abs(random()) % 1000000000), name TEXT, PRIMARY KEY (shop, no))`,
+			"postgres": `CREATE TABLE bill_lines (shop INT NOT NULL, no BIGSERIAL, name TEXT, PRIMARY KEY (shop, no))`,
+			"mysql":    `CREATE TABLE bill_lines (shop INT NOT NULL, no BIGINT AUTO_INCREMENT, name VARCHAR(40), PRIMARY KEY (shop, no), KEY (no))`,
+		}[fl.Database.Dialect], `CREATE TABLE texts (id {id}, name VARCHAR(40) UNIQUE)`)
+		type line struct {
+			Shop, No int64
+			Name     string
+		}
+		lines := conformance.Model[line](t, fl.Registry, dbfleet.ModelConfig{Table: "bill_lines", PrimaryKey: []string{"shop", "no"}, Defaults: []string{"no"}})
+		one, many := line{Shop: 1, Name: "a"}, []line{{Shop: 1, Name: "b"}, {Shop: 2, Name: "c"}, {Shop: 1, No: 7, Name: "d"}}
+		require.NoError(t, lines.Create(ctx, &one))
+		require.NoError(t, lines.CreateMany(ctx, many))
+		for _, want := range append(many, one) {
+			got, err := lines.Find(ctx, want.Shop, want.No)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		type text struct{ ID, Name string }
+		texts := conformance.Model[text](t, fl.Registry, dbfleet.ModelConfig{Table: "texts", Defaults: []string{"id"}})
+		first, more := text{Name: "a"}, []text{{Name: "b"}, {Name: "c"}}
+		require.NoError(t, texts.Create(ctx, &first))
+		require.NoError(t, texts.CreateMany(ctx, more))
+		require.NoError(t, texts.UpsertMany(ctx, []text{{Name: "d"}, {Name: "e"}}, dbfleet.Conflict{Key: []string{"name"}}))
+		again := text{Name: "a"}
+		require.NoError(t, texts.Upsert(ctx, &again, dbfleet.Conflict{Key: []string{"name"}, DoNothing: true}))
+		require.Equal(t, first, again)
+		for _, want := range append(more, first) {
+			found, err := texts.Where("name", "=", want.Name).Get(ctx)
+			require.NoError(t, err)
+			require.Equal(t, []text{want}, found)
+		}
+	})
+}
