@@ -18,10 +18,6 @@ import (
 // records must live on one shard. An error of a callback, or of a value, is a
 // *RecordError with the record's index. On an error the records are as they
 // were before. Load is faster for many records whose ids need not be known.
-//
-// MySQL and MariaDB tell the first id of several records, from which the others are
-// counted: a BEFORE INSERT trigger that sets the key itself makes them wrong. Create
-// such records one by one.
 func (m *Model[T]) CreateMany(ctx context.Context, records []T) error {
 	return (*query)(m).createAll(ctx, &records)
 }
@@ -148,9 +144,9 @@ func (q *query) atomic(ctx context.Context, connection string, several bool, fn 
 		if inner := txOf(ctx, q.src.reg, connection); inner != nil && inner.st == tx.st {
 			tx = inner // a callback's savepoint is open in it
 		}
-		return tx.Transaction(ctx, inTx)
+		return undone(tx.Transaction(ctx, inTx))
 	}
-	return q.src.reg.Transaction(ctx, connection, inTx)
+	return undone(q.src.reg.Transaction(ctx, connection, inTx))
 }
 
 // A statement of a bulk insert holds at most maxBatchRows rows and about

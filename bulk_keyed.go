@@ -70,7 +70,7 @@ func (v *keyedInsertion) finish(_ context.Context, p *place, _ driver.Result) er
 	t := v.q.src.table
 	for i, key := range v.keys {
 		if err := t.Plan.SetInt(t.Key()[0], v.records.At(i), key); err != nil {
-			return afterInsert(p, nil, err)
+			return written(p, nil, err)
 		}
 		t.Settle(v.records.At(i))
 	}

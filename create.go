@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -17,6 +16,14 @@ import (
 // become what was stored, the same instants in UTC and to the microsecond (see
 // TimePrecision), so that the record equals the one that Find returns. A zero
 // time.Time is written as NULL. On an error the record is as it was before.
+//
+// The key in the record is that of its row, whoever made it: the database's
+// counter, a default, a trigger that changes even one that was given. A server
+// without INSERT … RETURNING, which is Oracle's MySQL, tells only what it counts by
+// itself; there the schema is asked before each insert, and another key is refused.
+// If the row is there and its key could not be told, or a trigger put the row
+// elsewhere, the error is ErrWritten. A trigger of PostgreSQL that changes the key
+// after the insert is not noticed.
 func (m *Model[T]) Create(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: createRecord})
 }
@@ -95,7 +102,8 @@ type insertion struct {
 	plan      *table.InsertPlan
 	args      []any // of a batch
 	settled   bool  // the records' times are what was stored
-	returning bool
+	returning bool  // the rows that came back told what the database made
+	doubt     bool  // a trigger may have changed that since
 	fault     error // what the database made does not fit a record
 }
 
@@ -110,12 +118,7 @@ func (v *insertion) render(p *place, s *statement) (err error) {
 		return err
 	}
 	v.plan = t.InsertPlan(v.record)
-	if v.returning = v.plan.Returns(d); !v.returning {
-		if err := v.plan.TellsKey(d); err != nil {
-			return err
-		}
-	}
-	if s.text, err = v.plan.OneText(d); err != nil {
+	if s.text, err = v.plan.OneText(d, v.plan.Returns(d) && !v.plan.AsksDriver(d)); err != nil {
 		return err
 	}
 	s.args, v.settled, err = v.plan.Args.Args(v.record, d)
@@ -125,31 +128,110 @@ func (v *insertion) render(p *place, s *statement) (err error) {
 func (v *insertion) renderBatch(p *place, s *statement) (err error) {
 	d := p.e.dialect
 	s.args = v.args
-	if v.returning = len(v.plan.Back) > 0 && d.InsertReturning; !v.returning {
-		if err := v.plan.TellsKey(d); err != nil {
-			return err
-		}
-	}
-	if s.text, err = v.plan.ManyText(d, v.records.N, v.returning); err != nil {
+	if s.text, err = v.plan.ManyText(d, v.records.N, v.plan.Returns(d)); err != nil {
 		return err
 	}
-	if v.returning && v.records.N > 1 && v.plan.Returns(d) {
-		s.oneRow, err = v.plan.OneText(d)
+	if v.records.N > 1 && d.Numbered {
+		s.oneRow, err = v.plan.OneText(d, true)
 	}
 	return err
 }
 
 func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if v.returning {
-		return p.rows(ctx, s, v)
+	if !v.plan.Returns(p.e.dialect) {
+		return execution{}.exchange(ctx, p, s)
 	}
-	return execution{}.exchange(ctx, p, s)
+	c, err := p.hold(ctx)
+	if err != nil {
+		return unknownRows, err
+	}
+	defer p.letGo(c)
+	switch {
+	case !c.Returns():
+		return v.withoutReturning(ctx, p, c, s)
+	case v.records.N == 1 && v.plan.AsksDriver(p.e.dialect):
+		if res, told, err := v.told(ctx, p, c, s); told || err != nil {
+			return res, err
+		}
+		if s.text, err = v.plan.OneText(p.e.dialect, true); err != nil {
+			return unknownRows, err
+		}
+	}
+	v.returning = true
+	res, doubt, err := p.returned(ctx, c, s, v)
+	v.doubt = doubt
+	return res, err
 }
 
-// read takes what the database made. The rows belong to the records in their
+// returned runs an INSERT with RETURNING. doubt says that triggers have changed rows
+// too, perhaps these, which SQLite returns as they were before.
+func (p *place) returned(ctx context.Context, c *driver.Conn, s *statement, r reader) (res driver.Result, doubt bool, err error) {
+	before := c.Changes()
+	res, err = p.rowsOn(ctx, c, s, r)
+	return res, before < 0 || c.Changes()-before > res.RowsAffected, err
+}
+
+// there says by an error that some rows with the keys of records are not there.
+func (q *query) there(ctx context.Context, p *place, records rowmap.Records) error {
+	t, found := q.src.table, int64(0)
+	for _, made := range t.ByKeys(records) {
+		if err := q.made(ctx, p, &made, true, func(rows driver.Rows) (int64, error) {
+			list, err := rowmap.ReadRows(rows, p.e.dialect)
+			found += int64(len(list))
+			return int64(len(list)), err
+		}); err != nil {
+			return err
+		}
+	}
+	if found != int64(records.N) {
+		return t.Fail("%d of %d rows have the keys that they were inserted with; a trigger changed them", found, records.N)
+	}
+	return nil
+}
+
+// withoutReturning inserts where the server knows no RETURNING.
+func (v *insertion) withoutReturning(ctx context.Context, p *place, c *driver.Conn, s *statement) (driver.Result, error) {
+	if v.plan.MakesKey() {
+		res, told, err := v.told(ctx, p, c, s)
+		if err == nil && !told {
+			err = v.plan.NeedsReturning()
+		}
+		return res, err
+	}
+	if err := v.plan.NeedsReturning(); err != nil {
+		return unknownRows, err
+	}
+	text, err := v.plan.ManyText(p.e.dialect, v.records.N, false)
+	if err != nil {
+		return unknownRows, err
+	}
+	s.text = text
+	return c.Exec(ctx, s.text, s.args)
+}
+
+// told inserts if the driver tells the key for certain.
+func (v *insertion) told(ctx context.Context, p *place, c *driver.Conn, s *statement) (driver.Result, bool, error) {
+	in, err := v.plan.Told(p.e.dialect, v.records.N)
+	if err != nil {
+		return unknownRows, false, err
+	}
+	s.text = in.Text
+	res, told, err := c.InsertTold(ctx, (*driver.ToldInsert)(in), s.args)
+	var untold *driver.UntoldError
+	switch {
+	case errors.As(err, &untold):
+		v.fault = v.q.src.table.Fail("%s", untold)
+		return driver.Result{RowsAffected: int64(v.records.N)}, true, nil
+	case err != nil:
+		return unknownRows, told, err
+	}
+	return res, told, nil
+}
+
+// read takes what came back. The rows belong to the records in their
 // order.
 func (v *insertion) read(rows driver.Rows) (int64, error) {
-	n, fault, err := readBack(v.q.src.table, rows, v.plan.Back, v.records)
+	n, fault, err := readBack(v.q.src.table, rows, v.plan.Returned(v.place.e.dialect), v.records)
 	v.fault = fault
 	return n, err
 }
@@ -168,14 +250,26 @@ func readBack(t *table.Table, rows driver.Rows, fields []int, records rowmap.Rec
 func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) error {
 	t := v.q.src.table
 	if v.fault != nil {
-		return afterInsert(p, v.record, v.fault)
+		return written(p, v.record, v.fault)
 	}
 	if res.RowsAffected != int64(v.records.N) {
-		return otherRows(t, res.RowsAffected, v.records.N)
+		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	}
 	if !v.returning {
 		if err := v.tellKeys(ctx, p, res); err != nil {
-			return afterInsert(p, v.record, err)
+			return written(p, v.record, err)
+		}
+	}
+	if v.doubt || res.Elsewhere {
+		if err := v.q.there(ctx, p, v.records); err != nil {
+			return written(p, nil, err)
+		}
+	}
+	if v.plan.MakesKey() {
+		for i := range v.records.N {
+			if t.Unsaved(v.records.At(i)) {
+				return written(p, v.record, t.Fail("the key %q that the database made is 0, by which a record is new", t.Column(t.Key()[0])))
+			}
 		}
 	}
 	if !v.settled {
@@ -216,35 +310,6 @@ func (v *insertion) tellKeys(ctx context.Context, p *place, res driver.Result) e
 // elsewhere, so that which of them are there is not known.
 func otherRows(t *table.Table, rows int64, records int) error {
 	return t.Fail("%d rows were inserted for %d records; a trigger or rule changed them", rows, records)
-}
-
-// createdError says that a record was created and could not be read back. record is
-// nil if it was one of several.
-type createdError struct {
-	record any
-	err    error
-}
-
-func (e *createdError) Error() string {
-	return "dbfleet: the record was created, what the database made of it could not be read: " + strings.TrimPrefix(e.err.Error(), "dbfleet: ")
-}
-
-func (e *createdError) Unwrap() error { return e.err }
-
-// isCreated says whether err tells that this record was created, and not another
-// one, by a callback.
-func isCreated(err error, record any) bool {
-	e, ok := err.(*createdError) //nolint:errorlint // as create returns it
-	return ok && e.record == record
-}
-
-// afterInsert marks what went wrong once the record was in the database: in a
-// transaction it is undone, on its own it stays.
-func afterInsert(p *place, record any, err error) error {
-	if err == nil || p.tx != nil {
-		return err
-	}
-	return &createdError{record, err}
 }
 
 // made asks for what the database made of records, at the place that has just

@@ -14,6 +14,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // What a caller decides on. Use errors.Is; the class of a database's error is
@@ -69,6 +70,11 @@ var (
 	// ErrOutcomeUnknown says that a write was sent and no answer came: the
 	// database may or may not have done it.
 	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
+	// ErrWritten says that a write succeeded, but not as asked: a trigger or a rule
+	// left rows out, changed them or put them elsewhere, or what the database made
+	// could not be read. What was written stays, so it is not to be sent again; in a
+	// transaction it ends with that.
+	ErrWritten = errors.New("dbfleet: written, but not as asked")
 	// ErrCommitUnknown says that COMMIT was sent and no answer came. It is
 	// never retried. It comes with ErrOutcomeUnknown.
 	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
@@ -184,6 +190,10 @@ func (e *RecordError) Error() string {
 }
 
 func (e *RecordError) Unwrap() error { return e.Err }
+
+// SameRowError tells which two records of UpsertMany are the same row to the
+// database.
+type SameRowError = table.SameRowError
 
 // ModelError reports one fault of a model's type or configuration.
 type ModelError struct {

@@ -7,7 +7,7 @@ import (
 )
 
 // writeRecord runs a write of one record. On an error the record is as it was
-// before, unless it was created. It is no method, of which Go compiles two for
+// before, unless it was inserted. It is no method, of which Go compiles two for
 // each T.
 func writeRecord[T any](ctx context.Context, m *Model[T], record *T, w recordWrite) error {
 	if record == nil {
@@ -48,7 +48,7 @@ func (w recordWrite) run(ctx context.Context, q *query, record any) (undo bool, 
 	}
 	err = w.do(ctx, q, record, w)
 	returned = true
-	return err != nil && !isCreated(err, record), err
+	return err != nil && !isWritten(err, record), err
 }
 
 //go:noinline

@@ -12,8 +12,8 @@ import (
 // integer key is zero is created. A record that is not in the database (any
 // more) is ErrNotFound: nothing is brought back. The key itself, created_at,
 // the shard key and generated columns are not written. On an error the record
-// is as it was before. A record that Select read in part is refused with ErrUnread;
-// see there.
+// is as it was before. If a trigger or rule does something else instead, the error is
+// ErrWritten. A record that Select read in part is refused with ErrUnread; see there.
 func (m *Model[T]) Save(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveRecord})
 }
@@ -26,7 +26,8 @@ func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string
 }
 
 // Delete deletes a record by its primary key. One that is not there is
-// ErrNotFound. On an error the record is as it was before.
+// ErrNotFound, and one that a trigger or rule keeps or puts elsewhere is ErrWritten.
+// On an error the record is as it was before.
 func (m *Model[T]) Delete(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: deleteRecord})
 }
@@ -114,9 +115,9 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	return err
 }
 
-func (v *saving) finish(_ context.Context, _ *place, res driver.Result) error {
+func (v *saving) finish(ctx context.Context, p *place, res driver.Result) error {
 	if res.RowsAffected == 0 {
-		return ErrNotFound
+		return v.q.missed(ctx, p, v.record, res)
 	}
 	if !v.settled {
 		v.q.src.table.Settle(v.record)
@@ -140,9 +141,33 @@ func (v *deletion) render(p *place, s *statement) error {
 	return err
 }
 
-func (v *deletion) finish(_ context.Context, _ *place, res driver.Result) error {
+func (v *deletion) finish(ctx context.Context, p *place, res driver.Result) error {
 	if res.RowsAffected == 0 {
-		return ErrNotFound
+		return v.q.missed(ctx, p, v.record, res)
 	}
 	return nil
+}
+
+// missed tells why a write has changed no row of the table: it is not there, or a
+// trigger or rule has done something else.
+func (q *query) missed(ctx context.Context, p *place, record any, res driver.Result) error {
+	elsewhere := res.Elsewhere
+	if p.e.dialect.Numbered {
+		there, err := q.src.table.ByIdentity(record)
+		if err != nil {
+			return err
+		}
+		there = there.OnlyColumns(columnsOf(q.src.table, q.src.table.Key())...)
+		if err := q.made(ctx, p, &there, true, func(rows driver.Rows) (int64, error) {
+			list, err := rowmap.ReadRows(rows, p.e.dialect)
+			elsewhere = len(list) > 0
+			return int64(len(list)), err
+		}); err != nil {
+			return err
+		}
+	}
+	if !elsewhere {
+		return ErrNotFound
+	}
+	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
 }

@@ -156,7 +156,15 @@ func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result
 		return unknownRows, err
 	}
 	defer p.letGo(c)
-	var rows driver.Rows
+	return p.rowsOn(ctx, c, s, r)
+}
+
+// rowsOn is rows on a connection that is held.
+func (p *place) rowsOn(ctx context.Context, c *driver.Conn, s *statement, r reader) (driver.Result, error) {
+	var (
+		rows driver.Rows
+		err  error
+	)
 	switch {
 	case s.oneRow != "":
 		var sent string

@@ -1,8 +1,12 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"slices"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -28,14 +32,22 @@ type Conflict struct {
 }
 
 // Upsert inserts a record or updates the row with the same key, in one
-// statement. The record's primary key is then that of the row, new or old; its
-// other fields are not read back. On an error the record is as it was before.
+// statement. The record's primary key is then that of the row, new or old, written
+// as the row has it; its other fields are not read back. On an error the record is
+// as it was before.
 func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
 	return writeRecord(ctx, m, record, recordWrite{do: upsertRecord, conflict: conflict})
 }
 
-// UpsertMany upserts records, all of them or none. Two records with the same
-// key are refused, on every database.
+// UpsertMany upserts records, all of them or none. Two records that are the same
+// row to the database are refused by a *SameRowError, on every database: it compares
+// the keys, by the column's collation and type, and not Go.
+//
+// A chunk is one statement, and with DoNothing one more that reads the keys of the
+// rows. A transaction (a savepoint inside one) frames several statements, and a
+// single one where only the keys of the rows show that two records are one: on MySQL,
+// and on SQLite with a conflict's key that is a text, a time or a decimal. What a
+// trigger leaves out of a statement without a transaction is told by ErrWritten.
 func (m *Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict) error {
 	return (*query)(m).upsertAll(ctx, &records, conflict)
 }
@@ -68,37 +80,140 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 			return err
 		}
 		defer giveBack(batches)
-		return q.atomic(ctx, home.connection, records.N > 1, func(ctx context.Context) error {
-			for i := range batches {
-				if err := q.upsertBatch(ctx, home, &batches[i], key, &c); err != nil {
-					return err
-				}
-			}
-			for i := range records.N {
-				t.Settle(records.At(i))
-			}
-			return nil
-		})
+		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect}
+		return u.run(ctx)
 	})
 }
 
-// upsertBatch upserts records of one plan: by one statement, or by one for each
-// record where only that tells the primary key of its row.
-func (q *query) upsertBatch(ctx context.Context, home destination, b *batch, key []int, c *table.Conflict) error {
-	t := q.src.table
-	in, back := t.UpsertInsert(b.plan, b.records.N, key, c)
-	v := upsertion{recording: recording{writing{trip{q: q}}, home}, in: in, records: b.records, args: b.args, key: key, back: back}
-	e, err := q.src.reg.lookup(home.connection)
-	if err != nil {
+// upserts is one call of UpsertMany, or of Upsert.
+type upserts struct {
+	q        *query
+	home     destination
+	records  rowmap.Records
+	batches  []batch
+	key      []int // the conflict's
+	conflict *table.Conflict
+	d        *dialect.Dialect
+}
+
+func (u *upserts) run(ctx context.Context) error {
+	t := u.q.src.table
+	// MySQL decides by whatever unique key there is.
+	judged := u.records.N > 1 && (!u.d.UpsertConflict || !t.Exact(u.key))
+	inTx := u.q.wish().tx != nil || txOf(ctx, u.q.src.reg, u.home.connection) != nil
+	err := u.q.atomic(ctx, u.home.connection, u.several(judged, inTx), func(ctx context.Context) error {
+		for i := range u.batches {
+			if err := u.batch(ctx, &u.batches[i]); err != nil {
+				return err
+			}
+		}
+		if judged { // by the keys of the rows
+			if err := t.Distinct(u.records, t.Key()); err != nil {
+				return err
+			}
+		}
+		for i := range u.records.N {
+			t.Settle(u.records.At(i))
+		}
+		return nil
+	})
+	if twice := new(QueryError); judged && errors.As(err, &twice) && twice.Code == sameRowTwice {
+		return cmp.Or(u.findTwins(ctx), err)
+	}
+	return err
+}
+
+// sameRowTwice is PostgreSQL's code for an upsert that meets a row for the second
+// time.
+const sameRowTwice = "21000"
+
+// several says whether a transaction is needed: for several statements, and where
+// only the answer shows that two records are one row. PostgreSQL looks by itself,
+// but in a transaction the error would end it.
+func (u *upserts) several(judged, inTx bool) bool {
+	t := u.q.src.table
+	switch {
+	case u.records.N == 1:
+		return false
+	case len(u.batches) > 1:
+		return true
+	case judged && (!u.d.Numbered || inTx):
+		return true
+	}
+	in, back := t.UpsertInsert(u.batches[0].plan, u.records.N, u.key, u.conflict)
+	if len(back) > 0 && in.Conflict == sqlgen.Ignore {
+		return true
+	}
+	return slices.ContainsFunc(back, func(f int) bool { return t.Exact([]int{f}) && !t.Plan.HoldsInt64(f) })
+}
+
+// findTwins finds the records that are one row, by upserting them one by one in a
+// transaction that is undone.
+func (u *upserts) findTwins(ctx context.Context) error {
+	undo := errors.New("dbfleet: undone")
+	err := u.q.atomic(ctx, u.home.connection, true, func(ctx context.Context) error {
+		for i := range u.batches {
+			if err := u.oneByOne(ctx, &u.batches[i], true); err != nil {
+				return undo
+			}
+		}
+		return cmp.Or(u.q.src.table.Distinct(u.records, u.q.src.table.Key()), undo)
+	})
+	if same := new(SameRowError); errors.As(err, &same) {
 		return err
 	}
-	if len(back) == 0 || e.dialect.UpsertConflict && in.Conflict == sqlgen.Replace {
-		_, err := v.run(ctx, &v)
+	return nil
+}
+
+// batch upserts records of one plan: by one statement, and where it does not return
+// the keys of rows that it leaves as they are, by another that reads them.
+func (u *upserts) batch(ctx context.Context, b *batch) error {
+	t := u.q.src.table
+	v := u.upsertion(b, true)
+	if !u.d.UpsertConflict && !b.plan.Keyable(u.d) {
+		return u.oneByOne(ctx, b, false)
+	}
+	if len(v.back) == 0 || b.records.N == 1 || !u.d.UpsertConflict || v.in.Conflict == sqlgen.Replace {
+		v.alone = b.records.N == 1
+		_, err := v.run(ctx, v)
+		if errors.Is(err, errKeysUnknown) {
+			b.plan.NeverKeyable(u.d)
+			return u.oneByOne(ctx, b, false)
+		}
 		return err
 	}
-	n := len(in.Columns)
 	for i := range b.records.N {
-		one := v
+		if !t.Findable(b.plan, b.records.At(i), u.key) {
+			return u.oneByOne(ctx, b, true)
+		}
+	}
+	v.later = true
+	_, err := v.run(ctx, v)
+	return err
+}
+
+// upsertion describes the upsert of a batch. all says that the keys of all rows are
+// told where the statement does so: another unique key, or a trigger, may have
+// changed them.
+func (u *upserts) upsertion(b *batch, all bool) *upsertion {
+	in, back := u.q.src.table.UpsertInsert(b.plan, b.records.N, u.key, u.conflict)
+	if all && (!u.d.UpsertConflict || u.d.Numbered && in.Conflict == sqlgen.Replace) {
+		back = u.q.src.table.Key()
+	}
+	return &upsertion{recording: recording{writing{trip{q: u.q}}, u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back}
+}
+
+// oneByOne upserts records by a statement each, unless there is nothing to be told.
+func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error {
+	v := u.upsertion(b, false)
+	v.counted = !returning
+	if len(v.back) == 0 {
+		_, err := v.run(ctx, v)
+		return err
+	}
+	n := len(v.in.Columns)
+	for i := range b.records.N {
+		one := *v
 		one.in.Rows, one.records, one.args, one.alone = 1, rowmap.One(b.records.At(i)), b.args[i*n:(i+1)*n], true
 		if _, err := one.run(ctx, &one); err != nil {
 			return err
@@ -115,6 +230,9 @@ type upsertion struct {
 	args      []any
 	key, back []int // the conflict's key; the fields of the primary key that it does not tell
 	alone     bool  // there is one record, whose row may be an old one that is not returned
+	later     bool  // the keys are read when all rows are there
+	doubt     bool  // a trigger may have changed what was returned
+	counted   bool  // the server knows no RETURNING: the driver tells the counter's ids
 	fault     error
 }
 
@@ -122,8 +240,8 @@ func (v *upsertion) render(p *place, s *statement) (err error) {
 	s.op, s.write, s.args = "upsert", true, v.args
 	t, d := v.q.src.table, p.e.dialect
 	switch {
-	case len(v.back) == 0:
-	case d.UpsertConflict:
+	case len(v.back) == 0 || v.later:
+	case !v.counted:
 		v.in.Returning = t.ColumnsOf(v.back)
 	case t.Auto():
 		v.in.KeepID = t.Column(t.Key()[0])
@@ -133,10 +251,31 @@ func (v *upsertion) render(p *place, s *statement) (err error) {
 }
 
 func (v *upsertion) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if v.in.Returning != nil {
-		return p.rows(ctx, s, v)
+	if v.in.Returning == nil && v.in.KeepID == "" {
+		return execution{}.exchange(ctx, p, s)
 	}
-	return execution{}.exchange(ctx, p, s)
+	c, err := p.hold(ctx)
+	if err != nil {
+		return unknownRows, err
+	}
+	defer p.letGo(c)
+	switch {
+	case v.in.KeepID != "":
+		res, told, err := c.InsertTold(ctx, &driver.ToldInsert{Text: s.text, Table: v.in.Table, Key: v.in.KeepID}, s.args)
+		if !told && err == nil { // another makes the key, so it is read
+			v.in.KeepID = ""
+			res, err = c.Exec(ctx, s.text, s.args)
+		}
+		if err != nil {
+			return unknownRows, err
+		}
+		return res, nil
+	case !c.Returns():
+		return unknownRows, errKeysUnknown
+	}
+	res, doubt, err := p.returned(ctx, c, s, v)
+	v.doubt = doubt
+	return res, err
 }
 
 func (v *upsertion) read(rows driver.Rows) (int64, error) {
@@ -149,15 +288,22 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 	t := v.q.src.table
 	switch {
 	case v.fault != nil:
-		return afterInsert(p, nil, v.fault)
+		return written(p, nil, v.fault)
 	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != int64(v.records.N):
-		return otherRows(t, res.RowsAffected, v.records.N)
+		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case len(v.back) == 0:
 		return nil
+	case v.later:
+		return v.findKeys(ctx, p)
 	case v.in.Returning != nil && res.RowsAffected == int64(v.records.N):
+		if v.doubt {
+			if err := v.q.there(ctx, p, v.records); err != nil {
+				return written(p, nil, err)
+			}
+		}
 		return nil
 	case !v.alone:
-		return otherRows(t, res.RowsAffected, v.records.N)
+		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case v.in.KeepID == "":
 		return v.findKey(ctx, p)
 	case res.LastInsertID == 0: // a new row with an id of the program's
@@ -168,24 +314,37 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 
 // findKey reads the primary key of the row that an upsert found.
 func (v *upsertion) findKey(ctx context.Context, p *place) error {
-	t, record := v.q.src.table, v.records.At(0)
-	q := sqlgen.From(t.Name).OnlyColumns(columnsOf(t, v.back)...)
-	for _, i := range v.key {
-		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, t.Plan.Value(i, record)))
-	}
+	q := v.q.src.table.ByFields(v.records.At(0), v.key).OnlyColumns(columnsOf(v.q.src.table, v.back)...)
 	if p.tx != nil && p.e.dialect.RowLocks {
 		q = q.WithLock(sqlgen.ForShare) // the row may be younger than the transaction's snapshot
 	}
+	return v.find(ctx, p, &q, v.records)
+}
+
+// findKeys is findKey for several records, in as few statements as the database
+// allows.
+func (v *upsertion) findKeys(ctx context.Context, p *place) error {
+	for i := 0; i < v.records.N; i += table.MaxFound {
+		part := v.records.Part(i, min(table.MaxFound, v.records.N-i))
+		q := v.q.src.table.FindEach(part, v.key, v.back)
+		if err := v.find(ctx, p, &q, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *upsertion) find(ctx context.Context, p *place, q *sqlgen.Query, records rowmap.Records) error {
 	n := int64(0)
-	err := v.q.made(ctx, p, &q, true, func(rows driver.Rows) (_ int64, err error) {
+	err := v.q.made(ctx, p, q, true, func(rows driver.Rows) (_ int64, err error) {
 		var fault error
-		if n, fault, err = readBack(t, rows, v.back, v.records); err == nil {
+		if n, fault, err = readBack(v.q.src.table, rows, v.back, records); err == nil {
 			err = fault
 		}
 		return n, err
 	})
-	if err == nil && n != 1 {
-		err = ErrNotFound // deleted by another in between
+	if err == nil && n != int64(records.N) {
+		err = ErrNotFound // deleted by another in between, or stored under another key
 	}
 	return err
 }

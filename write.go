@@ -13,9 +13,9 @@ import (
 // Result tells what an insert into a table did.
 type Result struct {
 	// LastInsertID is the integer key of the row: on PostgreSQL the model's
-	// primary key, or the column "id" of a table without a model; on the others
-	// the auto-increment column or rowid; 0 is none. On SQLite a table without
-	// rowids tells that of an earlier insert.
+	// primary key, or the column "id" of a table without a model; on MySQL the
+	// auto-increment column's, on SQLite the rowid. It is 0 where the row has none,
+	// or one that no int64 holds, and never that of another insert.
 	LastInsertID int64
 	RowsAffected int64
 }
@@ -239,17 +239,26 @@ func (v *rowInsert) exchange(ctx context.Context, p *place, s *statement) (drive
 	if v.id != "" {
 		return p.rows(ctx, s, v)
 	}
-	res, err := execution{}.exchange(ctx, p, s)
-	if err == nil {
-		v.result = Result{LastInsertID: res.LastInsertID, RowsAffected: res.RowsAffected}
+	c, err := p.hold(ctx)
+	if err != nil {
+		return unknownRows, err
 	}
-	return res, err
+	defer p.letGo(c)
+	res, _, err := c.InsertTold(ctx, &driver.ToldInsert{Text: s.text, Table: v.q.src.table.Name}, s.args)
+	if err != nil {
+		return unknownRows, err
+	}
+	if res.LastInsertID < 0 && !slices.Contains(s.args, any(res.LastInsertID)) {
+		res.LastInsertID = 0 // of a counter that is beyond int64
+	}
+	v.result = Result{LastInsertID: res.LastInsertID, RowsAffected: res.RowsAffected}
+	return res, nil
 }
 
 // finish tells of a trigger that left the row of an upsert out.
 func (v *rowInsert) finish(_ context.Context, p *place, res driver.Result) error {
 	if v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != 1 {
-		return otherRows(v.q.src.table, res.RowsAffected, 1)
+		return written(p, nil, otherRows(v.q.src.table, res.RowsAffected, 1))
 	}
 	return nil
 }

@@ -18,8 +18,8 @@ type Dialect struct {
 	// MaxIdentifier is the longest identifier: bytes on PostgreSQL (a longer
 	// one is cut in silence by the server), characters on MySQL; 0 is no limit.
 	MaxIdentifier int
-	// InsertReturning says that INSERT … RETURNING gives the generated key.
-	// Where it does not, the driver's LastInsertId does.
+	// InsertReturning says that each server knows INSERT … RETURNING. Of the dialect
+	// MySQL, MariaDB does: there the connection is asked.
 	InsertReturning bool
 	// RowLocks says that SELECT … FOR UPDATE exists.
 	RowLocks bool

@@ -23,6 +23,8 @@ type (
 	KeyedInsert = session.KeyedInsert
 	// Keyed is session.Keyed.
 	Keyed = session.Keyed
+	// ToldInsert is session.ToldInsert.
+	ToldInsert = session.ToldInsert
 
 	// Class is session.Class.
 	Class = session.Class
@@ -43,6 +45,8 @@ type (
 	NotLinkedError = session.NotLinkedError
 	// RowsError is session.RowsError.
 	RowsError = session.RowsError
+	// UntoldError is session.UntoldError.
+	UntoldError = session.UntoldError
 )
 
 // ErrTxAborted is session.ErrTxAborted.

@@ -38,6 +38,12 @@ func Key(v any) (key any, ok bool) {
 	return nil, false
 }
 
+// IsNull says whether a value is NULL to a database.
+func IsNull(v any) bool {
+	x, err := Arg(v, nil)
+	return err == nil && x == nil
+}
+
 func instantOf(t time.Time) Instant {
 	return Instant{seconds: t.Unix(), nanos: t.Nanosecond() / int(time.Microsecond) * int(time.Microsecond)}
 }

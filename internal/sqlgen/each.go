@@ -54,7 +54,7 @@ func (q *Query) Divisible(sorted bool) bool {
 	}
 	list := q.steps.all()
 	for i := range list {
-		if o := &list[i]; o.kind == order && (o.val != nil && (named || sorted) || named && q.computes(o.col)) {
+		if o := &list[i]; o.kind == order && (o.val != nil && (named || sorted) || named && q.Computes(o.col)) {
 			return false
 		}
 	}
@@ -88,7 +88,7 @@ func padded(keys []any) []any {
 
 // Names says whether the select list gives the name to what may be something else
 // than the column.
-func (q *Query) Names(column string) bool { return q.Selects() && q.computes(column) }
+func (q *Query) Names(column string) bool { return q.Selects() && q.Computes(column) }
 
 // Hidden is how many columns of the result no record has. They are its last ones.
 func (q *Query) Hidden() int {

@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -52,11 +53,27 @@ func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (i
 		in.Conflict = sqlgen.Ignore
 	}
 	for _, f := range t.key {
-		if !slices.Contains(key, f) || slices.Contains(p.Back, f) {
+		if !slices.Contains(key, f) || slices.Contains(p.Back, f) || !t.exact(f) {
 			back = append(back, f)
 		}
 	}
 	return in, back
+}
+
+// exact says that Go and the database agree on which values of a field are equal:
+// those of a text depend on its collation, its padding and what its type cuts off.
+func (t *Table) exact(field int) bool {
+	switch t.Plan.Field(field).Kind {
+	case rowmap.Int, rowmap.Uint, rowmap.Bool, rowmap.UUID:
+		return true
+	}
+	return false
+}
+
+// Exact says that Distinct finds all records whose values of these fields are equal
+// to the database.
+func (t *Table) Exact(fields []int) bool {
+	return !slices.ContainsFunc(fields, func(f int) bool { return !t.exact(f) })
 }
 
 // upsertSets are the columns that an existing row takes from a record.
@@ -80,36 +97,111 @@ func (t *Table) StaysOnUpsert(column string) bool {
 	return t.created >= 0 && column == t.Column(t.created) || t.shardName != "" && column == t.shardName
 }
 
-// Distinct refuses two records with the same key: PostgreSQL would refuse them,
-// the others let the last one win.
+// A SameRowError says that two records of one UpsertMany are the same row to the
+// database, which decides whether keys are equal.
+type SameRowError struct {
+	First, Second int // the records' indexes
+}
+
+func (e *SameRowError) Error() string {
+	return fmt.Sprintf("records %d and %d have the same key", e.First, e.Second)
+}
+
+// Distinct refuses two records with the same key, by a *SameRowError. PostgreSQL
+// would refuse them, the others let the last one win.
 func (t *Table) Distinct(records rowmap.Records, key []int) error {
 	if records.N < 2 {
 		return nil
 	}
-	seen := make(map[string]int, records.N)
+	seen := make(map[any]int, records.N)
 	for i := range records.N {
-		k, ok := t.keyText(records.At(i), key)
+		k, ok := t.keyOf(records.At(i), key)
 		if !ok {
 			continue
 		}
 		if before, known := seen[k]; known {
-			return t.Fail("records %d and %d have the same key", before, i)
+			return &sqlgen.StatementError{Table: t.Name, Err: &SameRowError{before, i}}
 		}
 		seen[k] = i
 	}
 	return nil
 }
 
-// keyText is equal for equal keys. ok is false for a key that conflicts with
-// none: one with a NULL in it, or one that the database is to make.
-func (t *Table) keyText(record any, key []int) (text string, ok bool) {
-	if len(key) == 1 && key[0] == t.key[0] && t.Unsaved(record) {
-		return "", false
+// Findable says that a record's row can be found by these fields: none of them is
+// NULL, or yet to be made by the database.
+func (t *Table) Findable(p *InsertPlan, record any, key []int) bool {
+	return !slices.ContainsFunc(key, func(f int) bool {
+		return slices.Contains(p.Back, f) || rowmap.IsNull(t.Plan.Value(f, record))
+	})
+}
+
+// MaxFound is how many rows FindEach finds: SQLite unites 500 queries.
+const MaxFound = 250
+
+// place is the column of a FindEach that numbers the records.
+const place = "dbfleet_record"
+
+// FindEach is the query for the fields back of the rows that have the records'
+// values of key, in the order of the records. The database compares, each value with
+// its column.
+func (t *Table) FindEach(records rowmap.Records, key, back []int) sqlgen.Query {
+	list := func(i int) []sqlgen.Column {
+		columns := []sqlgen.Column{{Expr: &sqlgen.Expr{SQL: strconv.Itoa(i)}, As: place}}
+		for _, f := range back {
+			columns = append(columns, sqlgen.Column{Name: t.Column(f)})
+		}
+		return columns
 	}
+	var all sqlgen.Query
+	for i := range records.N {
+		q := t.ByFields(records.At(i), key).OnlyColumns(list(i)...)
+		if i == 0 {
+			all = q
+		} else {
+			all = all.WithUnion(arm{q, t}, true)
+		}
+	}
+	columns := make([]sqlgen.Column, len(back))
+	for i, f := range back {
+		columns[i] = sqlgen.Column{Name: t.Column(f)}
+	}
+	found := sqlgen.FromQuery(all, "r").OnlyColumns(columns...)
+	found.AddOrder(sqlgen.Order{Column: place})
+	return found
+}
+
+// ByFields is the query for the rows that have the record's values of fields.
+func (t *Table) ByFields(record any, fields []int) sqlgen.Query {
+	q := sqlgen.From(t.Name)
+	for _, i := range fields {
+		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, t.Plan.Value(i, record)))
+	}
+	return q
+}
+
+// arm is a part of a union.
+type arm struct {
+	q sqlgen.Query
+	t *Table
+}
+
+// Statement implements sqlgen.Subquery.
+func (a arm) Statement(string) (sqlgen.Query, sqlgen.Table, error) { return a.q, a.t.ForSQL(), nil }
+
+// keyOf is comparable, and equal for equal keys. ok is false for a key that
+// conflicts with none: one with a NULL in it, or one that the database is to make.
+func (t *Table) keyOf(record any, key []int) (k any, ok bool) {
+	if len(key) == 1 {
+		if key[0] == t.key[0] && t.Unsaved(record) {
+			return nil, false
+		}
+		return t.Plan.FieldKey(key[0], record)
+	}
+	text := ""
 	for _, f := range key {
 		v, ok := t.Plan.FieldKey(f, record)
 		if !ok {
-			return "", false
+			return nil, false
 		}
 		text += fmt.Sprintf("%T:%#v,", v, v)
 	}

@@ -1,6 +1,10 @@
 package table
 
-import "github.com/dbfleet/dbfleet/internal/dialect"
+import (
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
 
 // Keeps says whether Finding may know the statement that finds a record by so many
 // key values.
@@ -26,3 +30,25 @@ func (t *Table) Finding(key []any, d *dialect.Dialect) (text string, args []any,
 
 // KeepFinding keeps the text that finds a record by its key.
 func (t *Table) KeepFinding(text string, d *dialect.Dialect) { t.finds[d.Index].Store(&text) }
+
+// ByKeys are the queries for the keys of the rows of records: one, or one for each
+// record if the key has several columns.
+func (t *Table) ByKeys(records rowmap.Records) []sqlgen.Query {
+	columns := make([]sqlgen.Column, len(t.key))
+	for i, f := range t.key {
+		columns[i] = sqlgen.Column{Name: t.Column(f)}
+	}
+	var out []sqlgen.Query
+	keys := make([]any, 0, records.N)
+	for i := range records.N {
+		if len(t.key) == 1 {
+			keys = append(keys, t.Plan.Value(t.key[0], records.At(i)))
+		} else {
+			out = append(out, t.ByFields(records.At(i), t.key).OnlyColumns(columns...))
+		}
+	}
+	if len(keys) > 0 {
+		out = append(out, sqlgen.From(t.Name).WithCond(sqlgen.Compare(columns[0].Name, sqlgen.In, keys)).OnlyColumns(columns...))
+	}
+	return out
+}

@@ -16,11 +16,14 @@ type InsertPlan struct {
 	Write, Back []int           // what is written, and what is wanted back
 	Args        *rowmap.ArgPlan // of Write
 	Columns     []string        // the names of Write
-	Returning   []string        // the names of Back
 	OnlyKey     bool            // nothing but the generated key is wanted back
+	told        []int           // Back, and the fields of the primary key that are written
+	returning   []string        // the names of told
 
 	table *Table
-	one   [dialect.Count]atomic.Pointer[string] // the insert of one record
+	// one are the inserts of one record; one[1] return what the database made.
+	one [2][dialect.Count]atomic.Pointer[string]
+	ids [dialect.Count]atomic.Pointer[ToldInsert] // see Told
 	// many are the last inserts of several; many[1] return what the database made.
 	many [2][dialect.Count]atomic.Pointer[manyText]
 	// unkeyable says that the database could not tell the keys of several rows that
@@ -97,25 +100,41 @@ func (t *Table) newInsertPlan(mask []byte) *InsertPlan {
 		}
 	}
 	p.Args = t.Plan.ArgPlan(p.Write...)
-	p.Columns, p.Returning = t.ColumnsOf(p.Write), t.ColumnsOf(p.Back)
+	p.told = p.Back
+	for _, f := range t.key {
+		if !slices.Contains(p.Back, f) {
+			p.told = append(slices.Clip(p.told), f)
+		}
+	}
+	p.Columns, p.returning = t.ColumnsOf(p.Write), t.ColumnsOf(p.told)
 	p.OnlyKey = len(p.Back) == 1 && t.auto && p.Back[0] == t.key[0]
 	return p
 }
 
-// Returns says whether the insert of one record returns what the database made.
-// A generated key alone is had cheaper where the driver tells it.
-func (p *InsertPlan) Returns(d *dialect.Dialect) bool {
-	return len(p.Back) > 0 && d.InsertReturning && (d.Numbered || !p.OnlyKey)
+// Returns says whether the insert returns something: what the database made, and
+// the key, which a trigger that runs before may change. SQLite has none that can.
+func (p *InsertPlan) Returns(d *dialect.Dialect) bool { return len(p.Returned(d)) > 0 }
+
+// Returned are the fields that the insert returns.
+func (p *InsertPlan) Returned(d *dialect.Dialect) []int {
+	if d == dialect.SQLite {
+		return p.Back
+	}
+	return p.told
 }
 
-// TellsKey refuses an insert whose key the database makes and does not tell.
-func (p *InsertPlan) TellsKey(d *dialect.Dialect) error {
-	if p.table.auto || d.InsertReturning {
-		return nil
-	}
+// AsksDriver says whether the driver is asked for the key of one record first: on
+// SQLite RETURNING costs more.
+func (p *InsertPlan) AsksDriver(d *dialect.Dialect) bool {
+	return p.OnlyKey && d.InsertReturning && !d.Numbered
+}
+
+// NeedsReturning is the error of an insert on a server without RETURNING whose key
+// the database makes in another way than by counting.
+func (p *InsertPlan) NeedsReturning() error {
 	for _, i := range p.Back {
 		if slices.Contains(p.table.key, i) {
-			return p.table.Fail("%s does not tell the key %q that it makes; set it before", d.Name, p.table.Column(i))
+			return p.table.Fail("this server tells only a key that it counts by itself (AUTO_INCREMENT, no BEFORE INSERT trigger), and %q is none; set it before", p.table.Column(i))
 		}
 	}
 	return nil
@@ -126,30 +145,60 @@ func (p *InsertPlan) MakesKey() bool {
 	return p.table.auto && slices.Contains(p.Back, p.table.key[0])
 }
 
-// OneText is the insert of one record.
-func (p *InsertPlan) OneText(d *dialect.Dialect) (string, error) {
-	if text := p.one[d.Index].Load(); text != nil {
-		return *text, nil
-	}
+// OneText is the insert of one record, which returns what Returned says
+// if that is wanted.
+func (p *InsertPlan) OneText(d *dialect.Dialect, returning bool) (string, error) {
 	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: 1}
-	if p.Returns(d) {
-		in.Returning = p.Returning
+	kept := &p.one[0][d.Index]
+	if returning {
+		in.Returning = p.returning[:len(p.Returned(d))]
+		kept = &p.one[1][d.Index]
+	}
+	if text := kept.Load(); text != nil {
+		return *text, nil
 	}
 	text, err := sqlgen.InsertText(&in, d)
 	if err == nil {
-		p.one[d.Index].Store(&text)
+		kept.Store(&text)
 	}
 	return text, err
 }
 
-// ManyText is the insert of several records, which returns what the database
-// made of them if that is wanted. The last text is kept: a long series of
+// A ToldInsert is an INSERT without RETURNING whose key the driver may tell.
+type ToldInsert struct {
+	Text                   string
+	Table, Key             string
+	QuotedTable, QuotedKey string
+}
+
+// Told returns the insert of so many records.
+func (p *InsertPlan) Told(d *dialect.Dialect, rows int) (in *ToldInsert, err error) {
+	if in = p.ids[d.Index].Load(); in != nil && rows == 1 {
+		return in, nil
+	}
+	in = &ToldInsert{Table: p.table.Name, Key: p.table.Column(p.table.key[0])}
+	in.QuotedKey = p.table.quotedIn(d).names[p.table.key[0]]
+	if in.QuotedTable, err = p.table.QuotedName(d); err != nil {
+		return nil, err
+	}
+	if rows != 1 {
+		in.Text, err = p.ManyText(d, rows, false)
+		return in, err
+	}
+	if in.Text, err = p.OneText(d, false); err == nil {
+		p.ids[d.Index].Store(in)
+	}
+	return in, err
+}
+
+// ManyText is the insert of several records, which returns what Returned says if
+// that is wanted. The last text is kept: a long series of
 // statements has one number of rows.
 func (p *InsertPlan) ManyText(d *dialect.Dialect, rows int, returning bool) (string, error) {
 	in := sqlgen.Insert{Table: p.table.Name, Columns: p.Columns, Rows: rows}
 	kept := &p.many[0][d.Index]
 	if returning {
-		in.Returning = p.Returning
+		in.Returning = p.returning[:len(p.Returned(d))]
 		kept = &p.many[1][d.Index]
 	}
 	if known := kept.Load(); known != nil && known.rows == rows {
@@ -176,7 +225,7 @@ func (p *InsertPlan) KeyedInsert(d *dialect.Dialect, rows int) (in KeyedInsert, 
 	if in.Text, err = p.ManyText(d, rows, d.Numbered); err != nil {
 		return in, err
 	}
-	if in.One, err = p.OneText(d); err != nil {
+	if in.One, err = p.OneText(d, true); err != nil {
 		return in, err
 	}
 	in.Key = p.table.quotedIn(d).names[p.table.key[0]]

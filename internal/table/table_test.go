@@ -1,6 +1,7 @@
 package table
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func TestInsertPlan_LeavesOutWhatTheDatabaseMakes(t *testing.T) {
 	generated := orders(t, Config{Generated: []string{"total"}})
 	p := generated.InsertPlan(&order{Total: 7})
 	require.Equal(t, []string{"shop", "item", "status", "created_at", "updated_at"}, p.Columns)
-	require.Equal(t, []string{"id", "total"}, p.Returning)
+	require.Equal(t, []string{"id", "total"}, p.returning[:2])
 	require.False(t, p.OnlyKey)
 	require.True(t, p.MakesKey())
 	keyed := generated.InsertPlan(&order{ID: 3})
@@ -75,9 +76,9 @@ func TestInsertPlan_LeavesOutZeroesOfColumnsWithDefaults(t *testing.T) {
 	t.Parallel()
 	table := orders(t, Config{Defaults: []string{"status", "total"}})
 	both := table.InsertPlan(&order{})
-	require.Equal(t, []string{"id", "status", "total"}, both.Returning)
+	require.Equal(t, []string{"id", "status", "total"}, both.returning)
 	one := table.InsertPlan(&order{Status: "paid"})
-	require.Equal(t, []string{"id", "total"}, one.Returning)
+	require.Equal(t, []string{"id", "total"}, one.returning)
 	require.Contains(t, one.Columns, "status")
 	require.Same(t, both, table.InsertPlan(&order{Item: "x"}))
 	none := table.InsertPlan(&order{ID: 1, Status: "paid", Total: 1})
@@ -113,23 +114,27 @@ func TestInsertPlan_StaysRightWhenPlansAreDropped(t *testing.T) {
 	}
 }
 
-func TestOneText_ReturnsWhatIsNotHadOtherwise(t *testing.T) {
+func TestOneText_ReturnsWhatTheDatabaseMakes(t *testing.T) {
 	t.Parallel()
 	plain := orders(t, Config{}).InsertPlan(&order{})
 	made := orders(t, Config{Generated: []string{"total"}}).InsertPlan(&order{})
 	for at, want := range [][2]string{
 		{`INSERT INTO "orders" ("shop", "item", "status", "total", "created_at", "updated_at") VALUES ($1, $2, $3, $4, $5, $6) RETURNING "id"`,
 			`INSERT INTO "orders" ("shop", "item", "status", "created_at", "updated_at") VALUES ($1, $2, $3, $4, $5) RETURNING "id", "total"`},
-		{"INSERT INTO `orders` (`shop`, `item`, `status`, `total`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?, ?)",
-			"INSERT INTO `orders` (`shop`, `item`, `status`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?)"},
-		{`INSERT INTO "orders" ("shop", "item", "status", "total", "created_at", "updated_at") VALUES (?, ?, ?, ?, ?, ?)`,
+		{"INSERT INTO `orders` (`shop`, `item`, `status`, `total`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?, ?) RETURNING `id`",
+			"INSERT INTO `orders` (`shop`, `item`, `status`, `created_at`, `updated_at`) VALUES (?, ?, ?, ?, ?) RETURNING `id`, `total`"},
+		{`INSERT INTO "orders" ("shop", "item", "status", "total", "created_at", "updated_at") VALUES (?, ?, ?, ?, ?, ?) RETURNING "id"`,
 			`INSERT INTO "orders" ("shop", "item", "status", "created_at", "updated_at") VALUES (?, ?, ?, ?, ?) RETURNING "id", "total"`},
 	} {
 		for i, p := range []*InsertPlan{plain, made} {
 			for range 2 { // the second is the kept one
-				text, err := p.OneText(dialects[at])
+				text, err := p.OneText(dialects[at], true)
 				require.NoError(t, err)
 				require.Equal(t, want[i], text)
+				text, err = p.OneText(dialects[at], false)
+				require.NoError(t, err)
+				before, _, _ := strings.Cut(want[i], " RETURNING")
+				require.Equal(t, before, text)
 			}
 		}
 	}
@@ -144,7 +149,7 @@ func TestManyText_IsOfSoManyRows(t *testing.T) {
 		want      string
 	}{
 		{2, false, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4)`},
-		{2, true, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4) RETURNING "id", "status", "total", "created_at", "updated_at"`},
+		{2, true, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4) RETURNING "id", "status", "total", "created_at", "updated_at", "shop", "item"`},
 		{3, false, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4), ($5, $6)`},
 		{2, false, `INSERT INTO "orders" ("shop", "item") VALUES ($1, $2), ($3, $4)`},
 	} {

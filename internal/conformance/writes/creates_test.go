@@ -160,7 +160,12 @@ func TestCreate_ThatATriggerSkipsIsAnError(t *testing.T) {
 
 		upserted := picky{ID: 50, Name: "skip"}
 		require.ErrorContains(t, m.Upsert(ctx, &upserted, dbfleet.Conflict{}), "0 rows were inserted for 1 records")
-		require.ErrorContains(t, m.UpsertMany(ctx, []picky{{51, "d"}, upserted, {one.ID, "e"}}, dbfleet.Conflict{}), "2 rows were inserted for 3 records")
+		err = m.UpsertMany(ctx, []picky{{51, "d"}, upserted, {one.ID, "e"}}, dbfleet.Conflict{})
+		require.ErrorContains(t, err, "2 rows were inserted for 3 records")
+		require.ErrorIs(t, err, dbfleet.ErrWritten, "one statement is not undone, and says so")
+		deleted, err := m.Where("id", "=", 51).Delete(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, deleted)
 		require.NoError(t, m.Upsert(ctx, &upserted, dbfleet.Conflict{DoNothing: true}), "which may do nothing")
 		table := fl.DB("main").Table("picky")
 		require.ErrorContains(t, table.Upsert(ctx, map[string]any{"id": 50, "name": "skip"}, "id"), "0 rows were inserted for 1 records")

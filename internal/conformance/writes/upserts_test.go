@@ -1,8 +1,11 @@
 package writes
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -189,5 +192,205 @@ func TestUpsert_OfOtherKeys(t *testing.T) {
 		n, err := links.Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
+	})
+}
+
+// sameness are tables {t} whose column slug is unique as the database compares it,
+// and two values that it holds for equal.
+var sameness = map[string]map[string][3]string{
+	"sqlite": {
+		"case":     {`CREATE TABLE {t} (id INTEGER PRIMARY KEY, slug TEXT COLLATE NOCASE NOT NULL UNIQUE, n INT)`, "a@x", "A@X"},
+		"trailing": {`CREATE TABLE {t} (id INTEGER PRIMARY KEY, slug TEXT COLLATE RTRIM NOT NULL UNIQUE, n INT)`, "a", "a  "},
+		"number":   {`CREATE TABLE {t} (id INTEGER PRIMARY KEY, slug NUMERIC NOT NULL UNIQUE, n INT)`, "1.5", "1.50"},
+	},
+	"postgres": {
+		"citext":  {`CREATE TABLE {t} (id BIGSERIAL PRIMARY KEY, slug CITEXT NOT NULL UNIQUE, n INT)`, "a@x", "A@X"},
+		"char":    {`CREATE TABLE {t} (id BIGSERIAL PRIMARY KEY, slug CHAR(8) NOT NULL UNIQUE, n INT)`, "a", "a  "},
+		"number":  {`CREATE TABLE {t} (id BIGSERIAL PRIMARY KEY, slug NUMERIC NOT NULL UNIQUE, n INT)`, "1.5", "1.50"},
+		"accents": {`CREATE TABLE {t} (id BIGSERIAL PRIMARY KEY, slug TEXT COLLATE loose NOT NULL UNIQUE, n INT)`, "strasse", "STRASSE"},
+	},
+	"mysql": {
+		"case":     {`CREATE TABLE {t} (id BIGINT AUTO_INCREMENT PRIMARY KEY, slug VARCHAR(20) NOT NULL UNIQUE, n INT)`, "a@x", "A@X"},
+		"accents":  {`CREATE TABLE {t} (id BIGINT AUTO_INCREMENT PRIMARY KEY, slug VARCHAR(20) COLLATE utf8mb4_unicode_ci NOT NULL UNIQUE, n INT)`, "é", "e"},
+		"trailing": {`CREATE TABLE {t} (id BIGINT AUTO_INCREMENT PRIMARY KEY, slug VARCHAR(20) COLLATE utf8mb4_bin NOT NULL UNIQUE, n INT)`, "a", "a  "},
+		"number":   {`CREATE TABLE {t} (id BIGINT AUTO_INCREMENT PRIMARY KEY, slug DECIMAL(10,4) NOT NULL UNIQUE, n INT)`, "1.5", "1.50"},
+	},
+}
+
+type slugged struct {
+	ID   int64
+	Slug string
+	N    int
+}
+
+// truth: two records that the database holds for one row
+//
+// They are refused, with their numbers, and nothing is written: by the database's
+// equality, for new rows and old, in a transaction and outside.
+func TestUpsertMany_RefusesTwoRecordsOfOneRow(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		if fl.Database.Dialect == "postgres" {
+			fl.Create(t, `CREATE EXTENSION IF NOT EXISTS citext`, `CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)`)
+		}
+		for name, same := range sameness[fl.Database.Dialect] {
+			t.Run(name, func(t *testing.T) {
+				table := "same_" + name
+				fl.Create(t, strings.ReplaceAll(same[0], "{t}", table))
+				m := conformance.Model[slugged](t, fl.Registry, dbfleet.ModelConfig{Table: table})
+				refused := func(ctx context.Context, conflict dbfleet.Conflict) {
+					t.Helper()
+					before := count(t, m)
+					list := []slugged{{Slug: "0"}, {Slug: same[1], N: 1}, {Slug: "7"}, {Slug: same[2], N: 2}}
+					err := m.UpsertMany(ctx, list, conflict)
+					var twins *dbfleet.SameRowError
+					require.ErrorAs(t, err, &twins)
+					require.Equal(t, dbfleet.SameRowError{First: 1, Second: 3}, *twins)
+					require.NotErrorIs(t, err, dbfleet.ErrWritten)
+					require.Equal(t, []slugged{{Slug: "0"}, {Slug: same[1], N: 1}, {Slug: "7"}, {Slug: same[2], N: 2}}, list)
+					require.Equal(t, before, count(t, m))
+				}
+				for range 2 {
+					for _, conflict := range []dbfleet.Conflict{{Key: []string{"slug"}}, {Key: []string{"slug"}, DoNothing: true}} {
+						refused(ctx, conflict)
+						require.NoError(t, fl.Transaction(ctx, "", func(ctx context.Context, _ *dbfleet.Tx) error {
+							list := []slugged{{Slug: same[1]}, {Slug: same[2]}}
+							var twins *dbfleet.SameRowError
+							require.ErrorAs(t, m.UpsertMany(ctx, list, conflict), &twins)
+							return m.UpsertMany(ctx, []slugged{{Slug: "3", N: 3}, {Slug: "4", N: 4}}, conflict) // the transaction goes on
+						}))
+					}
+					require.NoError(t, m.Upsert(ctx, &slugged{Slug: same[1]}, dbfleet.Conflict{Key: []string{"slug"}}))
+				}
+				one := slugged{Slug: same[2], N: 9}
+				require.NoError(t, m.Upsert(ctx, &one, dbfleet.Conflict{Key: []string{"slug"}}))
+				got, err := m.Find(ctx, one.ID)
+				require.NoError(t, err)
+				require.Equal(t, 9, got.N)
+				require.Equal(t, 3, count(t, m))
+			})
+		}
+	})
+}
+
+// truth: the key of an upsert is a text
+//
+// The record has the key as the row has it.
+func TestUpsertMany_TellsTheKeyAsTheRowHasIt(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		kind := map[string]string{"sqlite": "TEXT COLLATE NOCASE", "postgres": "CITEXT", "mysql": "VARCHAR(20)"}[fl.Database.Dialect]
+		if fl.Database.Dialect == "postgres" {
+			fl.Create(t, `CREATE EXTENSION IF NOT EXISTS citext`)
+		}
+		fl.Create(t, `CREATE TABLE labels (id `+kind+` NOT NULL PRIMARY KEY, n {int})`)
+		type label struct {
+			ID string
+			N  int
+		}
+		m := conformance.Model[label](t, fl.Registry, dbfleet.ModelConfig{Table: "labels"})
+		require.NoError(t, m.CreateMany(ctx, []label{{"Go", 1}, {"SQL", 2}}))
+		for _, conflict := range []dbfleet.Conflict{{}, {DoNothing: true}} {
+			list := []label{{"sql", 3}, {"new", 4}, {"GO", 5}}
+			require.NoError(t, m.UpsertMany(ctx, list, conflict))
+			require.Equal(t, []string{"SQL", "new", "Go"}, []string{list[0].ID, list[1].ID, list[2].ID})
+			one := label{"gO", 6}
+			require.NoError(t, m.Upsert(ctx, &one, conflict))
+			require.Equal(t, "Go", one.ID)
+			var twins *dbfleet.SameRowError
+			require.ErrorAs(t, m.UpsertMany(ctx, []label{{"x", 1}, {"X", 1}}, conflict), &twins)
+		}
+		require.Equal(t, 3, count(t, m))
+	})
+}
+
+// truth: another unique key decides
+//
+// MySQL decides by any unique key: the record has the id of the row that it met, and
+// two records that met in one are refused.
+func TestUpsert_TellsTheRowThatAnotherKeyFound(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx, m := t.Context(), members(t, fl)
+		a := member{ID: 5, Email: "a"}
+		require.NoError(t, m.Create(ctx, &a))
+		other := member{ID: 6, Email: "a", Name: "other"}
+		err := m.Upsert(ctx, &other, dbfleet.Conflict{})
+		if fl.Database.Dialect != "mysql" {
+			require.ErrorIs(t, err, dbfleet.ErrUnique)
+			return
+		}
+		require.NoError(t, err)
+		require.EqualValues(t, 5, other.ID)
+		var twins *dbfleet.SameRowError
+		require.ErrorAs(t, m.UpsertMany(ctx, []member{{ID: 7, Email: "b"}, {ID: 8, Email: "B"}}, dbfleet.Conflict{}), &twins)
+		require.Equal(t, 1, count(t, m))
+	})
+}
+
+// truth: what an upsert of many sends
+//
+// One statement for a chunk, one more where rows that stay as they are do not tell
+// their keys, and a transaction only for several or where only the keys of the rows
+// show that two records are one.
+func TestUpsertMany_SendsAStatementForAChunk(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx, m := t.Context(), members(t, fl)
+		counts := conformance.Statements(t, fl.Registry)
+		list := func(n int) []member {
+			list := make([]member, n)
+			for i := range list {
+				list[i] = member{Email: fmt.Sprint("m", i), Name: fmt.Sprint(i)}
+			}
+			return list
+		}
+		own := func(list []member, n int) {
+			t.Helper()
+			for _, i := range []int{0, 1, n / 2, n - 1} {
+				got, err := m.Find(ctx, list[i].ID)
+				require.NoError(t, err)
+				require.Equal(t, list[i].Email, got.Email)
+			}
+			counts()
+		}
+		for _, n := range []int{120, 200} {
+			many := list(n)
+			require.NoError(t, m.UpsertMany(ctx, many, byEmail))
+			sent := counts()
+			require.Equal(t, 1, sent["upsert"])
+			require.Zero(t, sent["select"])
+			if fl.Database.Dialect == "postgres" {
+				require.Equal(t, map[string]int{"upsert": 1}, sent)
+			}
+			own(many, n)
+			many = list(n + 40)
+			require.NoError(t, m.UpsertMany(ctx, many, dbfleet.Conflict{Key: []string{"email"}, DoNothing: true}))
+			sent = counts()
+			require.Equal(t, 1, sent["upsert"])
+			require.LessOrEqual(t, sent["select"], 1)
+			own(many, n+40)
+			for i := range many {
+				many[i].Name += "!"
+			}
+			require.NoError(t, m.UpsertMany(ctx, many, dbfleet.Conflict{}))
+			sent = counts()
+			require.Equal(t, 1, sent["upsert"])
+			if fl.Database.Dialect != "mysql" { // whose other unique keys may decide
+				require.Equal(t, map[string]int{"upsert": 1}, sent)
+			}
+			own(many, n)
+		}
+		large := list(1000)
+		require.NoError(t, m.UpsertMany(ctx, large, dbfleet.Conflict{Key: []string{"email"}, DoNothing: true}))
+		sent := counts()
+		require.LessOrEqual(t, sent["upsert"], 1)
+		require.LessOrEqual(t, sent["select"], 4)
+		own(large, 1000)
+		many := []member{{Email: "x1"}, {Email: "x2"}}
+		require.NoError(t, m.CreateMany(ctx, many))
+		require.Equal(t, map[string]int{"insert": 1}, counts(), "hooks change nothing")
 	})
 }

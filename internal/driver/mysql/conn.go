@@ -31,6 +31,7 @@ type conn struct {
 	peeked    [1]byte
 	pooler    bool
 	noLocal   bool // the server has refused LOAD DATA LOCAL
+	returns   bool // the server knows INSERT … RETURNING
 }
 
 func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {

@@ -154,6 +154,7 @@ func (s *conn) pin(ctx context.Context, o session.Options) error {
 	s.step = max(1, toInt(dest[0]))
 	s.version = fmt.Sprintf("%s", dest[1])
 	s.maxPacket = toInt(dest[2])
+	s.returns = returning(s.version)
 	return nil
 }
 

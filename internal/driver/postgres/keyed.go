@@ -111,7 +111,7 @@ func (s *conn) sendKeyed(ctx context.Context, st *statement, values [][]byte, fo
 }
 
 // askKeys sends the INSERT with a Flush and reads its rows, of which there are n.
-// The keys are fewer if some are NULL, or if there are more rows than were given.
+// The keys are fewer if some are NULL, or 0, by which a record is new, or if there are more rows than were given.
 func (s *conn) askKeys(p *pgconn.Pipeline, st *statement, values [][]byte, formats []int16, rows int) (keys []int64, n int, err error) {
 	for _, name := range s.closes {
 		p.SendDeallocate(name)
@@ -134,7 +134,7 @@ func (s *conn) askKeys(p *pgconn.Pipeline, st *statement, values [][]byte, forma
 	}
 	keys = make([]int64, 0, rows)
 	for ; rr.NextRow(); n++ {
-		if key, ok := integer(rr.Values()); ok && len(keys) < rows {
+		if key, ok := integer(rr.Values()); ok && key != 0 && len(keys) < rows {
 			keys = append(keys, key)
 		}
 	}

@@ -87,6 +87,45 @@ type KeyedInserter interface {
 	InsertKeyed(ctx context.Context, in *KeyedInsert, args []sqldriver.NamedValue) (Keyed, error)
 }
 
+// A ToldInsert is an INSERT of records whose key the database is to make, a whole
+// number in one column.
+type ToldInsert struct {
+	Text string // without RETURNING
+	// Table and Key are names as the model has them, not quoted. Key is "" if only
+	// LastInsertID is wanted.
+	Table, Key string
+	// QuotedTable and QuotedKey are the same as SQL, for SQLite.
+	QuotedTable, QuotedKey string
+}
+
+// IDTeller is a session whose LastInsertID may be the key of a row: where the key
+// is known to be the database's own counter. Elsewhere it is the value of another
+// column, or of an earlier insert.
+type IDTeller interface {
+	// InsertTold runs an INSERT and tells LastInsertID if that is the value of the
+	// key's column for certain. Otherwise told is false, and nothing was sent. If
+	// only the outcome shows that it is not, the error is an *UntoldError.
+	//
+	// Without a key it always runs, and LastInsertID is 0 unless it is of a row of
+	// this INSERT.
+	InsertTold(ctx context.Context, in *ToldInsert, args []sqldriver.NamedValue) (res Result, told bool, err error)
+	// Returns says whether the server knows INSERT … RETURNING.
+	Returns() bool
+	// Changes counts the rows that the session has changed, by triggers too: how many
+	// more these are than an INSERT's own tells whether RETURNING told what later
+	// triggers changed. It is -1 where that cannot be told, and always 0 where
+	// triggers cannot change the row any more.
+	Changes() int64
+}
+
+// An UntoldError says that an INSERT has succeeded and that the key of its row is
+// not known.
+type UntoldError struct{}
+
+func (*UntoldError) Error() string {
+	return "the row's key is not the one that the database made for it: a trigger or another definition of the table changed it"
+}
+
 // RowInserter is a session that has a shorter way for an INSERT of many rows.
 type RowInserter interface {
 	// InsertRows does what an INSERT of several rows does. one is the text of the

@@ -21,10 +21,14 @@ import (
 type Result struct {
 	RowsAffected int64
 	// LastInsertID is the generated key as the driver tells it; 0 on PostgreSQL.
+	// Whose it is, only an IDTeller knows.
 	LastInsertID int64
 	// IDStep is the distance between the ids of one statement's rows:
 	// auto_increment_increment on MySQL, otherwise 1.
 	IDStep int64
+	// Elsewhere says that triggers changed rows that are not among RowsAffected, as
+	// far as the database tells.
+	Elsewhere bool
 }
 
 // TxOptions say how a transaction begins.

@@ -22,7 +22,9 @@ import (
 // conn is a connection to a SQLite database.
 type conn struct {
 	*plain.Session
-	o session.Options
+	o      session.Options
+	in     counters
+	rowids rowids
 
 	// inTx and rolledBack follow the transaction: SQLite calls back when it
 	// rolls one back, also when it does so by itself.
@@ -31,7 +33,7 @@ type conn struct {
 }
 
 func newConn(dc sqldriver.Conn, o session.Options) *conn {
-	s := &conn{Session: plain.New(dc, o.StatementCache), o: o}
+	s := &conn{Session: plain.New(dc, o.StatementCache), o: o, in: countersOf(dc)}
 	s.ManyOpen = true
 	s.Direct = func(query string, args int, _ bool) bool {
 		return !s.Cache.Keeps(query) ||
@@ -49,6 +51,13 @@ func codeOf(err error) int {
 		return se.Code()
 	}
 	return 0
+}
+
+func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedValue) (session.Result, error) {
+	before := s.in.changes()
+	res, err := s.Session.Exec(ctx, query, args)
+	res.Elsewhere = s.in.changes()-before > res.RowsAffected
+	return res, err
 }
 
 func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {

@@ -25,6 +25,7 @@ import (
 //     SQLite gives a row the rowid after the greatest that there is. Only when that
 //     is the greatest possible it looks for a free one at random, and then the keys
 //     are not one after the other and the first of them is not there.
+//   - None of them is 0, by which a record is new.
 func (s *conn) InsertKeyed(ctx context.Context, in *session.KeyedInsert, args []sqldriver.NamedValue) (session.Keyed, error) {
 	if !s.Cache.Keeps(in.Text) {
 		return session.Keyed{}, nil
@@ -59,6 +60,9 @@ func (s *conn) keyed(ctx context.Context, in *session.KeyedInsert, args []sqldri
 	}
 	last := res.LastInsertID
 	first := last - rows + 1
+	if first <= 0 && last >= 0 { // 0 is no key of a record
+		return sent, nil
+	}
 	changes += rows
 	ends := []sqldriver.NamedValue{{Ordinal: 1, Value: first}, {Ordinal: 2, Value: last}, {Ordinal: 3, Value: changes}}
 	// A column may have one of the rowid's names, and then has it to itself.
@@ -75,6 +79,8 @@ func (s *conn) keyed(ctx context.Context, in *session.KeyedInsert, args []sqldri
 	return session.Keyed{Keys: keys, OK: true, Sent: in.Text}, nil
 }
 
+var errNoNumber = errors.New("the answer is no whole number")
+
 // numbers runs a query for one number.
 func (s *conn) numbers(ctx context.Context, query string, args []sqldriver.NamedValue, n *int64) error {
 	rows, err := s.Session.Read(ctx, query, args)
@@ -86,6 +92,9 @@ func (s *conn) numbers(ctx context.Context, query string, args []sqldriver.Named
 	if err := rows.Next(dest[:]); err != nil {
 		return err
 	}
-	*n, _ = dest[0].(int64)
+	is, ok := dest[0].(int64)
+	if *n = is; !ok {
+		return errNoNumber
+	}
 	return nil
 }

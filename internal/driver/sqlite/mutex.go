@@ -36,19 +36,10 @@ import (
 
 // withoutMutex takes the mutex off. done is false where it is left on.
 func withoutMutex(dc sqldriver.Conn) (done bool) {
-	if untested() != "" {
+	db, tls := handlesOf(dc)
+	if db == 0 {
 		return false
 	}
-	v := reflect.ValueOf(dc)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
-		return false
-	}
-	handle, thread := v.Elem().FieldByName("db"), v.Elem().FieldByName("tls")
-	if !handle.IsValid() || handle.Kind() != reflect.Uintptr || handle.Uint() == 0 ||
-		!thread.IsValid() || thread.Type() != reflect.TypeFor[*libc.TLS]() {
-		return false
-	}
-	db, tls := uintptr(handle.Uint()), (*libc.TLS)(thread.UnsafePointer())
 	// The address is not of Go's memory.
 	mutex := &(*(**sqlite3.Tsqlite3)(unsafe.Pointer(&db))).Fmutex
 	if *mutex == 0 || *mutex != sqlite3.Xsqlite3_db_mutex(tls, db) {
@@ -57,4 +48,22 @@ func withoutMutex(dc sqldriver.Conn) (done bool) {
 	sqlite3.Xsqlite3_mutex_free(tls, *mutex)
 	*mutex = 0
 	return true
+}
+
+// handlesOf are the driver's own handles of a connection, 0 where they are left
+// alone.
+func handlesOf(dc sqldriver.Conn) (db uintptr, tls *libc.TLS) {
+	if untested() != "" {
+		return 0, nil
+	}
+	v := reflect.ValueOf(dc)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return 0, nil
+	}
+	handle, thread := v.Elem().FieldByName("db"), v.Elem().FieldByName("tls")
+	if !handle.IsValid() || handle.Kind() != reflect.Uintptr ||
+		!thread.IsValid() || thread.Type() != reflect.TypeFor[*libc.TLS]() {
+		return 0, nil
+	}
+	return uintptr(handle.Uint()), (*libc.TLS)(thread.UnsafePointer())
 }
