@@ -215,6 +215,9 @@ func commonScale(numbers []any) (scale int, ok bool) {
 	return scale, scale <= maxScale && whole+scale <= maxDigits
 }
 
+// IsDecimal says whether one of MySQL's DECIMAL types can hold the number.
+func IsDecimal(d value.Decimal) bool { return d.Scale <= maxScale && d.Whole()+d.Scale <= maxDigits }
+
 // decimal writes a placeholder for a number that is given as text, with the type of
 // exact numbers.
 func (r *renderer) decimal(text string, scale int) {
