@@ -7,6 +7,13 @@ import (
 	"strings"
 )
 
+// Mean is the aggregate that asks for a column's sum, its number of values and the
+// mean that the database makes of them.
+const Mean = "AVG"
+
+// AllValues is the aggregate that asks for all values of a column.
+const AllValues = "VALUES"
+
 // Aggregated returns the query for one aggregate over the rows that q gives,
 // with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
 func (q Query) Aggregated(function, column string) Query {
@@ -14,7 +21,16 @@ func (q Query) Aggregated(function, column string) Query {
 	if column == "" {
 		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
 	}
-	c := Column{Func: function, Name: column, As: "aggregate"}
+	columns := []Column{{Func: function, As: "aggregate"}}
+	if function == Mean {
+		columns = []Column{{Func: "SUM", As: "aggregate"}, {Func: "COUNT", As: "number"}, {Func: Mean, As: "mean"}}
+	}
+	of := func(name string) []Column {
+		for i := range columns {
+			columns[i].Name = name
+		}
+		return columns
+	}
 	merged := q.Merges() || q.Unites()
 	bounded := q.bounded()
 	if !bounded {
@@ -22,13 +38,12 @@ func (q Query) Aggregated(function, column string) Query {
 	}
 	switch {
 	case merged || q.aliases(column):
-		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+		return FromQuery(q.distinctNames(), "counted").OnlyColumns(of(column)...)
 	case bounded:
 		const value = "aggregated"
-		c.Name = value
-		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(c)
+		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(of(value)...)
 	}
-	return q.OnlyColumns(c)
+	return q.OnlyColumns(of(column)...)
 }
 
 // counted returns the query for a column of one row about the rows of q.

@@ -26,19 +26,18 @@ func (t *Table) ForSQL() sqlgen.Table {
 	return t
 }
 
-// maxDouble is the largest whole number that no other one has the double of.
-const maxDouble = 1<<53 - 1
-
 // untyped makes text of a number that MySQL compares with a column that no
 // model knows. Bound as a number, 0 would be equal to every text that is none,
-// and 1 to '1abc'; bound as text, a text column compares text and a column of
-// numbers the number, since MySQL makes a number of a text that is constant.
-// A whole number that is not the only one of its double stays a number: with the
-// result of an expression MySQL compares text as doubles. (A float becomes text for
+// 1 to '1abc', and a large one to whatever has its double; bound as text, a text
+// column compares text, and a column of numbers exactly the number, since MySQL makes
+// a number of the column's type of a text that is constant. (A float becomes text for
 // every column.)
 func untyped(a any, _ *dialect.Dialect) any {
-	if n, ok := a.(int64); ok && -maxDouble <= n && n <= maxDouble {
+	switch n := a.(type) {
+	case int64:
 		return strconv.FormatInt(n, 10)
+	case uint64:
+		return strconv.FormatUint(n, 10)
 	}
 	return a
 }
