@@ -87,7 +87,7 @@ func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
 // the one that is nearest to it, an integer is exact or ErrRange, a string or decimal type
 // has at most 30 digits after the point, the last of them rounded.
 func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
-	return aggregate[V](ctx, from.base(), sqlgen.Mean, column)
+	return aggregate[V](ctx, from.base(), "AVG", column)
 }
 
 // Min is the smallest value of a column as V; without values it is ErrNotFound, see
@@ -159,29 +159,34 @@ func (q *query) summarize(ctx context.Context, function, column string, kind row
 	how := rowmap.First
 	v := &summary{trip: trip{q: q}}
 	v.made = func(q *sqlgen.Query, d *dialect.Dialect) sqlgen.Query {
-		function, how = summaryOn(d, function, kind)
-		return q.Aggregated(function, column)
+		ask, more, read := summaryOn(d, function, kind)
+		how = read
+		return q.Aggregated(ask, column, more...)
 	}
 	v.take = func(rows driver.Rows, _ *dialect.Dialect) (int, error) { return 1, take(rows, how) }
 	_, err := v.run(ctx, v)
 	return err
 }
 
-// summaryOn is what is asked for an aggregate, and how it is read. SQLite sums up
-// and divides as floats do: where that would lose digits, all values are asked for.
-func summaryOn(d *dialect.Dialect, function string, kind rowmap.Kind) (string, rowmap.Summary) {
-	all := d == dialect.SQLite
+// summaryOn is what is asked for an aggregate, and how it is read. SQLite adds up and
+// divides as floats do: where that would lose digits, all values are asked for. It
+// also has no type but the column's for a time or a decimal: beside the largest value
+// it is asked for the column of its row.
+func summaryOn(d *dialect.Dialect, function string, kind rowmap.Kind) (ask string, more []string, how rowmap.Summary) {
+	sqlite := d == dialect.SQLite
 	switch {
-	case function == sqlgen.Mean && all:
-		return sqlgen.AllValues, rowmap.MeanOfAll
-	case function == sqlgen.Mean:
-		return function, rowmap.Mean
-	case function == "SUM" && all && kind != rowmap.Int && kind != rowmap.Uint && kind != rowmap.Float:
-		return sqlgen.AllValues, rowmap.TotalOfAll
+	case function == "AVG" && sqlite:
+		return sqlgen.AllValues, nil, rowmap.MeanOfAll
+	case function == "AVG":
+		return "SUM", []string{"COUNT", "AVG"}, rowmap.Mean
+	case function == "SUM" && sqlite && kind != rowmap.Int && kind != rowmap.Uint && kind != rowmap.Float:
+		return sqlgen.AllValues, nil, rowmap.TotalOfAll
 	case function == "SUM":
-		return function, rowmap.Total
+		return function, nil, rowmap.Total
+	case function != "COUNT" && sqlite && kind == rowmap.Any:
+		return function, []string{sqlgen.AllValues}, rowmap.FirstOfRow
 	}
-	return function, rowmap.First
+	return function, nil, rowmap.First
 }
 
 // single refuses what names no column, or all of them.
@@ -206,7 +211,7 @@ func (q *query) sum(ctx context.Context, column string) (float64, error) {
 }
 
 func (q *query) avg(ctx context.Context, column string) (float64, error) {
-	return aggregate[float64](ctx, q, sqlgen.Mean, column)
+	return aggregate[float64](ctx, q, "AVG", column)
 }
 
 func (q *query) extreme(ctx context.Context, function, column string) (any, error) {

@@ -77,19 +77,22 @@ func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
 }
 
 // Having adds a condition on groups: a grouped column, or an alias where the
-// database allows one.
+// database allows one. SQLite compares an alias of an expression with text as text:
+// give a number, or Decimal.
 func (q *Query[T]) Having(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).having(column, op, value))
 }
 
-// HavingRaw adds a condition on groups given as SQL: "COUNT(*) > ?".
+// HavingRaw adds a condition on groups given as SQL: "COUNT(*) > ?". A decimal is
+// best given as Decimal.
 func (q *Query[T]) HavingRaw(sql string, args ...any) *Query[T] {
 	return (*Query[T])((*query)(q).havingRaw(sql, args))
 }
 
 // OrderBy sorts by a column. The direction is checked: Asc or Desc, as text in
 // any case. Without an order, rows come as the database likes. NULLs come last
-// on PostgreSQL and first on the others when ascending.
+// on PostgreSQL and first on the others when ascending. Decimals that SQLite keeps as
+// text are sorted as text; see Decimal.
 func (q *Query[T]) OrderBy(column string, direction Direction) *Query[T] {
 	return (*Query[T])((*query)(q).orderBy(column, direction))
 }

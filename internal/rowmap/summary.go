@@ -20,6 +20,8 @@ type Summary uint8
 const (
 	// First is the result's first value.
 	First Summary = iota
+	// FirstOfRow is the second column of the result's first row.
+	FirstOfRow
 	// Total is a sum, in a result of one value.
 	Total
 	// TotalOfAll is the sum of all values of a result.
@@ -56,7 +58,7 @@ func ReadSummary[V any](src Source, s Summary, dst *V) (found bool, err error) {
 
 func readSummary(src Source, s Summary, c *codec, p unsafe.Pointer) (found bool, err error) {
 	columns := src.Columns()
-	if want := [...]int{First: 1, Total: 1, TotalOfAll: 1, Mean: 3, MeanOfAll: 1}[s]; len(columns) != want {
+	if want := [...]int{First: 1, FirstOfRow: 2, Total: 1, TotalOfAll: 1, Mean: 3, MeanOfAll: 1}[s]; len(columns) != want {
 		return false, fmt.Errorf("%w: a result of %d columns where %d are needed", ErrColumn, len(columns), want)
 	}
 	from := &origin{of: &reading{src: src}}
@@ -82,8 +84,15 @@ func summarize(src Source, s Summary, k Kind, dest []driver.Value, from *origin)
 	if s == TotalOfAll || s == MeanOfAll {
 		return addAll(src, dest, k, s == MeanOfAll)
 	}
-	if err := src.Next(dest); err != nil || s != Mean || dest[0] == nil {
-		return dest[0], atEnd(err)
+	if err := src.Next(dest); err != nil || dest[0] == nil {
+		return nil, atEnd(err)
+	}
+	switch s {
+	case FirstOfRow:
+		from.index = 1
+		return dest[1], nil
+	case First, Total:
+		return dest[0], nil
 	}
 	if sum, ok := exact(dest[0]); ok {
 		return meanOf(sum, dest[1], k)

@@ -7,23 +7,21 @@ import (
 	"strings"
 )
 
-// Mean is the aggregate that asks for a column's sum, its number of values and the
-// mean that the database makes of them.
-const Mean = "AVG"
-
-// AllValues is the aggregate that asks for all values of a column.
+// AllValues is the aggregate that is no function: the values of a column, or beside
+// the smallest or largest of them on SQLite the column of that row.
 const AllValues = "VALUES"
 
 // Aggregated returns the query for one aggregate over the rows that q gives,
-// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
-func (q Query) Aggregated(function, column string) Query {
+// with its DISTINCT, GROUP BY, LIMIT and UNION, and for more of the same column. An
+// empty column counts rows.
+func (q Query) Aggregated(function, column string, more ...string) Query {
 	q = q.WithLock(NoLock)
 	if column == "" {
 		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
 	}
 	columns := []Column{{Func: function, As: "aggregate"}}
-	if function == Mean {
-		columns = []Column{{Func: "SUM", As: "aggregate"}, {Func: "COUNT", As: "number"}, {Func: Mean, As: "mean"}}
+	for i, f := range more {
+		columns = append(columns, Column{Func: f, As: "aggregate" + strconv.Itoa(i+2)})
 	}
 	of := func(name string) []Column {
 		for i := range columns {

@@ -18,6 +18,9 @@ func (r *renderer) compare(c *Cond) {
 	case *Expr:
 		r.compareExpr(c, x)
 		return
+	case *Number:
+		r.compareNumber(c, x)
+		return
 	}
 	switch c.op {
 	case In, NotIn:

@@ -79,7 +79,7 @@ func (r *renderer) aggregate(c *Column) {
 		return
 	}
 	r.aggregated(c)
-	if c.Func == Mean && r.d.Name == "mysql" {
+	if c.Func == "AVG" && r.d.Name == "mysql" {
 		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
 	}
 	r.str(")")

@@ -66,11 +66,9 @@ func amount(by any, kind rowmap.Kind) (any, error) {
 		return x, nil
 	case float64:
 		text, ok := value.DecimalFloat(x)
-		if kind == rowmap.Float || !ok && kind != rowmap.Int && kind != rowmap.Uint {
+		mayBeFloats := kind == rowmap.Any || kind == rowmap.Custom
+		if kind == rowmap.Float || mayBeFloats && (!ok || x != math.Trunc(x)) {
 			return x, nil
-		}
-		if d, _ := value.ParseDecimal(text); d.Scale > 0 && (kind == rowmap.Any || kind == rowmap.Custom) {
-			return x, nil // the column may be one of floats
 		}
 		a = text
 	}
@@ -78,7 +76,7 @@ func amount(by any, kind rowmap.Kind) (any, error) {
 	d, number := value.ParseDecimal(s)
 	switch {
 	case !ok, !number:
-		return nil, fmt.Errorf("%w: a %T is no number that can be added", rowmap.ErrType, by)
+		return nil, fmt.Errorf("%w: a %T is no decimal number", rowmap.ErrType, by)
 	case d.Scale > 0 && (kind == rowmap.Int || kind == rowmap.Uint):
 		return nil, fmt.Errorf("%w: a number with a fraction does not fit a column of kind %s", rowmap.ErrType, kind)
 	case d.Scale == 0:
@@ -90,6 +88,19 @@ func amount(by any, kind rowmap.Kind) (any, error) {
 		}
 	}
 	return d.String(), nil
+}
+
+// Number is a number in any form as sqlgen takes it.
+func Number(v any) *sqlgen.Number {
+	a, err := amount(v, rowmap.String)
+	if err != nil {
+		return &sqlgen.Number{Err: err}
+	}
+	d, ok := value.ParseDecimal(fmt.Sprint(a))
+	if !ok {
+		err = fmt.Errorf("%w: a %T is no decimal number", rowmap.ErrType, v)
+	}
+	return &sqlgen.Number{Decimal: d, Err: err}
 }
 
 // Amount implements sqlgen.Values.

@@ -3,8 +3,10 @@ package values
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -179,5 +181,54 @@ func TestAggregates_OverNoValuesHaveOneRule(t *testing.T) {
 				require.Nil(t, free)
 			}
 		}
+	})
+}
+
+// truth: types of computed columns
+func TestRows_OfComputedColumnsHaveTheTypesThatAreDocumented(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE sales (id {id}, n {int}, big {bigint}, price NUMERIC(10,2), at {time})`)
+		sales := fl.DB("main").Table("sales")
+		at := time.Date(2024, 3, 10, 7, 8, 9, 0, time.UTC)
+		for range 3 {
+			_, err := sales.Insert(ctx, dbfleet.Row{"n": 1, "big": 2, "price": "1.98", "at": at})
+			require.NoError(t, err)
+		}
+		row, err := sales.SelectRaw("SUM(n) AS sum_n, SUM(big) AS sum_big, AVG(n) AS avg_n, SUM(price) AS sum_price, AVG(price) AS avg_price, MAX(at) AS last").First(ctx)
+		require.NoError(t, err)
+		types := map[string]string{}
+		for column, v := range row {
+			types[column] = fmt.Sprintf("%T", v)
+		}
+		require.Equal(t, map[string]map[string]string{
+			"postgres": {"sum_n": "int64", "sum_big": "string", "avg_n": "string", "sum_price": "string", "avg_price": "string", "last": "time.Time"},
+			"mysql":    {"sum_n": "string", "sum_big": "string", "avg_n": "string", "sum_price": "string", "avg_price": "string", "last": "time.Time"},
+			"sqlite":   {"sum_n": "int64", "sum_big": "int64", "avg_n": "float64", "sum_price": "float64", "avg_price": "float64", "last": "string"},
+		}[fl.Database.Dialect], types)
+
+		// The ways that are alike.
+		type summary struct {
+			SumN   int64
+			SumBig int64
+			AvgN   float64
+			Last   time.Time
+		}
+		one, err := dbfleet.Table[summary](fl.DB("main"), "sales").SelectRaw("SUM(n) AS sum_n, SUM(big) AS sum_big, AVG(n) AS avg_n, MAX(at) AS last").First(ctx)
+		require.NoError(t, err)
+		require.Equal(t, summary{3, 6, 1, at}, one)
+		sum, err := dbfleet.Sum[string](ctx, sales, "price")
+		require.NoError(t, err)
+		require.Equal(t, "5.94", sum)
+		last, err := sales.Max(ctx, "at")
+		require.NoError(t, err)
+		require.Equal(t, at, last)
+		price, err := sales.Min(ctx, "price")
+		require.NoError(t, err)
+		require.Equal(t, "1.98", price)
+		first, err := sales.OrderBy("id", dbfleet.Asc).Limit(2).Min(ctx, "at")
+		require.NoError(t, err)
+		require.Equal(t, at, first)
 	})
 }

@@ -267,3 +267,64 @@ func TestDecimals_ListsAndRangesUseAnIndex(t *testing.T) {
 		}
 	})
 }
+
+// truth: decimals in expressions
+func TestDecimal_IsANumberInEveryPartOfSQL(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE sales (id {id}, shop {text}, price NUMERIC(10,2), kept {decimal})`, `INSERT INTO sales (shop, price, kept) VALUES ('a', 1.50, '1.5000'), ('a', 1.25, '10.2500'), ('b', 1.00, '9.0000')`)
+		sales := fl.DB("main").Table("sales")
+		shops := func(q *dbfleet.Query[dbfleet.Row]) []string {
+			got, err := dbfleet.Pluck[string](ctx, q.OrderBy("shop", dbfleet.Asc), "shop")
+			require.NoError(t, err)
+			return got
+		}
+		groups := sales.Select("shop").GroupBy("shop")
+		for name, limit := range map[string]any{"text": "2.74", "valuer": amount{"2.74"}, "float": 2.74, "whole": 2, "bytes": []byte("2.740")} {
+			require.Equal(t, []string{"a"}, shops(groups.HavingRaw("SUM(price) > ?", dbfleet.Decimal(limit))), name)
+			require.Equal(t, []string{"b"}, shops(groups.HavingRaw("SUM(price) <= ?", dbfleet.Decimal(limit))), name)
+		}
+		if fl.Database.Dialect != "postgres" { // which knows no alias there
+			require.Equal(t, []string{"a"}, shops(groups.SelectRaw("SUM(price) AS total").Having("total", ">", dbfleet.Decimal("2.74"))))
+		}
+		require.Equal(t, []string{"a"}, shops(sales.WhereRaw("price + ? > ?", dbfleet.Decimal("0.10"), dbfleet.Decimal("1.5999"))))
+		require.Equal(t, []string{"a", "b"}, shops(sales.Where("kept", ">", dbfleet.Decimal("8.5"))), "not as text")
+		require.Equal(t, []string{"a"}, shops(sales.Filter(dbfleet.Raw("price * 2 >= ?", dbfleet.Decimal("3.00")))))
+		n, err := sales.Where("shop", "=", "b").Update(ctx, dbfleet.Row{"price": dbfleet.SQL("price + ?", dbfleet.Decimal("0.25"))})
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		_, err = sales.Insert(ctx, dbfleet.Row{"shop": "c", "price": dbfleet.Decimal("7.75"), "kept": dbfleet.Decimal(7)})
+		require.NoError(t, err)
+		require.Equal(t, []string{"a", "b"}, shops(sales.WhereIn("price", []any{dbfleet.Decimal("1.25"), dbfleet.Decimal("1.2")})))
+		var top string
+		require.NoError(t, fl.DB("main").QueryRowContext(ctx, "SELECT MAX(price) FROM sales").Scan(&top))
+		require.Equal(t, "7.75", top)
+
+		equal := sales.Where("price", "=", dbfleet.Decimal("7.75"))
+		if fl.Database.Dialect == "sqlite" {
+			var refused *dbfleet.StatementError
+			_, err := equal.Delete(ctx)
+			require.ErrorAs(t, err, &refused)
+			_, err = sales.WhereRaw("price < ?", dbfleet.Decimal("1.000000000000000001")).Get(ctx)
+			require.ErrorIs(t, err, dbfleet.ErrRange)
+			n, err = sales.WhereRaw("price < ?", dbfleet.Decimal(int64(math.MaxInt64))).Count(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 4, n)
+		} else {
+			require.Equal(t, []string{"c"}, shops(equal))
+			require.Equal(t, []string{"b"}, shops(sales.WhereRaw("price <= ?", dbfleet.Decimal("1.250000000000000001")).Where("shop", "<>", "a")))
+		}
+		for _, bad := range []any{"abc", "", nil, true, "1.5x", "NaN", math.NaN(), []int{1}} {
+			_, err := groups.HavingRaw("SUM(price) > ?", dbfleet.Decimal(bad)).Get(ctx)
+			require.ErrorIs(t, err, dbfleet.ErrType, "%v", bad)
+			_, err = sales.Where("price", ">", dbfleet.Decimal(bad)).Get(ctx)
+			require.ErrorIs(t, err, dbfleet.ErrType, "%v", bad)
+			_, err = sales.Insert(ctx, dbfleet.Row{"price": dbfleet.Decimal(bad)})
+			require.ErrorIs(t, err, dbfleet.ErrType, "%v", bad)
+		}
+		var refused *dbfleet.StatementError
+		_, err = sales.Where("price", "LIKE", dbfleet.Decimal(1)).Get(ctx)
+		require.ErrorAs(t, err, &refused)
+	})
+}
