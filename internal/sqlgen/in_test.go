@@ -13,12 +13,12 @@ import (
 func numbers(n int) [][4]byte { // which have no form for long lists
 	list := make([][4]byte, n)
 	for i := range list {
-		list[i] = number(i)
+		list[i] = key(i)
 	}
 	return list
 }
 
-func number(i int) (n [4]byte) {
+func key(i int) (n [4]byte) {
 	binary.BigEndian.PutUint32(n[:], uint32(i))
 	return n
 }
@@ -36,7 +36,7 @@ func TestIn_ListsOfAllLengthsAreFewTexts(t *testing.T) {
 			require.GreaterOrEqual(t, size, n)
 			require.LessOrEqual(t, size, n+(n+1)/2)
 			for i, a := range args[:size] {
-				require.Equal(t, number(min(i, n-1)), a, "the last element comes again")
+				require.Equal(t, key(min(i, n-1)), a, "the last element comes again")
 			}
 			require.Equal(t, "last", args[size])
 		}
