@@ -150,7 +150,8 @@ func quotient(sum *big.Rat, n int64, k Kind) driver.Value {
 type adder struct {
 	n      int64
 	sum    big.Int // of the exact values, without the point
-	scale  int     // how many of its digits stand behind the point
+	part   int64   // what belongs to sum and is not in it yet
+	scale  int     // how many of their digits stand behind the point
 	zeros  int     // how many digits behind the point the longest text has
 	floats float64
 	float  bool // there are floats, which were asked for
@@ -179,7 +180,11 @@ func (a *adder) add(v driver.Value, k Kind) error {
 		return nil
 	case int64:
 		a.n++
-		a.addDigits(big.NewInt(v), 0)
+		if a.scale == 0 {
+			a.addPart(v)
+		} else {
+			a.addDigits(big.NewInt(v), 0)
+		}
 		return nil
 	case float64:
 		if k == Float {
@@ -195,22 +200,45 @@ func (a *adder) add(v driver.Value, k Kind) error {
 		text = string(v)
 	}
 	d, ok := value.ParseDecimal(text)
-	digits, valid := new(big.Int).SetString(d.Digits, 10)
-	if !ok || !valid {
+	if !ok {
 		return fmt.Errorf("%w: a %T that is no number cannot be added", ErrType, v)
 	}
-	if d.Negative {
-		digits.Neg(digits)
-	}
 	a.n++
-	a.addDigits(digits, d.Scale)
 	if _, fraction, ok := strings.Cut(text, "."); ok && onlyDigits(fraction) {
 		a.zeros = max(a.zeros, len(fraction))
 	}
+	if more := a.scale - d.Scale; more >= 0 && len(d.Digits)+more < len(powersOfTen) {
+		n, err := strconv.ParseInt(d.Digits, 10, 64)
+		if d.Negative {
+			n = -n
+		}
+		a.addPart(n * powersOfTen[more])
+		return err
+	}
+	digits, _ := new(big.Int).SetString(d.Digits, 10)
+	if d.Negative {
+		digits.Neg(digits)
+	}
+	a.addDigits(digits, d.Scale)
 	return nil
 }
 
+// powersOfTen are those of which an int64 holds any multiple of as many digits less.
+var powersOfTen = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+
+// addPart adds a number of the sum's own scale.
+func (a *adder) addPart(n int64) {
+	sum := a.part + n
+	if (sum > a.part) != (n > 0) && n != 0 {
+		a.sum.Add(&a.sum, big.NewInt(a.part))
+		sum = n
+	}
+	a.part = sum
+}
+
 func (a *adder) addDigits(digits *big.Int, scale int) {
+	a.sum.Add(&a.sum, big.NewInt(a.part))
+	a.part = 0
 	switch {
 	case scale > a.scale:
 		a.sum.Mul(&a.sum, powerOfTen(scale-a.scale))
@@ -224,6 +252,7 @@ func (a *adder) addDigits(digits *big.Int, scale int) {
 func powerOfTen(n int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil) }
 
 func (a *adder) result(k Kind, mean bool) driver.Value {
+	a.addDigits(new(big.Int), a.scale)
 	sum := new(big.Rat).SetFrac(&a.sum, powerOfTen(a.scale))
 	if a.float {
 		f, _ := sum.Float64()

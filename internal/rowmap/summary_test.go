@@ -4,7 +4,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"math"
+	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -123,4 +126,30 @@ func TestReadSummary_TellsWhatABrokenResultSays(t *testing.T) {
 	var v chan int
 	_, err := ReadSummary(column("c"), First, &v)
 	require.ErrorIs(t, err, ErrType)
+}
+
+// Sums of any order and size are those of big rationals.
+func TestReadSummary_AddsLikeRationals(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		want := new(big.Rat)
+		src := column("c")
+		for range 1 + r.IntN(30) {
+			var v driver.Value = int64(r.Uint64()) >> r.IntN(64)
+			text := fmt.Sprint(v)
+			if r.IntN(2) == 0 {
+				text = fmt.Sprintf("%s.%0*d", text, 1+r.IntN(20), r.IntN(1000))
+				v = text
+			}
+			n, ok := new(big.Rat).SetString(text)
+			require.True(t, ok)
+			want.Add(want, n)
+			src.rows = append(src.rows, []driver.Value{v})
+		}
+		got, _ := summaryOf[string](t, src, TotalOfAll)
+		sum, ok := new(big.Rat).SetString(got)
+		require.True(t, ok, got)
+		require.Zero(t, want.Cmp(sum), "%v %s", src.rows, got)
+	}
 }

