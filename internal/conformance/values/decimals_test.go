@@ -328,3 +328,34 @@ func TestDecimal_IsANumberInEveryPartOfSQL(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 	})
 }
+
+// truth: relations by decimals
+func TestDecimals_RelateRecordsExactly(t *testing.T) {
+	t.Parallel()
+	type sale struct {
+		ID    int64
+		Price string
+	}
+	type price struct {
+		ID    int64
+		D     string
+		Sales []sale `db:"-"`
+	}
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		exactDecimals(t, fl)
+		fl.Create(t, `CREATE TABLE sales (id {id}, price `+map[string]string{"sqlite": "TEXT", "postgres": "NUMERIC(40,18)", "mysql": "DECIMAL(40,18)"}[fl.Database.Dialect]+`)`,
+			`INSERT INTO sales (price) SELECT d FROM prices ORDER BY id`)
+		prices := conformance.Model[price](t, fl.Registry, dbfleet.ModelConfig{Table: "prices"})
+		sales := conformance.Model[sale](t, fl.Registry, dbfleet.ModelConfig{Table: "sales"})
+		salesOf := dbfleet.HasMany(prices, sales, dbfleet.On("price", "d"), func(p *price) *[]sale { return &p.Sales })
+		for _, q := range []*dbfleet.Query[price]{prices.Query(), prices.WhereIn("id", []int{2, 3}), prices.Where("id", "=", 2)} {
+			got, err := q.With(salesOf).Get(ctx)
+			require.NoError(t, err)
+			require.NotEmpty(t, got)
+			for _, p := range got {
+				require.Equal(t, []sale{{p.ID, p.D}}, p.Sales)
+			}
+		}
+	})
+}
