@@ -36,9 +36,10 @@ func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, er
 // decimal as text or as a Valuer; or SQL.
 //
 // The sum is exact, or no row is changed and the error is ErrInvalidValue: what does
-// not fit the column's type; on a field of an unsigned type, less than nothing. What
-// is exact for a column of floats is what floats make of it. Digits behind those that
-// a column keeps are rounded by PostgreSQL and MySQL as in every write.
+// not fit the column's type; on a field of an unsigned type, less than nothing; what
+// is added to text. In a column of floats, exact is what floats make of it. Digits
+// behind those that a column keeps are rounded by PostgreSQL and MySQL as in every
+// write.
 //
 // SQLite adds with int64 and float64 only. Sums beyond int64 are refused there, and a
 // number with a fraction is added to floats only: a decimal with a fraction, in the
@@ -132,7 +133,7 @@ func (q *query) add(ctx context.Context, column string, by any, minus bool) (int
 	}
 	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
 	if errors.Is(err, ErrInvalidValue) {
-		err = &ColumnError{Model: q.src.table.Name, Column: column, Err: fmt.Errorf("the sum would not be exact, or does not fit: %w", err)}
+		err = &ColumnError{Model: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
 	return n, err
 }

@@ -12,7 +12,8 @@ type Sum uint8
 // The columns.
 const (
 	Any      Sum = iota
-	Unsigned     // is never below zero
+	Whole        // of a field of integers
+	Unsigned     // the same, and never below zero
 	Decimal      // of a field of text
 	Float        // of a field of floats
 )
@@ -51,6 +52,15 @@ func (r *renderer) addition(s *Set) {
 		r.str([2]string{" AS SIGNED) ELSE ", " AS BIGINT) ELSE "}[index(r.d == dialect.Postgres)])
 		r.sum(s.Column, a)
 		r.str(" END")
+	case r.d == dialect.MySQL && (s.Sum == Any || s.Sum == Decimal):
+		// It would add to text as doubles do. A number has the coercibility 5.
+		r.str("CASE WHEN COERCIBILITY(")
+		r.ident(s.Column)
+		r.str(") < 5 THEN LENGTH(")
+		r.ident(s.Column)
+		r.str(") + 1 + ~0 ELSE ")
+		r.sum(s.Column, a)
+		r.str(" END")
 	default:
 		r.sum(s.Column, a)
 	}
@@ -74,20 +84,17 @@ func isNegative(a any) bool {
 	return ok && n < 0
 }
 
-// sqliteSum writes column + a, and what fails instead of a sum that is not exact: a
-// blob that is too large. To floats, and to whole numbers that are one, a float may
-// be added.
+// sqliteSum writes column + a, and what fails instead of a sum that is not exact, or
+// of one with a text: a blob that is too large. A float may be added to floats, and to
+// whole numbers that are one.
 func (r *renderer) sqliteSum(s *Set, a any) {
 	column := s.Column
 	r.str("CASE WHEN ")
 	r.ident(column)
-	r.str(" IS NULL OR ")
+	r.str(" IS NULL OR typeof(")
+	r.ident(column)
+	r.str(") = 'integer' AND ")
 	if _, float := a.(float64); float {
-		r.str("typeof(")
-		r.ident(column)
-		r.str(") = 'real' OR typeof(")
-		r.ident(column)
-		r.str(") = 'integer' AND ")
 		r.ident(column)
 		r.str(" BETWEEN -9007199254740992 AND 9007199254740992")
 	} else {
@@ -99,11 +106,11 @@ func (r *renderer) sqliteSum(s *Set, a any) {
 			r.sum(column, a)
 			r.str(" >= 0")
 		}
-		if s.Sum != Decimal {
-			r.str(" OR typeof(")
-			r.ident(column)
-			r.str(") = 'real'")
-		}
+	}
+	if s.Sum != Decimal {
+		r.str(" OR typeof(")
+		r.ident(column)
+		r.str(") = 'real'")
 	}
 	r.str(" THEN ")
 	r.sum(column, a)

@@ -36,6 +36,8 @@ func (t *Table) Addition(column string, by any, minus bool) (set sqlgen.Set, err
 	}
 	set.Minus = false
 	switch kind {
+	case rowmap.Int:
+		set.Sum = sqlgen.Whole
 	case rowmap.Uint:
 		set.Sum = sqlgen.Unsigned
 	case rowmap.String:

@@ -172,3 +172,30 @@ func TestIncrement_ThatDoesNotFitChangesNoRow(t *testing.T) {
 		require.Equal(t, []float64{2, 1e17, 1.5}, []float64{got[0].F, got[1].F, got[2].F})
 	})
 }
+
+// truth: increments of text
+func TestIncrement_OfTextIsRefused(t *testing.T) {
+	t.Parallel()
+	type note struct {
+		ID   int64
+		Text string
+	}
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE notes (id {id}, text {text})`, `INSERT INTO notes (text) VALUES ('9007199254740993.5'), ('')`)
+		notes := conformance.Model[note](t, fl.Registry, dbfleet.ModelConfig{Table: "notes"})
+		table := fl.DB("main").Table("notes")
+		for name, add := range map[string]func() error{
+			"int":     func() error { _, err := notes.Query().AllRows().Increment(ctx, "text", 1); return err },
+			"decimal": func() error { _, err := notes.Query().AllRows().Increment(ctx, "text", "0.5"); return err },
+			"table":   func() error { _, err := table.AllRows().Increment(ctx, "text", 1); return err },
+			"empty":   func() error { _, err := notes.Where("text", "=", "").Increment(ctx, "text", 1); return err },
+			"float":   func() error { _, err := table.AllRows().Decrement(ctx, "text", 0.5); return err },
+		} {
+			require.Error(t, add(), name)
+			got, err := notes.OrderBy("id", dbfleet.Asc).Get(ctx)
+			require.NoError(t, err)
+			require.Equal(t, []note{{1, "9007199254740993.5"}, {2, ""}}, got, name)
+		}
+	})
+}
