@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,15 +21,15 @@ func (q *Query[T]) Count(ctx context.Context) (int64, error) { return (*query)(q
 func (q *Query[T]) Exists(ctx context.Context) (bool, error) { return (*query)(q).any(ctx) }
 
 // Sum adds up a column of the rows that Get would return, by its name there if the
-// select list has it, as a float64; over no rows it is 0. A sum that a
-// float64 cannot hold exactly is ErrRange: use dbfleet.Sum with int64, or
-// string for exact decimals.
+// select list has it, as a float64; without values it is 0. A sum whose whole part a
+// float64 cannot hold exactly is ErrRange: use dbfleet.Sum with int64, or string for
+// exact decimals. dbfleet.Sum with a pointer tells no values from 0.
 func (q *Query[T]) Sum(ctx context.Context, column string) (float64, error) {
 	return (*query)(q).sum(ctx, column)
 }
 
 // Avg is the mean of a column's values that are not NULL; without any it is
-// ErrNotFound.
+// ErrNotFound. See dbfleet.Avg.
 func (q *Query[T]) Avg(ctx context.Context, column string) (float64, error) {
 	return (*query)(q).avg(ctx, column)
 }
@@ -66,23 +67,39 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 	return out, nil
 }
 
-// Sum adds up a column as V. Over no rows the database's NULL is ErrNull,
-// unless V is a pointer. A sum that does not fit V exactly is ErrRange.
+// Sum adds up a column's values as V. What does not fit V exactly is ErrRange: take
+// int64 for whole numbers, string or a decimal type for decimals. NULL is no value,
+// and without values the sum is 0.
+//
+// The methods and the functions Sum, Avg, Min and Max have one rule for rows without
+// values, and for no rows: a sum is 0, there is no mean, no smallest and no largest
+// value, which is ErrNotFound; but a V that can be NULL, such as a pointer or
+// sql.Null, is NULL for all of them:
+//
+//	total, err := dbfleet.Sum[*int64](ctx, orders, "amount") // nil: there are none
+//
+// SQLite has no decimals. What is kept there as text or as floats is added up as the
+// decimals that it reads as, if V is no number of Go's: all values are read for that.
 func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, from.base(), "SUM", column)
 }
 
-// Avg is the mean of a column as V; see Sum.
+// Avg is the mean of a column's values as V; without values it is ErrNotFound, see
+// Sum. The mean of whole numbers and decimals is divided from their exact sum: a float64 is
+// the one that is nearest to it, an integer is exact or ErrRange, a string or decimal type
+// has at most 30 digits after the point, the last of them rounded.
 func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, from.base(), "AVG", column)
 }
 
-// Min is the smallest value of a column as V; see Sum.
+// Min is the smallest value of a column as V; without values it is ErrNotFound, see
+// Sum.
 func Min[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, from.base(), "MIN", column)
 }
 
-// Max is the largest value of a column as V; see Sum.
+// Max is the largest value of a column as V; without values it is ErrNotFound, see
+// Sum. Decimals that SQLite keeps as text are compared as text.
 func Max[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, from.base(), "MAX", column)
 }
@@ -91,7 +108,7 @@ func Max[V any](ctx context.Context, from Queryable, column string) (V, error) {
 // of the query's own.
 type summary struct {
 	trip
-	made  func(q *sqlgen.Query) sqlgen.Query
+	made  func(q *sqlgen.Query, d *dialect.Dialect) sqlgen.Query
 	locks bool
 	take  func(rows driver.Rows, d *dialect.Dialect) (int, error)
 }
@@ -99,7 +116,7 @@ type summary struct {
 func (v *summary) writes() bool { return v.q.q.Lock() != sqlgen.NoLock }
 
 func (v *summary) render(p *place, s *statement) (err error) {
-	q := v.made(&v.q.q)
+	q := v.made(&v.q.q, p.e.dialect)
 	env := v.q.env(p)
 	s.op = "select"
 	s.text, s.args, err = sqlgen.Select(&q, env)
@@ -118,22 +135,60 @@ func (v *summary) read(rows driver.Rows) (int64, error) {
 
 // aggregate asks for one value.
 func aggregate[V any](ctx context.Context, q *query, function, column string) (v V, err error) {
-	err = q.summarize(ctx, function, column, func(rows driver.Rows, _ *dialect.Dialect) (int, error) {
-		_, err := rowmap.ReadValue(rows, &v)
-		return 1, err
+	kind, found := rowmap.KindOf[V](), false
+	err = q.summarize(ctx, function, column, kind, func(rows driver.Rows, how rowmap.Summary) (err error) {
+		found, err = rowmap.ReadSummary(rows, how, &v)
+		return err
 	})
+	if err == nil && !found {
+		err = q.without(function, column)
+	}
 	return v, err
 }
 
-func (q *query) summarize(ctx context.Context, function, column string, take func(driver.Rows, *dialect.Dialect) (int, error)) error {
+// without is the error of an aggregate over no values.
+func (q *query) without(function, column string) error {
+	return fmt.Errorf("%w: table %q has no values for %s of column %q", ErrNotFound, q.src.table.Name, function, column)
+}
+
+// summarize asks for an aggregate that is read as a value of that kind.
+func (q *query) summarize(ctx context.Context, function, column string, kind rowmap.Kind, take func(driver.Rows, rowmap.Summary) error) error {
 	if function != "COUNT" {
 		if err := single(function, column); err != nil {
 			return err
 		}
 	}
-	v := &summary{trip: trip{q: q}, take: take, made: func(q *sqlgen.Query) sqlgen.Query { return q.Aggregated(function, column) }}
+	how := rowmap.First
+	v := &summary{trip: trip{q: q}}
+	v.made = func(q *sqlgen.Query, d *dialect.Dialect) sqlgen.Query {
+		ask, more, read := summaryOn(d, function, kind)
+		how = read
+		return q.Aggregated(ask, column, more...)
+	}
+	v.take = func(rows driver.Rows, _ *dialect.Dialect) (int, error) { return 1, take(rows, how) }
 	_, err := v.run(ctx, v)
 	return err
+}
+
+// summaryOn is what is asked for an aggregate, and how it is read. SQLite adds up and
+// divides as floats do: where that would lose digits, all values are asked for. It
+// also has no type but the column's for a time or a decimal: beside the largest value
+// it is asked for the column of its row.
+func summaryOn(d *dialect.Dialect, function string, kind rowmap.Kind) (ask string, more []string, how rowmap.Summary) {
+	sqlite := d == dialect.SQLite
+	switch {
+	case function == "AVG" && sqlite:
+		return sqlgen.AllValues, nil, rowmap.MeanOfAll
+	case function == "AVG":
+		return "SUM", []string{"COUNT", "AVG"}, rowmap.Mean
+	case function == "SUM" && sqlite && kind != rowmap.Int && kind != rowmap.Uint && kind != rowmap.Float:
+		return sqlgen.AllValues, nil, rowmap.TotalOfAll
+	case function == "SUM":
+		return function, nil, rowmap.Total
+	case function != "COUNT" && sqlite && kind == rowmap.Any:
+		return function, []string{sqlgen.AllValues}, rowmap.FirstOfRow
+	}
+	return function, nil, rowmap.First
 }
 
 // single refuses what names no column, or all of them.
@@ -145,33 +200,26 @@ func single(part, column string) error {
 }
 
 //go:noinline
-func (q *query) count(ctx context.Context) (int64, error) {
-	return aggregate[int64](ctx, q, "COUNT", "")
+func (q *query) count(ctx context.Context) (n int64, err error) {
+	err = q.summarize(ctx, "COUNT", "", rowmap.Int, func(rows driver.Rows, _ rowmap.Summary) error {
+		_, err := rowmap.ReadValue(rows, &n)
+		return err
+	})
+	return n, err
 }
 
 func (q *query) sum(ctx context.Context, column string) (float64, error) {
-	v, err := aggregate[*float64](ctx, q, "SUM", column)
-	if v == nil {
-		return 0, err
-	}
-	return *v, err
+	return aggregate[float64](ctx, q, "SUM", column)
 }
 
 func (q *query) avg(ctx context.Context, column string) (float64, error) {
-	v, err := aggregate[*float64](ctx, q, "AVG", column)
-	if err == nil && v == nil {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return 0, err
-	}
-	return *v, nil
+	return aggregate[float64](ctx, q, "AVG", column)
 }
 
 func (q *query) extreme(ctx context.Context, function, column string) (any, error) {
 	v, err := aggregate[any](ctx, q, function, column)
 	if err == nil && v == nil {
-		err = ErrNotFound
+		err = q.without(function, column)
 	}
 	if err != nil || q.src.table.Plan == nil || q.q.Computes(column) {
 		return v, err
@@ -191,7 +239,7 @@ func (q *query) extreme(ctx context.Context, function, column string) (any, erro
 // any says whether the query has rows.
 func (q *query) any(ctx context.Context) (bool, error) {
 	found := false
-	v := &summary{trip: trip{q: q.bounded()}, made: func(q *sqlgen.Query) sqlgen.Query { return q.ForExistence() }}
+	v := &summary{trip: trip{q: q.bounded()}, made: func(q *sqlgen.Query, _ *dialect.Dialect) sqlgen.Query { return q.ForExistence() }}
 	v.take = func(rows driver.Rows, _ *dialect.Dialect) (int, error) {
 		list, err := rowmap.ReadColumn[any](rows)
 		found = len(list) > 0
@@ -208,7 +256,7 @@ func (q *query) pluck(ctx context.Context, column string, read func(rows driver.
 	}
 	name := ""
 	v := &summary{trip: trip{q: q}, locks: true}
-	v.made = func(q *sqlgen.Query) (out sqlgen.Query) {
+	v.made = func(q *sqlgen.Query, _ *dialect.Dialect) (out sqlgen.Query) {
 		out, name = q.Plucked(column)
 		return out
 	}

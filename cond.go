@@ -6,6 +6,7 @@ import (
 	"github.com/Masterminds/squirrel"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // Cond is a condition for Filter. Col, And, Or, Not, Raw and Expr make one.
@@ -112,6 +113,32 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 //
 //	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.SQL("visits + ?", 1)})
 func SQL(sql string, args ...any) any { return expr(sql, args) }
+
+// Decimal is a number for SQL that is not a plain column: the argument of WhereRaw,
+// HavingRaw, SelectRaw or SQL, or the value of an expression's alias in Having. v is a
+// decimal as text, a Valuer of one, or another number:
+//
+//	q.HavingRaw("SUM(price) > ?", dbfleet.Decimal("1.50"))
+//
+// Every database then compares and computes with a number, exactly on PostgreSQL and
+// MySQL. Of a text beside an expression SQLite does not make a number: it is greater
+// than all of them. A column that is compared with text needs no Decimal.
+//
+// SQLite has numbers of int64 and float64 only. A decimal of more than 15 digits is
+// ErrRange there, and = and <> of Where and Having refuse a Decimal, since they would
+// also find numbers nearby. Columns that keep decimals as TEXT lose no digit, are
+// found by their text, and are ordered and compared as text; with a Decimal < and >
+// compare them as floats:
+//
+//	q.Where("price", ">", dbfleet.Decimal("9.50")).OrderByRaw("CAST(price AS NUMERIC)")
+//
+// Whole numbers of the smallest unit in an INTEGER column are exact in everything.
+//
+// In a struct a decimal is a string, or a type that is a sql.Scanner and driver.Valuer
+// of text, as those of github.com/shopspring/decimal and github.com/cockroachdb/apd
+// are. In a list, and in what is written, a Decimal is its text. What is no number is
+// ErrType when the query runs.
+func Decimal(v any) any { return table.Number(v) }
 
 // EscapeLike returns text with a backslash before %, _ and \, so that LIKE
 // finds it literally, on every database.

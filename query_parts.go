@@ -111,11 +111,14 @@ func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
 // Having adds a condition on groups: on a grouped column, or else on an alias of the
 // select list. PostgreSQL and SQLite get the expression of the alias in its place,
 // since they take none there, or take it for a table's column.
+// SQLite compares an alias of an expression with text as text: give a number, or
+// Decimal.
 func (q *Query[T]) Having(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).having(column, op, value))
 }
 
-// HavingRaw adds a condition on groups given as SQL: "COUNT(*) > ?".
+// HavingRaw adds a condition on groups given as SQL: "COUNT(*) > ?". A decimal is
+// best given as Decimal.
 func (q *Query[T]) HavingRaw(sql string, args ...any) *Query[T] {
 	return (*Query[T])((*query)(q).havingRaw(sql, args))
 }
@@ -124,7 +127,8 @@ func (q *Query[T]) HavingRaw(sql string, args ...any) *Query[T] {
 // or else by one of the tables. A name that several columns of the result have is
 // refused. The direction is checked: Asc or Desc, as text in
 // any case. Without an order, rows come as the database likes. NULLs come last
-// on PostgreSQL and first on the others when ascending.
+// on PostgreSQL and first on the others when ascending. Decimals that SQLite keeps as
+// text are sorted as text; see Decimal.
 func (q *Query[T]) OrderBy(column string, direction Direction) *Query[T] {
 	return (*Query[T])((*query)(q).orderBy(column, direction))
 }

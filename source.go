@@ -21,9 +21,21 @@ type source struct {
 	err        error // the table is unusable; told at its use
 }
 
-// Row is a row without a struct: column to value. On all databases alike the
+// Row is a row without a struct: column to value. On all databases alike a column's
 // values are int64 (uint64 above its range), float64, bool (PostgreSQL only),
 // string, []byte, time.Time in UTC, or nil. Exact decimals are strings.
+//
+// An expression in SelectRaw has the type that the database gives it, which differs:
+//
+//	                       PostgreSQL                  MySQL      SQLite
+//	SUM of whole numbers   string; int64 of INTEGER    string     int64
+//	AVG of whole numbers   string, 16 digits or more   string     float64
+//	SUM, AVG of decimals   string                      string     float64
+//	MAX, MIN of a time     time.Time                   time.Time  string
+//
+// The functions Sum, Avg, Min and Max, the methods of those names, and a struct whose
+// field has the alias's name (Table[T]) give it the type that is asked for, on all
+// databases alike.
 type Row map[string]any
 
 // Table returns a query for a table of this connection whose rows are Row.

@@ -2,6 +2,8 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -30,14 +32,26 @@ func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, er
 }
 
 // Increment adds by to a column of the rows that match, in the database, and
-// returns how many matched. NULL stays NULL.
+// returns how many matched. NULL stays NULL. by is a number: an int, a float64, a
+// decimal as text or as a Valuer; or SQL.
+//
+// The sum is exact, or no row is changed and the error is ErrInvalidValue: what does
+// not fit the column's type; on a field of an unsigned type, less than nothing; what
+// is added to text. In a column of floats, exact is what floats make of it. Digits
+// behind those that a column keeps are rounded by PostgreSQL and MySQL as in every
+// write.
+//
+// SQLite adds with int64 and float64 only. Sums beyond int64 are refused there, and a
+// number with a fraction is added to floats only: a decimal with a fraction, in the
+// amount (ErrRange) or kept as text (ErrInvalidValue), is refused. Read it in a
+// transaction, add, and save it.
 func (q *Query[T]) Increment(ctx context.Context, column string, by any) (int64, error) {
-	return (*query)(q).increment(ctx, column, by)
+	return (*query)(q).add(ctx, column, by, false)
 }
 
 // Decrement takes by from a column; see Increment.
 func (q *Query[T]) Decrement(ctx context.Context, column string, by any) (int64, error) {
-	return (*query)(q).decrement(ctx, column, by)
+	return (*query)(q).add(ctx, column, by, true)
 }
 
 // Delete deletes the rows that match and returns how many they were. Without
@@ -105,39 +119,23 @@ func (q *query) update(ctx context.Context, values map[string]any) (int64, error
 	return q.change(ctx, "update", q.src.table.StampSets(sets))
 }
 
-func (q *query) increment(ctx context.Context, column string, by any) (int64, error) {
+// add is Increment, and with minus Decrement.
+func (q *query) add(ctx context.Context, column string, by any, minus bool) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, err
 	}
 	if err := q.src.table.Settable(column); err != nil {
 		return 0, err
 	}
-	return q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{{Column: column, Value: operand(by), Add: true}}))
-}
-
-func (q *query) decrement(ctx context.Context, column string, by any) (int64, error) {
-	n, err := negated(by)
+	set, err := q.src.table.Addition(column, operand(by), minus)
 	if err != nil {
-		return 0, &StatementError{Part: "column " + quoted(column), Err: err}
+		return 0, err
 	}
-	return q.increment(ctx, column, n)
-}
-
-func negated(v any) (any, error) {
-	switch n := v.(type) {
-	case float64:
-		return -n, nil
-	case float32:
-		return -float64(n), nil
+	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
+	if errors.Is(err, ErrInvalidValue) {
+		err = &ColumnError{Model: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
-	var n int64
-	if err := rowmap.Convert(&n, v); err != nil {
-		return nil, err
-	}
-	if n == -n && n != 0 {
-		return nil, ErrRange
-	}
-	return -n, nil
+	return n, err
 }
 
 //go:noinline

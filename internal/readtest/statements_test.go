@@ -20,6 +20,8 @@ func (values) Arg(v any, d *dialect.Dialect) (any, error) { return rowmap.Arg(v,
 
 func (values) Operand(v any, d *dialect.Dialect) (any, error) { return rowmap.Operand(v, d) }
 
+func (values) Amount(v any, _ bool, d *dialect.Dialect) (any, error) { return rowmap.Arg(v, d) }
+
 func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	if arrays {
 		slice, hasNull, ok, err := rowmap.Slice(v)

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // The kinds of failure; test for them with errors.Is.
 var (
 	// ErrNull says that a NULL met a Go type that cannot hold it.
 	ErrNull = errors.New("NULL for a type that cannot hold it")
-	// ErrRange says that a value of the right kind does not fit: a number out
-	// of range or one that would lose digits, a date that does not exist.
-	ErrRange = errors.New("value out of range")
+	// ErrRange is value.ErrRange.
+	ErrRange = value.ErrRange
 	// ErrType says that a value of one type cannot become another, or that no
 	// database takes a value of the type.
 	ErrType = errors.New("unsupported type")

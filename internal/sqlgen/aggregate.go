@@ -7,32 +7,44 @@ import (
 	"strings"
 )
 
+// AllValues is the aggregate that is no function: the values of a column, or beside
+// the smallest or largest of them on SQLite the column of that row.
+const AllValues = "VALUES"
+
 // Aggregated returns the query for one aggregate over the rows that q gives,
-// with its DISTINCT, GROUP BY, LIMIT and UNION. An empty column counts rows.
-func (q Query) Aggregated(function, column string) Query {
+// with its DISTINCT, GROUP BY, LIMIT and UNION, and for more of the same column. An
+// empty column counts rows.
+func (q Query) Aggregated(function, column string, more ...string) Query {
 	q = q.WithLock(NoLock)
 	if column == "" {
 		return q.counted(Column{Func: function, Name: "*", As: "aggregate"})
 	}
-	c := Column{Func: function, Name: column, As: "aggregate"}
+	columns := []Column{{Func: function, As: "aggregate"}}
+	for i, f := range more {
+		columns = append(columns, Column{Func: f, As: "aggregate" + strconv.Itoa(i+2)})
+	}
+	of := func(name string) []Column {
+		for i := range columns {
+			columns[i].Name = name
+		}
+		return columns
+	}
 	merged := q.Merges() || q.Unites()
 	bounded := q.bounded()
 	if !bounded {
 		q.steps = q.steps.unordered()
 	}
 	if merged || q.Computes(column) {
-		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+		return FromQuery(q.distinctNames(), "counted").OnlyColumns(of(column)...)
 	}
 	if o, n, _ := q.named(nil, column, nil); n == 1 && o.kind == plain {
-		c.Name = o.path() // as the select list has it
+		column = o.path() // as the select list has it
 	}
 	if bounded {
 		const value = "aggregated"
-		selected := Column{Name: c.Name, As: value}
-		c.Name = value
-		return FromQuery(q.distinctNames().WithColumns(selected), "counted").OnlyColumns(c)
+		return FromQuery(q.distinctNames().WithColumns(Column{Name: column, As: value}), "counted").OnlyColumns(of(value)...)
 	}
-	return q.OnlyColumns(c)
+	return q.OnlyColumns(of(column)...)
 }
 
 // counted returns the query for a column of one row about the rows of q.

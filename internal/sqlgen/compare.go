@@ -18,6 +18,9 @@ func (r *renderer) compare(c *Cond) {
 	case *Expr:
 		r.compareExpr(c, x)
 		return
+	case *Number:
+		r.compareNumber(c, x)
+		return
 	}
 	switch c.op {
 	case In, NotIn:
@@ -168,15 +171,31 @@ func (r *renderer) compareExpr(c *Cond, e *Expr) {
 	r.raw(e, "where")
 }
 
-// between writes column [NOT] BETWEEN low AND high.
+// between writes column [NOT] BETWEEN low AND high, as two comparisons where MySQL
+// would not be exact; see needsEach.
 func (r *renderer) between(c *Cond) {
 	field := r.field(c.col)
 	if err := r.pair(c, field); err != nil {
 		r.fail(err)
 		return
 	}
-	r.comparison(c)
-	r.placeholder(len(r.args) - 1)
-	r.str(" AND ")
-	r.placeholder(len(r.args))
+	n := len(r.args)
+	switch {
+	case r.d != dialect.MySQL || !needsEach(r.args[n-2:]):
+		r.comparison(c)
+		r.placeholder(n - 1)
+		r.str(" AND ")
+		r.placeholder(n)
+	case c.op == Between:
+		r.column(c.col)
+		r.str(" >= ? AND ")
+		r.column(c.col)
+		r.str(" <= ?")
+	default:
+		r.str("(")
+		r.column(c.col)
+		r.str(" < ? OR ")
+		r.column(c.col)
+		r.str(" > ?)")
+	}
 }

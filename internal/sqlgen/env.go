@@ -26,6 +26,10 @@ type Values interface {
 	Arg(v any, d *dialect.Dialect) (any, error)
 	// Operand returns the argument for a value that is compared with.
 	Operand(v any, d *dialect.Dialect) (any, error)
+	// Amount returns the argument for a number that is added to a column, of floats
+	// or of another kind: one that the database adds without losses. On MySQL a
+	// decimal is text that a DECIMAL can hold.
+	Amount(v any, floats bool, d *dialect.Dialect) (any, error)
 	// AppendList appends the arguments for the elements of a slice. array is
 	// the whole list as one argument instead, if arrays allows it and the
 	// elements do, else nil. hasNull tells of nil elements, which are left out

@@ -24,6 +24,8 @@ func (plainValues) Arg(v any, _ *dialect.Dialect) (any, error) {
 
 func (p plainValues) Operand(v any, d *dialect.Dialect) (any, error) { return p.Arg(v, d) }
 
+func (p plainValues) Amount(v any, _ bool, d *dialect.Dialect) (any, error) { return p.Arg(v, d) }
+
 func (p plainValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Slice {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -69,6 +71,11 @@ func goldenStatements() []statement {
 		selecting("in with null", where(Compare("id", In, []any{1, nil}), Compare("id", NotIn, []any{nil, 2}), Compare("id", In, []any{nil}), Compare("id", NotIn, []any{nil}))),
 		selecting("in nothing", where(Compare("id", In, []int{}), Compare("id", NotIn, []int{}).Or())),
 		selecting("between", where(Compare("age", Between, []int{1, 2}), Compare("age", NotBetween, []int{3, 4}))),
+		selecting("in numbers as text", where(Compare("id", In, []any{"1.50", 2, "x"}), Compare("age", NotIn, []string{"1", "2"}), Compare("city", In, []string{"a", "b"}))),
+		selecting("in many numbers as text", where(Compare("id", In, decimals(17)), Compare("age", NotIn, append(decimals(17), "x", nil)))),
+		selecting("between numbers as text", where(Compare("age", Between, []string{"1.5", "2"}), Compare("age", NotBetween, []any{"3", 4}).Or(), Compare("name", Between, []string{"a", "b"}))),
+		selecting("number", where(Compare("age", Gt, number("1.5")), Raw(raw("age < ?", number("2"))))),
+		selecting("equal to a number", where(Compare("age", Eq, number("1.5")))),
 		selecting("columns", where(CompareColumns("id", Lt, "users.age"))),
 		selecting("groups", where(Compare("id", Eq, 1), Group(Compare("id", Eq, 2), Compare("id", Eq, 3).Or(), Not(Compare("id", Eq, 4), Group(Compare("id", Eq, 5))))).WithCond(Not(Compare("age", Gt, 6)).Or())),
 		selecting("raw", where(Raw(raw("a = ? OR b = 'it''s ?' /* ? */", 1)), Raw(raw("c IN ?", posts.WithColumns(Column{Name: "id"}).WithCond(Compare("title", Eq, "x")).asSub(posts.table))), Compare("id", Eq, raw("age * ?", 2)), Compare("id", In, raw("SELECT ?", 3)))),
@@ -111,7 +118,8 @@ func goldenStatements() []statement {
 		selecting("count limit", keyed.WithLimit(3).Aggregated("COUNT", "")),
 		selecting("count distinct", all.WithDistinct().WithColumns(Column{Name: "city"}, Column{Name: "users.city"}).Aggregated("COUNT", "")),
 		selecting("sum", all.Aggregated("SUM", "age")),
-		selecting("avg", all.Aggregated("AVG", "users.age")),
+		selecting("avg", all.Aggregated("SUM", "users.age", "COUNT", "AVG")),
+		selecting("max with its row", all.WithLimit(3).Aggregated("MAX", "age", AllValues)),
 		selecting("sum limit", all.WithColumns(Column{Name: "name"}).WithOrder(Order{Column: "age"}).WithLimit(2).Aggregated("SUM", "age")),
 		selecting("exists query", keyed.WithOrder(Order{Column: "id"}).WithFixedLimit(1).ForExistence()),
 		selecting("unknown column", where(Compare("nope", Eq, 1))),
@@ -126,6 +134,7 @@ func goldenStatements() []statement {
 		untyped("65", From(strings.Repeat("x", 65))),
 		untyped("64 letters of two bytes", From(strings.Repeat("ü", 64))),
 		writing("update", keyed, Set{Column: "name", Value: "x"}, Set{Column: "age", Value: 1, Add: true}, Set{Column: "city", Value: raw("UPPER(?)", "y")}, Set{Column: "boss_id", Value: posts.WithColumns(Column{Expr: raw("MAX(id)")}).asSub(posts.table)}),
+		writing("additions", keyed, Set{Column: "age", Value: -2, Add: true, Sum: Unsigned}, Set{Column: "name", Value: 2, Add: true, Sum: Decimal}, Set{Column: "city", Value: raw("? * 2", 3), Add: true, Minus: true}, Set{Column: "boss_id", Value: 0.5, Add: true, Sum: Float}),
 		writing("update all", all.WithAllRows(), Set{Column: "name", Value: nil}),
 		writing("update nothing", keyed, []Set{}...),
 		writing("update without condition", all, Set{Column: "name", Value: 1}),
@@ -142,6 +151,19 @@ func goldenStatements() []statement {
 }
 
 func (q Query) asSub(t Table) sub { return sub{q, t} }
+
+// decimals are n numbers as text.
+func decimals(n int) (list []any) {
+	for i := range n {
+		list = append(list, strconv.Itoa(i)+".25")
+	}
+	return list
+}
+
+func number(text string) *Number {
+	d, _ := value.ParseDecimal(text)
+	return &Number{Decimal: d}
+}
 
 func TestGolden_EveryStatementInEveryDialect(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // in writes column [NOT] IN (list). An empty list matches nothing, or
@@ -37,7 +39,11 @@ func (r *renderer) in(c *Cond) {
 	if hasNull {
 		r.str("(")
 	}
-	if !empty {
+	switch {
+	case empty:
+	case array == nil && r.d == dialect.MySQL && needsEach(r.args[first:]):
+		r.inEach(c.col, not, first)
+	default:
 		r.column(c.col)
 		switch {
 		case array != nil && not:

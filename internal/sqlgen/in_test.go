@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"encoding/binary"
 	"slices"
 	"testing"
 
@@ -9,12 +10,17 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
-func numbers(n int) []float64 { // floats have no form for long lists
-	list := make([]float64, n)
+func numbers(n int) [][4]byte { // which have no form for long lists
+	list := make([][4]byte, n)
 	for i := range list {
-		list[i] = float64(i)
+		list[i] = key(i)
 	}
 	return list
+}
+
+func key(i int) (n [4]byte) {
+	binary.BigEndian.PutUint32(n[:], uint32(i))
+	return n
 }
 
 func TestIn_ListsOfAllLengthsAreFewTexts(t *testing.T) {
@@ -30,7 +36,7 @@ func TestIn_ListsOfAllLengthsAreFewTexts(t *testing.T) {
 			require.GreaterOrEqual(t, size, n)
 			require.LessOrEqual(t, size, n+(n+1)/2)
 			for i, a := range args[:size] {
-				require.Equal(t, float64(min(i, n-1)), a, "the last element comes again")
+				require.Equal(t, key(min(i, n-1)), a, "the last element comes again")
 			}
 			require.Equal(t, "last", args[size])
 		}

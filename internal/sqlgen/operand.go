@@ -3,6 +3,8 @@ package sqlgen
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // field is the number of a column that the current SELECT's table knows, -1 for
@@ -47,6 +49,9 @@ func (r *renderer) operand(c *Cond, i int) (arg any, err error) {
 	if i < 0 && arg != nil && r.untyped != nil {
 		arg = r.untyped(arg, r.d)
 	}
+	if !pattern && r.d == dialect.MySQL {
+		arg = mysqlExact(arg)
+	}
 	if _, text := arg.(string); pattern && !text && arg != nil {
 		return nil, r.columnFault(c, fmt.Sprintf("%s takes text, not a %T", opName(c.op), c.val), nil)
 	}
@@ -72,6 +77,11 @@ func (r *renderer) list(c *Cond, i int, arrays bool) (array any, hasNull bool, e
 	if i < 0 && r.untyped != nil {
 		for k := first; k < len(args); k++ {
 			args[k] = r.untyped(args[k], r.d)
+		}
+	}
+	if r.d == dialect.MySQL {
+		for k := first; k < len(args); k++ {
+			args[k] = mysqlExact(args[k])
 		}
 	}
 	return array, hasNull, nil

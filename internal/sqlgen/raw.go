@@ -53,7 +53,7 @@ func (r *renderer) raw(e *Expr, where string) {
 			r.fail(r.fault(where, fmt.Sprintf("the placeholder %s has a number; write ? for each argument", t.Text), nil))
 		case n < len(args):
 			before := len(r.args)
-			r.rawArg(args[n])
+			r.rawArg(args[n], where)
 			r.cast(text, t.At, where, before)
 		}
 		n++
@@ -69,10 +69,13 @@ func (r *renderer) raw(e *Expr, where string) {
 
 // rawArg writes one argument of raw SQL: a subquery in parentheses, anything
 // else as a placeholder.
-func (r *renderer) rawArg(v any) {
-	if sub, ok := v.(Subquery); ok {
-		r.subquery(sub.Statement(r.connection))
-		return
+func (r *renderer) rawArg(v any, where string) {
+	switch v := v.(type) {
+	case Subquery:
+		r.subquery(v.Statement(r.connection))
+	case *Number:
+		r.number(v, where)
+	default:
+		r.arg(v)
 	}
-	r.arg(v)
 }

@@ -86,19 +86,28 @@ func (r *renderer) selectColumn(c *Column) {
 
 // aggregate writes c.Func around the column c.Name.
 func (r *renderer) aggregate(c *Column) {
+	if c.Func == AllValues {
+		r.aggregated(c)
+		return
+	}
 	r.str(c.Func)
 	r.str("(")
 	if c.Name == "*" {
 		r.str("*)")
 		return
 	}
+	r.aggregated(c)
+	if c.Func == "AVG" && r.d.Name == "mysql" {
+		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
+	}
+	r.str(")")
+}
+
+// aggregated writes the column of an aggregate.
+func (r *renderer) aggregated(c *Column) {
 	if q := r.q; q.more.from != nil {
 		r.resultColumn(q.more.from, r.table, c.Name)
 	} else {
 		r.column(c.Name)
 	}
-	if c.Func == "AVG" && r.d.Name == "mysql" {
-		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
-	}
-	r.str(")")
 }

@@ -26,6 +26,7 @@ var vetted = []string{
 	"text[start:t.At]", "text[start:]", // raw SQL around its placeholders
 	"castOf(r.args[before])", `cmp.Or(castOf(r.args[before]), "::text")`, // types, by the argument's Go type
 	"strconv.AppendInt", "strconv.AppendUint", "hex.AppendEncode", "appendIdent", // digits and quoted names
+	"d.Append", // the digits of a value.Decimal
 }
 
 // hazard 359: no value reaches a statement's text but through the functions

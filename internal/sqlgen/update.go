@@ -6,8 +6,11 @@ import "strconv"
 type Set struct {
 	Column string
 	Value  any  // an *Expr is SQL, a Subquery is rendered
-	Add    bool // column = column + value
 	Ready  bool // Value is an argument that needs no more work
+	// Add is column = column + value. The value is then SQL, or a number: an int64,
+	// a uint64, a float64 or a decimal as text. Minus is for SQL only.
+	Add, Minus bool
+	Sum        Sum
 }
 
 // Update renders UPDATE … SET … WHERE.
@@ -40,8 +43,8 @@ func (r *renderer) set(s *Set) {
 	r.ident(s.Column)
 	r.str(" = ")
 	if s.Add {
-		r.ident(s.Column)
-		r.str(" + ")
+		r.addition(s)
+		return
 	}
 	if s.Ready {
 		r.ready(s.Value)

@@ -26,23 +26,18 @@ func (t *Table) ForSQL() sqlgen.Table {
 	return t
 }
 
-// maxDouble is the largest whole number up to which every one is a double.
-const maxDouble = 1 << 53
-
 // untyped makes text of a number that MySQL compares with a column that no
 // model knows. Bound as a number, 0 would be equal to every text that is none,
-// and 1 to '1abc'; bound as text, a text column compares text and a column of
-// numbers the number, since MySQL makes a number of a text that is constant.
-// A whole number that a double does not hold stays a number: DECIMAL columns
-// compare with text as doubles do.
+// 1 to '1abc', and a large one to whatever has its double; bound as text, a text
+// column compares text, and a column of numbers exactly the number, since MySQL makes
+// a number of the column's type of a text that is constant. (A float becomes text for
+// every column.)
 func untyped(a any, _ *dialect.Dialect) any {
-	switch a := a.(type) {
+	switch n := a.(type) {
 	case int64:
-		if -maxDouble <= a && a <= maxDouble {
-			return strconv.FormatInt(a, 10)
-		}
-	case float64:
-		return strconv.FormatFloat(a, 'g', -1, 64)
+		return strconv.FormatInt(n, 10)
+	case uint64:
+		return strconv.FormatUint(n, 10)
 	}
 	return a
 }

@@ -215,7 +215,7 @@ var twins = []twin{
 		},
 	},
 	{
-		name: "BuildOnly", allocs: 10,
+		name: "BuildOnly", allocs: 12, // two of them for the float, which MySQL compares exactly as text
 		databaseSQL: func(context.Context, *sql.DB) error {
 			text, args := buildByHand(benchList)
 			if len(text) == 0 || len(args) != 14 {

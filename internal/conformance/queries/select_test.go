@@ -69,7 +69,7 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 		_, err = l.people.Where("id", "=", -1).Max(ctx, "age")
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		_, err = dbfleet.Min[int64](ctx, l.people.Where("id", "=", -1), "age")
-		require.ErrorIs(t, err, dbfleet.ErrNull)
+		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 
 		// Find does not take NULL, nor more or fewer values than the key has.
 		for _, key := range [][]any{{nil}, {(*int64)(nil)}, {sql.NullInt64{}}, {}, {1, 2}} {

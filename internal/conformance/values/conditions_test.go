@@ -208,13 +208,13 @@ func TestTable_ANumberIsComparedWithATextWhole(t *testing.T) {
 			fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
 			fl.Create(t, `CREATE TABLE codes (id {id}, code {text}, n {bigint})`, `INSERT INTO codes (code, n) VALUES
 				('0', 0), ('x', 1), ('9007199254740992', 9007199254740992), ('9007199254740992x', 9007199254740993),
-				('-9007199254740992', -9007199254740992), ('-9007199254740992x', -9007199254740993), ('1.5', 2), ('1.5x', 3)`)
+				('-9007199254740992', -9007199254740992), ('-9007199254740992x', -9007199254740993), ('1.5', 2), ('1.5x', 3), ('9007199254740993', 4)`)
 			found := func(column string, value any) int64 {
 				n, err := fl.DB("main").Table("codes").Where(column, "=", value).Count(t.Context())
 				require.NoError(t, err)
 				return n
 			}
-			for _, whole := range []any{0, int64(1 << 53), int64(-1 << 53), 1.5} {
+			for _, whole := range []any{0, int64(1 << 53), int64(1<<53 + 1), int64(-1 << 53), 1.5} {
 				require.EqualValues(t, 1, found("code", whole), "%v", whole)
 			}
 			for _, n := range []int64{0, 1 << 53, 1<<53 + 1, -1 << 53, -1<<53 - 1} {

@@ -181,7 +181,7 @@ func TestValues_NullForAFieldThatCannotHoldItNamesTheField(t *testing.T) {
 		_, err := dbfleet.Pluck[string](ctx, m, "s")
 		require.ErrorIs(t, err, dbfleet.ErrNull)
 		_, err = dbfleet.Max[int](ctx, m, "i")
-		require.ErrorIs(t, err, dbfleet.ErrNull)
+		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		_, err = m.Query().Max(ctx, "i")
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 		_, err = m.Query().Avg(ctx, "i")
