@@ -90,26 +90,23 @@ func (r *renderer) misread(i int, a any) bool {
 // noNumber closes a comparison with a text that is no number: it holds if the
 // column is no number either, and otherwise says that the two differ. What
 // COERCIBILITY tells is a constant of the statement; only values of columns that
-// are neither text nor bytes are looked at.
+// are neither text nor bytes are looked at: the pattern has numbers, and no dates,
+// times, UUIDs and addresses.
 func (r *renderer) noNumber(c *Cond, differs bool) {
 	if differs {
 		r.str(" OR COERCIBILITY(")
 		r.column(c.col)
 		r.str(") > 4 AND CONCAT(")
 		r.column(c.col)
-		r.str(") REGEXP " + numberPattern + ")")
+		r.str(`) REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')`)
 		return
 	}
 	r.str(" AND (COERCIBILITY(")
 	r.column(c.col)
 	r.str(") < 5 OR CONCAT(")
 	r.column(c.col)
-	r.str(") NOT REGEXP " + numberPattern + "))")
+	r.str(`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))`)
 }
-
-// numberPattern is a pattern of what numbers are as text, and dates, times, UUIDs and
-// addresses are not.
-const numberPattern = "'^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'"
 
 // isNumber says whether a text is a number and nothing else, as MySQL reads it.
 func isNumber(s string) bool {
@@ -164,10 +161,6 @@ func (r *renderer) others(c *Cond, i, first int) []any {
 // members writes column [NOT] IN (arguments) of a list's arguments from first on,
 // whose other forms are others.
 func (r *renderer) members(c *Cond, i, first int, others []any) {
-	between := " OR "
-	if c.op == NotIn {
-		between = " AND "
-	}
 	words := 0
 	if r.d == dialect.MySQL {
 		words = r.numbersFirst(i, first)
@@ -183,7 +176,7 @@ func (r *renderer) members(c *Cond, i, first int, others []any) {
 		r.args = r.args[:end-words]
 		if len(r.args) > first {
 			r.group(c, first)
-			r.str(between)
+			r.joinLists(c)
 		}
 		first = len(r.args)
 		r.args = append(r.args, texts...)
@@ -194,9 +187,8 @@ func (r *renderer) members(c *Cond, i, first int, others []any) {
 		r.group(c, first)
 	}
 	if others != nil {
-		r.str(between)
-		r.column(c.col)
-		r.str(" " + opNames[c.op] + " (")
+		r.joinLists(c)
+		r.openList(c)
 		written := false
 		for _, other := range others {
 			if other != nil {
@@ -214,10 +206,23 @@ func (r *renderer) members(c *Cond, i, first int, others []any) {
 	}
 }
 
+// joinLists writes what joins two lists of one comparison.
+func (r *renderer) joinLists(c *Cond) {
+	if c.op == NotIn {
+		r.str(" AND ")
+	} else {
+		r.str(" OR ")
+	}
+}
+
+func (r *renderer) openList(c *Cond) {
+	r.comparison(c)
+	r.str("(")
+}
+
 // group writes one list of column [NOT] IN.
 func (r *renderer) group(c *Cond, first int) {
-	r.column(c.col)
-	r.str(" " + opNames[c.op] + " (")
+	r.openList(c)
 	if !r.long(first) {
 		r.pad(first)
 		r.placeholders(first+1, len(r.args))

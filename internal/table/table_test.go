@@ -162,7 +162,8 @@ func TestSaving_WritesAllButWhatStays(t *testing.T) {
 	o := &order{ID: 3, Shop: "x"}
 	for at, want := range []string{
 		`UPDATE "orders" SET "item" = $1, "status" = $2, "updated_at" = $3 WHERE "id" = $4 AND "shop" = $5`,
-		"UPDATE `orders` SET `item` = ?, `status` = ?, `updated_at` = ? WHERE `id` = ? AND `shop` = ?",
+		"UPDATE `orders` SET `item` = ?, `status` = ?, `updated_at` = ? WHERE `id` = ? AND (`shop` = ?" +
+			" AND (COERCIBILITY(`shop`) < 5 OR CONCAT(`shop`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))",
 		`UPDATE "orders" SET "item" = ?, "status" = ?, "updated_at" = ? WHERE "id" = ? AND "shop" = ?`,
 	} {
 		text, args, _, err := table.Saving(o, nil, dialects[at])

@@ -198,6 +198,17 @@ var before = map[string][]string{
 	},
 }
 
+// name is the column type as the page of types has it.
+func (c column) name() string {
+	switch {
+	case c.strict:
+		return c.typ + ", in a STRICT table"
+	case c.typ == "":
+		return "(no type)"
+	}
+	return c.typ
+}
+
 func columnsOf(dialect string) []column {
 	return map[string][]column{"sqlite": sqliteColumns, "mysql": mysqlColumns, "postgres": postgresColumns}[dialect]
 }
