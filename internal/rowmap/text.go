@@ -190,14 +190,10 @@ func appendText(b []byte, v driver.Value, d *dialect.Dialect) ([]byte, bool) {
 	return b, false
 }
 
-// maxPlain is where the digits of a float are too many to be written without an
-// exponent.
-const maxPlain = 1e21
-
 // appendFloat writes a float with the fewest digits that are the same float,
-// without an exponent as far as people read numbers.
+// without an exponent as long as all of them are known.
 func appendFloat(b []byte, f float64, bits int) []byte {
-	if a := math.Abs(f); a < maxPlain && (a >= 1e-6 || a == 0) {
+	if a := math.Abs(f); a <= maxExact && (a >= 1e-6 || a == 0) {
 		return strconv.AppendFloat(b, f, 'f', -1, bits)
 	}
 	return strconv.AppendFloat(b, f, 'g', -1, bits)
