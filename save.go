@@ -106,12 +106,7 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if v.before != nil {
 		v.only = t.WithChanged(v.only, v.before, v.record)
 	}
-	text, args, err := t.Saving(v.record, v.only, p.e.dialect)
-	if err != nil {
-		return err
-	}
-	s.text = text
-	s.args, v.settled, err = args.Args(v.record, p.e.dialect)
+	s.text, s.args, v.settled, err = t.Saving(v.record, v.only, p.e.dialect)
 	return err
 }
 

@@ -99,7 +99,7 @@ func (t tie) toOne() tie {
 func (t *tie) key(parent any) (value, key any, ok bool, err error) {
 	value = t.parents.table.Plan.Value(t.parentColumn, parent)
 	if key, ok = rowmap.Key(value); !ok {
-		_, err = rowmap.Operand(value, nil)
+		_, err = rowmap.Arg(value, nil)
 		return value, key, ok, err
 	}
 	if !t.mixed {

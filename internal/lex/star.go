@@ -6,11 +6,17 @@ import "github.com/dbfleet/dbfleet/internal/dialect"
 // table.*, which stands for columns that the text does not name. A product has none:
 // before its * stands what is multiplied. Of a union the first list
 // counts, which names the columns.
-func HasStar(text string, d *dialect.Dialect) bool {
+func HasStar(text string, d *dialect.Dialect) bool { return hasStar(text, d, Token{}) }
+
+// ListHasStar is HasStar for a select list alone.
+func ListHasStar(list string, d *dialect.Dialect) bool {
+	return hasStar(list, d, Token{Kind: Symbol, Text: ","})
+}
+
+func hasStar(text string, d *dialect.Dialect, before Token) bool {
 	s := New(text, d)
 	depth := 0
 	writes := false // a list may follow behind RETURNING
-	var before Token
 	for t := s.Next(); t.Kind != End; t = s.Next() {
 		switch {
 		case t.Kind == Word && depth == 0:

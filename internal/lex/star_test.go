@@ -1,6 +1,7 @@
 package lex_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,9 @@ func TestHasStar(t *testing.T) {
 	} {
 		for _, d := range []*dialect.Dialect{dialect.SQLite, dialect.Postgres, dialect.MySQL} {
 			require.Equal(t, want, lex.HasStar(text, d), "%s: %s", d.Name, text)
+			if list, ok := strings.CutPrefix(text, "SELECT "); ok {
+				require.Equal(t, want, lex.ListHasStar(list, d), "%s: %s", d.Name, list)
+			}
 		}
 	}
 }

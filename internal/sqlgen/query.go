@@ -173,7 +173,7 @@ func (q *Query) SelectsAll(d *dialect.Dialect) bool {
 		if c.Expr == nil || c.As != "" {
 			continue
 		}
-		if text, _, err := c.Expr.resolve(); err == nil && lex.HasStar("SELECT "+text, d) {
+		if text, _, err := c.Expr.resolve(); err == nil && lex.ListHasStar(text, d) {
 			return true
 		}
 	}

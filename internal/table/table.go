@@ -63,8 +63,8 @@ type Table struct {
 
 	saved     []int // the fields that Save writes
 	savedArgs *rowmap.ArgPlan
-	saves     [dialect.Count]atomic.Pointer[string]
-	finds     [dialect.Count]atomic.Pointer[string] // see Finding
+	saves     [maxCare][dialect.Count]atomic.Pointer[string]
+	finds     [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
 
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
