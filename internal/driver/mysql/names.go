@@ -52,8 +52,8 @@ func nameIn(p *session.Problem, e *mysql.MySQLError) {
 		name := between(text, "for column ", " at row ")
 		if names := dotted(name); len(names) == 3 {
 			p.Table, p.Column = names[1], names[2]
-		} else if len(name) > 2 && name[0] == '\'' {
-			p.Column = strings.Trim(name, "'")
+		} else if len(name) > 2 && name[0] == '\'' && name[len(name)-1] == '\'' {
+			p.Column = name[1 : len(name)-1]
 		}
 	}
 }

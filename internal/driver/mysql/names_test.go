@@ -31,6 +31,7 @@ func TestNames_AreReadOrLeft(t *testing.T) {
 		{1264, "Out of range value for column 'n' at row 12", "", "", "n"},
 		{1366, "Incorrect integer value: 'for column 'x' at row 1' for column 'n' at row 1", "", "", "n"},
 		{1366, "Incorrect integer value: 'x' for column ``.``.`n` at row 1", "", "", "n"},
+		{1366, "Incorrect integer value: 'x' for column 'it's'' at row 1", "", "", "it's'"},
 		{1292, "Truncated incorrect DOUBLE value: 'abc'", "", "", ""},
 		{1292, "Incorrect datetime value: 'x' for column `d`.`t`.`a.b` at row 1", "", "t", "a.b"},
 		{1452, "Cannot add or update a child row: a foreign key constraint fails (`d`.`t`, CONSTRAINT `a``b` FOREIGN KEY (`x`, `y, z`) REFERENCES `p` (`a`, `b`))", "a`b", "t", "x, y, z"},

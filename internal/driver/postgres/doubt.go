@@ -127,7 +127,7 @@ func (s *conn) doubt(oid uint32, v any) doubt {
 	case bool:
 		return sure
 	case []float64:
-		return worst(x, func(f float64) doubt { return min(floatDoubt(elementOf[oid], f), askFirst) })
+		return worst(x, func(f float64) doubt { return floatDoubt(elementOf[oid], f) })
 	case []string:
 		return worst(x, func(text string) doubt { return textDoubt(elementOf[oid], text) })
 	case []time.Time:
@@ -232,8 +232,8 @@ func digits(f float64) int {
 // dateDoubt is sure of midnight in UTC: of any other time a date is a part.
 func dateDoubt(t time.Time) doubt {
 	_, offset := t.Zone()
-	switch {
-	case offset != 0:
+	switch y := t.Year(); {
+	case offset != 0, y < 1, y > 9999:
 		return askFirst
 	case t.Unix()%86400 != 0 || t.Nanosecond() != 0:
 		return asText
