@@ -61,10 +61,10 @@ func (q *Query[T]) As(alias string) *Query[T] { return (*Query[T])((*query)(q).a
 //
 // The table may have an alias, and is then called by it alone:
 // Join("users AS boss", "boss.id", "=", "users.boss_id"). AS may be left out, but for
-// a table whose name has a blank. A table that is joined with itself needs one on either side; the model knows the columns of
-// both. A column without its table is the model's, also if the joined table has one
-// of that name; one that the model lacks is the joined table's if a model of the
-// registry knows that table.
+// a table whose name has a blank. A table that is joined with itself needs one on
+// either side; the model knows the columns of both. A column without its table is the
+// model's, also if the joined table has one of that name; one that the model lacks is
+// the joined table's if a model of the registry knows that table.
 func (q *Query[T]) Join(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("JOIN", table, left, op, right))
 }
