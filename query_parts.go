@@ -73,11 +73,11 @@ func (q *Query[T]) As(alias string) *Query[T] { return (*Query[T])((*query)(q).a
 // right, both of them columns: Join("posts", "posts.user_id", "=", "users.id").
 //
 // The table may have an alias, and is then called by it alone:
-// Join("users AS boss", "boss.id", "=", "users.boss_id"). AS may be left out. A table
-// that is joined with itself needs one on either side; the model knows the columns of
-// both. A column without its table is the model's, also if the joined table has one
-// of that name; one that the model lacks is the joined table's if a model of the
-// registry knows that table.
+// Join("users AS boss", "boss.id", "=", "users.boss_id"). AS may be left out, but for
+// a table whose name has a blank. A table that is joined with itself needs one on
+// either side; the model knows the columns of both. A column without its table is the
+// model's, also if the joined table has one of that name; one that the model lacks is
+// the joined table's if a model of the registry knows that table.
 func (q *Query[T]) Join(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("JOIN", table, left, op, right))
 }
@@ -110,9 +110,9 @@ func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
 
 // Having adds a condition on groups: on a grouped column, or else on an alias of the
 // select list. PostgreSQL and SQLite get the expression of the alias in its place,
-// since they take none there, or take it for a table's column.
-// SQLite compares an alias of an expression with text as text: give a number, or
-// Decimal.
+// since they take none there, or take it for a table's column. A column that is
+// neither grouped nor selected is an error. SQLite compares an alias of an expression
+// with text as text: give a number, or Decimal.
 func (q *Query[T]) Having(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).having(column, op, value))
 }

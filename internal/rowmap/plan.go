@@ -131,11 +131,14 @@ func (p *Plan) Column(name string) (i int, ok bool) {
 	return 0, false
 }
 
-// Folded are the first two columns whose names differ only in case. ok is false
-// when no two do.
-func (p *Plan) Folded() (first, second string, ok bool) {
-	a, b := p.folded[0], p.folded[1]
-	return p.columns[a], p.columns[b], a != b
+// Folded tells the first two fields whose columns differ only in case, "" when no
+// two do.
+func (p *Plan) Folded() string {
+	a, b := &p.fields[p.folded[0]], &p.fields[p.folded[1]]
+	if a == b {
+		return ""
+	}
+	return fmt.Sprintf("the columns %q and %q of the fields %s and %s differ only in case", a.column, b.column, a.path, b.path)
 }
 
 // Field describes the field of column i.

@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -74,16 +75,17 @@ func (r *renderer) unfolded(q *Query, name string) {
 		r.fail(r.fault("order by", "the alias of the select list is not written as the column "+strconv.Quote(name), nil))
 		return
 	}
-	r.path(q.refName())
-	r.buf = append(r.buf, '.')
-	r.ident(name)
+	r.columnOf(q.refName(), name)
 }
 
 // havingColumn writes a column of HAVING that is none of the tables' alone. ok is
 // false when it is.
 func (r *renderer) havingColumn(name string) (ok bool) {
-	meant, o := r.havingMeans(name)
+	meant, o, known := r.havingMeans(name)
 	switch {
+	case !known && r.table != nil && r.d == dialect.SQLite:
+		r.fail(r.fault("having", "the column "+strconv.Quote(name)+" is neither grouped nor selected; SQLite would take its value of any row", nil))
+		return true
 	case o == nil && meant == name:
 		return false
 	case o == nil:
@@ -100,34 +102,36 @@ func (r *renderer) havingColumn(name string) (ok bool) {
 }
 
 // havingMeans is what a column of HAVING means: the grouped column of that name, or
-// an alias of the select list, or else name itself.
-func (r *renderer) havingMeans(name string) (column string, alias *output) {
+// an alias of the select list, or else name itself. known is false for one that is
+// neither grouped nor selected.
+func (r *renderer) havingMeans(name string) (column string, alias *output, known bool) {
 	q := r.q
 	grouped, foreign := "", 0
 	for _, g := range q.more.groups {
 		table, last := splitName(g)
 		switch {
 		case g == name && (table != "" || r.table == nil || r.tableHas(name)), table != "" && last == name && q.own(table):
-			return g, nil
+			return g, nil, true
 		case table != "" && last == name:
 			grouped = g
 			foreign++
 		}
 	}
 	if foreign == 1 {
-		return grouped, nil
+		return grouped, nil, true
 	}
 	if !q.Selects() {
-		return name, nil
+		return name, nil, true
 	}
-	o, n, _ := q.named(r.d, name, r.table)
+	o, n, more := q.named(r.d, name, r.table)
 	switch {
 	case n > 1:
 		r.ambiguous(name, []string{"several columns of the select list"})
 	case n == 1 && o.kind == aliased:
-		return name, &o
+		return name, &o, true
 	}
-	return name, nil
+	_, given, _ := q.given(r.d, name, r.table)
+	return name, nil, given || more || slices.ContainsFunc(q.more.groups, func(g string) bool { return lastPart(g) == lastPart(name) })
 }
 
 // tableHas says whether one of the tables is known to have a column of that name.
@@ -163,7 +167,7 @@ func (r *renderer) havingTakes(c *Cond) {
 	default:
 		return
 	}
-	if _, o := r.havingMeans(c.col); o != nil && r.d != dialect.MySQL && o.takesArguments() {
+	if _, o, _ := r.havingMeans(c.col); o != nil && r.d != dialect.MySQL && o.takesArguments() {
 		r.fail(r.columnFault(c, opName(c.op)+" does not follow an alias whose expression has arguments; use HavingRaw", nil))
 	}
 }

@@ -14,7 +14,7 @@ func (r *renderer) field(column string) int {
 		return -1
 	}
 	if r.having {
-		meant, alias := r.havingMeans(column)
+		meant, alias, _ := r.havingMeans(column)
 		if alias != nil {
 			if meant = alias.path(); meant == "" {
 				return -1

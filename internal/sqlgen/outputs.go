@@ -289,7 +289,7 @@ func unquoted(text string) string {
 // named finds the outputs of that name. n is how many there are that differ; o is
 // the first. any says that there may be more, which only the database knows: from
 // the star of another table, or in raw SQL that cannot be read. t knows q's table.
-func (q *Query) named(d *dialect.Dialect, name string, t Table) (o output, n int, any bool) { //nolint:revive // any is what it says
+func (q *Query) named(d *dialect.Dialect, name string, t Table) (o output, n int, any bool) {
 	add := func(next output) {
 		if n == 0 || !(next.of != "" && next.of == o.of && q.sameTable(next.table, o.table)) {
 			if n++; n == 1 {

@@ -309,7 +309,7 @@ func (q Query) WithJoin(kind, table, left string, op Op, right string) Query {
 // splitAlias splits "table AS alias" and "table alias"; any other text is the name
 // of a table.
 func splitAlias(text string) (table, alias string) {
-	words := strings.Fields(text)
+	words := strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(blanks, c) })
 	n := len(words)
 	switch {
 	case n == 2:

@@ -48,6 +48,13 @@ func (r *renderer) loose(name string) {
 	r.path(name)
 }
 
+// columnOf writes a column behind the name of its table.
+func (r *renderer) columnOf(table, column string) {
+	r.path(table)
+	r.buf = append(r.buf, '.')
+	r.ident(column)
+}
+
 // isOwn says whether a name alone, which the table knows, is a column of its. All
 // that a model knows are; a struct without a model that is read by a select list
 // may have fields from joined tables, too.
@@ -83,15 +90,11 @@ func (r *renderer) otherColumn(name, quoted string) {
 	case has && r.table.Modelled():
 		r.unknown(r.table, name) // another model's column of this table
 	case has && q.Joined():
-		r.path(q.refName())
-		r.buf = append(r.buf, '.')
-		r.ident(name)
+		r.columnOf(q.refName(), name)
 	case len(joined) > 1:
 		r.ambiguous(name, joined)
 	case len(joined) == 1:
-		r.path(joined[0])
-		r.buf = append(r.buf, '.')
-		r.ident(name)
+		r.columnOf(joined[0], name)
 	case quoted != "" || r.table.Known(name):
 		r.ident(name)
 	case !r.aliasAlone(name):
@@ -194,9 +197,7 @@ func (r *renderer) qualified(table, col string) (ok bool) {
 		raw = raw || s.q.rawlyJoins(table)
 	}
 	if raw {
-		r.path(table)
-		r.buf = append(r.buf, '.')
-		r.ident(col)
+		r.columnOf(table, col)
 	}
 	return raw
 }
@@ -220,9 +221,7 @@ func (r *renderer) within(s scope, table, col string, own bool) (ok bool) {
 	if own {
 		table = s.q.refName()
 	}
-	r.path(table)
-	r.buf = append(r.buf, '.')
-	r.ident(col)
+	r.columnOf(table, col)
 	return true
 }
 

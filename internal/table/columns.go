@@ -32,8 +32,8 @@ func (t *Table) CheckOn(d *dialect.Dialect) error {
 	if t.Plan == nil || !d.FoldsColumns {
 		return nil
 	}
-	if first, second, ok := t.Plan.Folded(); ok {
-		return t.Fail("the columns %q and %q differ only in case, which is one column on %s", first, second, d.Name)
+	if fault := t.Plan.Folded(); fault != "" {
+		return t.Fail("%s, which is one column on %s", fault, d.Name)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func TestNames_ColumnsMayDifferInCaseWhereTheDatabaseTellsThemApart(t *testing.T
 		if fl.Database.Dialect != "postgres" {
 			var fault *dbfleet.ModelError
 			require.ErrorAs(t, err, &fault)
-			require.ErrorContains(t, err, `"Name" and "name" differ only in case`)
+			require.ErrorContains(t, err, `"Name" and "name" of the fields Upper and Lower differ only in case`)
 			// Nor is it read or written there by another way.
 			count, _ := sent(fl.Registry)
 			_, err = dbfleet.Table[twin](fl.DB("main"), "twins").Get(ctx)

@@ -359,6 +359,9 @@ func TestNames_HavingTakesAnAliasOnEveryDatabase(t *testing.T) {
 		} else {
 			require.ErrorContains(t, err, "HavingRaw")
 		}
+		// What is neither grouped nor selected would be of any row on SQLite.
+		_, err = q.Having("kind", "=", "a").Get(ctx)
+		require.Error(t, err)
 		// A grouped column comes before an alias of its name.
 		byName, err := m.sales.Query().SelectRaw("MAX(kind) AS kind").GroupBy("sales.kind").Having("kind", "=", "c").Get(ctx)
 		require.NoError(t, err)
