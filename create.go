@@ -167,8 +167,10 @@ func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (drive
 // too, perhaps these, which SQLite returns as they were before.
 func (p *place) returned(ctx context.Context, c *driver.Conn, s *statement, r reader) (res driver.Result, doubt bool, err error) {
 	before := c.Changes()
-	res, err = p.rowsOn(ctx, c, s, r)
-	return res, before < 0 || c.Changes()-before > res.RowsAffected, err
+	if res, err = p.rowsOn(ctx, c, s, r); err != nil {
+		return unknownRows, false, err
+	}
+	return res, before < 0 || c.Changes()-before > res.RowsAffected, nil
 }
 
 // there says by an error that some rows with the keys of records are not there.
@@ -217,15 +219,20 @@ func (v *insertion) told(ctx context.Context, p *place, c *driver.Conn, s *state
 	}
 	s.text = in.Text
 	res, told, err := c.InsertTold(ctx, (*driver.ToldInsert)(in), s.args)
-	var untold *driver.UntoldError
-	switch {
-	case errors.As(err, &untold):
-		v.fault = v.q.src.table.Fail("%s", untold)
-		return driver.Result{RowsAffected: int64(v.records.N)}, true, nil
-	case err != nil:
-		return unknownRows, told, err
+	if err != nil {
+		return v.untold(told, err)
 	}
 	return res, told, nil
+}
+
+// untold takes an error that says that the row is there for what is wrong with it.
+func (v *insertion) untold(told bool, err error) (driver.Result, bool, error) {
+	var untold *driver.UntoldError
+	if !errors.As(err, &untold) {
+		return unknownRows, told, err
+	}
+	v.fault = v.q.src.table.Fail("%s", untold)
+	return driver.Result{RowsAffected: int64(v.records.N)}, true, nil
 }
 
 // read takes what came back. The rows belong to the records in their

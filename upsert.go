@@ -117,7 +117,8 @@ func (u *upserts) run(ctx context.Context) error {
 		}
 		return nil
 	})
-	if twice := new(QueryError); judged && errors.As(err, &twice) && twice.Code == sameRowTwice {
+	var refused *QueryError
+	if judged && (errors.As(err, &refused) && refused.Code == sameRowTwice || err == ErrNotFound) { //nolint:errorlint // as findKeys returns it
 		return cmp.Or(u.findTwins(ctx), err)
 	}
 	return err
@@ -326,8 +327,11 @@ func (v *upsertion) findKey(ctx context.Context, p *place) error {
 func (v *upsertion) findKeys(ctx context.Context, p *place) error {
 	for i := 0; i < v.records.N; i += table.MaxFound {
 		part := v.records.Part(i, min(table.MaxFound, v.records.N-i))
-		q := v.q.src.table.FindEach(part, v.key, v.back)
-		if err := v.find(ctx, p, &q, part); err != nil {
+		q, err := v.q.src.table.FindEach(part, v.key, v.back, p.e.dialect)
+		if err == nil {
+			err = v.find(ctx, p, &q, part)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -41,11 +41,11 @@ func (c *Conn) InsertTold(ctx context.Context, in *ToldInsert, args []any) (res 
 
 // Returns says whether the database knows INSERT … RETURNING.
 func (c *Conn) Returns() bool {
-	if c.inner == nil {
+	if c.inner == nil || c.inner.pool.dialect.InsertReturning {
 		return true
 	}
 	s, ok := c.inner.s.(session.IDTeller)
-	return !ok || s.Returns()
+	return ok && s.Returns()
 }
 
 // Changes is session.IDTeller's, 0 for a database that is none.

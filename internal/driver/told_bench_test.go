@@ -35,7 +35,7 @@ func BenchmarkTold(b *testing.B) {
 			empty := func() { mustExec(b, c, "DELETE FROM bench_rows") }
 			b.Run("one", func(b *testing.B) {
 				ways := []way{{name: "unasked", read: exec(one, args[:of])}, {name: "returning", read: returning(in.One, args[:of])}}
-				if dialect == "sqlite" {
+				if dialect == "sqlite" && c.Changes() >= 0 {
 					ways = append(ways, way{name: "told", read: func() error {
 						_, ok, err := c.InsertTold(context.Background(), told, args[:of])
 						if err == nil && !ok {

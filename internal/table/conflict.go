@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -135,39 +137,49 @@ func (t *Table) Findable(p *InsertPlan, record any, key []int) bool {
 	})
 }
 
-// MaxFound is how many rows FindEach finds: SQLite unites 500 queries.
+// MaxFound is how many rows FindEach finds: each is compared with each record.
 const MaxFound = 250
-
-// place is the column of a FindEach that numbers the records.
-const place = "dbfleet_record"
 
 // FindEach is the query for the fields back of the rows that have the records'
 // values of key, in the order of the records. The database compares, each value with
-// its column.
-func (t *Table) FindEach(records rowmap.Records, key, back []int) sqlgen.Query {
-	list := func(i int) []sqlgen.Column {
-		columns := []sqlgen.Column{{Expr: &sqlgen.Expr{SQL: strconv.Itoa(i)}, As: place}}
-		for _, f := range back {
-			columns = append(columns, sqlgen.Column{Name: t.Column(f)})
-		}
-		return columns
-	}
-	var all sqlgen.Query
+// its column. Two records of one row find it once.
+func (t *Table) FindEach(records rowmap.Records, key, back []int, d *dialect.Dialect) (sqlgen.Query, error) {
+	names, q := t.quotedIn(d).names, sqlgen.From(t.Name)
+	turn := &sqlgen.Expr{}
+	var text strings.Builder
+	text.WriteString("CASE")
+	values := make([]any, 0, records.N)
 	for i := range records.N {
-		q := t.ByFields(records.At(i), key).OnlyColumns(list(i)...)
-		if i == 0 {
-			all = q
-		} else {
-			all = all.WithUnion(arm{q, t}, true)
+		word := " WHEN "
+		var same []sqlgen.Cond
+		for _, f := range key {
+			value := t.Plan.Value(f, records.At(i))
+			arg, err := t.Plan.Operand(f, value, d)
+			if err != nil {
+				return q, err
+			}
+			turn.Args = append(turn.Args, arg)
+			values = append(values, value)
+			same = append(same, sqlgen.Compare(t.Column(f), sqlgen.Eq, value))
+			text.WriteString(word + names[f] + " = ?")
+			word = " AND "
+		}
+		text.WriteString(" THEN " + strconv.Itoa(i))
+		if len(key) > 1 {
+			q = q.WithCond(sqlgen.Group(same...).Or())
 		}
 	}
+	if len(key) == 1 {
+		q = q.WithCond(sqlgen.Compare(t.Column(key[0]), sqlgen.In, values))
+	}
+	turn.SQL = text.String() + " END"
 	columns := make([]sqlgen.Column, len(back))
 	for i, f := range back {
 		columns[i] = sqlgen.Column{Name: t.Column(f)}
 	}
-	found := sqlgen.FromQuery(all, "r").OnlyColumns(columns...)
-	found.AddOrder(sqlgen.Order{Column: place})
-	return found
+	q = q.OnlyColumns(columns...)
+	q.AddOrder(sqlgen.Order{Expr: turn})
+	return q, nil
 }
 
 // ByFields is the query for the rows that have the record's values of fields.
@@ -178,15 +190,6 @@ func (t *Table) ByFields(record any, fields []int) sqlgen.Query {
 	}
 	return q
 }
-
-// arm is a part of a union.
-type arm struct {
-	q sqlgen.Query
-	t *Table
-}
-
-// Statement implements sqlgen.Subquery.
-func (a arm) Statement(string) (sqlgen.Query, sqlgen.Table, error) { return a.q, a.t.ForSQL(), nil }
 
 // keyOf is comparable, and equal for equal keys. ok is false for a key that
 // conflicts with none: one with a NULL in it, or one that the database is to make.

@@ -394,3 +394,31 @@ func TestUpsertMany_SendsAStatementForAChunk(t *testing.T) {
 		require.Equal(t, map[string]int{"insert": 1}, counts(), "hooks change nothing")
 	})
 }
+
+// truth: a conflict's key of several columns
+//
+// Rows that stay as they are tell their ids to their records, in whatever order.
+func TestUpsertMany_FindsRowsByAKeyOfSeveralColumns(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE places (id {id}, town VARCHAR(20) NOT NULL, no {int} NOT NULL, at {time} NOT NULL, UNIQUE (town, no, at))`)
+		type placed struct {
+			ID   int64
+			Town string
+			No   int
+			At   time.Time
+		}
+		m := conformance.Model[placed](t, fl.Registry, dbfleet.ModelConfig{Table: "places"})
+		at := time.Date(2024, 5, 6, 7, 8, 9, 123456000, time.UTC)
+		old := []placed{{Town: "a", No: 1, At: at}, {Town: "a", No: 2, At: at}, {Town: "b", No: 1, At: at}}
+		require.NoError(t, m.CreateMany(ctx, old))
+		list := []placed{{Town: "b", No: 1, At: at}, {Town: "b", No: 2, At: at}, {Town: "a", No: 2, At: at}, {Town: "a", No: 1, At: at.In(time.FixedZone("", 3600))}}
+		require.NoError(t, m.UpsertMany(ctx, list, dbfleet.Conflict{Key: []string{"town", "no", "at"}, DoNothing: true}))
+		require.Equal(t, []int64{old[2].ID, old[1].ID, old[0].ID}, []int64{list[0].ID, list[2].ID, list[3].ID})
+		got, err := m.Find(ctx, list[1].ID)
+		require.NoError(t, err)
+		require.Equal(t, list[1], got)
+		require.Equal(t, 4, count(t, m))
+	})
+}

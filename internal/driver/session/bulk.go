@@ -109,7 +109,8 @@ type IDTeller interface {
 	// Without a key it always runs, and LastInsertID is 0 unless it is of a row of
 	// this INSERT.
 	InsertTold(ctx context.Context, in *ToldInsert, args []sqldriver.NamedValue) (res Result, told bool, err error)
-	// Returns says whether the server knows INSERT … RETURNING.
+	// Returns says whether the server knows INSERT … RETURNING, where the dialect does
+	// not say it.
 	Returns() bool
 	// Changes counts the rows that the session has changed, by triggers too: how many
 	// more these are than an INSERT's own tells whether RETURNING told what later
