@@ -14,7 +14,7 @@ import (
 // ExecContext runs a statement that returns no rows, on the primary or in the
 // transaction of ctx. It is sent once: if its answer is lost the error is
 // ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
-// use Transaction.
+// use Transaction. A zero time.Time among args is NULL, as everywhere.
 func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if db.read {
 		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)

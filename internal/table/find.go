@@ -1,6 +1,8 @@
 package table
 
 import (
+	"slices"
+
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -9,7 +11,7 @@ import (
 // Keeps says whether Finding may know the statement that finds a record by so many
 // key values. A key of two forms has more arguments than values.
 func (t *Table) Keeps(keys int) bool {
-	return len(t.key) > 0 && len(t.key) == keys && !t.twofold(t.key, dialect.SQLite)
+	return len(t.key) > 0 && len(t.key) == keys && !t.twofold[dialect.SQLite.Index]
 }
 
 // Finding is the statement that KeepFinding was given, with its arguments for a
@@ -63,13 +65,9 @@ func (t *Table) care(fields []int, args []any, d *dialect.Dialect) (n int, ok bo
 	return n, n < maxCare
 }
 
-func (t *Table) twofold(fields []int, d *dialect.Dialect) bool {
-	for _, i := range fields {
-		if t.Plan.Twofold(i, d) {
-			return true
-		}
-	}
-	return false
+// isTwofold says whether a value of one of the fields may stand in two forms.
+func (t *Table) isTwofold(fields []int, d *dialect.Dialect) bool {
+	return slices.ContainsFunc(fields, func(i int) bool { return t.Plan.Twofold(i, d) })
 }
 
 // ByKeys are the queries for the keys of the rows of records: one, or one for each

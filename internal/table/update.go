@@ -16,7 +16,7 @@ func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text stri
 	if only != nil {
 		fields = t.updateFields(only)
 	}
-	if t.twofold(keys, d) {
+	if t.twofold[d.Index] {
 		return t.savingTwofold(record, fields, keys, d)
 	}
 	if !all {
@@ -35,10 +35,11 @@ func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text stri
 	if known := kept.Load(); known != nil {
 		return *known, args, cut, nil
 	}
-	if text, err = t.updateText(fields, keys, found, d); err == nil {
-		kept.Store(&text)
+	fresh, err := t.updateText(fields, keys, found, d)
+	if err == nil {
+		kept.Store(&fresh) // a variable of its own: text would be allocated on each call
 	}
-	return text, args, cut, err
+	return fresh, args, cut, err
 }
 
 // savingTwofold is Saving for a key that may stand in two forms: the condition has
