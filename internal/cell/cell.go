@@ -19,7 +19,7 @@ const (
 	Float      // Float
 	Text       // Bytes: text in the reader's buffer
 	Bytes      // Bytes: binary data in the reader's buffer
-	Time       // Time
+	Time       // Time; Bytes is the text that it was read from, nil if it was none
 	Other      // Other: every other driver.Value, strings among them
 )
 
@@ -77,7 +77,11 @@ func (c *Cell) SetText(b []byte) { c.Kind, c.Bytes = Text, b }
 func (c *Cell) SetBytes(b []byte) { c.Kind, c.Bytes = Bytes, b }
 
 // SetTime makes the cell a Time.
-func (c *Cell) SetTime(t time.Time) { c.Kind, c.Time = Time, t }
+func (c *Cell) SetTime(t time.Time) { c.Kind, c.Time, c.Bytes = Time, t, nil }
+
+// SetTimeText makes the cell a Time that stands as a text in the reader's buffer,
+// for who wants what is stored.
+func (c *Cell) SetTimeText(t time.Time, text []byte) { c.Kind, c.Time, c.Bytes = Time, t, text }
 
 // Set makes the cell what v is.
 func (c *Cell) Set(v driver.Value) {

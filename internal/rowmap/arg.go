@@ -1,7 +1,6 @@
 package rowmap
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
@@ -25,8 +24,8 @@ const maxValuers = 8
 // called; a driver.Valuer is asked, repeatedly if need be. A nil []byte is
 // NULL. A [16]byte is sent as the 36 characters of a UUID, json.RawMessage as
 // text. A time is cut to microseconds and must lie in the years 1 to 9999; the
-// zero time.Time is NULL (see [Operand] for conditions). NaN and the
-// infinities are for PostgreSQL only.
+// zero time.Time is NULL, written or compared with. NaN and the infinities are
+// for PostgreSQL only.
 //
 // With a nil dialect the value is not fitted to a database.
 //
@@ -93,31 +92,6 @@ func Arg(v any, d *dialect.Dialect) (any, error) {
 		return valueOf(x, d)
 	}
 	return reflectArg(reflect.ValueOf(v), d)
-}
-
-// Operand is [Arg] for a value that a column is compared with. It differs for
-// the zero time.Time, which stays the first instant of the year 1: no column
-// is greater than NULL.
-func Operand(v any, d *dialect.Dialect) (any, error) {
-	zero := false
-	switch x := v.(type) {
-	case time.Time:
-		zero = x.IsZero()
-	case *time.Time:
-		zero = x != nil && x.IsZero()
-	case sql.NullTime:
-		zero = x.Valid && x.Time.IsZero()
-	case sql.Null[time.Time]:
-		zero = x.Valid && x.V.IsZero()
-	}
-	switch {
-	case !zero:
-		return Arg(v, d)
-	case d == dialect.MySQL || d == dialect.SQLite:
-		// As a time.Time, MySQL's driver would send 0000-00-00.
-		return "0001-01-01 00:00:00", nil
-	}
-	return time.Time{}, nil
 }
 
 // valueOf asks a Valuer, and what it returns if that is one too.

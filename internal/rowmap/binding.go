@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/cell"
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // binding fits a plan to the columns of one result. It is found again by the
@@ -152,7 +153,7 @@ func (b *binding) open(src Source, shared bool, rows int) *state {
 			s.origins[i] = origin{of: &s.reading, index: b.places[i].index}
 		}
 	}
-	s.src, s.shared = src, shared
+	s.src, s.shared, s.blobs = src, shared, dialectOf(src) == dialect.SQLite
 	s.cells, _ = src.(Cells)
 	if s.cells == nil && s.dest == nil {
 		s.dest = make([]driver.Value, len(b.columns))

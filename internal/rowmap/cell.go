@@ -114,7 +114,7 @@ func setFloat64Cell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 }
 
 func setStringCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
-	if x.Kind == cell.Text || x.Kind == cell.Bytes {
+	if isText(x) && (x.Kind != cell.Bytes || !c.isBlob()) {
 		*(*string)(p) = c.string(x.Bytes)
 		return nil
 	}
@@ -122,18 +122,24 @@ func setStringCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 }
 
 func setBytesCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
-	if x.Kind == cell.Text || x.Kind == cell.Bytes {
+	if isText(x) {
 		*(*[]byte)(p) = cloneBytes(x.Bytes)
 		return nil
 	}
 	return setBytes(p, x.Value(), c)
 }
 
+// isText says whether the cell's Bytes are what is stored: a time that the database
+// has as text is that text to who does not ask for a time, so that it is found
+// again and written back as it is.
+func isText(x *cell.Cell) bool {
+	return x.Kind == cell.Text || x.Kind == cell.Bytes || x.Kind == cell.Time && x.Bytes != nil
+}
+
 func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	switch x.Kind {
 	case cell.Time:
-		// The zero time, which is the first second, may be MySQL's zero date.
-		if s := x.Time.Unix(); s > value.FirstSecond && s <= value.LastSecond {
+		if s := x.Time.Unix(); s >= value.FirstSecond && s <= value.LastSecond {
 			*(*time.Time)(p) = x.Time.UTC()
 			return nil
 		}

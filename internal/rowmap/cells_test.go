@@ -36,6 +36,9 @@ func (m *cellMemory) NextCells(row []cell.Cell) error {
 			m.bufs = append(m.bufs, b)
 			row[i].SetText(b)
 		}
+		if _, ok := v.([]byte); ok && m.TypeName(i) == "BIT" {
+			row[i].Kind, row[i].Other = cell.Other, v // as MySQL's rows give it
+		}
 	}
 	return nil
 }

@@ -270,14 +270,9 @@ func nullCodec(t reflect.Type, depth int) *codec {
 // scannerSetter hands the value to Scan as database/sql would, but with bytes
 // that Scan may keep. A panic in Scan is an error.
 func scannerSetter(t reflect.Type) setter {
-	return func(p unsafe.Pointer, v driver.Value, c *origin) (err error) {
-		switch x := v.(type) {
-		case []byte:
+	return func(p unsafe.Pointer, v driver.Value, _ *origin) (err error) {
+		if x, ok := v.([]byte); ok {
 			v = cloneBytes(x)
-		case time.Time:
-			if x.IsZero() && c.dialect() == dialect.MySQL {
-				return errZeroDate
-			}
 		}
 		defer func() {
 			if r := recover(); r != nil {

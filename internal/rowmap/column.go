@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/cell"
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // ReadColumn reads the only column of src and closes it. V is any type that a
@@ -63,7 +64,7 @@ func newColumnRead[V any](src Source, shared bool) (*columnRead[V], error) {
 	if len(columns) != 1 {
 		return nil, fmt.Errorf("%w: a result of %d columns where one is needed", ErrColumn, len(columns))
 	}
-	r := &columnRead[V]{reading: reading{src: src, sharing: sharing{shared: shared}}, codec: c, name: columns[0]}
+	r := &columnRead[V]{reading: reading{src: src, blobs: dialectOf(src) == dialect.SQLite, sharing: sharing{shared: shared}}, codec: c, name: columns[0]}
 	r.from.of = &r.reading
 	r.cells, _ = src.(Cells)
 	return r, nil

@@ -61,6 +61,11 @@ func typeMismatch(v driver.Value, t reflect.Type) error {
 	return fmt.Errorf("%w: %T into %s", ErrType, v, t)
 }
 
+// noText is the error for a BLOB of SQLite that would have to be a text.
+func noText[T any]() error {
+	return fmt.Errorf("%w: a BLOB into %s; SQLite holds no text and no number for equal to it, use []byte", ErrType, reflect.TypeFor[T]())
+}
+
 // outOfRange is the error for a driver's value that a T cannot hold exactly.
 func outOfRange[T any](v driver.Value) error {
 	return fmt.Errorf("%w: a %T that %s cannot hold exactly", ErrRange, v, reflect.TypeFor[T]())

@@ -3,6 +3,7 @@ package rowmap
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"time"
@@ -226,9 +227,21 @@ func fitString(x any) (any, error) {
 	case uint64:
 		return strconv.FormatUint(x, 10), nil
 	case float64:
-		return strconv.FormatFloat(x, 'f', -1, 64), nil
+		if err := wholeDigits(x); err != nil {
+			return nil, err
+		}
+		return string(appendFloat(nil, x, 64)), nil
 	}
 	return nil, misfit(String, x)
+}
+
+// wholeDigits refuses to make a text of a float that may have lost digits of a
+// whole number: what came of 9007199254740993 is not what was meant.
+func wholeDigits(f float64) error {
+	if f == math.Trunc(f) && math.Abs(f) > maxExact && !math.IsInf(f, 0) {
+		return fmt.Errorf("%w: a float64 above 2^53 as text, whose last digits may be lost; give a json.Number or a string", ErrRange)
+	}
+	return nil
 }
 
 func fitBool(x any) (any, error) {

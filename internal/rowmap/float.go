@@ -70,6 +70,9 @@ func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64,
 		if n, ok := bitColumn(v, c); ok {
 			return toFloat[T](n, nil, bits)
 		}
+		if c.isBlob() {
+			return 0, noText[T]()
+		}
 		return parseFloat[T](stringOf(v), bits)
 	}
 	return 0, mismatch[T](v)

@@ -22,7 +22,7 @@ func List(v any, d *dialect.Dialect) (values []any, hasNull bool, err error) {
 	}
 	values = make([]any, 0, list.Len())
 	for i := range list.Len() {
-		x, err := Operand(list.Index(i).Interface(), d)
+		x, err := Arg(list.Index(i).Interface(), d)
 		if err != nil {
 			return nil, false, fmt.Errorf("element %d: %w", i, err)
 		}

@@ -99,6 +99,9 @@ func toInt64[T any](v driver.Value, c *origin) (int64, error) {
 		if bits, ok := bitColumn(v, c); ok {
 			return toInt64[T](bits, nil)
 		}
+		if c.isBlob() {
+			return 0, noText[T]()
+		}
 		return parseInt64[T](stringOf(v))
 	}
 	return 0, mismatch[T](v)
@@ -118,6 +121,9 @@ func toUint64[T any](v driver.Value, c *origin) (uint64, error) {
 	case []byte:
 		if bits, ok := bitColumn(v, c); ok {
 			return bits, nil
+		}
+		if c.isBlob() {
+			return 0, noText[T]()
 		}
 		return parseUint64[T](stringOf(v))
 	}

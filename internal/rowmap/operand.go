@@ -7,7 +7,7 @@ import (
 )
 
 // Operand turns a value that the column of field i is compared with into what
-// the drivers take: it is [Plan.Fit], then the function [Operand].
+// the drivers take: it is [Plan.Fit], then the function [Arg].
 func (p *Plan) Operand(i int, v any, d *dialect.Dialect) (any, error) {
 	f := &p.fields[i]
 	switch x := v.(type) { // what most conditions hold
@@ -36,7 +36,7 @@ func (p *Plan) Operand(i int, v any, d *dialect.Dialect) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := Operand(v, d)
+	a, err := Arg(v, d)
 	if err != nil {
 		return nil, p.failure(f, err)
 	}

@@ -65,7 +65,7 @@ func TestPlanOperand_IsFitThenOperand(t *testing.T) {
 				var want any
 				fit, wantErr := p.Fit(i, v)
 				if wantErr == nil {
-					want, wantErr = Operand(fit, d)
+					want, wantErr = Arg(fit, d)
 				}
 				got, err := p.Operand(i, v, d)
 				require.Equal(t, wantErr == nil, err == nil, "%s %v %s: %v", p.Columns()[i], v, d.Name, err)

@@ -222,6 +222,11 @@ func (c *codec) assign(dst reflect.Value, v any) error {
 			return err
 		}
 	}
+	if f, ok := value.(float64); ok && (c.kind == String || c.kind == Bytes) {
+		if err := wholeDigits(f); err != nil {
+			return err
+		}
+	}
 	return c.set(dst.UnsafePointer(), value, nil)
 }
 

@@ -106,9 +106,6 @@ func plainValue(v driver.Value, typeName string, d *dialect.Dialect) (any, error
 		}
 		return plainText(string(v), typeName, d)
 	case time.Time:
-		if v.IsZero() && d == dialect.MySQL {
-			return nil, errZeroDate
-		}
 		return v.UTC(), nil
 	case uint64:
 		return uintArg(v, nil)

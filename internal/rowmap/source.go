@@ -45,13 +45,14 @@ func atEnd(err error) error {
 }
 
 // A Source may also have this method. It settles what type names leave open:
-// MySQL's zero date, which its driver returns as a zero time.Time, is then
-// refused, and fields of type any hold the same Go types as [ReadRows] gives.
+// fields of type any then hold the same Go types as [ReadRows] gives.
 type dialected interface{ Dialect() *dialect.Dialect }
 
 // reading is what the places of one read have in common.
 type reading struct {
 	src Source
+	// blobs says that bytes are no text: SQLite finds no value equal to both.
+	blobs bool
 	sharing
 }
 
@@ -71,6 +72,12 @@ func (c *origin) typeName() string {
 	}
 	return c.of.src.TypeName(c.index)
 }
+
+// isBlob says whether bytes of this column are no text.
+func (c *origin) isBlob() bool { return c != nil && c.of.blobs }
+
+// isBit says whether the column is MySQL's BIT, whose bytes are a number.
+func (c *origin) isBit() bool { return c.typeName() == "BIT" && c.dialect() == dialect.MySQL }
 
 // dialect is the source's dialect, or nil if it does not tell.
 func (c *origin) dialect() *dialect.Dialect {

@@ -2,6 +2,8 @@ package rowmap
 
 import (
 	"database/sql/driver"
+	"fmt"
+	"math"
 	"strconv"
 	"time"
 	"unsafe"
@@ -41,6 +43,9 @@ func toBool(v driver.Value, c *origin) (bool, error) {
 		if n, ok := bitColumn(v, c); ok {
 			return toBool(n, nil)
 		}
+		if c.isBlob() {
+			return false, noText[bool]()
+		}
 		if len(v) == 1 && v[0] <= 1 {
 			return v[0] == 1, nil
 		}
@@ -78,11 +83,14 @@ func setString(p unsafe.Pointer, v driver.Value, c *origin) error {
 		*(*string)(p) = v
 		return nil
 	case []byte:
+		if err := c.textual(v); err != nil {
+			return err
+		}
 		*(*string)(p) = c.string(v)
 		return nil
 	}
 	var buf [64]byte
-	text, ok := appendText(buf[:0], v)
+	text, ok := appendText(buf[:0], v, c.dialect())
 	if !ok {
 		return mismatch[string](v)
 	}
@@ -90,12 +98,26 @@ func setString(p unsafe.Pointer, v driver.Value, c *origin) error {
 	return nil
 }
 
+// textual refuses bytes that the database holds for no text.
+func (c *origin) textual(b []byte) error {
+	switch {
+	case c.isBlob():
+		return noText[string]()
+	case len(b) <= 8 && c.isBit():
+		return fmt.Errorf("%w: MySQL's BIT is a number, use uint64 or bool", ErrType)
+	}
+	return nil
+}
+
 func argString(p unsafe.Pointer, _ *dialect.Dialect) (any, error) { return *(*string)(p), nil }
 
 // setBytes copies. NULL is nil, and an empty value is empty but not nil.
-func setBytes(p unsafe.Pointer, v driver.Value, _ *origin) error {
+func setBytes(p unsafe.Pointer, v driver.Value, c *origin) error {
 	switch v := v.(type) {
 	case []byte:
+		if len(v) <= 8 && c.isBit() {
+			return c.textual(v)
+		}
 		*(*[]byte)(p) = cloneBytes(v)
 		return nil
 	case string:
@@ -105,7 +127,7 @@ func setBytes(p unsafe.Pointer, v driver.Value, _ *origin) error {
 		*(*[]byte)(p) = nil
 		return nil
 	}
-	text, ok := appendText([]byte{}, v)
+	text, ok := appendText([]byte{}, v, c.dialect())
 	if !ok {
 		return mismatch[[]byte](v)
 	}
@@ -144,24 +166,37 @@ func rawJSONArg(b []byte) any {
 	return string(b)
 }
 
-// appendText writes a value that is no text the way database/sql does, with
-// times in UTC.
-func appendText(b []byte, v driver.Value) ([]byte, bool) {
+// appendText writes a value that is no text as a text that the database takes for
+// the same value: numbers by their digits, times in UTC. d is nil if it is not
+// known.
+func appendText(b []byte, v driver.Value, d *dialect.Dialect) ([]byte, bool) {
 	switch v := v.(type) {
 	case int64:
 		return strconv.AppendInt(b, v, 10), true
 	case uint64:
 		return strconv.AppendUint(b, v, 10), true
 	case float64:
-		return strconv.AppendFloat(b, v, 'g', -1, 64), true
+		return appendFloat(b, v, 64), true
 	case float32:
-		return strconv.AppendFloat(b, float64(v), 'g', -1, 32), true
+		return appendFloat(b, float64(v), 32), true
 	case bool:
 		return strconv.AppendBool(b, v), true
 	case time.Time:
+		if d == dialect.MySQL || d == dialect.SQLite { // which take no zone, or keep the text
+			return value.AppendTime(b, v), true
+		}
 		return v.UTC().AppendFormat(b, time.RFC3339Nano), true
 	}
 	return b, false
+}
+
+// appendFloat writes a float with the fewest digits that are the same float,
+// without an exponent as long as all of them are known.
+func appendFloat(b []byte, f float64, bits int) []byte {
+	if a := math.Abs(f); a <= maxExact && (a >= 1e-6 || a == 0) {
+		return strconv.AppendFloat(b, f, 'f', -1, bits)
+	}
+	return strconv.AppendFloat(b, f, 'g', -1, bits)
 }
 
 // setAny stores what ReadRows would put into a map.

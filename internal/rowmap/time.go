@@ -1,8 +1,10 @@
 package rowmap
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -10,12 +12,9 @@ import (
 	"github.com/dbfleet/dbfleet/internal/value"
 )
 
-// errZeroDate is for MySQL's 0000-00-00, of which its driver makes the zero time.
-var errZeroDate = fmt.Errorf("%w: the date 0000-00-00 does not exist", ErrRange)
-
 // setTime stores an instant in UTC.
-func setTime(p unsafe.Pointer, v driver.Value, c *origin) error {
-	t, err := toTime(v, c)
+func setTime(p unsafe.Pointer, v driver.Value, _ *origin) error {
+	t, err := toTime(v)
 	if err != nil {
 		return err
 	}
@@ -24,12 +23,9 @@ func setTime(p unsafe.Pointer, v driver.Value, c *origin) error {
 }
 
 // toTime takes a time, or a text with a date.
-func toTime(v driver.Value, c *origin) (time.Time, error) {
+func toTime(v driver.Value) (time.Time, error) {
 	switch v := v.(type) {
 	case time.Time:
-		if v.IsZero() && c.dialect() == dialect.MySQL {
-			return time.Time{}, errZeroDate
-		}
 		if err := checkYear(v); err != nil {
 			return time.Time{}, err
 		}
@@ -67,6 +63,37 @@ func timeArg(t time.Time, d *dialect.Dialect) (any, error) {
 		return value.FormatTime(t), nil
 	}
 	return value.CutToMicro(t), nil
+}
+
+// RawArgs are the arguments of SQL that the caller wrote. Like everywhere, the zero
+// time.Time is NULL; what else there is, the drivers take as they do.
+func RawArgs(args []any) []any {
+	for i, v := range args {
+		if isZeroTime(v) {
+			args = slices.Clone(args)
+			for j := i; j < len(args); j++ {
+				if isZeroTime(args[j]) {
+					args[j] = nil
+				}
+			}
+			return args
+		}
+	}
+	return args
+}
+
+func isZeroTime(v any) bool {
+	switch t := v.(type) {
+	case time.Time:
+		return t.IsZero()
+	case *time.Time:
+		return t != nil && t.IsZero()
+	case sql.NullTime:
+		return t.Time.IsZero()
+	case sql.Null[time.Time]:
+		return t.V.IsZero()
+	}
+	return false
 }
 
 func checkYear(t time.Time) error {

@@ -126,7 +126,7 @@ func TestRead_TimesAreInstantsInUTC(t *testing.T) { // hazards 32, 41
 	case1[time.Time](t, time.Time{}, time.Time{})
 
 	var at time.Time
-	_, err := ReadValue(typedOne("DATETIME", dialect.MySQL, time.Time{}), &at) // '0000-00-00', as its driver gives it
+	_, err := ReadValue(typedOne("DATETIME", dialect.MySQL, []byte("0000-00-00 00:00:00")), &at)
 	require.ErrorIs(t, err, ErrRange)
 	_, err = ReadValue(typedOne("", dialect.SQLite, "2024-07-02 01:00:00.123456"), &at) // MAX(created_at)
 	require.NoError(t, err)
@@ -160,10 +160,6 @@ func TestArg_TimesHaveOneFormPerDatabase(t *testing.T) { // hazards 32, 34, 36, 
 			_, err = Arg(time.Date(year, 5, 1, 0, 0, 0, 0, time.UTC), d)
 			require.ErrorIs(t, err, ErrRange)
 		}
-		// A comparison keeps its meaning: everything is after the zero time.
-		got, err = Operand(time.Time{}, d)
-		require.NoError(t, err)
-		require.NotNil(t, got)
 	}
 }
 

@@ -65,7 +65,7 @@ func open(o session.Options) (session.Backend, error) {
 		return nc, nil
 	}
 	cfg.Logger = &mysql.NopLogger{}
-	cfg.ParseTime, cfg.Loc = true, time.UTC
+	cfg.ParseTime, cfg.Loc = false, time.UTC // rows tell a date that does not exist from one that does
 	cfg.ClientFoundRows = true
 	cfg.CheckConnLiveness = false // alive looks without taking
 	// Used for one purpose only: when the server prepares no more statements.

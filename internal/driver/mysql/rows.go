@@ -7,16 +7,24 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"time"
+	"unsafe"
 
+	"github.com/dbfleet/dbfleet/internal/cell"
 	"github.com/dbfleet/dbfleet/internal/driver/plain"
 	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // rows give a column the same Go type whether its statement was prepared
 // or sent as text.
+//
+// Dates come as text, since the driver would make 2023-11-30 of 2024-00-00 and the
+// same time of 0000-00-00 and 0001-01-01. One that exists becomes a time here, and
+// one that does not stays the text that it is.
 type rows struct {
 	plain.Rows
-	fix []repair // nil if no column needs it
+	fix  []repair          // nil if no column needs it
+	dest []sqldriver.Value // of a row that is read as cells
 }
 
 type repair uint8
@@ -25,6 +33,8 @@ const (
 	fixNothing repair = iota
 	fixUnsigned
 	fixFloat
+	fixTime
+	fixBit
 )
 
 func newRows(r plain.Rows) *rows {
@@ -43,6 +53,10 @@ func (m *rows) findFixes() {
 			fix = fixUnsigned
 		case "FLOAT":
 			fix = fixFloat
+		case "DATE", "DATETIME", "TIMESTAMP":
+			fix = fixTime
+		case "BIT":
+			fix = fixBit
 		default:
 			continue
 		}
@@ -65,9 +79,64 @@ func (m *rows) Next(dest []sqldriver.Value) error {
 			if f, ok := dest[i].(float32); ok {
 				dest[i] = value.Widen(f)
 			}
+		case fixTime:
+			if t, _, ok := dated(dest[i]); ok {
+				dest[i] = t
+			}
 		}
 	}
 	return nil
+}
+
+// dated is the time that a text is.
+func dated(v sqldriver.Value) (t time.Time, text []byte, ok bool) {
+	if text, ok = v.([]byte); ok {
+		t, ok = value.ParseTime(unsafe.String(unsafe.SliceData(text), len(text)))
+	}
+	return t, text, ok
+}
+
+// NextCells implements session.CellSource.
+func (m *rows) NextCells(row []cell.Cell) error {
+	if len(m.dest) != len(row) {
+		m.dest = make([]sqldriver.Value, len(row))
+	}
+	if err := m.Rows.Next(m.dest); err != nil {
+		return err
+	}
+	for i, v := range m.dest {
+		switch m.fixOf(i) {
+		case fixNothing:
+			row[i].Set(v)
+		case fixUnsigned:
+			row[i].Set(unsigned(v))
+		case fixFloat:
+			if f, ok := v.(float32); ok {
+				row[i].SetFloat(value.Widen(f))
+			} else {
+				row[i].Set(v)
+			}
+		case fixBit: // bytes that are a number, neither text nor binary data
+			row[i].Kind, row[i].Other = cell.Other, v
+			if v == nil {
+				row[i].Kind = cell.Null
+			}
+		case fixTime:
+			if t, text, ok := dated(v); ok {
+				row[i].SetTimeText(t, text)
+			} else {
+				row[i].Set(v)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *rows) fixOf(i int) repair {
+	if m.fix == nil {
+		return fixNothing
+	}
+	return m.fix[i]
 }
 
 // unsigned makes an int64 of what fits and a uint64 of what does not.

@@ -159,11 +159,9 @@ func (s *conn) Convert(nv *sqldriver.NamedValue) error {
 	case time.Time:
 		return timeArg(nv, v)
 	case uint64:
-		if v > math.MaxInt64 {
-			return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "is larger than SQLite's largest integer"}
-		}
-		nv.Value = int64(v)
-		return nil
+		return uintArg(nv, v)
+	case uint: // database/sql would make a negative number of a large one
+		return uintArg(nv, uint64(v))
 	default:
 		converted, err := sqldriver.DefaultParameterConverter.ConvertValue(v)
 		if err != nil {
@@ -182,6 +180,14 @@ func (s *conn) Convert(nv *sqldriver.NamedValue) error {
 }
 
 func (s *conn) AsIs() session.Kinds { return session.KindBasic }
+
+func uintArg(nv *sqldriver.NamedValue, n uint64) error {
+	if n > math.MaxInt64 {
+		return &session.ArgumentError{Ordinal: nv.Ordinal, Reason: "is larger than SQLite's largest integer"}
+	}
+	nv.Value = int64(n)
+	return nil
+}
 
 // timeArg writes a time whose text sorts where the time belongs.
 func timeArg(nv *sqldriver.NamedValue, t time.Time) error {

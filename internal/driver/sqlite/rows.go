@@ -150,7 +150,7 @@ func (s *rows) read(c *cell.Cell, i int) error {
 func (s *rows) setText(c *cell.Cell, i int, text string) {
 	if s.times[i] {
 		if t, ok := value.ParseTime(text); ok {
-			c.SetTime(t)
+			c.SetTimeText(t, s.keep(text))
 			return
 		}
 	}
