@@ -220,7 +220,9 @@ type QueryError struct {
 	SQL        string
 	// Code is the database's own code, such as "23505" or "1062".
 	Code string
-	// Constraint, Table and Column are told where the database tells them.
+	// Constraint, Table and Column are told where the database tells them, and of a
+	// value that was refused (ErrInvalidValue) the table and, where that is known,
+	// the column.
 	Constraint, Table, Column string
 	// Err is the driver's error, whose own text may show values.
 	Err error `json:"-"`

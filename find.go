@@ -53,7 +53,7 @@ func (v *finding) render(p *place, s *statement) error {
 	q.bound()
 	v.q = q
 	if err = v.selection.render(p, s); err == nil {
-		t.KeepFinding(s.text, d)
+		t.KeepFinding(s.text, s.args, d)
 	}
 	return err
 }

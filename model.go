@@ -195,8 +195,10 @@ func (m *Model[T]) Count(ctx context.Context) (int64, error) { return (*query)(m
 
 // Fill sets the record's fields from column names and values, as mass
 // assignment does: only columns of ModelConfig.Fillable are taken, another one
-// is a *NotFillableError. Values are converted where nothing is lost. On an
-// error nothing has been set.
+// is a *NotFillableError. Values are converted where nothing is lost: a number of
+// encoding/json, which is a float64, becomes a text of its digits, and above 2^53,
+// where digits may be lost already, ErrRange (json.Number keeps them). On an error
+// nothing has been set.
 func (m *Model[T]) Fill(record *T, values map[string]any) error {
 	if record == nil {
 		return recordWrite{}.refuseNil((*query)(m))

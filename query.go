@@ -58,6 +58,11 @@ func (q *Query[T]) Using(tx *Tx) *Query[T] { return (*Query[T])((*query)(q).usin
 // see EscapeLike. Whether = and LIKE tell letters' case is the database's
 // affair: PostgreSQL does, SQLite only for =, MySQL by the column's collation.
 // ILIKE never does (on SQLite, for ASCII).
+//
+// What was read of a column finds it: a [16]byte a UUID of text and of 16 bytes, a
+// time of midnight on SQLite the date that others wrote, and on MySQL a text that is
+// no number no number. docs/types.md has all types. The zero time.Time is NULL, as
+// it is when it is written: = asks for NULL, and > does not take it.
 func (q *Query[T]) Where(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).compares(false, column, op, value))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // SQL that the caller wrote, by database/sql's four methods.
@@ -13,7 +14,7 @@ import (
 // ExecContext runs a statement that returns no rows, on the primary or in the
 // transaction of ctx. It is sent once: if its answer is lost the error is
 // ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
-// use Transaction.
+// use Transaction. A zero time.Time among args is NULL, as everywhere.
 func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if db.read {
 		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
@@ -114,7 +115,7 @@ func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Resu
 		return nil, err
 	}
 	x := &rawExec{}
-	s := statement{op: "exec", text: query, args: args, write: true}
+	s := statement{op: "exec", text: query, args: rowmap.RawArgs(args), write: true}
 	if _, err := p.send(ctx, &s, x); err != nil {
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func (p *place) raw(ctx context.Context, op, query string, args []any, x lending
 	if err := refuseControl(query, p.e.dialect); err != nil {
 		return err
 	}
-	s := statement{op: op, text: query, args: args, write: true, raw: true}
+	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
 	returned := false
 	defer func() {
 		if !returned { // a hook ended in a panic, or in runtime.Goexit

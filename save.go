@@ -96,12 +96,7 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if err := t.Stamp(v.record, false); err != nil {
 		return err
 	}
-	text, args, err := t.Saving(v.record, v.only, p.e.dialect)
-	if err != nil {
-		return err
-	}
-	s.text = text
-	s.args, v.settled, err = args.Args(v.record, p.e.dialect)
+	s.text, s.args, v.settled, err = t.Saving(v.record, v.only, p.e.dialect)
 	return err
 }
 

@@ -1,10 +1,14 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // statement is one text on its way to a database.
@@ -113,6 +117,33 @@ func (p *place) letGo(c *driver.Conn) {
 	c.Release()
 }
 
+// tellPlace names the table of a value that was refused and, of an argument that
+// cannot be sent, the column and the kind.
+func (e *QueryError) tellPlace(s *statement, d *dialect.Dialect) {
+	if s.raw || s.op == "exec" {
+		return // who wrote it knows its arguments by number
+	}
+	var arg *driver.ArgumentError
+	n := 0
+	if errors.As(e.Err, &arg) {
+		n = arg.Ordinal
+	}
+	table, column := lex.Argument(s.text, n, d)
+	e.Table, e.Column = cmp.Or(e.Table, table), cmp.Or(e.Column, column)
+	if e.Table == "" {
+		return
+	}
+	where := "table " + quoted(e.Table)
+	if e.Column != "" {
+		where += ", column " + quoted(e.Column)
+	}
+	if n > 0 && n <= len(s.args) {
+		e.text = fmt.Sprintf("%s: a %T %s", where, s.args[n-1], arg.Reason)
+		return
+	}
+	e.text = where + ": " + e.text
+}
+
 // execution is the exchange of a statement without rows.
 type execution struct{}
 
@@ -198,6 +229,9 @@ func (p *place) wrap(s *statement, err error) error {
 		Op: s.op, Connection: p.route.Connection, Node: p.route.Node, Role: p.route.Role, SQL: s.text,
 		Code: problem.Code, Constraint: problem.Constraint, Table: problem.Table, Column: problem.Column, Err: err,
 		class: problem.Class, text: driver.Text(err, s.text, s.args),
+	}
+	if problem.Class == driver.InvalidValue {
+		e.tellPlace(s, p.e.dialect)
 	}
 	// Of a transaction nothing persists without its commit.
 	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered

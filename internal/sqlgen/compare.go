@@ -39,8 +39,10 @@ func (r *renderer) compare(c *Cond) {
 	}
 	switch c.op {
 	case Eq, NotEq, Lt, LtEq, Gt, GtEq:
-		r.comparison(c)
-		r.ready(a)
+		if !r.careful(c, field, a) {
+			r.comparison(c)
+			r.ready(a)
+		}
 	case Like, NotLike:
 		r.comparison(c)
 		r.ready(a)
@@ -76,7 +78,7 @@ func (r *renderer) compareNull(c *Cond) {
 		r.column(c.col)
 		r.str(" IS NOT NULL")
 	default:
-		r.fail(r.columnFault(c, fmt.Sprintf("nil cannot follow %s; only =, <>, IS and IS NOT take it", opName(c.op)), nil))
+		r.fail(r.columnFault(c, fmt.Sprintf("NULL, which nil and the zero time.Time are, cannot follow %s; only =, <>, IS and IS NOT take it", opName(c.op)), nil))
 	}
 }
 
@@ -175,8 +177,23 @@ func (r *renderer) between(c *Cond) {
 		r.fail(err)
 		return
 	}
+	low, high := len(r.args)-2, len(r.args)-1
+	careful := r.misread(field, r.args[low]) || r.misread(field, r.args[high])
+	if r.d == dialect.SQLite {
+		if others := r.others(c, field, low); others != nil && others[0] != nil {
+			if date, ok := others[0].(string); ok { // which sorts before all times of the day
+				r.args[low] = date
+			}
+		}
+	}
+	if careful {
+		r.str("(")
+	}
 	r.comparison(c)
-	r.placeholder(len(r.args) - 1)
+	r.placeholder(low + 1)
 	r.str(" AND ")
-	r.placeholder(len(r.args))
+	r.placeholder(high + 1)
+	if careful {
+		r.noNumber(c, c.op == NotBetween)
+	}
 }

@@ -22,8 +22,11 @@ type Env struct {
 type Values interface {
 	// Arg returns the argument for a value that is written.
 	Arg(v any, d *dialect.Dialect) (any, error)
-	// Operand returns the argument for a value that is compared with.
-	Operand(v any, d *dialect.Dialect) (any, error)
+	// Other is the argument of v in another form than arg, in which a column may
+	// hold it too; nil if there is none. Others has those of a list's elements, each
+	// in the place of its argument, and is nil if there are none.
+	Other(v, arg any, d *dialect.Dialect) any
+	Others(list any, args []any, d *dialect.Dialect) []any
 	// AppendList appends the arguments for the elements of a slice. array is
 	// the whole list as one argument instead, if arrays allows it and the
 	// elements do, else nil. hasNull tells of nil elements, which are left out
@@ -49,6 +52,11 @@ type Table interface {
 	Fit(i int, v any) (any, error)
 	// FitList does the same for a list of values that a column is compared with.
 	FitList(i int, list any) (any, error)
-	// Operand is Values.Operand for a value that is made to fit the column.
+	// Operand is Values.Arg for a value that is made to fit the column.
 	Operand(i int, v any, d *dialect.Dialect) (any, error)
+	// Other and Others are those of Values for values of the column.
+	Other(i int, v, arg any, d *dialect.Dialect) any
+	Others(i int, list any, args []any, d *dialect.Dialect) []any
+	// Textual says whether the column's values are text to Go.
+	Textual(i int) bool
 }

@@ -22,7 +22,9 @@ func (plainValues) Arg(v any, _ *dialect.Dialect) (any, error) {
 	return v, nil
 }
 
-func (p plainValues) Operand(v any, d *dialect.Dialect) (any, error) { return p.Arg(v, d) }
+func (plainValues) Other(any, any, *dialect.Dialect) any { return nil }
+
+func (plainValues) Others(any, []any, *dialect.Dialect) []any { return nil }
 
 func (p plainValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	rv := reflect.ValueOf(v)
@@ -76,6 +78,12 @@ func (c known) Field(name string) (int, bool) {
 
 func (c known) Fit(_ int, v any) (any, error)        { return v, nil }
 func (c known) FitList(_ int, list any) (any, error) { return list, nil }
+
+func (known) Other(int, any, any, *dialect.Dialect) any { return nil }
+
+func (known) Others(int, any, []any, *dialect.Dialect) []any { return nil }
+
+func (known) Textual(int) bool { return false }
 
 func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }
 

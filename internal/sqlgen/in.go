@@ -37,29 +37,19 @@ func (r *renderer) in(c *Cond) {
 	if hasNull {
 		r.str("(")
 	}
-	if !empty {
+	switch {
+	case empty:
+	case array == nil:
+		r.members(c, field, first, r.others(c, field, first))
+	default:
 		r.column(c.col)
-		switch {
-		case array != nil && not:
+		if not {
 			r.str(" <> ALL(")
-			r.ready(array)
-			r.str(")")
-		case array != nil:
+		} else {
 			r.str(" = ANY(")
-			r.ready(array)
-			r.str(")")
-		default:
-			if not {
-				r.str(" NOT IN (")
-			} else {
-				r.str(" IN (")
-			}
-			if !r.long(first) {
-				r.pad(first)
-				r.placeholders(first+1, len(r.args))
-			}
-			r.str(")")
 		}
+		r.ready(array)
+		r.str(")")
 	}
 	if !hasNull {
 		return

@@ -24,7 +24,7 @@ func (r *renderer) operand(c *Cond, i int) (arg any, err error) {
 		if arg, err = r.table.Operand(i, c.val, r.d); err != nil {
 			return nil, err
 		}
-	} else if arg, err = r.values.Operand(c.val, r.d); err != nil {
+	} else if arg, err = r.values.Arg(c.val, r.d); err != nil {
 		return nil, r.columnFault(c, "", err)
 	}
 	if i < 0 && arg != nil && r.untyped != nil {

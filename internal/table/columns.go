@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // What sqlgen asks of a table.
@@ -49,6 +50,22 @@ func (t *Table) Fit(i int, v any) (any, error) { return t.Plan.Fit(i, v) }
 
 // FitList implements sqlgen.Table.
 func (t *Table) FitList(i int, list any) (any, error) { return t.Plan.FitList(i, list) }
+
+// Other implements sqlgen.Table.
+func (t *Table) Other(i int, v, arg any, d *dialect.Dialect) any {
+	return t.Plan.Other(i, v, arg, d)
+}
+
+// Others implements sqlgen.Table.
+func (t *Table) Others(i int, list any, args []any, d *dialect.Dialect) []any {
+	return t.Plan.Others(i, list, args, d)
+}
+
+// Textual implements sqlgen.Table.
+func (t *Table) Textual(i int) bool {
+	k := t.Plan.Field(i).Kind
+	return k == rowmap.String || k == rowmap.Any
+}
 
 // Operand implements sqlgen.Table.
 func (t *Table) Operand(i int, v any, d *dialect.Dialect) (any, error) {

@@ -52,7 +52,11 @@ type values struct{}
 
 func (values) Arg(v any, d *dialect.Dialect) (any, error) { return rowmap.Arg(v, d) }
 
-func (values) Operand(v any, d *dialect.Dialect) (any, error) { return rowmap.Operand(v, d) }
+func (values) Other(v, arg any, d *dialect.Dialect) any { return rowmap.Other(v, arg, d) }
+
+func (values) Others(list any, args []any, d *dialect.Dialect) []any {
+	return rowmap.Others(list, args, d)
+}
 
 func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	if arrays {

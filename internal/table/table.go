@@ -61,10 +61,13 @@ type Table struct {
 
 	quoted [dialect.Count]atomic.Pointer[quotedColumns]
 
+	// twofold says by dialect that what finds a record may stand in two forms.
+	twofold [dialect.Count]bool
+
 	saved     []int // the fields that Save writes
 	savedArgs *rowmap.ArgPlan
-	saves     [dialect.Count]atomic.Pointer[string]
-	finds     [dialect.Count]atomic.Pointer[string] // see Finding
+	saves     [maxCare][dialect.Count]atomic.Pointer[string]
+	finds     [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
 
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
@@ -96,6 +99,9 @@ func New(c Config, plan *rowmap.Plan) (*Table, []Fault) {
 	t.located = slices.Clone(t.key)
 	if t.shard >= 0 && !slices.Contains(t.key, t.shard) {
 		t.located = append(t.located, t.shard)
+	}
+	for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
+		t.twofold[d.Index] = t.isTwofold(t.located, d)
 	}
 	t.prepareInserts()
 	t.saved = t.updateFields(nil)

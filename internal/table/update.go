@@ -4,23 +4,59 @@ import (
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
-	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// Saving is the update of one record, and what its arguments are made of: the
-// columns, then the key. only names the columns to write; nil is all.
-func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text string, args *rowmap.ArgPlan, err error) {
-	fields, keys := t.saved, t.Identity(record)
-	if only == nil && len(keys) == len(t.located) {
-		text, err := t.saveText(d)
-		return text, t.savedArgs, err
-	}
+// Saving is the update of one record with its arguments: the columns, then the key.
+// only names the columns to write; nil is all. cut is that of ArgPlan.Args.
+func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text string, args []any, cut bool, err error) {
+	fields, keys, plan := t.saved, t.Identity(record), t.savedArgs
+	all := only == nil && len(keys) == len(t.located)
 	if only != nil {
 		fields = t.updateFields(only)
 	}
-	text, err = t.updateText(fields, keys, d)
-	return text, t.Plan.ArgPlan(slices.Concat(fields, keys)...), err
+	if t.twofold[d.Index] {
+		return t.savingTwofold(record, fields, keys, d)
+	}
+	if !all {
+		plan = t.Plan.ArgPlan(slices.Concat(fields, keys)...)
+	}
+	if args, cut, err = plan.Args(record, d); err != nil {
+		return "", nil, false, err
+	}
+	found := args[len(fields):]
+	care, keep := t.care(keys, found, d)
+	if !all || !keep {
+		text, err = t.updateText(fields, keys, found, d)
+		return text, args, cut, err
+	}
+	kept := &t.saves[care][d.Index]
+	if known := kept.Load(); known != nil {
+		return *known, args, cut, nil
+	}
+	fresh, err := t.updateText(fields, keys, found, d)
+	if err == nil {
+		kept.Store(&fresh) // a variable of its own: text would be allocated on each call
+	}
+	return fresh, args, cut, err
+}
+
+// savingTwofold is Saving for a key that may stand in two forms: the condition has
+// arguments of its own.
+func (t *Table) savingTwofold(record any, fields, keys []int, d *dialect.Dialect) (text string, args []any, cut bool, err error) {
+	if args, cut, err = t.Plan.ArgPlan(fields...).Args(record, d); err != nil {
+		return "", nil, false, err
+	}
+	q := sqlgen.From(t.Name)
+	for _, i := range keys {
+		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, t.Plan.Value(i, record)))
+	}
+	sets := t.readySets(fields)
+	for i := range sets {
+		sets[i].Value = args[i]
+	}
+	text, args, err = sqlgen.Update(&q, sets, t.Env(d, ""))
+	return text, args, cut, err
 }
 
 // updateFields are the fields that an update of a record writes.
@@ -40,29 +76,26 @@ func (t *Table) updateFields(only []string) []int {
 	return out
 }
 
-// saveText is the update of one record: all of its columns, then its key.
-func (t *Table) saveText(d *dialect.Dialect) (string, error) {
-	if text := t.saves[d.Index].Load(); text != nil {
-		return *text, nil
+// updateText is the update of some fields of one record, found by keys that have
+// these arguments. The caller gives all arguments.
+func (t *Table) updateText(fields, keys []int, args []any, d *dialect.Dialect) (string, error) {
+	q := sqlgen.From(t.Name)
+	for at, i := range keys {
+		var example any = 0
+		if t.Textual(i) && sqlgen.Misread(args[at], d) {
+			example = args[at]
+		}
+		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, example))
 	}
-	text, err := t.updateText(t.saved, t.located, d)
-	if err == nil {
-		t.saves[d.Index].Store(&text)
-	}
+	text, _, err := sqlgen.Update(&q, t.readySets(fields), &sqlgen.Env{Dialect: d, Values: values{}})
 	return text, err
 }
 
-// updateText is the update of some fields of one record, found by keys. The
-// caller gives the arguments.
-func (t *Table) updateText(fields, keys []int, d *dialect.Dialect) (string, error) {
-	q := sqlgen.From(t.Name)
-	for _, i := range keys {
-		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, 0))
-	}
+// readySets are assignments whose arguments the caller gives.
+func (t *Table) readySets(fields []int) []sqlgen.Set {
 	sets := make([]sqlgen.Set, len(fields))
 	for at, i := range fields {
 		sets[at] = sqlgen.Set{Column: t.Column(i), Ready: true}
 	}
-	text, _, err := sqlgen.Update(&q, sets, &sqlgen.Env{Dialect: d, Values: values{}})
-	return text, err
+	return sets
 }

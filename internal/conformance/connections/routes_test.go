@@ -156,7 +156,8 @@ func TestRouteAndSQL_ExplainWithoutRunning(t *testing.T) {
 		require.Equal(t, map[string]string{
 			"sqlite":   `SELECT "id", "name" FROM "things" WHERE "name" = ? AND "id" > ?`,
 			"postgres": `SELECT "id", "name" FROM "things" WHERE "name" = $1 AND "id" > $2`,
-			"mysql":    "SELECT `id`, `name` FROM `things` WHERE `name` = ? AND `id` > ?",
+			"mysql": "SELECT `id`, `name` FROM `things` WHERE (`name` = ? AND (COERCIBILITY(`name`) < 5" +
+				" OR CONCAT(`name`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')) AND `id` > ?",
 		}[fl.Database.Dialect], sql)
 		require.Equal(t, []any{"O'Brien", int64(5)}, args)
 		_, err = m.Query().Route(ctx)

@@ -1,0 +1,32 @@
+package lex_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
+)
+
+func TestArgument_IsForTheColumnBeforeIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text          string
+		n             int
+		d             *dialect.Dialect
+		table, column string
+	}{
+		{`INSERT INTO "t" ("a", "b") VALUES ($1, $2), ($3, $4) RETURNING "id"`, 4, dialect.Postgres, "t", "b"},
+		{`INSERT INTO "s"."t" ("a", "b") VALUES ($1, $2)`, 1, dialect.Postgres, "s.t", "a"},
+		{"UPDATE `t` SET `a` = ?, `b``c` = ? WHERE `id` = ?", 2, dialect.MySQL, "t", "b`c"},
+		{"UPDATE `t` SET `a` = ? WHERE (`id` = ? OR `id` = UNHEX(?))", 3, dialect.MySQL, "t", "id"},
+		{`SELECT "id", "v" FROM "t" WHERE "v" IN (?, ?)`, 2, dialect.SQLite, "t", "v"},
+		{`DELETE FROM "t"`, 1, dialect.SQLite, "t", ""},
+		{`SELECT 1`, 1, dialect.SQLite, "", ""},
+	} {
+		table, column := lex.Argument(c.text, c.n, c.d)
+		require.Equal(t, c.table, table, c.text)
+		require.Equal(t, c.column, column, c.text)
+	}
+}

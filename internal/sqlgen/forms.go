@@ -1,0 +1,245 @@
+package sqlgen
+
+import "github.com/dbfleet/dbfleet/internal/dialect"
+
+// What a column holds is not always what Go's value is written as, and the column's
+// type is not known here. Where a database would then compare by rules of its own,
+// the comparison is written so that it is right for every type of column, and
+// still by an index.
+
+// otherForm is the argument that a comparison's column may hold the same value as,
+// beside a; nil if there is none: the bytes of a UUID that is sent as text, and on
+// SQLite the date of a midnight.
+func (r *renderer) otherForm(c *Cond, i int, a any) any {
+	if r.d.Numbered {
+		return nil // PostgreSQL knows its columns' types
+	}
+	if text, ok := a.(string); !ok || len(text) < len("2006-01-02 15:04:05") {
+		return nil
+	}
+	if i >= 0 {
+		return r.table.Other(i, c.val, a, r.d)
+	}
+	return r.values.Other(c.val, a, r.d)
+}
+
+// careful writes a comparison whose column may be of a type that the argument is
+// not of. ok is false for what needs no care, when nothing is written.
+func (r *renderer) careful(c *Cond, i int, a any) (ok bool) {
+	if r.d.Numbered {
+		return false
+	}
+	if other := r.otherForm(c, i, a); other != nil {
+		return r.either(c, a, other)
+	}
+	if !r.misread(i, a) {
+		return false
+	}
+	r.str("(")
+	r.comparison(c)
+	r.ready(a)
+	r.noNumber(c, c.op == NotEq)
+	return true
+}
+
+// either compares with two forms of a value.
+func (r *renderer) either(c *Cond, a, other any) bool {
+	switch {
+	case c.op == Eq || c.op == NotEq:
+		r.str("(")
+		r.comparison(c)
+		r.ready(a)
+		if c.op == Eq {
+			r.str(" OR ")
+		} else {
+			r.str(" AND ")
+		}
+		r.comparison(c)
+		r.form(other)
+		r.str(")")
+		return true
+	case r.d == dialect.SQLite && (c.op == Lt || c.op == GtEq):
+		if date, ok := other.(string); ok { // which sorts before all times of the day
+			r.comparison(c)
+			r.ready(date)
+			return true
+		}
+	}
+	return false
+}
+
+// form writes the placeholder of an argument in its other form.
+func (r *renderer) form(other any) {
+	if r.d == dialect.MySQL { // bytes beside a column of ASCII would be an error
+		r.str("UNHEX(")
+		r.ready(other)
+		r.str(")")
+		return
+	}
+	r.ready(other)
+}
+
+// misread says whether MySQL could find a text that is no number equal to a number:
+// it compares numbers with the digits that the text begins with, else with 0. A text
+// for a field that is no string is not one that users write.
+func (r *renderer) misread(i int, a any) bool {
+	text, ok := a.(string)
+	return ok && r.d == dialect.MySQL && !isNumber(text) && (i < 0 || r.table.Textual(i))
+}
+
+// noNumber closes a comparison with a text that is no number: it holds if the
+// column is no number either, and otherwise says that the two differ. What
+// COERCIBILITY tells is a constant of the statement; only values of columns that
+// are neither text nor bytes are looked at: the pattern has numbers, and no dates,
+// times, UUIDs and addresses.
+func (r *renderer) noNumber(c *Cond, differs bool) {
+	if differs {
+		r.str(" OR COERCIBILITY(")
+		r.column(c.col)
+		r.str(") > 4 AND CONCAT(")
+		r.column(c.col)
+		r.str(`) REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')`)
+		return
+	}
+	r.str(" AND (COERCIBILITY(")
+	r.column(c.col)
+	r.str(") < 5 OR CONCAT(")
+	r.column(c.col)
+	r.str(`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))`)
+}
+
+// isNumber says whether a text is a number and nothing else, as MySQL reads it.
+func isNumber(s string) bool {
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		s = s[1:]
+	}
+	whole := digits(s)
+	rest := s[whole:]
+	fraction := 0
+	if rest != "" && rest[0] == '.' {
+		fraction = digits(rest[1:])
+		rest = rest[1+fraction:]
+	}
+	if whole+fraction == 0 {
+		return false
+	}
+	if rest != "" && (rest[0] == 'e' || rest[0] == 'E') {
+		rest = rest[1:]
+		if rest != "" && (rest[0] == '-' || rest[0] == '+') {
+			rest = rest[1:]
+		}
+		return rest != "" && digits(rest) == len(rest)
+	}
+	return rest == ""
+}
+
+func digits(s string) (n int) {
+	for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+// Misread says whether a text needs a comparison of its own on a column that may be
+// of numbers; see Eq of a text on MySQL.
+func Misread(arg any, d *dialect.Dialect) bool {
+	text, ok := arg.(string)
+	return ok && d == dialect.MySQL && !isNumber(text)
+}
+
+// others are the other forms of a list's arguments, which begin at first.
+func (r *renderer) others(c *Cond, i, first int) []any {
+	if r.d.Numbered {
+		return nil
+	}
+	if i >= 0 {
+		return r.table.Others(i, c.val, r.args[first:], r.d)
+	}
+	return r.values.Others(c.val, r.args[first:], r.d)
+}
+
+// members writes column [NOT] IN (arguments) of a list's arguments from first on,
+// whose other forms are others.
+func (r *renderer) members(c *Cond, i, first int, others []any) {
+	words := 0
+	if r.d == dialect.MySQL {
+		words = r.numbersFirst(i, first)
+	}
+	parts := others != nil || words > 0
+	if parts {
+		r.str("(")
+	}
+	end := len(r.args)
+	if words > 0 {
+		list := r.args[first:end]
+		texts := append([]any(nil), list[len(list)-words:]...)
+		r.args = r.args[:end-words]
+		if len(r.args) > first {
+			r.group(c, first)
+			r.joinLists(c)
+		}
+		first = len(r.args)
+		r.args = append(r.args, texts...)
+		r.str("(")
+		r.group(c, first)
+		r.noNumber(c, c.op == NotIn)
+	} else {
+		r.group(c, first)
+	}
+	if others != nil {
+		r.joinLists(c)
+		r.openList(c)
+		written := false
+		for _, other := range others {
+			if other != nil {
+				if written {
+					r.str(", ")
+				}
+				written = true
+				r.form(other)
+			}
+		}
+		r.str(")")
+	}
+	if parts {
+		r.str(")")
+	}
+}
+
+// joinLists writes what joins two lists of one comparison.
+func (r *renderer) joinLists(c *Cond) {
+	if c.op == NotIn {
+		r.str(" AND ")
+	} else {
+		r.str(" OR ")
+	}
+}
+
+func (r *renderer) openList(c *Cond) {
+	r.comparison(c)
+	r.str("(")
+}
+
+// group writes one list of column [NOT] IN.
+func (r *renderer) group(c *Cond, first int) {
+	r.openList(c)
+	if !r.long(first) {
+		r.pad(first)
+		r.placeholders(first+1, len(r.args))
+	}
+	r.str(")")
+}
+
+// numbersFirst puts a list's texts that are no numbers behind the others, and says
+// how many they are; see misread.
+func (r *renderer) numbersFirst(i, first int) (texts int) {
+	list := r.args[first:]
+	n := 0
+	for k, a := range list {
+		if !r.misread(i, a) {
+			list[n], list[k] = list[k], list[n]
+			n++
+		}
+	}
+	return len(list) - n
+}
