@@ -46,6 +46,16 @@ oldest: ## build and test on SQLite with the oldest Go that go.mod allows
 	GOTOOLCHAIN=$(OLDEST) $(GO) build ./...
 	DBFLEET_TEST_REQUIRE= DBFLEET_TEST_DIALECTS=sqlite GOTOOLCHAIN=$(OLDEST) $(GO) test -short ./...
 
+.PHONY: torture
+torture: ## every column type with every Go type, written and found in every way, instead of a sample (minutes)
+	@scripts/install-databases --check
+	DBFLEET_TORTURE=1 $(GO) test -count=1 -timeout 30m -run '^TestRoundTrip_' ./internal/conformance/values
+
+.PHONY: types
+types: ## accept what column types and Go types do together, as it is now, into docs/types.md
+	@scripts/install-databases --check
+	$(GO) test -count=1 -timeout 30m -run '^TestRoundTrip_' ./internal/conformance/values -update
+
 .PHONY: bench-test
 bench-test: ## the tests of the benchmark itself
 	cd bench && $(GO) test ./...
