@@ -125,7 +125,7 @@ func (v *summary) render(p *place, s *statement) (err error) {
 }
 
 func (v *summary) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	return p.rows(ctx, s, v)
+	return p.rows(ctx, nil, s, v)
 }
 
 func (v *summary) read(rows driver.Rows) (int64, error) {

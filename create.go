@@ -167,7 +167,7 @@ func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (drive
 // too, perhaps these, which SQLite returns as they were before.
 func (p *place) returned(ctx context.Context, c *driver.Conn, s *statement, r reader) (res driver.Result, doubt bool, err error) {
 	before := c.Changes()
-	if res, err = p.rowsOn(ctx, c, s, r); err != nil {
+	if res, err = p.rows(ctx, c, s, r); err != nil {
 		return unknownRows, false, err
 	}
 	return res, before < 0 || c.Changes()-before > res.RowsAffected, nil

@@ -85,7 +85,7 @@ func (v *selection) render(p *place, s *statement) (err error) {
 }
 
 func (v *selection) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	return p.rows(ctx, s, v)
+	return p.rows(ctx, nil, s, v)
 }
 
 func (v *selection) read(rows driver.Rows) (n int64, err error) {
@@ -265,7 +265,7 @@ func (v *iteration) render(p *place, s *statement) error {
 }
 
 func (v *iteration) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	return p.rows(ctx, s, v)
+	return p.rows(ctx, nil, s, v)
 }
 
 // begun says that rows were given to the loop: the query is not asked again.

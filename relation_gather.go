@@ -201,7 +201,7 @@ func (v *related) get(ctx context.Context) error {
 }
 
 func (v *related) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	return p.rows(ctx, s, v)
+	return p.rows(ctx, nil, s, v)
 }
 
 func (v *related) read(rows driver.Rows) (int64, error) {

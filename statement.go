@@ -172,7 +172,7 @@ type readerFunc func(rows driver.Rows) (int64, error)
 func (f readerFunc) read(rows driver.Rows) (int64, error) { return f(rows) }
 
 func (f readerFunc) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	return p.rows(ctx, s, f)
+	return p.rows(ctx, nil, s, f)
 }
 
 // query sends a statement and gives its rows to read.
@@ -180,22 +180,19 @@ func (p *place) query(ctx context.Context, s *statement, read readerFunc) (drive
 	return p.send(ctx, s, read)
 }
 
-// rows runs a statement and gives its rows to read.
-func (p *place) rows(ctx context.Context, s *statement, r reader) (driver.Result, error) {
-	c, err := p.hold(ctx)
-	if err != nil {
-		return unknownRows, err
-	}
-	defer p.letGo(c)
-	return p.rowsOn(ctx, c, s, r)
-}
-
-// rowsOn is rows on a connection that is held.
-func (p *place) rowsOn(ctx context.Context, c *driver.Conn, s *statement, r reader) (driver.Result, error) {
+// rows runs a statement and gives its rows to read, on a connection that the caller
+// holds; nil takes one.
+func (p *place) rows(ctx context.Context, c *driver.Conn, s *statement, r reader) (driver.Result, error) {
 	var (
 		rows driver.Rows
 		err  error
 	)
+	if c == nil {
+		if c, err = p.hold(ctx); err != nil {
+			return unknownRows, err
+		}
+		defer p.letGo(c)
+	}
 	switch {
 	case s.oneRow != "":
 		var sent string

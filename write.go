@@ -235,7 +235,7 @@ func (v *rowInsert) render(p *place, s *statement) (err error) {
 
 func (v *rowInsert) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
 	if v.id != "" {
-		return p.rows(ctx, s, v)
+		return p.rows(ctx, nil, s, v)
 	}
 	c, err := p.hold(ctx)
 	if err != nil {
