@@ -99,7 +99,9 @@ func (t tie) toOne() tie {
 func (t *tie) key(parent any) (value, key any, ok bool, err error) {
 	value = t.parents.table.Plan.Value(t.parentColumn, parent)
 	if key, ok = rowmap.Key(value); !ok {
-		_, err = rowmap.Arg(value, nil)
+		if _, err = rowmap.Arg(value, nil); err != nil {
+			err = &ColumnError{Model: t.parents.table.Model, Column: t.parents.table.Column(t.parentColumn), Err: err}
+		}
 		return value, key, ok, err
 	}
 	if !t.mixed {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver/session"
@@ -151,7 +152,26 @@ func (s *conn) encode(st *statement, args []sqldriver.NamedValue) (err error) {
 	if err := s.params.Build(s.conn.TypeMap(), st.sd, s.args); err != nil {
 		return s.argumentError(st, args)
 	}
+	for i := range args {
+		if b, ok := args[i].Value.([]byte); ok && b != nil && s.isText(st.sd.ParamOIDs[i], b) {
+			s.params.ParamValues[i], s.params.ParamFormats[i] = b, pgx.TextFormatCode
+		}
+	}
 	return nil
+}
+
+// isText says whether bytes are the text of a value of the type, as they are read;
+// pgx would make an array of numbers of them where the type is an array.
+func (s *conn) isText(oid uint32, b []byte) bool {
+	switch base := s.base(oid); {
+	case base == 0, base == pgtype.ByteaOID:
+		return false
+	case base == pgtype.UUIDOID:
+		return len(b) != 16
+	case base >= firstUserOID:
+		return s.bases[base] == base // a type of its own, for which pgx would write \x…
+	}
+	return true
 }
 
 // argumentError says which argument could not be encoded, without its value.
