@@ -9,6 +9,7 @@ import (
 	"github.com/dbfleet/dbfleet"
 )
 
+// truth 1001
 // promise: what is not known to be a plain read goes to the primary.
 func TestRoute_TakesWhatMayWriteToThePrimary(t *testing.T) {
 	t.Parallel()

@@ -8,6 +8,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/group"
 )
 
+// truth 311
 // What the database contradicts itself about, as a view with random() may make it,
 // is not left out.
 func TestRelation_ARecordThatFitsNoParentIsAnError(t *testing.T) {

@@ -72,6 +72,7 @@ func fill(t *testing.T, db *sql.DB, placeholder func(i int) string) {
 	}
 }
 
+// truth 313
 // All that some collation of MariaDB, of any character set, holds for equal.
 func TestFold_IsCoarserThanEveryCollationOfMariaDB(t *testing.T) {
 	t.Parallel()
@@ -106,6 +107,7 @@ func TestFold_IsCoarserThanEveryCollationOfMariaDB(t *testing.T) {
 	require.Greater(t, compared, 10_000)
 }
 
+// truth 313
 // All that ICU holds for equal in any language where only the letters themselves
 // count, punctuation does not, and digits are numbers.
 func TestFold_IsCoarserThanEveryLanguageOfICU(t *testing.T) {
@@ -145,6 +147,7 @@ func TestFold_IsCoarserThanEveryLanguageOfICU(t *testing.T) {
 	require.Greater(t, compared, 10_000)
 }
 
+// truth 313
 func TestFold_IsCoarserThanTheCollationsOfSQLite(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "sqlite").SQL(t)
@@ -163,6 +166,7 @@ func TestFold_IsCoarserThanTheCollationsOfSQLite(t *testing.T) {
 	require.Greater(t, compared, 100)
 }
 
+// truth 313
 // Whatever stands around a pair of letters that a collation takes for one.
 func TestFold_OfDoubledPairsIsTheSameInEveryText(t *testing.T) {
 	t.Parallel()

@@ -106,6 +106,7 @@ func TestDeal_FindsKeysOfOtherKinds(t *testing.T) {
 	require.Equal(t, [][]string{{"a"}, {}}, deal(t, k, "reply", []post{{Title: "a", Reply: &seven}}))
 }
 
+// truth 302
 func TestDeal_KeepsPartsApart(t *testing.T) {
 	t.Parallel()
 	k := Of(MaxKeys + 1)
@@ -153,6 +154,7 @@ func part(keys ...any) *Part {
 	return k.Parts()[0]
 }
 
+// truth 312
 func TestCertain_IsWhatNoColumnCanSeeOtherwise(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)

@@ -9,6 +9,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
+// truth 411
 func TestArgument_IsForTheColumnBeforeIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
+// truth 1002
 func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -27,6 +28,7 @@ func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
 	}
 }
 
+// truth 1002
 func TestPlainRead_LetsNothingElsePass(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{

@@ -10,6 +10,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
+// truth 203
 func TestHasStar(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{

@@ -84,6 +84,7 @@ func TestEachRow_GivesWhatReadRowsGives(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+// truth 901
 // A connection that breaks between two rows gives an error that wraps io.EOF. It
 // is no end of the rows.
 func TestRead_AnErrorThatWrapsEOFIsNoEnd(t *testing.T) {

@@ -29,6 +29,7 @@ type sharer struct {
 	none  *int64
 }
 
+// truth 314
 func TestDealt_CopiesOfARecordHaveNothingInCommon(t *testing.T) {
 	t.Parallel()
 	plan, err := Of[sharer]()

@@ -24,6 +24,7 @@ func TestColumnName_IsSnakeCase(t *testing.T) {
 	}
 }
 
+// truth 123
 func TestTag_HoldsAColumnNameOnly(t *testing.T) {
 	t.Parallel()
 	good := map[string]string{
@@ -235,6 +236,7 @@ type (
 	named map[string]any
 )
 
+// truth 124
 func TestCompile_TellsColumnsThatDifferOnlyInCase(t *testing.T) {
 	t.Parallel()
 	plan := mustPlan[foldedColumn](t)

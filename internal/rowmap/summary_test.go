@@ -26,6 +26,7 @@ func summaryOf[V any](t *testing.T, src *memory, s Summary) (V, bool) {
 	return v, found
 }
 
+// truth 515
 func TestReadSummary_MeansAreDividedExactly(t *testing.T) {
 	t.Parallel()
 	text, _ := summaryOf[string](t, row("3.000000000000000003", int64(2), 1.5), Mean)
@@ -56,6 +57,7 @@ func TestReadSummary_MeansAreDividedExactly(t *testing.T) {
 	require.ErrorIs(t, err, ErrRange)
 }
 
+// truth 516
 func TestReadSummary_ValuesAreAddedAsTheDecimalsThatTheyReadAs(t *testing.T) {
 	t.Parallel()
 	mixed := func() *memory { return column("c", int64(1), "2.50", nil, 0.1, []byte("-0.001"), "1e2") }
@@ -80,6 +82,7 @@ func TestReadSummary_ValuesAreAddedAsTheDecimalsThatTheyReadAs(t *testing.T) {
 	}
 }
 
+// truth 517
 func TestReadSummary_TellsNoValues(t *testing.T) {
 	t.Parallel()
 	for _, s := range []Summary{First, FirstOfRow, Total, TotalOfAll, Mean, MeanOfAll} {
@@ -105,6 +108,7 @@ func TestReadSummary_TellsNoValues(t *testing.T) {
 	}
 }
 
+// truth 518
 // A connection that breaks is no empty result.
 func TestReadSummary_TellsWhatABrokenResultSays(t *testing.T) {
 	t.Parallel()
@@ -128,6 +132,7 @@ func TestReadSummary_TellsWhatABrokenResultSays(t *testing.T) {
 	require.ErrorIs(t, err, ErrType)
 }
 
+// truth 516
 // Sums of any order and size are those of big rationals.
 func TestReadSummary_AddsLikeRationals(t *testing.T) {
 	t.Parallel()

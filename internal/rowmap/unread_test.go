@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// truth 703
 // What unread.go relies on.
 func TestUnread_IsRememberedByCopies(t *testing.T) {
 	t.Parallel()

@@ -192,6 +192,7 @@ func TestGolden_EveryStatementInEveryDialect(t *testing.T) {
 	}
 }
 
+// truth 317
 // The rows of each key are asked for together only where that changes none of them.
 func TestDivisible_IsAQueryOfPlainRows(t *testing.T) {
 	t.Parallel()

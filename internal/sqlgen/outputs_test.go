@@ -10,6 +10,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
+// truth 126
 // The names of a raw select list are read as the databases read them.
 func TestOutputs_AreReadFromSQL(t *testing.T) {
 	t.Parallel()

@@ -72,7 +72,7 @@ func reads(fl conformance.Fleet, query string, after func()) map[string]func(ctx
 	}
 }
 
-// truth: a session that is killed while its rows are read
+// truth 902
 func TestCut_AKilledReadIsAnError(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
@@ -92,7 +92,7 @@ func TestCut_AKilledReadIsAnError(t *testing.T) {
 	})
 }
 
-// truth: a query that fails after its first rows
+// truth 903
 func TestCut_AQueryThatFailsMidwayIsAnError(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -124,7 +124,7 @@ func TestCut_AQueryThatFailsMidwayIsAnError(t *testing.T) {
 	})
 }
 
-// truth: a context that ends while rows are read
+// truth 904
 func TestCut_AnInterruptedReadIsAnError(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -138,7 +138,7 @@ func TestCut_AnInterruptedReadIsAnError(t *testing.T) {
 	})
 }
 
-// truth: a page of the file that is damaged
+// truth 905
 func TestCut_ADamagedPageIsAnError(t *testing.T) {
 	t.Parallel()
 	fl := conformance.OnSQLite(t)

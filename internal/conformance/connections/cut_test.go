@@ -135,10 +135,9 @@ func cutFleet(t *testing.T, fl conformance.Fleet) []path {
 	}
 }
 
+// truth 901
 // Whatever part of an answer arrives before the connection ends: it is an error, or
 // the whole answer, asked for again.
-//
-// truth: answers that are cut
 func TestCut_AnAnswerIsNeverShort(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {

@@ -13,7 +13,7 @@ import (
 // told is what an error names: constraint, table, columns.
 type told struct{ constraint, table, column string }
 
-// truth: names in errors
+// truth 1003, 1004, 1005, 1006
 func TestErrors_NameWhatTheDatabaseNames(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

@@ -9,7 +9,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
-// truth: a shard key behind an alias
+// truth 120, 121, 122
 func TestShards_AreFoundBehindAnAliasOfTheirOwnTable(t *testing.T) {
 	t.Parallel()
 	onShards(t, func(t *testing.T, fl conformance.Fleet, orders *dbfleet.Model[shardedItem]) {

@@ -91,9 +91,8 @@ func TestSQLite_MemoryIsSharedByThePoolAndPrivateToIt(t *testing.T) {
 	require.Error(t, r.DB("other").QueryRowContext(t.Context(), "SELECT COUNT(*) FROM accounts").Scan(&n), "another pool has its own")
 }
 
+// truth 1008
 // A loop over rows can write, whether the database is a file or in memory.
-//
-// truth: a write inside of a loop over rows
 func TestSQLite_ALoopOverRowsCanWrite(t *testing.T) {
 	t.Parallel()
 	for _, database := range []string{":memory:", t.TempDir() + "/a.db"} {

@@ -9,7 +9,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
-// truth: conditions, relations and subqueries of an aliased query
+// truth 118
 func TestNames_AnAliasChangesNothingOfAQueryButItsName(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

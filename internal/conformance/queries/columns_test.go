@@ -17,7 +17,7 @@ func quotesOf(fl conformance.Fleet) func(name string) string {
 	return func(name string) string { return q + strings.ReplaceAll(name, q, q+q) + q }
 }
 
-// truth: columns of any name
+// truth 123
 func TestNames_AModelHasColumnsOfAnyName(t *testing.T) {
 	t.Parallel()
 	type odd struct {
@@ -88,7 +88,7 @@ type twin struct {
 	Ends  string `db:"end "`
 }
 
-// truth: columns that differ only in case
+// truth 124
 func TestNames_ColumnsMayDifferInCaseWhereTheDatabaseTellsThemApart(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -124,7 +124,7 @@ func TestNames_ColumnsMayDifferInCaseWhereTheDatabaseTellsThemApart(t *testing.T
 	})
 }
 
-// truth: names that no database has
+// truth 125
 func TestNames_OnlyWhatNoDatabaseHasIsRefused(t *testing.T) {
 	t.Parallel()
 	fl := conformance.OnSQLite(t)

@@ -116,12 +116,11 @@ func fromEnv(t *testing.T, variable string, without int64) int64 {
 	return n
 }
 
+// truth 113, 119, 127
 // Random queries over joined, aliased, grouped, limited and united tables whose
 // columns have the same names on purpose give the rows of SQL that was written
 // without the library. DBFLEET_TEST_QUERIES is how many are asked of each database,
 // DBFLEET_TEST_SEED makes them the same again.
-//
-// truth: random queries beside hand-written SQL
 func TestNames_RandomQueriesMeanWhatTheirSQLMeans(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

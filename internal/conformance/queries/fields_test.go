@@ -17,7 +17,7 @@ type cityAges struct {
 	TotalAge int64
 }
 
-// truth: columns and fields
+// truth 201, 202
 func TestSelect_AColumnWithoutAFieldIsAnError(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -76,7 +76,7 @@ func TestSelect_AColumnWithoutAFieldIsAnError(t *testing.T) {
 	})
 }
 
-// truth: columns and fields
+// truth 203, 204
 func TestSelect_AStarMayHaveMoreColumnsAndNotFewer(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

@@ -58,7 +58,7 @@ type spent struct {
 	Total int64
 }
 
-// truth: alias before the base table's column
+// truth 101, 102, 105, 108
 func TestNames_AnAliasOfTheSelectListComesFirst(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -110,7 +110,7 @@ func TestNames_AnAliasOfTheSelectListComesFirst(t *testing.T) {
 	})
 }
 
-// truth: a column of the select list is the order's column
+// truth 102, 103, 104
 func TestNames_AnOrderIsByTheResultsColumn(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -156,7 +156,7 @@ func TestNames_AnOrderIsByTheResultsColumn(t *testing.T) {
 	})
 }
 
-// truth: a name of the result in aggregates and Pluck
+// truth 109, 110, 111, 112
 func TestNames_AggregatesReadTheRowsThatGetReturns(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -225,7 +225,7 @@ func TestNames_AggregatesReadTheRowsThatGetReturns(t *testing.T) {
 	})
 }
 
-// truth: joins with an alias
+// truth 114, 115, 116
 func TestNames_AJoinTakesAnAlias(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -283,7 +283,7 @@ func TestNames_AJoinTakesAnAlias(t *testing.T) {
 	})
 }
 
-// truth: a joined table's column without its table
+// truth 117
 func TestNames_AColumnThatOnlyAJoinedTableHasIsThatOne(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -325,7 +325,7 @@ func TestNames_AColumnThatOnlyAJoinedTableHasIsThatOne(t *testing.T) {
 	})
 }
 
-// truth: HAVING an alias
+// truth 106, 107
 func TestNames_HavingTakesAnAliasOnEveryDatabase(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

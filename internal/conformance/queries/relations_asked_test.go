@@ -50,7 +50,7 @@ func asked[K any](t *testing.T, fl conformance.Fleet, name, column string, a, b 
 	return n
 }
 
-// truth: what the database is asked
+// truth 312
 //
 // Where Go knows of the keys that they are equal, each relation is one statement;
 // where it cannot know, the database is asked once more, or in another way at once.
@@ -88,7 +88,7 @@ func (f failing) Value() (driver.Value, error) {
 	return string(f), nil
 }
 
-// truth: a key that cannot be taken out of the parent
+// truth 307
 func TestRelation_KeyThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -117,7 +117,7 @@ func TestRelation_KeyThatFailsIsAnError(t *testing.T) {
 	})
 }
 
-// truth: very many children of few parents
+// truth 315, 316
 func TestRelation_ReadsOneOfVeryManyChildren(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

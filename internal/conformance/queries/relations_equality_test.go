@@ -95,7 +95,7 @@ func holdingsIn(parents *dbfleet.Model[holder], children *dbfleet.Model[holding]
 			Scope(func(q *dbfleet.Query[holder]) *dbfleet.Query[holder] { return q.OrderBy("id", "asc") })
 }
 
-// truth: relation keys that the database holds for equal
+// truth 301
 //
 // Whatever the column's collation or type says: With gives each parent what For
 // finds for it, for keys of which several parents share the equal ones too.
@@ -171,7 +171,7 @@ func TestRelation_WithGivesWhatForFinds(t *testing.T) {
 	}
 }
 
-// truth: equal keys in different statements
+// truth 302
 //
 // 5,100 parents are more than one statement asks for; 'K1' of the second has the
 // rows of 'k1' in the first.
@@ -204,7 +204,7 @@ func TestRelation_EqualKeysInDifferentStatements(t *testing.T) {
 	})
 }
 
-// truth: relation keys in columns that are no texts
+// truth 303
 //
 // Texts, decimals, numbers and times that the database holds for equal though they
 // are written in several ways.
@@ -262,7 +262,7 @@ type day struct {
 	Rank float64
 }
 
-// truth: relation keys of less precision
+// truth 304
 //
 // A day is equal to what the database cuts to it; a single-precision number to what
 // it rounds to it.
@@ -295,7 +295,7 @@ func TestRelation_KeysOfOtherPrecision(t *testing.T) {
 	})
 }
 
-// truth: a select list that gives the key's name to something else
+// truth 308
 func TestRelation_KeyIsTheColumnAndNotAnAliasOfItsName(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -311,7 +311,7 @@ func TestRelation_KeyIsTheColumnAndNotAnAliasOfItsName(t *testing.T) {
 	})
 }
 
-// truth: keys of other Go types on each side
+// truth 306
 func TestRelation_KeysOfOtherGoTypes(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

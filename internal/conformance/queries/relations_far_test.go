@@ -187,7 +187,7 @@ func TestRelation_ShardedChildren(t *testing.T) {
 	})
 }
 
-// truth: relations between databases whose equality differs
+// truth 309
 //
 // The related side's equality is the relation's, also where the other side would
 // tell the keys apart, or would not.
@@ -233,7 +233,7 @@ func TestRelation_EqualityIsTheRelatedSides(t *testing.T) {
 	}
 }
 
-// truth: keys that are equal on one shard and come on another
+// truth 310
 func TestRelation_EqualKeysStayOnTheirShard(t *testing.T) {
 	t.Parallel()
 	folding := map[string]string{"sqlite": "TEXT COLLATE NOCASE", "postgres": "CITEXT", "mysql": "VARCHAR(20) COLLATE utf8mb4_general_ci"}

@@ -14,7 +14,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// truth: parents that come twice
+// truth 314
 //
 // Records that are read once but belong to two have nothing in common: neither
 // what a pointer points to, nor a slice, nor what is nested in them.
@@ -60,7 +60,7 @@ func TestRelation_TwinsShareNothing(t *testing.T) {
 	})
 }
 
-// truth: limits of a relation hold for each parent
+// truth 315, 316, 317
 func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -149,7 +149,7 @@ func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 	})
 }
 
-// truth: numbers in a column for texts
+// truth 305
 //
 // MySQL holds '07' and '7.0' for 7. A limit is of them together, though each is a
 // value of its own.
@@ -184,7 +184,7 @@ func TestRelation_LimitOfKeysThatAreSeveralValues(t *testing.T) {
 	}
 }
 
-// truth: what is read of a limited relation
+// truth 316
 //
 // All kinds of columns, in an order by each of them, are what For reads.
 func TestRelation_LimitReadsWhatForReads(t *testing.T) {
@@ -250,7 +250,7 @@ func TestRelation_LimitReadsWhatForReads(t *testing.T) {
 	})
 }
 
-// truth: a limited relation with very many arguments of its own
+// truth 318
 func TestRelation_LimitWithManyArguments(t *testing.T) {
 	t.Parallel()
 	l := newLibrary(t, conformance.OnSQLite(t)) // which takes the fewest
@@ -270,7 +270,7 @@ func TestRelation_LimitWithManyArguments(t *testing.T) {
 	require.Equal(t, []string{"four"}, titles(list[4].Posts))
 }
 
-// truth: related records that are locked
+// truth 317
 func TestRelation_LimitOfLockedRecords(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

@@ -334,6 +334,7 @@ type measure struct {
 	Owner    *measured
 }
 
+// truth 306
 // A key is the same number whatever kind of number each side has.
 func TestRelation_KeysOfDifferentKinds(t *testing.T) {
 	t.Parallel()

@@ -81,6 +81,7 @@ func TestQuery_OrdersBoundsAndLists(t *testing.T) {
 	})
 }
 
+// truth 106
 func TestQuery_SelectListsAndGroups(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

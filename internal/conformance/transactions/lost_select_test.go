@@ -11,10 +11,9 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
+// truth 1001
 // A SELECT that writes, wherever in it a part of the caller's does, is sent once,
 // and its lost answer says that the outcome is unknown.
-//
-// truth: a select that writes
 func TestSelect_ThatMayWriteIsSentOnce(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {

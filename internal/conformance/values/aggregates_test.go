@@ -14,7 +14,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
-// truth: means and sums of decimals and large integers
+// truth 515
 func TestAggregates_LoseNoDigit(t *testing.T) {
 	t.Parallel()
 	type entry struct {
@@ -103,7 +103,7 @@ func TestAggregates_LoseNoDigit(t *testing.T) {
 	})
 }
 
-// truth: sums of prices
+// truth 516
 func TestAggregates_AddDecimalsAsDecimals(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -128,7 +128,7 @@ func TestAggregates_AddDecimalsAsDecimals(t *testing.T) {
 	})
 }
 
-// truth: aggregates over no values
+// truth 517
 func TestAggregates_OverNoValuesHaveOneRule(t *testing.T) {
 	t.Parallel()
 	type entry struct {
@@ -184,7 +184,7 @@ func TestAggregates_OverNoValuesHaveOneRule(t *testing.T) {
 	})
 }
 
-// truth: types of computed columns
+// truth 521, 522
 func TestRows_OfComputedColumnsHaveTheTypesThatAreDocumented(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

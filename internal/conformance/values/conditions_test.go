@@ -197,6 +197,7 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 	})
 }
 
+// truth 505
 // MySQL compares text with a number as doubles: two texts that begin with the
 // same digits would be equal to it.
 func TestTable_ANumberIsComparedWithATextWhole(t *testing.T) {

@@ -53,7 +53,7 @@ var closeDecimals = []string{
 	"9007199254740992.000000000000000000", "9007199254740993.000000000000000000", "9007199254740993.000000000000000001",
 }
 
-// truth: decimals in lists and between
+// truth 501, 506
 func TestDecimals_AreFoundExactlyInListsAndRanges(t *testing.T) {
 	t.Parallel()
 	type text struct {
@@ -125,7 +125,7 @@ func TestDecimals_AreFoundExactlyInListsAndRanges(t *testing.T) {
 	})
 }
 
-// truth: large lists of decimals
+// truth 502
 func TestDecimals_AreFoundExactlyInVeryLongLists(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -146,7 +146,7 @@ func TestDecimals_AreFoundExactlyInVeryLongLists(t *testing.T) {
 	})
 }
 
-// truth: whole numbers beyond the doubles in lists
+// truth 504
 func TestIntegers_AreFoundExactlyWhateverTheListHolds(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -165,9 +165,9 @@ func TestIntegers_AreFoundExactlyWhateverTheListHolds(t *testing.T) {
 	})
 }
 
+// truth 503
 // MySQL looks at lists of numbers that are text in two forms, by their length. Both
 // find what single comparisons find, in columns of every kind.
-// truth: lists find what single comparisons find
 func TestLists_FindWhatSingleComparisonsFind(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -231,7 +231,7 @@ func TestLists_FindWhatSingleComparisonsFind(t *testing.T) {
 	})
 }
 
-// truth: an index serves lists of numbers that are text
+// truth 501
 func TestDecimals_ListsAndRangesUseAnIndex(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -268,7 +268,7 @@ func TestDecimals_ListsAndRangesUseAnIndex(t *testing.T) {
 	})
 }
 
-// truth: decimals in expressions
+// truth 519, 520
 func TestDecimal_IsANumberInEveryPartOfSQL(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -329,7 +329,7 @@ func TestDecimal_IsANumberInEveryPartOfSQL(t *testing.T) {
 	})
 }
 
-// truth: relations by decimals
+// truth 507
 func TestDecimals_RelateRecordsExactly(t *testing.T) {
 	t.Parallel()
 	type sale struct {

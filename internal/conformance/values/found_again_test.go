@@ -15,7 +15,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
-// truth: a date in a string field
+// truth 401
 func TestDates_InAStringFieldAreWhatIsStored(t *testing.T) {
 	t.Parallel()
 	type event struct {
@@ -54,7 +54,7 @@ func TestDates_InAStringFieldAreWhatIsStored(t *testing.T) {
 	})
 }
 
-// truth: a text against numbers on MySQL
+// truth 402
 func TestWhere_ATextThatIsNoNumberFindsNoNumber(t *testing.T) {
 	t.Parallel()
 	type user struct {
@@ -132,7 +132,7 @@ func TestWhere_ATextThatIsNoNumberFindsNoNumber(t *testing.T) {
 	})
 }
 
-// truth: a text condition keeps its index on MySQL
+// truth 402, 407
 func TestWhere_ATextOnMySQLIsFoundByAnIndex(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -182,7 +182,7 @@ func TestWhere_ATextOnMySQLIsFoundByAnIndex(t *testing.T) {
 	})
 }
 
-// truth: dates that do not exist
+// truth 403
 func TestDates_ThatDoNotExistAreToldAndKept(t *testing.T) {
 	t.Parallel()
 	type texts struct {
@@ -228,7 +228,7 @@ func TestDates_ThatDoNotExistAreToldAndKept(t *testing.T) {
 	})
 }
 
-// truth: the zero time
+// truth 404
 func TestTimes_TheZeroTimeIsNullAtEveryDoor(t *testing.T) {
 	t.Parallel()
 	type visit struct {
@@ -279,7 +279,7 @@ func TestTimes_TheZeroTimeIsNullAtEveryDoor(t *testing.T) {
 	})
 }
 
-// truth: a number into a text
+// truth 405
 func TestFill_ANumberKeepsItsDigitsAsText(t *testing.T) {
 	t.Parallel()
 	type contact struct {
@@ -312,7 +312,7 @@ func TestFill_ANumberKeepsItsDigitsAsText(t *testing.T) {
 	})
 }
 
-// truth: a decimal of SQLite as text
+// truth 406
 func TestDecimals_OfSQLiteKeepTheirDigitsAsText(t *testing.T) {
 	t.Parallel()
 	type price struct {
@@ -333,7 +333,7 @@ func TestDecimals_OfSQLiteKeepTheirDigitsAsText(t *testing.T) {
 	}
 }
 
-// truth: a UUID in a binary column
+// truth 407
 func TestUUIDs_InBinaryColumnsAreFoundAgain(t *testing.T) {
 	t.Parallel()
 	type thing struct {
@@ -407,7 +407,7 @@ func TestUUIDs_InBinaryColumnsAreFoundAgain(t *testing.T) {
 	})
 }
 
-// truth: a day that others wrote
+// truth 408
 func TestDates_ThatOthersWroteAreFoundByATime(t *testing.T) {
 	t.Parallel()
 	type entry struct {
@@ -445,7 +445,7 @@ func TestDates_ThatOthersWroteAreFoundByATime(t *testing.T) {
 	require.NoError(t, m.Delete(ctx, &e))
 }
 
-// truth: what an error of a value names
+// truth 411, 1006
 func TestErrors_OfAValueNameTableColumnAndKind(t *testing.T) {
 	t.Parallel()
 	type gauge struct {

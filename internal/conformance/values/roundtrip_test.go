@@ -36,6 +36,7 @@ const (
 // sampleTime is how long a sample takes on a database.
 const sampleTime = 12 * time.Second
 
+// truth 409, 410, 412
 // What is read is found again by all conditions and written back by all writes,
 // unchanged, or refused; docs/types.md names what is neither. make torture tries all
 // types, any other run a sample.
@@ -225,6 +226,7 @@ func parseTypes(page string) map[string]map[string]outcome {
 	return all
 }
 
+// truth 412
 func TestTypesPage_IsReadAsItIsWritten(t *testing.T) {
 	t.Parallel()
 	all := map[string]map[string]outcome{}

@@ -12,6 +12,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
+// truth 404
 // hazard 36
 func TestTimes_TheZeroTimeIsNull(t *testing.T) {
 	t.Parallel()
@@ -133,6 +134,7 @@ func TestTimes_OutOfRange(t *testing.T) {
 	})
 }
 
+// truth 522
 // hazard 44
 func TestTimes_ComputedColumnsAreTimes(t *testing.T) {
 	t.Parallel()

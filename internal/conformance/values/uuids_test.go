@@ -12,6 +12,7 @@ import (
 
 type uid [16]byte
 
+// truth 407
 // hazard 52
 func TestUUIDs_InEveryFormAndColumn(t *testing.T) {
 	t.Parallel()

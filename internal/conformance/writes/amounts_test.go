@@ -30,7 +30,7 @@ func (d *decimal) Scan(src any) error {
 	return nil
 }
 
-// truth: increments of decimals
+// truth 508, 512
 func TestIncrement_OfDecimalsIsExactOrChangesNothing(t *testing.T) {
 	t.Parallel()
 	type text struct {
@@ -102,7 +102,7 @@ func TestIncrement_OfDecimalsIsExactOrChangesNothing(t *testing.T) {
 	})
 }
 
-// truth: increments at the ends of the integers
+// truth 509, 510, 511
 func TestIncrement_ThatDoesNotFitChangesNoRow(t *testing.T) {
 	t.Parallel()
 	type counter struct {
@@ -173,7 +173,7 @@ func TestIncrement_ThatDoesNotFitChangesNoRow(t *testing.T) {
 	})
 }
 
-// truth: increments of text
+// truth 513, 514
 func TestIncrement_OfTextIsRefused(t *testing.T) {
 	t.Parallel()
 	type note struct {

@@ -94,6 +94,7 @@ type unreadable struct {
 	Label string // DEFAULT NULL
 }
 
+// truth 702
 // A record that is in the database and cannot be read back keeps its key, and
 // the error says that it is there; in a transaction it is undone with the rest.
 func TestCreate_ThatCannotBeReadBackIsTold(t *testing.T) {
@@ -121,6 +122,7 @@ func TestCreate_ThatCannotBeReadBackIsTold(t *testing.T) {
 	})
 }
 
+// truth 701
 // hazard 103: a trigger that skips a row leaves no wrong id behind.
 func TestCreate_ThatATriggerSkipsIsAnError(t *testing.T) {
 	t.Parallel()

@@ -50,7 +50,7 @@ var countedSchemas = map[string]map[string][]string{
 	},
 }
 
-// truth: keys that no counter makes
+// truth 601
 //
 // An id in a record is that of its row, whoever makes it: one by one, several at once,
 // alone, in a transaction and behind a savepoint.
@@ -102,7 +102,7 @@ func TestCreate_TellsTheRowsIDWhoeverMakesIt(t *testing.T) {
 	})
 }
 
-// truth: the schema changes under a running program
+// truth 602
 //
 // What is known of a key goes with the schema: the table is made anew with another
 // kind of key, by this connection, by another, and in a transaction that is undone.
@@ -161,7 +161,7 @@ func TestCreate_FollowsTheKeysDefinition(t *testing.T) {
 	})
 }
 
-// truth: the greatest and the negative ids
+// truth 606, 607
 func TestCreate_TellsIDsAtTheEnds(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -207,7 +207,7 @@ func TestCreate_TellsIDsAtTheEnds(t *testing.T) {
 	})
 }
 
-// truth: a server without RETURNING
+// truth 603
 //
 // A server that does not know INSERT … RETURNING, as MySQL's, tells the keys that it
 // counts by itself. Every other insert is refused before anything is written; a
@@ -250,7 +250,7 @@ func TestCreate_OnAServerWithoutReturning(t *testing.T) {
 	require.NoError(t, tokens.Create(ctx, &token{ID: "own", N: 1}))
 }
 
-// truth: a trigger changes a key that was given
+// truth 608
 //
 // The record has the key of its row, or the call fails and says what is there.
 func TestCreate_TellsAKeyThatATriggerChanged(t *testing.T) {
@@ -293,7 +293,7 @@ func TestCreate_TellsAKeyThatATriggerChanged(t *testing.T) {
 	})
 }
 
-// truth: keys of several columns, and counters behind a text
+// truth 605
 //
 // One column of the key is the database's, or the counter is read into a string.
 func TestCreate_TellsAPartOfAKey(t *testing.T) {

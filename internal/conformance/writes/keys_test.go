@@ -119,6 +119,7 @@ func TestCreate_AfterExplicitIDs(t *testing.T) {
 	})
 }
 
+// truth 604
 // A key that the database makes and that is no number.
 func TestCreate_WithAKeyFromTheDatabase(t *testing.T) {
 	t.Parallel()

@@ -234,6 +234,7 @@ func TestCreateMany_ColumnCalledRowid(t *testing.T) {
 	require.Equal(t, 2, count(t, m))
 }
 
+// truth 803, 806
 // The type of a column changes while statements are prepared for it.
 func TestCreateMany_AfterAColumnHasAnotherType(t *testing.T) {
 	t.Parallel()

@@ -20,7 +20,7 @@ type card struct {
 
 const cardsTable = `CREATE TABLE cards (id {id}, name {text} NOT NULL, phone {text} NOT NULL, visits {bigint} NOT NULL)`
 
-// truth: records read in part
+// truth 703
 func TestSave_OfARecordReadInPartErasesNothing(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -93,7 +93,7 @@ func (c *tidyCard) BeforeUpdate(context.Context) error {
 	return nil
 }
 
-// truth: records read in part
+// truth 704
 func TestSaveColumns_WritesWhatTheCallbackChanged(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

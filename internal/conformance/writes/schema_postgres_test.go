@@ -121,7 +121,7 @@ func retypes[V any](t *testing.T, db dbtest.Database, change retype, before V, v
 	})
 }
 
-// truth: types of prepared parameters
+// truth 801, 802, 806, 807
 func TestSchema_AnotherTypeIsKnownToTheNextWrite(t *testing.T) {
 	t.Parallel()
 	db := dbtest.New(t, "postgres")

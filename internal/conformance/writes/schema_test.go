@@ -55,7 +55,7 @@ func uses(t *testing.T, fl conformance.Fleet, m *dbfleet.Model[thing], at string
 	require.EqualValues(t, 3, n, at)
 }
 
-// truth: the schema changes under prepared statements
+// truth 803
 func TestSchema_ChangesAreKnownToTheNextUse(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -88,7 +88,7 @@ func TestSchema_ChangesAreKnownToTheNextUse(t *testing.T) {
 	})
 }
 
-// truth: the schema changes inside of a transaction
+// truth 804
 func TestSchema_ChangesInATransactionAreKnownToItsNextStatement(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -136,7 +136,7 @@ func first(t *testing.T, ctx context.Context, m *dbfleet.Model[thing]) thing {
 	return got
 }
 
-// truth: somebody else changes the schema during a transaction
+// truth 805
 func TestSchema_ChangesByOthersInATransactionCanBeRunAgain(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

@@ -191,12 +191,11 @@ func (o *torture) change(round int) []string {
 	}
 }
 
+// truth 809
 // The schema changes under prepared statements while others read and write: no value
 // is wrong, no row is lost or doubled, and once the change is done the next call of
 // everybody succeeds. DBFLEET_TORTURE is how many changes there are, and
 // DBFLEET_TORTURE_SEED chooses them.
-//
-// truth: a torture run of changes
 func TestTorture_ChangesOfTheSchemaUnderTraffic(t *testing.T) {
 	t.Parallel()
 	setting := func(name string, otherwise int) int {

@@ -223,7 +223,7 @@ type slugged struct {
 	N    int
 }
 
-// truth: two records that the database holds for one row
+// truth 319
 //
 // They are refused, with their numbers, and nothing is written: by the database's
 // equality, for new rows and old, in a transaction and outside.
@@ -274,7 +274,7 @@ func TestUpsertMany_RefusesTwoRecordsOfOneRow(t *testing.T) {
 	})
 }
 
-// truth: the key of an upsert is a text
+// truth 320
 //
 // The record has the key as the row has it.
 func TestUpsertMany_TellsTheKeyAsTheRowHasIt(t *testing.T) {
@@ -306,7 +306,7 @@ func TestUpsertMany_TellsTheKeyAsTheRowHasIt(t *testing.T) {
 	})
 }
 
-// truth: another unique key decides
+// truth 321
 //
 // MySQL decides by any unique key: the record has the id of the row that it met, and
 // two records that met in one are refused.
@@ -330,7 +330,7 @@ func TestUpsert_TellsTheRowThatAnotherKeyFound(t *testing.T) {
 	})
 }
 
-// truth: what an upsert of many sends
+// truth 323
 //
 // One statement for a chunk, one more where rows that stay as they are do not tell
 // their keys, and a transaction only for several or where only the keys of the rows
@@ -395,7 +395,7 @@ func TestUpsertMany_SendsAStatementForAChunk(t *testing.T) {
 	})
 }
 
-// truth: a conflict's key of several columns
+// truth 322
 //
 // Rows that stay as they are tell their ids to their records, in whatever order.
 func TestUpsertMany_FindsRowsByAKeyOfSeveralColumns(t *testing.T) {

@@ -42,7 +42,7 @@ var filing = map[string]map[string][]string{
 	},
 }
 
-// truth: a trigger files the row elsewhere
+// truth 609, 701
 //
 // There is no plain error beside a written row: what stays is told by ErrWritten, and
 // what several statements have written is undone.
@@ -110,7 +110,7 @@ func TestErrWritten_TellsWhatATriggerPutElsewhere(t *testing.T) {
 	}
 }
 
-// truth: no id of an earlier insert
+// truth 610
 //
 // An insert that makes no id tells none, whatever was inserted before.
 func TestInsert_TellsNoIDOfAnEarlierInsert(t *testing.T) {

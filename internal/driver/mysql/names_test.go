@@ -9,6 +9,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
+// truth 1007
 // The names in a message are read in whatever language it is, and with whatever is in
 // them, or not at all.
 func TestNames_AreReadOrLeft(t *testing.T) {

@@ -110,6 +110,7 @@ func TestStatements_AboveTheRoomTakeOneRoundTrip(t *testing.T) {
 	require.LessOrEqual(t, s.must(t, "SELECT count(*) FROM pg_prepared_statements WHERE name <> ''")[0][0], int64(room))
 }
 
+// truth 808
 // What is sent whole follows a change of the schema, and never shows a value of
 // the one type as one of the other.
 func TestStatements_ThatAreSentWholeFollowTheSchema(t *testing.T) {

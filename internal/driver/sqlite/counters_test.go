@@ -10,6 +10,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
+// truth 602
 // The version of the schema is another one after each change, also after one that is
 // undone and followed by a different one with the same number.
 func TestCounters_FollowTheSchema(t *testing.T) {
@@ -47,6 +48,7 @@ func TestCounters_FollowTheSchema(t *testing.T) {
 	require.EqualValues(t, 2, s.in.changes()-before)
 }
 
+// truth 602
 // A key is the rowid where the definition says so, and nowhere else.
 func TestIsRowid_KnowsTheDefinition(t *testing.T) {
 	t.Parallel()
