@@ -26,7 +26,6 @@ type sharer struct {
 	Map   map[string][]int       `db:"-"`
 	Whole *big.Int               `db:"-"`
 	Pairs [2]*int64              `db:"-"`
-	none  *int64
 }
 
 // truth 314

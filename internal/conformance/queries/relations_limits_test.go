@@ -3,6 +3,7 @@ package queries
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -108,7 +109,7 @@ func TestRelation_LimitHoldsForEachParent(t *testing.T) {
 			"distinct": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] {
 				return q.Select("id", "person_id", "title").Distinct().Limit(3)
 			}, 7},
-			"more than enough": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(1 << 40) }, 2},
+			"more than enough": {func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Limit(math.MaxInt) }, 2},
 		} {
 			base := dbfleet.HasMany(l.people, l.posts, dbfleet.On("person_id"), func(p *person) *[]post { return &p.Posts })
 			some := base.Scope(func(q *dbfleet.Query[post]) *dbfleet.Query[post] {

@@ -27,19 +27,19 @@ type goType struct {
 // field is a record with one column of a V.
 type field[V any] struct {
 	ID int64
-	V  V
+	V  V `db:"v"`
 }
 
 // family is a field with the rows that have the same value.
 type family[V any] struct {
 	ID   int64
-	V    V
+	V    V          `db:"v"`
 	Same []field[V] `db:"-"`
 }
 
 // keyed is a record whose key is a V.
 type keyed[V any] struct {
-	V V
+	V V `db:"v"`
 	N int64
 }
 

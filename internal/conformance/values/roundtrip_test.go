@@ -176,7 +176,7 @@ them in every way, finds them by every condition, and writes back what it has re
 - **Kept**: what is read is found again by every condition and written back unchanged; a value that does not fit is an error.
 - **Refused**: always an error, which names table, or model, and column.
 - **Otherwise**: some value is read that is found or written otherwise, by the database's own rules: floats that stand for decimals, a date of a time,
-  numbers for a column of text, bytes for a text of SQLite, bytes for what is no BYTEA of PostgreSQL. Records of such fields are for reading. To find and save, take a type of the first column.
+  numbers for a column of text, bytes for a text of SQLite. Records of such fields are for reading. To find and save, take a type of the first column.
 
 Types of users that are named here: "UUID type (text)" has a Value method that gives text, "UUID type (bytes)" one that gives bytes; "Scanner and
 Valuer" is a decimal by its text.

@@ -132,9 +132,37 @@ func (s *conn) bind(st *statement, args []sqldriver.NamedValue) error {
 		if err := wholeNumber(i+1, st.sd.ParamOIDs[i], args[i].Value); err != nil {
 			return err
 		}
-		s.args = append(s.args, args[i].Value)
+		v := args[i].Value
+		if list, ok := v.([][]byte); ok {
+			v = asTexts(st.sd.ParamOIDs[i], list)
+		}
+		s.args = append(s.args, v)
 	}
 	return s.encode(st, args)
+}
+
+// asTexts is a list of bytes for an array: texts, as bytes are, if its elements are
+// neither bytea nor UUIDs of 16 bytes.
+func asTexts(array uint32, list [][]byte) any {
+	switch array {
+	case 0, pgtype.ByteaArrayOID:
+		return list
+	case pgtype.UUIDArrayOID:
+		if slices.ContainsFunc(list, func(b []byte) bool { return len(b) == 16 }) {
+			return list
+		}
+	}
+	if array >= firstUserOID {
+		return list
+	}
+	texts := make([]*string, len(list))
+	for i, b := range list {
+		if b != nil {
+			text := string(b)
+			texts[i] = &text
+		}
+	}
+	return texts
 }
 
 // sendCloses sends, with the next statement, which ones fell out of the cache.
