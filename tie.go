@@ -110,7 +110,7 @@ func (t *tie) key(parent any) (value, key any, ok bool, err error) {
 	related := t.related.src.table.Plan
 	value, err = related.Fit(t.relatedColumn, value)
 	if err != nil {
-		return nil, nil, false, nil
+		return nil, nil, false, nil //nolint:nilerr // no related record can have it
 	}
 	if related.Field(t.relatedColumn).Kind == rowmap.Float {
 		var f float64

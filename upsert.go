@@ -118,7 +118,7 @@ func (u *upserts) run(ctx context.Context) error {
 		return nil
 	})
 	var refused *QueryError
-	if judged && (errors.As(err, &refused) && refused.Code == sameRowTwice || err == ErrNotFound) { //nolint:errorlint // as findKeys returns it
+	if judged && (errors.As(err, &refused) && refused.Code == sameRowTwice || err == ErrNotFound) {
 		return cmp.Or(u.findTwins(ctx), err)
 	}
 	return err

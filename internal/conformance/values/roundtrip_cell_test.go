@@ -482,7 +482,7 @@ func (c *trial[V]) byKey(what, insert string, create *V) {
 				return err
 			}
 		} else if _, err := tx.ExecContext(ctx, insert); err != nil {
-			return nil // another literal is this one's equal
+			return nil //nolint:nilerr // another literal is this one's equal
 		}
 		r, err := c.k.First(ctx)
 		if err != nil {
