@@ -21,6 +21,17 @@ var (
 func testsHere(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
+	for _, text := range testFiles(t) {
+		for _, m := range testFunction.FindAllStringSubmatch(text, -1) {
+			names[m[1]] = true
+		}
+	}
+	return names
+}
+
+// testFiles are the texts of all files of tests.
+func testFiles(t *testing.T) (texts []string) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -32,13 +43,11 @@ func testsHere(t *testing.T) map[string]bool {
 			return nil
 		}
 		text, err := os.ReadFile(path)
-		for _, m := range testFunction.FindAllSubmatch(text, -1) {
-			names[string(m[1])] = true
-		}
+		texts = append(texts, string(text))
 		return err
 	})
 	require.NoError(t, err)
-	return names
+	return texts
 }
 
 // tableRows are the lines of a page's tables, by their first cell.
@@ -85,6 +94,42 @@ func TestDocs_HazardsNameTestsThatExistOrAReason(t *testing.T) {
 			require.True(t, tests[n[1]], "hazard %s: there is no %s", number, n[1])
 		}
 	}
+}
+
+// A line of docs/truth.md stands for a way to be wrong in silence. Each names its
+// tests, and a test that cites a line cites one that is there.
+func TestDocs_TruthAndItsTestsNameEachOther(t *testing.T) {
+	t.Parallel()
+	tests, rows := testsHere(t), tableRows(t, "docs/truth.md")
+	require.NotEmpty(t, rows)
+	cited := truthsCited(t)
+	for number, row := range rows {
+		names := testName.FindAllStringSubmatch(row, -1)
+		require.NotEmpty(t, names, "truth %s names no test", number)
+		for _, n := range names {
+			require.True(t, tests[n[1]], "truth %s: there is no %s", number, n[1])
+		}
+		require.True(t, cited[number], "truth %s: no test cites it", number)
+	}
+	for number := range cited {
+		require.Contains(t, rows, number, "a test cites a line of docs/truth.md that is not there")
+	}
+}
+
+var truthComment = regexp.MustCompile(`(?m)^\s*// truth ([\d, ]+)`)
+
+// truthsCited are the numbers of docs/truth.md that comments of tests name.
+func truthsCited(t *testing.T) map[string]bool {
+	t.Helper()
+	cited := map[string]bool{}
+	for _, text := range testFiles(t) {
+		for _, m := range truthComment.FindAllStringSubmatch(text, -1) {
+			for number := range strings.FieldsFuncSeq(m[1], func(c rune) bool { return c == ',' || c == ' ' }) {
+				cited[number] = true
+			}
+		}
+	}
+	return cited
 }
 
 var fenced = regexp.MustCompile("(?s)```(\\w*)\n(.*?)```")
