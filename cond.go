@@ -108,8 +108,7 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 	return out
 }
 
-// SQL is a value given as SQL, for Where, Update and Upsert: column + 1 instead
-// of a number.
+// SQL is a value given as SQL, for Where and Update: column + 1 instead of a number.
 //
 //	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.SQL("visits + ?", 1)})
 func SQL(sql string, args ...any) any { return expr(sql, args) }

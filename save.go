@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -79,7 +80,12 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 		_, err := r.run(ctx, v)
 		return err
 	}
+	t := q.src.table
+	was := t.IdentityState(record)
 	return q.around(ctx, r.home.connection, step(), rowmap.One(record), func(ctx context.Context) error {
+		if len(was.Changed(t.IdentityState(record))) > 0 {
+			return t.Fail("a callback changed the key of the record, by which its row is found")
+		}
 		_, err := r.run(ctx, v)
 		return err
 	})
@@ -147,7 +153,7 @@ func (v *deletion) finish(ctx context.Context, p *place, res driver.Result) erro
 // trigger or rule has done something else.
 func (q *query) missed(ctx context.Context, p *place, record any, res driver.Result) error {
 	elsewhere := res.Elsewhere
-	if p.e.dialect.Numbered {
+	if !elsewhere && p.e.dialect != dialect.MySQL { // whose triggers leave no row out
 		there, err := q.src.table.ByIdentity(record)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -19,7 +20,8 @@ type Conflict struct {
 	// by any unique key of the table, so a table with several should be upserted
 	// by PostgreSQL or SQLite only.
 	//
-	// Defaults to the primary key.
+	// Defaults to the primary key. The database may make the key, as a generated column
+	// or by a default, but then PostgreSQL and SQLite refuse DoNothing.
 	Key []string
 	// Update are the columns that the existing row takes from the record, and
 	// updated_at on a model with Timestamps.
@@ -32,7 +34,8 @@ type Conflict struct {
 }
 
 // Upsert inserts a record or updates the row with the same key, in one
-// statement. The record's primary key is then that of the row, new or old, written
+// statement. A record whose primary key is zero, and decides, is inserted: no row is
+// its own yet. The record's primary key is then that of the row, new or old, written
 // as the row has it; its other fields are not read back. On an error the record is
 // as it was before.
 func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
@@ -98,8 +101,13 @@ type upserts struct {
 
 func (u *upserts) run(ctx context.Context) error {
 	t := u.q.src.table
-	// MySQL decides by whatever unique key there is.
-	judged := u.records.N > 1 && (!u.d.UpsertConflict || !t.Exact(u.key))
+	// MySQL decides by whatever unique key there is, and a key that the database makes may
+	// be that of another record.
+	made := slices.ContainsFunc(u.batches, func(b batch) bool { return t.KeyIsMade(b.plan, u.key) })
+	judged := u.records.N > 1 && (made || !u.d.UpsertConflict || !t.Exact(u.key))
+	if made && u.conflict.DoNothing && u.d.UpsertConflict && !slices.ContainsFunc(u.batches, func(b batch) bool { return t.Inserts(b.plan, u.key, u.d) }) {
+		return t.Fail("DoNothing does not tell which row is there by a key that the database makes (%s); update a column of it", strings.Join(t.ColumnsOf(u.key), ", "))
+	}
 	inTx := u.q.wish().tx != nil || txOf(ctx, u.q.src.reg, u.home.connection) != nil
 	err := u.q.atomic(ctx, u.home.connection, u.several(judged, inTx), func(ctx context.Context) error {
 		for i := range u.batches {
@@ -138,6 +146,8 @@ func (u *upserts) several(judged, inTx bool) bool {
 		return false
 	case len(u.batches) > 1:
 		return true
+	case t.Inserts(u.batches[0].plan, u.key, u.d):
+		return u.q.severalSteps(u.batches, u.d)
 	case judged && (!u.d.Numbered || inTx):
 		return true
 	}
@@ -170,6 +180,9 @@ func (u *upserts) findTwins(ctx context.Context) error {
 // the keys of rows that it leaves as they are, by another that reads them.
 func (u *upserts) batch(ctx context.Context, b *batch) error {
 	t := u.q.src.table
+	if t.Inserts(b.plan, u.key, u.d) {
+		return u.insert(ctx, b)
+	}
 	v := u.upsertion(b, true)
 	if !u.d.UpsertConflict && !b.plan.Keyable(u.d) {
 		return u.oneByOne(ctx, b, false)
@@ -193,6 +206,13 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	return err
 }
 
+// insert inserts records whose key is left to the database.
+func (u *upserts) insert(ctx context.Context, b *batch) error {
+	v := &insertion{recording: recording{writing{trip{q: u.q}}, u.home}, records: b.records, plan: b.plan, args: b.args}
+	_, err := v.run(ctx, v)
+	return err
+}
+
 // upsertion describes the upsert of a batch. all says that the keys of all rows are
 // told where the statement does so: another unique key, or a trigger, may have
 // changed them.
@@ -206,6 +226,9 @@ func (u *upserts) upsertion(b *batch, all bool) *upsertion {
 
 // oneByOne upserts records by a statement each, unless there is nothing to be told.
 func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error {
+	if u.q.src.table.Inserts(b.plan, u.key, u.d) {
+		return u.insert(ctx, b)
+	}
 	v := u.upsertion(b, false)
 	v.counted = !returning
 	if len(v.back) == 0 {

@@ -52,7 +52,7 @@ func (r *renderer) addition(s *Set) {
 		r.str([2]string{" AS SIGNED) ELSE ", " AS BIGINT) ELSE "}[index(r.d == dialect.Postgres)])
 		r.sum(s.Column, a)
 		r.str(" END")
-	case r.d == dialect.MySQL && (s.Sum == Any || s.Sum == Decimal):
+	case r.d == dialect.MySQL && s.Sum != Float:
 		// It would add to text as doubles do. A number has the coercibility 5.
 		r.str("CASE WHEN COERCIBILITY(")
 		r.ident(s.Column)

@@ -124,10 +124,7 @@ func (r *renderer) conflict(in *Insert) {
 // too, so an existing row is left alone by setting a column to itself.
 func (r *renderer) duplicateKey(in *Insert) {
 	if in.Conflict == Ignore && in.KeepID == "" {
-		keep := in.Columns[0]
-		if len(in.Keys) > 0 {
-			keep = in.Keys[0]
-		}
+		keep := in.Columns[0] // a key may be generated, and not to be set
 		r.str(" ON DUPLICATE KEY UPDATE ")
 		r.ident(keep)
 		r.str(" = ")

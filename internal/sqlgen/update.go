@@ -24,11 +24,11 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 		r.str("UPDATE ")
 		r.path(r.q.Table())
 		r.str(" SET ")
-		for i := range sets {
+		for i, s := range r.inTurn(sets) {
 			if i > 0 {
 				r.str(", ")
 			}
-			r.set(&sets[i])
+			r.set(&s)
 		}
 		r.where(r.q)
 	})

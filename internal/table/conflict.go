@@ -62,6 +62,23 @@ func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (i
 	return in, back
 }
 
+// Inserts says that rows of a plan are inserted and not upserted: the primary key, by
+// which a row would be found, is left to the database. If the one that it makes is
+// taken, as after rows were copied with theirs, that row is somebody else's. MySQL
+// looks at the other unique keys as well, where there are columns to take.
+func (t *Table) Inserts(p *InsertPlan, key []int, d *dialect.Dialect) bool {
+	if len(key) != 1 || len(t.key) != 1 || key[0] != t.key[0] || slices.Contains(p.Write, key[0]) {
+		return false
+	}
+	return d.UpsertConflict || len(p.Write) == 0
+}
+
+// KeyIsMade says that the database makes a column of the conflict's key for the rows of
+// a plan: what their records hold there says nothing.
+func (t *Table) KeyIsMade(p *InsertPlan, key []int) bool {
+	return slices.ContainsFunc(key, func(f int) bool { return !slices.Contains(p.Write, f) })
+}
+
 // exact says that Go and the database agree on which values of a field are equal:
 // those of a text depend on its collation, its padding and what its type cuts off.
 func (t *Table) exact(field int) bool {
@@ -194,6 +211,11 @@ func (t *Table) ByFields(record any, fields []int) sqlgen.Query {
 // keyOf is comparable, and equal for equal keys. ok is false for a key that
 // conflicts with none: one with a NULL in it, or one that the database is to make.
 func (t *Table) keyOf(record any, key []int) (k any, ok bool) {
+	for _, f := range key {
+		if t.generated[f] || t.optional[f] && t.Plan.IsZero(f, record) {
+			return nil, false
+		}
+	}
 	if len(key) == 1 {
 		if key[0] == t.key[0] && t.Unsaved(record) {
 			return nil, false

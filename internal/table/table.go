@@ -66,8 +66,10 @@ type Table struct {
 
 	saved     []int // the fields that Save writes
 	savedArgs *rowmap.ArgPlan
-	saves     [maxCare][dialect.Count]atomic.Pointer[string]
-	finds     [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
+	// locatedArgs are the arguments of located.
+	locatedArgs *rowmap.ArgPlan
+	saves       [maxCare][dialect.Count]atomic.Pointer[string]
+	finds       [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
 
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
@@ -105,6 +107,7 @@ func New(c Config, plan *rowmap.Plan) (*Table, []Fault) {
 	}
 	t.prepareInserts()
 	t.saved = t.updateFields(nil)
+	t.locatedArgs = plan.ArgPlan(t.located...)
 	t.savedArgs = plan.ArgPlan(slices.Concat(t.saved, t.located)...)
 	return t, nil
 }

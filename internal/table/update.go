@@ -63,6 +63,9 @@ func (t *Table) savingTwofold(record any, fields, keys []int, d *dialect.Dialect
 // State is what the columns that Save writes hold in a record.
 func (t *Table) State(record any) rowmap.State { return t.savedArgs.State(record) }
 
+// IdentityState is what a record holds in the columns by which its row is found.
+func (t *Table) IdentityState(record any) rowmap.State { return t.locatedArgs.State(record) }
+
 // WithChanged adds to columns those that Save would write and that are no more what
 // they were.
 func (t *Table) WithChanged(columns []string, before rowmap.State, record any) []string {

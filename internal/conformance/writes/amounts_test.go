@@ -199,3 +199,18 @@ func TestIncrement_OfTextIsRefused(t *testing.T) {
 		}
 	})
 }
+
+// truth 523
+func TestIncrement_OfATextColumnThroughAnIntegerFieldChangesNothing(t *testing.T) {
+	t.Parallel()
+	type counter struct{ ID, V int64 }
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		fl.Create(t, `CREATE TABLE counts (id {id}, v VARCHAR(40))`, `INSERT INTO counts (id, v) VALUES (1, '9007199254740993')`)
+		m := conformance.Model[counter](t, fl.Registry, dbfleet.ModelConfig{Table: "counts"})
+		_, err := m.Where("id", "=", 1).Increment(t.Context(), "v", 1)
+		require.Error(t, err)
+		var text string
+		require.NoError(t, fl.Database.SQL(t).QueryRowContext(t.Context(), `SELECT v FROM counts`).Scan(&text))
+		require.Equal(t, "9007199254740993", text)
+	})
+}
