@@ -46,13 +46,15 @@ func (q *Query[T]) Max(ctx context.Context, column string) (any, error) {
 	return (*query)(q).extreme(ctx, "MAX", column)
 }
 
-// Pluck returns one column's values as Row has them, in the query's order.
+// Pluck returns one column's values as Row has them, in the query's order; with
+// Distinct and no select list, each value once.
 // dbfleet.Pluck gives them a type.
 func (q *Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
 	return (*query)(q).pluckAny(ctx, column)
 }
 
-// Pluck returns one column's values as V, in the query's order.
+// Pluck returns one column's values as V, in the query's order; with Distinct and no
+// select list, each value once.
 //
 //	names, err := dbfleet.Pluck[string](ctx, users.OrderBy("id", dbfleet.Asc), "name")
 func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, error) {
@@ -86,7 +88,7 @@ func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
 
 // Avg is the mean of a column's values as V; without values it is ErrNotFound, see
 // Sum. The mean of whole numbers and decimals is divided from their exact sum: a float64 is
-// the one that is nearest to it, an integer is exact or ErrRange, a string or decimal type
+// the one that is nearest to it (ErrRange where it has no room for the whole part), an integer is exact or ErrRange, a string or decimal type
 // has at most 30 digits after the point, the last of them rounded.
 func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, from.base(), "AVG", column)

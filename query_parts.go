@@ -16,8 +16,8 @@ import (
 // resolved is an *UnknownColumnError that lists what there is, what is ambiguous a
 // *StatementError.
 
-// Select reads only these columns; a model's other fields stay zero. "*" and
-// "table.*" are understood. A column of the list that no field of T takes, such as an
+// Select reads only these columns; a model's other fields stay zero. "*", which is that
+// of the query's own table, and "table.*" are understood. A column of the list that no field of T takes, such as an
 // alias with a typing error, is a *ColumnError, unless DiscardUnknownColumns was called.
 // With a star the table may have more columns than T, but a field without a column is
 // a *ColumnError.

@@ -22,7 +22,10 @@ import (
 // whatever collation or type makes the two equal. Go compares keys only where the
 // database cannot see it otherwise; keys such as "a" and "A", or with letters beyond
 // ASCII, cost another statement, or one for each 48 of them. A record that fits no
-// parent is an error.
+// parent is an error. Of rows that an order holds for equal, With takes those of the
+// smallest primary key where a limit, or one record a parent, makes it choose; For
+// leaves them to the database. A CHAR(n) of PostgreSQL is read with its blanks, which
+// no TEXT column equals.
 //
 // Keys of different types are compared as the related column's type: the number
 // 7 finds the text "7". NULL refers to nothing. Parents that have the same record

@@ -108,10 +108,13 @@ func (t *tie) key(parent any) (value, key any, ok bool, err error) {
 		return value, key, ok, nil
 	}
 	related := t.related.src.table.Plan
-	value, err = related.Fit(t.relatedColumn, value)
+	fits, err := related.Fit(t.relatedColumn, value)
 	if err != nil {
-		return nil, nil, false, nil //nolint:nilerr // no related record can have it
+		if fits, err = related.Fit(t.relatedColumn, rowmap.Whole(value)); err != nil {
+			return nil, nil, false, nil //nolint:nilerr // no related record can have it
+		}
 	}
+	value = fits
 	if related.Field(t.relatedColumn).Kind == rowmap.Float {
 		var f float64
 		if rowmap.Convert(&f, value) == nil {

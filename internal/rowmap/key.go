@@ -2,7 +2,10 @@ package rowmap
 
 import (
 	"reflect"
+	"strconv"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // Instant is the key of a time: equal for equal instants in all locations.
@@ -36,6 +39,25 @@ func Key(v any) (key any, ok bool) {
 		return instantOf(x), true
 	}
 	return nil, false
+}
+
+// Whole is the whole number that a value of another type stands for: a decimal
+// without a fraction, given as text or by a Valuer, or a bool. It is nil for others.
+func Whole(v any) any {
+	switch x, _ := Arg(v, nil); x := x.(type) {
+	case bool:
+		if x {
+			return int64(1)
+		}
+		return int64(0)
+	case string:
+		if d, ok := value.ParseDecimal(x); ok && d.Scale == 0 {
+			if n, err := strconv.ParseInt(d.String(), 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return nil
 }
 
 // IsNull says whether a value is NULL to a database.

@@ -9,8 +9,8 @@ func (q *Query) Gives(name string) bool {
 }
 
 // Plucked returns the query for one column of q. name tells which one of its
-// result that is; empty, it is the only one. A select list that gives the
-// column stays, with the aliases that an order may use.
+// result that is; empty, it is the only one. A select list stays where it gives the
+// column, and where an order or HAVING may use its aliases.
 func (q Query) Plucked(column string) (out Query, name string) {
 	called, _, sure := q.given(nil, column, nil)
 	_, _, more := q.named(nil, column, nil)
@@ -19,6 +19,9 @@ func (q Query) Plucked(column string) (out Query, name string) {
 		return q, called
 	case q.Unites():
 		return q, lastPart(column)
+	case q.Selects() && !q.distinct() && (q.steps.ordered() || len(q.more.having) > 0):
+		const name = "dbfleet_plucked"
+		return q.WithColumns(Column{Name: column, As: name}), name
 	}
 	return q.OnlyColumns(Column{Name: column}), ""
 }
