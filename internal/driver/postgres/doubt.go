@@ -186,7 +186,7 @@ func (s *conn) doubtIn(st *statement, oid uint32, v any) doubt {
 var elementOf = map[uint32]uint32{
 	pgtype.Float4ArrayOID: pgtype.Float4OID, pgtype.Float8ArrayOID: pgtype.Float8OID, pgtype.DateArrayOID: pgtype.DateOID,
 	pgtype.TimestampArrayOID: pgtype.TimestampOID, pgtype.TimestamptzArrayOID: pgtype.TimestamptzOID, pgtype.BPCharArrayOID: pgtype.BPCharOID,
-	pgtype.NameArrayOID: pgtype.NameOID,
+	pgtype.NameArrayOID: pgtype.NameOID, pgtype.Int2ArrayOID: pgtype.Int2OID, pgtype.Int4ArrayOID: pgtype.Int4OID,
 }
 
 // worst is askFirst if one value is in doubt: an array has another text for each type.

@@ -16,6 +16,57 @@ import (
 // its form, in s.params. fresh says that its types are today's. A text goes without a
 // type even then: between two round trips a type may change too.
 func (s *conn) bound(ctx context.Context, query string, args []sqldriver.NamedValue) (st *statement, fresh bool, err error) {
+	st, fresh, err = s.boundAsKnown(ctx, query, args)
+	if err != nil && st != nil {
+		if wide := widened(st, args); wide != nil && s.bind(wide, args) == nil {
+			return wide, fresh, nil
+		}
+	}
+	return st, fresh, err
+}
+
+// widened is a statement that only compares, with a larger type for whole numbers that
+// the column's has no room for: no row has them, and that is the answer. It is nil
+// where there are none.
+func widened(st *statement, args []sqldriver.NamedValue) *statement {
+	if st.stores || len(args) != len(st.sd.ParamOIDs) {
+		return nil
+	}
+	oids := slices.Clone(st.sd.ParamOIDs)
+	found := false
+	for i, oid := range oids {
+		switch v := args[i].Value.(type) {
+		case int64:
+			if !fitsInteger(oid, v) {
+				oids[i], found = pgtype.Int8OID, true
+			}
+		case []int64:
+			if slices.ContainsFunc(v, func(n int64) bool { return !fitsInteger(elementOf[oid], n) }) {
+				oids[i], found = pgtype.Int8ArrayOID, true
+			}
+		}
+	}
+	if !found {
+		return nil
+	}
+	sd := &pgconn.StatementDescription{SQL: st.sd.SQL, ParamOIDs: oids, Fields: st.sd.Fields}
+	return &statement{sd: sd, columns: st.columns}
+}
+
+// fitsInteger says whether a type of whole numbers has room for one; other types are
+// not judged.
+func fitsInteger(oid uint32, n int64) bool {
+	switch oid {
+	case pgtype.Int2OID:
+		return n == int64(int16(n))
+	case pgtype.Int4OID:
+		return n == int64(int32(n))
+	}
+	return true
+}
+
+// boundAsKnown is bound for the types of the columns, which values may not fit.
+func (s *conn) boundAsKnown(ctx context.Context, query string, args []sqldriver.NamedValue) (st *statement, fresh bool, err error) {
 	st, fresh, err = s.statement(ctx, query)
 	if err != nil {
 		return nil, false, err
@@ -40,7 +91,7 @@ func (s *conn) bound(ctx context.Context, query string, args []sqldriver.NamedVa
 	case askErr != nil:
 		return nil, false, askErr
 	case today == st && err != nil:
-		return nil, false, err
+		return st, false, err
 	}
 	err = s.bind(today, args)
 	return s.infer(today, worst, args), true, err
