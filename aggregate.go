@@ -87,9 +87,10 @@ func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
 }
 
 // Avg is the mean of a column's values as V; without values it is ErrNotFound, see
-// Sum. The mean of whole numbers and decimals is divided from their exact sum: a float64 is
-// the one that is nearest to it (ErrRange where it has no room for the whole part), an integer is exact or ErrRange, a string or decimal type
-// has at most 30 digits after the point, the last of them rounded.
+// Sum. The mean of whole numbers and decimals is divided from their exact sum: a
+// float64 is the one that is nearest to it (ErrRange where it has no room for the
+// whole part), an integer is exact or ErrRange, a string or decimal type has at most
+// 30 digits after the point, the last of them rounded.
 func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, from.base(), "AVG", column)
 }

@@ -173,24 +173,6 @@ func (p *place) returned(ctx context.Context, c *driver.Conn, s *statement, r re
 	return res, before < 0 || c.Changes()-before > res.RowsAffected, nil
 }
 
-// there says by an error that some rows with the keys of records are not there.
-func (q *query) there(ctx context.Context, p *place, records rowmap.Records) error {
-	t, found := q.src.table, int64(0)
-	for _, made := range t.ByKeys(records) {
-		if err := q.made(ctx, p, &made, true, func(rows driver.Rows) (int64, error) {
-			list, err := rowmap.ReadRows(rows, p.e.dialect)
-			found += int64(len(list))
-			return int64(len(list)), err
-		}); err != nil {
-			return err
-		}
-	}
-	if found != int64(records.N) {
-		return t.Fail("%d of %d rows have the keys that they were inserted with; a trigger changed them", found, records.N)
-	}
-	return nil
-}
-
 // withoutReturning inserts where the server knows no RETURNING.
 func (v *insertion) withoutReturning(ctx context.Context, p *place, c *driver.Conn, s *statement) (driver.Result, error) {
 	if v.plan.MakesKey() {

@@ -239,8 +239,8 @@ type QueryError struct {
 	// names all three, SQLite table and columns, MySQL the constraint, which is the
 	// index. Of a foreign key PostgreSQL and MySQL name the table and the columns that
 	// refer, SQLite nothing; of a check its constraint; of NULL and of a value that is
-	// refused (ErrInvalidValue) the column, PostgreSQL only of NULL. A name that cannot be told for
-	// certain from what surrounds it is left out.
+	// refused (ErrInvalidValue) the column, PostgreSQL only of NULL. A name that cannot
+	// be told for certain from what surrounds it is left out.
 	Constraint, Table, Column string
 	// Err is the driver's error, whose own text may show values.
 	Err error `json:"-"`

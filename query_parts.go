@@ -17,10 +17,10 @@ import (
 // *StatementError.
 
 // Select reads only these columns; a model's other fields stay zero. "*", which is that
-// of the query's own table, and "table.*" are understood. A column of the list that no field of T takes, such as an
-// alias with a typing error, is a *ColumnError, unless DiscardUnknownColumns was called.
-// With a star the table may have more columns than T, but a field without a column is
-// a *ColumnError.
+// of the query's own table, and "table.*" are understood. A column of the list that no
+// field of T takes, such as an alias with a typing error, is a *ColumnError, unless
+// DiscardUnknownColumns was called. With a star the table may have more columns than T,
+// but a field without a column is a *ColumnError.
 //
 // A record that was read in part is changed by SaveColumns: Save would erase the
 // columns that were left out, and is refused with ErrUnread while one of their text

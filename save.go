@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 
-	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -80,10 +79,13 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 		_, err := r.run(ctx, v)
 		return err
 	}
-	t := q.src.table
-	was := t.IdentityState(record)
-	return q.around(ctx, r.home.connection, step(), rowmap.One(record), func(ctx context.Context) error {
-		if len(was.Changed(t.IdentityState(record))) > 0 {
+	t, st := q.src.table, step()
+	var was rowmap.State
+	if st.before {
+		was = t.IdentityState(record)
+	}
+	return q.around(ctx, r.home.connection, st, rowmap.One(record), func(ctx context.Context) error {
+		if st.before && len(was.Changed(t.IdentityState(record))) > 0 {
 			return t.Fail("a callback changed the key of the record, by which its row is found")
 		}
 		_, err := r.run(ctx, v)
@@ -147,28 +149,4 @@ func (v *deletion) finish(ctx context.Context, p *place, res driver.Result) erro
 		return v.q.missed(ctx, p, v.record, res)
 	}
 	return nil
-}
-
-// missed tells why a write has changed no row of the table: it is not there, or a
-// trigger or rule has done something else.
-func (q *query) missed(ctx context.Context, p *place, record any, res driver.Result) error {
-	elsewhere := res.Elsewhere
-	if !elsewhere && p.e.dialect != dialect.MySQL { // whose triggers leave no row out
-		there, err := q.src.table.ByIdentity(record)
-		if err != nil {
-			return err
-		}
-		there = there.OnlyColumns(columnsOf(q.src.table, q.src.table.Key())...)
-		if err := q.made(ctx, p, &there, true, func(rows driver.Rows) (int64, error) {
-			list, err := rowmap.ReadRows(rows, p.e.dialect)
-			elsewhere = len(list) > 0
-			return int64(len(list)), err
-		}); err != nil {
-			return err
-		}
-	}
-	if !elsewhere {
-		return ErrNotFound
-	}
-	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
 }

@@ -117,33 +117,6 @@ func (p *place) letGo(c *driver.Conn) {
 	c.Release()
 }
 
-// tellPlace names the table of a value that was refused and, of an argument that
-// cannot be sent, the column and the kind.
-func (e *QueryError) tellPlace(s *statement, d *dialect.Dialect) {
-	if s.raw || s.op == "exec" {
-		return // who wrote it knows its arguments by number
-	}
-	var arg *driver.ArgumentError
-	n := 0
-	if errors.As(e.Err, &arg) {
-		n = arg.Ordinal
-	}
-	table, column := lex.Argument(s.text, n, d)
-	e.Table, e.Column = cmp.Or(e.Table, table), cmp.Or(e.Column, column)
-	if e.Table == "" {
-		return
-	}
-	where := "table " + quoted(e.Table)
-	if e.Column != "" {
-		where += ", column " + quoted(e.Column)
-	}
-	if n > 0 && n <= len(s.args) {
-		e.text = fmt.Sprintf("%s: a %T %s", where, s.args[n-1], arg.Reason)
-		return
-	}
-	e.text = where + ": " + e.text
-}
-
 // execution is the exchange of a statement without rows.
 type execution struct{}
 
@@ -252,4 +225,31 @@ func (p *place) wrap(s *statement, err error) error {
 		e.cause = driver.Classify(unknown.Err).Class
 	}
 	return e
+}
+
+// tellPlace names the table of a value that was refused and, of an argument that
+// cannot be sent, the column and the kind.
+func (e *QueryError) tellPlace(s *statement, d *dialect.Dialect) {
+	if s.raw || s.op == "exec" {
+		return // who wrote it knows its arguments by number
+	}
+	var arg *driver.ArgumentError
+	n := 0
+	if errors.As(e.Err, &arg) {
+		n = arg.Ordinal
+	}
+	table, column := lex.Argument(s.text, n, d)
+	e.Table, e.Column = cmp.Or(e.Table, table), cmp.Or(e.Column, column)
+	if e.Table == "" {
+		return
+	}
+	where := "table " + quoted(e.Table)
+	if e.Column != "" {
+		where += ", column " + quoted(e.Column)
+	}
+	if n > 0 && n <= len(s.args) {
+		e.text = fmt.Sprintf("%s: a %T %s", where, s.args[n-1], arg.Reason)
+		return
+	}
+	e.text = where + ": " + e.text
 }

@@ -103,11 +103,18 @@ func (u *upserts) run(ctx context.Context) error {
 	t := u.q.src.table
 	// MySQL decides by whatever unique key there is, and a key that the database makes may
 	// be that of another record.
-	made := slices.ContainsFunc(u.batches, func(b batch) bool { return t.KeyIsMade(b.plan, u.key) })
-	judged := u.records.N > 1 && (made || !u.d.UpsertConflict || !t.Exact(u.key))
-	if made && u.conflict.DoNothing && u.d.UpsertConflict && !slices.ContainsFunc(u.batches, func(b batch) bool { return t.Inserts(b.plan, u.key, u.d) }) {
+	made := false
+	for _, b := range u.batches {
+		if !t.KeyIsMade(b.plan, u.key) {
+			continue
+		}
+		made = true
+		if !u.conflict.DoNothing || !u.d.UpsertConflict || t.Inserts(b.plan, u.key, u.d) {
+			continue
+		}
 		return t.Fail("DoNothing does not tell which row is there by a key that the database makes (%s); update a column of it", strings.Join(t.ColumnsOf(u.key), ", "))
 	}
+	judged := u.records.N > 1 && (made || !u.d.UpsertConflict || !t.Exact(u.key))
 	inTx := u.q.wish().tx != nil || txOf(ctx, u.q.src.reg, u.home.connection) != nil
 	err := u.q.atomic(ctx, u.home.connection, u.several(judged, inTx), func(ctx context.Context) error {
 		for i := range u.batches {

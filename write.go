@@ -25,8 +25,8 @@ type Result struct {
 // Update sets columns of the rows that match, and returns how many rows
 // matched (also those that had these values already). A value may be SQL, or a
 // query for one value, and sees the row as it was; on MySQL, which assigns one column
-// after the other, two columns that read each other are refused. Without conditions it is refused with ErrMissingWhere
-// unless AllRows was called. On a model with Timestamps it sets updated_at too.
+// after the other, two columns that read each other are refused. Without conditions
+// it is refused with ErrMissingWhere unless AllRows was called. On a model with Timestamps it sets updated_at too.
 // The shard key and generated columns cannot be set.
 func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, error) {
 	return (*query)(q).update(ctx, values)
@@ -38,9 +38,9 @@ func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, er
 //
 // The sum is exact, or no row is changed and the error is ErrInvalidValue: what does
 // not fit the column's type; on a field of an unsigned type, less than nothing; what
-// is added to text (ErrUndefined on PostgreSQL, which has no such operator). In a column of floats, exact is what floats make of it. Digits
-// behind those that a column keeps are rounded by PostgreSQL and MySQL as in every
-// write.
+// is added to text (ErrUndefined on PostgreSQL, which has no such operator). In a
+// column of floats, exact is what floats make of it. Digits behind those that a
+// column keeps are rounded by PostgreSQL and MySQL as in every write.
 //
 // SQLite adds with int64 and float64 only. Sums beyond int64 are refused there, and a
 // number with a fraction is added to floats only: a decimal with a fraction, in the

@@ -1,6 +1,14 @@
 package dbfleet
 
-import "strings"
+import (
+	"context"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
 
 // writtenError says that a statement has written, and that what it did is not what
 // was asked. It is ErrWritten.
@@ -43,4 +51,52 @@ func undone(err error) error {
 		return e.err
 	}
 	return err
+}
+
+// there says by an error that some rows with the keys of records are not there.
+func (q *query) there(ctx context.Context, p *place, records rowmap.Records) error {
+	t, found := q.src.table, int64(0)
+	for _, made := range t.ByKeys(records) {
+		n, err := q.countMade(ctx, p, &made)
+		if err != nil {
+			return err
+		}
+		found += n
+	}
+	if found != int64(records.N) {
+		return t.Fail("%d of %d rows have the keys that they were inserted with; a trigger changed them", found, records.N)
+	}
+	return nil
+}
+
+// missed tells why a write has changed no row of the table: it is not there, or a
+// trigger or rule has done something else.
+func (q *query) missed(ctx context.Context, p *place, record any, res driver.Result) error {
+	elsewhere := res.Elsewhere
+	if !elsewhere && p.e.dialect != dialect.MySQL { // whose triggers leave no row out
+		there, err := q.src.table.ByIdentity(record)
+		if err != nil {
+			return err
+		}
+		there = there.OnlyColumns(columnsOf(q.src.table, q.src.table.Key())...)
+		n, err := q.countMade(ctx, p, &there)
+		if err != nil {
+			return err
+		}
+		elsewhere = n > 0
+	}
+	if !elsewhere {
+		return ErrNotFound
+	}
+	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
+}
+
+// countMade is how many rows made finds.
+func (q *query) countMade(ctx context.Context, p *place, made *sqlgen.Query) (n int64, err error) {
+	err = q.made(ctx, p, made, true, func(rows driver.Rows) (int64, error) {
+		list, err := rowmap.ReadRows(rows, p.e.dialect)
+		n = int64(len(list))
+		return n, err
+	})
+	return n, err
 }

@@ -86,8 +86,13 @@ func (r *renderer) form(other any) {
 // it compares numbers with the digits that the text begins with, else with 0. A text
 // for a field that is no string is not one that users write.
 func (r *renderer) misread(i int, a any) bool {
+	return Misread(a, r.d) && (i < 0 || r.table.Textual(i))
+}
+
+// Misread is that for a column whose field is a string.
+func Misread(a any, d *dialect.Dialect) bool {
 	text, ok := a.(string)
-	return ok && r.d == dialect.MySQL && !value.IsDecimal(text) && (i < 0 || r.table.Textual(i))
+	return ok && d == dialect.MySQL && !value.IsDecimal(text)
 }
 
 // noNumber closes a comparison with a text that is no number: it holds if the
@@ -96,26 +101,15 @@ func (r *renderer) misread(i int, a any) bool {
 // are neither text nor bytes are looked at: the pattern has numbers, and no dates,
 // times, UUIDs and addresses.
 func (r *renderer) noNumber(c *Cond, differs bool) {
-	if differs {
-		r.str(" OR COERCIBILITY(")
-		r.column(c.col)
-		r.str(") > 4 AND CONCAT(")
-		r.column(c.col)
-		r.str(`) REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')`)
-		return
+	r.str([2]string{" AND (COERCIBILITY(", " OR COERCIBILITY("}[index(differs)])
+	r.column(c.col)
+	r.str([2]string{") < 5 OR CONCAT(", ") > 4 AND CONCAT("}[index(differs)])
+	r.column(c.col)
+	r.str([2]string{") NOT", ")"}[index(differs)])
+	r.str(` REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')`)
+	if !differs {
+		r.str(")")
 	}
-	r.str(" AND (COERCIBILITY(")
-	r.column(c.col)
-	r.str(") < 5 OR CONCAT(")
-	r.column(c.col)
-	r.str(`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))`)
-}
-
-// Misread says whether a text needs a comparison of its own on a column that may be
-// of numbers; see Eq of a text on MySQL.
-func Misread(arg any, d *dialect.Dialect) bool {
-	text, ok := arg.(string)
-	return ok && d == dialect.MySQL && !value.IsDecimal(text)
 }
 
 // others are the other forms of a list's arguments, which begin at first.

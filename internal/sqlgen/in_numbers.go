@@ -179,16 +179,11 @@ func (r *renderer) elements(list []any, long bool) {
 
 // padding repeats the last element as pad does.
 func (r *renderer) padding(list []any) []any {
-	size := paddedSize(len(list))
-	if r.exact || size <= len(list) {
+	if r.exact || paddedSize(len(list)) <= len(list) {
 		return list
 	}
-	padded := make([]any, size)
-	for i := copy(padded, list); i < size; i++ {
-		padded[i] = list[len(list)-1]
-	}
 	r.padded = true
-	return padded
+	return padded(list)
 }
 
 // The longest decimals of MySQL, and the most digits behind the point of MySQL's and

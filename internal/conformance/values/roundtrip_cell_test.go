@@ -106,7 +106,7 @@ func (c *trial[V]) refuse(where string, err error) {
 	if errors.As(err, &qe) && !errors.Is(err, dbfleet.ErrInvalidValue) {
 		return // as the database words it
 	}
-	if text := err.Error(); !strings.Contains(text, c.table) && !strings.Contains(text, "field[") && !strings.Contains(text, c.keys) && !strings.Contains(text, "keyed[") && !strings.Contains(text, "family[") {
+	if text := err.Error(); !strings.Contains(text, c.table) && !strings.Contains(text, "field[") && (c.keys == "" || !strings.Contains(text, c.keys)) && !strings.Contains(text, "keyed[") && !strings.Contains(text, "family[") {
 		c.shapeless = append(c.shapeless, where+": "+text)
 	}
 }

@@ -49,6 +49,11 @@ func widened(st *statement, args []sqldriver.NamedValue) *statement {
 	if !found {
 		return nil
 	}
+	return st.retyped(oids)
+}
+
+// retyped is the statement with other types of its parameters. It is sent whole.
+func (st *statement) retyped(oids []uint32) *statement {
 	sd := &pgconn.StatementDescription{SQL: st.sd.SQL, ParamOIDs: oids, Fields: st.sd.Fields}
 	return &statement{sd: sd, columns: st.columns}
 }
@@ -118,8 +123,7 @@ func (s *conn) infer(st *statement, worst doubt, args []sqldriver.NamedValue) *s
 	if !found {
 		return st
 	}
-	sd := &pgconn.StatementDescription{SQL: st.sd.SQL, ParamOIDs: oids, Fields: st.sd.Fields}
-	return &statement{sd: sd, columns: st.columns}
+	return st.retyped(oids)
 }
 
 // today describes a statement anew, and is the known one if that is still right.
