@@ -20,7 +20,7 @@ func TestDB_UnknownNamesKeepFewGoroutines(t *testing.T) {
 	for i := range 1000 {
 		name := fmt.Sprintf("unknown_%d", i)
 		var unknown *dbfleet.UnknownConnectionError
-		require.ErrorAs(t, r.DB(name).Primary().PingContext(t.Context()), &unknown)
+		require.ErrorAs(t, r.DB(name).Pool().PingContext(t.Context()), &unknown)
 		require.Equal(t, name, unknown.Name)
 	}
 	require.Eventually(t, func() bool { return runtime.NumGoroutine() < before+100 }, 30*time.Second, time.Millisecond)

@@ -19,12 +19,13 @@ import (
 // SQL text is not guessed at.
 //
 // A statement that changes its session (SET, PRAGMA, a temporary table, a
-// BEGIN through Primary) costs its connection, so that nobody else meets the
+// BEGIN through Pool) costs its connection, so that nobody else meets the
 // change; where a function does that (set_config, GET_LOCK) it is not noticed.
 type DB struct {
-	reg  *Registry
-	name string
-	read bool
+	reg     *Registry
+	name    string
+	read    bool // Read gave it
+	primary bool // Primary gave it
 }
 
 // Name is the connection's name.
@@ -48,12 +49,12 @@ func (db *DB) GoString() string { return db.String() }
 // Format writes String for every verb.
 func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
 
-// Primary returns the pool of the primary, for what wants a *sql.DB. It
+// Pool returns the pool of the primary, for what wants a *sql.DB. It
 // belongs to the registry: do not close it. Its sessions are pinned like all
 // others; hooks and transactions in a context do not reach what runs through
 // it, and a pool that was replaced or removed is closed. With an unknown or
 // closed connection, every use of the result fails.
-func (db *DB) Primary() *sql.DB {
+func (db *DB) Pool() *sql.DB {
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return db.reg.failing(db.name, err)

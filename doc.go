@@ -25,7 +25,7 @@
 //
 // [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
 // its primary has answered. A [DB] has the four methods of database/sql for the
-// database's own SQL, [DB.Primary] and [DB.Replica] for what wants a *sql.DB,
+// database's own SQL, [DB.Pool] and [DB.ReplicaPool] for what wants a *sql.DB,
 // and [DB.Table] for queries without a struct.
 //
 // # Models
@@ -111,8 +111,9 @@
 //
 // On that connection, an operation runs in the transaction that the context
 // carries; without one, reads of models and queries go to a replica in turn and
-// everything else to the primary. [Query.Primary] asks the primary, [DB.Read]
-// sends raw queries to replicas. A replica that does not answer is left out for
+// everything else to the primary. [Query.Primary] and [DB.Primary] ask the
+// primary, with [ReadPrimary] a whole context does; [DB.Read] sends raw queries to
+// replicas. A replica that does not answer is left out for
 // a while, and the read is asked elsewhere. Replicas may be behind: who must see
 // what was just written asks the primary, or reads in the transaction.
 //

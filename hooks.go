@@ -116,7 +116,7 @@ func (r *Registry) OnAfterQuery(h QueryHook) (remove func()) { return r.hooks.ad
 
 // OnBeforeQuery calls h before every statement of this connection. It stays
 // when the connection is replaced. On an unknown connection it does nothing.
-// What goes through the *sql.DB of Primary and Replica, or a *sql.Stmt, calls
+// What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls
 // no hooks.
 func (db *DB) OnBeforeQuery(h QueryHook) (remove func()) { return db.addHook(hook{before: h}) }
 

@@ -9,10 +9,10 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// Replica returns the pool of the next replica in turn, or the primary's when
-// the connection has no replica fit to serve. Everything said of Primary holds
-// for it.
-func (db *DB) Replica() *sql.DB {
+// ReplicaPool returns the pool of the next replica in turn, or the primary's when
+// the connection has no replica fit to serve. Everything said of Pool holds for it.
+// Each call takes the next one; ReadPrimary does not reach it.
+func (db *DB) ReplicaPool() *sql.DB {
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return db.reg.failing(db.name, err)
@@ -28,6 +28,21 @@ func (db *DB) Replica() *sql.DB {
 // PrepareContext and Transaction with ErrReadHandle; replicas' sessions refuse
 // writes by themselves.
 func (db *DB) Read() *DB { return &DB{reg: db.reg, name: db.name, read: true} }
+
+// Primary is the counterpart of Read: a handle whose tables are read from the
+// primary, so that they show what was just written. Raw queries run there anyway.
+func (db *DB) Primary() *DB { return &DB{reg: db.reg, name: db.name, primary: true} }
+
+// ReadPrimary returns a context whose reads all go to primaries, whatever reads
+// with it and on whichever connection: a request that has just written, or that
+// must not see a stale row, reads with it what replicas may not have yet. It wins
+// over DB.Read. A transaction that a context carries still takes what is its own.
+func ReadPrimary(ctx context.Context) context.Context {
+	return context.WithValue(ctx, readPrimaryKey{}, true)
+}
+
+// readPrimaryKey marks the contexts of ReadPrimary.
+type readPrimaryKey struct{}
 
 // toReplica takes the next replica in turn, or the primary when none is fit.
 func (p *place) toReplica() {

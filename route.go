@@ -119,6 +119,9 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		return err
 	}
 	p.e, p.index, p.primary = e, -1, w.primary
+	if e.replicas.Len() > 0 && !p.primary {
+		p.primary = ctx.Value(readPrimaryKey{}) != nil
+	}
 	p.route.Connection, p.route.Reason = to.connection, to.reason
 	return nil
 }

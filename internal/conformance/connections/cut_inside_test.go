@@ -50,7 +50,7 @@ func reads(fl conformance.Fleet, query string, after func()) map[string]func(ctx
 	}
 	return map[string]func(ctx context.Context) (int, error){
 		"raw":  func(ctx context.Context) (int, error) { return raw(db.QueryContext(ctx, query)) },
-		"pool": func(ctx context.Context) (int, error) { return raw(db.Primary().QueryContext(ctx, query)) },
+		"pool": func(ctx context.Context) (int, error) { return raw(db.Pool().QueryContext(ctx, query)) },
 		"iter": func(ctx context.Context) (n int, err error) {
 			for _, err := range db.Table("long_rows").Select("id", "name").OrderBy("id", dbfleet.Asc).Iter(ctx) {
 				if err != nil {

@@ -102,9 +102,9 @@ func cutFleet(t *testing.T, fl conformance.Fleet) []path {
 			err = db.QueryRowContext(ctx, "SELECT name FROM parents WHERE id = 3").Scan(&s)
 			return s, err
 		}},
-		{"pool", "parents", 3, func(ctx context.Context) (string, error) { return rawText(db.Primary().QueryContext(ctx, raw)) }},
+		{"pool", "parents", 3, func(ctx context.Context) (string, error) { return rawText(db.Pool().QueryContext(ctx, raw)) }},
 		{"pool row", "parents", 3, func(ctx context.Context) (s string, err error) {
-			err = db.Primary().QueryRowContext(ctx, raw).Scan(&s)
+			err = db.Pool().QueryRowContext(ctx, raw).Scan(&s)
 			return s, err
 		}},
 		{"transaction", "parents", 3, func(ctx context.Context) (s string, err error) {

@@ -186,14 +186,14 @@ func TestPool_SessionStateDoesNotLeak(t *testing.T) {
 				}
 				return err
 			},
-			"primary": func() error { _, err := h.Primary().ExecContext(t.Context(), set); return err },
+			"primary": func() error { _, err := h.Pool().ExecContext(t.Context(), set); return err },
 			"transaction": func() error {
 				return fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
 					_, err := tx.ExecContext(ctx, set)
 					return err
 				})
 			},
-			"begun by hand": func() error { _, err := h.Primary().ExecContext(t.Context(), "BEGIN"); return err },
+			"begun by hand": func() error { _, err := h.Pool().ExecContext(t.Context(), "BEGIN"); return err },
 		} {
 			require.NoError(t, run(), name)
 			require.Equal(t, before, value(), name)

@@ -88,7 +88,7 @@ func TestConnect_IsSingleFlight(t *testing.T) {
 			wg.Go(func() {
 				h, err := r.Connect(t.Context(), "main")
 				require.NoError(t, err)
-				pools[i] = h.Primary()
+				pools[i] = h.Pool()
 			})
 		}
 		wg.Wait()
@@ -122,8 +122,8 @@ func TestRegistry_UnknownNameIsToldWithTheKnownOnes(t *testing.T) {
 	check(db.QueryRowContext(t.Context(), "x").Scan(new(int)))
 	_, err = db.PrepareContext(t.Context(), "x")
 	check(err)
-	check(db.Primary().PingContext(t.Context()))
-	check(db.Replica().PingContext(t.Context()))
+	check(db.Pool().PingContext(t.Context()))
+	check(db.ReplicaPool().PingContext(t.Context()))
 	check(db.Ping(t.Context()))
 	check(fl.Remove(t.Context(), "nope"))
 	check(fl.Replace(t.Context(), "nope", conformance.ConnectionTo(fl.Database)))
@@ -175,10 +175,10 @@ func TestRegistry_ReplaceUnderLoad(t *testing.T) {
 			})
 		}
 		for range 12 {
-			old := fl.DB("main").Primary()
+			old := fl.DB("main").Pool()
 			require.NoError(t, fl.Replace(t.Context(), "main", conformance.ConnectionTo(fl.Database)))
 			require.Error(t, old.PingContext(t.Context()), "the old pool is closed")
-			require.NotSame(t, old, fl.DB("main").Primary())
+			require.NotSame(t, old, fl.DB("main").Pool())
 		}
 		stop.Store(true)
 		wg.Wait()
@@ -206,10 +206,10 @@ func TestRegistry_TransactionOutlivesReplace(t *testing.T) {
 		accounts := fl.Bank(t)
 		replaced := make(chan error, 1)
 		err := fl.Transaction(t.Context(), "", func(ctx context.Context, _ *dbfleet.Tx) error {
-			before := fl.DB("main").Primary()
+			before := fl.DB("main").Pool()
 			require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "1"}))
 			go func() { replaced <- fl.Replace(t.Context(), "main", conformance.ConnectionTo(elsewhere)) }()
-			require.Eventually(t, func() bool { return fl.DB("main").Primary() != before }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return fl.DB("main").Pool() != before }, 5*time.Second, time.Millisecond)
 			require.Empty(t, replaced, "it waits for the transaction")
 			return accounts.Create(ctx, &conformance.Account{Owner: "2"})
 		})

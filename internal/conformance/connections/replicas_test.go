@@ -112,6 +112,15 @@ func TestReplicas(t *testing.T) {
 			run(err)
 			_, err = accounts.Primary().Get(ctx)
 			run(err)
+			_, err = h.Primary().Table("accounts").Get(ctx)
+			run(err)
+			run(h.Read().Primary().QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(new(int)))
+			fresh := dbfleet.ReadPrimary(ctx)
+			_, err = accounts.Get(fresh)
+			run(err)
+			run(h.Read().QueryRowContext(fresh, "SELECT COUNT(*) FROM accounts").Scan(new(int)))
+			_, err = h.Read().Table("accounts").Count(fresh)
+			run(err)
 			run(h.QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(&n))
 			_, err = accounts.Where("id", "=", a.ID).ForUpdate().Get(ctx)
 			run(err)
@@ -150,7 +159,7 @@ func TestReplicas(t *testing.T) {
 				}
 				require.Error(t, err)
 			}
-			_, err = h.Replica().ExecContext(ctx, conformance.Inserting("x"))
+			_, err = h.ReplicaPool().ExecContext(ctx, conformance.Inserting("x"))
 			require.Error(t, err)
 			// hazard 208: so is a write to a replica that is taken for a primary, with
 			// the server's own message.
@@ -250,7 +259,7 @@ func TestReplicas(t *testing.T) {
 				read()
 				require.NoError(t, h.Read().QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(new(int)))
 				var n int
-				require.NoError(t, h.Replica().QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(&n))
+				require.NoError(t, h.ReplicaPool().QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(&n))
 			}
 			all := nodes.take()
 			require.Equal(t, "main", all[len(all)-1])

@@ -118,8 +118,8 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 		"ping":     func() error { return handle.Ping(ctx) },
 		"connect":  func() error { _, err := r.Connect(ctx, "analitics"); return err },
 		"registry": func() error { return r.Transaction(ctx, "analitics", nil) },
-		"raw pool": func() error { return handle.Primary().PingContext(ctx) },
-		"replica":  func() error { return handle.Replica().PingContext(ctx) },
+		"raw pool": func() error { return handle.Pool().PingContext(ctx) },
+		"replica":  func() error { return handle.ReplicaPool().PingContext(ctx) },
 		"remove":   func() error { return r.Remove(ctx, "analitics") },
 		"model": func() error {
 			_, err := dbfleet.NewModel[thing](r, dbfleet.ModelConfig{Table: "things", Connection: "analitics"})

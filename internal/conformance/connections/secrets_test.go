@@ -155,7 +155,7 @@ func TestSecrets_AppearNowhere(t *testing.T) {
 			_, err = r.DB(name).ExecContext(ctx, "SELECT 1")
 			leaklessError(t, name+" exec", err, passwords...)
 			leaklessError(t, name+" row", r.DB(name).QueryRowContext(ctx, "SELECT 1").Scan(new(int)), passwords...)
-			leaklessError(t, name+" raw pool", r.DB(name).Primary().PingContext(ctx), passwords...)
+			leaklessError(t, name+" raw pool", r.DB(name).Pool().PingContext(ctx), passwords...)
 		}
 		health := r.Health(ctx)
 		values["health"], values["health's pointer"] = health, &health

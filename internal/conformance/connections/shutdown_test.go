@@ -19,7 +19,7 @@ func TestShutdown_WaitsAndRefusesNewWork(t *testing.T) {
 		fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
 		accounts := fl.Bank(t)
 		require.NoError(t, accounts.Create(t.Context(), &conformance.Account{Owner: "0"}))
-		raw := fl.DB("main").Primary()
+		raw := fl.DB("main").Pool()
 		results := make(chan error, 4)
 		err := fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
 			for range cap(results) {
@@ -44,7 +44,7 @@ func TestShutdown_WaitsAndRefusesNewWork(t *testing.T) {
 		require.NoError(t, fl.Close())
 		require.Equal(t, []string{"0", "1"}, conformance.Owners(t, db))
 		require.Error(t, raw.PingContext(t.Context()))
-		require.Error(t, fl.DB("main").Primary().PingContext(t.Context()))
+		require.Error(t, fl.DB("main").Pool().PingContext(t.Context()))
 		require.Empty(t, fl.Stats())
 		dbtest.NoConnections(t, db)
 	})

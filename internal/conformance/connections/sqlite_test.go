@@ -72,7 +72,7 @@ func TestSQLite_MemoryIsSharedByThePoolAndPrivateToIt(t *testing.T) {
 	require.NoError(t, err)
 	var held []*sql.Conn
 	for range 5 { // five connections see the same
-		c, err := db.Primary().Conn(t.Context())
+		c, err := db.Pool().Conn(t.Context())
 		require.NoError(t, err)
 		held = append(held, c)
 		_, err = c.ExecContext(t.Context(), conformance.Inserting(fmt.Sprint(len(held))))
@@ -115,7 +115,7 @@ func TestSQLite_ALoopOverRowsCanWrite(t *testing.T) {
 			save(a)
 			seen++
 		}
-		for _, query := range []func(context.Context, string, ...any) (*sql.Rows, error){r.DB("main").QueryContext, r.DB("main").Primary().QueryContext} {
+		for _, query := range []func(context.Context, string, ...any) (*sql.Rows, error){r.DB("main").QueryContext, r.DB("main").Pool().QueryContext} {
 			rows, err := query(ctx, "SELECT id, owner, balance FROM accounts")
 			require.NoError(t, err)
 			for rows.Next() {

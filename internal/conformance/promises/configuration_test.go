@@ -144,7 +144,7 @@ func TestPromise05_ConnectionsByName(t *testing.T) {
 		for i := range pools {
 			wg.Go(func() {
 				if db, err := e.Connect(t.Context(), "analytics"); err == nil {
-					pools[i] = db.Primary()
+					pools[i] = db.Pool()
 				}
 			})
 		}

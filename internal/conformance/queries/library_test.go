@@ -113,7 +113,7 @@ func column(t *testing.T, q *dbfleet.Query[dbfleet.Row], name string) []string {
 // idle fails unless every connection of the pool has been given back.
 func idle(t *testing.T, r *dbfleet.Registry, name string) {
 	t.Helper()
-	require.Zero(t, r.DB(name).Primary().Stats().InUse, "a connection was not given back")
+	require.Zero(t, r.DB(name).Pool().Stats().InUse, "a connection was not given back")
 }
 
 // sent counts the statements that reach a registry's connections.

@@ -173,10 +173,10 @@ func TestRows_ConditionsOfNumbersMatchNoOtherText(t *testing.T) {
 			for _, f := range []float64{1.9, math.NaN(), math.Inf(1), 1e300} {
 				_, err := table.Insert(ctx, dbfleet.Row{"n": f})
 				require.ErrorIs(t, err, dbfleet.ErrInvalidValue)
-				_, err = fl.DB("main").Primary().ExecContext(ctx, "UPDATE items SET big = $1", f)
+				_, err = fl.DB("main").Pool().ExecContext(ctx, "UPDATE items SET big = $1", f)
 				require.Error(t, err)
 			}
-			_, err := fl.DB("main").Primary().ExecContext(ctx, "UPDATE items SET n = $1 WHERE id = 1", 0.0)
+			_, err := fl.DB("main").Pool().ExecContext(ctx, "UPDATE items SET n = $1 WHERE id = 1", 0.0)
 			require.NoError(t, err)
 		}
 		groups, err := table.Select("yes").SelectRaw("COUNT(*) AS c").GroupBy("yes").HavingRaw("COUNT(*) > ?", 5).Get(ctx)

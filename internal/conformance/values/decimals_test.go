@@ -252,7 +252,7 @@ func TestDecimals_ListsAndRangesUseAnIndex(t *testing.T) {
 		} {
 			text, args, err := q.SQL(ctx)
 			require.NoError(t, err)
-			rows, err := fl.DB("main").Primary().QueryContext(ctx, "EXPLAIN "+text, args...)
+			rows, err := fl.DB("main").Pool().QueryContext(ctx, "EXPLAIN "+text, args...)
 			require.NoError(t, err)
 			got, err := rows.ColumnTypes()
 			require.NoError(t, err)

@@ -110,7 +110,7 @@ func TestValues_StrictMode(t *testing.T) {
 		if fl.Database.Dialect != "sqlite" {
 			require.ErrorIs(t, m.Create(ctx, &tight{D: "1234.5"}), dbfleet.ErrInvalidValue)
 			require.ErrorIs(t, m.Create(ctx, &tight{D: "abc"}), dbfleet.ErrInvalidValue)
-			_, err := fl.DB("main").Primary().ExecContext(ctx, "INSERT INTO tight (n) VALUES (70000)")
+			_, err := fl.DB("main").Pool().ExecContext(ctx, "INSERT INTO tight (n) VALUES (70000)")
 			require.Error(t, err, "also through the pool itself")
 			_, err = fl.DB("main").ExecContext(ctx, "INSERT INTO tight (s) VALUES ('abcdef')")
 			require.ErrorIs(t, err, dbfleet.ErrInvalidValue)
@@ -189,7 +189,7 @@ func TestValues_UnsignedAndLargeIntegers(t *testing.T) {
 				var v any
 				require.NoError(t, db.QueryRowContext(ctx, query, args...).Scan(&v))
 				require.Equal(t, huge, v)
-				require.NoError(t, db.Primary().QueryRowContext(ctx, query, args...).Scan(&v))
+				require.NoError(t, db.Pool().QueryRowContext(ctx, query, args...).Scan(&v))
 				require.Equal(t, huge, v)
 			}
 		}
@@ -280,7 +280,7 @@ func TestValues_NotANumberAndInfinity(t *testing.T) {
 			}
 			_, err := fl.DB("main").ExecContext(ctx, "INSERT INTO measures (f) VALUES (?)", nan)
 			require.Error(t, err)
-			_, err = fl.DB("main").Primary().ExecContext(ctx, "INSERT INTO measures (f) VALUES (?)", nan)
+			_, err = fl.DB("main").Pool().ExecContext(ctx, "INSERT INTO measures (f) VALUES (?)", nan)
 			require.Error(t, err)
 			n, err := m.Count(ctx)
 			require.NoError(t, err)

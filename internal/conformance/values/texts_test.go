@@ -83,9 +83,9 @@ func TestValues_NoNULInSQL(t *testing.T) {
 		m := conformance.Model[note](t, fl.Registry, dbfleet.ModelConfig{Table: "notes"})
 		_, err := fl.DB("main").ExecContext(ctx, "DELETE FROM notes WHERE 1 = 1 \x00 AND id = 5")
 		require.ErrorIs(t, err, dbfleet.ErrInvalidValue)
-		_, err = fl.DB("main").Primary().ExecContext(ctx, "DELETE FROM notes \x00 WHERE id = 5")
+		_, err = fl.DB("main").Pool().ExecContext(ctx, "DELETE FROM notes \x00 WHERE id = 5")
 		require.Error(t, err)
-		_, err = fl.DB("main").Primary().PrepareContext(ctx, "DELETE FROM notes \x00 WHERE id = 5")
+		_, err = fl.DB("main").Pool().PrepareContext(ctx, "DELETE FROM notes \x00 WHERE id = 5")
 		require.Error(t, err)
 		var se *dbfleet.StatementError
 		_, err = m.Query().WhereRaw("id = 1 \x00 OR 1 = 1").Get(ctx)
@@ -189,7 +189,7 @@ func TestValues_EmptyAndNilBytesStayApart(t *testing.T) {
 		plucked, err := dbfleet.Pluck[[]byte](ctx, q, "body")
 		require.NoError(t, err)
 		require.Equal(t, [][]byte{nil, {}, []byte("x"), {}}, plucked)
-		raw, err := fl.DB("main").Primary().QueryContext(ctx, "SELECT body FROM files ORDER BY id")
+		raw, err := fl.DB("main").Pool().QueryContext(ctx, "SELECT body FROM files ORDER BY id")
 		require.NoError(t, err)
 		defer raw.Close()
 		for i := range records {

@@ -52,7 +52,7 @@ func TestTimes_TheZeroTimeIsNull(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrNull)
 
 		if fl.Database.Dialect == "mysql" {
-			_, err = fl.DB("main").Primary().ExecContext(ctx, "INSERT INTO zeros (at) VALUES (?)", time.Time{})
+			_, err = fl.DB("main").Pool().ExecContext(ctx, "INSERT INTO zeros (at) VALUES (?)", time.Time{})
 			require.Error(t, err, "0000-00-00 is no date, through the pool itself either")
 			// One that another program has stored is told, not read as a time.
 			fl.Create(t, "SET STATEMENT sql_mode='' FOR INSERT INTO zeros (id, at) VALUES (99, '0000-00-00 00:00:00')")

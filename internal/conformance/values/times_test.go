@@ -102,7 +102,7 @@ func TestTimes_AreInstantsWhoeverWritesAndReadsThem(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []time.Time{e.At}, plucked)
 			var raw time.Time
-			for _, from := range []*sql.DB{fl.DB("main").Primary(), fl.DB("main").Replica()} {
+			for _, from := range []*sql.DB{fl.DB("main").Pool(), fl.DB("main").ReplicaPool()} {
 				require.NoError(t, from.QueryRowContext(ctx, fmt.Sprintf("SELECT at FROM events WHERE id = %d", e.ID)).Scan(&raw))
 				require.Equal(t, e.At, raw)
 			}

@@ -109,7 +109,7 @@ func TestValues_ValuersThatFailLeaveNothingBehind(t *testing.T) {
 		count, err := m.Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, count)
-		require.Zero(t, fl.DB("main").Primary().Stats().InUse)
+		require.Zero(t, fl.DB("main").Pool().Stats().InUse)
 	})
 }
 
