@@ -19,7 +19,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		return driver.Options{}, nil, configError(f.List())
 	}
 	certificates := config.LoadCertificates(c.settings(), f)
-	password := c.Password
+	password := string(c.Password)
 	node := driver.Options{
 		Dialect:          d,
 		Database:         c.Database,

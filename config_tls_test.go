@@ -120,7 +120,7 @@ func TestTLS_FilesAreReadWhenNodesAreMade(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(certFile, []byte(cert), 0o600))
 	require.NoError(t, os.WriteFile(keyFile, []byte(key), 0o600))
-	for _, config := range []TLSConfig{files, {CA: cert, Cert: cert, Key: key, ServerName: "other"}} {
+	for _, config := range []TLSConfig{files, {CA: cert, Cert: cert, Key: Secret(key), ServerName: "other"}} {
 		o, err := nodes(config)
 		require.NoError(t, err)
 		require.NotNil(t, o.TLS.RootCAs)

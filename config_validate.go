@@ -15,8 +15,8 @@ import (
 )
 
 // ConfigError is one fault of a configuration. Open, Add, Replace and
-// ConfigFromEnv report all faults at once, joined by errors.Join; decoding JSON
-// does too. It never contains a secret, and no value that could be one.
+// ConfigFromEnv report all faults at once, joined by errors.Join; decoding JSON,
+// YAML or TOML does too. It never contains a secret, and no value that could be one.
 type ConfigError struct {
 	// Connection is the connection's name, empty if the fault is not in one.
 	Connection string
@@ -83,7 +83,7 @@ func (c ConnectionConfig) prepareAll(name string) (ConnectionConfig, []*config.F
 	var from config.Settings
 	if c.URL != "" {
 		var err error
-		if from, err = configKeys.ParseURL(c.URL); err != nil {
+		if from, err = configKeys.ParseURL(string(c.URL)); err != nil {
 			return c.prepareBesideURL(name, f, from, err)
 		}
 		merged := c.settings()
@@ -138,7 +138,7 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 	if strings.ContainsFunc(c.Username, unicode.IsControl) {
 		f.Add("username", "has a control character")
 	}
-	if strings.ContainsRune(c.Password, 0) {
+	if strings.ContainsRune(string(c.Password), 0) {
 		f.Add("password", "has a NUL byte")
 	}
 	if c.Password == config.Redacted {

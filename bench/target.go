@@ -174,7 +174,7 @@ func mariadbTarget(t testing.TB, db dbtest.Database) *Target {
 
 func (t *Target) serve(d dbfleet.Driver, db dbtest.Database) {
 	t.Config = dbfleet.ConnectionConfig{
-		Driver: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username, Password: db.Password,
+		Driver: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username, Password: dbfleet.Secret(db.Password),
 		TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
 	}
 	routed := t.Config
