@@ -108,5 +108,7 @@ func (c ConnectionConfig) validateTLS(f *config.Faults) {
 	}
 	if t.Key == config.Redacted {
 		f.Add("tls.key", "is the text that stands for a secret in a printed configuration")
+		c.TLS.Key = ""
 	}
+	config.LoadCertificates(c.settings(), f)
 }

@@ -48,7 +48,7 @@ func configError(faults []*config.Fault) error {
 
 // prepare returns the configuration that a registry works with: URLs are merged
 // into the fields, drivers have their canonical names and defaults are applied.
-// It reports all faults at once and does not look at files.
+// It reports all faults at once, also those of files of certificates.
 func (c Config) prepare() (Config, error) {
 	var list []*config.Fault
 	connections := make(map[string]ConnectionConfig, len(c.Connections))

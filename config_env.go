@@ -1,6 +1,32 @@
 package dbfleet
 
-import "os"
+import (
+	"cmp"
+	"errors"
+	"os"
+
+	"github.com/dbfleet/dbfleet/internal/config"
+)
+
+// EnvOptions say which variables [ConfigFromEnv] reads.
+type EnvOptions struct {
+	// Prefix is what the names of all variables begin with: capital letters, digits
+	// and "_", the last of which is "_". With "SHOP_DB_" they are SHOP_DB_CONNECTION,
+	// SHOP_DB_HOST, SHOP_DB_USERS_HOST and so on.
+	//
+	// Defaults to "DB_".
+	Prefix string
+	// Lookup gives all variables as NAME=value, of which the first of a name counts:
+	// a file's or a test's instead of the process's. It is a list, because the names
+	// of connections are found in it.
+	//
+	// Defaults to os.Environ.
+	Lookup func() []string
+	// Ignore are names of variables, with the prefix, that are somebody else's. One
+	// that ends with "*" stands for all names that begin with the rest of it:
+	// "DB_SERVICE_*".
+	Ignore []string
+}
 
 // ConfigFromEnv reads a configuration from the environment variables that begin
 // with DB_.
@@ -27,13 +53,26 @@ import "os"
 //
 // What is missing, empty, malformed or unknown is a fault. All faults are
 // reported at once, each as a *ConfigError that names its variable and not the
-// value. (Kubernetes sets variables like DB_SERVICE_HOST for a service called
-// "db"; enableServiceLinks: false in the pod's specification stops that.)
-func ConfigFromEnv() (Config, error) { return configFromEnv(os.Environ()) }
-
-// configFromEnv is ConfigFromEnv for a list of NAME=value.
-func configFromEnv(environ []string) (Config, error) {
-	env := configKeys.ReadEnv(environ)
+// value; files of certificates that cannot be read are among them. So is a variable
+// that can be that of two connections: DB_MAIN_READ_POOL_MAX_OPEN where both "main"
+// and "main_read" are described by others. (Kubernetes sets variables like
+// DB_SERVICE_HOST for a service called "db": EnvOptions.Ignore leaves them out,
+// enableServiceLinks: false in the pod's specification stops that.)
+//
+// At most one EnvOptions may be given.
+func ConfigFromEnv(options ...EnvOptions) (Config, error) {
+	var o EnvOptions
+	switch len(options) {
+	case 0:
+	case 1:
+		o = options[0]
+	default:
+		return Config{}, errors.New("dbfleet: more than one EnvOptions")
+	}
+	if o.Lookup == nil {
+		o.Lookup = os.Environ
+	}
+	env := configKeys.ReadEnv(o.Lookup(), cmp.Or(o.Prefix, config.EnvPrefix), o.Ignore)
 	c := Config{Default: env.Default, Connections: make(map[string]ConnectionConfig)}
 	list := env.Faults
 	for _, conn := range env.Connections {
