@@ -44,6 +44,15 @@ func open(o session.Options) (session.Backend, error) {
 	); err != nil {
 		return nil, err
 	}
+	connector, err := mysql.NewConnector(configOf(o))
+	if err != nil {
+		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
+	}
+	return &backend{o: o, connector: connector}, nil
+}
+
+// configOf builds the driver's configuration.
+func configOf(o session.Options) *mysql.Config {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.DBName = o.Username, o.Database
 	cfg.Net, cfg.Addr = o.Address()
@@ -73,14 +82,8 @@ func open(o session.Options) (session.Backend, error) {
 	cfg.CheckConnLiveness = false // alive looks without taking
 	// Used for one purpose only: when the server prepares no more statements.
 	cfg.InterpolateParams = true
-	if err := cfg.Apply(mysql.BeforeConnect(takePassword)); err != nil {
-		return nil, err
-	}
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
-	}
-	return &backend{o: o, connector: connector}, nil
+	_ = cfg.Apply(mysql.BeforeConnect(takePassword)) // the option has no error
+	return cfg
 }
 
 // verifies says whether a connection is encrypted and the server's certificate
