@@ -2,7 +2,10 @@ package dbfleet
 
 import (
 	"cmp"
+	"context"
+	"database/sql/driver"
 	"maps"
+	"net"
 	"os/user"
 	"slices"
 	"strings"
@@ -132,6 +135,63 @@ type ConnectionConfig struct {
 
 	// SQLite are the settings that only SQLite has.
 	SQLite SQLiteConfig `json:"sqlite" yaml:"sqlite" mapstructure:"sqlite" toml:"sqlite,omitempty"`
+
+	// Dial makes the network connections to the servers, in the place of package
+	// net: through an SSH tunnel, by a cloud's connector, to a server of a test.
+	// PostgreSQL and MySQL only. Every connection to every node comes from it, also
+	// those by which PostgreSQL is told to cancel a statement. network and address are
+	// the node's own, "tcp" and its host and port as configured (names are not looked
+	// up before), or "unix" and the path of the socket. TLS is spoken on top of it as
+	// TLS says, with the host's name; where the dialled connection is encrypted
+	// already, say TLSDisable. (The password itself is then sent to a PostgreSQL server
+	// that asks for it, which is refused on an open network otherwise.)
+	//
+	// ctx ends when the connection is made, after ConnectTimeout at the latest: it may
+	// not bound the life of what Dial returns. A connection without deadlines, as SSH
+	// has them, is closed where it would run into one. Dial's error is ErrConnection
+	// and ErrConnectionRefused, and is found in it by errors.Is and errors.As.
+	//
+	// Dial, PasswordFunc, OnConnect and Connector are called by several goroutines at
+	// once. One that panics has failed, and so has one that does not come back within
+	// ConnectTimeout: it is not waited for. They are in no JSON and never printed.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) `json:"-" yaml:"-" mapstructure:"-"`
+	// PasswordFunc gives the password in the place of Password, for each new
+	// connection anew: one that is rotated, or a token that a cloud hands out.
+	// PostgreSQL and MySQL only. address is the node's host and port, or the path of
+	// its socket. Connections that are open stay open when the password changes;
+	// MaxLifetime says how long. It is called often when connections come and go, so
+	// what is expensive to get should be kept by it until it expires. A server of
+	// MySQL's that asks for the password itself gets it over verified TLS only.
+	//
+	// Its error is that of the connection, ErrConnection, which errors.Is and
+	// errors.As find in it. The passwords that it returned last are left out of the
+	// text of errors, whatever tells of them.
+	PasswordFunc func(ctx context.Context, address string) (string, error) `json:"-" yaml:"-" mapstructure:"-"`
+	// OnConnect prepares each new connection, after its session is pinned and before
+	// anything else runs on it. driverConn is the driver's own: a *pgx.Conn on
+	// PostgreSQL, the database/sql/driver.Conn of go-sql-driver/mysql or
+	// modernc.org/sqlite elsewhere, or the Connector's. It may be used until OnConnect
+	// returns, no longer. An error fails the connection, as PasswordFunc's does.
+	//
+	// What it sets stays for the life of the connection: types of pgx
+	// (driverConn.TypeMap().RegisterType), prepared statements, run-time parameters,
+	// LISTEN, pragmas, functions. Types that are registered with pgx are used where an
+	// argument is one of them; values are read in the text form, by the Scan of a
+	// field, as they are without. The connection fails if OnConnect leaves a transaction
+	// or rows open, or changes what values and safety rest on: the time zone, character
+	// set, form of dates and strings and read-only mode on PostgreSQL, the time zone,
+	// character set, sql_mode, autocommit and read-only mode on MySQL, foreign_keys and
+	// query_only on SQLite. Params may set some of these.
+	OnConnect func(ctx context.Context, driverConn any) error `json:"-" yaml:"-" mapstructure:"-"`
+	// Connector gives the connections in the place of a server, for tests that script
+	// a database and for drivers that wrap another. Driver says in which SQL
+	// statements are written and how values are sent: the connector must understand
+	// that. All nodes, the ReadHosts too, get their connections from it; their
+	// sessions are not pinned, not even as read-only. Of the other fields Pool,
+	// ReadPool, ReadHosts, ConnectTimeout and OnConnect have a meaning; Host, Socket,
+	// Password, TLS, Params, Dial and PasswordFunc are refused. It is not closed:
+	// whoever made it does that.
+	Connector driver.Connector `json:"-" yaml:"-" mapstructure:"-"`
 
 	// envPrefix is what the names of the variables begin with, such as
 	// "DB_USERS_", if the connection came from the environment.

@@ -80,7 +80,8 @@ func nested(key, value string) []byte {
 	return []byte(`{"` + key + `": ` + value + `}`)
 }
 
-// leaves returns the paths of all exported fields that are not structs.
+// leaves returns the paths of all exported fields that are not structs, but for
+// those that no text can hold.
 func leaves(t reflect.Type, path string) []string {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -90,7 +91,7 @@ func leaves(t reflect.Type, path string) []string {
 	}
 	var paths []string
 	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
+		if f := t.Field(i); f.IsExported() && f.Tag.Get("json") != "-" {
 			paths = append(paths, leaves(f.Type, path+"."+f.Name)...)
 		}
 	}

@@ -129,7 +129,8 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 	default:
 		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
 	}
-	if c.Database == "" {
+	c.validateSeams(f)
+	if c.Database == "" && c.Connector == nil {
 		f.Add("database", reasonMissing)
 	}
 	if strings.ContainsFunc(c.Database, unicode.IsControl) && (c.Driver != SQLite || strings.ContainsRune(c.Database, 0)) {
@@ -167,7 +168,9 @@ func (c ConnectionConfig) validateServer(f *config.Faults) {
 	}
 	switch {
 	case c.Host == "" && c.Socket == "":
-		f.Add("host", reasonMissing)
+		if c.Connector == nil {
+			f.Add("host", reasonMissing)
+		}
 	case c.Host != "" && c.Socket != "":
 		f.Add("socket", "is set beside host: only one of them says where the server is")
 	case strings.HasPrefix(c.Host, "/"):
@@ -181,7 +184,7 @@ func (c ConnectionConfig) validateServer(f *config.Faults) {
 	case c.Driver == Postgres && strings.HasPrefix(filepath.Base(c.Socket), ".s.PGSQL."):
 		f.Add("socket", "must be the directory that holds the socket, not the socket")
 	}
-	if c.Username == "" {
+	if c.Username == "" && c.Connector == nil {
 		f.Add("username", reasonMissing)
 	}
 	seen := make(map[string]int, len(c.ReadHosts))

@@ -52,7 +52,10 @@ func classifyOwn(err error) (Problem, bool) {
 	var acquire *AcquireTimeoutError
 	var argument *ArgumentError
 	var isolation *session.UnsupportedIsolationError
+	var seam *SeamError
 	switch {
+	case errors.As(err, &seam): // whatever the program's own function says
+		return Problem{Class: Connection, NotSent: true}, true
 	case errors.Is(err, ErrCommitUnknown):
 		return Problem{Class: CommitUnknown, Unanswered: true, Code: classifyCause(err).Code}, true
 	case errors.As(err, &lost):

@@ -79,11 +79,11 @@ func (e *ConnectError) Error() string { return "connect to " + e.Node + ": " + e
 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
-// newConnectError makes one whose text shows neither the password nor a line
+// newConnectError makes one whose text shows neither a password nor a line
 // break.
-func newConnectError(node string, err error, password string) *ConnectError {
+func newConnectError(node string, err error, passwords []string) *ConnectError {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	return &ConnectError{Node: node, Err: err, text: redact(text, password)}
+	return &ConnectError{Node: node, Err: err, text: redact(text, passwords)}
 }
 
 // An UnansweredError says that a statement was sent and no answer came, so that

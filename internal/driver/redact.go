@@ -2,18 +2,25 @@ package driver
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// redact replaces the password, however it is written, in text.
-func redact(text, password string) string {
-	if password == "" {
-		return text
+// redact replaces the passwords, however they are written, in text.
+func redact(text string, passwords []string) string {
+	var forms []string
+	for _, password := range passwords {
+		if password == "" {
+			continue
+		}
+		user := strings.TrimPrefix(url.UserPassword("", password).String(), ":")
+		forms = append(forms, password, url.QueryEscape(password), url.PathEscape(password), user)
 	}
-	user := strings.TrimPrefix(url.UserPassword("", password).String(), ":")
-	for _, form := range []string{password, url.QueryEscape(password), url.PathEscape(password), user} {
+	// A longer one first: what begins with a shorter one would keep its end.
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	for _, form := range forms {
 		text = hide(text, form)
 	}
 	return text

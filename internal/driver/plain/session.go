@@ -299,6 +299,12 @@ func (p *Session) Ping(ctx context.Context) error {
 	return nil
 }
 
+// DriverConn implements session.Session.
+func (p *Session) DriverConn() any { return p.Conn }
+
+// Pins implements session.Session: a plain session is pinned to nothing.
+func (p *Session) Pins(context.Context) ([]string, error) { return nil, nil }
+
 // Usable implements session.Session.
 func (p *Session) Usable() bool {
 	return p.validator == nil || p.validator.IsValid()

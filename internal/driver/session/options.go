@@ -1,7 +1,12 @@
 package session
 
 import (
+	"context"
 	"crypto/tls"
+	sqldriver "database/sql/driver"
+	"net"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -52,6 +57,38 @@ type Options struct {
 	Pooler bool
 
 	SQLite SQLite
+
+	Seams
+}
+
+// Seams are the functions of the program's that stand in the place of something
+// that this package does otherwise. All of them may be nil.
+type Seams struct {
+	// Dial makes the network connections to the server, those that cancel a
+	// statement among them. Its address is the node's, as Options.Address tells it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// PasswordFunc gives the password of each new connection, in the place of
+	// Password.
+	PasswordFunc func(ctx context.Context, address string) (string, error)
+	// OnConnect gets the driver's own connection, once its session is pinned.
+	OnConnect func(ctx context.Context, driverConn any) error
+	// Connector gives connections in the place of the server.
+	Connector sqldriver.Connector
+}
+
+// Address is where the server is, in the words of package net.
+func (o Options) Address() (network, address string) {
+	switch {
+	case o.Socket == "":
+		return "tcp", net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+	case o.Dialect == dialect.Postgres:
+		port := o.Port
+		if port == 0 {
+			port = 5432
+		}
+		return "unix", filepath.Join(o.Socket, ".s.PGSQL."+strconv.Itoa(port))
+	}
+	return "unix", o.Socket
 }
 
 // SQLite are the settings that only SQLite has. Options.Database is the file's

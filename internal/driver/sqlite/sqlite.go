@@ -108,7 +108,7 @@ func escapePath(path string) string {
 }
 
 // Open opens a connection and sets it up, within the time of ctx for locks.
-func (b *backend) Open(ctx context.Context) (session.Session, error) {
+func (b *backend) Open(ctx context.Context, _ string) (session.Session, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.prepareFile(); err != nil {
