@@ -155,12 +155,14 @@
 //
 // # Watching
 //
-// Hooks see every statement with its route, duration and outcome: [DB.OnAfterQuery]
-// for one connection, [Registry.OnAfterQuery] for all. [LogQueries] makes one that
-// writes to slog. [Registry.Health] asks every node, [Registry.Stats] gives the
-// pools' figures, [Registry.Describe] lists the models.
+// A [QueryHook] sees every statement with its route, duration and outcome, and may
+// give it another context, with a span or a deadline: [DB.OnQuery] for one
+// connection, [Registry.OnQuery] for all. [LogQueries] makes one that writes to slog;
+// the modules otel and prometheus make spans and metrics. [Registry.Health] asks
+// every node, [Registry.Nodes] tells how they are without asking,
+// [Registry.Describe] lists the models.
 //
-//	registry.OnAfterQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
+//	registry.OnQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
 //
 // # Values
 //

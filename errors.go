@@ -139,11 +139,13 @@ type UnknownConnectionError struct {
 	Known []string
 }
 
-func (e *UnknownConnectionError) Error() string {
+func (e *UnknownConnectionError) Error() string { return "dbfleet: " + e.told() }
+
+func (e *UnknownConnectionError) told() string {
 	if e.Name == "" {
-		return "dbfleet: no connection named and no default; known are " + quoteAll(e.Known)
+		return "no connection named and no default; known are " + quoteAll(e.Known)
 	}
-	return fmt.Sprintf("dbfleet: unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
+	return fmt.Sprintf("unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
 }
 
 // TxConnectionError tells of a transaction handle used for another connection

@@ -508,6 +508,25 @@ func ExampleDB_Read() {
 	// true
 }
 
+func ExampleRegistry_OnQuery() {
+	registry, end := exampleFleet()
+	defer end()
+	type depth struct{}
+	registry.OnQuery(dbfleet.QueryHook{
+		Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+			fmt.Println("before", e.Op, e.Table)
+			return context.WithValue(ctx, depth{}, "of the hook") // or with a span, or a deadline
+		},
+		After: func(ctx context.Context, e dbfleet.QueryEvent) {
+			fmt.Println("after", e.Op, e.Rows, e.Class, ctx.Value(depth{}))
+		},
+	})
+	_, _ = exampleAccounts(registry).Find(context.Background(), 1)
+	// Output:
+	// before select accounts
+	// after select 1  of the hook
+}
+
 func ExampleRegistry_OnAfterQuery() {
 	registry, end := exampleFleet()
 	defer end()
@@ -535,7 +554,7 @@ func ExampleLogQueries() {
 			return a
 		},
 	}))
-	registry.DB("main").OnAfterQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Nanosecond, OnlySlow: true}))
+	registry.DB("main").OnQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Nanosecond, OnlySlow: true}))
 	_, _ = registry.DB("main").Table("accounts").Where("email", "=", "secret@example.com").Exists(context.Background())
 	// Output: level=WARN msg="slow query" connection=main node=main role=primary op=select rows=0 args=1
 }

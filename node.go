@@ -2,6 +2,9 @@ package dbfleet
 
 import (
 	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +24,13 @@ const (
 // node is one server behind a connection, with a pool of its own that opens on
 // first use. It is safe for concurrent use.
 type node struct {
-	name string
-	wait time.Duration // for a free connection
-	opts driver.Options
+	name     string
+	database string        // as others see it
+	address  string        // of its server, "" for none
+	wait     time.Duration // for a free connection
+	opts     driver.Options
+
+	transactions atomic.Int64 // that are open
 
 	replica atomic.Bool // its role, which may change
 	pool    atomic.Pointer[driver.Pool]
@@ -33,7 +40,15 @@ type node struct {
 }
 
 func newNode(opts driver.Options, wait time.Duration, role Role) *node {
-	n := &node{name: opts.Name, wait: wait, opts: opts}
+	n := &node{name: opts.Name, database: opts.Database, wait: wait, opts: opts}
+	switch {
+	case opts.Dialect.Name == string(SQLite):
+		n.database = filepath.Base(opts.Database)
+	case opts.Socket != "":
+		n.address = opts.Socket
+	default:
+		n.address = net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port))
+	}
 	n.setRole(role)
 	return n
 }

@@ -13,6 +13,9 @@ type Route struct {
 	// "name/replica-1" and so on for replicas.
 	Node string
 	Role Role
+	// Shard is the name of the shard, which is its connection's, where the operation
+	// is one of a sharded model; "" otherwise.
+	Shard string
 	// Tx says that a transaction of the context or of Using carries it.
 	Tx bool
 	// Reason says in words what decided.
@@ -137,6 +140,13 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 func (p *place) inTx(st *txState, reason string) {
 	p.e, p.tx, p.node, p.index = st.e, st, st.node, -1
 	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tx: true, Reason: reason}
+}
+
+// holds tells the route that the place holds rows of a model, which may be a shard.
+func (p *place) holds(s *source) {
+	if s.shard != nil {
+		p.route.Shard = p.route.Connection
+	}
 }
 
 func (p *place) leave() {

@@ -13,9 +13,10 @@ import (
 
 // statement is one text on its way to a database.
 type statement struct {
-	op   string // what hooks and errors call it
-	text string
-	args []any
+	op    string // what hooks and errors call it
+	table string // of a query's, "" otherwise
+	text  string
+	args  []any
 	// write says that the statement is not known to be a plain read: it goes to the
 	// primary, and there it is sent once.
 	write bool
@@ -72,7 +73,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 			_ = p.ended(s, hooks, unknownRows, errPanicked)
 		}
 	}()
-	res, err = x.exchange(ctx, p, s)
+	res, err = x.exchange(hooks.context(x), p, s)
 	returned = true
 	return res, p.ended(s, hooks, res, err)
 }

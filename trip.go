@@ -35,6 +35,7 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 		return unknownRows, err
 	}
 	defer t.place.leave()
+	t.statement.table = t.q.src.table.Name
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
 		return unknownRows, err
 	}
@@ -62,6 +63,7 @@ func (t *trip) route(ctx context.Context, v verb) error {
 		t.place.leave()
 		return err
 	}
+	t.place.holds(t.q.src)
 	return nil
 }
 

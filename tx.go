@@ -195,6 +195,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	st.stack = []*Tx{tx}
 	defer func() {
 		if st.conn != nil {
+			st.node.transactions.Add(-1)
 			st.conn.Release()
 		}
 	}()

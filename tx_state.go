@@ -124,6 +124,7 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 		return unknownRows, err
 	}
 	x.st.conn, p.tx = c, x.st
+	p.node.transactions.Add(1)
 	return unknownRows, nil
 }
 

@@ -123,7 +123,7 @@ func TestSecrets_AppearNowhere(t *testing.T) {
 		var events []dbfleet.QueryEvent
 		var logged bytes.Buffer
 		r.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) { events = append(events, e) })
-		r.OnAfterQuery(dbfleet.LogQueries(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})), dbfleet.LogOptions{}))
+		r.OnQuery(dbfleet.LogQueries(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})), dbfleet.LogOptions{}))
 
 		values := map[string]any{
 			"config": config, "config's pointer": &config, "connection": right, "wrong connection": &wrong,

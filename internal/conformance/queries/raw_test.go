@@ -19,7 +19,7 @@ func TestHazard_RawPartsTakeTheirArgumentsAndNoOthers(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		fl.Create(t, conformance.PurchasesTable)
 		sent := 0
-		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
+		fl.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := fl.DB("main").Table("purchases")
 		for i, bad := range []*dbfleet.Query[dbfleet.Row]{
 			q.WhereRaw("id = ?"), q.WhereRaw("id = 1", 2), q.WhereRaw("id = ? OR id = ?", 1), q.OrWhereRaw("id = ?", 1, 2),
@@ -95,7 +95,7 @@ func TestHazard_OperatorsAndDirectionsAreChecked(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		fl.Create(t, conformance.PurchasesTable)
 		sent := 0
-		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
+		fl.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := conformance.Model[conformance.Purchase](t, fl.Registry, dbfleet.ModelConfig{Table: "purchases"}).Query()
 		for _, op := range []string{"= 1 OR 1=", "=1;--", "", "= ANY", "==", "LIKE '%' OR 1", "RLIKE", "&&", "=\x00"} {
 			var refused *dbfleet.OperatorError
