@@ -234,7 +234,7 @@ func (q *query) extreme(ctx context.Context, function, column string) (any, erro
 	plan := q.src.table.Plan
 	rec := plan.New()
 	if err := plan.Set(i, rec, v); err != nil {
-		return nil, err
+		return nil, told(err)
 	}
 	return plan.Value(i, rec), nil
 }

@@ -65,7 +65,7 @@ func (q *query) find(ctx context.Context, row any, key []any) error {
 	}
 	keyed, err := q.keyed(key)
 	if err != nil {
-		return err
+		return told(err)
 	}
 	keyed.bound()
 	return keyed.one(ctx, row)

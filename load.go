@@ -72,7 +72,7 @@ func (m *Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOp
 	var record T
 	w := loading{record: &record}
 	if err := w.prepare((*query)(m), rows == nil, options); err != nil {
-		return 0, err
+		return 0, told(err)
 	}
 	return w.load(ctx, func(yield func() bool) {
 		for record = range rows {
@@ -121,6 +121,11 @@ func (w *loading) prepare(q *query, noRows bool, options []LoadOptions) error {
 type records func(yield func() bool)
 
 func (w *loading) load(ctx context.Context, all records) (int64, error) {
+	n, err := w.loadAll(ctx, all)
+	return n, told(err)
+}
+
+func (w *loading) loadAll(ctx context.Context, all records) (int64, error) {
 	var err error
 	if w.home, err = w.q.src.destination(w.q.wish(), nil, false); err != nil {
 		return 0, err

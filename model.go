@@ -81,7 +81,7 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	name := strings.TrimPrefix(fmt.Sprintf("%T", zero), "*")
 	switch {
 	case err != nil:
-		return nil, &ModelError{Model: name, Err: err}
+		return nil, &ModelError{Model: name, Err: told(err)}
 	case r == nil:
 		return nil, &ModelError{Model: name, Reason: "the registry is nil"}
 	}
@@ -134,7 +134,7 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)
 	var errs []error
 	for _, f := range faults {
-		errs = append(errs, &ModelError{Model: plan.Model(), Key: f.Key, Reason: f.Reason, Err: f.Err})
+		errs = append(errs, &ModelError{Model: plan.Model(), Key: f.Key, Reason: f.Reason, Err: told(f.Err)})
 	}
 	return t, errors.Join(errs...)
 }
@@ -217,6 +217,10 @@ func (m *Model[T]) Fill(record *T, values map[string]any) error {
 }
 
 func (q *query) fill(record any, values map[string]any) error {
+	return told(q.filling(record, values))
+}
+
+func (q *query) filling(record any, values map[string]any) error {
 	if err := q.usable(); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (q *query) env(p *place) *sqlgen.Env {
 func (q *query) explain(ctx context.Context) (Route, error) {
 	t := selection{trip: trip{q: q}}
 	if err := t.route(ctx, &t); err != nil {
-		return Route{}, err
+		return Route{}, told(err)
 	}
 	defer t.place.leave()
 	write := t.writes()
@@ -119,9 +119,9 @@ func (q *query) explain(ctx context.Context) (Route, error) {
 func (q *query) text(ctx context.Context) (sql string, args []any, err error) {
 	t := selection{trip: trip{q: q}}
 	if err := t.route(ctx, &t); err != nil {
-		return "", nil, err
+		return "", nil, told(err)
 	}
 	defer t.place.leave()
 	err = t.render(&t.place, &t.statement)
-	return t.statement.text, t.statement.args, err
+	return t.statement.text, t.statement.args, told(err)
 }

@@ -246,7 +246,7 @@ func isNil(v any) bool {
 func (q *query) each(ctx context.Context, row any, yield func() bool) (err error, broken bool) { //nolint:revive // two results, of which one is the loop's
 	v := &iteration{selection: selection{trip: trip{q: q}, into: row}, yield: yield}
 	if q != nil && q.src != nil && len(q.relations) > 0 {
-		return q.src.table.Fail("an iteration loads no relations; use Get"), false
+		return told(q.src.table.Fail("an iteration loads no relations; use Get")), false
 	}
 	_, err = v.run(ctx, v)
 	return err, v.broken

@@ -46,7 +46,7 @@ func (w recordWrite) run(ctx context.Context, q *query, record any) (undo bool, 
 			}
 		}()
 	}
-	err = w.do(ctx, q, record, w)
+	err = told(w.do(ctx, q, record, w))
 	returned = true
 	return err != nil && !isWritten(err, record), err
 }
@@ -56,7 +56,7 @@ func (w recordWrite) refuseNil(q *query) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
-	return q.src.table.NilRecord()
+	return told(q.src.table.NilRecord())
 }
 
 func createRecord(ctx context.Context, q *query, record any, _ recordWrite) error {

@@ -7,7 +7,7 @@ import (
 )
 
 // Relation loads the related records of many parents of type P at once, for
-// Query.With. HasMany, HasOne and BelongsTo make one.
+// Query.With. It is sealed: HasMany, HasOne and BelongsTo make one.
 //
 // Each side has its own connection, dialect and replicas: related records come
 // by a statement of their own, never by a JOIN. If both models live on the same
@@ -31,8 +31,7 @@ import (
 // 7 finds the text "7". NULL refers to nothing. Parents that have the same record
 // get one each, with nothing in common but what unexported fields hold.
 type Relation[P any] interface {
-	relation
-	of(*P) // ties it to the type of its parents
+	of(*P) relation // P ties it to the type of its parents
 }
 
 // relation is a Relation without its type.
@@ -51,7 +50,7 @@ func erased[P any](relations []Relation[P]) []relation {
 	list := make([]relation, len(relations))
 	for i, r := range relations {
 		if r != nil {
-			list[i] = r
+			list[i] = r.of(nil)
 		}
 	}
 	return list
@@ -142,9 +141,9 @@ func (r ToOne[P, C]) For(parent *P) *Query[C] {
 	return (*Query[C])(r.tie.queryFor(parent, parent == nil))
 }
 
-func (r ToMany[P, C]) of(*P) {}
+func (r ToMany[P, C]) of(*P) relation { return r }
 
-func (r ToOne[P, C]) of(*P) {}
+func (r ToOne[P, C]) of(*P) relation { return r }
 
 func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
 

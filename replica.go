@@ -81,7 +81,7 @@ func (p *place) answered(err error) {
 }
 
 func isAcquireTimeout(err error) bool {
-	var a *AcquireTimeoutError
+	var a *driver.AcquireTimeoutError
 	return errors.As(err, &a)
 }
 

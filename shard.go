@@ -8,7 +8,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
-// ShardRule says which connection holds a record. ShardBy makes one.
+// ShardRule says which connection holds a record. It is sealed: ShardBy makes one.
 type ShardRule interface {
 	column() string
 	connection(key any) (string, error)

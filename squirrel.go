@@ -57,7 +57,7 @@ func (w *wholeStatement) text(env *sqlgen.Env) (string, []any, error) {
 func (q *query) getStatement(ctx context.Context, list any, s squirrel.Sqlizer) error {
 	w, err := q.whole(s)
 	if err != nil {
-		return err
+		return told(err)
 	}
 	v := &selection{trip: trip{q: q}, into: list, stmt: w}
 	_, err = v.run(ctx, v)
@@ -79,7 +79,7 @@ func (v *statementExec) render(p *place, s *statement) (err error) {
 func (q *query) execStatement(ctx context.Context, s squirrel.Sqlizer) (int64, error) {
 	w, err := q.whole(s)
 	if err != nil {
-		return 0, err
+		return 0, told(err)
 	}
 	v := &statementExec{writing{trip{q: q}}, w}
 	res, err := v.run(ctx, v)

@@ -200,6 +200,7 @@ func (p *place) wrap(s *statement, err error) error {
 	if err == nil || err == errPanicked {
 		return err
 	}
+	err = told(err)
 	var known *QueryError
 	var column *ColumnError
 	var ended *endedError

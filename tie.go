@@ -158,7 +158,7 @@ func (t *tie) queryFor(parent any, isNil bool) *query {
 // broken returns a query that fails with err.
 func (q *query) broken(err error) *query {
 	next := q.next()
-	next.src = &source{err: err}
+	next.src = &source{err: told(err)}
 	return next
 }
 

@@ -32,18 +32,18 @@ type trip struct {
 // run is the journey of every operation on a table.
 func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 	if err := t.route(ctx, v); err != nil { // 1 route: connection, transaction or role, reason
-		return unknownRows, err
+		return unknownRows, told(err)
 	}
 	defer t.place.leave()
 	t.statement.table = t.q.src.table.Name
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
-		return unknownRows, err
+		return unknownRows, told(err)
 	}
 	res, err := t.place.send(ctx, &t.statement, v) // 3 run: node, hooks, failover; the answer is read
-	if err != nil {
-		return res, err
+	if err == nil {
+		err = v.finish(ctx, &t.place, res) // 4 map: relations, what the database made
 	}
-	return res, v.finish(ctx, &t.place, res) // 4 map: relations, what the database made
+	return res, told(err)
 }
 
 // route decides the trip's place. The caller must call leave, unless there is an

@@ -115,7 +115,7 @@ func (q *query) transaction(ctx context.Context, fn func(ctx context.Context, tx
 	}
 	to, err := q.destination()
 	if err != nil {
-		return err
+		return told(err)
 	}
 	return q.src.reg.Transaction(ctx, to.connection, fn, options...)
 }

@@ -177,7 +177,7 @@ func (u *upserts) findTwins(ctx context.Context) error {
 		}
 		return cmp.Or(u.q.src.table.Distinct(u.records, u.q.src.table.Key()), undo)
 	})
-	if same := new(SameRowError); errors.As(err, &same) {
+	if same := new(SameRowError); errors.As(told(err), &same) {
 		return err
 	}
 	return nil

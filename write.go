@@ -107,6 +107,11 @@ func (q *query) change(ctx context.Context, op string, sets []sqlgen.Set) (int64
 }
 
 func (q *query) update(ctx context.Context, values map[string]any) (int64, error) {
+	n, err := q.set(ctx, values)
+	return n, told(err)
+}
+
+func (q *query) set(ctx context.Context, values map[string]any) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, err
 	}
@@ -122,6 +127,11 @@ func (q *query) update(ctx context.Context, values map[string]any) (int64, error
 
 // add is Increment, and with minus Decrement.
 func (q *query) add(ctx context.Context, column string, by any, minus bool) (int64, error) {
+	n, err := q.adding(ctx, column, by, minus)
+	return n, told(err)
+}
+
+func (q *query) adding(ctx context.Context, column string, by any, minus bool) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, err
 	}
@@ -151,6 +161,11 @@ func (q *query) upsertRow(ctx context.Context, row map[string]any, key []string)
 }
 
 func (q *query) insertRow(ctx context.Context, row map[string]any, key []string) (Result, error) {
+	res, err := q.inserting(ctx, row, key)
+	return res, told(err)
+}
+
+func (q *query) inserting(ctx context.Context, row map[string]any, key []string) (Result, error) {
 	if err := q.usable(); err != nil {
 		return Result{}, err
 	}

@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -22,7 +21,7 @@ func (e *writtenError) Error() string {
 	if e.record != nil {
 		what = "the record was created, what the database made of it could not be read: "
 	}
-	return "dbfleet: " + what + strings.TrimPrefix(e.err.Error(), "dbfleet: ")
+	return "dbfleet: " + what + once(e.err.Error())
 }
 
 func (e *writtenError) Unwrap() error { return e.err }
