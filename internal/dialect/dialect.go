@@ -34,6 +34,8 @@ type Dialect struct {
 	NullSafeEqual string
 	// LimitRequired is the LIMIT that an OFFSET without one needs.
 	LimitRequired string
+	// FromNothing is the FROM that a SELECT of no table needs before its WHERE.
+	FromNothing string
 	// PlansByLimit says that a prepared SELECT whose LIMIT is an argument is
 	// planned anew each time it is run.
 	PlansByLimit bool
@@ -62,7 +64,7 @@ var (
 	MySQL = &Dialect{
 		Name: "mysql", Index: 1, Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
 		RowLocks: true, NullSafeEqual: "<=>", FoldsColumns: true,
-		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
+		LimitRequired: "18446744073709551615", FromNothing: " FROM DUAL", DefaultValues: "() VALUES ()",
 	}
 	SQLite = &Dialect{
 		Name: "sqlite", Index: 2, Quote: '"', MaxParams: 32766, InsertReturning: true,
