@@ -192,7 +192,7 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 	}
 	s.op, s.raw = "query", true
 	s.write = changes || !lex.PlainRead(text, d)
-	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args), d)
+	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args), v.q.env(p))
 	return err
 }
 

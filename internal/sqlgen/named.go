@@ -9,7 +9,6 @@ import (
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/lex"
-	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // Named renders a text of the caller's whose arguments have names: each :name becomes
@@ -18,11 +17,12 @@ import (
 // argument has a name, text and arguments are returned as they are.
 //
 // Each argument must be in the text, and each name of the text among the arguments.
-func Named(text string, args []any, d *dialect.Dialect) (string, []any, error) {
+func Named(text string, args []any, env *Env) (string, []any, error) {
+	d := env.Dialect
 	if !slices.ContainsFunc(args, isNamed) {
 		return text, args, nil
 	}
-	n := naming{text: text, d: d, numbers: map[string]int{}, used: map[string]bool{}}
+	n := naming{text: text, d: d, lists: env.Values, numbers: map[string]int{}, used: map[string]bool{}}
 	if err := n.take(args); err != nil {
 		return "", nil, err
 	}
@@ -57,6 +57,7 @@ func namedFault(format string, args ...any) error {
 type naming struct {
 	text    string
 	d       *dialect.Dialect
+	lists   Values
 	values  map[string]any
 	names   []string // of values, in their order
 	used    map[string]bool
@@ -106,7 +107,7 @@ func (n *naming) parameter(p lex.Parameter) error {
 		return namedFault("the SQL has :%s, which is not among the arguments; they are %s", p.Name, strings.Join(n.names, ", "))
 	}
 	n.used[p.Name] = true
-	if p.Member && rowmap.IsList(v) {
+	if p.Member && n.lists.IsList(v) {
 		return n.list(p, v)
 	}
 	n.until(p.At, p.End)
@@ -122,7 +123,7 @@ func (n *naming) parameter(p lex.Parameter) error {
 
 // list writes the elements of a list.
 func (n *naming) list(p lex.Parameter, v any) error {
-	elements, hasNull, err := rowmap.List(v, n.d)
+	elements, hasNull, err := n.elements(v)
 	switch {
 	case err != nil:
 		return namedFault("%q: %s", p.Name, err)
@@ -131,17 +132,13 @@ func (n *naming) list(p lex.Parameter, v any) error {
 	case len(elements) > 0:
 	case p.List.End == 0:
 		return namedFault("%q is an empty list beside others", p.Name)
-	case n.d.Numbered: // whose empty subquery would need the column's type
+	case p.Not:
 		n.until(p.List.At, p.List.End)
-		if p.Not {
-			n.buf.WriteString("<> ALL('{}')")
-		} else {
-			n.buf.WriteString("= ANY('{}')")
-		}
+		n.buf.WriteString(n.d.NotInNothing)
 		return nil
 	default:
-		n.until(p.At, p.End)
-		n.buf.WriteString("SELECT NULL" + n.d.FromNothing + " WHERE 1 = 0")
+		n.until(p.List.At, p.List.End)
+		n.buf.WriteString(n.d.InNothing)
 		return nil
 	}
 	n.until(p.At, p.End)
@@ -153,6 +150,11 @@ func (n *naming) list(p lex.Parameter, v any) error {
 		n.placeholder(len(n.args))
 	}
 	return nil
+}
+
+func (n *naming) elements(v any) (elements []any, hasNull bool, err error) {
+	elements, _, hasNull, err = n.lists.AppendList(nil, v, n.d, false)
+	return elements, hasNull, err
 }
 
 // until writes the text up to at, and goes on behind end.
