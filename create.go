@@ -330,7 +330,7 @@ func (q *query) reload(ctx context.Context, p *place, record any, fields []int) 
 		return n, err
 	})
 	if err == nil && n == 0 {
-		err = ErrNotFound
+		err = q.notFound(t.KeyNames())
 	}
 	return err
 }

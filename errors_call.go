@@ -187,9 +187,14 @@ func quoteAll(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	sorted := slices.Sorted(slices.Values(names))
-	for i, n := range sorted {
-		sorted[i] = strconv.Quote(n)
+	return quotedList(slices.Sorted(slices.Values(names)))
+}
+
+// quotedList names columns in their order.
+func quotedList(names []string) string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		list[i] = strconv.Quote(n)
 	}
-	return strings.Join(sorted, ", ")
+	return strings.Join(list, ", ")
 }

@@ -23,6 +23,8 @@ type Query[T any] query
 // aggregates read from. It is sealed.
 type Queryable interface {
 	base() *query
+	// Count tells how many rows it has.
+	Count(ctx context.Context) (int64, error)
 }
 
 // Subquery is a query inside another one: a *Query or a *Model of the same

@@ -20,6 +20,7 @@ type query struct {
 	q         sqlgen.Query
 	at        *wish      // nil asks for nothing; never changed once shared
 	relations []relation // to load; never changed once shared
+	shape     *shape     // what rows are read into; nil is the source's records
 }
 
 // next is the copy that a step changes.

@@ -59,7 +59,11 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	if err := t.q.src.reg.place(ctx, &t.place, to, t.q.wish(), v.writes()); err != nil {
 		return err
 	}
-	if err := t.q.src.table.CheckOn(t.place.e.dialect); err != nil {
+	err = t.q.src.table.CheckOn(t.place.e.dialect)
+	if t.q.shape != nil && err == nil {
+		err = t.q.src.table.CheckRowsOn(t.place.e.dialect, t.q.shape.plan)
+	}
+	if err != nil {
 		t.place.leave()
 		return err
 	}

@@ -133,7 +133,8 @@ func (u *upserts) run(ctx context.Context) error {
 		return nil
 	})
 	var refused *QueryError
-	if judged && (errors.As(err, &refused) && refused.Code == sameRowTwice || err == ErrNotFound) {
+	_, gone := err.(notFound)
+	if judged && (gone || errors.As(err, &refused) && refused.Code == sameRowTwice) {
 		return cmp.Or(u.findTwins(ctx), err)
 	}
 	return err
@@ -378,7 +379,7 @@ func (v *upsertion) find(ctx context.Context, p *place, q *sqlgen.Query, records
 		return n, err
 	})
 	if err == nil && n != int64(records.N) {
-		err = ErrNotFound // deleted by another in between, or stored under another key
+		err = v.q.notFound(v.q.src.table.KeyNames()) // deleted by another in between, or stored under another key
 	}
 	return err
 }

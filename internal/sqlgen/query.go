@@ -113,6 +113,14 @@ func (q *Query) HasConditions() bool {
 	return false
 }
 
+// Unasked says whether nothing is asked but that the rows may have columns which
+// nothing takes.
+func (q *Query) Unasked() bool {
+	p := q.more
+	return q.steps.n == 0 && q.limit == -1 && (p == nil || p.alias == "" && p.from == nil && p.offset == 0 && p.lock == NoLock && !p.unique &&
+		len(p.columns)+len(p.joins)+len(p.groups)+len(p.having)+len(p.unions) == 0)
+}
+
 // AllRows says whether a write may go without conditions.
 func (q *Query) AllRows() bool { return q.more != nil && q.more.all }
 

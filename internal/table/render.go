@@ -53,6 +53,8 @@ func (values) Others(list any, args []any, d *dialect.Dialect) []any {
 	return rowmap.Others(list, args, d)
 }
 
+func (values) IsList(v any) bool { return rowmap.IsList(v) }
+
 func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	if arrays {
 		slice, hasNull, ok, err := rowmap.Slice(v)
