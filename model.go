@@ -176,7 +176,7 @@ func (m *Model[T]) Filter(conds ...Cond) *Query[T] { return (*Query[T])((*query)
 
 // WhereIn is Query.WhereIn.
 func (m *Model[T]) WhereIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(m).in(column, sqlgen.In, values))
+	return (*Query[T])((*query)(m).compare(false, column, sqlgen.In, values))
 }
 
 // Select is Query.Select.

@@ -70,9 +70,9 @@ func (g *gathering) among(q *query, part *group.Part) *query {
 	case len(g.relatedColumns) > 1:
 		return q.where(g.grouped(part.Groups()))
 	case part.Ints != nil:
-		return q.in(g.column(0), sqlgen.In, part.Ints)
+		return q.compare(false, g.column(0), sqlgen.In, part.Ints)
 	}
-	return q.in(g.column(0), sqlgen.In, part.Values)
+	return q.compare(false, g.column(0), sqlgen.In, part.Values)
 }
 
 // grouped is the condition of keys of several columns: one of them in a list for each

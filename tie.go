@@ -247,7 +247,7 @@ func (t *tie) queryFor(parent any, isNil bool) *query {
 		return q.broken(err)
 	}
 	if !ok {
-		return q.in(t.column(0), sqlgen.In, []int64{}) // NULL refers to nothing
+		return q.compare(false, t.column(0), sqlgen.In, []int64{}) // NULL refers to nothing
 	}
 	return q.where(t.equal(value))
 }

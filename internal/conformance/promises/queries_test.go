@@ -109,7 +109,7 @@ func TestPromise13_TheWholeBuilder(t *testing.T) {
 		there, err := purchases.Where("user_id", "=", 9).Exists(ctx)
 		require.NoError(t, err)
 		require.False(t, there)
-		n, err := purchases.Where("user_id", "=", 3).Update(ctx, dbfleet.Row{"total": dbfleet.SQL("total + ?", 1)})
+		n, err := purchases.Where("user_id", "=", 3).Update(ctx, dbfleet.Row{"total": dbfleet.Raw("total + ?", 1)})
 		require.NoError(t, err)
 		require.EqualValues(t, 3, n)
 		largest, err := purchases.Max(ctx, "total")

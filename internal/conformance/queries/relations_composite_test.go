@@ -287,7 +287,7 @@ type entry struct {
 	Label  *string
 }
 
-// truth 327, 304, 306: parts of other types, pointers, NULL.
+// truth 327: parts of other types, pointers, NULL.
 func TestRelation_OfSeveralColumnsOfOtherTypes(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

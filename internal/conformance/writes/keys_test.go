@@ -172,7 +172,7 @@ func TestModel_FindsByAKeyGivenAsSQL(t *testing.T) {
 		users := conformance.Model[user](t, fl.Registry, dbfleet.ModelConfig{Table: "users", Timestamps: true})
 		u := user{Name: "Ada"}
 		require.NoError(t, users.Create(ctx, &u))
-		got, err := users.Find(ctx, dbfleet.SQL("? + 0", u.ID))
+		got, err := users.Find(ctx, dbfleet.Raw("? + 0", u.ID))
 		require.NoError(t, err)
 		require.Equal(t, u, got)
 		_, err = users.Find(ctx, "not a number")
