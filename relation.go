@@ -59,7 +59,10 @@ func erased[P any](relations []Relation[P]) []relation {
 }
 
 // Link names the columns that tie two models; On makes one.
-type Link struct{ foreign, local []string }
+type Link struct {
+	foreign, local []string
+	err            error
+}
 
 // On names the column that refers to the other side, and optionally the column
 // that it refers to, which is the primary key otherwise. Links of several columns go on
@@ -78,11 +81,12 @@ func On(foreignKey string, refersTo ...string) Link { return Link{}.And(foreignK
 // column refers to. As many as there are must be there: what is left over is a fault of
 // the link that names the columns of both sides.
 func (l Link) And(foreignKey string, refersTo ...string) Link {
-	local := ""
-	if len(refersTo) > 0 {
-		local = refersTo[0]
+	local, err := atMostOne(refersTo)
+	if err != nil {
+		l.err = &StatementError{Part: "link", Reason: "the column " + quoted(foreignKey) + " refers to one column, not to " + listed(refersTo, nil)}
 	}
-	return Link{append(slices.Clip(l.foreign), foreignKey), append(slices.Clip(l.local), local)}
+	l.foreign, l.local = append(slices.Clip(l.foreign), foreignKey), append(slices.Clip(l.local), local)
+	return l
 }
 
 // ToMany is a relation to any number of records; HasMany makes one.

@@ -39,6 +39,9 @@ func (q *query) referred(from *query, link Link) ([]string, error) {
 	if err := errors.Join(q.usable(), from.usable()); err != nil {
 		return link.local, nil //nolint:nilerr // newTie tells it
 	}
+	if link.err != nil {
+		return nil, link.err
+	}
 	if i := firstTwice(link.foreign); i >= 0 {
 		return nil, from.src.table.Fail("the link names its column %q twice", link.foreign[i])
 	}

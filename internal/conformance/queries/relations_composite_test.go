@@ -153,7 +153,9 @@ func TestRelation_OfSeveralColumnsTakesLimitsAndSelectLists(t *testing.T) {
 		two := d.ticketsOf().Scope(func(q *dbfleet.Query[ticket]) *dbfleet.Query[ticket] {
 			return q.OrderBy("id", dbfleet.Desc).Limit(2).Offset(1)
 		})
-		locked := d.ticketsOf().Scope(func(q *dbfleet.Query[ticket]) *dbfleet.Query[ticket] { return q.Distinct().OrderBy("id", dbfleet.Desc).Limit(2) })
+		locked := d.ticketsOf().Scope(func(q *dbfleet.Query[ticket]) *dbfleet.Query[ticket] {
+			return q.Distinct().OrderBy("id", dbfleet.Desc).Limit(2)
+		})
 		for name, many := range map[string]dbfleet.ToMany[colleague, ticket]{"limit and offset": two, "limit of distinct rows": locked} {
 			members, err := d.members.Select("name").With(many).Get(ctx)
 			require.NoError(t, err, name)

@@ -87,14 +87,15 @@ func TestInsert_TellsTheID(t *testing.T) {
 		require.Nil(t, row["line"])
 
 		for i := range 2 { // inserted, then updated
-			require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77, "line": "up", "n": i}, "id"))
+			require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77, "line": "up", "n": i}, dbfleet.Conflict{Key: []string{"id"}}))
 		}
 		row, err = logs.Where("id", "=", 77).First(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, row["n"])
-		require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77}, "id"), "nothing to set")
-		require.Error(t, logs.Upsert(ctx, map[string]any{"n": 1}, "id"), "the key is not in the row")
-		require.Error(t, logs.Upsert(ctx, map[string]any{"id": 1}))
+		require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77, "line": "up"}), "by the column id")
+		require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77}, dbfleet.Conflict{Key: []string{"id"}}), "nothing to set")
+		require.Error(t, logs.Upsert(ctx, map[string]any{"n": 1}, dbfleet.Conflict{Key: []string{"id"}}), "the key is not in the row")
+		require.ErrorContains(t, logs.Upsert(ctx, map[string]any{"line": "x"}), `the key column "id" is not in the row`)
 		n, err := logs.Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 4, n)
