@@ -300,7 +300,7 @@ func ExampleQuery_Update() {
 	defer end()
 	ctx := context.Background()
 	accounts := exampleAccounts(registry)
-	n, err := accounts.Where("age", ">", 70).Update(ctx, dbfleet.Row{"is_admin": false, "age": dbfleet.SQL("age + ?", 1)})
+	n, err := accounts.Where("age", ">", 70).Update(ctx, dbfleet.Row{"is_admin": false, "age": dbfleet.Raw("age + ?", 1)})
 	fmt.Println(n, err)
 	_, err = accounts.Query().Update(ctx, dbfleet.Row{"is_admin": true})
 	fmt.Println(errors.Is(err, dbfleet.ErrMissingWhere))

@@ -102,13 +102,12 @@ func (w *loading) prepare(q *query, noRows bool, options []LoadOptions) error {
 	}
 	w.q = q
 	t := q.src.table
-	switch {
-	case noRows:
+	if noRows {
 		return t.Fail("the iterator is nil")
-	case len(options) > 1:
-		return t.Fail("more than one LoadOptions")
-	case len(options) == 1:
-		w.o = options[0]
+	}
+	var err error
+	if w.o, err = atMostOne(options); err != nil {
+		return t.Fail("%s", err)
 	}
 	if w.o.BatchRows < 0 || w.o.ProgressEvery < 0 {
 		return t.Fail("LoadOptions has a negative number")

@@ -61,8 +61,11 @@ func (q *query) compares(or bool, column, op string, value any) *query {
 
 // operand is a value of the caller's as sqlgen takes it.
 func operand(v any) any {
-	if sub, ok := v.(Subquery); ok {
-		return sub.base()
+	switch v := v.(type) {
+	case Subquery:
+		return v.base()
+	case Cond:
+		return v.value()
 	}
 	return v
 }
@@ -71,11 +74,12 @@ func operand(v any) any {
 func operands(list []any) []any {
 	copied := false
 	for i, v := range list {
-		if sub, ok := v.(Subquery); ok {
+		switch v.(type) {
+		case Subquery, Cond:
 			if !copied {
 				list, copied = slices.Clone(list), true
 			}
-			list[i] = sub.base()
+			list[i] = operand(v)
 		}
 	}
 	return list
@@ -99,15 +103,13 @@ func (q *query) group(or bool, inner *query) *query {
 
 func (q *query) not(inner *query) *query { return q.where(sqlgen.Not(inner.q.Conditions()...)) }
 
-func (q *query) in(column string, op sqlgen.Op, values any) *query {
-	next := q.next()
-	next.q.AddCompare(false, column, op, operand(values))
-	return next
-}
-
+// compare adds column op value, where the operator needs no check.
+//
 //go:noinline
-func (q *query) null(column string, op sqlgen.Op) *query {
-	return q.where(sqlgen.Compare(column, op, nil))
+func (q *query) compare(or bool, column string, op sqlgen.Op, value any) *query {
+	next := q.next()
+	next.q.AddCompare(or, column, op, operand(value))
+	return next
 }
 
 //go:noinline
@@ -140,6 +142,14 @@ func (q *query) filter(conds []Cond) *query {
 		next.q.Add(c.c.And())
 	}
 	return next
+}
+
+// orFilter adds conditions that all must hold, joined by OR to those before them.
+func (q *query) orFilter(conds []Cond) *query {
+	if len(conds) == 0 {
+		return q
+	}
+	return q.where(And(conds...).c.Or())
 }
 
 func (q *query) columns(cols ...sqlgen.Column) *query {

@@ -51,13 +51,9 @@ func (r *Registry) Transaction(ctx context.Context, name string, fn func(ctx con
 // Transaction runs fn in a transaction on this connection; see
 // Registry.Transaction.
 func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
-	var o TxOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		return fmt.Errorf("dbfleet: connection %q: more than one TxOptions", db.name)
+	o, err := atMostOne(options)
+	if err != nil {
+		return fmt.Errorf("dbfleet: connection %q: %w", db.name, err)
 	}
 	if o.Retries < 0 || o.Retries > maxRetries {
 		return fmt.Errorf("dbfleet: connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)

@@ -32,6 +32,15 @@ func untyped(name string, q Query) statement {
 	return statement{name, func(d *dialect.Dialect) (string, []any, error) { return Select(&q, env(d, nil)) }}
 }
 
+// equalTo are the conditions that a column is equal to each of the keys.
+func equalTo(column string, keys ...any) []Cond {
+	conds := make([]Cond, len(keys))
+	for i, key := range keys {
+		conds[i] = Compare(column, Eq, key)
+	}
+	return conds
+}
+
 func raw(sql string, args ...any) *Expr { return &Expr{SQL: sql, Args: args} }
 
 func goldenStatements() []statement {
@@ -99,14 +108,14 @@ func goldenStatements() []statement {
 		selecting("offset", all.WithOffset(5)),
 		selecting("limit and offset", all.WithLimit(10).WithOffset(5)),
 		selecting("negative limit", all.WithLimit(-1)),
-		selecting("limit of each", where(Compare("city", Eq, "x")).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEach("age", []any{1, 2}, []string{"id"}, true)),
-		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach("age", []any{1, nil, 3, 4, 5}, []string{"id", "city"}, false)),
-		selecting("offset of each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithEach("age", []any{1}, []string{"id"}, true)),
-		selecting("limit of each of a list", all.WithColumns(Column{Name: "name"}, Column{Name: "name"}).WithLimit(0).WithEach("age", []any{1}, []string{"id"}, false)),
-		selecting("negative limit of each", all.WithLimit(-1).WithEach("age", []any{1}, []string{"id"}, false)),
-		selecting("negative offset of each", all.WithLimit(1).WithOffset(-1).WithEach("age", []any{1}, []string{"id"}, false)),
-		selecting("marks", where(Compare("id", Gt, 5)).WithMarks("name", []any{"a", "b", "c"})),
-		selecting("padded marks", where(Compare("id", Gt, 5).Or()).WithMarks("name", []any{"a", "b", "c", "d", "e"})),
+		selecting("limit of each", where(Compare("city", Eq, "x")).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEach(equalTo("age", 1, 2), []string{"id"}, true)),
+		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach(equalTo("age", 1, nil, 3, 4, 5), []string{"id", "city"}, false)),
+		selecting("offset of each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithEach(equalTo("age", 1), []string{"id"}, true)),
+		selecting("limit of each of a list", all.WithColumns(Column{Name: "name"}, Column{Name: "name"}).WithLimit(0).WithEach(equalTo("age", 1), []string{"id"}, false)),
+		selecting("negative limit of each", all.WithLimit(-1).WithEach(equalTo("age", 1), []string{"id"}, false)),
+		selecting("negative offset of each", all.WithLimit(1).WithOffset(-1).WithEach(equalTo("age", 1), []string{"id"}, false)),
+		selecting("marks", where(Compare("id", Gt, 5)).WithMarks(equalTo("name", "a", "b", "c"))),
+		selecting("padded marks", where(Compare("id", Gt, 5).Or()).WithMarks(equalTo("name", "a", "b", "c", "d", "e"))),
 		selecting("negative offset", all.WithOffset(-1)),
 		selecting("union", keyed.WithUnion(where(Compare("id", Eq, 2)).asSub(users), false).WithUnion(all.WithLimit(1).WithCond(Compare("id", Eq, 3)).asSub(users), true).WithOrder(Order{Column: "users.id"}).WithLimit(4)),
 		selecting("for update", all.WithLock(ForUpdate)),

@@ -36,6 +36,8 @@ type parts struct {
 	discard bool // the rows may have columns that nothing takes
 	each    *each
 	marks   *marks
+
+	returning bool // a write returns the rows
 }
 
 // Column is one item of a select list: a column, or SQL given raw.
@@ -271,6 +273,13 @@ func (q Query) WithDistinct() Query {
 func (q Query) WithAllRows() Query {
 	q, p := q.extend()
 	p.all = true
+	return q
+}
+
+// Returning makes a write return the rows that it has written, by the select list.
+func (q Query) Returning() Query {
+	q, p := q.extend()
+	p.returning = true
 	return q
 }
 

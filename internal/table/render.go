@@ -84,11 +84,17 @@ func emptySlice(slice any) bool {
 	return false // Slice gives other types only when there are elements
 }
 
-// RowArgs are the arguments of an insert of one row given as column to value.
+// RowArgs are the arguments of an insert of one row given as column to value; SQL and
+// queries among them stay what they are.
 func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect) ([]any, error) {
 	args := make([]any, len(columns))
 	for i, c := range columns {
 		v := row[c]
+		switch v.(type) {
+		case *sqlgen.Expr, sqlgen.Subquery:
+			args[i] = v
+			continue
+		}
 		var err error
 		if t.Plan != nil && v != nil {
 			if f, ok := t.Field(c); ok {
@@ -96,9 +102,6 @@ func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect
 					return nil, err
 				}
 			}
-		}
-		if _, ok := v.(*sqlgen.Expr); ok {
-			return nil, t.Fail("column %q: an insert takes values, not SQL", c)
 		}
 		if args[i], err = rowmap.Arg(v, d); err != nil {
 			return nil, &rowmap.ColumnError{Model: t.Name, Column: c, Err: err}

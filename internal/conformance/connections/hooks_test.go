@@ -127,7 +127,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 		e = rec.one(t)
 		require.Zero(t, e.Rows)
 		require.NoError(t, e.Err)
-		n, err := m.Where("name", "!=", "a").Update(ctx, map[string]any{"id": dbfleet.SQL("id + 10")})
+		n, err := m.Where("name", "!=", "a").Update(ctx, map[string]any{"id": dbfleet.Raw("id + 10")})
 		require.NoError(t, err)
 		require.Equal(t, n, rec.one(t).Rows)
 		for _, err := range m.Query().Iter(ctx) {

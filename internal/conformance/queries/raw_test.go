@@ -24,7 +24,7 @@ func TestHazard_RawPartsTakeTheirArgumentsAndNoOthers(t *testing.T) {
 		for i, bad := range []*dbfleet.Query[dbfleet.Row]{
 			q.WhereRaw("id = ?"), q.WhereRaw("id = 1", 2), q.WhereRaw("id = ? OR id = ?", 1), q.OrWhereRaw("id = ?", 1, 2),
 			q.SelectRaw("COUNT(?)"), q.HavingRaw("COUNT(*) > ?"), q.OrderByRaw("id", 1), q.JoinRaw("JOIN purchases p ON p.id = ?"),
-			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.SQL("user_id + ?")),
+			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.Raw("user_id + ?")),
 		} {
 			_, err := bad.Get(t.Context())
 			require.Error(t, err, fmt.Sprint(i))
