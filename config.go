@@ -154,7 +154,7 @@ type ConnectionConfig struct {
 	// Dial, PasswordFunc, OnConnect and Connector are called by several goroutines at
 	// once. One that panics has failed, and so has one that does not come back within
 	// ConnectTimeout: it is not waited for. They are in no JSON and never printed.
-	Dial func(ctx context.Context, network, address string) (net.Conn, error) `json:"-" yaml:"-" mapstructure:"-"`
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 	// PasswordFunc gives the password in the place of Password, for each new
 	// connection anew: one that is rotated, or a token that a cloud hands out.
 	// PostgreSQL and MySQL only. address is the node's host and port, or the path of
@@ -166,7 +166,7 @@ type ConnectionConfig struct {
 	// Its error is that of the connection, ErrConnection, which errors.Is and
 	// errors.As find in it. The passwords that it returned last are left out of the
 	// text of errors, whatever tells of them.
-	PasswordFunc func(ctx context.Context, address string) (string, error) `json:"-" yaml:"-" mapstructure:"-"`
+	PasswordFunc func(ctx context.Context, address string) (string, error) `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 	// OnConnect prepares each new connection, after its session is pinned and before
 	// anything else runs on it. driverConn is the driver's own: a *pgx.Conn on
 	// PostgreSQL, the database/sql/driver.Conn of go-sql-driver/mysql or
@@ -182,7 +182,7 @@ type ConnectionConfig struct {
 	// set, form of dates and strings and read-only mode on PostgreSQL, the time zone,
 	// character set, sql_mode, autocommit and read-only mode on MySQL, foreign_keys and
 	// query_only on SQLite. Params may set some of these.
-	OnConnect func(ctx context.Context, driverConn any) error `json:"-" yaml:"-" mapstructure:"-"`
+	OnConnect func(ctx context.Context, driverConn any) error `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 	// Connector gives the connections in the place of a server, for tests that script
 	// a database and for drivers that wrap another. Driver says in which SQL
 	// statements are written and how values are sent: the connector must understand
@@ -191,7 +191,7 @@ type ConnectionConfig struct {
 	// ReadPool, ReadHosts, ConnectTimeout and OnConnect have a meaning; Host, Socket,
 	// Password, TLS, Params, Dial and PasswordFunc are refused. It is not closed:
 	// whoever made it does that.
-	Connector driver.Connector `json:"-" yaml:"-" mapstructure:"-"`
+	Connector driver.Connector `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 
 	// envPrefix is what the names of the variables begin with, such as
 	// "DB_USERS_", if the connection came from the environment.
