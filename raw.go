@@ -110,8 +110,17 @@ func (tx *Tx) place(p *place) error {
 	return nil
 }
 
+// refuseControl refuses to turn a transaction behind the library's back. A Conn that
+// is in none of the library's is its caller's own.
+func (p *place) refuseControl(query string) error {
+	if p.on != nil && p.tx == nil {
+		return nil
+	}
+	return refuseControl(query, p.e.dialect)
+}
+
 func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	if err := refuseControl(query, p.e.dialect); err != nil {
+	if err := p.refuseControl(query); err != nil {
 		return nil, err
 	}
 	x := &rawExec{}
@@ -150,7 +159,7 @@ type lending interface {
 
 // raw sends a query of the caller's.
 func (p *place) raw(ctx context.Context, op, query string, args []any, x lending) error {
-	if err := refuseControl(query, p.e.dialect); err != nil {
+	if err := p.refuseControl(query); err != nil {
 		return err
 	}
 	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
@@ -181,14 +190,14 @@ func (x *rawRows) takeBack() {
 }
 
 func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
 		if x.rows, err = c.SQL().QueryContext(ctx, s.text, s.args...); err == nil {
-			p.tx.keep(openRows{x.rows})
+			p.on.keep(openRows{x.rows})
 		}
 		return unknownRows, err
 	}
@@ -217,14 +226,14 @@ func (x *rawRow) takeBack() {
 }
 
 func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
 		x.row = c.SQL().QueryRowContext(ctx, s.text, s.args...)
-		p.tx.keep(openRow{x.row})
+		p.on.keep(openRow{x.row})
 		return unknownRows, x.row.Err()
 	}
 	pool, err := p.node.open()
@@ -250,13 +259,17 @@ func (x *rawPrepare) takeBack() {
 }
 
 func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		x.stmt, err = c.Prepare(ctx, s.text)
+		if p.tx != nil {
+			x.stmt, err = c.Prepare(ctx, s.text)
+		} else {
+			x.stmt, err = c.SQL().PrepareContext(ctx, s.text)
+		}
 		return unknownRows, err
 	}
 	pool, err := p.node.open()

@@ -111,7 +111,7 @@ func unreachable(err error) bool {
 // Only a plain read is asked again, or what a replica was asked, whose session
 // refuses writes.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) bool {
-	if p.tx != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
+	if p.on != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
 		return false
 	}
 	if p.index >= 0 {

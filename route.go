@@ -89,6 +89,7 @@ func (s *source) destinationOf(w *wish, record any) (destination, error) {
 type place struct {
 	e       *entry
 	tx      *txState // nil outside of one
+	on      *held    // what statements run on; nil takes a connection for each
 	primary bool     // the primary was asked for
 
 	node  *node  // nil until it is chosen
@@ -138,7 +139,7 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 }
 
 func (p *place) inTx(st *txState, reason string) {
-	p.e, p.tx, p.node, p.index = st.e, st, st.node, -1
+	p.e, p.tx, p.on, p.node, p.index = st.e, st, &st.held, st.node, -1
 	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tx: true, Reason: reason}
 }
 

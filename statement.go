@@ -93,15 +93,15 @@ func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) e
 }
 
 // hold takes the connection that a statement runs on, until letGo: the
-// transaction's, on which statements run one at a time, or one of the pool.
+// transaction's or Conn's, on which statements run one at a time, or one of the pool.
 func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
-	if p.tx != nil {
-		p.tx.mu.Lock()
-		if err := p.tx.ready(); err != nil {
-			p.tx.mu.Unlock()
+	if p.on != nil {
+		p.on.mu.Lock()
+		if err := p.on.ready(); err != nil {
+			p.on.mu.Unlock()
 			return nil, err
 		}
-		return p.tx.conn, nil
+		return p.on.conn, nil
 	}
 	pool, err := p.node.open()
 	if err != nil {
@@ -111,8 +111,8 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 }
 
 func (p *place) letGo(c *driver.Conn) {
-	if p.tx != nil {
-		p.tx.mu.Unlock()
+	if p.on != nil {
+		p.on.mu.Unlock()
 		return
 	}
 	c.Release()
@@ -182,9 +182,9 @@ func (p *place) rows(ctx context.Context, c *driver.Conn, s *statement, r reader
 		return unknownRows, err
 	}
 	defer func() { _ = rows.Close() }() // also when reading panics
-	if s.stream && p.tx != nil {
-		p.tx.mu.Unlock()
-		defer p.tx.mu.Lock()
+	if s.stream && p.on != nil {
+		p.on.mu.Unlock()
+		defer p.on.mu.Lock()
 	}
 	n, err := r.read(rows)
 	if closeErr := rows.Close(); err == nil {

@@ -186,7 +186,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{e: e, node: e.primary()}
+	st := &txState{held: held{e: e, node: e.primary()}}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
 	defer func() {

@@ -45,6 +45,8 @@ type conn struct {
 	cursors *cursor // that are open
 
 	broken   atomic.Bool
+	spoiled  atomic.Bool // by Conn.Spoil
+	lent     atomic.Bool // by Conn.Lend
 	old      atomic.Bool // its time is over
 	age      *time.Timer // sets old; nil is never
 	idleFrom time.Time   // where the pool is remote
@@ -81,6 +83,9 @@ func (c *conn) enter(ctx context.Context, query string) error {
 	}
 	if strings.IndexByte(query, 0) >= 0 {
 		return &NotSentError{Err: &ArgumentError{Reason: "the statement contains a NUL byte"}}
+	}
+	if c.lent.Load() {
+		return &NotSentError{Err: errLent}
 	}
 	if err := c.lock(ctx); err != nil {
 		return err
@@ -254,5 +259,5 @@ func isServerSilence(err error) bool {
 
 // leftovers reports whether the connection may not go back to its pool as it is.
 func (c *conn) leftovers() bool {
-	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load()
+	return c.broken.Load() || c.spoiled.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load()
 }

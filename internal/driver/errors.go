@@ -12,7 +12,9 @@ import (
 var (
 	// ErrBusy says that a statement was refused because rows are still open on
 	// the connection. Nothing was sent.
-	ErrBusy = errors.New("connection is busy: the rows of an earlier statement are still open")
+	ErrBusy       = errors.New("connection is busy: the rows of an earlier statement are still open")
+	errLent error = lentError{}
+
 	// ErrCommitUnknown says that COMMIT was sent and no answer came: the
 	// transaction may have been committed or rolled back.
 	ErrCommitUnknown = errors.New("the outcome of COMMIT is unknown")
@@ -25,6 +27,12 @@ var (
 	// the transaction although nobody ended it through this package.
 	ErrTxEnded = errors.New("the server has left the transaction")
 )
+
+// lentError is ErrBusy on a connection that a function has the driver's own of.
+type lentError struct{}
+
+func (lentError) Error() string        { return "connection is busy: the function of Raw still has it" }
+func (lentError) Is(target error) bool { return target == ErrBusy }
 
 // A CommitUnknownError is what Commit returns when its answer was lost. It
 // matches ErrCommitUnknown; Err is why no answer came.

@@ -11,8 +11,12 @@ import (
 // before the last are what values mean.
 var pinned = [...]string{"TimeZone", "client_encoding", "standard_conforming_strings", "DateStyle", "IntervalStyle", "default_transaction_read_only"}
 
-// DriverConn is the *pgx.Conn.
-func (s *conn) DriverConn() any { return s.conn }
+// DriverConn is the *pgx.Conn. Whoever gets it may parse another statement under no
+// name.
+func (s *conn) DriverConn() any {
+	s.unnamed = nil
+	return s.conn
+}
 
 // Pins asks nothing of the server.
 func (s *conn) Pins(context.Context) ([]string, error) {

@@ -215,12 +215,6 @@ func (s *conn) Ping(ctx context.Context) error {
 
 func (s *conn) Alive() bool { return true }
 
-// Close closes the statements first: SQLite keeps the file open for them.
-func (s *conn) Close() error {
-	s.Cache.Clear()
-	return s.Conn.Close()
-}
-
 // endsOrBegins reports whether a statement is one of those that frame a
 // transaction.
 func endsOrBegins(query string) bool {
