@@ -29,6 +29,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		StatementTimeout: max(c.StatementTimeout, 0),
 		Params:           c.Params,
 		Pooler:           c.Pooler,
+		ChannelBinding:   c.TLS.ChannelBinding,
 	}
 	if d.Name == string(SQLite) {
 		node.SQLite = driver.SQLite{
