@@ -19,8 +19,9 @@
 //	})
 //	defer registry.Close()
 //
-// A configuration can also come from the environment ([ConfigFromEnv]) or from
-// JSON. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
+// A configuration can also come from the environment ([ConfigFromEnv]), from JSON,
+// YAML or TOML, or through viper, under the same names. Passwords are a [Secret],
+// which is shown nowhere. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
 // connections of a running program; what runs on an old one is waited for.
 //
 // [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
@@ -157,8 +158,9 @@
 //
 // Hooks see every statement with its route, duration and outcome: [DB.OnAfterQuery]
 // for one connection, [Registry.OnAfterQuery] for all. [LogQueries] makes one that
-// writes to slog. [Registry.Health] asks every node, [Registry.Stats] gives the
-// pools' figures, [Registry.Describe] lists the models.
+// writes to slog. [Registry.Health] asks every node, [Registry.HealthHandler] tells a
+// load balancer, [Registry.Stats] gives the pools' figures, [Registry.Describe] lists
+// the models.
 //
 //	registry.OnAfterQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
 //
