@@ -65,8 +65,11 @@ type ConnectionConfig struct {
 	Driver Driver `json:"driver" yaml:"driver" mapstructure:"driver" toml:"driver,omitempty"`
 	// URL gives the connection in one string, such as
 	// "postgres://user:p%40ss@host:5432/db?sslmode=verify-full", "mysql://…",
-	// "sqlite:relative.db" or "sqlite:///absolute.db". It and the other fields
-	// add up; the same key in both with different values is a fault.
+	// "sqlite:relative.db" or "sqlite:///absolute.db"; or as other libraries take it:
+	// "user:pass@tcp(host:3306)/db?tls=true" (go-sql-driver/mysql), "host=db user=app
+	// dbname=shop" (libpq) or "file:app.db?_pragma=busy_timeout(5000)". A part that is
+	// not understood, or would break a promise, is a fault that names it. It and the
+	// other fields add up; the same key in both with different values is a fault.
 	URL Secret `json:"url" yaml:"url" mapstructure:"url" toml:"url,omitempty"`
 
 	// Host is the primary's host name or IP address, without a port. A server

@@ -37,6 +37,7 @@ var configFields = slices.Concat(
 		{"tls.cert", config.Text, func(c *ConnectionConfig) any { return &c.TLS.Cert }},
 		{"tls.key", config.Text, func(c *ConnectionConfig) any { return (*string)(&c.TLS.Key) }},
 		{"tls.server_name", config.Text, func(c *ConnectionConfig) any { return &c.TLS.ServerName }},
+		{"tls.channel_binding", config.Bool, func(c *ConnectionConfig) any { return &c.TLS.ChannelBinding }},
 		{"read_hosts", config.List, func(c *ConnectionConfig) any { return &c.ReadHosts }},
 		{"connect_timeout", config.Duration, func(c *ConnectionConfig) any { return &c.ConnectTimeout }},
 		{"statement_timeout", config.Duration, func(c *ConnectionConfig) any { return &c.StatementTimeout }},

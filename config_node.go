@@ -30,6 +30,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		Params:           c.Params,
 		Pooler:           c.Pooler,
 		Seams:            c.seams(),
+		ChannelBinding:   c.TLS.ChannelBinding,
 	}
 	if d.Name == string(SQLite) {
 		node.SQLite = driver.SQLite{

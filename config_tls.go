@@ -45,6 +45,11 @@ type TLSConfig struct {
 	//
 	// Defaults to the host's name, for each host its own.
 	ServerName string `json:"server_name" yaml:"server_name" mapstructure:"server_name" toml:"server_name,omitempty"`
+	// ChannelBinding asks PostgreSQL to show in the exchange of the password that it
+	// is the holder of the certificate: whoever sits in between cannot, even where the
+	// mode believes any certificate. The server must offer SCRAM-SHA-256-PLUS. It is
+	// channel_binding=require of a URL.
+	ChannelBinding bool `json:"channel_binding" yaml:"channel_binding" mapstructure:"channel_binding" toml:"channel_binding,omitempty"`
 }
 
 // modeFor returns the mode for one host; a host of "" is a socket.
@@ -100,6 +105,9 @@ func (c ConnectionConfig) validateTLS(f *config.Faults) {
 	}
 	if hasKey && !hasCert {
 		f.Add("tls.cert_file", "is missing: the client's key needs its certificate")
+	}
+	if t.ChannelBinding && c.Driver != Postgres {
+		f.Add("tls.channel_binding", "is set, but the driver is %s", c.Driver)
 	}
 	if t.ServerName != "" {
 		if err := config.CheckHost(t.ServerName); err != nil {

@@ -78,9 +78,14 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // ping asks the place's node for an answer. No hook is told.
 func (p *place) ping(ctx context.Context) error {
-	s := statement{op: "ping"}
 	p.choose(false)
-	_, err := pinging{}.exchange(ctx, p, &s)
+	return p.ask(ctx, pinging{})
+}
+
+// ask asks the place's node, which is chosen. No hook is told.
+func (p *place) ask(ctx context.Context, x exchange) error {
+	s := statement{op: "ping"}
+	_, err := x.exchange(ctx, p, &s)
 	return p.ended(&s, nil, unknownRows, err)
 }
 

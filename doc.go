@@ -19,8 +19,9 @@
 //	})
 //	defer registry.Close()
 //
-// A configuration can also come from the environment ([ConfigFromEnv]) or from
-// JSON. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
+// A configuration can also come from the environment ([ConfigFromEnv]), from JSON,
+// YAML or TOML, or through viper, under the same names. Passwords are a [Secret],
+// which is shown nowhere. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
 // connections of a running program; what runs on an old one is waited for.
 //
 // [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
@@ -159,8 +160,8 @@
 // give it another context, with a span or a deadline: [DB.OnQuery] for one
 // connection, [Registry.OnQuery] for all. [LogQueries] makes one that writes to slog;
 // the modules otel and prometheus make spans and metrics. [Registry.Health] asks
-// every node, [Registry.Nodes] tells how they are without asking,
-// [Registry.Describe] lists the models.
+// every node, [Registry.HealthHandler] tells a load balancer, [Registry.Nodes] tells
+// how the nodes are without asking, [Registry.Describe] lists the models.
 //
 //	registry.OnQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
 //

@@ -14,11 +14,11 @@ var (
 	pragmaValue = regexp.MustCompile(`^[A-Za-z0-9_.+-]+$`)
 )
 
-// refusedParam returns why a session parameter cannot be set, "" if it can. The
-// driver's name is the canonical one.
-func refusedParam(driver, name string) (why string) {
+// refusedParam returns why a session parameter cannot be set to a value, "" if it
+// can. The driver's name is the canonical one.
+func refusedParam(driver, name, value string) (why string) {
 	if d, ok := dialect.Lookup(driver); ok {
-		why = d.RefusedParam(name)
+		why = d.RefusedParam(name, value)
 	}
 	return why
 }
@@ -32,7 +32,7 @@ func CheckParams(driver string, params map[string]string, f *Faults) {
 			f.Add("params", "has a name that is not letters, digits, _ and dots: %.60q", name)
 			continue
 		}
-		if why := refusedParam(driver, name); why != "" {
+		if why := refusedParam(driver, name, value); why != "" {
 			f.Add(key, "cannot be set: %s", why)
 			continue
 		}

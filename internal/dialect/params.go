@@ -1,17 +1,27 @@
 package dialect
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // RefusedParam tells why a session parameter of that name, in any case, may not be
-// set: a key of the configuration sets it, or a promise of the library rests on it.
-// It is "" for one that may.
-func (d *Dialect) RefusedParam(name string) (why string) {
+// set to a value: a key of the configuration sets it, or a promise of the library rests
+// on it. It is "" for one that may.
+func (d *Dialect) RefusedParam(name, value string) (why string) {
 	name = strings.ToLower(name)
+	if d == Postgres && name == "options" && proxyOptions.MatchString(value) {
+		return ""
+	}
 	if d == MySQL && (strings.HasPrefix(name, "character_set_") || strings.HasPrefix(name, "collation_")) {
 		return "sessions speak utf8mb4"
 	}
 	return refusedParams[d.Index][name]
 }
+
+// proxyOptions are options that no PostgreSQL server takes, but a proxy in front of
+// one: endpoint=… (Neon), reference=… (Supabase), --cluster=… (CockroachDB).
+var proxyOptions = regexp.MustCompile(`^(?:(?:--cluster|[a-z_]+)=[A-Za-z0-9._-]+ ?)+$`)
 
 // refusedParams are the names by Dialect.Index, in lower case.
 var refusedParams = [Count]map[string]string{

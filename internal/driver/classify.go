@@ -113,7 +113,7 @@ func classifyCause(err error) Problem {
 		return Problem{Class: Connection, NotSent: true}
 	case errors.As(err, &op) && op.Op == "dial":
 		return Problem{Class: Connection, NotSent: true}
-	case isTLSError(err):
+	case IsTLS(err):
 		return Problem{Class: Connection, NotSent: true}
 	case errors.As(err, &netErr):
 		if netErr.Timeout() {
@@ -130,7 +130,9 @@ func classifyCause(err error) Problem {
 	return Problem{}
 }
 
-func isTLSError(err error) bool {
+// IsTLS reports whether an error is that of TLS: of a certificate, or of a server that
+// does not speak it.
+func IsTLS(err error) bool {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var verification *tls.CertificateVerificationError

@@ -227,6 +227,31 @@ func finite(ordinal int, f float64) error {
 	return nil
 }
 
+// ReadOnly asks for read_only, which super_read_only sets too, and for the variable
+// that tells Aurora's readers.
+func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	rows, err := s.QueryText(ctx, "SELECT @@global.read_only, @@global.innodb_read_only", nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	dest := make([]sqldriver.Value, 2)
+	if err := rows.Next(dest); err != nil {
+		return false, err
+	}
+	for _, value := range dest {
+		if b, ok := value.([]byte); ok {
+			value = string(b)
+		}
+		switch fmt.Sprint(value) {
+		case "0", "OFF":
+		default:
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // Alive reports false as soon as the server has sent something to an idle
 // connection: it has nothing to say but farewell.
 func (s *conn) Alive() bool {

@@ -225,6 +225,17 @@ func (s *conn) Ping(ctx context.Context) error {
 	return err
 }
 
+// ReadOnly asks for what a transaction would be: read-only on a standby, and where
+// default_transaction_read_only is on.
+func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	s.unnamed = nil
+	results, err := s.pc.Exec(ctx, "SHOW transaction_read_only").ReadAll()
+	if err != nil {
+		return false, err
+	}
+	return len(results) == 1 && len(results[0].Rows) == 1 && string(results[0].Rows[0][0]) == "on", nil
+}
+
 func (s *conn) Usable() bool { return !s.pc.IsClosed() }
 
 // Alive looks for what the server may have sent to an idle connection: an error

@@ -87,6 +87,9 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 	cfg.SSLNegotiation, cfg.SSLCertMode = "", "allow"
 	cfg.MinProtocolVersion, cfg.MaxProtocolVersion = "3.0", "3.0"
 	cfg.ChannelBinding, cfg.RequireAuth = "prefer", ""
+	if o.ChannelBinding {
+		cfg.ChannelBinding = "require"
+	}
 	cfg.OAuthTokenProvider = nil
 	if cfg.TLSConfig == nil && o.Socket == "" && !isLoopback(o.Host) && o.Dial == nil {
 		cfg.RequireAuth = "!password" // never the password itself over an open network

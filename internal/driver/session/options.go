@@ -32,6 +32,9 @@ type Options struct {
 	Password func() string
 	// TLS is the client's configuration; nil is an unencrypted connection.
 	TLS *tls.Config
+	// ChannelBinding demands of a PostgreSQL server that it proves by the password's
+	// exchange to be the one that TLS is spoken with.
+	ChannelBinding bool
 
 	// ReadOnly pins sessions so that the server refuses writes. Behind a Pooler
 	// on PostgreSQL nothing is pinned: a transaction must be begun read-only.

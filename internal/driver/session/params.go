@@ -17,7 +17,7 @@ func CheckParams(o Options, dotted bool) error {
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		if !isParamName(name, dotted) {
 			errs = append(errs, &OptionError{Node: o.Name, Option: fmt.Sprintf("Params[%q]", name), Reason: "has a name that no parameter can have"})
-		} else if why := o.Dialect.RefusedParam(name); why != "" {
+		} else if why := o.Dialect.RefusedParam(name, o.Params[name]); why != "" {
 			errs = append(errs, &OptionError{Node: o.Name, Option: "Params." + name, Reason: "cannot be set: " + why})
 		} else if strings.ContainsFunc(o.Params[name], isControl) {
 			errs = append(errs, &OptionError{Node: o.Name, Option: "Params." + name, Reason: "has a control character in its value"})

@@ -81,6 +81,13 @@ type Session interface {
 	Close() error
 }
 
+// ReadOnlyTeller is a Session that can ask the server whether it takes writes in this
+// session, as a standby does not, and a server, a database or an account that is
+// read-only.
+type ReadOnlyTeller interface {
+	ReadOnly(ctx context.Context) (bool, error)
+}
+
 // RowSource is what a session gives for a query. Next fills dest and returns
 // io.EOF at the end; Close may be called more than once.
 type RowSource interface {

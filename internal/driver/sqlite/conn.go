@@ -213,6 +213,20 @@ func (s *conn) Ping(ctx context.Context) error {
 	return err
 }
 
+// ReadOnly tells of a file that may only be read, and of the pragma query_only.
+func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	if err := s.Ping(ctx); err != nil {
+		return false, err
+	}
+	if c, ok := s.Conn.(interface{ IsReadOnly(string) (bool, error) }); ok {
+		if readOnly, err := c.IsReadOnly("main"); err != nil || readOnly {
+			return readOnly, err
+		}
+	}
+	only, err := s.pragma(ctx, "PRAGMA query_only")
+	return only == "1", err
+}
+
 func (s *conn) Alive() bool { return true }
 
 // endsOrBegins reports whether a statement is one of those that frame a
