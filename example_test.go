@@ -511,6 +511,7 @@ func ExampleDB_Read() {
 func ExampleRegistry_OnQuery() {
 	registry, end := exampleFleet()
 	defer end()
+	accounts := exampleAccounts(registry)
 	type depth struct{}
 	registry.OnQuery(dbfleet.QueryHook{
 		Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
@@ -521,7 +522,7 @@ func ExampleRegistry_OnQuery() {
 			fmt.Println("after", e.Op, e.Rows, e.Class, ctx.Value(depth{}))
 		},
 	})
-	_, _ = exampleAccounts(registry).Find(context.Background(), 1)
+	_, _ = accounts.Find(context.Background(), 1)
 	// Output:
 	// before select accounts
 	// after select 1  of the hook
