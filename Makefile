@@ -55,6 +55,13 @@ types: ## accept what column types and Go types do together, as it is now, into 
 bench-test: ## the tests of the benchmark itself
 	cd bench && $(GO) test ./...
 
+.PHONY: modules
+modules: ## the tests of the modules otel, prometheus and dashboard
+	@scripts/install-databases
+	@for m in otel prometheus dashboard; do echo "go test: $$m"; (cd "$$m" && \
+		DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -skip '^TestBudget_' ./... && \
+		$(GO) test -count=1 -run '^TestBudget_' ./...); done
+
 FUZZTIME ?= 10s
 
 .PHONY: fuzz
