@@ -28,7 +28,14 @@ import (
 
 // panel is what is read of a panel of Grafana's.
 type panel struct {
-	Title   string `json:"title"`
+	ID    int    `json:"id"`
+	Title string `json:"title"`
+	Grid  struct {
+		X int `json:"x"`
+		Y int `json:"y"`
+		W int `json:"w"`
+		H int `json:"h"`
+	} `json:"gridPos"`
 	Targets []struct {
 		Expr   string `json:"expr"`
 		Legend string `json:"legendFormat"`
@@ -221,6 +228,22 @@ func TestDashboard_ShowsWhatARegistryTells(t *testing.T) {
 		if inner, ok := strings.CutPrefix(v.Query, "label_values("); ok {
 			metric, label, _ := strings.Cut(strings.TrimSuffix(inner, ")"), ", ")
 			require.Contains(t, s.labels[metric], label, "the variable %s", v.Name)
+		}
+	}
+}
+
+// No panel hides another, and each has a number of its own.
+func TestDashboard_IsLaidOut(t *testing.T) {
+	t.Parallel()
+	panels := read(t).Panels
+	for i, p := range panels {
+		require.NotEmpty(t, p.Title)
+		require.LessOrEqual(t, p.Grid.X+p.Grid.W, 24, p.Title)
+		require.Positive(t, p.Grid.H, p.Title)
+		for _, q := range panels[:i] {
+			require.NotEqual(t, q.ID, p.ID)
+			apart := p.Grid.X+p.Grid.W <= q.Grid.X || q.Grid.X+q.Grid.W <= p.Grid.X || p.Grid.Y+p.Grid.H <= q.Grid.Y || q.Grid.Y+q.Grid.H <= p.Grid.Y
+			require.True(t, apart, "%s and %s", p.Title, q.Title)
 		}
 	}
 }

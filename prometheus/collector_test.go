@@ -2,6 +2,7 @@ package dbfleetprometheus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -163,6 +165,38 @@ func TestCollector_ForgetsConnectionsThatAreRemoved(t *testing.T) {
 		require.Zero(t, count("tenant"))
 		require.Positive(t, count("main"))
 	}
+}
+
+func TestCollector_IsSafeForConcurrentUse(t *testing.T) {
+	t.Parallel()
+	memory := dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"}
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": memory})
+	reg := register(t, r)
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			name := fmt.Sprintf("tenant%d", i)
+			for range 20 {
+				if err := errors.Join(r.Add(name, memory), run(r.DB(name)), run(r.DB("main")), r.Remove(context.Background(), name)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Go(func() {
+		for range 50 {
+			if _, err := reg.Gather(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	all.Wait()
+	require.Equal(t, 80.0, gather(t, reg)["dbfleet_query_duration_seconds{connection=main node=main operation=exec role=primary shard=}"])
+}
+
+func run(db *dbfleet.DB) error {
+	_, err := db.ExecContext(context.Background(), "SELECT 1")
+	return err
 }
 
 func TestCollector_TellsShardsAndSpeaksForSeveralRegistries(t *testing.T) {
