@@ -135,7 +135,7 @@ type QueryHook struct {
 // neither a Before nor an After.
 //
 // What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls no
-// hooks.
+// hooks, nor do Ping and Health.
 func (r *Registry) OnQuery(h QueryHook) (remove func()) {
 	return r.hooks.add(newHook("OnQuery", h))
 }

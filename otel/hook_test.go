@@ -100,7 +100,7 @@ func TestNew_SpansFollowTheConventions(t *testing.T) {
 			require.NotEmpty(t, a["server.address"].AsString())
 		}
 		for key, value := range a {
-			require.NotContains(t, value.Emit(), canary, string(key))
+			require.NotContains(t, value.String(), canary, string(key))
 		}
 
 		_, err := fl.DB("main").ExecContext(ctx, "UPDATE accounts SET balance = 17 WHERE owner = '"+canary+"'")
