@@ -61,6 +61,14 @@ modules: ## the tests of the modules in folders of their own: examples that need
 bench-test: ## the tests of the benchmark itself
 	cd bench && $(GO) test ./...
 
+.PHONY: modules
+modules: ## the tests of the modules otel, prometheus and dashboard
+	@scripts/install-databases
+	@for m in otel prometheus; do echo "go test: $$m"; (cd "$$m" && \
+		DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -skip '^TestBudget_' ./... && \
+		$(GO) test -count=1 -run '^TestBudget_' ./...); done
+	cd dashboard && DBFLEET_TEST_REQUIRE=postgres $(GO) test ./...
+
 FUZZTIME ?= 10s
 
 .PHONY: fuzz

@@ -103,9 +103,9 @@ func (a Args) MarshalJSON() ([]byte, error) { return []byte(`"` + a.String() + `
 // one that it was given, or one with a span, a value or a deadline more. That
 // context decides over the statement as the caller's would have: one that is
 // cancelled already, or by another goroutine, ends it. After gets the context that
-// its own Before returned; without a Before, that of the statement. Befores run in
-// the order in which the hooks were added, those of the registry first, Afters in
-// the reverse order.
+// its own Before returned; without a Before, that of the statement, which the After
+// of a hook behind it may have cancelled. Befores run in the order in which the hooks
+// were added, those of the registry first, Afters in the reverse order.
 //
 // Whatever Before returns, the statement stays in its transaction, and the hooks'
 // contexts carry that: even a context that has nothing to do with the one given
@@ -135,7 +135,7 @@ type QueryHook struct {
 // neither a Before nor an After.
 //
 // What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls no
-// hooks.
+// hooks, nor do Ping and Health.
 func (r *Registry) OnQuery(h QueryHook) (remove func()) {
 	return r.hooks.add(newHook("OnQuery", h))
 }
