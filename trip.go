@@ -51,6 +51,9 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	if err := t.q.usable(); err != nil {
 		return err
 	}
+	if _, changes := v.(changing); changes && t.q.shape != nil {
+		return t.q.src.table.Fail("a query of Into only reads; write by the model's own")
+	}
 	to, err := v.to()
 	if err != nil {
 		return err

@@ -79,6 +79,11 @@ type writing struct{ trip }
 
 func (v *writing) writes() bool { return true }
 
+// changing is what a verb is that changes rows.
+type changing interface{ changesRows() }
+
+func (v *writing) changesRows() {}
+
 // change is the verb of Update, Increment and Decrement, and without sets that of
 // Delete.
 type change struct {
