@@ -6,8 +6,9 @@ import "github.com/dbfleet/dbfleet/internal/dialect"
 // schema if that is named; "" where another may be meant too.
 func Target(text string, d *dialect.Dialect) (schema, table string) {
 	first, s := FirstWord(text, d)
-	update := Token{Kind: Word, Text: first}.Is("UPDATE")
-	if !update && !changesRows(Token{Kind: Word, Text: first}) {
+	verb := Token{Kind: Word, Text: first}
+	update := verb.Is("UPDATE")
+	if !update && !verb.Is("INSERT") && !verb.Is("REPLACE") {
 		return "", ""
 	}
 	t := s.Next()
