@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -141,6 +142,10 @@ func aggregate[V any](ctx context.Context, q *query, function, column string) (v
 	kind, found := rowmap.KindOf[V](), false
 	err = q.summarize(ctx, function, column, kind, func(rows driver.Rows, how rowmap.Summary) (err error) {
 		found, err = rowmap.ReadSummary(rows, how, &v)
+		var fault *ColumnError
+		if errors.As(err, &fault) {
+			fault.Column = column // not what the statement calls it
+		}
 		return err
 	})
 	if err == nil && !found {

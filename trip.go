@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
@@ -31,6 +32,16 @@ type trip struct {
 
 // run is the journey of every operation on a table.
 func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
+	res, err := t.take(ctx, v)
+	var column *ColumnError
+	if err != nil && errors.As(err, &column) && column.Table == "" && t.q.usable() == nil {
+		column.Table = t.q.src.table.Name
+	}
+	return res, err
+}
+
+// take takes the steps of run.
+func (t *trip) take(ctx context.Context, v verb) (driver.Result, error) {
 	if err := t.route(ctx, v); err != nil { // 1 route: connection, transaction or role, reason
 		return unknownRows, err
 	}

@@ -139,7 +139,7 @@ func (q *query) add(ctx context.Context, column string, by any, minus bool) (int
 	}
 	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
 	if errors.Is(err, ErrInvalidValue) {
-		err = &ColumnError{Model: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
+		err = &ColumnError{Table: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
 	return n, err
 }

@@ -101,7 +101,7 @@ func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect
 			return nil, t.Fail("column %q: an insert takes values, not SQL", c)
 		}
 		if args[i], err = rowmap.Arg(v, d); err != nil {
-			return nil, &rowmap.ColumnError{Model: t.Name, Column: c, Err: err}
+			return nil, &rowmap.ColumnError{Table: t.Name, Column: c, Err: err}
 		}
 	}
 	return args, nil
