@@ -32,28 +32,27 @@ type trip struct {
 
 // run is the journey of every operation on a table.
 func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
-	res, err := t.take(ctx, v)
-	var column *ColumnError
-	if err != nil && errors.As(err, &column) && column.Table == "" && t.q.usable() == nil {
-		column.Table = t.q.src.table.Name
-	}
-	return res, err
-}
-
-// take takes the steps of run.
-func (t *trip) take(ctx context.Context, v verb) (driver.Result, error) {
 	if err := t.route(ctx, v); err != nil { // 1 route: connection, transaction or role, reason
 		return unknownRows, err
 	}
 	defer t.place.leave()
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
-		return unknownRows, err
+		return unknownRows, t.located(err)
 	}
 	res, err := t.place.send(ctx, &t.statement, v) // 3 run: node, hooks, failover; the answer is read
 	if err != nil {
-		return res, err
+		return res, t.located(err)
 	}
 	return res, v.finish(ctx, &t.place, res) // 4 map: relations, what the database made
+}
+
+// located is an error that tells the table of a column at fault.
+func (t *trip) located(err error) error {
+	var column *ColumnError
+	if errors.As(err, &column) && column.Table == "" {
+		column.Table = t.q.src.table.Name
+	}
+	return err
 }
 
 // route decides the trip's place. The caller must call leave, unless there is an

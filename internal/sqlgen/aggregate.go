@@ -88,6 +88,12 @@ func (q *Query) aggregates() bool {
 	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil || c.Func != "" })
 }
 
+// isOneRow says whether the select list makes one row of all. It has no order, and
+// PostgreSQL takes none.
+func (q *Query) isOneRow() bool {
+	return q.Selects() && len(q.more.groups) == 0 && !slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Func == "" || c.Func == AllValues })
+}
+
 // distinctNames gives an alias to columns of the select list whose name occurs
 // before: a derived table must not have one twice.
 func (q Query) distinctNames() Query {

@@ -66,6 +66,7 @@ func TestErrUnique_TellsTableAndColumnsAlike(t *testing.T) {
 	})
 }
 
+// truth 1003
 // What a trigger may have met is not told, and who uses the pool has the driver's own
 // errors.
 func TestErrUnique_OnMySQLTellsWhatIsCertain(t *testing.T) {

@@ -94,6 +94,18 @@ func TestInto_ReadsRowsOfAnotherShape(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []joined{{"bob", "three"}}, across, "a column that only the joined table has is that one")
 
+		ada := person{ID: 1}
+		related, err := dbfleet.Into[struct{ Title string }](postsOf(l).For(&ada).OrderBy("id", dbfleet.Asc)).Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []struct{ Title string }{{"one"}, {"two"}}, related)
+		views, err := dbfleet.Into[int64](postsOf(l).For(&ada).SelectSum("views", "n")).First(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 30, views)
+		nobody := person{ID: 6}
+		views, err = dbfleet.Sum[int64](ctx, postsOf(l).For(&nobody), "views")
+		require.NoError(t, err)
+		require.Zero(t, views)
+
 		undo := errors.New("undo")
 		require.ErrorIs(t, fl.Transaction(ctx, "main", func(ctx context.Context, tx *dbfleet.Tx) error {
 			_, err := l.people.Where("id", "=", 1).Update(ctx, map[string]any{"name": "zoe"})
