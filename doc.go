@@ -81,11 +81,19 @@
 // every database. Anything that squirrel builds is taken by [Expr],
 // [Query.SelectExpr], [Query.JoinExpr] and [Query.GetStatement].
 //
-// Rows without a struct are a [Row]; rows of any other shape are mapped by
-// [Table]:
+// Rows without a struct are a [Row]; [Into] gives the rows of a model's query another
+// shape, and [Table] is a query of a table without a model:
 //
-//	rows, err := registry.DB("analytics").Table("events").
-//		Select("event_type").SelectRaw("COUNT(*) AS n").GroupBy("event_type").Get(ctx)
+//	type perCity struct { City string; People int; Oldest *int }
+//	list, err := dbfleet.Into[perCity](users.Select("city").SelectCount("people").SelectMax("age", "oldest").GroupBy("city")).Get(ctx)
+//	rows, err := registry.DB("analytics").Table("events").Select("event_type").SelectCount("n").GroupBy("event_type").Get(ctx)
+//
+// A whole statement of one's own is read by [Select], [SelectOne] and [SelectIter], into
+// structs, rows or single values, on a connection, in a transaction, or where a model
+// lives. Its arguments may have names, see [Named].
+//
+//	list, err := dbfleet.Select[perCity](ctx, db, "SELECT city, COUNT(*) AS people, MAX(age) AS oldest FROM users WHERE age > :age GROUP BY city",
+//		dbfleet.Named("age", 30))
 //
 // [Query.Update] and [Query.Delete] without a condition are refused
 // ([ErrMissingWhere]) unless [Query.AllRows] was called.

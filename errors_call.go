@@ -20,6 +20,8 @@ type ColumnError struct {
 	// Model is the struct type, such as "shop.User"; without one, or for a value that
 	// a query gives, the table or "".
 	Model string
+	// Table is the table, as far as it is known.
+	Table string
 	// Column is the column's name in the database.
 	Column string
 	// Field is the Go field, such as "Address.City"; "" outside structs.

@@ -171,6 +171,21 @@ func (q *query) selectAs(column, alias string) *query {
 	return q.columns(sqlgen.Column{Name: column, As: alias})
 }
 
+// selectFunc reads an aggregate of a column.
+//
+//go:noinline
+func (q *query) selectFunc(part, function, column, alias string) *query {
+	if alias == "" {
+		return q.where(sqlgen.Invalid(&StatementError{Part: part, Reason: "the alias is empty"}))
+	}
+	if function == "COUNT" {
+		column = "*"
+	} else if err := single(part, column); err != nil {
+		return q.where(sqlgen.Invalid(err))
+	}
+	return q.columns(sqlgen.Column{Func: function, Name: column, As: alias})
+}
+
 func (q *query) selectRaw(sql string, args []any) *query {
 	return q.columns(sqlgen.Column{Expr: expr(sql, args)})
 }

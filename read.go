@@ -78,6 +78,9 @@ func (v *selection) render(p *place, s *statement) (err error) {
 	} else {
 		var q *sqlgen.Query
 		if q, err = v.q.withKeysOfRelations(); err == nil {
+			if q.Selects() {
+				q = q.WithZeroSums(v.q.takesNull)
+			}
 			s.text, s.args, err = sqlgen.Select(q, env)
 		}
 	}

@@ -119,28 +119,6 @@ func (tx *Tx) base() *query {
 	return q
 }
 
-// shape is what a row is read into, if that is not what the source's records are.
-type shape struct {
-	plan *rowmap.Plan // nil is Row
-	err  error
-}
-
-func shapeOf[T any]() *shape {
-	if _, ok := any((*T)(nil)).(*Row); ok {
-		return &shape{}
-	}
-	plan, err := rowmap.ShapeOf[T]()
-	return &shape{plan, err}
-}
-
-// plan is what the query's rows are read into, nil for Row.
-func (q *query) plan() *rowmap.Plan {
-	if q.shape != nil {
-		return q.shape.plan
-	}
-	return q.src.table.Plan
-}
-
 // rawSelection is the verb of Select: a statement of the caller's.
 type rawSelection struct {
 	iteration

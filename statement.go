@@ -208,10 +208,14 @@ func (p *place) wrap(s *statement, err error) error {
 		return err
 	}
 	problem := driver.Classify(err)
+	text := driver.Text(err, s.text, s.args)
+	if names, ok := err.(*driver.NamesError); ok {
+		err = names.Err
+	}
 	e := &QueryError{
 		Op: s.op, Connection: p.route.Connection, Node: p.route.Node, Role: p.route.Role, SQL: s.text,
 		Code: problem.Code, Constraint: problem.Constraint, Table: problem.Table, Column: problem.Column, Err: err,
-		class: problem.Class, text: driver.Text(err, s.text, s.args),
+		class: problem.Class, text: text,
 	}
 	if problem.Class == driver.InvalidValue {
 		e.tellPlace(s, p.e.dialect)

@@ -52,6 +52,11 @@ type writing struct{ trip }
 
 func (v *writing) writes() bool { return true }
 
+// changing is what a verb is that changes rows.
+type changing interface{ changesRows() }
+
+func (v *writing) changesRows() {}
+
 // change is the verb of Update, Increment and Decrement, and without sets that of
 // Delete.
 type change struct {
@@ -126,7 +131,7 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 	}
 	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
 	if errors.Is(err, ErrInvalidValue) {
-		err = &ColumnError{Model: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
+		err = &ColumnError{Table: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
 	return n, err
 }

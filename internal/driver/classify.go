@@ -27,6 +27,10 @@ func Classify(err error) Problem {
 	if !ok {
 		p = classifyCause(err)
 	}
+	var names *NamesError
+	if errors.As(err, &names) {
+		p = withNames(p, names)
+	}
 	var unanswered *UnansweredError
 	var undone *UndoneError
 	var notSent *NotSentError

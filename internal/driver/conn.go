@@ -42,6 +42,7 @@ type conn struct {
 	// The following are protected by gate.
 	tx      txState
 	dirty   bool    // the session's settings were changed
+	held    bool    // a Conn has it
 	cursors *cursor // that are open
 
 	broken   atomic.Bool
@@ -117,7 +118,7 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 	defer c.unlock()
 	res, err := c.s.Exec(ctx, query, args)
 	if err != nil {
-		return Result{}, c.failed(ctx, err)
+		return Result{}, c.failedIn(ctx, query, err)
 	}
 	return res, c.succeeded(query)
 }
@@ -130,7 +131,7 @@ func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedVa
 	defer c.unlock()
 	src, err := c.s.Query(ctx, query, args)
 	if err != nil {
-		return nil, c.failed(ctx, err)
+		return nil, c.failedIn(ctx, query, err)
 	}
 	return c.opened(ctx, query, src, into), nil
 }

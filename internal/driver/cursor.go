@@ -139,7 +139,7 @@ func (r *cursor) fail(err error) error {
 	closeErr := r.closeLocked()
 	switch {
 	case err != io.EOF:
-		r.err = r.c.failed(r.ctx, err)
+		r.err = r.c.failedIn(r.ctx, r.query, err)
 	case closeErr != nil:
 		r.err = closeErr
 	default:

@@ -154,5 +154,6 @@ func (c *Conn) Release() {
 		}
 		_ = inner.rollback(context.Background())
 	}
+	inner.held = false
 	_ = c.sc.Close()
 }

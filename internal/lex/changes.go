@@ -22,8 +22,8 @@ func Changes(text string, d *dialect.Dialect) (changes, silent bool) {
 				changes, silent = true, silent || depth == 0
 			}
 		}
-		if t.Text != ";" {
-			before = t
+		if before = t; t.Text == ";" { // another statement may begin
+			before = Token{Kind: Symbol, Text: "("}
 		}
 	}
 	return changes, silent && !returns

@@ -89,6 +89,8 @@ func TestChanges_KnowsWhatWrites(t *testing.T) {
 		"SELECT a FROM t FOR UPDATE":                                 {},
 		"SELECT (replace(a, 'x', 'y')) FROM t":                       {},
 		"SELECT 'DELETE' -- DELETE":                                  {},
+		"SELECT 1; DELETE FROM t RETURNING a":                        {true, false},
+		"SELECT 1;":                                                  {},
 		"VALUES (1)":                                                 {},
 		"":                                                           {},
 	} {

@@ -25,6 +25,7 @@ type parts struct {
 	alias   string
 	from    *Query // FROM (subquery) AS alias
 	columns []Column
+	implied bool // columns stand for a select list that was not given
 	joins   []join
 	groups  []string
 	having  []Cond
@@ -43,7 +44,8 @@ type parts struct {
 // Column is one item of a select list: a column, or SQL given raw.
 type Column struct {
 	Name string
-	Func string   // an aggregate around Name; written as it is
+	Func string   // an aggregate around Name; written as it is, but for Mean and AllValues
+	Zero bool     // an aggregate over no values is 0
 	Expr *Expr    // instead of Name
 	Sub  Subquery // instead of Name
 	As   string
@@ -303,14 +305,32 @@ func (q Query) WithAlias(alias string) Query {
 // WithColumns adds to the select list.
 func (q Query) WithColumns(cols ...Column) Query {
 	q, p := q.extend()
+	if p.implied {
+		p.columns, p.implied = nil, false
+	}
 	p.columns = append(p.columns[:len(p.columns):len(p.columns)], cols...)
+	return q
+}
+
+// WithImpliedColumns makes these the select list, unless one was given or is given
+// later.
+func (q Query) WithImpliedColumns(names []string) Query {
+	if q.Selects() && !q.more.implied {
+		return q
+	}
+	cols := make([]Column, len(names))
+	for i, name := range names {
+		cols[i].Name = name
+	}
+	q, p := q.extend()
+	p.columns, p.implied = cols, true
 	return q
 }
 
 // OnlyColumns replaces the select list.
 func (q Query) OnlyColumns(cols ...Column) Query {
 	q, p := q.extend()
-	p.columns = cols
+	p.columns, p.implied = cols, false
 	return q
 }
 

@@ -82,6 +82,11 @@ func (r *renderer) rawArg(v any, where string) {
 	case *Number:
 		r.number(v, where)
 	default:
-		r.arg(v)
+		a, err := r.values.Arg(v, r.d)
+		if err != nil {
+			r.fail(r.fault(where, "an argument", err))
+			return
+		}
+		r.ready(a)
 	}
 }

@@ -104,7 +104,7 @@ func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect
 			}
 		}
 		if args[i], err = rowmap.Arg(v, d); err != nil {
-			return nil, &rowmap.ColumnError{Model: t.Name, Column: c, Err: err}
+			return nil, &rowmap.ColumnError{Table: t.Name, Column: c, Err: err}
 		}
 	}
 	return args, nil
