@@ -196,7 +196,7 @@ func (g *gathering) took(v *related) {
 		g.all = v.into
 		return
 	}
-	g.query.src.table.Plan.Append(g.all, v.into)
+	rowmap.AppendLike(g.all, v.into)
 }
 
 // deal gives each parent its records, and those their relations.
