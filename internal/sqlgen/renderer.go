@@ -32,7 +32,7 @@ type renderer struct {
 	// outer are the SELECTs around q whose columns it may name, outermost first.
 	outer []scope
 	ctes  []visible // what may be read by its name here
-	locks bool // the statement writes or locks rows, so its subqueries may lock
+	locks bool      // the statement writes or locks rows, so its subqueries may lock
 
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written
