@@ -145,7 +145,7 @@ func aggregate[V any](ctx context.Context, q *query, function, column string) (v
 	kind, found := rowmap.KindOf[V](), false
 	err = q.summarize(ctx, function, column, kind, func(rows driver.Rows, how rowmap.Summary) (err error) {
 		found, err = rowmap.ReadSummary(rows, how, &v)
-		var fault *ColumnError
+		var fault *rowmap.ColumnError
 		if errors.As(err, &fault) {
 			fault.Column = column // not what the statement calls it
 		}

@@ -114,7 +114,7 @@ func Not(conds ...Cond) Cond { return Cond{sqlgen.Not(joined(conds, false)...)} 
 
 // Raw is SQL of the caller's own, as a condition or as a value, with ? for each
 // argument, on every database; ?? is a question mark. An argument may be a query, or
-// other SQL, which is put in its place.
+// other SQL, which is put in its place in parentheses.
 //
 //	users.Filter(dbfleet.Raw("LENGTH(name) > ?", 5))
 //	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.Raw("visits + ?", 1)})

@@ -74,7 +74,7 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 //	OAuthToken   oauth_token   the one word with a capital in it
 //	APIURL       apiurl        two runs side by side cannot be told apart: write db:"api_url"
 //
-// db:"-" skips a field. A tag is the column's name as the database
+// docs/models.md has more, and the types that fields may have. db:"-" skips a field. A tag is the column's name as the database
 // has it, whatever characters are in it: it is always quoted. Two columns may differ
 // in case only, where the database tells them apart; MySQL and SQLite do not, and
 // what is sent there is refused. Embedded structs count as if their

@@ -126,7 +126,8 @@ func (q *Query[T]) Join(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("JOIN", table, left, op, right))
 }
 
-// LeftJoin is Join that keeps rows without a match.
+// LeftJoin is Join that keeps rows without a match. A right join is that of the other
+// table's query; JoinRaw takes one, too.
 func (q *Query[T]) LeftJoin(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("LEFT JOIN", table, left, op, right))
 }
@@ -221,8 +222,8 @@ func (q *Query[T]) AllRows() *Query[T] { return (*Query[T])((*query)(q).allRows(
 
 // With loads relations of the rows that Get, First and Find return, each
 // relation in one statement for all rows, or for some thousands of them; see
-// Relation for when it takes more. The column that a relation needs is read also
-// when Select does not name it.
+// Relation for when it takes more. The columns that a relation needs are read also
+// when Select does not name them.
 func (q *Query[T]) With(relations ...Relation[T]) *Query[T] {
 	return (*Query[T])((*query)(q).with(erased(relations)))
 }

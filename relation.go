@@ -15,7 +15,7 @@ import (
 // connection, the related records are read where the parents were read, also
 // when that was named by DB. The transaction of Using and the wish for the
 // primary hold for them too. Records of a sharded model are found by the shard
-// key, which is the relation's column, or a column by which the parents are
+// key, which is one of the relation's columns, or a column by which the parents are
 // sharded as well.
 //
 // A record belongs to a parent if the database says so: With gives each parent what
@@ -100,7 +100,7 @@ type ToOne[P, C any] struct {
 	field func(*P) **C
 }
 
-// HasMany relates a parent to the children whose column link names refers to
+// HasMany relates a parent to the children whose columns that link names refer to
 // it. field says where the parent keeps them.
 //
 //	var postsOf = dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
@@ -117,7 +117,7 @@ func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field fu
 	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
 
-// BelongsTo relates a record to the one that its own column refers to.
+// BelongsTo relates a record to the one that its own columns refer to.
 func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
 	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
 }

@@ -68,24 +68,24 @@ func (g *gathering) read(ctx context.Context, part *group.Part) error {
 func (g *gathering) among(q *query, part *group.Part) *query {
 	switch {
 	case len(g.relatedColumns) > 1:
-		return q.where(g.grouped(part.Groups()))
+		return q.where(grouped(g.columns(), part.Groups()))
 	case part.Ints != nil:
 		return q.compare(false, g.column(0), sqlgen.In, part.Ints)
 	}
 	return q.compare(false, g.column(0), sqlgen.In, part.Values)
 }
 
-// grouped is the condition of keys of several columns: one of them in a list for each
-// value of the others, so that every database finds the rows by an index of them all,
-// and each column is compared as that of a sole one.
-func (g *gathering) grouped(groups []group.Group) sqlgen.Cond {
+// grouped is the condition of keys of several columns, which have these names: one of
+// them in a list for each value of the others, so that every database finds the rows by
+// an index of them all, and each column is compared as a sole one.
+func grouped(names []string, groups []group.Group) sqlgen.Cond {
 	each := make([]sqlgen.Cond, len(groups))
 	for n, of := range groups {
 		all := make([]sqlgen.Cond, 0, len(of.Columns)+1)
 		for i, column := range of.Columns {
-			all = append(all, sqlgen.Compare(g.column(column), sqlgen.Eq, of.Values[i]))
+			all = append(all, sqlgen.Compare(names[column], sqlgen.Eq, of.Values[i]))
 		}
-		all = append(all, sqlgen.Compare(g.column(of.Column), sqlgen.In, of.List))
+		all = append(all, sqlgen.Compare(names[of.Column], sqlgen.In, of.List))
 		each[n] = sqlgen.Group(all...)
 		if n > 0 {
 			each[n] = each[n].Or()
@@ -196,7 +196,7 @@ func (g *gathering) took(v *related) {
 		g.all = v.into
 		return
 	}
-	g.query.src.table.Plan.Append(g.all, v.into)
+	rowmap.AppendLike(g.all, v.into)
 }
 
 // deal gives each parent its records, and those their relations.

@@ -39,6 +39,7 @@ type parts struct {
 	marks   *marks
 
 	returning bool // a write returns the rows
+	ctes      []CTE
 }
 
 // Column is one item of a select list: a column, or SQL given raw.

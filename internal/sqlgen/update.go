@@ -127,6 +127,8 @@ func (r *renderer) takesNothing(q *Query, verb string) {
 		part = "group by"
 	case q.more != nil && len(q.more.unions) > 0:
 		part = "union"
+	case q.more != nil && len(q.more.ctes) > 0:
+		part = "CTE"
 	case q.more != nil && q.more.from != nil:
 		part = "from"
 	case q.more != nil && q.more.alias != "":

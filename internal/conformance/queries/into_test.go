@@ -177,7 +177,7 @@ func TestInto_OnlyReads(t *testing.T) {
 				return err
 			},
 			"Upsert": func() error {
-				return dbfleet.Into[person](l.people).Upsert(ctx, map[string]any{"id": 1, "name": "x"}, "id")
+				return dbfleet.Into[person](l.people).Upsert(ctx, map[string]any{"id": 1, "name": "x"}, dbfleet.Conflict{Key: []string{"id"}})
 			},
 			"ExecStatement": func() error {
 				_, err := dbfleet.Into[person](l.people).ExecStatement(ctx, squirrel.Delete("people").Where("id = 1"))
