@@ -190,6 +190,9 @@ func (c *conn) succeeded(query string) error {
 	}
 	switch c.s.TxStatus() {
 	case session.TxNone:
+		if c.tx.plain {
+			return nil
+		}
 		cause := ErrTxEnded
 		if c.pool.implicitCommits {
 			cause = ErrImplicitCommit
@@ -223,7 +226,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 	}
 	if c.tx.active && c.tx.cause == nil {
 		switch status := c.s.TxStatus(); {
-		case v.Broken, v.TxLost, status == session.TxNone:
+		case v.Broken, v.TxLost, status == session.TxNone && !(c.tx.plain && v.Answered):
 			c.lose(out, true)
 		case v.TxDoubtful, status == session.TxAborted:
 			c.lose(out, false)

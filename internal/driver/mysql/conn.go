@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -172,8 +174,27 @@ func (s *conn) Verdict(err error) session.Verdict {
 			v.CommitUnknown = true
 		}
 		return v
+	case s.complete(err):
+		return session.Verdict{Answered: true}
 	}
 	return session.Verdict{Broken: true}
+}
+
+// complete says that the driver has made err itself, before it sent anything or after
+// the whole of an exchange, as for a file of LOAD DATA LOCAL that it does not give
+// out. It closes a connection that it lost, or whose answer it did not wait for.
+func (s *conn) complete(err error) bool {
+	var netErr net.Error
+	switch {
+	case !s.Usable(), s.net.Failed() != nil:
+		return false
+	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrBusyBuffer),
+		errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
+		return false
+	}
+	return true
 }
 
 func (s *conn) Convert(nv *sqldriver.NamedValue) error {
