@@ -124,6 +124,7 @@ func (e *entry) drainHandles(ctx context.Context) error {
 		busy := 0
 		for _, n := range e.nodes() {
 			if p := n.pool.Load(); p != nil {
+				p.EndLoans()
 				busy += p.DB().Stats().InUse
 			}
 		}
@@ -148,7 +149,7 @@ func (e *entry) handle(n *node) *sql.DB {
 	if err != nil {
 		return e.reg.failing(e.name, err)
 	}
-	return p.DB()
+	return p.Lend(n.wait)
 }
 
 func (e *entry) stats(out map[string]sql.DBStats) {

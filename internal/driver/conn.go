@@ -41,6 +41,7 @@ type conn struct {
 
 	// The following are protected by gate.
 	tx      txState
+	uses    uint64  // how often something was admitted
 	dirty   bool    // the session's settings were changed
 	cursors *cursor // that are open
 
@@ -93,10 +94,14 @@ func (c *conn) enter(ctx context.Context, query string) error {
 }
 
 func (c *conn) admit(query string) error {
+	c.uses++
 	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query, c.pool.dialect)) {
 		return &TxLostError{Err: c.tx.cause}
 	}
 	if c.broken.Load() {
+		if c.pool.closed.Load() {
+			return &NotSentError{Err: ErrPoolClosed}
+		}
 		return &NotSentError{Err: &ConnLostError{}}
 	}
 	if c.open.Load() > 0 && !c.s.ManyCursors() {

@@ -43,6 +43,7 @@ type Pool struct {
 	dials    chan struct{} // one slot per dial at a time
 
 	closed atomic.Bool
+	loans  loans
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -100,7 +101,8 @@ func (p *Pool) start(o Options) *Pool {
 	return p
 }
 
-// DB is the pool as database/sql shows it. Its user does not close it.
+// DB is the pool itself as database/sql shows it, for this module only: others get
+// what Lend gives.
 func (p *Pool) DB() *sql.DB { return p.db }
 
 // Close closes the idle connections and, as they come back, the others. It may
@@ -109,6 +111,7 @@ func (p *Pool) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
+	p.EndLoans()
 	err := p.db.Close()
 	return errors.Join(err, p.backend.Close())
 }
