@@ -96,6 +96,12 @@ type ConnectionConfig struct {
 	// ReadHosts are the replicas: "host" or "host:port", IPv6 in brackets. They
 	// share everything else with the primary. None means that the primary
 	// serves reads.
+	//
+	// On SQLite they are files: the paths of copies that something else keeps up to
+	// date (a backup, LiteFS, Litestream). They are opened for reading only, take
+	// turns as servers do, and are never made. A copy that is replaced by another file
+	// is noticed by the next query; one that is missing is left out like a server that
+	// is down.
 	ReadHosts []string
 	// Pool bounds the primary's connections.
 	Pool PoolConfig

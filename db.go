@@ -111,7 +111,8 @@ func (db *DB) place(ctx context.Context, p *place, w *wish) error {
 }
 
 // Stats returns the pool figures of every node of the connection whose pool
-// has been opened, by the node's name.
+// has been opened, by the node's name. The primary's sessions that refuse writes, see
+// Read, have a pool of their own, whose name ends in "/read-only".
 func (db *DB) Stats() map[string]sql.DBStats {
 	out := map[string]sql.DBStats{}
 	if e, err := db.reg.lookup(db.name); err == nil {

@@ -87,6 +87,7 @@ type place struct {
 	e       *entry
 	tx      *txState // nil outside of one
 	primary bool     // the primary was asked for
+	guarded bool     // only on sessions that refuse writes
 
 	node  *node  // nil until it is chosen
 	index int    // of a replica in the set, -1 for none
@@ -163,5 +164,8 @@ func (p *place) choose(write bool) {
 
 func (p *place) toPrimary(more string) {
 	p.node, p.index = p.e.primary(), -1
+	if p.guarded {
+		p.node = p.node.reader()
+	}
 	p.route.Node, p.route.Role, p.route.more = p.node.name, p.node.role(), more
 }

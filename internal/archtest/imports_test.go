@@ -72,10 +72,10 @@ var exceptions = map[string]string{
 	"internal/driver/column_types.go":          "reflect",
 	"internal/driver/plain/column_types.go":    "reflect",
 	"internal/driver/postgres/column_types.go": "reflect",
-	"internal/driver/mysql/status.go":  "reflect",
-	"internal/driver/sqlite/reader.go": "reflect",
-	"internal/sqlgen/squirrel.go":      "reflect",
-	"internal/driver/sqlite/mutex.go":  "reflect",
+	"internal/driver/mysql/status.go":          "reflect",
+	"internal/driver/sqlite/reader.go":         "reflect",
+	"internal/sqlgen/squirrel.go":              "reflect",
+	"internal/driver/sqlite/mutex.go":          "reflect",
 }
 
 // A file is a source file of this module.
