@@ -124,6 +124,10 @@ type ConnectionConfig struct {
 	// Params are session parameters for each connection: run-time parameters on
 	// PostgreSQL ("application_name"), system variables on MySQL, pragmas on
 	// SQLite. Those on which the library's promises rest are refused.
+	//
+	// "multiStatements": "true" lets MySQL take several statements in one text without
+	// arguments, as migration tools send them and as the other databases do anyway. Give
+	// such a connection to nothing that makes SQL of what users enter.
 	Params map[string]string
 	// Pooler says that a transaction-mode pooler (PgBouncer, ProxySQL) stands
 	// between, so nothing may be kept in the server's session.

@@ -184,7 +184,7 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 // succeeded notes what a statement that succeeded has done to the session. Its
 // error says that the statement ended the transaction.
 func (c *conn) succeeded(query string) error {
-	if e := effectOf(query, c.pool.dialect); e.session || e.begins && !c.tx.active {
+	if e := effectOfAll(query, c.pool.dialect, c.pool.manyStatements); e.session || e.begins && !c.tx.active {
 		c.dirty = true
 	}
 	if !c.tx.active {

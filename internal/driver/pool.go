@@ -35,6 +35,8 @@ type Pool struct {
 	// remote says that there is a network in between, memory that the database lives
 	// in this process's memory; see readAhead.
 	remote, memory bool
+	// manyStatements says that a text may have several statements.
+	manyStatements bool
 
 	backend  session.Backend
 	lifetime time.Duration
@@ -85,7 +87,10 @@ func OpenConnector(o Options, c sqldriver.Connector) *Pool {
 }
 
 func (p *Pool) start(o Options) *Pool {
-	p.node, p.dialect = o.Name, o.Dialect
+	p.node, p.dialect, p.manyStatements = o.Name, o.Dialect, o.Dialect != dialect.MySQL
+	if on, _ := o.MultiStatements(); on {
+		p.manyStatements = true
+	}
 	p.lifetime, p.timeout, p.password = o.MaxLifetime, o.ConnectTimeout, o.Password
 	p.dials = make(chan struct{}, maxDials)
 	p.db = sql.OpenDB((*connector)(p))

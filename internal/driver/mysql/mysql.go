@@ -70,6 +70,9 @@ func open(o session.Options) (session.Backend, error) {
 	cfg.CheckConnLiveness = false // alive looks without taking
 	// Used for one purpose only: when the server prepares no more statements.
 	cfg.InterpolateParams = true
+	if on, _ := o.MultiStatements(); on { // never together: a string could become a statement
+		cfg.MultiStatements, cfg.InterpolateParams = true, false
+	}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
@@ -86,7 +89,11 @@ func pinText(o session.Options) string {
 		"time_zone": "'+00:00'",
 		"sql_mode":  "'" + strictMode + "'",
 	}
+	_, multi := o.MultiStatements()
 	for name, value := range o.Params {
+		if name == multi {
+			continue
+		}
 		vars[strings.ToLower(name)] = literal(value)
 	}
 	var b strings.Builder
