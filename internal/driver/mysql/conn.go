@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -42,11 +43,12 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 		size = 0
 	}
 	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
-		// pays when the text comes again. A query is prepared at once: as text the
+		// pays when the text comes again. Several statements cannot be prepared. A query is prepared at once: as text the
 		// server rounds FLOAT, and a second run must not differ from the first.
-		return args == 0 && (!s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
+		return args == 0 && (several && strings.Contains(query, ";") || !s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
 	}
 	s.Stale = func(err error) bool { return numberOf(err) == 1615 || numberOf(err) == 1243 }
 	s.Full = func(err error) bool { return numberOf(err) == 1461 }
