@@ -247,7 +247,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 func reason(ctx context.Context, err error) error {
 	var argument *ArgumentError
 	if ctxErr := ended(ctx); ctxErr != nil && !isServerSilence(err) && !errors.As(err, &argument) {
-		return ctxErr
+		return &interruptedError{context: ctxErr, driver: err}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &ConnLostError{Err: err}
