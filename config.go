@@ -108,6 +108,12 @@ type ConnectionConfig struct {
 	// ReadHosts are the replicas: "host" or "host:port", IPv6 in brackets. They
 	// share everything else with the primary. None means that the primary
 	// serves reads.
+	//
+	// On SQLite they are files: the paths of copies that something else keeps up to
+	// date (a backup, LiteFS, Litestream). They are opened for reading only, take
+	// turns as servers do, and are never made. A copy that is replaced by another file
+	// is noticed by the next query; one that is missing is left out like a server that
+	// is down.
 	ReadHosts []string `json:"read_hosts" yaml:"read_hosts" mapstructure:"read_hosts" toml:"read_hosts,omitempty"`
 	// Pool bounds the primary's connections.
 	Pool PoolConfig `json:"pool" yaml:"pool" mapstructure:"pool" toml:"pool,omitempty"`
@@ -131,6 +137,10 @@ type ConnectionConfig struct {
 	// PostgreSQL ("application_name"), system variables on MySQL, pragmas on
 	// SQLite. Those on which the library's promises rest are refused. They are no
 	// place for secrets: the server shows them to others, and logs them.
+	//
+	// "multiStatements": "true" lets MySQL take several statements in one text without
+	// arguments, as migration tools send them and as the other databases do anyway. Give
+	// such a connection to nothing that makes SQL of what users enter.
 	Params map[string]string `json:"params" yaml:"params" mapstructure:"params" toml:"params,omitempty"`
 	// Pooler says that a transaction-mode pooler (PgBouncer, ProxySQL) stands
 	// between, so nothing may be kept in the server's session.

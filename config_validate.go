@@ -213,10 +213,11 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		}
 		section, _, _ := strings.Cut(key.Name, ".")
 		switch section {
-		case "host", "port", "socket", "username", "password", "read_hosts", "ssl", "tls", "pooler":
+		case "host", "port", "socket", "username", "password", "ssl", "tls", "pooler":
 			f.Add(key.Name, "is set, but sqlite has no server")
 		}
 	}
+	c.validateCopies(f)
 	if !slices.Contains([]string{"WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"}, c.SQLite.JournalMode) {
 		f.Add("sqlite.journal_mode", "is not WAL, DELETE, TRUNCATE, PERSIST, MEMORY or OFF")
 	}
@@ -224,6 +225,32 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		f.Add("sqlite.synchronous", "is not OFF, NORMAL, FULL or EXTRA")
 	}
 	validDuration(f, "sqlite.busy_timeout", c.SQLite.BusyTimeout)
+}
+
+// validateCopies checks the files that stand in as replicas of a SQLite file.
+func (c ConnectionConfig) validateCopies(f *config.Faults) {
+	if len(c.ReadHosts) > 0 && c.Database == ":memory:" {
+		f.Add("read_hosts", "is set, but a database in memory has no copies in files")
+		return
+	}
+	seen := map[string]int{filepath.Clean(c.Database): 0}
+	for i, path := range c.ReadHosts {
+		first, known := seen[filepath.Clean(path)]
+		switch {
+		case path == "":
+			f.Add("read_hosts", "number %d is empty", i+1)
+		case path == ":memory:":
+			f.Add("read_hosts", "number %d is a database in memory, not a file", i+1)
+		case strings.ContainsRune(path, 0), strings.HasSuffix(path, "/"):
+			f.Add("read_hosts", "number %d is no path of a file", i+1)
+		case known && first == 0:
+			f.Add("read_hosts", "number %d (%s) is the database itself", i+1, path)
+		case known:
+			f.Add("read_hosts", "number %d (%s) is the same as number %d (%s)", i+1, path, first, c.ReadHosts[first-1])
+		default:
+			seen[filepath.Clean(path)] = i + 1
+		}
+	}
 }
 
 func (p PoolConfig) validate(prefix string, f *config.Faults) {

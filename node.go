@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -31,6 +32,9 @@ type node struct {
 	opts     driver.Options
 
 	transactions atomic.Int64 // that are open
+	// guard is the same node by sessions that refuse writes; nil on a replica, whose
+	// own do.
+	guard *node
 
 	replica atomic.Bool // its role, which may change
 	pool    atomic.Pointer[driver.Pool]
@@ -59,6 +63,14 @@ func (n *node) role() Role {
 		return RoleReplica
 	}
 	return RolePrimary
+}
+
+// reader is the node by sessions that refuse writes.
+func (n *node) reader() *node {
+	if n.guard != nil {
+		return n.guard
+	}
+	return n
 }
 
 // servesReads says whether reads may go to the node as a replica.
@@ -91,8 +103,12 @@ func (n *node) close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true
-	if p := n.pool.Load(); p != nil {
-		return p.Close()
+	var err error
+	if n.guard != nil {
+		err = n.guard.close()
 	}
-	return nil
+	if p := n.pool.Load(); p != nil {
+		err = errors.Join(err, p.Close())
+	}
+	return err
 }

@@ -31,7 +31,7 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // they are read is told by their Err, and is the driver's error.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.rawPlace(ctx, &p); err != nil {
 		return nil, err
 	}
 	defer p.leave()
@@ -41,11 +41,19 @@ func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.rawPlace(ctx, &p); err != nil {
 		return failedRow(err)
 	}
 	defer p.leave()
 	return p.rawQueryRow(ctx, query, args)
+}
+
+// rawPlace decides the place of a query in SQL. What the text does is not known, so
+// that a handle for reads has it run where writes are refused.
+func (db *DB) rawPlace(ctx context.Context, p *place) error {
+	err := db.place(ctx, p, &wish{primary: !db.read})
+	p.guarded = db.read
+	return err
 }
 
 // PrepareContext prepares a statement on the primary's pool, or on the

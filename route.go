@@ -91,6 +91,7 @@ type place struct {
 	tx      *txState // nil outside of one
 	on      *held    // what statements run on; nil takes a connection for each
 	primary bool     // the primary was asked for
+	guarded bool     // only on sessions that refuse writes
 
 	node  *node  // nil until it is chosen
 	index int    // of a replica in the set, -1 for none
@@ -174,5 +175,8 @@ func (p *place) choose(write bool) {
 
 func (p *place) toPrimary(more string) {
 	p.node, p.index = p.e.primary(), -1
+	if p.guarded {
+		p.node = p.node.reader()
+	}
 	p.route.Node, p.route.Role, p.route.more = p.node.name, p.node.role(), more
 }

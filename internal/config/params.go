@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -36,7 +37,12 @@ func CheckParams(driver string, params map[string]string, f *Faults) {
 			f.Add(key, "cannot be set: %s", why)
 			continue
 		}
+		d, _ := dialect.Lookup(driver)
 		switch {
+		case d != nil && d.IsMultiStatements(name):
+			if _, err := strconv.ParseBool(value); err != nil {
+				f.Add(key, "is not true or false")
+			}
 		case strings.ContainsAny(value, "\x00\r\n"):
 			f.Add(key, "has a NUL byte or a line break")
 		case driver == dialect.SQLite.Name && (strings.Contains(name, ".") || !pragmaValue.MatchString(value)):

@@ -130,7 +130,6 @@ func TestParseURL_FaultsSayWhatAndNotTheURL(t *testing.T) {
 		"postgres://u@h/d?service=CANARY":                    "service, which is not a parameter",
 		"postgres://u@h/d?pool_max_conns=3":                  "pool_max_conns, which is not a parameter",
 		"postgres://u@h/d?options=-c%20x":                    "options, which has more than -c name=value",
-		"mysql://u@h/d?multiStatements=true":                 "multiStatements, which cannot be set",
 		"mysql://u@h/d?allowAllFiles=true":                   "allowAllFiles, which cannot be set",
 		"mysql://u@h/d?interpolateParams=true":               "interpolateParams, which cannot be set",
 		"mysql://u@h/d?allowCleartextPasswords=1":            "allowCleartextPasswords, which cannot be set",

@@ -23,6 +23,12 @@ func (d *Dialect) RefusedParam(name, value string) (why string) {
 // one: endpoint=… (Neon), reference=… (Supabase), --cluster=… (CockroachDB).
 var proxyOptions = regexp.MustCompile(`^(?:(?:--cluster|[a-z_]+)=[A-Za-z0-9._-]+ ?)+$`)
 
+// IsMultiStatements says whether a parameter of that name, in any case, is the setting
+// by which MySQL's driver takes several statements in one text. Its value is a bool.
+func (d *Dialect) IsMultiStatements(name string) bool {
+	return d == MySQL && strings.EqualFold(name, "multiStatements")
+}
+
 // refusedParams are the names by Dialect.Index, in lower case.
 var refusedParams = [Count]map[string]string{
 	{ // PostgreSQL
@@ -43,7 +49,6 @@ var refusedParams = [Count]map[string]string{
 		"names":      "sessions speak utf8mb4",
 		"charset":    "sessions speak utf8mb4",
 		// Settings of the driver, not of the server.
-		"multistatements":          "a string could become a second statement",
 		"allowallfiles":            "the server could read any file of the client",
 		"interpolateparams":        "arguments would be written into the SQL text",
 		"allowcleartextpasswords":  "the password would be sent in clear text",

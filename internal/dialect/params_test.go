@@ -11,7 +11,7 @@ func TestRefusedParam_NamesWhatPromisesRestOn(t *testing.T) {
 	t.Parallel()
 	for d, names := range map[*Dialect][]string{
 		Postgres: {"user", "Client_Encoding", "standard_conforming_strings", "DateStyle", "replication"},
-		MySQL:    {"autocommit", "NAMES", "character_set_client", "character_set_server", "collation_connection", "multiStatements"},
+		MySQL:    {"autocommit", "NAMES", "character_set_client", "character_set_server", "collation_connection", "allowAllFiles"},
 		SQLite:   {"journal_mode", "encoding"},
 	} {
 		for _, name := range names {

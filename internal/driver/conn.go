@@ -41,6 +41,7 @@ type conn struct {
 
 	// The following are protected by gate.
 	tx      txState
+	uses    uint64  // how often something was admitted
 	dirty   bool    // the session's settings were changed
 	held    bool    // a Conn has it
 	cursors *cursor // that are open
@@ -99,10 +100,14 @@ func (c *conn) enter(ctx context.Context, query string) error {
 }
 
 func (c *conn) admit(query string) error {
+	c.uses++
 	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query, c.pool.dialect)) {
 		return &TxLostError{Err: c.tx.cause}
 	}
 	if c.broken.Load() {
+		if c.pool.closed.Load() {
+			return &NotSentError{Err: ErrPoolClosed}
+		}
 		return &NotSentError{Err: &ConnLostError{}}
 	}
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
@@ -185,7 +190,7 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 // succeeded notes what a statement that succeeded has done to the session. Its
 // error says that the statement ended the transaction.
 func (c *conn) succeeded(query string) error {
-	if e := effectOf(query, c.pool.dialect); e.session || e.begins && !c.tx.active {
+	if e := effectOfAll(query, c.pool.dialect, c.pool.manyStatements); e.session || e.begins && !c.tx.active {
 		c.dirty = true
 	}
 	if !c.tx.active {
@@ -196,6 +201,9 @@ func (c *conn) succeeded(query string) error {
 	}
 	switch c.s.TxStatus() {
 	case session.TxNone:
+		if c.tx.plain {
+			return nil
+		}
 		cause := ErrTxEnded
 		if c.pool.implicitCommits {
 			cause = ErrImplicitCommit
@@ -229,7 +237,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 	}
 	if c.tx.active && c.tx.cause == nil {
 		switch status := c.s.TxStatus(); {
-		case v.Broken, v.TxLost, status == session.TxNone:
+		case v.Broken, v.TxLost, status == session.TxNone && !(c.tx.plain && v.Answered):
 			c.lose(out, true)
 		case v.TxDoubtful, status == session.TxAborted:
 			c.lose(out, false)
@@ -245,7 +253,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 func reason(ctx context.Context, err error) error {
 	var argument *ArgumentError
 	if ctxErr := ended(ctx); ctxErr != nil && !isServerSilence(err) && !errors.As(err, &argument) {
-		return ctxErr
+		return &interruptedError{context: ctxErr, driver: err}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &ConnLostError{Err: err}

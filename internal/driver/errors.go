@@ -104,6 +104,14 @@ func (e *UnansweredError) Error() string {
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
 
+// interruptedError is the end of a context that interrupted a statement. Who looks for
+// a type of the driver's errors, as pgconn.Timeout does, finds it.
+type interruptedError struct{ context, driver error }
+
+func (e *interruptedError) Error() string      { return e.context.Error() }
+func (e *interruptedError) Unwrap() error      { return e.context }
+func (e *interruptedError) As(target any) bool { return errors.As(e.driver, target) }
+
 // An UndoneError says that the connection was lost, or given up because the
 // context ended, before a commit was sent: nothing was changed. Err is why.
 type UndoneError struct{ Err error }

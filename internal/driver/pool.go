@@ -36,6 +36,8 @@ type Pool struct {
 	// remote says that there is a network in between, memory that the database lives
 	// in this process's memory; see readAhead.
 	remote, memory bool
+	// manyStatements says that a text may have several statements.
+	manyStatements bool
 
 	backend  session.Backend
 	lifetime time.Duration
@@ -47,6 +49,7 @@ type Pool struct {
 	late        sync.WaitGroup                                  // sessions that onConnect has not given back in time
 
 	closed atomic.Bool
+	loans  loans
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -89,7 +92,10 @@ func OpenConnector(o Options, c sqldriver.Connector) *Pool {
 }
 
 func (p *Pool) start(o Options) *Pool {
-	p.node, p.dialect = o.Name, o.Dialect
+	p.node, p.dialect, p.manyStatements = o.Name, o.Dialect, o.Dialect != dialect.MySQL
+	if on, _ := o.MultiStatements(); on {
+		p.manyStatements = true
+	}
 	p.lifetime, p.timeout, p.onConnect = o.MaxLifetime, o.ConnectTimeout, o.OnConnect
 	p.credentials.fixed, p.credentials.ask = o.Password, o.PasswordFunc
 	_, p.credentials.address = o.Address()
@@ -107,7 +113,8 @@ func (p *Pool) start(o Options) *Pool {
 	return p
 }
 
-// DB is the pool as database/sql shows it. Its user does not close it.
+// DB is the pool itself as database/sql shows it, for this module only: others get
+// what Lend gives.
 func (p *Pool) DB() *sql.DB { return p.db }
 
 // Close closes the idle connections and, as they come back, the others. It may
@@ -116,6 +123,7 @@ func (p *Pool) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
+	p.EndLoans()
 	err := p.db.Close()
 	p.waitLate()
 	return errors.Join(err, p.backend.Close())

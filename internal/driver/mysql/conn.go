@@ -9,7 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -40,11 +43,12 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 		size = 0
 	}
 	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
-		// pays when the text comes again. A query is prepared at once: as text the
+		// pays when the text comes again. Several statements cannot be prepared. A query is prepared at once: as text the
 		// server rounds FLOAT, and a second run must not differ from the first.
-		return args == 0 && (!s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
+		return args == 0 && (several && strings.Contains(query, ";") || !s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
 	}
 	s.Stale = func(err error) bool { return numberOf(err) == 1615 || numberOf(err) == 1243 }
 	s.Full = func(err error) bool { return numberOf(err) == 1461 }
@@ -172,8 +176,27 @@ func (s *conn) Verdict(err error) session.Verdict {
 			v.CommitUnknown = true
 		}
 		return v
+	case s.complete(err):
+		return session.Verdict{Answered: true}
 	}
 	return session.Verdict{Broken: true}
+}
+
+// complete says that the driver has made err itself, before it sent anything or after
+// the whole of an exchange, as for a file of LOAD DATA LOCAL that it does not give
+// out. It closes a connection that it lost, or whose answer it did not wait for.
+func (s *conn) complete(err error) bool {
+	var netErr net.Error
+	switch {
+	case !s.Usable(), s.net.Failed() != nil:
+		return false
+	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrBusyBuffer),
+		errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
+		return false
+	}
+	return true
 }
 
 func (s *conn) Convert(nv *sqldriver.NamedValue) error {

@@ -82,6 +82,9 @@ func configOf(o session.Options) *mysql.Config {
 	cfg.CheckConnLiveness = false // alive looks without taking
 	// Used for one purpose only: when the server prepares no more statements.
 	cfg.InterpolateParams = true
+	if on, _ := o.MultiStatements(); on { // never together: a string could become a statement
+		cfg.MultiStatements, cfg.InterpolateParams = true, false
+	}
 	_ = cfg.Apply(mysql.BeforeConnect(takePassword)) // the option has no error
 	return cfg
 }
@@ -110,7 +113,11 @@ func pinText(o session.Options) string {
 		"time_zone": "'+00:00'",
 		"sql_mode":  "'" + strictMode + "'",
 	}
+	_, multi := o.MultiStatements()
 	for name, value := range o.Params {
+		if name == multi {
+			continue
+		}
 		vars[strings.ToLower(name)] = literal(value)
 	}
 	var b strings.Builder

@@ -96,10 +96,10 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 	}
 	cfg.MaxProtocolMessageBodyLen = 1 << 30
 	cfg.StatementCacheCapacity = max(o.StatementCache, 0)
-	cfg.DescriptionCacheCapacity = 0
+	cfg.DescriptionCacheCapacity = max(o.StatementCache, 0) // for pgx.QueryExecModeCacheDescribe
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	if o.Pooler || o.StatementCache <= 0 {
-		cfg.StatementCacheCapacity = 0
+		cfg.StatementCacheCapacity, cfg.DescriptionCacheCapacity = 0, 0
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	cfg.Tracer = nil

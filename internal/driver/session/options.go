@@ -36,6 +36,10 @@ type Options struct {
 	// exchange to be the one that TLS is spoken with.
 	ChannelBinding bool
 
+	// Guard says that the node is one that others write to, and that these sessions
+	// must not, see ReadOnly: on SQLite the file is made if it is missing. Without it,
+	// a SQLite file that is ReadOnly is a copy, which is never made or changed.
+	Guard bool
 	// ReadOnly pins sessions so that the server refuses writes. Behind a Pooler
 	// on PostgreSQL nothing is pinned: a transaction must be begun read-only.
 	ReadOnly bool
@@ -103,4 +107,7 @@ type SQLite struct {
 	NoForeignKeys   bool
 	DeferredWrites  bool // write transactions begin DEFERRED instead of IMMEDIATE
 	DoubleQuotedStr bool // "x" may be a string
+	// Memory is the name of a database in memory, which all pools share that have
+	// it; "" is a database of the pool's own.
+	Memory string
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +25,18 @@ func CheckParams(o Options, dotted bool) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// MultiStatements says whether Params ask MySQL's driver to take several statements in
+// one text, and under which name.
+func (o Options) MultiStatements() (on bool, param string) {
+	for name, value := range o.Params {
+		if o.Dialect != nil && o.Dialect.IsMultiStatements(name) {
+			on, _ = strconv.ParseBool(value)
+			return on, name
+		}
+	}
+	return false, ""
 }
 
 func isParamName(name string, dotted bool) bool {

@@ -6,7 +6,9 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
+	"io/fs"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -23,6 +25,8 @@ import (
 type conn struct {
 	*plain.Session
 	o      session.Options
+	path   string
+	file   fs.FileInfo // of a copy, as it was opened; nil otherwise
 	in     counters
 	rowids rowids
 
@@ -227,7 +231,20 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 	return only == "1", err
 }
 
-func (s *conn) Alive() bool { return true }
+// Alive reports false when another file has taken the place of a copy.
+func (s *conn) Alive() bool {
+	if s.file == nil {
+		return true
+	}
+	now, err := os.Stat(s.path)
+	return err == nil && os.SameFile(s.file, now)
+}
+
+// Close closes the statements first: SQLite keeps the file open for them.
+func (s *conn) Close() error {
+	s.Cache.Clear()
+	return s.Conn.Close()
+}
 
 // endsOrBegins reports whether a statement is one of those that frame a
 // transaction.
