@@ -166,7 +166,6 @@ func TestParseURL_ReadsWhatHostersPrint(t *testing.T) {
 func TestParseURL_RefusesByTheNameOfThePart(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"u:CANARY@tcp(h:3306)/d?multiStatements=true":       "has the parameter multiStatements, which cannot be set: a string could become a second statement",
 		"u:CANARY@tcp(h:3306)/d?interpolateParams=true":     "has the parameter interpolateParams, which cannot be set",
 		"u:CANARY@tcp(h:3306)/d?collation=utf8mb4_bin":      "has the parameter collation, which cannot be set",
 		"u:CANARY@tcp(h:3306)/d?loc=Local":                  "has the parameter loc, which cannot be set: instants are kept in UTC",
