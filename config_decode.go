@@ -36,8 +36,19 @@ func (s SQLiteConfig) tree() map[string]any {
 	return ConnectionConfig{SQLite: s}.settings().Tree("sqlite")
 }
 
-// unmarshalTree gives a tree to a reader of JSON.
-func unmarshalTree(to json.Unmarshaler, tree any) error {
+// decoded is a type that JSON is read into.
+type decoded[T any] interface {
+	*T
+	json.Unmarshaler
+}
+
+// unmarshalTree gives a tree to a reader of JSON, or takes it if it is the result
+// already: a default that a program has set.
+func unmarshalTree[T any, P decoded[T]](to P, tree any) error {
+	if done, ok := tree.(T); ok {
+		*to = done
+		return nil
+	}
 	data, err := config.TreeJSON(tree)
 	if err != nil {
 		return err
@@ -46,7 +57,7 @@ func unmarshalTree(to json.Unmarshaler, tree any) error {
 }
 
 // unmarshalYAML gives what a decoder of YAML reads to a reader of JSON.
-func unmarshalYAML(to json.Unmarshaler, decode func(any) error) error {
+func unmarshalYAML[T any, P decoded[T]](to P, decode func(any) error) error {
 	var tree any
 	if err := decode(&tree); err != nil {
 		return err

@@ -255,6 +255,17 @@ func TestEncoders_WriteWhatDecodersRead(t *testing.T) {
 	}
 }
 
+// A default that the program has made itself, with its secrets.
+func TestFromViper_TakesAConfigurationAsItIs(t *testing.T) {
+	t.Parallel()
+	v := viper.New()
+	v.SetDefault("listen", ":8080")
+	v.SetDefault("databases", want().Databases)
+	got, err := FromViper(v)
+	require.NoError(t, err)
+	require.Equal(t, want(), got)
+}
+
 // promise: secrets appear nowhere
 func TestEncoders_ShowNoSecret(t *testing.T) {
 	t.Parallel()
