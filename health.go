@@ -17,11 +17,10 @@ type HealthStatus string
 const (
 	// Healthy: every node answers.
 	Healthy HealthStatus = "healthy"
-	// Degraded: some node cannot do its job. Of a connection: its primary can, a
-	// replica cannot.
+	// Degraded: some node cannot do its job. Of a connection: its primary answers, but
+	// takes no writes, or a replica does not answer.
 	Degraded HealthStatus = "degraded"
-	// Unhealthy: the primary does not answer or takes no writes; of a registry: no
-	// connection's primary does its job.
+	// Unhealthy: the primary does not answer; of a registry: no connection's does.
 	Unhealthy HealthStatus = "unhealthy"
 )
 
@@ -132,10 +131,10 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 	}
 	wg.Wait()
 	for i, n := range c.Nodes {
-		if n.Up && n.Problem != ProblemReadOnly {
+		if n.doesItsJob() {
 			continue
 		}
-		if i == 0 {
+		if i == 0 && !n.Up {
 			c.Status = Unhealthy
 			break
 		}
@@ -157,6 +156,9 @@ func (n *node) health(ctx context.Context, e *entry, index int) NodeHealth {
 	}
 	return h
 }
+
+// doesItsJob reports whether the node answers and, as a primary, takes writes.
+func (h NodeHealth) doesItsJob() bool { return h.Up && h.Problem != ProblemReadOnly }
 
 // readsOnly reports whether the configuration says that the sessions take no writes.
 func (n *node) readsOnly() bool {

@@ -13,8 +13,8 @@ import (
 // HealthOptions say what [Registry.HealthHandler] answers.
 type HealthOptions struct {
 	// Required are the connections, by name ("" is the default one), without which the
-	// program is of no use: if one of them is Unhealthy, the answer is 503, and 200
-	// whatever the others do.
+	// program is of no use: the answer is 503 if the primary of one of them does not
+	// answer or takes no writes, and 200 whatever the others do.
 	//
 	// Defaults to none: the answer is 503 if every connection is Unhealthy.
 	Required []string
@@ -33,7 +33,7 @@ type HealthOptions struct {
 // database or error.
 //
 // At most one HealthOptions may be given. HealthHandler panics if Required names what
-// is not a connection of the registry; one that is removed later is Unhealthy.
+// is not a connection of the registry; one that is removed later does not do its job.
 func (r *Registry) HealthHandler(options ...HealthOptions) http.Handler {
 	var o HealthOptions
 	switch len(options) {
@@ -73,7 +73,7 @@ func (r *Registry) HealthHandler(options ...HealthOptions) http.Handler {
 // requiring is the status of a program that needs some of the connections.
 func (h Health) requiring(names []string) HealthStatus {
 	for _, name := range names {
-		if c, ok := h.Connections[name]; !ok || c.Status == Unhealthy {
+		if c, ok := h.Connections[name]; !ok || !c.Nodes[0].doesItsJob() {
 			return Unhealthy
 		}
 	}

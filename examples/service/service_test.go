@@ -326,7 +326,10 @@ func outage(t *testing.T, dialect string, given map[string]dbfleet.ConnectionCon
 		cluster = dbtest.MariaDBCluster(t, 1)
 	}
 	db := cluster.Database(t)
-	given[usersDB], given[replicaDB] = connectionTo(db), connectionTo(db.On(cluster.Replicas[0]))
+	replica := connectionTo(db.On(cluster.Replicas[0]))
+	// It is meant to be read only: nobody writes to it, and its health does not ask for that.
+	replica.Params = map[string]string{map[string]string{"postgres": "default_transaction_read_only", "mysql": "tx_read_only"}[dialect]: "1"}
+	given[usersDB], given[replicaDB] = connectionTo(db), replica
 	return func(*service) { cluster.Primary.Kill(t) },
 		func(*service) { cluster.Primary.Start(t) },
 		func(*service) { cluster.WaitCaughtUp(t) }

@@ -57,7 +57,7 @@ func TestHealth_AFileThatTakesNoWritesIsFound(t *testing.T) {
 			require.NoError(t, err)
 			h := r.Health(t.Context())
 			require.Equal(t, dbfleet.ProblemReadOnly, h.Connections["main"].Nodes[0].Problem)
-			require.Equal(t, dbfleet.Unhealthy, h.Status)
+			require.Equal(t, dbfleet.Degraded, h.Status)
 		})
 	}
 }
