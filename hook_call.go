@@ -78,7 +78,7 @@ func (c *call) before(p *place, s *statement) {
 	}()
 	for i := range c.hooks() {
 		if h := c.hook(i); h.Before != nil {
-			c.take(i, h.Before(c.statement(), c.copy()))
+			c.take(h.Before(c.statement(), c.copy()), i)
 		}
 		c.begun++
 	}
@@ -86,7 +86,7 @@ func (c *call) before(p *place, s *statement) {
 }
 
 // take keeps what the Before of hook i has returned.
-func (c *call) take(i int, ctx context.Context) {
+func (c *call) take(ctx context.Context, i int) {
 	if ctx == nil {
 		panic("dbfleet: the Before of the query hook that was added at " + c.hook(i).at + " returned nil instead of a context")
 	}

@@ -82,7 +82,7 @@ func statementsOf(fl conformance.Fleet, accounts *dbfleet.Model[conformance.Acco
 		"query": func(ctx context.Context) error {
 			rows, err := db.QueryContext(ctx, "SELECT owner FROM accounts")
 			if err == nil {
-				for rows.Next() { //nolint:revive // reads all
+				for rows.Next() {
 				}
 				err = errors.Join(rows.Err(), rows.Close())
 			}
