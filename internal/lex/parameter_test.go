@@ -90,6 +90,7 @@ func TestChanges_KnowsWhatWrites(t *testing.T) {
 		"SELECT (replace(a, 'x', 'y')) FROM t":                       {},
 		"SELECT 'DELETE' -- DELETE":                                  {},
 		"SELECT 1; DELETE FROM t RETURNING a":                        {true, false},
+		"SELECT max(update), (delete + 1) FROM t":                    {},
 		"SELECT 1;":                                                  {},
 		"VALUES (1)":                                                 {},
 		"":                                                           {},
