@@ -91,9 +91,9 @@ func TestChanges_KnowsWhatWrites(t *testing.T) {
 		"SELECT 'DELETE' -- DELETE":                                  {},
 		"SELECT 1; DELETE FROM t RETURNING a":                        {true, false},
 		"SELECT max(update), (delete + 1) FROM t":                    {},
-		"SELECT 1;":                                                  {},
-		"VALUES (1)":                                                 {},
-		"":                                                           {},
+		"SELECT 1;":  {},
+		"VALUES (1)": {},
+		"":           {},
 	} {
 		for _, d := range []*dialect.Dialect{pg, my, lite} {
 			changes, silent := lex.Changes(text, d)
