@@ -18,7 +18,7 @@ func Changes(text string, d *dialect.Dialect) (changes, silent bool) {
 			returns = true
 		case t.Kind == Word && (before.Text == "(" || with && depth == 0 && before.Text == ")"):
 			with = with || depth == 0 && t.Is("WITH")
-			if changesRows(t) && !calls(s) {
+			if changesRows(t) && s.namesNext() {
 				changes, silent = true, silent || depth == 0
 			}
 		}
@@ -27,6 +27,13 @@ func Changes(text string, d *dialect.Dialect) (changes, silent bool) {
 		}
 	}
 	return changes, silent && !returns
+}
+
+// namesNext says whether a word or a name follows, as behind the verb of a statement:
+// a function and a column of that name have none behind them.
+func (s Scanner) namesNext() bool {
+	t := s.Next()
+	return t.Kind == Word || t.Kind == Quoted && !isLiteral(t.Text)
 }
 
 func changesRows(t Token) bool {

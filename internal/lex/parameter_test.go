@@ -90,9 +90,10 @@ func TestChanges_KnowsWhatWrites(t *testing.T) {
 		"SELECT (replace(a, 'x', 'y')) FROM t":                       {},
 		"SELECT 'DELETE' -- DELETE":                                  {},
 		"SELECT 1; DELETE FROM t RETURNING a":                        {true, false},
-		"SELECT 1;":                                                  {},
-		"VALUES (1)":                                                 {},
-		"":                                                           {},
+		"SELECT max(update), (delete + 1) FROM t":                    {},
+		"SELECT 1;":  {},
+		"VALUES (1)": {},
+		"":           {},
 	} {
 		for _, d := range []*dialect.Dialect{pg, my, lite} {
 			changes, silent := lex.Changes(text, d)

@@ -3,6 +3,7 @@ package rowmap
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"sync"
 )
 
@@ -55,6 +56,9 @@ func (p *Plan) bindScalar(columns []string) (*binding, error) {
 // can.
 func (p *Plan) Nullable(column string) bool {
 	i, ok := p.Column(column)
+	if !ok {
+		i, ok = p.byFold[strings.ToLower(column)]
+	}
 	if p.scalar {
 		i, ok = 0, true
 	}

@@ -233,6 +233,45 @@ func TestSelectIter_ReadsRowByRow(t *testing.T) {
 	})
 }
 
+// Arguments go the way of QueryContext.
+func TestSelect_TakesTheArgumentsOfQueryContext(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		newLibrary(t, fl)
+		fl.Create(t, `CREATE TABLE args (id {id}, n {bigint}, s {text}, at {time}, day {date}, doc {json}, raw {bytes}, flag {bool}, f {float})`)
+		ctx, db := t.Context(), fl.DB("main")
+		when := time.Date(2024, 2, 29, 12, 30, 0, 123456000, time.UTC)
+		type named string
+		type small uint8
+		for column, values := range map[string][]any{
+			"n":    {1, int8(2), uint16(3), small(4), at(5), (*int)(nil), nil, sql.NullInt64{Int64: 6, Valid: true}, sql.Null[int64]{}, uint64(7)},
+			"s":    {"a", named("b"), at("c"), sql.NullString{}, ""},
+			"at":   {when, &when, time.Time{}, sql.NullTime{}},
+			"day":  {dbfleet.DateOf(when), dbfleet.Date{}},
+			"doc":  {dbfleet.JSONOf(map[string]int{"a": 1})},
+			"raw":  {[]byte{0, 255}, []byte{}, []byte(nil)},
+			"flag": {true, false, sql.NullBool{}},
+			"f":    {0.5, float32(0.25), at(1.5)},
+		} {
+			for _, v := range values {
+				_, err := db.ExecContext(ctx, "DELETE FROM args")
+				require.NoError(t, err)
+				id, err := dbfleet.SelectOne[int64](ctx, db, marked(fl, "INSERT INTO args ("+column+") VALUES (?) RETURNING id"), v)
+				require.NoError(t, err, "%s %T", column, v)
+				_, err = db.ExecContext(ctx, marked(fl, "INSERT INTO args ("+column+") VALUES (?)"), v)
+				require.NoError(t, err, "%s %T", column, v)
+				rows, err := dbfleet.Select[dbfleet.Row](ctx, db, "SELECT "+column+" FROM args ORDER BY id")
+				require.NoError(t, err)
+				require.Len(t, rows, 2)
+				require.Equal(t, rows[1], rows[0], "%s %T", column, v)
+				found, err := dbfleet.SelectOne[int64](ctx, db, "SELECT id FROM args WHERE id = :id", dbfleet.Named("id", id))
+				require.NoError(t, err)
+				require.Equal(t, id, found)
+			}
+		}
+	})
+}
+
 func TestSelect_RunsInTransactions(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
