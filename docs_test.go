@@ -180,7 +180,7 @@ func TestReadme_NamesOnlyWhatThePackageHas(t *testing.T) {
 func TestDocs_ModelsTellHowColumnsAreCalled(t *testing.T) {
 	t.Parallel()
 	type names struct {
-		Name, UserID, HTTPServer, UserIDs, DNSServers, IPv4Addr, ID2, S3Key, X509Cert, SHA256Sum, OAuthToken, OAuth2Client, APIURL, B2BSales, User_Name string //nolint:revive // its underscore is the point
+		Name, UserID, HTTPServer, UserIDs, DNSServers, IPv4Addr, ID2, S3Key, X509Cert, SHA256Sum, OAuthToken, OAuth2Client, APIURL, B2BSales, User_Name string
 		CreatedAt                                                                                                                                       string
 	}
 	r, err := dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.SQLite, Database: ":memory:"}}})

@@ -42,6 +42,9 @@ func (q *query) referred(from *query, link Link) ([]string, error) {
 	if link.err != nil {
 		return nil, link.err
 	}
+	if len(link.foreign) == 0 {
+		return nil, from.src.table.Fail("the link names no column; On makes one")
+	}
 	if i := firstTwice(link.foreign); i >= 0 {
 		return nil, from.src.table.Fail("the link names its column %q twice", link.foreign[i])
 	}

@@ -86,12 +86,19 @@ func (p *Part) full() bool {
 	if p.seen == nil || p.Len() < MaxGroups {
 		return false
 	}
-	groups, most := 1, 0
-	for _, column := range p.seen {
-		groups *= min(len(column), MaxKeys)
-		most = max(most, len(column))
+	most := 0
+	for i, column := range p.seen {
+		if len(column) > len(p.seen[most]) {
+			most = i
+		}
 	}
-	return groups/most >= MaxGroups
+	groups := 1 // at most so many
+	for i, column := range p.seen {
+		if i != most {
+			groups = min(groups*len(column), MaxGroups)
+		}
+	}
+	return groups == MaxGroups
 }
 
 // count notes the keys of a tuple for full.
