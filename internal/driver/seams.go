@@ -79,6 +79,10 @@ func ask[T any](ctx context.Context, seam string, f func() (T, error), late func
 	if a.err != nil {
 		return none, &SeamError{Seam: seam, Err: a.err}
 	}
+	if err := ctx.Err(); err != nil { // it came too late
+		late(a.value)
+		return none, err
+	}
 	return a.value, nil
 }
 
