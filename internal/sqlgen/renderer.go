@@ -130,16 +130,6 @@ func (r *renderer) fault(part, reason string, err error) error {
 	return &StatementError{Table: r.q.Table(), Part: part, Reason: reason, Err: err}
 }
 
-// arg writes a placeholder for a value.
-func (r *renderer) arg(v any) {
-	a, err := r.values.Arg(v, r.d)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	r.ready(a)
-}
-
 // ready writes a placeholder for an argument that needs no more work.
 func (r *renderer) ready(a any) {
 	r.args = append(r.args, a)
