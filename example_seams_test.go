@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -93,7 +94,7 @@ func ExampleConnectionConfig_passwordFunc() {
 		Driver: dbfleet.Postgres, Host: "db.example.com", Database: "app", Username: "app",
 		PasswordFunc: func(context.Context, string) (string, error) {
 			password, err := os.ReadFile("/run/secrets/db-password")
-			return string(password), err
+			return strings.TrimSpace(string(password)), err
 		},
 	}
 	_ = config
