@@ -52,6 +52,7 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 		return err
 	}
 	defer p.leave()
+	p.guarded = db.read
 	conn, err := p.pin(ctx)
 	if err != nil {
 		return err

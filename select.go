@@ -168,6 +168,7 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 	case silent:
 		return &StatementError{Part: "Select", Reason: "the statement returns no rows; give it RETURNING, or use ExecContext"}
 	}
+	p.guarded = v.q.wish().read
 	s.op, s.raw = "query", true
 	s.write = changes || !lex.PlainRead(text, d)
 	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args), v.q.env(p))

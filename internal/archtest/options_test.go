@@ -13,9 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// otherwise are the functions whose options are not optional yet.
-var otherwise = map[string]bool{"LogQueries": true}
-
 // Options are given one way: a struct, as the last parameter, variadic, at most one.
 func TestOptions_AreTheLastParameterAndVariadic(t *testing.T) {
 	t.Parallel()
@@ -26,9 +23,7 @@ func TestOptions_AreTheLastParameterAndVariadic(t *testing.T) {
 		line := strings.TrimSpace(string(line))
 		n, fault := optionsOf(t, line)
 		found += n
-		if !otherwise[strings.FieldsFunc(strings.TrimPrefix(line, "func "), func(r rune) bool { return r == '(' || r == '[' })[0]] {
-			require.Empty(t, fault, line)
-		}
+		require.Empty(t, fault, line)
 	}
 	require.Greater(t, found, 5)
 }
