@@ -45,6 +45,9 @@ func TestReads_DoNotWriteOnThePrimary(t *testing.T) {
 		require.ErrorIs(t, written(ctx, db.Read()), dbfleet.ErrReadOnly)
 		require.ErrorIs(t, db.Read().QueryRowContext(ctx, increasing).Scan(&n), dbfleet.ErrReadOnly)
 		require.ErrorIs(t, written(dbfleet.ReadPrimary(ctx), db.Read()), dbfleet.ErrReadOnly)
+		_, err = dbfleet.Select[int](ctx, db.Read(), increasing)
+		require.Error(t, err)
+		require.ErrorIs(t, db.Read().Conn(ctx, func(ctx context.Context, c *dbfleet.Conn) error { return written(ctx, c) }), dbfleet.ErrReadOnly)
 		require.Error(t, written(ctx, db.ReplicaPool()))
 		_, err = db.ReplicaPool().ExecContext(ctx, "INSERT INTO counter VALUES (1)")
 		require.Error(t, err)
@@ -151,4 +154,24 @@ func TestCopies_TakeTurnsAsReplicas(t *testing.T) {
 	require.NotContains(t, bodies(4), "two")
 	_, err = os.Stat(path("two.db"))
 	require.ErrorIs(t, err, os.ErrNotExist, "a copy is never made")
+}
+
+// A function that writes does not tell it by its name.
+func TestReads_RefuseAFunctionThatWrites(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, d dbtest.Database) {
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(d)})
+		ctx, db := t.Context(), r.DB("main")
+		d.Exec(t, counter, map[string]string{
+			"postgres": "CREATE FUNCTION count_up() RETURNS int LANGUAGE sql AS 'INSERT INTO counter VALUES (1) RETURNING n'",
+			"mysql":    "CREATE FUNCTION count_up() RETURNS int MODIFIES SQL DATA BEGIN INSERT INTO counter VALUES (1); RETURN 1; END",
+		}[d.Dialect])
+		for _, on := range []dbfleet.Queryer{db.Read(), db.Read().Table("counter")} {
+			_, err := dbfleet.Select[int](ctx, on, "SELECT count_up()")
+			require.ErrorIs(t, err, dbfleet.ErrReadOnly)
+		}
+		n, err := dbfleet.SelectOne[int](ctx, db, counting)
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
 }
