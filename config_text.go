@@ -62,6 +62,9 @@ func configFromEnv(environ []string) (Config, error) {
 // values fit together is for Open to say.
 func (c *Config) UnmarshalJSON(data []byte) error {
 	decoded, faults := configKeys.DecodeConfig(data)
+	if c == nil {
+		return errNilSettings
+	}
 	if len(faults) > 0 {
 		return configError(faults)
 	}
@@ -80,6 +83,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON decodes one connection, as Config's does.
 func (c *ConnectionConfig) UnmarshalJSON(data []byte) error {
 	decoded, err := decodeSection(data, "")
+	if c == nil {
+		return errNilSettings
+	}
 	if err == nil {
 		*c = decoded
 	}
@@ -89,6 +95,9 @@ func (c *ConnectionConfig) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON decodes the bounds of a pool; durations are texts such as "30s".
 func (p *PoolConfig) UnmarshalJSON(data []byte) error {
 	c, err := decodeSection(data, "pool")
+	if p == nil {
+		return errNilSettings
+	}
 	if err == nil {
 		*p = c.Pool
 	}
@@ -98,6 +107,9 @@ func (p *PoolConfig) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON decodes the settings of TLS.
 func (t *TLSConfig) UnmarshalJSON(data []byte) error {
 	c, err := decodeSection(data, "tls")
+	if t == nil {
+		return errNilSettings
+	}
 	if err == nil {
 		*t = c.TLS
 	}
@@ -107,11 +119,16 @@ func (t *TLSConfig) UnmarshalJSON(data []byte) error {
 // UnmarshalJSON decodes the settings of SQLite; durations are texts such as "5s".
 func (s *SQLiteConfig) UnmarshalJSON(data []byte) error {
 	c, err := decodeSection(data, "sqlite")
+	if s == nil {
+		return errNilSettings
+	}
 	if err == nil {
 		*s = c.SQLite
 	}
 	return err
 }
+
+var errNilSettings = errorf("UnmarshalJSON: the settings to decode into are nil")
 
 // decodeSection returns a connection of which only a section is set, or all of
 // it if section is empty.

@@ -144,6 +144,9 @@ type RecordError struct {
 }
 
 func (e *RecordError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("dbfleet: record %d", e.Index)
+	}
 	return fmt.Sprintf("dbfleet: record %d: %s", e.Index, once(e.Err.Error()))
 }
 

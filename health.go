@@ -75,6 +75,8 @@ const healthTimeout = 5 * time.Second
 // answered until ctx ends, or 5 seconds if it has no deadline. A node that does
 // not answer is reported, it is no error.
 func (r *Registry) Health(ctx context.Context) Health {
+	must("Registry.Health", r.usable())
+	mustHave("Registry.Health", "context", ctx != nil)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, healthTimeout)
@@ -163,6 +165,7 @@ func poolHealth(s sql.DBStats) PoolHealth {
 // 503 when unhealthy. Each request asks the databases, so it belongs behind
 // something that does not let everybody ask.
 func (r *Registry) HealthHandler() http.Handler {
+	must("Registry.HealthHandler", r.usable())
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h := r.Health(req.Context())
 		w.Header().Set("Content-Type", "application/json")

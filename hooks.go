@@ -107,22 +107,38 @@ func (l *hookList) load() []hook {
 
 // OnBeforeQuery calls h before every statement of every connection. The result
 // removes it again; both may be called at any time.
-func (r *Registry) OnBeforeQuery(h QueryHook) (remove func()) { return r.hooks.add(hook{before: h}) }
+func (r *Registry) OnBeforeQuery(h QueryHook) (remove func()) {
+	must("Registry.OnBeforeQuery", r.usable())
+	mustHave("Registry.OnBeforeQuery", "hook", h != nil)
+	return r.hooks.add(hook{before: h})
+}
 
 // OnAfterQuery calls h after every statement of every connection, whatever
 // came of it: success, an error of the database, no connection, a context that
 // ended. The result removes it again.
-func (r *Registry) OnAfterQuery(h QueryHook) (remove func()) { return r.hooks.add(hook{after: h}) }
+func (r *Registry) OnAfterQuery(h QueryHook) (remove func()) {
+	must("Registry.OnAfterQuery", r.usable())
+	mustHave("Registry.OnAfterQuery", "hook", h != nil)
+	return r.hooks.add(hook{after: h})
+}
 
 // OnBeforeQuery calls h before every statement of this connection. It stays
 // when the connection is replaced. On an unknown connection it does nothing.
 // What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls
 // no hooks.
-func (db *DB) OnBeforeQuery(h QueryHook) (remove func()) { return db.addHook(hook{before: h}) }
+func (db *DB) OnBeforeQuery(h QueryHook) (remove func()) {
+	must("DB.OnBeforeQuery", db.usable())
+	mustHave("DB.OnBeforeQuery", "hook", h != nil)
+	return db.addHook(hook{before: h})
+}
 
 // OnAfterQuery calls h after every statement of this connection, whatever came
 // of it.
-func (db *DB) OnAfterQuery(h QueryHook) (remove func()) { return db.addHook(hook{after: h}) }
+func (db *DB) OnAfterQuery(h QueryHook) (remove func()) {
+	must("DB.OnAfterQuery", db.usable())
+	mustHave("DB.OnAfterQuery", "hook", h != nil)
+	return db.addHook(hook{after: h})
+}
 
 func (db *DB) addHook(h hook) (remove func()) {
 	e, err := db.reg.lookup(db.name)
@@ -148,6 +164,7 @@ type LogOptions struct {
 // logger: at debug level, slow ones as a warning, failed ones as an error.
 // Values of arguments are not written unless asked for.
 func LogQueries(logger *slog.Logger, options LogOptions) QueryHook {
+	mustHave("LogQueries", "logger", logger != nil)
 	slow := options.Slow
 	if slow == 0 {
 		slow = time.Second

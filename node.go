@@ -1,7 +1,6 @@
 package dbfleet
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,7 +61,7 @@ func (n *node) open() (*driver.Pool, error) {
 		return p, nil
 	}
 	if n.closed {
-		return nil, fmt.Errorf("dbfleet: node %q: %w", n.name, ErrClosed)
+		return nil, errorf("node %q: %w", n.name, ErrClosed)
 	}
 	p, err := driver.Open(n.opts)
 	if err != nil {

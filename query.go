@@ -31,7 +31,8 @@ type Subquery = Queryable
 
 func (q *Query[T]) base() *query { return (*query)(q) }
 
-// DB asks the connection of that name instead of the model's.
+// DB asks the connection of that name instead of the model's. An empty name is
+// refused when the query runs.
 func (q *Query[T]) DB(name string) *Query[T] { return (*Query[T])((*query)(q).named(name)) }
 
 // Shard asks the shard of that key, on a model with a ShardRule.
@@ -76,18 +77,18 @@ func (q *Query[T]) OrWhere(column, op string, value any) *Query[T] {
 // WhereGroup adds the conditions of f's query in parentheses. Of what f adds, only
 // conditions count. A group without conditions adds nothing.
 func (q *Query[T]) WhereGroup(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).group(false, (*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).group(false, of((*query)(q).blank(), f)))
 }
 
 // OrWhereGroup is WhereGroup, joined by OR.
 func (q *Query[T]) OrWhereGroup(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).group(true, (*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).group(true, of((*query)(q).blank(), f)))
 }
 
 // WhereNot adds the negation of the conditions of f's query; none at all are
 // refused when the query runs.
 func (q *Query[T]) WhereNot(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).not((*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).not(of((*query)(q).blank(), f)))
 }
 
 // WhereIn adds column IN (values): a slice, or a query for one column. nil

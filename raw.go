@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -16,8 +15,8 @@ import (
 // ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
 // use Transaction. A zero time.Time among args is NULL, as everywhere.
 func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if db.read {
-		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
+	if err := db.writes("ExecContext"); err != nil {
+		return nil, err
 	}
 	var p place
 	if err := db.place(ctx, &p, &noWish); err != nil {
@@ -27,11 +26,25 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	return p.rawExec(ctx, query, args)
 }
 
+// writes refuses what a handle for reads does not do.
+func (db *DB) writes(method string) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
+	if db.read {
+		return errorf("connection %q: %s: %w", db.name, method, ErrReadHandle)
+	}
+	return nil
+}
+
+// reads is the wish of a query of the caller's.
+func (db *DB) reads() *wish { return &wish{primary: db == nil || !db.read} }
+
 // QueryContext runs a query. The rows must be closed; what goes wrong while
 // they are read is told by their Err, and is the driver's error.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.place(ctx, &p, db.reads()); err != nil {
 		return nil, err
 	}
 	defer p.leave()
@@ -41,7 +54,7 @@ func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.place(ctx, &p, db.reads()); err != nil {
 		return failedRow(err)
 	}
 	defer p.leave()
@@ -52,8 +65,8 @@ func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // transaction's connection. It must be closed. Most callers need none:
 // repeated statements are prepared once per connection anyway.
 func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if db.read {
-		return nil, fmt.Errorf("dbfleet: connection %q: PrepareContext: %w", db.name, ErrReadHandle)
+	if err := db.writes("PrepareContext"); err != nil {
+		return nil, err
 	}
 	var p place
 	if err := db.place(ctx, &p, &wish{primary: true}); err != nil {
@@ -66,7 +79,7 @@ func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 // ExecContext runs a statement in the transaction.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawExec(ctx, query, args)
@@ -77,7 +90,7 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // MySQL take no other statement (ErrBusy).
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawQuery(ctx, query, args)
@@ -86,7 +99,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row in the transaction.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return failedRow(err)
 	}
 	return p.rawQueryRow(ctx, query, args)
@@ -96,15 +109,18 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // transaction's end closes it, and its rows.
 func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawPrepare(ctx, query)
 }
 
-func (tx *Tx) place(p *place) error {
+func (tx *Tx) place(ctx context.Context, p *place) error {
 	if err := tx.usable(); err != nil {
 		return err
+	}
+	if ctx == nil {
+		return noContext(tx.st.e.name)
 	}
 	p.inTx(tx.st, "the transaction's handle")
 	return nil

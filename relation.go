@@ -49,7 +49,7 @@ type relation interface {
 func erased[P any](relations []Relation[P]) []relation {
 	list := make([]relation, len(relations))
 	for i, r := range relations {
-		if r != nil {
+		if !rowmap.IsNil(r) {
 			list[i] = r.of(nil)
 		}
 	}
@@ -109,13 +109,13 @@ func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field f
 // statement, but for each parent by itself where rows are locked, grouped or
 // distinct, or sorted by SQL or by what the select list names.
 func (r ToMany[P, C]) Scope(f func(*Query[C]) *Query[C]) ToMany[P, C] {
-	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
+	r.tie = r.tie.scoped(of(r.tie.related, f))
 	return r
 }
 
 // Scope returns the relation with the related records narrowed or ordered by f.
 func (r ToOne[P, C]) Scope(f func(*Query[C]) *Query[C]) ToOne[P, C] {
-	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
+	r.tie = r.tie.scoped(of(r.tie.related, f))
 	return r
 }
 
@@ -157,11 +157,15 @@ func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Reco
 	list := *d.list.(*[]C)
 	for i := range parents.N {
 		a, b := d.bounds[i], d.bounds[i+1]
-		of := []C{}
+		own := []C{}
 		if a < b {
-			of = list[a:b:b]
+			own = list[a:b:b]
 		}
-		*r.field(parents.At(i).(*P)) = of
+		at := r.field(parents.At(i).(*P))
+		if at == nil {
+			return errNoField
+		}
+		*at = own
 	}
 	return nil
 }
@@ -177,7 +181,11 @@ func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Recor
 		if a := d.bounds[i]; a < d.bounds[i+1] {
 			one = &list[a]
 		}
-		*r.field(parents.At(i).(*P)) = one
+		at := r.field(parents.At(i).(*P))
+		if at == nil {
+			return errNoField
+		}
+		*at = one
 	}
 	return nil
 }

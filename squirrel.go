@@ -43,6 +43,9 @@ func (q *query) whole(s squirrel.Sqlizer) (*wholeStatement, error) {
 	if q.q.HasConditions() {
 		return nil, q.src.table.Fail("a whole statement has its own conditions; the query's would be lost")
 	}
+	if err := missingSqlizer("a whole statement", s); err != nil {
+		return nil, err
+	}
 	writes, unconditional := sqlgen.Verb(s)
 	if unconditional && !q.q.AllRows() {
 		return nil, q.src.table.MissingWhere()

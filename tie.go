@@ -18,6 +18,12 @@ type tie struct {
 	err                         error
 }
 
+// errNoRelation tells of the zero value of a relation.
+var errNoRelation = &StatementError{Part: "relation", Reason: "it is the zero value; HasMany, HasOne and BelongsTo make one"}
+
+// errNoField tells of a function that should say where related records go.
+var errNoField = &StatementError{Part: "relation", Reason: "its function returned nil in place of a field of the parent"}
+
 func belongs(records, owners *query, link Link, fieldless bool) tie {
 	if link.local == "" {
 		link.local = owners.soleKey()
@@ -30,6 +36,16 @@ func has(parents, children *query, link Link, fieldless bool) tie {
 		link.local = parents.soleKey()
 	}
 	return newTie(parents, children, link.local, link.foreign, fieldless)
+}
+
+// scoped is the tie with what Scope's function made of the related query.
+func (t tie) scoped(related *query) tie {
+	if why := unmade(related); why != "" {
+		t.err = errors.Join(t.err, &StatementError{Part: "Scope", Reason: why})
+		return t
+	}
+	t.related = related
+	return t
 }
 
 // soleKey is the primary key's column, "" when it has several.
@@ -46,7 +62,7 @@ func newTie(parents, related *query, parentColumn, relatedColumn string, fieldle
 	t.parentColumn, errs[0] = parents.tieColumn(parentColumn)
 	t.relatedColumn, errs[1] = related.tieColumn(relatedColumn)
 	if fieldless {
-		errs[2] = &StatementError{Part: "relation", Reason: "it names no field of the parent"}
+		errs[2] = &StatementError{Part: "relation", Reason: "the function that names a field of the parent is nil"}
 	}
 	if t.err = errors.Join(errs[:]...); t.err == nil {
 		t.parents = parents.src
@@ -67,13 +83,16 @@ func (q *query) tieColumn(column string) (int, error) {
 }
 
 func (t *tie) needs() (string, error) {
-	if t.err == nil && t.related == nil {
-		return "", errNoSource
-	}
-	if t.err != nil {
+	switch {
+	case t.err != nil:
 		return "", t.err
+	case t.parents == nil:
+		return "", errNoRelation
 	}
 	q := t.related
+	if err := q.usable(); err != nil {
+		return "", err
+	}
 	if q.q.Unites() {
 		return "", errUnitedRelation(q)
 	}
@@ -135,8 +154,10 @@ func (t *tie) queryFor(parent any, isNil bool) *query {
 			err = errors.Join(err, &StatementError{Part: "relation", Reason: "the parent is a nil pointer"})
 		}
 		return q.broken(err)
-	case q == nil || q.src == nil:
-		return q.broken(errNoSource)
+	case t.parents == nil:
+		return q.broken(errNoRelation)
+	case q.usable() != nil:
+		return q
 	case q.q.Unites():
 		return q.broken(errUnitedRelation(q))
 	}

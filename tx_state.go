@@ -48,7 +48,7 @@ func (st *txState) ready() error {
 		return st.doneError()
 	}
 	if st.e.cut.Load() {
-		return fmt.Errorf("dbfleet: connection %q: the transaction is cut off: %w", st.e.name, ErrClosed)
+		return errorf("connection %q: the transaction is cut off: %w", st.e.name, ErrClosed)
 	}
 	return nil
 }
@@ -171,7 +171,7 @@ func (tx *Tx) push(inner *Tx) error {
 		return st.doneError()
 	}
 	if st.top() != tx {
-		return fmt.Errorf("dbfleet: transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
+		return errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
 	}
 	st.names++
 	inner.name = "dbfleet_" + strconv.Itoa(st.names)

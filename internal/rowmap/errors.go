@@ -12,12 +12,12 @@ import (
 // The kinds of failure; test for them with errors.Is.
 var (
 	// ErrNull says that a NULL met a Go type that cannot hold it.
-	ErrNull = errors.New("NULL for a type that cannot hold it")
+	ErrNull = errors.New("dbfleet: NULL for a type that cannot hold it")
 	// ErrRange is value.ErrRange.
 	ErrRange = value.ErrRange
 	// ErrType says that a value of one type cannot become another, or that no
 	// database takes a value of the type.
-	ErrType = errors.New("unsupported type")
+	ErrType = errors.New("dbfleet: unsupported type")
 	// ErrColumn says that a result's columns do not fit what reads them: two of
 	// one name, or one too many.
 	ErrColumn = errors.New("result does not fit")

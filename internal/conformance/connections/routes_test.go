@@ -40,7 +40,6 @@ func TestRoute_Precedence(t *testing.T) {
 		"call over model":    {placed.DB("third").Query(), "third", "named on the call"},
 		"query's call":       {placed.Where("id", ">", 0).DB("third"), "third", "named on the call"},
 		"last call":          {placed.DB("main").DB("third").Query(), "third", "named on the call"},
-		"empty is no name":   {placed.DB("").Query(), "other", "the model's"},
 		"primary":            {placed.Primary().Query(), "other", "primary"},
 		"table of a handle":  {dbfleet.Table[thing](r.DB("third"), "things"), "third", "named by the handle"},
 		"table of a default": {dbfleet.Table[thing](r.DB(""), "things"), "main", "named by the handle"},
@@ -72,7 +71,7 @@ func TestRoute_Precedence(t *testing.T) {
 	_, err = third.Where("name", "=", "y").Update(ctx, map[string]any{"name": "z"})
 	require.NoError(t, err)
 	require.NoError(t, third.Delete(ctx, &x))
-	_, err = third.CreateFrom(ctx, nil)
+	_, err = third.CreateFrom(ctx, map[string]any{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"insert third", "update third", "insert third", "upsert third", "update third", "delete third", "insert third"}, at)
 }
