@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
 	"slices"
 	"strings"
 
@@ -169,6 +170,21 @@ func (q *query) summarize(ctx context.Context, function, column string, kind row
 	}
 	v.take = func(rows driver.Rows, _ *dialect.Dialect) (int, error) { return 1, take(rows, how) }
 	_, err := v.run(ctx, v)
+	return q.ofColumn(err, column)
+}
+
+// ofColumn is the error of an aggregate with the column's name in place of the one
+// that its value has in the statement.
+func (q *query) ofColumn(err error, column string) error {
+	const inside = "aggregate"
+	var value *ColumnError
+	if errors.As(err, &value) && value.Column == inside && value.Model == "" {
+		value.Model, value.Column = q.src.table.Name, column
+	}
+	var unknown *UnknownColumnError
+	if errors.As(err, &unknown) && slices.Equal(unknown.Selected, []string{inside}) {
+		unknown.Selected = nil
+	}
 	return err
 }
 

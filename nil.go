@@ -115,7 +115,7 @@ func unmade(made *query) string {
 
 // missingSqlizer is the fault of what squirrel should render and is nil.
 func missingSqlizer(method string, s squirrel.Sqlizer) error {
-	if s == nil || rowmap.IsNil(s) {
+	if rowmap.IsNil(s) {
 		return &sqlgen.StatementError{Part: method, Reason: "what squirrel should render is nil"}
 	}
 	return nil

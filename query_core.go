@@ -136,7 +136,7 @@ func (q *query) compareColumns(left, op, right string) *query {
 
 func (q *query) exists(sub Subquery, is bool) *query {
 	switch {
-	case sub == nil:
+	case baseOf(sub) == nil:
 		return q.without(oneOf(is, "WhereExists", "WhereNotExists"), "the query is nil")
 	case is:
 		return q.where(sqlgen.Exists(sub.base()))
@@ -195,7 +195,7 @@ func (q *query) selectExpr(s squirrel.Sqlizer, alias string) *query {
 }
 
 func (q *query) selectSub(sub Subquery, alias string) *query {
-	if sub == nil {
+	if baseOf(sub) == nil {
 		return q.without("SelectSub", "the query is nil")
 	}
 	return q.columns(sqlgen.Column{Sub: sub.base(), As: alias})
@@ -311,7 +311,7 @@ func (q *query) offset(n int) *query {
 }
 
 func (q *query) union(other Subquery, all bool) *query {
-	if other == nil {
+	if baseOf(other) == nil {
 		return q.without(oneOf(all, "UnionAll", "Union"), "the query is nil")
 	}
 	next := q.next()

@@ -128,7 +128,7 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 
 func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Result, error) {
 	if err := refuseControl(query, p.e.dialect); err != nil {
-		return nil, err
+		return nil, errorf("connection %q: %w", p.e.name, err)
 	}
 	x := &rawExec{}
 	s := statement{op: "exec", text: query, args: rowmap.RawArgs(args), write: true}
@@ -167,7 +167,7 @@ type lending interface {
 // raw sends a query of the caller's.
 func (p *place) raw(ctx context.Context, op, query string, args []any, x lending) error {
 	if err := refuseControl(query, p.e.dialect); err != nil {
-		return err
+		return errorf("connection %q: %w", p.e.name, err)
 	}
 	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
 	returned := false

@@ -2,9 +2,11 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 
 	"github.com/Masterminds/squirrel"
 
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -32,6 +34,7 @@ func (q *Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64
 // wholeStatement is a statement that squirrel built.
 type wholeStatement struct {
 	made   squirrel.Sqlizer
+	table  string
 	writes bool
 }
 
@@ -43,18 +46,23 @@ func (q *query) whole(s squirrel.Sqlizer) (*wholeStatement, error) {
 	if q.q.HasConditions() {
 		return nil, q.src.table.Fail("a whole statement has its own conditions; the query's would be lost")
 	}
-	if err := missingSqlizer("a whole statement", s); err != nil {
-		return nil, err
+	if rowmap.IsNil(s) {
+		return nil, q.src.table.Fail("the statement is nil")
 	}
 	writes, unconditional := sqlgen.Verb(s)
 	if unconditional && !q.q.AllRows() {
 		return nil, q.src.table.MissingWhere()
 	}
-	return &wholeStatement{s, writes}, nil
+	return &wholeStatement{s, q.src.table.Name, writes}, nil
 }
 
 func (w *wholeStatement) text(env *sqlgen.Env) (string, []any, error) {
-	return sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
+	text, args, err := sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
+	var fault *sqlgen.StatementError
+	if errors.As(err, &fault) && fault.Table == "" {
+		fault.Table = w.table
+	}
+	return text, args, err
 }
 
 func (q *query) getStatement(ctx context.Context, list any, s squirrel.Sqlizer) error {

@@ -21,10 +21,16 @@ type tie struct {
 // errNoRelation tells of the zero value of a relation.
 var errNoRelation = &StatementError{Part: "relation", Reason: "it is the zero value; HasMany, HasOne and BelongsTo make one"}
 
+// errNoLink tells of a link without a column.
+var errNoLink = &StatementError{Part: "relation", Reason: "its link names no column; On names the one that refers to the other side"}
+
 // errNoField tells of a function that should say where related records go.
 var errNoField = &StatementError{Part: "relation", Reason: "its function returned nil in place of a field of the parent"}
 
 func belongs(records, owners *query, link Link, fieldless bool) tie {
+	if link.foreign == "" {
+		return tie{err: errNoLink}
+	}
 	if link.local == "" {
 		link.local = owners.soleKey()
 	}
@@ -32,6 +38,9 @@ func belongs(records, owners *query, link Link, fieldless bool) tie {
 }
 
 func has(parents, children *query, link Link, fieldless bool) tie {
+	if link.foreign == "" {
+		return tie{err: errNoLink}
+	}
 	if link.local == "" {
 		link.local = parents.soleKey()
 	}
@@ -40,6 +49,9 @@ func has(parents, children *query, link Link, fieldless bool) tie {
 
 // scoped is the tie with what Scope's function made of the related query.
 func (t tie) scoped(related *query) tie {
+	if t.parents == nil && t.err == nil {
+		return t // the zero value, which tells it
+	}
 	if why := unmade(related); why != "" {
 		t.err = errors.Join(t.err, &StatementError{Part: "Scope", Reason: why})
 		return t

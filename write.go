@@ -169,6 +169,9 @@ func (q *query) inserting(ctx context.Context, row map[string]any, key []string)
 		return Result{}, err
 	}
 	t := q.src.table
+	if row == nil {
+		return Result{}, t.Fail("the row is nil")
+	}
 	if q.q.HasConditions() {
 		return Result{}, t.Fail("an insert has no conditions; the query's would be lost")
 	}

@@ -188,6 +188,9 @@ func addressable(v reflect.Value) reflect.Value {
 }
 
 func unsupported(t reflect.Type) error {
+	if t.Kind() == reflect.Slice {
+		return fmt.Errorf("%w: a %s is a list; IN and WhereIn take one", ErrType, t)
+	}
 	return fmt.Errorf("%w: no database takes a %s", ErrType, t)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/value"
 )
@@ -36,13 +37,14 @@ type ColumnError struct {
 }
 
 func (e *ColumnError) Error() string {
+	why := strings.ReplaceAll(fmt.Sprint(e.Err), "dbfleet: ", "")
 	switch {
 	case e.Model == "":
-		return fmt.Sprintf("column %q: %v", e.Column, e.Err)
+		return fmt.Sprintf("column %q: %s", e.Column, why)
 	case e.Field == "":
-		return fmt.Sprintf("%s: column %q: %v", e.Model, e.Column, e.Err)
+		return fmt.Sprintf("%s: column %q: %s", e.Model, e.Column, why)
 	}
-	return fmt.Sprintf("%s.%s (column %q): %v", e.Model, e.Field, e.Column, e.Err)
+	return fmt.Sprintf("%s.%s (column %q): %s", e.Model, e.Field, e.Column, why)
 }
 
 func (e *ColumnError) Unwrap() error { return e.Err }

@@ -63,7 +63,11 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
 	}
 	if n != len(args) {
-		r.fail(r.fault(where, fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text), nil))
+		why := fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text)
+		if numbered(text) != "" {
+			why += "; a placeholder is ? on every database"
+		}
+		r.fail(r.fault(where, why, nil))
 	}
 }
 
@@ -76,6 +80,11 @@ func (r *renderer) rawArg(v any, where string) {
 	case *Number:
 		r.number(v, where)
 	default:
-		r.arg(v)
+		a, err := r.values.Arg(v, r.d)
+		if err != nil {
+			r.fail(r.fault(where, "", err))
+			return
+		}
+		r.ready(a)
 	}
 }

@@ -164,7 +164,7 @@ func (r *renderer) unknown(t Table, column string) {
 		e.Known = t.Columns()
 	}
 	if r.q.Selects() {
-		e.Selected = r.q.outputNames(r.d)
+		e.Selected = slices.DeleteFunc(r.q.outputNames(r.d), func(name string) bool { return name == column })
 	}
 	e.Tables = r.q.tables()
 	for i := len(r.outer) - 1; i >= 0; i-- {

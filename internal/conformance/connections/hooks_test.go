@@ -241,7 +241,7 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 				func() error { _, err := tight.DB("main").ExecContext(outside, "SELECT 1"); return err },
 				func() error { _, err := tight.DB("main").Table("x").Get(outside); return err },
 				func() error { _, err := tight.DB("main").QueryContext(outside, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
-				func() error { return tight.Transaction(outside, "main", nil) },
+				func() error { return tight.Transaction(outside, "main", func(context.Context, *dbfleet.Tx) error { return nil }) },
 			} {
 				err := call()
 				require.ErrorIs(t, err, dbfleet.ErrPoolTimeout)

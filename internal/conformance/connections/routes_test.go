@@ -116,7 +116,7 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 		"table":    func() error { _, err := handle.Table("things").Get(ctx); return err },
 		"ping":     func() error { return handle.Ping(ctx) },
 		"connect":  func() error { _, err := r.Connect(ctx, "analitics"); return err },
-		"registry": func() error { return r.Transaction(ctx, "analitics", nil) },
+		"registry": func() error { return r.Transaction(ctx, "analitics", func(context.Context, *dbfleet.Tx) error { return nil }) },
 		"raw pool": func() error { return handle.Pool().PingContext(ctx) },
 		"replica":  func() error { return handle.ReplicaPool().PingContext(ctx) },
 		"remove":   func() error { return r.Remove(ctx, "analitics") },
