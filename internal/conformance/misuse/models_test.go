@@ -38,7 +38,7 @@ func ofModels(w *world) []mistake {
 		{"a registry that nobody opened", of(dbfleet.NewModel[user](new(dbfleet.Registry), mc{Table: "users"})), `dbfleet: model misuse.user: the registry is the zero value; Open makes one`},
 		{"MustModel with a fault", panicOf(func() { dbfleet.MustModel[user](w.reg, mc{}) }), `dbfleet: model misuse.user: Table: is required`},
 		{"several faults at once", model[user](w, mc{Connection: "mian", Fillable: []string{"e_mail"}}), "dbfleet: model misuse.user: Table: is required\ndbfleet: model misuse.user: Connection: unknown connection \"mian\"; known are \"main\", \"other\"\ndbfleet: model misuse.user: Fillable: table \"\" has no column \"e_mail\" known to the model; it has id, name, age"},
-		{"a table with a NUL", of(dbfleet.MustModel[user](w.reg, mc{Table: "us\x00ers"}).Get(w.ctx)), `dbfleet: table "us\u0000ers": name "us\u0000ers": contains a NUL byte`},
+		{"a table with a NUL", of(dbfleet.MustModel[user](w.reg, mc{Table: "us\x00ers"}).Get(w.ctx)), `dbfleet: table "us\x00ers": name "us\x00ers": contains a NUL byte`},
 	}
 }
 
