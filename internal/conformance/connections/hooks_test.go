@@ -263,7 +263,7 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrConnection)
 		require.ErrorIs(t, err, dbfleet.ErrConnectionRefused)
 		require.ErrorIs(t, rec.one(t).Err, dbfleet.ErrConnection)
-		require.ErrorIs(t, gone.Transaction(ctx, "main", nil), dbfleet.ErrConnection)
+		require.ErrorIs(t, gone.Transaction(ctx, "main", func(context.Context, *dbfleet.Tx) error { return nil }), dbfleet.ErrConnection)
 		require.Equal(t, "begin", rec.one(t).Op)
 	})
 }

@@ -107,7 +107,7 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 		"upsert":   func() error { return lost.Upsert(ctx, &one, dbfleet.Conflict{}) },
 		"update":   func() error { _, err := lost.Query().AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
 		"insert":   func() error { _, err := lost.Query().Insert(ctx, map[string]any{"name": "x"}); return err },
-		"tx":       func() error { return lost.Query().Transaction(ctx, nil) },
+		"tx":       func() error { return lost.Query().Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil }) },
 		"exec":     func() error { _, err := handle.ExecContext(ctx, "SELECT 1"); return err },
 		"query":    func() error { _, err := handle.QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
 		"row":      func() error { var n int; return handle.QueryRowContext(ctx, "SELECT 1").Scan(&n) },
