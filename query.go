@@ -20,14 +20,11 @@ import (
 type Query[T any] query
 
 // Queryable is a *Query or a *Model of any type: what Pluck and the typed
-// aggregates read from. It is sealed.
+// aggregates read from, and what stands inside another query of the same connection.
+// It is sealed.
 type Queryable interface {
 	base() *query
 }
-
-// Subquery is a query inside another one: a *Query or a *Model of the same
-// connection. It is sealed.
-type Subquery = Queryable
 
 func (q *Query[T]) base() *query { return (*query)(q) }
 
@@ -125,12 +122,12 @@ func (q *Query[T]) WhereColumn(left, op, right string) *Query[T] {
 
 // WhereExists asks that a query has rows. Its conditions may name columns of
 // this query's table: "users.id".
-func (q *Query[T]) WhereExists(sub Subquery) *Query[T] {
+func (q *Query[T]) WhereExists(sub Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).exists(sub, true))
 }
 
 // WhereNotExists asks that a query has no rows.
-func (q *Query[T]) WhereNotExists(sub Subquery) *Query[T] {
+func (q *Query[T]) WhereNotExists(sub Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).exists(sub, false))
 }
 

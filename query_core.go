@@ -60,7 +60,7 @@ func (q *query) compares(or bool, column, op string, value any) *query {
 
 // operand is a value of the caller's as sqlgen takes it.
 func operand(v any) any {
-	if sub, ok := v.(Subquery); ok {
+	if sub, ok := v.(Queryable); ok {
 		return sub.base()
 	}
 	return v
@@ -70,7 +70,7 @@ func operand(v any) any {
 func operands(list []any) []any {
 	copied := false
 	for i, v := range list {
-		if sub, ok := v.(Subquery); ok {
+		if sub, ok := v.(Queryable); ok {
 			if !copied {
 				list, copied = slices.Clone(list), true
 			}
@@ -134,7 +134,7 @@ func (q *query) compareColumns(left, op, right string) *query {
 	return q.where(compareColumns(left, op, right))
 }
 
-func (q *query) exists(sub Subquery, is bool) *query {
+func (q *query) exists(sub Queryable, is bool) *query {
 	switch {
 	case baseOf(sub) == nil:
 		return q.without(oneOf(is, "WhereExists", "WhereNotExists"), "the query is nil")
@@ -194,7 +194,7 @@ func (q *query) selectExpr(s squirrel.Sqlizer, alias string) *query {
 	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
 }
 
-func (q *query) selectSub(sub Subquery, alias string) *query {
+func (q *query) selectSub(sub Queryable, alias string) *query {
 	if baseOf(sub) == nil {
 		return q.without("SelectSub", "the query is nil")
 	}
@@ -310,7 +310,7 @@ func (q *query) offset(n int) *query {
 	return next
 }
 
-func (q *query) union(other Subquery, all bool) *query {
+func (q *query) union(other Queryable, all bool) *query {
 	if baseOf(other) == nil {
 		return q.without(oneOf(all, "UnionAll", "Union"), "the query is nil")
 	}

@@ -40,7 +40,7 @@ func retell(err error) (is error, changed bool) {
 	case *table.SameRowError:
 		return (*SameRowError)(e), true
 	case *driver.AcquireTimeoutError: // whose class is asked for later
-		return &retold{err: e, as: (*AcquireTimeoutError)(e)}, true
+		return &retold{err: e, as: (*PoolTimeoutError)(e)}, true
 	case *ColumnError:
 		return retellIn(e, func(e *ColumnError) *error { return &e.Err })
 	case *StatementError:

@@ -100,23 +100,27 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 			}
 			return nil
 		},
-		"create":   func() error { return lost.Create(ctx, &one) },
-		"many":     func() error { return lost.CreateMany(ctx, []thing{{}, {}}) },
-		"save":     func() error { return lost.Save(ctx, &one) },
-		"delete":   func() error { return lost.Delete(ctx, &one) },
-		"upsert":   func() error { return lost.Upsert(ctx, &one, dbfleet.Conflict{}) },
-		"update":   func() error { _, err := lost.Query().AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
-		"insert":   func() error { _, err := lost.Query().Insert(ctx, map[string]any{"name": "x"}); return err },
-		"tx":       func() error { return lost.Query().Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil }) },
-		"exec":     func() error { _, err := handle.ExecContext(ctx, "SELECT 1"); return err },
-		"query":    func() error { _, err := handle.QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
-		"row":      func() error { var n int; return handle.QueryRowContext(ctx, "SELECT 1").Scan(&n) },
-		"prepare":  func() error { _, err := handle.PrepareContext(ctx, "SELECT 1"); return err },
-		"read":     func() error { _, err := handle.Read().QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
-		"table":    func() error { _, err := handle.Table("things").Get(ctx); return err },
-		"ping":     func() error { return handle.Ping(ctx) },
-		"connect":  func() error { _, err := r.Connect(ctx, "analitics"); return err },
-		"registry": func() error { return r.Transaction(ctx, "analitics", func(context.Context, *dbfleet.Tx) error { return nil }) },
+		"create": func() error { return lost.Create(ctx, &one) },
+		"many":   func() error { return lost.CreateMany(ctx, []thing{{}, {}}) },
+		"save":   func() error { return lost.Save(ctx, &one) },
+		"delete": func() error { return lost.Delete(ctx, &one) },
+		"upsert": func() error { return lost.Upsert(ctx, &one, dbfleet.Conflict{}) },
+		"update": func() error { _, err := lost.Query().AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
+		"insert": func() error { _, err := lost.Query().Insert(ctx, map[string]any{"name": "x"}); return err },
+		"tx": func() error {
+			return lost.Query().Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil })
+		},
+		"exec":    func() error { _, err := handle.ExecContext(ctx, "SELECT 1"); return err },
+		"query":   func() error { _, err := handle.QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
+		"row":     func() error { var n int; return handle.QueryRowContext(ctx, "SELECT 1").Scan(&n) },
+		"prepare": func() error { _, err := handle.PrepareContext(ctx, "SELECT 1"); return err },
+		"read":    func() error { _, err := handle.Read().QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
+		"table":   func() error { _, err := handle.Table("things").Get(ctx); return err },
+		"ping":    func() error { return handle.Ping(ctx) },
+		"connect": func() error { _, err := r.Connect(ctx, "analitics"); return err },
+		"registry": func() error {
+			return r.Transaction(ctx, "analitics", func(context.Context, *dbfleet.Tx) error { return nil })
+		},
 		"raw pool": func() error { return handle.Pool().PingContext(ctx) },
 		"replica":  func() error { return handle.ReplicaPool().PingContext(ctx) },
 		"remove":   func() error { return r.Remove(ctx, "analitics") },

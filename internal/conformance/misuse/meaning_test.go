@@ -3,7 +3,7 @@ package misuse
 // meaning are zero values that mean something, or change nothing: what the call does
 // with them.
 var meaning = map[string]string{
-	"AcquireTimeoutError.Is target":       "matches nothing",
+	"PoolTimeoutError.Is target":          "matches nothing",
 	"And conds (none)":                    "holds, as documented",
 	"Col.Between high":                    "a zero is a number like others",
 	"Col.Between low":                     "a zero is a number like others",
