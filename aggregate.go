@@ -80,6 +80,9 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 //
 //	total, err := dbfleet.Sum[*int64](ctx, orders, "amount") // nil: there are none
 //
+// SelectSum, SelectAvg, SelectMin and SelectMax have the same rule for the field of each
+// row, but that a field which cannot be NULL is ErrNull in place of ErrNotFound.
+//
 // SQLite has no decimals. What is kept there as text or as floats is added up as the
 // decimals that it reads as, if V is no number of Go's: all values are read for that.
 func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
@@ -141,6 +144,10 @@ func aggregate[V any](ctx context.Context, q *query, function, column string) (v
 	kind, found := rowmap.KindOf[V](), false
 	err = q.summarize(ctx, function, column, kind, func(rows driver.Rows, how rowmap.Summary) (err error) {
 		found, err = rowmap.ReadSummary(rows, how, &v)
+		var fault *rowmap.ColumnError
+		if errors.As(err, &fault) {
+			fault.Column = column // not what the statement calls it
+		}
 		return err
 	})
 	if err == nil && !found {

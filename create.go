@@ -308,7 +308,7 @@ func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bo
 	if err != nil {
 		return err
 	}
-	_, err = p.query(ctx, &statement{op: "select", text: text, args: args, write: write}, read)
+	_, err = p.query(ctx, &statement{op: "select", table: q.src.table.Name, text: text, args: args, write: write}, read)
 	return err
 }
 
@@ -330,7 +330,7 @@ func (q *query) reload(ctx context.Context, p *place, record any, fields []int) 
 		return n, err
 	})
 	if err == nil && n == 0 {
-		err = ErrNotFound
+		err = q.notFound(t.KeyNames())
 	}
 	return err
 }

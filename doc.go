@@ -19,8 +19,9 @@
 //	})
 //	defer registry.Close()
 //
-// A configuration can also come from the environment ([ConfigFromEnv]) or from
-// JSON. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
+// A configuration can also come from the environment ([ConfigFromEnv]), from JSON,
+// YAML or TOML, or through viper, under the same names. Passwords are a [Secret],
+// which is shown nowhere. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
 // connections of a running program; what runs on an old one is waited for.
 //
 // [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
@@ -80,11 +81,19 @@
 // every database. Anything that squirrel builds is taken by [Expr],
 // [Query.SelectExpr], [Query.JoinExpr] and [Query.GetStatement].
 //
-// Rows without a struct are a [Row]; rows of any other shape are mapped by
-// [Table]:
+// Rows without a struct are a [Row]; [Into] gives the rows of a model's query another
+// shape, and [Table] is a query of a table without a model:
 //
-//	rows, err := registry.DB("analytics").Table("events").
-//		Select("event_type").SelectRaw("COUNT(*) AS n").GroupBy("event_type").Get(ctx)
+//	type perCity struct { City string; People int; Oldest *int }
+//	list, err := dbfleet.Into[perCity](users.Select("city").SelectCount("people").SelectMax("age", "oldest").GroupBy("city")).Get(ctx)
+//	rows, err := registry.DB("analytics").Table("events").Select("event_type").SelectCount("n").GroupBy("event_type").Get(ctx)
+//
+// A whole statement of one's own is read by [Select], [SelectOne] and [SelectIter], into
+// structs, rows or single values, on a connection, in a transaction, or where a model
+// lives. Its arguments may have names, see [Named].
+//
+//	list, err := dbfleet.Select[perCity](ctx, db, "SELECT city, COUNT(*) AS people, MAX(age) AS oldest FROM users WHERE age > :age GROUP BY city",
+//		dbfleet.Named("age", 30))
 //
 // [Query.Update] and [Query.Delete] without a condition are refused
 // ([ErrMissingWhere]) unless [Query.AllRows] was called.
@@ -155,12 +164,14 @@
 //
 // # Watching
 //
-// Hooks see every statement with its route, duration and outcome: [DB.OnAfterQuery]
-// for one connection, [Registry.OnAfterQuery] for all. [LogQueries] makes one that
-// writes to slog. [Registry.Health] asks every node, [Registry.Stats] gives the
-// pools' figures, [Registry.Describe] lists the models.
+// A [QueryHook] sees every statement with its route, duration and outcome, and may
+// give it another context, with a span or a deadline: [DB.OnQuery] for one
+// connection, [Registry.OnQuery] for all. [LogQueries] makes one that writes to slog;
+// the modules otel and prometheus make spans and metrics. [Registry.Health] asks
+// every node, [Registry.HealthHandler] tells a load balancer, [Registry.Nodes] tells
+// how the nodes are without asking, [Registry.Describe] lists the models.
 //
-//	registry.OnAfterQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
+//	registry.OnQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
 //
 // # Values
 //
@@ -193,7 +204,7 @@
 //   - What builds a query, a condition or a relation keeps the fault, and the query
 //     fails with it when it runs. A DB of a nil registry fails at its first use.
 //   - What can do neither panics at the call, with words: "dbfleet:
-//     Registry.OnAfterQuery: the hook is nil". These are the methods that add hooks,
+//     OnAfterQuery: the hook is nil". These are the methods that add hooks,
 //     LogQueries, MustModel, OutsideTx, ReadPrimary, Date.Time and, of a handle that
 //     is nil or that nobody made, those that return no error, such as Registry.Names.
 //

@@ -11,7 +11,9 @@ import (
 // What a caller decides on. Use errors.Is; the class of a database's error is
 // told by its code, never by its text, on all databases alike.
 var (
-	// ErrNotFound says that no row matched. It matches sql.ErrNoRows.
+	// ErrNotFound says that no row matched. It matches sql.ErrNoRows. The text of an
+	// error that is ErrNotFound tells the table, and the key's columns if it was looked
+	// for by them; never a value.
 	ErrNotFound error = notFound{}
 
 	// ErrUnique is a violated unique or primary key.
@@ -104,10 +106,36 @@ var (
 	ErrUnread = rowmap.ErrUnread
 )
 
-type notFound struct{}
+// notFound is ErrNotFound, and with where also what says where no row was found.
+type notFound struct{ where string }
 
-func (notFound) Error() string        { return "dbfleet: no row found" }
-func (notFound) Is(target error) bool { return target == sql.ErrNoRows }
+func (e notFound) Error() string {
+	if e.where == "" {
+		return "dbfleet: no row found"
+	}
+	return "dbfleet: no row found: " + e.where
+}
+
+func (e notFound) Is(target error) bool { return target == sql.ErrNoRows || target == ErrNotFound }
+
+// notFound is the error of a query without a row, which was looked for by the columns
+// of a key, none for other conditions.
+func (q *query) notFound(key []string) error {
+	where := q.place()
+	if len(key) > 0 {
+		where += ", key " + quotedList(key)
+	}
+	return notFound{where}
+}
+
+// place names what the query asks, for messages: its table, or without one its
+// connection.
+func (q *query) place() string {
+	if name := q.src.table.Name; name != "" {
+		return "table " + quoted(name)
+	}
+	return "connection " + quoted(q.src.connection)
+}
 
 // IsRetryable says whether a whole transaction that failed with err may be run
 // again: the database undid it because of others (a deadlock, a serialization

@@ -20,6 +20,8 @@ type ColumnError struct {
 	// Model is the struct type, such as "shop.User"; without one, or for a value that
 	// a query gives, the table or "".
 	Model string
+	// Table is the table, as far as it is known.
+	Table string
 	// Column is the column's name in the database.
 	Column string
 	// Field is the Go field, such as "Address.City"; "" outside structs.
@@ -97,11 +99,13 @@ type UnknownConnectionError struct {
 	Known []string
 }
 
-func (e *UnknownConnectionError) Error() string {
+func (e *UnknownConnectionError) Error() string { return "dbfleet: " + e.told() }
+
+func (e *UnknownConnectionError) told() string {
 	if e.Name == "" {
-		return "dbfleet: no connection named and no default; known are " + quoteAll(e.Known)
+		return "no connection named and no default; known are " + quoteAll(e.Known)
 	}
-	return fmt.Sprintf("dbfleet: unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
+	return fmt.Sprintf("unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
 }
 
 // TxConnectionError tells of a transaction handle used for another connection
@@ -188,9 +192,14 @@ func quoteAll(names []string) string {
 	if len(names) == 0 {
 		return "none"
 	}
-	sorted := slices.Sorted(slices.Values(names))
-	for i, n := range sorted {
-		sorted[i] = strconv.Quote(n)
+	return quotedList(slices.Sorted(slices.Values(names)))
+}
+
+// quotedList names columns in their order.
+func quotedList(names []string) string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		list[i] = strconv.Quote(n)
 	}
-	return strings.Join(sorted, ", ")
+	return strings.Join(list, ", ")
 }

@@ -27,12 +27,19 @@ type QueryError struct {
 	// Code is the database's own code, such as "23505" or "1062".
 	Code string
 	// Constraint, Table and Column are what the database names, "" for what it does
-	// not; several columns have ", " between them. Of a violated unique key PostgreSQL
-	// names all three, SQLite table and columns, MySQL the constraint, which is the
-	// index. Of a foreign key PostgreSQL and MySQL name the table and the columns that
-	// refer, SQLite nothing; of a check its constraint; of NULL and of a value that is
-	// refused (ErrInvalidValue) the column, PostgreSQL only of NULL. A name that cannot
-	// be told for certain from what surrounds it is left out.
+	// not; several columns have ", " between them, in the key's order. Of a violated
+	// unique key all databases tell the table and all columns, PostgreSQL and MySQL the
+	// constraint too, which on MySQL is the index. Of a foreign key PostgreSQL and MySQL
+	// name the table and the columns that refer, SQLite nothing; of a check its
+	// constraint; of NULL table and column; of a value that is refused
+	// (ErrInvalidValue) the column and mostly the table, PostgreSQL nothing. A name that
+	// cannot be told for certain from what surrounds it is left out.
+	//
+	// MySQL itself tells the key's name or the column's only. Its schema is asked for
+	// the rest, once for each such error, on the statement's own connection, which a
+	// transaction survives; hooks are not told. Nothing is told so for a table with
+	// triggers, which may have met another one, for a key of an expression, and for
+	// QueryContext, QueryRowContext and prepared statements outside of a transaction.
 	Constraint, Table, Column string
 	// Err is the driver's error, whose own text may show values.
 	Err error `json:"-"`

@@ -60,7 +60,7 @@ func (v *finding) render(p *place, s *statement) error {
 
 func (q *query) find(ctx context.Context, row any, key []any) error {
 	if q.finds(key) {
-		v := &finding{selection{trip: trip{q: q}, into: row, one: true}, key}
+		v := &finding{selection{trip: trip{q: q}, into: row, one: true, key: q.src.table.KeyNames()}, key}
 		return v.runOne(ctx, v)
 	}
 	keyed, err := q.keyed(key)
@@ -68,5 +68,6 @@ func (q *query) find(ctx context.Context, row any, key []any) error {
 		return told(err)
 	}
 	keyed.bound()
-	return keyed.one(ctx, row)
+	v := &selection{trip: trip{q: keyed}, into: row, one: true, key: q.src.table.KeyNames()}
+	return v.runOne(ctx, v)
 }

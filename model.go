@@ -63,8 +63,18 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 // NewModel checks a type and its configuration, and reports all faults at once;
 // each is a *ModelError. It does no I/O.
 //
-// A field's column is its name in snake case (UserID is user_id), or what its
-// tag db:"name" says; db:"-" skips it. A tag is the column's name as the database
+// A field's column is its name in snake case, or what its tag db:"name" says:
+//
+//	UserID       user_id       a run of capitals is one word
+//	HTTPServer   http_server   of which the last belongs to the small letters behind it
+//	UserIDs      user_ids      the s of a plural is part of the run
+//	IPv4Addr     ipv4_addr     and so are a v and digits
+//	S3Key        s3_key        digits belong to the word before them
+//	ID2          id2
+//	OAuthToken   oauth_token   the one word with a capital in it
+//	APIURL       apiurl        two runs side by side cannot be told apart: write db:"api_url"
+//
+// docs/models.md has more, and the types that fields may have. db:"-" skips a field. A tag is the column's name as the database
 // has it, whatever characters are in it: it is always quoted. Two columns may differ
 // in case only, where the database tells them apart; MySQL and SQLite do not, and
 // what is sent there is refused. Embedded structs count as if their
@@ -170,7 +180,7 @@ func (m *Model[T]) Filter(conds ...Cond) *Query[T] { return (*Query[T])((*query)
 
 // WhereIn is Query.WhereIn.
 func (m *Model[T]) WhereIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(m).in(column, sqlgen.In, values))
+	return (*Query[T])((*query)(m).compare(false, column, sqlgen.In, values))
 }
 
 // Select is Query.Select.

@@ -18,7 +18,7 @@ import (
 //go:noinline
 func must(method string, err error) {
 	if err != nil {
-		panic(errorf("%s: %w", method, err))
+		panic(errorf("%s: %w", method, err).Error())
 	}
 }
 
@@ -27,7 +27,7 @@ func must(method string, err error) {
 //go:noinline
 func mustHave(method, argument string, has bool) {
 	if !has {
-		panic(errorf("%s: the %s is nil", method, argument))
+		panic(prefix + method + ": the " + argument + " is nil")
 	}
 }
 
@@ -68,6 +68,17 @@ func (tx *Tx) given() error {
 		return errorf("the Tx is nil; Transaction gives one to its function")
 	case tx.st == nil:
 		return errorf("the Tx is the zero value; Transaction gives one to its function")
+	}
+	return nil
+}
+
+// given returns what is wrong with the handle itself, whether it has ended or not.
+func (c *Conn) given() error {
+	switch {
+	case c == nil:
+		return errorf("the Conn is nil; DB.Conn gives one to its function")
+	case c.place.e == nil:
+		return errorf("the Conn is the zero value; DB.Conn gives one to its function")
 	}
 	return nil
 }

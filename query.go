@@ -24,6 +24,8 @@ type Query[T any] query
 // It is sealed.
 type Queryable interface {
 	base() *query
+	// Count tells how many rows it has.
+	Count(ctx context.Context) (int64, error)
 }
 
 func (q *Query[T]) base() *query { return (*query)(q) }
@@ -52,7 +54,7 @@ func (q *Query[T]) Using(tx *Tx) *Query[T] { return (*Query[T])((*query)(q).usin
 // in any case. On a model the column must be one of the model's, and value of
 // its kind. nil means IS NULL or IS NOT NULL; IN and BETWEEN take a slice; an
 // empty IN matches nothing, an empty NOT IN everything. value may be a query,
-// or SQL. In the pattern of LIKE a backslash makes the next character literal;
+// or SQL of Raw or Expr. In the pattern of LIKE a backslash makes the next character literal;
 // see EscapeLike. Whether = and LIKE tell letters' case is the database's
 // affair: PostgreSQL does, SQLite only for =, MySQL by the column's collation.
 // ILIKE never does (on SQLite, for ASCII).
@@ -91,23 +93,43 @@ func (q *Query[T]) WhereNot(f func(*Query[T]) *Query[T]) *Query[T] {
 // WhereIn adds column IN (values): a slice, or a query for one column. nil
 // among the values also finds NULL.
 func (q *Query[T]) WhereIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(q).in(column, sqlgen.In, values))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.In, values))
 }
 
 // WhereNotIn adds column NOT IN (values). Rows whose column is NULL do not
 // match, unless there are no values.
 func (q *Query[T]) WhereNotIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(q).in(column, sqlgen.NotIn, values))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.NotIn, values))
 }
 
 // WhereNull adds column IS NULL.
 func (q *Query[T]) WhereNull(column string) *Query[T] {
-	return (*Query[T])((*query)(q).null(column, sqlgen.Is))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.Is, nil))
 }
 
 // WhereNotNull adds column IS NOT NULL.
 func (q *Query[T]) WhereNotNull(column string) *Query[T] {
-	return (*Query[T])((*query)(q).null(column, sqlgen.IsNot))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.IsNot, nil))
+}
+
+// OrWhereIn is WhereIn, joined by OR.
+func (q *Query[T]) OrWhereIn(column string, values any) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.In, values))
+}
+
+// OrWhereNotIn is WhereNotIn, joined by OR.
+func (q *Query[T]) OrWhereNotIn(column string, values any) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.NotIn, values))
+}
+
+// OrWhereNull is WhereNull, joined by OR.
+func (q *Query[T]) OrWhereNull(column string) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.Is, nil))
+}
+
+// OrWhereNotNull is WhereNotNull, joined by OR.
+func (q *Query[T]) OrWhereNotNull(column string) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.IsNot, nil))
 }
 
 // WhereBetween adds low <= column <= high.
@@ -148,6 +170,12 @@ func (q *Query[T]) OrWhereRaw(sql string, args ...any) *Query[T] {
 // does.
 func (q *Query[T]) Filter(conds ...Cond) *Query[T] {
 	return (*Query[T])((*query)(q).filter(conds))
+}
+
+// OrFilter adds conditions that all must hold, joined by OR to all before them. None
+// adds nothing.
+func (q *Query[T]) OrFilter(conds ...Cond) *Query[T] {
+	return (*Query[T])((*query)(q).orFilter(conds))
 }
 
 // Route tells where the query would run as a read, without running it. It

@@ -20,6 +20,7 @@ type query struct {
 	q         sqlgen.Query
 	at        *wish      // nil asks for nothing; never changed once shared
 	relations []relation // to load; never changed once shared
+	shape     *shape     // what rows are read into; nil is the source's records
 }
 
 // next is the copy that a step changes.
@@ -60,8 +61,11 @@ func (q *query) compares(or bool, column, op string, value any) *query {
 
 // operand is a value of the caller's as sqlgen takes it.
 func operand(v any) any {
-	if sub, ok := v.(Queryable); ok {
-		return sub.base()
+	switch v := v.(type) {
+	case Queryable:
+		return v.base()
+	case Cond:
+		return v.value()
 	}
 	return v
 }
@@ -70,11 +74,12 @@ func operand(v any) any {
 func operands(list []any) []any {
 	copied := false
 	for i, v := range list {
-		if sub, ok := v.(Queryable); ok {
+		switch v.(type) {
+		case Queryable, Cond:
 			if !copied {
 				list, copied = slices.Clone(list), true
 			}
-			list[i] = sub.base()
+			list[i] = operand(v)
 		}
 	}
 	return list
@@ -114,15 +119,13 @@ func oneOf(first bool, a, b string) string {
 	return b
 }
 
-func (q *query) in(column string, op sqlgen.Op, values any) *query {
-	next := q.next()
-	next.q.AddCompare(false, column, op, operand(values))
-	return next
-}
-
+// compare adds column op value, where the operator needs no check.
+//
 //go:noinline
-func (q *query) null(column string, op sqlgen.Op) *query {
-	return q.where(sqlgen.Compare(column, op, nil))
+func (q *query) compare(or bool, column string, op sqlgen.Op, value any) *query {
+	next := q.next()
+	next.q.AddCompare(or, column, op, operand(value))
+	return next
 }
 
 //go:noinline
@@ -160,6 +163,14 @@ func (q *query) filter(conds []Cond) *query {
 	return next
 }
 
+// orFilter adds conditions that all must hold, joined by OR to those before them.
+func (q *query) orFilter(conds []Cond) *query {
+	if len(conds) == 0 {
+		return q
+	}
+	return q.where(And(conds...).c.Or())
+}
+
 func (q *query) columns(cols ...sqlgen.Column) *query {
 	next := q.next()
 	next.q = next.q.WithColumns(cols...)
@@ -180,6 +191,21 @@ func (q *query) selectAs(column, alias string) *query {
 		return q.without("SelectAs", "the alias of column "+quoted(column)+" is empty")
 	}
 	return q.columns(sqlgen.Column{Name: column, As: alias})
+}
+
+// selectFunc reads an aggregate of a column.
+//
+//go:noinline
+func (q *query) selectFunc(part, function, column, alias string) *query {
+	if alias == "" {
+		return q.where(sqlgen.Invalid(&StatementError{Part: part, Reason: "the alias is empty"}))
+	}
+	if function == "COUNT" {
+		column = "*"
+	} else if err := single(part, column); err != nil {
+		return q.where(sqlgen.Invalid(err))
+	}
+	return q.columns(sqlgen.Column{Func: function, Name: column, As: alias})
 }
 
 func (q *query) selectRaw(sql string, args []any) *query {

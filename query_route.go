@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -73,8 +74,14 @@ func (q *query) usable() error {
 		return errNilQuery
 	case q.src == nil:
 		return errNoSource
+	case q.src.err != nil:
+		return q.src.err
+	case q.shape != nil && q.shape.err != nil:
+		return fmt.Errorf("dbfleet: %s: %w", q.place(), q.shape.err)
+	case q.shape != nil && len(q.relations) > 0:
+		return q.src.table.Fail("With loads relations of the model's records; rows of another type have none")
 	}
-	return q.src.err
+	return nil
 }
 
 // Statement implements sqlgen.Subquery.

@@ -44,7 +44,7 @@ func (db *DB) reads() *wish { return &wish{primary: db == nil || !db.read} }
 // they are read is told by their Err, and is the driver's error.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := db.place(ctx, &p, db.reads()); err != nil {
+	if err := db.rawPlace(ctx, &p); err != nil {
 		return nil, err
 	}
 	defer p.leave()
@@ -54,11 +54,19 @@ func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := db.place(ctx, &p, db.reads()); err != nil {
+	if err := db.rawPlace(ctx, &p); err != nil {
 		return failedRow(err)
 	}
 	defer p.leave()
 	return p.rawQueryRow(ctx, query, args)
+}
+
+// rawPlace decides the place of a query in SQL. What the text does is not known, so
+// that a handle for reads has it run where writes are refused.
+func (db *DB) rawPlace(ctx context.Context, p *place) error {
+	err := db.place(ctx, p, db.reads())
+	p.guarded = db != nil && db.read
+	return err
 }
 
 // PrepareContext prepares a statement on the primary's pool, or on the
@@ -126,8 +134,17 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 	return nil
 }
 
+// refuseControl refuses to turn a transaction behind the library's back. A Conn that
+// is in none of the library's is its caller's own.
+func (p *place) refuseControl(query string) error {
+	if p.on != nil && p.tx == nil {
+		return nil
+	}
+	return refuseControl(query, p.e.dialect)
+}
+
 func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	if err := refuseControl(query, p.e.dialect); err != nil {
+	if err := p.refuseControl(query); err != nil {
 		return nil, errorf("connection %q: %w", p.e.name, err)
 	}
 	x := &rawExec{}
@@ -166,7 +183,7 @@ type lending interface {
 
 // raw sends a query of the caller's.
 func (p *place) raw(ctx context.Context, op, query string, args []any, x lending) error {
-	if err := refuseControl(query, p.e.dialect); err != nil {
+	if err := p.refuseControl(query); err != nil {
 		return errorf("connection %q: %w", p.e.name, err)
 	}
 	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
@@ -197,14 +214,14 @@ func (x *rawRows) takeBack() {
 }
 
 func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
 		if x.rows, err = c.SQL().QueryContext(ctx, s.text, s.args...); err == nil {
-			p.tx.keep(openRows{x.rows})
+			p.on.keep(openRows{x.rows})
 		}
 		return unknownRows, err
 	}
@@ -233,14 +250,14 @@ func (x *rawRow) takeBack() {
 }
 
 func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
 		x.row = c.SQL().QueryRowContext(ctx, s.text, s.args...)
-		p.tx.keep(openRow{x.row})
+		p.on.keep(openRow{x.row})
 		return unknownRows, x.row.Err()
 	}
 	pool, err := p.node.open()
@@ -266,13 +283,17 @@ func (x *rawPrepare) takeBack() {
 }
 
 func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		x.stmt, err = c.Prepare(ctx, s.text)
+		if p.tx != nil {
+			x.stmt, err = c.Prepare(ctx, s.text)
+		} else {
+			x.stmt, err = c.SQL().PrepareContext(ctx, s.text)
+		}
 		return unknownRows, err
 	}
 	pool, err := p.node.open()

@@ -59,6 +59,7 @@ type selection struct {
 	trip
 	into  any // a *[]T, or a *T for one row
 	one   bool
+	key   []string // the columns of the key that it is looked for by; nil for other conditions
 	found bool
 	stmt  *wholeStatement // in place of the query's own; nil for none
 }
@@ -78,6 +79,9 @@ func (v *selection) render(p *place, s *statement) (err error) {
 	} else {
 		var q *sqlgen.Query
 		if q, err = v.q.withKeysOfRelations(); err == nil {
+			if q.Selects() {
+				q = q.WithZeroSums(v.q.takesNull)
+			}
 			s.text, s.args, err = sqlgen.Select(q, env)
 		}
 	}
@@ -90,7 +94,7 @@ func (v *selection) exchange(ctx context.Context, p *place, s *statement) (drive
 }
 
 func (v *selection) read(rows driver.Rows) (n int64, err error) {
-	plan := v.q.src.table.Plan
+	plan := v.q.plan()
 	if plan == nil {
 		return v.readMaps(rows)
 	}
@@ -111,15 +115,21 @@ func (v *selection) read(rows driver.Rows) (n int64, err error) {
 // the select list, what it names must have a field, and fields that it does not name
 // stay zero. A list with a star names all there is: it may have more columns, as a
 // table to which one was added, but no field stays without one.
+// Rows of another shape than the model's records have a column for each field.
 func (v *selection) fits(plan *rowmap.Plan, rows rowmap.Source) error {
 	q := &v.q.q
-	if !q.Selects() && v.stmt == nil {
-		return nil // the list was made of the fields
+	if !q.Selects() && v.stmt == nil || plan.IsScalar() {
+		return nil // the list was made of the fields, or there are none
 	}
 	m, err := plan.Misfit(rows)
 	switch {
 	case err != nil || m.None():
 		return err
+	case v.q.shape != nil: // which was made for these columns
+		if err := m.Missing(); err != nil || v.selectsAll() || q.DiscardsUnknown() {
+			return err
+		}
+		return m.Unknown()
 	case v.selectsAll():
 		return m.Missing()
 	case q.DiscardsUnknown():
@@ -161,7 +171,7 @@ func (v *selection) readMaps(rows driver.Rows) (int64, error) {
 // finish loads the relations of the rows.
 func (v *selection) finish(ctx context.Context, p *place, _ driver.Result) error {
 	if v.one && !v.found {
-		return ErrNotFound
+		return v.q.notFound(v.key)
 	}
 	return v.q.loadRelations(ctx, p, v.into, v.one)
 }
@@ -278,7 +288,7 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 		v.broken = !v.yield()
 		return !v.broken
 	}
-	if plan := v.q.src.table.Plan; plan != nil {
+	if plan := v.q.plan(); plan != nil {
 		if err := v.fits(plan, rows); err != nil {
 			return 0, err
 		}

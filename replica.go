@@ -9,8 +9,9 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// ReplicaPool returns the pool of the next replica in turn, or the primary's when
-// the connection has no replica fit to serve. Everything said of Pool holds for it.
+// ReplicaPool lends the pool of the next replica in turn, or one of the primary when
+// the connection has no replica fit to serve. In both cases its sessions refuse
+// writes (but for PostgreSQL behind a Pooler). Everything said of Pool holds for it.
 // Each call takes the next one; ReadPrimary does not reach it.
 func (db *DB) ReplicaPool() *sql.DB {
 	must("DB.ReplicaPool", db.usable())
@@ -21,13 +22,16 @@ func (db *DB) ReplicaPool() *sql.DB {
 	if n, _, ok := e.replicas.Pick(0, (*node).servesReads); ok {
 		return e.handle(n)
 	}
-	return e.handle(e.primary())
+	return e.handle(e.primary().reader())
 }
 
 // Read returns a handle whose queries run on a replica, in turn, or on the
 // primary when there is none fit to serve. It refuses ExecContext,
-// PrepareContext and Transaction with ErrReadHandle; replicas' sessions refuse
-// writes by themselves.
+// PrepareContext and Transaction with ErrReadHandle. A query in SQL that writes is
+// ErrReadOnly on either node: it runs on sessions that refuse writes, which the
+// primary has for this purpose, bounded as ReadPool says and opened when the first
+// such query comes. What cannot be told to a session stays open: PostgreSQL behind a
+// Pooler, and a transaction that the context carries.
 func (db *DB) Read() *DB {
 	if db.usable() != nil {
 		return db // which tells it
@@ -123,7 +127,7 @@ func unreachable(err error) bool {
 // Only a plain read is asked again, or what a replica was asked, whose session
 // refuses writes.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) bool {
-	if p.tx != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
+	if p.on != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
 		return false
 	}
 	if p.index >= 0 {

@@ -33,7 +33,8 @@ type source struct {
 //	SUM, AVG of decimals   string                      string     float64
 //	MAX, MIN of a time     time.Time                   time.Time  string
 //
-// The functions Sum, Avg, Min and Max, the methods of those names, and a struct whose
+// SelectCount is an int64 and SelectAvg a float64 everywhere; SelectSum, SelectMin and
+// SelectMax are as above. The functions Sum, Avg, Min and Max, the methods of those names, and a struct whose
 // field has the alias's name (Table[T]) give it the type that is asked for, on all
 // databases alike.
 type Row map[string]any

@@ -31,10 +31,11 @@ func (q *Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64
 	return (*query)(q).execStatement(ctx, s)
 }
 
-// wholeStatement is a statement that squirrel built.
+// wholeStatement is a statement that squirrel built, or that the caller wrote.
 type wholeStatement struct {
 	made   squirrel.Sqlizer
 	table  string
+	raw    string // in place of made
 	writes bool
 }
 
@@ -53,7 +54,7 @@ func (q *query) whole(s squirrel.Sqlizer) (*wholeStatement, error) {
 	if unconditional && !q.q.AllRows() {
 		return nil, q.src.table.MissingWhere()
 	}
-	return &wholeStatement{s, q.src.table.Name, writes}, nil
+	return &wholeStatement{made: s, table: q.src.table.Name, writes: writes}, nil
 }
 
 func (w *wholeStatement) text(env *sqlgen.Env) (string, []any, error) {

@@ -54,13 +54,9 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if err := db.begins(ctx, fn != nil); err != nil {
 		return err
 	}
-	var o TxOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		return errorf("connection %q: more than one TxOptions", db.name)
+	o, err := atMostOne(options)
+	if err != nil {
+		return errorf("connection %q: %w", db.name, err)
 	}
 	if o.Retries < 0 || o.Retries > maxRetries {
 		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
@@ -235,11 +231,12 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{e: e, node: e.primary()}
+	st := &txState{held: held{e: e, node: e.primary()}}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
 	defer func() {
 		if st.conn != nil {
+			st.node.transactions.Add(-1)
 			st.conn.Release()
 		}
 	}()

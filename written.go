@@ -85,7 +85,7 @@ func (q *query) missed(ctx context.Context, p *place, record any, res driver.Res
 		elsewhere = n > 0
 	}
 	if !elsewhere {
-		return ErrNotFound
+		return q.notFound(q.src.table.KeyNames())
 	}
 	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
 }

@@ -36,7 +36,7 @@ var connectionNames = []string{usersDB, analytics, "orders_shard_1", "orders_sha
 func connectionTo(db dbtest.Database) dbfleet.ConnectionConfig {
 	return dbfleet.ConnectionConfig{
 		Driver: dbfleet.Driver(db.Dialect), Host: db.Host, Port: db.Port,
-		Database: db.Name, Username: db.Username, Password: db.Password,
+		Database: db.Name, Username: db.Username, Password: dbfleet.Secret(db.Password),
 	}
 }
 

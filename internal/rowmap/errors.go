@@ -29,6 +29,8 @@ var (
 type ColumnError struct {
 	// Model is the struct type, for example "shop.User"; empty outside structs.
 	Model string
+	// Table is the table, as far as it is known.
+	Table string
 	// Column is the column's name in the database.
 	Column string
 	// Field is the Go field, for example "Address.City"; empty outside structs.
@@ -39,12 +41,14 @@ type ColumnError struct {
 func (e *ColumnError) Error() string {
 	why := strings.ReplaceAll(fmt.Sprint(e.Err), "dbfleet: ", "")
 	switch {
+	case e.Model == "" && e.Table != "":
+		return fmt.Sprintf("dbfleet: table %q, column %q: %s", e.Table, e.Column, why)
 	case e.Model == "":
-		return fmt.Sprintf("column %q: %s", e.Column, why)
+		return fmt.Sprintf("dbfleet: column %q: %s", e.Column, why)
 	case e.Field == "":
-		return fmt.Sprintf("%s: column %q: %s", e.Model, e.Column, why)
+		return fmt.Sprintf("dbfleet: %s: column %q: %s", e.Model, e.Column, why)
 	}
-	return fmt.Sprintf("%s.%s (column %q): %s", e.Model, e.Field, e.Column, why)
+	return fmt.Sprintf("dbfleet: %s.%s (column %q): %s", e.Model, e.Field, e.Column, why)
 }
 
 func (e *ColumnError) Unwrap() error { return e.Err }

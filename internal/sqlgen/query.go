@@ -25,6 +25,7 @@ type parts struct {
 	alias   string
 	from    *Query // FROM (subquery) AS alias
 	columns []Column
+	implied bool // columns stand for a select list that was not given
 	joins   []join
 	groups  []string
 	having  []Cond
@@ -36,12 +37,16 @@ type parts struct {
 	discard bool // the rows may have columns that nothing takes
 	each    *each
 	marks   *marks
+
+	returning bool // a write returns the rows
+	ctes      []CTE
 }
 
 // Column is one item of a select list: a column, or SQL given raw.
 type Column struct {
 	Name string
-	Func string   // an aggregate around Name; written as it is
+	Func string   // an aggregate around Name; written as it is, but for Mean and AllValues
+	Zero bool     // an aggregate over no values is 0
 	Expr *Expr    // instead of Name
 	Sub  Subquery // instead of Name
 	As   string
@@ -111,6 +116,14 @@ func (q *Query) HasConditions() bool {
 		}
 	}
 	return false
+}
+
+// Unasked says whether nothing is asked but that the rows may have columns which
+// nothing takes.
+func (q *Query) Unasked() bool {
+	p := q.more
+	return q.steps.n == 0 && q.limit == -1 && (p == nil || p.alias == "" && p.from == nil && p.offset == 0 && p.lock == NoLock && !p.unique &&
+		len(p.columns)+len(p.joins)+len(p.groups)+len(p.having)+len(p.unions) == 0)
 }
 
 // AllRows says whether a write may go without conditions.
@@ -266,6 +279,13 @@ func (q Query) WithAllRows() Query {
 	return q
 }
 
+// Returning makes a write return the rows that it has written, by the select list.
+func (q Query) Returning() Query {
+	q, p := q.extend()
+	p.returning = true
+	return q
+}
+
 // WithUnknownDiscarded lets the rows have columns that nothing takes.
 func (q Query) WithUnknownDiscarded() Query {
 	q, p := q.extend()
@@ -286,14 +306,32 @@ func (q Query) WithAlias(alias string) Query {
 // WithColumns adds to the select list.
 func (q Query) WithColumns(cols ...Column) Query {
 	q, p := q.extend()
+	if p.implied {
+		p.columns, p.implied = nil, false
+	}
 	p.columns = append(p.columns[:len(p.columns):len(p.columns)], cols...)
+	return q
+}
+
+// WithImpliedColumns makes these the select list, unless one was given or is given
+// later.
+func (q Query) WithImpliedColumns(names []string) Query {
+	if q.Selects() && !q.more.implied {
+		return q
+	}
+	cols := make([]Column, len(names))
+	for i, name := range names {
+		cols[i].Name = name
+	}
+	q, p := q.extend()
+	p.columns, p.implied = cols, true
 	return q
 }
 
 // OnlyColumns replaces the select list.
 func (q Query) OnlyColumns(cols ...Column) Query {
 	q, p := q.extend()
-	p.columns = cols
+	p.columns, p.implied = cols, false
 	return q
 }
 

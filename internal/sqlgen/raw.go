@@ -54,7 +54,9 @@ func (r *renderer) raw(e *Expr, where string) {
 		case n < len(args):
 			before := len(r.args)
 			r.rawArg(args[n], where)
-			r.cast(text, t.At, where, before)
+			if _, sql := args[n].(*Expr); !sql {
+				r.cast(text, t.At, where, before)
+			}
 		}
 		n++
 	}
@@ -71,10 +73,14 @@ func (r *renderer) raw(e *Expr, where string) {
 	}
 }
 
-// rawArg writes one argument of raw SQL: a subquery in parentheses, anything
-// else as a placeholder.
+// rawArg writes one argument of raw SQL: a subquery or other SQL in parentheses,
+// anything else as a placeholder.
 func (r *renderer) rawArg(v any, where string) {
 	switch v := v.(type) {
+	case *Expr:
+		r.str("(")
+		r.raw(v, where)
+		r.str(")")
 	case Subquery:
 		r.subquery(v.Statement(r.connection))
 	case *Number:

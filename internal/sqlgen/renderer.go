@@ -31,7 +31,8 @@ type renderer struct {
 	table Table
 	// outer are the SELECTs around q whose columns it may name, outermost first.
 	outer []scope
-	locks bool // the statement writes or locks rows, so its subqueries may lock
+	ctes  []visible // what may be read by its name here
+	locks bool      // the statement writes or locks rows, so its subqueries may lock
 
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written

@@ -119,7 +119,7 @@ func (r *renderer) aliasAlone(name string) (ok bool) {
 // joinedWith are the joined tables whose models have the column, as the query
 // calls them.
 func (r *renderer) joinedWith(column string) (names []string) {
-	if r.q.more == nil || r.models == nil {
+	if r.q.more == nil {
 		return nil
 	}
 	for i := range r.q.more.joins {
@@ -144,8 +144,11 @@ func (r *renderer) joinsUnknown() bool {
 }
 
 // modelHas says whether a model of the table has the column, and whether there is
-// such a model.
+// such a model; of a CTE of that name, what its select list says.
 func (r *renderer) modelHas(table, column string) (has, known bool) {
+	if has, known, is := r.cteHas(table, column); is {
+		return has, known
+	}
 	if r.models == nil {
 		return false, false
 	}

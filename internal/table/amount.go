@@ -32,7 +32,7 @@ func (t *Table) Addition(column string, by any, minus bool) (set sqlgen.Set, err
 		set.Value, err = opposite(set.Value)
 	}
 	if err != nil {
-		return set, &rowmap.ColumnError{Model: t.Name, Column: column, Err: err}
+		return set, &rowmap.ColumnError{Table: t.Name, Column: column, Err: err}
 	}
 	set.Minus = false
 	switch kind {

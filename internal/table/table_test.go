@@ -297,6 +297,6 @@ func TestSettable_RefusesShardKeyAndGeneratedColumns(t *testing.T) {
 	require.ErrorContains(t, table.Insertable("total"), "generated")
 	require.Error(t, table.Insertable("nr"))
 	require.NoError(t, Unmodelled("orders", nil).Insertable("nr"), "nothing is known of its columns")
-	require.True(t, table.StaysOnUpsert("shop"))
-	require.False(t, table.StaysOnUpsert("item"))
+	require.True(t, table.staysOnUpsert("shop"))
+	require.False(t, table.staysOnUpsert("item"))
 }

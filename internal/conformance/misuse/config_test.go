@@ -39,7 +39,7 @@ func ofConfig(w *world) []mistake {
 		{"a negative time to wait", open("main", with(file, func(c *cc) { c.Pool.AcquireTimeout = -time.Minute })), `dbfleet: connection "main": pool.acquire_timeout is negative: only -1 has a meaning`},
 		{"a negative connect timeout", open("main", with(server, func(c *cc) { c.ConnectTimeout = -1 })), `dbfleet: connection "main": connect_timeout must be positive`},
 		{"a TLS mode that is none", open("main", with(server, func(c *cc) { c.TLS.Mode = "on" })), `dbfleet: connection "main": tls.mode is not disable, require, verify-ca or verify-full`},
-		{"a CA for TLS that is switched off", open("main", with(server, func(c *cc) { c.TLS = dbfleet.TLSConfig{Mode: dbfleet.TLSDisable, CAFile: "/ca.pem"} })), `dbfleet: connection "main": tls.mode is disable (or ssl is false), but other TLS settings are given`},
+		{"a CA for TLS that is switched off", open("main", with(server, func(c *cc) { c.TLS = dbfleet.TLSConfig{Mode: dbfleet.TLSDisable, CAFile: "/ca.pem"} })), "dbfleet: connection \"main\": tls.mode is disable (or ssl is false), but other TLS settings are given\ndbfleet: connection \"main\": tls.ca_file cannot be read: open /ca.pem: no such file or directory"},
 		{"a session parameter that the library sets", open("main", with(server, func(c *cc) { c.Params = map[string]string{"DateStyle": "German"} })), `dbfleet: connection "main": params.DateStyle cannot be set: values would be read wrongly`},
 		{"a printed password", open("main", with(server, func(c *cc) { c.Password = "[redacted]" })), `dbfleet: connection "main": password is the text that stands for a secret in a printed configuration`},
 		{"a default that is no connection", of(dbfleet.Open(dbfleet.Config{Default: "mian", Connections: map[string]cc{"main": file, "other": file}})), `dbfleet: default names "mian", which is not a connection (known: "main", "other")`},
@@ -52,11 +52,11 @@ func ofConfig(w *world) []mistake {
 
 func ofURLs(*world) []mistake {
 	open := func(url string) error {
-		return of(dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"main": {URL: url}}}))
+		return of(dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"main": {URL: dbfleet.Secret(url)}}}))
 	}
 	return []mistake{
-		{"no scheme", open("db1/events"), `dbfleet: connection "main": url does not begin with sqlite:, postgres:// or mysql://`},
-		{"an unknown scheme", open("oracle://db1/events"), `dbfleet: connection "main": url does not begin with sqlite:, postgres:// or mysql://`},
+		{"no scheme", open("db1/events"), `dbfleet: connection "main": url does not begin with sqlite:, postgres:// or mysql://, and is neither user:password@tcp(host:port)/database nor host=… user=… dbname=…`},
+		{"an unknown scheme", open("oracle://db1/events"), `dbfleet: connection "main": url does not begin with sqlite:, postgres:// or mysql://, and is neither user:password@tcp(host:port)/database nor host=… user=… dbname=…`},
 		{"no database", open("postgres://app@db1"), `dbfleet: connection "main": database is missing`},
 		{"a port that is no number", open("postgres://app@db1:abc/events"), `dbfleet: connection "main": url is not scheme://user:password@host:port/database?name=value; in a user, password, database or value write special characters as in %40 for @`},
 		{"another host in the field", of(dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"main": {URL: "postgres://app@db1/events", Host: "db2"}}})), `dbfleet: connection "main": host is also in the url, with another value`},

@@ -141,10 +141,10 @@ func ofHandles(w *world) []mistake {
 
 func ofHooks(w *world) []mistake {
 	return []mistake{
-		{"a nil hook before", panicOf(func() { w.reg.OnBeforeQuery(nil) }), `dbfleet: Registry.OnBeforeQuery: the hook is nil`},
-		{"a nil hook after", panicOf(func() { w.reg.OnAfterQuery(nil) }), `dbfleet: Registry.OnAfterQuery: the hook is nil`},
-		{"a nil hook of a connection", panicOf(func() { w.reg.DB("main").OnAfterQuery(nil) }), `dbfleet: DB.OnAfterQuery: the hook is nil`},
-		{"a hook of a nil connection", panicOf(func() { (*dbfleet.DB)(nil).OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {}) }), `dbfleet: DB.OnAfterQuery: the DB is nil; Registry.DB gives one`},
-		{"no logger", panicOf(func() { dbfleet.LogQueries(nil, dbfleet.LogOptions{}) }), `dbfleet: LogQueries: the logger is nil`},
+		{"a nil hook before", panicOf(func() { w.reg.OnBeforeQuery(nil) }), `dbfleet: OnBeforeQuery: the hook is nil`},
+		{"a nil hook after", panicOf(func() { w.reg.OnAfterQuery(nil) }), `dbfleet: OnAfterQuery: the hook is nil`},
+		{"a nil hook of a connection", panicOf(func() { w.reg.DB("main").OnAfterQuery(nil) }), `dbfleet: OnAfterQuery: the hook is nil`},
+		{"a hook of a nil connection", panicOf(func() { (*dbfleet.DB)(nil).OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {}) }), `dbfleet: OnAfterQuery: the DB is nil; Registry.DB gives one`},
+		{"no logger", panicOf(func() { dbfleet.LogQueries(nil) }), `dbfleet: LogQueries: the logger is nil`},
 	}
 }

@@ -81,8 +81,10 @@ func (w *world) functions() map[string]reflect.Value {
 		"JSONOf": dbfleet.JSONOf[any], "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
 		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
 		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
-		"ReadPrimary": dbfleet.ReadPrimary, "SQL": dbfleet.SQL, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
-		"Table": dbfleet.Table[user],
+		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
+		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
+		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
+		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 	} {
 		out[name] = reflect.ValueOf(f)
 	}
@@ -103,6 +105,12 @@ var receivers = map[string]func(w *world) any{
 	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
 	"JSON":     func(*world) any { j := dbfleet.JSONOf(1); return &j },
 	"Route":    func(*world) any { return dbfleet.Route{} },
+	"Link":     func(*world) any { return dbfleet.On("user_id") },
+	"Conn":     func(*world) any { return new(dbfleet.Conn) },
+	"Secret":   func(*world) any { s := dbfleet.Secret("x"); return &s },
+
+	"ErrorClass": func(*world) any { return dbfleet.ClassOf(nil) },
+	"QueryEvent": func(*world) any { return dbfleet.QueryEvent{} },
 
 	"Config":           func(*world) any { return &dbfleet.Config{} },
 	"ConnectionConfig": func(*world) any { return &dbfleet.ConnectionConfig{} },
@@ -131,6 +139,7 @@ var special = map[string]func(w *world) any{
 	"Query.Shard":     func(w *world) any { return w.sharded.Query() },
 	"Query.Having":    func(w *world) any { return w.users.Select("age").GroupBy("age") },
 	"Query.HavingRaw": func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Link.And":        func(w *world) any { return dbfleet.On("title") },
 	"Query.Union":     func(w *world) any { return w.users.Select("age") },
 	"Query.UnionAll":  func(w *world) any { return w.users.Select("age") },
 }
@@ -167,10 +176,10 @@ func (w *world) ownerOf() dbfleet.ToOne[post, user] {
 // texts are right arguments by their parameter's name, or by function and name.
 var texts = map[string]string{
 	"column": "age", "op": "=", "alias": "other", "table": "posts", "left": "users.id", "right": "users.age", "name": "main", "text": "x",
-	"sql": "age = ?", "query": "SELECT ?", "pattern": "x", "foreignKey": "user_id", "refersTo": "id", "columns": "age", "key": "name", "direction": "ASC",
+	"sql": "age = ?", "query": "SELECT ?", "Select sql": "SELECT ?", "SelectOne sql": "SELECT ?", "SelectIter sql": "SELECT ?", "pattern": "x", "foreignKey": "user_id", "refersTo": "id", "columns": "age", "key": "name", "direction": "ASC",
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
-	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age",
+	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
 	"Tx.Table name": "users", "DB.Table name": "users",
 }
 
@@ -208,8 +217,10 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
 		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
 		dbfleet.ModelConfig{Table: "users"}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
-		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.LoadOptions{}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
-		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook(func(context.Context, dbfleet.QueryEvent) {}),
+		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
+		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
+		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
+		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),
 		func(context.Context, *dbfleet.Tx) error { return nil }, iter.Seq[user](slices.Values([]user{{Name: "Bob"}})),
 		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
 		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },
@@ -227,9 +238,14 @@ func (w *world) value(function, name string, in reflect.Type) any {
 	switch in {
 	case reflect.TypeFor[context.Context]():
 		return w.ctx
+	case reflect.TypeFor[dbfleet.Queryer]():
+		return w.reg.DB("main")
 	case reflect.TypeFor[error]():
 		return errors.New("x")
 	case reflect.TypeFor[dbfleet.Queryable]():
+		if function == "Into" {
+			return w.users
+		}
 		return w.users.Select("age")
 	case reflect.TypeFor[dbfleet.Relation[user]]():
 		return w.postsOf()
@@ -253,7 +269,7 @@ var sqlizers = map[string]squirrel.Sqlizer{
 }
 
 var values = map[string]any{
-	"value": 30, "values": []int{30}, "low": 1, "high": 50, "v": 1, "by": 1, "key": 1, "src": "2024-01-02", "args": 1, "vs": 1,
+	"value": 30, "values": []int{30}, "low": 1, "high": 50, "v": 1, "by": 1, "key": 1, "src": "2024-01-02", "args": 1, "vs": 1, "keys": 1, "tree": map[string]any{},
 }
 
 // state is a fmt.State.
@@ -275,7 +291,7 @@ func (w *world) used(function string, results []reflect.Value) string {
 }
 
 func (w *world) use(function string, result any) error {
-	if function == "SQL" || function == "Decimal" {
+	if function == "Decimal" {
 		_, err := w.users.Where("age", ">", result).Get(w.ctx)
 		return err
 	}
@@ -330,6 +346,12 @@ func (w *world) use(function string, result any) error {
 	case *sql.Stmt:
 		if r != nil {
 			return r.Close()
+		}
+	case iter.Seq2[int, error]:
+		for _, err := range r {
+			if err != nil {
+				return err
+			}
 		}
 	case iter.Seq2[user, error]:
 		for _, err := range r {

@@ -90,18 +90,18 @@ func ofRows(w *world) []mistake {
 	q := w.users.Query()
 	table := w.reg.DB("main").Table("users")
 	return []mistake{
-		{"Insert of nil", of(q.Insert(w.ctx, nil)), `dbfleet: table "users": the row is nil`},
+		{"Insert of nil", of(q.Insert(w.ctx, nil)), `dbfleet: table "users": the row at index 0 is nil`},
 		{"Update with nil", of(q.AllRows().Update(w.ctx, nil)), `dbfleet: table "users": update: no column to set`},
-		{"Upsert of nil", q.Upsert(w.ctx, nil, "id"), `dbfleet: table "users": the row is nil`},
-		{"Upsert without a key", q.Upsert(w.ctx, map[string]any{"name": "x"}), `dbfleet: upsert: no key columns named`},
-		{"Upsert by a key that the row lacks", q.Upsert(w.ctx, map[string]any{"name": "x"}, "id"), `dbfleet: table "users": the key column "id" is not in the row`},
-		{"Upsert by a key that is not unique", q.Upsert(w.ctx, map[string]any{"name": "x", "age": 1}, "age"), `dbfleet: insert on "main": SQL logic error: ON CONFLICT clause does not match any PRIMARY KEY or UNIQUE constraint (1)`},
-		{"a value of no database's type", of(table.Insert(w.ctx, map[string]any{"name": make(chan int)})), `dbfleet: users: column "name": unsupported type: no database takes a chan int`},
+		{"Upsert of nil", q.Upsert(w.ctx, nil, dbfleet.Conflict{Key: []string{"id"}}), `dbfleet: table "users": the row at index 0 is nil`},
+		{"Upsert without a key", q.Upsert(w.ctx, map[string]any{"name": "x"}), `dbfleet: table "users": the key column "id" is not in the row`},
+		{"Upsert by a key that the row lacks", q.Upsert(w.ctx, map[string]any{"name": "x"}, dbfleet.Conflict{Key: []string{"id"}}), `dbfleet: table "users": the key column "id" is not in the row`},
+		{"Upsert by a key that is not unique", q.Upsert(w.ctx, map[string]any{"name": "x", "age": 1}, dbfleet.Conflict{Key: []string{"age"}}), `dbfleet: insert on "main": SQL logic error: ON CONFLICT clause does not match any PRIMARY KEY or UNIQUE constraint (1)`},
+		{"a value of no database's type", of(table.Insert(w.ctx, map[string]any{"name": make(chan int)})), `dbfleet: table "users", column "name": unsupported type: no database takes a chan int`},
 		{"a struct without its columns", of(dbfleet.Table[post](w.reg.DB("main"), "users").Get(w.ctx)), `dbfleet: select on "main": SQL logic error: no such column: "user_id" - should this be a string literal in single-quotes? (1)`},
 		{"a struct whose field is of another type", of(dbfleet.Table[number](w.reg.DB("main"), "users").Get(w.ctx)), `dbfleet: misuse.number.Name (column "name"): unsupported type: this text is no int`},
 		{"NULL for a field that cannot hold it", of(dbfleet.Table[notNull](w.reg.DB("main"), "users").SelectRaw("NULL AS n").Get(w.ctx)), `dbfleet: misuse.notNull.N (column "n"): NULL for a type that cannot hold it: int`},
 		{"a number that is too large for its field", of(dbfleet.Table[small](w.reg.DB("main"), "users").SelectRaw("300 AS n").Get(w.ctx)), `dbfleet: misuse.small.N (column "n"): value out of range: a int64 that int8 cannot hold exactly`},
-		{"a column twice in a Row", of(table.SelectRaw("1 AS n, 2 AS n").Get(w.ctx)), `dbfleet: column "n": result does not fit: the result has more than one column of this name; give one an alias`},
+		{"a column twice in a Row", of(table.SelectRaw("1 AS n, 2 AS n").Get(w.ctx)), `dbfleet: table "users", column "n": result does not fit: the result has more than one column of this name; give one an alias`},
 	}
 }
 

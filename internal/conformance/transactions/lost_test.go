@@ -45,7 +45,7 @@ func TestWrite_LostAnswerIsUnknownAndDoneOnce(t *testing.T) {
 				return err
 			}, created},
 			{"Upsert", func(conformance.Account) error {
-				return h.Table("accounts").Upsert(ctx, map[string]any{"owner": "marked", "balance": 1}, "owner")
+				return h.Table("accounts").Upsert(ctx, map[string]any{"owner": "marked", "balance": 1}, dbfleet.Conflict{Key: []string{"owner"}})
 			}, created},
 			{"Save", func(a conformance.Account) error { a.Owner = "marked"; return accounts.Save(ctx, &a) }, created},
 			{"Update", func(conformance.Account) error {

@@ -20,7 +20,7 @@ type Backend struct {
 }
 
 // Open implements session.Backend.
-func (b *Backend) Open(ctx context.Context) (session.Session, error) {
+func (b *Backend) Open(ctx context.Context, _ string) (session.Session, error) {
 	dc, err := b.connector.Connect(ctx)
 	if err != nil {
 		return nil, err
