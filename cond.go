@@ -103,7 +103,7 @@ func And(conds ...Cond) Cond { return Cond{sqlgen.Group(joined(conds, false)...)
 // the query runs.
 func Or(conds ...Cond) Cond {
 	if len(conds) == 0 {
-		return Cond{sqlgen.Invalid(&StatementError{Part: "Or", Reason: "has no conditions"})}
+		return Cond{sqlgen.Invalid(&sqlgen.StatementError{Part: "Or", Reason: "has no conditions"})}
 	}
 	return Cond{sqlgen.Group(joined(conds, true)...)}
 }
@@ -127,7 +127,12 @@ func Raw(sql string, args ...any) Cond {
 }
 
 // Expr is Raw that squirrel, or anything with its ToSql method, renders.
-func Expr(s squirrel.Sqlizer) Cond { return Cond{sqlgen.Raw(&sqlgen.Expr{Sqlizer: s})} }
+func Expr(s squirrel.Sqlizer) Cond {
+	if err := missingSqlizer("Expr", s); err != nil {
+		return Cond{sqlgen.Invalid(err)}
+	}
+	return Cond{sqlgen.Raw(&sqlgen.Expr{Sqlizer: s})}
+}
 
 func joined(conds []Cond, or bool) []sqlgen.Cond {
 	out := make([]sqlgen.Cond, len(conds))

@@ -58,6 +58,9 @@ func unmarshalTree[T any, P decoded[T]](to P, tree any) error {
 
 // unmarshalYAML gives what a decoder of YAML reads to a reader of JSON.
 func unmarshalYAML[T any, P decoded[T]](to P, decode func(any) error) error {
+	if decode == nil {
+		return errorf("UnmarshalYAML: the function is nil")
+	}
 	var tree any
 	if err := decode(&tree); err != nil {
 		return err

@@ -8,6 +8,9 @@ import (
 // all unknown and ill-formed keys at once, each as a *ConfigError; whether the
 // values fit together is for Open to say.
 func (c *Config) UnmarshalJSON(data []byte) error {
+	if c == nil {
+		return errNilSettings
+	}
 	decoded, faults := configKeys.DecodeConfig(data)
 	if len(faults) > 0 {
 		return configError(faults)
@@ -26,6 +29,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSON decodes one connection, as Config's does.
 func (c *ConnectionConfig) UnmarshalJSON(data []byte) error {
+	if c == nil {
+		return errNilSettings
+	}
 	decoded, err := decodeSection(data, "")
 	if err == nil {
 		*c = decoded
@@ -35,6 +41,9 @@ func (c *ConnectionConfig) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSON decodes the bounds of a pool; durations are texts such as "30s".
 func (p *PoolConfig) UnmarshalJSON(data []byte) error {
+	if p == nil {
+		return errNilSettings
+	}
 	c, err := decodeSection(data, "pool")
 	if err == nil {
 		*p = c.Pool
@@ -44,6 +53,9 @@ func (p *PoolConfig) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSON decodes the settings of TLS.
 func (t *TLSConfig) UnmarshalJSON(data []byte) error {
+	if t == nil {
+		return errNilSettings
+	}
 	c, err := decodeSection(data, "tls")
 	if err == nil {
 		*t = c.TLS
@@ -53,12 +65,17 @@ func (t *TLSConfig) UnmarshalJSON(data []byte) error {
 
 // UnmarshalJSON decodes the settings of SQLite; durations are texts such as "5s".
 func (s *SQLiteConfig) UnmarshalJSON(data []byte) error {
+	if s == nil {
+		return errNilSettings
+	}
 	c, err := decodeSection(data, "sqlite")
 	if err == nil {
 		*s = c.SQLite
 	}
 	return err
 }
+
+var errNilSettings = errorf("UnmarshalJSON: the settings to decode into are nil")
 
 // decodeSection returns a connection of which only a section is set, or all of
 // it if section is empty.

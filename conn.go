@@ -41,8 +41,11 @@ type Conn struct {
 // transaction is rolled back by that: it cannot be seen what Raw, a statement or a
 // function that it calls has left in the session.
 func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) error) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
 	if fn == nil {
-		return fmt.Errorf("dbfleet: connection %q: Conn was given no function", db.name)
+		return errorf("connection %q: Conn: the function is nil", db.name)
 	}
 	if tx := txOf(ctx, db.reg, db.name); tx != nil {
 		return tx.conn(ctx, fn, db.read)
@@ -107,6 +110,9 @@ func (h *held) giveBack() {
 
 // begin decides the place of a statement.
 func (c *Conn) begin(p *place, query string) error {
+	if err := c.given(); err != nil {
+		return err
+	}
 	if c.done.Load() {
 		return connDone(c.place.e)
 	}
@@ -138,7 +144,7 @@ func (h *held) spoil() {
 
 // refuse refuses what a handle for reads does not have.
 func (c *Conn) refuse(method string) error {
-	if c.read {
+	if c.given() == nil && c.read {
 		return fmt.Errorf("dbfleet: connection %q: Conn.%s: %w", c.place.e.name, method, ErrReadHandle)
 	}
 	return nil
@@ -199,8 +205,11 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, err
 // Raw returns the error of fn as it is. It fails with ErrBusy while rows are open
 // on PostgreSQL and MySQL.
 func (c *Conn) Raw(fn func(driverConn any) error) error {
+	if err := c.given(); err != nil {
+		return err
+	}
 	if fn == nil {
-		return fmt.Errorf("dbfleet: connection %q: Conn.Raw was given no function", c.place.e.name)
+		return errorf("connection %q: Conn.Raw: the function is nil", c.place.e.name)
 	}
 	driverConn, back, err := c.raw()
 	if err != nil {
@@ -224,7 +233,12 @@ func (c *Conn) raw() (driverConn any, back func(), err error) {
 }
 
 // String tells the connection.
-func (c *Conn) String() string { return fmt.Sprintf("dbfleet.Conn(%q)", c.place.e.name) }
+func (c *Conn) String() string {
+	if c.given() != nil {
+		return "dbfleet.Conn(nil)"
+	}
+	return fmt.Sprintf("dbfleet.Conn(%q)", c.place.e.name)
+}
 
 // Format writes String for every verb.
 func (c *Conn) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }

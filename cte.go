@@ -10,7 +10,7 @@ type CTE struct {
 	Name string
 	// Query is what is read, on the same connection: a *Query or a *Model. It may name
 	// the CTEs before it. Required.
-	Query Subquery
+	Query Queryable
 	// Recursive says that Query names itself: it is the union of the rows to begin
 	// with and of a query that joins Name to find more.
 	Recursive bool

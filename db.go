@@ -29,10 +29,14 @@ type DB struct {
 }
 
 // Name is the connection's name.
-func (db *DB) Name() string { return db.name }
+func (db *DB) Name() string {
+	must("DB.Name", db.usable())
+	return db.name
+}
 
 // Driver is the kind of database, "" for an unknown connection.
 func (db *DB) Driver() Driver {
+	must("DB.Driver", db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return ""
@@ -41,7 +45,12 @@ func (db *DB) Driver() Driver {
 }
 
 // String tells the name.
-func (db *DB) String() string { return fmt.Sprintf("dbfleet.DB(%q)", db.name) }
+func (db *DB) String() string {
+	if db == nil {
+		return "dbfleet.DB(nil)"
+	}
+	return fmt.Sprintf("dbfleet.DB(%q)", db.name)
+}
 
 // GoString is String: nothing of the configuration is shown.
 func (db *DB) GoString() string { return db.String() }
@@ -64,6 +73,7 @@ func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
 // registry. What is lent of a connection that was replaced or removed is closed. With
 // an unknown or closed connection, every use of the result fails.
 func (db *DB) Pool() *sql.DB {
+	must("DB.Pool", db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return db.reg.failing(db.name, err)
@@ -75,7 +85,7 @@ func (db *DB) Pool() *sql.DB {
 // that Read gives.
 func (db *DB) Ping(ctx context.Context) error {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.place(ctx, &p, db.reads()); err != nil {
 		return err
 	}
 	defer p.leave()
@@ -112,6 +122,9 @@ func (pinging) exchange(ctx context.Context, p *place, _ *statement) (driver.Res
 
 // place decides the place of a call of the handle.
 func (db *DB) place(ctx context.Context, p *place, w *wish) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
 	return db.reg.place(ctx, p, destination{db.name, "named by the handle"}, w, false)
 }
 
@@ -119,6 +132,7 @@ func (db *DB) place(ctx context.Context, p *place, w *wish) error {
 // has been opened, by the node's name. The primary's sessions that refuse writes, see
 // Read, have a pool of their own, whose name ends in "/read-only".
 func (db *DB) Stats() map[string]sql.DBStats {
+	must("DB.Stats", db.usable())
 	out := map[string]sql.DBStats{}
 	if e, err := db.reg.lookup(db.name); err == nil {
 		e.stats(out)

@@ -191,4 +191,24 @@
 // A statement is sent once. If a write's answer is lost the error is
 // [ErrOutcomeUnknown], and [ErrCommitUnknown] for a commit: the library does not
 // guess, and does not try again.
+//
+// # Mistakes
+//
+// What is wrong with a call is told by name, before anything is sent: the connection,
+// model, column or variable, what is wrong with it, and what there is instead. So is
+// what is nil (a context, a function, a record, a query, a map), a handle that
+// nobody made (the zero DB, Registry, Tx, Model, Query or relation), and an empty name
+// where one is needed:
+//
+//   - What returns an error returns one that names the argument.
+//   - What builds a query, a condition or a relation keeps the fault, and the query
+//     fails with it when it runs. A DB of a nil registry fails at its first use.
+//   - What can do neither panics at the call, with words: "dbfleet:
+//     OnAfterQuery: the hook is nil". These are the methods that add hooks,
+//     LogQueries, MustModel, OutsideTx, ReadPrimary, Date.Time and, of a handle that
+//     is nil or that nobody made, those that return no error, such as Registry.Names.
+//
+// Where a zero value means something, it does so: a nil value of a condition is NULL,
+// nil records of CreateMany are none, an empty name is the default connection for the
+// methods of Registry.
 package dbfleet

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +65,7 @@ func (e *entry) nodes() []*node { return append([]*node{e.primary()}, e.replicas
 func (e *entry) enter() error {
 	if e.running.Add(1)&draining != 0 {
 		e.leave()
-		return fmt.Errorf("dbfleet: connection %q: %w", e.name, ErrClosed)
+		return errorf("connection %q: %w", e.name, ErrClosed)
 	}
 	return nil
 }
@@ -106,7 +105,7 @@ func (e *entry) close(ctx context.Context) error {
 	case <-e.idle:
 		err = e.drainHandles(ctx)
 	case <-ctx.Done():
-		err = fmt.Errorf("dbfleet: connection %q closed with work still running: %w", e.name, ctx.Err())
+		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
 	}
 	e.ending.Do(func() {
 		e.cut.Store(true)
@@ -138,7 +137,7 @@ func (e *entry) drainHandles(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("dbfleet: connection %q closed with %d connections in use: %w", e.name, busy, ctx.Err())
+			return errorf("connection %q closed with %d connections in use: %w", e.name, busy, ctx.Err())
 		}
 	}
 }

@@ -98,7 +98,7 @@ func ClassOf(err error) ErrorClass {
 			return ClassCanceled
 		}
 	case driver.TooManyConnections:
-		var a *AcquireTimeoutError
+		var a *PoolTimeoutError
 		if errors.As(known.Err, &a) {
 			return ClassPoolTimeout
 		}
@@ -111,7 +111,7 @@ func ClassOf(err error) ErrorClass {
 // classOfOther is the class of an error that no QueryError is around.
 func classOfOther(err error) ErrorClass {
 	var column *ColumnError
-	var acquire *AcquireTimeoutError
+	var acquire *PoolTimeoutError
 	switch {
 	case err == nil:
 		return ClassOther

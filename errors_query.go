@@ -98,7 +98,7 @@ func (e *QueryError) Is(target error) bool {
 		var c *driver.ConnectError
 		return e.class == driver.Connection && errors.As(e.Err, &c)
 	case ErrPoolTimeout, ErrTooManyConnections:
-		var a *AcquireTimeoutError
+		var a *PoolTimeoutError
 		if errors.As(e.Err, &a) {
 			return target == ErrPoolTimeout
 		}

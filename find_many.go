@@ -71,7 +71,7 @@ func (q *query) amongKeys(keys []any) (*query, error) {
 func (q *query) amongSole(name string, keys []any) ([]any, error) {
 	var all []any
 	for _, key := range keys {
-		if _, isQuery := key.(Subquery); isQuery || !rowmap.IsList(key) {
+		if _, isQuery := key.(Queryable); isQuery || !rowmap.IsList(key) {
 			all = append(all, key)
 			continue
 		}

@@ -82,6 +82,8 @@ const healthTimeout = 5 * time.Second
 // those that are meant not to: with default_transaction_read_only (PostgreSQL),
 // transaction_read_only or tx_read_only (MySQL) or query_only (SQLite) among Params.
 func (r *Registry) Health(ctx context.Context) Health {
+	must("Registry.Health", r.usable())
+	mustHave("Registry.Health", "context", ctx != nil)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, healthTimeout)

@@ -35,6 +35,7 @@ type HealthOptions struct {
 // At most one HealthOptions may be given. HealthHandler panics if Required names what
 // is not a connection of the registry; one that is removed later does not do its job.
 func (r *Registry) HealthHandler(options ...HealthOptions) http.Handler {
+	must("Registry.HealthHandler", r.usable())
 	var o HealthOptions
 	switch len(options) {
 	case 0:

@@ -137,17 +137,17 @@ type QueryHook struct {
 // What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls no
 // hooks, nor do Ping and Health.
 func (r *Registry) OnQuery(h QueryHook) (remove func()) {
-	return r.hooks.add(newHook("OnQuery", h))
+	return r.hooked("OnQuery").add(newHook("OnQuery", h))
 }
 
 // OnBeforeQuery is OnQuery for a hook that has nothing to do afterwards.
 func (r *Registry) OnBeforeQuery(before func(ctx context.Context, e QueryEvent) context.Context) (remove func()) {
-	return r.hooks.add(newHook("OnBeforeQuery", QueryHook{Before: before}))
+	return r.hooked("OnBeforeQuery").add(newHook("OnBeforeQuery", QueryHook{Before: before}))
 }
 
 // OnAfterQuery is OnQuery for a hook that has nothing to do before.
 func (r *Registry) OnAfterQuery(after func(ctx context.Context, e QueryEvent)) (remove func()) {
-	return r.hooks.add(newHook("OnAfterQuery", QueryHook{After: after}))
+	return r.hooked("OnAfterQuery").add(newHook("OnAfterQuery", QueryHook{After: after}))
 }
 
 // OnQuery calls h around every statement of this connection, inside of the
@@ -169,7 +169,14 @@ func (db *DB) OnAfterQuery(after func(ctx context.Context, e QueryEvent)) (remov
 	return db.hooks("OnAfterQuery").add(newHook("OnAfterQuery", QueryHook{After: after}))
 }
 
+// hooked are the hooks to which a method adds one.
+func (r *Registry) hooked(method string) *hookList {
+	must(method, r.usable())
+	return &r.hooks
+}
+
 func (db *DB) hooks(method string) *hookList {
+	must(method, db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err == nil {
 		return e.hooks

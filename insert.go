@@ -114,6 +114,9 @@ func (q *query) inserts(rows []Row) (*inserts, error) {
 	}
 	list := &inserts{q: q}
 	for i, row := range rows {
+		if row == nil {
+			return nil, t.Fail("the row at index %d is nil", i)
+		}
 		row := t.StampRow(row)
 		err := list.add(i, row)
 		if err != nil && len(rows) > 1 {

@@ -92,8 +92,9 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	switch {
 	case err != nil:
 		return nil, &ModelError{Model: name, Err: told(err)}
-	case r == nil:
-		return nil, &ModelError{Model: name, Reason: "the registry is nil"}
+	}
+	if err := r.usable(); err != nil {
+		return nil, &ModelError{Model: name, Err: err}
 	}
 	s := &source{
 		reg: r, connection: config.Connection, why: "the model's", shard: config.Shard,
@@ -133,6 +134,9 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 		if config.Shard != nil {
 			faults = append(faults, table.Fault{Key: "Shard", Reason: "a sharded model has no Connection of its own"})
 		}
+	}
+	if config.Shard != nil && config.Shard.fault() != "" {
+		faults = append(faults, table.Fault{Key: "Shard", Reason: config.Shard.fault()})
 	}
 	if t != nil && config.Shard == nil {
 		if e, err := s.reg.lookup(s.reg.nameOr(config.Connection)); err == nil {
@@ -235,6 +239,9 @@ func (q *query) filling(record any, values map[string]any) error {
 		return err
 	}
 	t := q.src.table
+	if values == nil {
+		return t.Fail("the map of values is nil")
+	}
 	filled := t.Plan.Clone(record)
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(q.src.fillable, column) {

@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -89,7 +88,7 @@ func (n *node) open() (*driver.Pool, error) {
 		return p, nil
 	}
 	if n.closed {
-		return nil, fmt.Errorf("dbfleet: node %q: %w", n.name, ErrClosed)
+		return nil, errorf("node %q: %w", n.name, ErrClosed)
 	}
 	p, err := driver.Open(n.opts)
 	if err != nil {

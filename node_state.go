@@ -28,6 +28,7 @@ type NodeState struct {
 // the primary first and the replicas in the order of the configuration. It does no
 // I/O, so it may be called as often as figures are collected; Health asks the nodes.
 func (r *Registry) Nodes() []NodeState {
+	must("Registry.Nodes", r.usable())
 	var out []NodeState
 	r.entries.all(func(_ string, e *entry) { out = e.states(out) })
 	slices.SortStableFunc(out, func(a, b NodeState) int { return cmp.Compare(a.Connection, b.Connection) })

@@ -20,20 +20,18 @@ import (
 type Query[T any] query
 
 // Queryable is a *Query or a *Model of any type: what Pluck and the typed
-// aggregates read from. It is sealed.
+// aggregates read from, and what stands inside another query of the same connection.
+// It is sealed.
 type Queryable interface {
 	base() *query
 	// Count tells how many rows it has.
 	Count(ctx context.Context) (int64, error)
 }
 
-// Subquery is a query inside another one: a *Query or a *Model of the same
-// connection. It is sealed.
-type Subquery = Queryable
-
 func (q *Query[T]) base() *query { return (*query)(q) }
 
-// DB asks the connection of that name instead of the model's.
+// DB asks the connection of that name instead of the model's. An empty name is
+// refused when the query runs.
 func (q *Query[T]) DB(name string) *Query[T] { return (*Query[T])((*query)(q).named(name)) }
 
 // Shard asks the shard of that key, on a model with a ShardRule.
@@ -78,18 +76,18 @@ func (q *Query[T]) OrWhere(column, op string, value any) *Query[T] {
 // WhereGroup adds the conditions of f's query in parentheses. Of what f adds, only
 // conditions count. A group without conditions adds nothing.
 func (q *Query[T]) WhereGroup(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).group(false, (*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).group(false, of((*query)(q).blank(), f)))
 }
 
 // OrWhereGroup is WhereGroup, joined by OR.
 func (q *Query[T]) OrWhereGroup(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).group(true, (*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).group(true, of((*query)(q).blank(), f)))
 }
 
 // WhereNot adds the negation of the conditions of f's query; none at all are
 // refused when the query runs.
 func (q *Query[T]) WhereNot(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).not((*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).not(of((*query)(q).blank(), f)))
 }
 
 // WhereIn adds column IN (values): a slice, or a query for one column. nil
@@ -146,12 +144,12 @@ func (q *Query[T]) WhereColumn(left, op, right string) *Query[T] {
 
 // WhereExists asks that a query has rows. Its conditions may name columns of
 // this query's table: "users.id".
-func (q *Query[T]) WhereExists(sub Subquery) *Query[T] {
+func (q *Query[T]) WhereExists(sub Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).exists(sub, true))
 }
 
 // WhereNotExists asks that a query has no rows.
-func (q *Query[T]) WhereNotExists(sub Subquery) *Query[T] {
+func (q *Query[T]) WhereNotExists(sub Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).exists(sub, false))
 }
 

@@ -94,7 +94,7 @@ func (q *Query[T]) SelectExpr(s squirrel.Sqlizer, alias string) *Query[T] {
 }
 
 // SelectSub adds a query for one value to the select list.
-func (q *Query[T]) SelectSub(sub Subquery, alias string) *Query[T] {
+func (q *Query[T]) SelectSub(sub Queryable, alias string) *Query[T] {
 	return (*Query[T])((*query)(q).selectSub(sub, alias))
 }
 
@@ -191,12 +191,12 @@ func (q *Query[T]) Offset(n int) *Query[T] { return (*Query[T])((*query)(q).offs
 
 // Union adds the rows of another query on the same connection, one of equal
 // ones; order, limit and offset of q hold for the whole.
-func (q *Query[T]) Union(other Subquery) *Query[T] {
+func (q *Query[T]) Union(other Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).union(other, false))
 }
 
 // UnionAll adds all rows of another query.
-func (q *Query[T]) UnionAll(other Subquery) *Query[T] {
+func (q *Query[T]) UnionAll(other Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).union(other, true))
 }
 

@@ -11,6 +11,9 @@ import (
 
 //go:noinline
 func (q *query) named(connection string) *query {
+	if connection == "" {
+		return q.without("DB", "the name of the connection is empty")
+	}
 	next, w := q.wishing()
 	w.db = connection
 	return next
@@ -32,6 +35,12 @@ func (q *query) primary() *query {
 
 //go:noinline
 func (q *query) using(tx *Tx) *query {
+	if err := tx.given(); err != nil {
+		if q.usable() == nil {
+			return q.broken(err)
+		}
+		return q.next()
+	}
 	next, w := q.wishing()
 	w.tx = tx
 	return next
@@ -53,12 +62,17 @@ func (q *query) wish() *wish {
 	return q.at
 }
 
-var errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
+var (
+	errNilQuery = &StatementError{Reason: "the query or model is nil"}
+	errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
+)
 
 // usable returns what is wrong with the query's source.
 func (q *query) usable() error {
 	switch {
-	case q == nil || q.src == nil:
+	case q == nil:
+		return errNilQuery
+	case q.src == nil:
 		return errNoSource
 	case q.src.err != nil:
 		return q.src.err

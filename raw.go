@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -16,8 +15,8 @@ import (
 // ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
 // use Transaction. A zero time.Time among args is NULL, as everywhere.
 func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if db.read {
-		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
+	if err := db.writes("ExecContext"); err != nil {
+		return nil, err
 	}
 	var p place
 	if err := db.place(ctx, &p, &noWish); err != nil {
@@ -26,6 +25,20 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	defer p.leave()
 	return p.rawExec(ctx, query, args)
 }
+
+// writes refuses what a handle for reads does not do.
+func (db *DB) writes(method string) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
+	if db.read {
+		return errorf("connection %q: %s: %w", db.name, method, ErrReadHandle)
+	}
+	return nil
+}
+
+// reads is the wish of a query of the caller's.
+func (db *DB) reads() *wish { return &wish{primary: db == nil || !db.read} }
 
 // QueryContext runs a query. The rows must be closed; what goes wrong while
 // they are read is told by their Err, and is the driver's error.
@@ -51,8 +64,8 @@ func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // rawPlace decides the place of a query in SQL. What the text does is not known, so
 // that a handle for reads has it run where writes are refused.
 func (db *DB) rawPlace(ctx context.Context, p *place) error {
-	err := db.place(ctx, p, &wish{primary: !db.read})
-	p.guarded = db.read
+	err := db.place(ctx, p, db.reads())
+	p.guarded = db != nil && db.read
 	return err
 }
 
@@ -60,8 +73,8 @@ func (db *DB) rawPlace(ctx context.Context, p *place) error {
 // transaction's connection. It must be closed. Most callers need none:
 // repeated statements are prepared once per connection anyway.
 func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if db.read {
-		return nil, fmt.Errorf("dbfleet: connection %q: PrepareContext: %w", db.name, ErrReadHandle)
+	if err := db.writes("PrepareContext"); err != nil {
+		return nil, err
 	}
 	var p place
 	if err := db.place(ctx, &p, &wish{primary: true}); err != nil {
@@ -74,7 +87,7 @@ func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 // ExecContext runs a statement in the transaction.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawExec(ctx, query, args)
@@ -85,7 +98,7 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // MySQL take no other statement (ErrBusy).
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawQuery(ctx, query, args)
@@ -94,7 +107,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row in the transaction.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return failedRow(err)
 	}
 	return p.rawQueryRow(ctx, query, args)
@@ -104,15 +117,18 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // transaction's end closes it, and its rows.
 func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawPrepare(ctx, query)
 }
 
-func (tx *Tx) place(p *place) error {
+func (tx *Tx) place(ctx context.Context, p *place) error {
 	if err := tx.usable(); err != nil {
 		return err
+	}
+	if ctx == nil {
+		return noContext(tx.st.e.name)
 	}
 	p.inTx(tx.st, "the transaction's handle")
 	return nil
@@ -129,7 +145,7 @@ func (p *place) refuseControl(query string) error {
 
 func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Result, error) {
 	if err := p.refuseControl(query); err != nil {
-		return nil, err
+		return nil, errorf("connection %q: %w", p.e.name, err)
 	}
 	x := &rawExec{}
 	s := statement{op: "exec", text: query, args: rowmap.RawArgs(args), write: true}
@@ -168,7 +184,7 @@ type lending interface {
 // raw sends a query of the caller's.
 func (p *place) raw(ctx context.Context, op, query string, args []any, x lending) error {
 	if err := p.refuseControl(query); err != nil {
-		return err
+		return errorf("connection %q: %w", p.e.name, err)
 	}
 	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
 	returned := false

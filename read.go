@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/lex"
@@ -224,7 +225,7 @@ func (q *query) keyed(key []any) (*query, error) {
 	t := q.src.table
 	names := t.KeyNames()
 	if len(key) != len(names) {
-		return nil, t.Fail("the primary key has %d columns, %d values were given", len(names), len(key))
+		return nil, t.Fail("Find takes a value for each column of the primary key (%s), not %d values", strings.Join(names, ", "), len(key))
 	}
 	if q.q.Unites() {
 		return nil, t.Fail("a key's condition would not hold for the other rows of a union")

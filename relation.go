@@ -50,7 +50,7 @@ type relation interface {
 func erased[P any](relations []Relation[P]) []relation {
 	list := make([]relation, len(relations))
 	for i, r := range relations {
-		if r != nil {
+		if !rowmap.IsNil(r) {
 			list[i] = r.of(nil)
 		}
 	}
@@ -66,7 +66,7 @@ type Link struct {
 // On names the column that refers to the other side, and optionally the column
 // that it refers to, which is the primary key otherwise. Links of several columns go on
 // with And.
-func On(foreignKey string, refersTo ...string) Link { return Link{}.And(foreignKey, refersTo...) }
+func On(foreignKey string, refersTo ...string) Link { return Link{}.and(foreignKey, refersTo...) }
 
 // And returns the link with one more column, for records that are found, or sharded, by
 // several:
@@ -80,6 +80,13 @@ func On(foreignKey string, refersTo ...string) Link { return Link{}.And(foreignK
 // column refers to. As many as there are must be there: what is left over is a fault of
 // the link that names the columns of both sides.
 func (l Link) And(foreignKey string, refersTo ...string) Link {
+	if len(l.foreign) == 0 && l.err == nil {
+		l.err = errNoLink
+	}
+	return l.and(foreignKey, refersTo...)
+}
+
+func (l Link) and(foreignKey string, refersTo ...string) Link {
 	local, err := atMostOne(refersTo)
 	if err != nil {
 		l.err = &StatementError{Part: "link", Reason: "the column " + quoted(foreignKey) + " refers to one column, not to " + listed(refersTo, nil)}
@@ -128,13 +135,13 @@ func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field f
 // statement, but for each parent by itself where rows are locked, grouped or
 // distinct, or sorted by SQL or by what the select list names.
 func (r ToMany[P, C]) Scope(f func(*Query[C]) *Query[C]) ToMany[P, C] {
-	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
+	r.tie = r.tie.scoped(of(r.tie.related, f))
 	return r
 }
 
 // Scope returns the relation with the related records narrowed or ordered by f.
 func (r ToOne[P, C]) Scope(f func(*Query[C]) *Query[C]) ToOne[P, C] {
-	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
+	r.tie = r.tie.scoped(of(r.tie.related, f))
 	return r
 }
 
@@ -176,11 +183,15 @@ func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Reco
 	list := *d.list.(*[]C)
 	for i := range parents.N {
 		a, b := d.bounds[i], d.bounds[i+1]
-		of := []C{}
+		own := []C{}
 		if a < b {
-			of = list[a:b:b]
+			own = list[a:b:b]
 		}
-		*r.field(parents.At(i).(*P)) = of
+		at := r.field(parents.At(i).(*P))
+		if at == nil {
+			return errNoField
+		}
+		*at = own
 	}
 	return nil
 }
@@ -196,7 +207,11 @@ func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Recor
 		if a := d.bounds[i]; a < d.bounds[i+1] {
 			one = &list[a]
 		}
-		*r.field(parents.At(i).(*P)) = one
+		at := r.field(parents.At(i).(*P))
+		if at == nil {
+			return errNoField
+		}
+		*at = one
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/group"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -21,21 +20,16 @@ type origin struct {
 func (q *query) withKeysOfRelations() (*sqlgen.Query, error) {
 	out := q
 	for _, r := range q.relations {
-		if r == nil {
-			return nil, errNilRelation(q)
-		}
 		columns, err := r.needs()
 		if err == nil {
 			out, err = out.selecting(columns)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("dbfleet: a relation of table %q: %w", q.src.table.Name, err)
+			return nil, errorf("a relation of table %q: %w", q.src.table.Name, err)
 		}
 	}
 	return &out.q, nil
 }
-
-func errNilRelation(q *query) error { return q.src.table.Fail("With was given a nil relation") }
 
 // selecting is the query that reads columns also if it has a select list of its
 // own.
@@ -78,11 +72,8 @@ func (q *query) relate(ctx context.Context, connection string, rows rowmap.Recor
 		ctx = withTx(ctx, w.tx)
 	}
 	for _, r := range q.relations {
-		if r == nil {
-			return errNilRelation(q)
-		}
 		if err := r.load(ctx, origin{connection, w.primary}, rows); err != nil {
-			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.src.table.Name, err)
+			return errorf("loading a relation of table %q: %w", q.src.table.Name, err)
 		}
 	}
 	return nil

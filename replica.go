@@ -14,6 +14,7 @@ import (
 // writes (but for PostgreSQL behind a Pooler). Everything said of Pool holds for it.
 // Each call takes the next one; ReadPrimary does not reach it.
 func (db *DB) ReplicaPool() *sql.DB {
+	must("DB.ReplicaPool", db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return db.reg.failing(db.name, err)
@@ -31,17 +32,28 @@ func (db *DB) ReplicaPool() *sql.DB {
 // primary has for this purpose, bounded as ReadPool says and opened when the first
 // such query comes. What cannot be told to a session stays open: PostgreSQL behind a
 // Pooler, and a transaction that the context carries.
-func (db *DB) Read() *DB { return &DB{reg: db.reg, name: db.name, read: true} }
+func (db *DB) Read() *DB {
+	if db.usable() != nil {
+		return db // which tells it
+	}
+	return &DB{reg: db.reg, name: db.name, read: true}
+}
 
 // Primary is the counterpart of Read: a handle whose tables are read from the
 // primary, so that they show what was just written. Raw queries run there anyway.
-func (db *DB) Primary() *DB { return &DB{reg: db.reg, name: db.name, primary: true} }
+func (db *DB) Primary() *DB {
+	if db.usable() != nil {
+		return db // which tells it
+	}
+	return &DB{reg: db.reg, name: db.name, primary: true}
+}
 
 // ReadPrimary returns a context whose reads all go to primaries, whatever reads
 // with it and on whichever connection: a request that has just written, or that
 // must not see a stale row, reads with it what replicas may not have yet. It wins
 // over DB.Read. A transaction that a context carries still takes what is its own.
 func ReadPrimary(ctx context.Context) context.Context {
+	mustHave("ReadPrimary", "context", ctx != nil)
 	return context.WithValue(ctx, readPrimaryKey{}, true)
 }
 

@@ -64,7 +64,7 @@ func (s *source) destination(w *wish, keys any, list bool) (destination, error) 
 	case s.shard != nil:
 		return s.shardFor(w, keys, list)
 	case w.hasShard:
-		return destination{}, fmt.Errorf("dbfleet: table %q is not sharded, a shard key was given", s.table.Name)
+		return destination{}, errorf("table %q is not sharded, a shard key was given", s.table.Name)
 	case s.connection != "":
 		return destination{s.connection, s.why}, nil
 	}
@@ -102,8 +102,14 @@ type place struct {
 // place decides the place of one operation. The caller must call leave, unless
 // there is an error. A write on a handle for reads is ErrReadHandle.
 func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish, write bool) error {
+	if err := r.usable(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return noContext(to.connection)
+	}
 	if write && w.read {
-		return fmt.Errorf("dbfleet: connection %q: %w", to.connection, ErrReadHandle)
+		return errorf("connection %q: %w", to.connection, ErrReadHandle)
 	}
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
@@ -133,6 +139,9 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 
 // belongs says whether a transaction given by Using can serve a connection.
 func (r *Registry) belongs(tx *Tx, connection string) error {
+	if err := tx.given(); err != nil {
+		return err
+	}
 	if tx.st.e.name != connection || tx.st.e.reg != r {
 		return &TxConnectionError{Tx: tx.st.e.name, Want: connection}
 	}

@@ -44,6 +44,9 @@ func (db *DB) Table(name string) *Query[Row] { return Table[Row](db, name) }
 
 // Table returns a query for a table in the transaction, whose rows are Row.
 func (tx *Tx) Table(name string) *Query[Row] {
+	if err := tx.given(); err != nil {
+		return (*Query[Row])((*query)(nil).broken(err))
+	}
 	return Table[Row](tx.st.e.reg.DB(tx.st.e.name), name).Using(tx)
 }
 
@@ -63,6 +66,9 @@ func Table[T any](db *DB, name string) *Query[T] {
 func tableQuery(db *DB, name string, plan *rowmap.Plan, err error) *query {
 	if name == "" {
 		err = &StatementError{Part: "table", Reason: "its name is empty"}
+	}
+	if unusable := db.usable(); unusable != nil {
+		db, err = &DB{}, unusable
 	}
 	s := &source{reg: db.reg, table: table.Unmodelled(name, plan), connection: db.name, why: "named by the handle", err: told(err)}
 	q := &query{src: s, q: sqlgen.From(name)}

@@ -2,9 +2,11 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 
 	"github.com/Masterminds/squirrel"
 
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -32,6 +34,7 @@ func (q *Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64
 // wholeStatement is a statement that squirrel built, or that the caller wrote.
 type wholeStatement struct {
 	made   squirrel.Sqlizer
+	table  string
 	raw    string // in place of made
 	writes bool
 }
@@ -44,15 +47,23 @@ func (q *query) whole(s squirrel.Sqlizer) (*wholeStatement, error) {
 	if q.q.HasConditions() {
 		return nil, q.src.table.Fail("a whole statement has its own conditions; the query's would be lost")
 	}
+	if rowmap.IsNil(s) {
+		return nil, q.src.table.Fail("the statement is nil")
+	}
 	writes, unconditional := sqlgen.Verb(s)
 	if unconditional && !q.q.AllRows() {
 		return nil, q.src.table.MissingWhere()
 	}
-	return &wholeStatement{made: s, writes: writes}, nil
+	return &wholeStatement{made: s, table: q.src.table.Name, writes: writes}, nil
 }
 
 func (w *wholeStatement) text(env *sqlgen.Env) (string, []any, error) {
-	return sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
+	text, args, err := sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
+	var fault *sqlgen.StatementError
+	if errors.As(err, &fault) && fault.Table == "" {
+		fault.Table = w.table
+	}
+	return text, args, err
 }
 
 func (q *query) getStatement(ctx context.Context, list any, s squirrel.Sqlizer) error {

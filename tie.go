@@ -22,14 +22,47 @@ type tie struct {
 	err            error
 }
 
+// errNoRelation tells of the zero value of a relation.
+var errNoRelation = &StatementError{Part: "relation", Reason: "it is the zero value; HasMany, HasOne and BelongsTo make one"}
+
+// errNoLink tells of a link without a column.
+var errNoLink = &StatementError{Part: "relation", Reason: "its link names no column; On names the one that refers to the other side"}
+
+// errNoField tells of a function that should say where related records go.
+var errNoField = &StatementError{Part: "relation", Reason: "its function returned nil in place of a field of the parent"}
+
 func belongs(records, owners *query, link Link, fieldless bool) tie {
+	if link.empty() {
+		return tie{err: errNoLink}
+	}
 	locals, err := owners.referred(records, link)
 	return newTie(records, owners, link.foreign, locals, fieldless, err)
 }
 
 func has(parents, children *query, link Link, fieldless bool) tie {
+	if link.empty() {
+		return tie{err: errNoLink}
+	}
 	locals, err := parents.referred(children, link)
 	return newTie(parents, children, locals, link.foreign, fieldless, err)
+}
+
+// empty says that the link names no column, or an empty one.
+func (l Link) empty() bool {
+	return l.err == nil && (len(l.foreign) == 0 || slices.Contains(l.foreign, ""))
+}
+
+// scoped is the tie with what Scope's function made of the related query.
+func (t tie) scoped(related *query) tie {
+	if t.parents == nil && t.err == nil {
+		return t // the zero value, which tells it
+	}
+	if why := unmade(related); why != "" {
+		t.err = errors.Join(t.err, &StatementError{Part: "Scope", Reason: why})
+		return t
+	}
+	t.related = related
+	return t
 }
 
 // referred are the columns of q that the columns of a link, which are those of from,
@@ -37,7 +70,7 @@ func has(parents, children *query, link Link, fieldless bool) tie {
 // name, or else the next that nothing refers to.
 func (q *query) referred(from *query, link Link) ([]string, error) {
 	if err := errors.Join(q.usable(), from.usable()); err != nil {
-		return link.local, nil //nolint:nilerr // newTie tells it
+		return nil, err
 	}
 	if link.err != nil {
 		return nil, link.err
@@ -111,7 +144,7 @@ func newTie(parents, related *query, parentColumns, relatedColumns []string, fie
 	t.parentColumns, errs[0] = parents.tieColumns(parentColumns)
 	t.relatedColumns, errs[1] = related.tieColumns(relatedColumns)
 	if fieldless {
-		errs[2] = &StatementError{Part: "relation", Reason: "it names no field of the parent"}
+		errs[2] = &StatementError{Part: "relation", Reason: "the function that names a field of the parent is nil"}
 	}
 	if t.err = errors.Join(errs[:]...); t.err == nil {
 		t.parents = parents.src
@@ -139,11 +172,14 @@ func (q *query) tieColumns(names []string) ([]int, error) {
 
 // check tells what is wrong with the relation.
 func (t *tie) check() error {
-	if t.err != nil {
+	switch {
+	case t.err != nil:
 		return t.err
+	case t.parents == nil:
+		return errNoRelation
 	}
-	if t.related == nil {
-		return errNoSource
+	if err := t.related.usable(); err != nil {
+		return err
 	}
 	if t.related.q.Unites() {
 		return errUnitedRelation(t.related)

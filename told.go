@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -39,7 +40,7 @@ func retell(err error) (is error, changed bool) {
 	case *table.SameRowError:
 		return (*SameRowError)(e), true
 	case *driver.AcquireTimeoutError: // whose class is asked for later
-		return &retold{err: e, as: (*AcquireTimeoutError)(e)}, true
+		return &retold{err: e, as: (*PoolTimeoutError)(e)}, true
 	case *ColumnError:
 		return retellIn(e, func(e *ColumnError) *error { return &e.Err })
 	case *StatementError:
@@ -65,8 +66,11 @@ func retell(err error) (is error, changed bool) {
 			all[i], other = retell(inner)
 			changed = changed || other
 		}
-		if changed {
-			return &retold{err: err, as: errors.Join(all...)}, true
+		switch joined := errors.Join(all...); {
+		case changed && errors.Join(e.Unwrap()...).Error() == err.Error():
+			return joined, true
+		case changed:
+			return &retold{err: err, as: joined}, true
 		}
 	}
 	return err, false
@@ -90,7 +94,7 @@ func retellIn[E any, P interface {
 // here.
 type retold struct{ err, as error }
 
-func (e *retold) Error() string { return e.err.Error() }
+func (e *retold) Error() string { return prefix + once(e.err.Error()) }
 
 func (e *retold) Unwrap() []error { return []error{e.as, e.err} }
 
@@ -99,3 +103,19 @@ const prefix = "dbfleet: "
 
 // once is what follows the prefix: a text without those inside it.
 func once(text string) string { return strings.ReplaceAll(text, prefix, "") }
+
+// errorf is fmt.Errorf of a text that the prefix stands before, once.
+func errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	return &worded{prefix + once(err.Error()), err}
+}
+
+// worded is an error with another text.
+type worded struct {
+	text string
+	err  error
+}
+
+func (e *worded) Error() string { return e.text }
+
+func (e *worded) Unwrap() error { return e.err }

@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -120,7 +119,7 @@ func (tx *Tx) push(inner *Tx) error {
 		return st.doneError()
 	}
 	if st.top() != tx {
-		return fmt.Errorf("dbfleet: transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
+		return errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
 	}
 	st.names++
 	inner.name = "dbfleet_" + strconv.Itoa(st.names)

@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -131,7 +130,7 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 	}
 	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
 	if errors.Is(err, ErrInvalidValue) {
-		err = &ColumnError{Table: q.src.table.Name, Column: column, Err: fmt.Errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
+		err = &ColumnError{Table: q.src.table.Name, Column: column, Err: errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
 	return n, err
 }

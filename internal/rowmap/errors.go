@@ -13,12 +13,12 @@ import (
 // The kinds of failure; test for them with errors.Is.
 var (
 	// ErrNull says that a NULL met a Go type that cannot hold it.
-	ErrNull = errors.New("NULL for a type that cannot hold it")
+	ErrNull = errors.New("dbfleet: NULL for a type that cannot hold it")
 	// ErrRange is value.ErrRange.
 	ErrRange = value.ErrRange
 	// ErrType says that a value of one type cannot become another, or that no
 	// database takes a value of the type.
-	ErrType = errors.New("unsupported type")
+	ErrType = errors.New("dbfleet: unsupported type")
 	// ErrColumn says that a result's columns do not fit what reads them: two of
 	// one name, or one too many.
 	ErrColumn = errors.New("result does not fit")
@@ -39,7 +39,7 @@ type ColumnError struct {
 }
 
 func (e *ColumnError) Error() string {
-	why := strings.TrimPrefix(e.Err.Error(), "dbfleet: ")
+	why := strings.ReplaceAll(fmt.Sprint(e.Err), "dbfleet: ", "")
 	switch {
 	case e.Model == "" && e.Table != "":
 		return fmt.Sprintf("dbfleet: table %q, column %q: %s", e.Table, e.Column, why)

@@ -70,7 +70,7 @@ func (e *StatementError) Unwrap() error { return e.Err }
 
 // ErrTooManyArgs tells of a statement with more arguments than the database
 // takes.
-var ErrTooManyArgs = errors.New("more arguments than one statement of this database takes")
+var ErrTooManyArgs = errors.New("dbfleet: more arguments than one statement of this database takes")
 
 // ErrMissingWhere tells of an UPDATE or DELETE without conditions.
 var ErrMissingWhere = errors.New("dbfleet: no condition; AllRows() lets the statement change every row")

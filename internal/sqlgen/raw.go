@@ -65,7 +65,11 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
 	}
 	if n != len(args) {
-		r.fail(r.fault(where, fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text), nil))
+		why := fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text)
+		if numbered(text) != "" {
+			why += "; a placeholder is ? on every database"
+		}
+		r.fail(r.fault(where, why, nil))
 	}
 }
 
@@ -84,7 +88,7 @@ func (r *renderer) rawArg(v any, where string) {
 	default:
 		a, err := r.values.Arg(v, r.d)
 		if err != nil {
-			r.fail(r.fault(where, "an argument", err))
+			r.fail(r.fault(where, "", err))
 			return
 		}
 		r.ready(a)

@@ -168,6 +168,9 @@ func (r *renderer) unknown(t Table, column string) {
 	}
 	if r.q.Selects() {
 		e.Selected = r.q.outputNames(r.d)
+		if slices.Contains(r.q.more.columns, Column{Name: column}) { // it is the one that is unknown
+			e.Selected = slices.DeleteFunc(e.Selected, func(name string) bool { return name == column })
+		}
 	}
 	e.Tables = r.q.tables()
 	for i := len(r.outer) - 1; i >= 0; i-- {

@@ -60,6 +60,9 @@ func amount(by any, kind rowmap.Kind) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a == nil {
+		return nil, fmt.Errorf("%w: a number is needed, not NULL", rowmap.ErrType)
+	}
 	if b, ok := a.([]byte); ok {
 		a = string(b)
 	}

@@ -22,6 +22,9 @@ type Conflict struct {
 // ConflictKey returns the fields that decide whether a row exists, and checks
 // the columns of c.
 func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
+	if c.DoNothing && len(c.Update) > 0 {
+		return nil, t.Fail("Conflict has DoNothing and Update; only one of them says what happens to the row that is there")
+	}
 	var key []int
 	for _, name := range c.Key {
 		i, err := t.Index(name)

@@ -245,12 +245,14 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 		require.NoError(t, tight.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
 			rec.took(t)
 			outside := dbfleet.OutsideTx(ctx)
-			var full *dbfleet.AcquireTimeoutError
+			var full *dbfleet.PoolTimeoutError
 			for _, call := range []func() error{
 				func() error { _, err := tight.DB("main").ExecContext(outside, "SELECT 1"); return err },
 				func() error { _, err := tight.DB("main").Table("x").Get(outside); return err },
 				func() error { _, err := tight.DB("main").QueryContext(outside, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
-				func() error { return tight.Transaction(outside, "main", nil) },
+				func() error {
+					return tight.Transaction(outside, "main", func(context.Context, *dbfleet.Tx) error { return nil })
+				},
 			} {
 				err := call()
 				require.ErrorIs(t, err, dbfleet.ErrPoolTimeout)
@@ -272,7 +274,7 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrConnection)
 		require.ErrorIs(t, err, dbfleet.ErrConnectionRefused)
 		require.ErrorIs(t, rec.one(t).Err, dbfleet.ErrConnection)
-		require.ErrorIs(t, gone.Transaction(ctx, "main", nil), dbfleet.ErrConnection)
+		require.ErrorIs(t, gone.Transaction(ctx, "main", func(context.Context, *dbfleet.Tx) error { return nil }), dbfleet.ErrConnection)
 		require.Equal(t, "begin", rec.one(t).Op)
 	})
 }
