@@ -209,10 +209,10 @@ func TestConn_RespectsTheWaitForOne(t *testing.T) {
 			require.ErrorIs(t, h.Conn(canceled, never), context.Canceled)
 			return nil
 		}))
-		require.EqualError(t, h.Conn(t.Context(), nil), `dbfleet: connection "main": Conn was given no function`)
+		require.EqualError(t, h.Conn(t.Context(), nil), `dbfleet: connection "main": Conn: the function is nil`)
 		require.EqualError(t, fl.DB("other").Conn(t.Context(), never), `dbfleet: unknown connection "other"; known are "main"`)
 		require.NoError(t, h.Conn(t.Context(), func(_ context.Context, c *dbfleet.Conn) error {
-			require.EqualError(t, c.Raw(nil), `dbfleet: connection "main": Conn.Raw was given no function`)
+			require.EqualError(t, c.Raw(nil), `dbfleet: connection "main": Conn.Raw: the function is nil`)
 			return nil
 		}))
 		require.NoError(t, fl.Close())
@@ -322,7 +322,7 @@ func TestConn_IsBusyWhileRawRuns(t *testing.T) {
 			require.Same(t, failed, c.Raw(func(any) error {
 				_, err := c.ExecContext(ctx, "SELECT 1")
 				require.ErrorIs(t, err, dbfleet.ErrBusy)
-				require.EqualError(t, c.Raw(nil), `dbfleet: connection "main": Conn.Raw was given no function`)
+				require.EqualError(t, c.Raw(nil), `dbfleet: connection "main": Conn.Raw: the function is nil`)
 				err = c.Raw(func(any) error { t.Error("called"); return nil })
 				require.EqualError(t, err, `dbfleet: raw on "main": connection is busy: the function of Raw still has it`)
 				return failed

@@ -72,7 +72,7 @@ func TestSelect_AsksTheShardOfTheKey(t *testing.T) {
 		for _, on := range []dbfleet.Queryer{orders, orders.Query()} {
 			_, err := dbfleet.Select[string](ctx, on, items)
 			require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
-			require.EqualError(t, err, `dbfleet: table "orders", shard key "user_id": SQL is sent to the shard that Shard names: dbfleet: no shard key`)
+			require.EqualError(t, err, `dbfleet: table "orders", shard key "user_id": SQL is sent to the shard that Shard names: no shard key`)
 		}
 		_, err := dbfleet.Select[string](ctx, orders.Shard(0), items)
 		require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
