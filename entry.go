@@ -148,7 +148,7 @@ func (e *entry) handle(n *node) *sql.DB {
 	if err != nil {
 		return e.reg.failing(e.name, err)
 	}
-	return p.Lend(n.wait)
+	return p.Lend(n.wait, told)
 }
 
 func (e *entry) stats(out map[string]sql.DBStats) {

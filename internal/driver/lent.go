@@ -23,13 +23,14 @@ type loans struct {
 
 // Lend is the pool for others: the same *sql.DB each time, and another one after it
 // was closed. Who waits for a connection waits at most so long; 0 is until the
-// context ends. Of a closed pool it is closed as well.
-func (p *Pool) Lend(wait time.Duration) *sql.DB {
+// context ends. Of a closed pool it is closed as well. told makes of an error of
+// waiting the one that borrowers get.
+func (p *Pool) Lend(wait time.Duration, told func(error) error) *sql.DB {
 	l := &p.loans
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.db == nil || l.from.closed.Load() && !p.closed.Load() {
-		l.from = &lender{pool: p, wait: wait}
+		l.from = &lender{pool: p, wait: wait, told: told}
 		l.db = sql.OpenDB(l.from)
 		if p.closed.Load() {
 			_ = l.db.Close()
@@ -68,6 +69,7 @@ func (p *Pool) EndLoans() (busy int) {
 type lender struct {
 	pool   *Pool
 	wait   time.Duration
+	told   func(error) error // makes of an error of waiting what callers know
 	closed atomic.Bool
 }
 
@@ -75,7 +77,7 @@ type lender struct {
 func (l *lender) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	held, err := l.pool.Acquire(ctx, l.wait)
 	if err != nil {
-		return nil, err
+		return nil, l.told(err)
 	}
 	c := &lentConn{conn: held.inner, held: held}
 	c.seen = c.conn.uses - 1 // it is in use from now on
