@@ -153,7 +153,7 @@ func (v *returningWrite) exchange(ctx context.Context, p *place, s *statement) (
 
 func (v *returningWrite) read(rows driver.Rows) (int64, error) {
 	n, err := v.selection.read(rows)
-	var column *ColumnError
+	var column *rowmap.ColumnError
 	if errors.As(err, &column) { // the statement itself succeeds
 		v.fault, err = err, nil
 	}

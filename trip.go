@@ -44,7 +44,7 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 	if err != nil {
 		return res, t.located(err)
 	}
-	return res, told(v.finish(ctx, &t.place, res)) // 4 map: relations, what the database made
+	return res, t.located(v.finish(ctx, &t.place, res)) // 4 map: relations, what the database made
 }
 
 // located is an error as callers see it, which tells the table of a column at fault.

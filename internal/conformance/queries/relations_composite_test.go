@@ -373,7 +373,7 @@ func TestRelation_LinkThatFitsNoKeyNamesBothSides(t *testing.T) {
 		"more":    {dbfleet.On("member_id").And("tenant_id").And("title"), `names "member_id", "tenant_id", "title" without the column that each refers to, the primary key leaves "tenant_id", "id"`},
 		"none":    {dbfleet.On("member_id", "id").And("tenant_id", "tenant_id").And("title"), `names "title" without the column that each refers to, the primary key leaves no column`},
 		"twice":   {dbfleet.On("member_id", "id").And("member_id", "tenant_id"), `table "tickets": the link names its column "member_id" twice`},
-		"zero":    {dbfleet.Link{}, `table "tickets": the link names no column; On makes one`},
+		"zero":    {dbfleet.Link{}, `its link names no column; On names the one that refers to the other side`},
 		"two":     {dbfleet.On("member_id", "id", "tenant_id").And("tenant_id"), `the column "member_id" refers to one column, not to "id", "tenant_id"`},
 		"unknown": {dbfleet.On("member_id", "id").And("tenant", "tenant_id"), `"tenant"`},
 		"typo":    {dbfleet.On("member_id", "id").And("tenant_id", "tenant"), `"tenant"`},

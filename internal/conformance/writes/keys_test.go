@@ -79,7 +79,7 @@ func TestInsert_TellsTheID(t *testing.T) {
 		second, err := logs.Insert(ctx, map[string]any{"line": nil})
 		require.NoError(t, err)
 		require.Greater(t, second.LastInsertID, first.LastInsertID)
-		third, err := logs.Insert(ctx, nil)
+		third, err := logs.Insert(ctx, dbfleet.Row{})
 		require.NoError(t, err, "a row of defaults")
 		require.Positive(t, third.LastInsertID)
 		row, err := logs.Where("id", "=", second.LastInsertID).First(ctx)
