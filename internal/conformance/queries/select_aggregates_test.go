@@ -65,7 +65,7 @@ func TestSelectAggregates_OfGroups(t *testing.T) {
 		require.EqualValues(t, 2, n)
 		most, err := dbfleet.Max[int64](ctx, q, "total")
 		require.NoError(t, err)
-		require.EqualValues(t, 9007199254740995, most)
+		require.EqualValues(t, int64(9007199254740995), most)
 		names, err := dbfleet.Pluck[string](ctx, q, "shop")
 		require.NoError(t, err)
 		require.Equal(t, []string{"a", "b"}, names)
