@@ -16,7 +16,7 @@ MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod */*/go.mod)))
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
@@ -117,6 +117,11 @@ api: ## accept the exported surface as it is now into testdata/api.txt
 examples: ## build the examples and run the quickstart
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
+
+.PHONY: integrations
+integrations: ## the tests of examples/integrations: other libraries on dbfleet's connections, on all databases
+	@scripts/install-databases
+	cd examples/integrations && DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test ./...
 
 # Client and servers on one processor, where the system can do that: else what
 # the scheduler does with the two is most of what is measured.
