@@ -113,6 +113,10 @@ tidy: ## check that go.mod and go.sum say what the code needs
 api: ## accept the exported surface as it is now into testdata/api.txt
 	$(GO) test -count=1 -run '^TestAPI_' . -update
 
+.PHONY: docs
+docs: ## copy the code of bench/tasks and of the first examples into docs/tasks.md and README.md
+	$(GO) test -count=1 -run '^TestShown_' . -update
+
 .PHONY: examples
 examples: ## build the examples and run the quickstart
 	$(GO) build -o /dev/null ./examples/...
