@@ -51,9 +51,23 @@ types: ## accept what column types and Go types do together, as it is now, into 
 	@scripts/install-databases --check
 	$(GO) test -count=1 -timeout 30m -run '^TestRoundTrip_' ./internal/conformance/values -update
 
+# Those of the modules, but for the benchmark's, whose tests take longer.
+.PHONY: modules
+modules: ## the tests of the modules in folders of their own: examples that need other libraries, and so on
+	@scripts/install-databases
+	@for m in $(filter-out . bench bench/%,$(MODULES)); do echo "go test: $$m"; (cd "$$m" && DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m ./...); done
+
 .PHONY: bench-test
 bench-test: ## the tests of the benchmark itself
 	cd bench && $(GO) test ./...
+
+.PHONY: modules
+modules: ## the tests of the modules otel, prometheus and dashboard
+	@scripts/install-databases
+	@for m in otel prometheus; do echo "go test: $$m"; (cd "$$m" && \
+		DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -skip '^TestBudget_' ./... && \
+		$(GO) test -count=1 -run '^TestBudget_' ./...); done
+	cd dashboard && DBFLEET_TEST_REQUIRE=postgres $(GO) test ./...
 
 FUZZTIME ?= 10s
 

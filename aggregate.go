@@ -3,7 +3,7 @@ package dbfleet
 import (
 	"context"
 	sqldriver "database/sql/driver"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -59,7 +59,7 @@ func (q *Query[T]) Pluck(ctx context.Context, column string) ([]any, error) {
 //	names, err := dbfleet.Pluck[string](ctx, users.OrderBy("id", dbfleet.Asc), "name")
 func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, error) {
 	out := []V{}
-	err := from.base().pluck(ctx, column, func(rows driver.Rows, _ *dialect.Dialect) (n int, err error) {
+	err := baseOf(from).pluck(ctx, column, func(rows driver.Rows, _ *dialect.Dialect) (n int, err error) {
 		out, err = rowmap.ReadColumn[V](rows)
 		return len(out), err
 	})
@@ -80,10 +80,13 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 //
 //	total, err := dbfleet.Sum[*int64](ctx, orders, "amount") // nil: there are none
 //
+// SelectSum, SelectAvg, SelectMin and SelectMax have the same rule for the field of each
+// row, but that a field which cannot be NULL is ErrNull in place of ErrNotFound.
+//
 // SQLite has no decimals. What is kept there as text or as floats is added up as the
 // decimals that it reads as, if V is no number of Go's: all values are read for that.
 func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
-	return aggregate[V](ctx, from.base(), "SUM", column)
+	return aggregate[V](ctx, baseOf(from), "SUM", column)
 }
 
 // Avg is the mean of a column's values as V; without values it is ErrNotFound, see
@@ -92,19 +95,19 @@ func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
 // whole part), an integer is exact or ErrRange, a string or decimal type has at most
 // 30 digits after the point, the last of them rounded.
 func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
-	return aggregate[V](ctx, from.base(), "AVG", column)
+	return aggregate[V](ctx, baseOf(from), "AVG", column)
 }
 
 // Min is the smallest value of a column as V; without values it is ErrNotFound, see
 // Sum.
 func Min[V any](ctx context.Context, from Queryable, column string) (V, error) {
-	return aggregate[V](ctx, from.base(), "MIN", column)
+	return aggregate[V](ctx, baseOf(from), "MIN", column)
 }
 
 // Max is the largest value of a column as V; without values it is ErrNotFound, see
 // Sum. Decimals that SQLite keeps as text are compared as text.
 func Max[V any](ctx context.Context, from Queryable, column string) (V, error) {
-	return aggregate[V](ctx, from.base(), "MAX", column)
+	return aggregate[V](ctx, baseOf(from), "MAX", column)
 }
 
 // summary is the verb of aggregates, of Exists and of Pluck: a SELECT that is made
@@ -141,17 +144,21 @@ func aggregate[V any](ctx context.Context, q *query, function, column string) (v
 	kind, found := rowmap.KindOf[V](), false
 	err = q.summarize(ctx, function, column, kind, func(rows driver.Rows, how rowmap.Summary) (err error) {
 		found, err = rowmap.ReadSummary(rows, how, &v)
+		var fault *rowmap.ColumnError
+		if errors.As(err, &fault) {
+			fault.Column = column // not what the statement calls it
+		}
 		return err
 	})
 	if err == nil && !found {
-		err = q.without(function, column)
+		err = q.valueless(function, column)
 	}
 	return v, err
 }
 
-// without is the error of an aggregate over no values.
-func (q *query) without(function, column string) error {
-	return fmt.Errorf("%w: table %q has no values for %s of column %q", ErrNotFound, q.src.table.Name, function, column)
+// valueless is the error of an aggregate over no values.
+func (q *query) valueless(function, column string) error {
+	return errorf("%w: table %q has no values for %s of column %q", ErrNotFound, q.src.table.Name, function, column)
 }
 
 // summarize asks for an aggregate that is read as a value of that kind.
@@ -170,6 +177,21 @@ func (q *query) summarize(ctx context.Context, function, column string, kind row
 	}
 	v.take = func(rows driver.Rows, _ *dialect.Dialect) (int, error) { return 1, take(rows, how) }
 	_, err := v.run(ctx, v)
+	return q.ofColumn(err, column)
+}
+
+// ofColumn is the error of an aggregate with the column's name in place of the one
+// that its value has in the statement.
+func (q *query) ofColumn(err error, column string) error {
+	const inside = "aggregate"
+	var value *ColumnError
+	if errors.As(err, &value) && value.Column == inside && value.Model == "" {
+		value.Model, value.Column = q.src.table.Name, column
+	}
+	var unknown *UnknownColumnError
+	if errors.As(err, &unknown) && slices.Equal(unknown.Selected, []string{inside}) {
+		unknown.Selected = nil
+	}
 	return err
 }
 
@@ -222,7 +244,7 @@ func (q *query) avg(ctx context.Context, column string) (float64, error) {
 func (q *query) extreme(ctx context.Context, function, column string) (any, error) {
 	v, err := aggregate[any](ctx, q, function, column)
 	if err == nil && v == nil {
-		err = q.without(function, column)
+		err = q.valueless(function, column)
 	}
 	if err != nil || q.src.table.Plan == nil || q.q.Computes(column) {
 		return v, err
@@ -234,7 +256,7 @@ func (q *query) extreme(ctx context.Context, function, column string) (any, erro
 	plan := q.src.table.Plan
 	rec := plan.New()
 	if err := plan.Set(i, rec, v); err != nil {
-		return nil, err
+		return nil, told(err)
 	}
 	return plan.Value(i, rec), nil
 }

@@ -41,7 +41,7 @@ func (q *query) restoring(list any, write func(records rowmap.Records) error) er
 			old.Restore()
 		}
 	}()
-	err := write(plan.Records(list))
+	err := told(write(plan.Records(list)))
 	done = err == nil
 	return err
 }

@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
@@ -68,9 +67,12 @@ type depthKey struct{}
 // deeper counts callbacks inside callbacks, so that one that saves its own
 // record again and again ends with an error instead of the stack.
 func deeper(ctx context.Context, model string) (context.Context, error) {
+	if ctx == nil {
+		return nil, errorf("model %s: the context is nil", model)
+	}
 	n, _ := ctx.Value(depthKey{}).(int)
 	if n >= maxDepth {
-		return nil, fmt.Errorf("dbfleet: model %s: callbacks call each other more than %d deep", model, maxDepth)
+		return nil, errorf("model %s: callbacks call each other more than %d deep", model, maxDepth)
 	}
 	return context.WithValue(ctx, depthKey{}, n+1), nil
 }

@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/Masterminds/squirrel"
@@ -10,7 +11,19 @@ import (
 )
 
 // Cond is a condition for Filter. Col, And, Or, Not, Raw and Expr make one.
+//
+// What Raw and Expr made is SQL, and may also stand where a value does: in Where and
+// Having, in Update, Insert and Increment, and among the arguments of other SQL. There
+// another condition is refused when the query runs.
 type Cond struct{ c sqlgen.Cond }
+
+// value is the condition in the place of a value.
+func (c Cond) value() *sqlgen.Expr {
+	if e := c.c.Expr(); e != nil {
+		return e
+	}
+	return &sqlgen.Expr{Err: errors.New("a condition is no value; Raw and Expr are")}
+}
 
 // Col is a column whose values are of type V: a condition with a value of
 // another type does not compile.
@@ -51,6 +64,18 @@ func (c Col[V]) NotILike(pattern string) Cond { return c.op(sqlgen.NotILike, pat
 // and \ makes the next one literal; see EscapeLike.
 func (c Col[V]) Like(pattern string) Cond { return c.op(sqlgen.Like, pattern) }
 
+// StartsWith is Like for texts that begin with text, whatever characters are in it.
+//
+// Whether it, EndsWith and Contains tell letters' case is the database's affair, as for
+// LIKE: PostgreSQL does, SQLite does not for ASCII, MySQL by the column's collation.
+func (c Col[V]) StartsWith(text string) Cond { return c.Like(EscapeLike(text) + "%") }
+
+// EndsWith is Like for texts that end with text; see StartsWith.
+func (c Col[V]) EndsWith(text string) Cond { return c.Like("%" + EscapeLike(text)) }
+
+// Contains is Like for texts in which text occurs; see StartsWith.
+func (c Col[V]) Contains(text string) Cond { return c.Like("%" + EscapeLike(text) + "%") }
+
 // In is one of the values; none matches nothing.
 func (c Col[V]) In(vs ...V) Cond { return c.op(sqlgen.In, vs) }
 
@@ -78,7 +103,7 @@ func And(conds ...Cond) Cond { return Cond{sqlgen.Group(joined(conds, false)...)
 // the query runs.
 func Or(conds ...Cond) Cond {
 	if len(conds) == 0 {
-		return Cond{sqlgen.Invalid(&StatementError{Part: "Or", Reason: "has no conditions"})}
+		return Cond{sqlgen.Invalid(&sqlgen.StatementError{Part: "Or", Reason: "has no conditions"})}
 	}
 	return Cond{sqlgen.Group(joined(conds, true)...)}
 }
@@ -87,15 +112,27 @@ func Or(conds ...Cond) Cond {
 // when the query runs.
 func Not(conds ...Cond) Cond { return Cond{sqlgen.Not(joined(conds, false)...)} }
 
-// Raw is SQL with ? for each argument, on every database; ?? is a question
-// mark. An argument may be a query, which is put in its place.
+// Raw is SQL of the caller's own, as a condition or as a value, with ? for each
+// argument, on every database; ?? is a question mark. An argument may be a query, or
+// other SQL, which is put in its place in parentheses.
+//
+//	users.Filter(dbfleet.Raw("LENGTH(name) > ?", 5))
+//	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.Raw("visits + ?", 1)})
+//	users.Where("created_at", "<", dbfleet.Raw("CURRENT_TIMESTAMP"))
+//
+// A condition that is not known to be a plain read, because it calls a function that
+// may do more, makes the whole query a write.
 func Raw(sql string, args ...any) Cond {
 	return Cond{sqlgen.Raw(expr(sql, args))}
 }
 
-// Expr is a condition that squirrel, or anything with its ToSql method,
-// renders.
-func Expr(s squirrel.Sqlizer) Cond { return Cond{sqlgen.Raw(&sqlgen.Expr{Sqlizer: s})} }
+// Expr is Raw that squirrel, or anything with its ToSql method, renders.
+func Expr(s squirrel.Sqlizer) Cond {
+	if err := missingSqlizer("Expr", s); err != nil {
+		return Cond{sqlgen.Invalid(err)}
+	}
+	return Cond{sqlgen.Raw(&sqlgen.Expr{Sqlizer: s})}
+}
 
 func joined(conds []Cond, or bool) []sqlgen.Cond {
 	out := make([]sqlgen.Cond, len(conds))
@@ -108,13 +145,8 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 	return out
 }
 
-// SQL is a value given as SQL, for Where and Update: column + 1 instead of a number.
-//
-//	users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"visits": dbfleet.SQL("visits + ?", 1)})
-func SQL(sql string, args ...any) any { return expr(sql, args) }
-
 // Decimal is a number for SQL that is not a plain column: the argument of WhereRaw,
-// HavingRaw, SelectRaw or SQL, or the value of an expression's alias in Having. v is a
+// HavingRaw, SelectRaw or Raw, or the value of an expression's alias in Having. v is a
 // decimal as text, a Valuer of one, or another number:
 //
 //	q.HavingRaw("SUM(price) > ?", dbfleet.Decimal("1.50"))

@@ -2,7 +2,10 @@ package dbfleet
 
 import (
 	"cmp"
+	"context"
+	"database/sql/driver"
 	"maps"
+	"net"
 	"os/user"
 	"slices"
 	"strings"
@@ -32,99 +35,176 @@ func (d Driver) canonical() Driver {
 	return d
 }
 
-// Config describes all connections of a registry. It can be written in Go,
-// decoded from JSON (snake_case keys, durations as "30s") or read from the
-// environment by [ConfigFromEnv].
+// Config describes all connections of a registry. It can be written in Go, read
+// from the environment by [ConfigFromEnv], or decoded from JSON, YAML, TOML or the
+// maps of viper and mapstructure, under the same snake_case keys everywhere.
+// Durations are texts such as "30s" there, and -1 where that has a meaning; a text
+// in the place of a number, a truth value or a list is read as from the environment.
+// Unknown keys are errors. A false of "ssl" is [TLSDisable]. Decoders that go by the
+// tags alone (mapstructure before 2.5, pelletier/go-toml) can tell neither.
 //
-// Printing a Config in any way (fmt, slog, JSON) shows no secret. A Config
-// that is itself an unexported field of another struct is out of fmt's reach:
-// such a struct must not be printed.
+// Printing a Config in any way (fmt, slog, JSON, YAML) shows no secret. Encoders
+// that go by the fields (gob, TOML) redact each [Secret] of it; of a password in
+// Params or a private key in TLS.Cert they know nothing. A Config that is itself an
+// unexported field of another struct is out of fmt's reach: such a struct must not be
+// printed.
 type Config struct {
 	// Default names the connection of everything that names none. It may be
 	// empty: a sole connection is then the default, and with several of them
 	// whatever needs a default fails.
-	Default string
+	Default string `json:"default" yaml:"default" mapstructure:"default" toml:"default,omitempty"`
 	// Connections are the databases by name. A name is any text without
 	// control characters.
-	Connections map[string]ConnectionConfig
+	Connections map[string]ConnectionConfig `json:"connections" yaml:"connections" mapstructure:"connections" toml:"connections,omitempty"`
 }
 
 // ConnectionConfig describes one named database: a primary and its replicas.
 // The zero value of each field means what is documented there.
 type ConnectionConfig struct {
 	// Driver says what kind of database it is. It may be left out beside a URL.
-	Driver Driver
+	Driver Driver `json:"driver" yaml:"driver" mapstructure:"driver" toml:"driver,omitempty"`
 	// URL gives the connection in one string, such as
 	// "postgres://user:p%40ss@host:5432/db?sslmode=verify-full", "mysql://…",
-	// "sqlite:relative.db" or "sqlite:///absolute.db". It and the other fields
-	// add up; the same key in both with different values is a fault.
-	URL string
+	// "sqlite:relative.db" or "sqlite:///absolute.db"; or as other libraries take it:
+	// "user:pass@tcp(host:3306)/db?tls=true" (go-sql-driver/mysql), "host=db user=app
+	// dbname=shop" (libpq) or "file:app.db?_pragma=busy_timeout(5000)". A part that is
+	// not understood, or would break a promise, is a fault that names it. It and the
+	// other fields add up; the same key in both with different values is a fault.
+	URL Secret `json:"url" yaml:"url" mapstructure:"url" toml:"url,omitempty"`
 
 	// Host is the primary's host name or IP address, without a port. A server
 	// needs a Host or a Socket: there is no default.
-	Host string
+	Host string `json:"host" yaml:"host" mapstructure:"host" toml:"host,omitempty"`
 	// Port is the primary's port, and that of read hosts which name none.
 	//
 	// Defaults to 5432 (PostgreSQL) or 3306 (MySQL).
-	Port int
+	Port int `json:"port" yaml:"port" mapstructure:"port" toml:"port,omitzero"`
 	// Socket is the absolute path of a unix socket, instead of Host. On
 	// PostgreSQL it is the directory that holds the socket.
-	Socket string
+	Socket string `json:"socket" yaml:"socket" mapstructure:"socket" toml:"socket,omitempty"`
 
 	// Database is the database's name; on SQLite the path of the file, taken
 	// literally whatever characters it has, or ":memory:". Required. A relative
 	// path, also one with "..", is relative to the working directory: the path
 	// is trusted, so do not build it from a request.
-	Database string
+	Database string `json:"database" yaml:"database" mapstructure:"database" toml:"database,omitempty"`
 	// Username is the account.
 	//
 	// Defaults to the name of the operating system's user, as in psql and
 	// mysql. ConfigFromEnv requires it.
-	Username string
+	Username string `json:"username" yaml:"username" mapstructure:"username" toml:"username,omitempty"`
 	// Password may have any character but NUL. Empty sends none.
-	Password string
+	Password Secret `json:"password" yaml:"password" mapstructure:"password" toml:"password,omitempty"`
 
 	// SSL true asks for TLS, on every host; TLS.Mode says how strictly, and
 	// verifies the certificate and the name when it is empty. false leaves the
 	// choice to TLS.Mode, whose default is encrypted and verified on every host
-	// that is not this machine. (An explicit false in JSON or in the
+	// that is not this machine. (An explicit false in a file or in the
 	// environment is TLSDisable.)
-	SSL bool
+	SSL bool `json:"ssl" yaml:"ssl" mapstructure:"ssl" toml:"ssl,omitempty"`
 	// TLS says how the connection is encrypted and whom it trusts.
-	TLS TLSConfig
+	TLS TLSConfig `json:"tls" yaml:"tls" mapstructure:"tls" toml:"tls,omitempty"`
 
 	// ReadHosts are the replicas: "host" or "host:port", IPv6 in brackets. They
 	// share everything else with the primary. None means that the primary
 	// serves reads.
-	ReadHosts []string
+	//
+	// On SQLite they are files: the paths of copies that something else keeps up to
+	// date (a backup, LiteFS, Litestream). They are opened for reading only, take
+	// turns as servers do, and are never made. A copy that is replaced by another file
+	// is noticed by the next query; one that is missing is left out like a server that
+	// is down.
+	ReadHosts []string `json:"read_hosts" yaml:"read_hosts" mapstructure:"read_hosts" toml:"read_hosts,omitempty"`
 	// Pool bounds the primary's connections.
-	Pool PoolConfig
+	Pool PoolConfig `json:"pool" yaml:"pool" mapstructure:"pool" toml:"pool,omitempty"`
 	// ReadPool bounds the connections to each replica; its own zero fields have
 	// the defaults of PoolConfig.
 	//
 	// Defaults to Pool.
-	ReadPool *PoolConfig
+	ReadPool *PoolConfig `json:"read_pool" yaml:"read_pool" mapstructure:"read_pool" toml:"read_pool,omitempty"`
 
 	// ConnectTimeout bounds dialling, the handshake and the preparation of a
 	// new connection.
 	//
 	// Defaults to 5 seconds.
-	ConnectTimeout time.Duration
+	ConnectTimeout time.Duration `json:"connect_timeout" yaml:"connect_timeout" mapstructure:"connect_timeout" toml:"connect_timeout,omitzero"`
 	// StatementTimeout is how long the server may stay silent while a statement
 	// runs, where the context has no earlier deadline; -1 is forever.
 	//
 	// Defaults to 5 minutes.
-	StatementTimeout time.Duration
+	StatementTimeout time.Duration `json:"statement_timeout" yaml:"statement_timeout" mapstructure:"statement_timeout" toml:"statement_timeout,omitzero"`
 	// Params are session parameters for each connection: run-time parameters on
 	// PostgreSQL ("application_name"), system variables on MySQL, pragmas on
-	// SQLite. Those on which the library's promises rest are refused.
-	Params map[string]string
+	// SQLite. Those on which the library's promises rest are refused. They are no
+	// place for secrets: the server shows them to others, and logs them.
+	//
+	// "multiStatements": "true" lets MySQL take several statements in one text without
+	// arguments, as migration tools send them and as the other databases do anyway. Give
+	// such a connection to nothing that makes SQL of what users enter.
+	Params map[string]string `json:"params" yaml:"params" mapstructure:"params" toml:"params,omitempty"`
 	// Pooler says that a transaction-mode pooler (PgBouncer, ProxySQL) stands
 	// between, so nothing may be kept in the server's session.
-	Pooler bool
+	Pooler bool `json:"pooler" yaml:"pooler" mapstructure:"pooler" toml:"pooler,omitempty"`
 
 	// SQLite are the settings that only SQLite has.
-	SQLite SQLiteConfig
+	SQLite SQLiteConfig `json:"sqlite" yaml:"sqlite" mapstructure:"sqlite" toml:"sqlite,omitempty"`
+
+	// Dial makes the network connections to the servers, in the place of package
+	// net: through an SSH tunnel, by a cloud's connector, to a server of a test.
+	// PostgreSQL and MySQL only. Every connection to every node comes from it, also
+	// those by which PostgreSQL is told to cancel a statement. network and address are
+	// the node's own, "tcp" and its host and port as configured (names are not looked
+	// up before), or "unix" and the path of the socket. TLS is spoken on top of it as
+	// TLS says, with the host's name; where the dialled connection is encrypted
+	// already, say TLSDisable. (The password itself is then sent to a PostgreSQL server
+	// that asks for it, which is refused on an open network otherwise.)
+	//
+	// ctx ends when the connection is made, after ConnectTimeout at the latest: it may
+	// not bound the life of what Dial returns. A connection without deadlines, as SSH
+	// has them, is closed where it would run into one. Dial's error is ErrConnection
+	// and ErrConnectionRefused, and is found in it by errors.Is and errors.As.
+	//
+	// Dial, PasswordFunc, OnConnect and Connector are called by several goroutines at
+	// once. One that panics has failed, and so has one that does not come back within
+	// ConnectTimeout: it is not waited for. They are in no JSON and never printed.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
+	// PasswordFunc gives the password in the place of Password, for each new
+	// connection anew: one that is rotated, or a token that a cloud hands out.
+	// PostgreSQL and MySQL only. address is the node's host and port, or the path of
+	// its socket. Connections that are open stay open when the password changes;
+	// MaxLifetime says how long. It is called often when connections come and go, so
+	// what is expensive to get should be kept by it until it expires. A server of
+	// MySQL's that asks for the password itself gets it over verified TLS only.
+	//
+	// Its error is that of the connection, ErrConnection, which errors.Is and
+	// errors.As find in it. The passwords that it returned last are left out of the
+	// text of errors, whatever tells of them.
+	PasswordFunc func(ctx context.Context, address string) (string, error) `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
+	// OnConnect prepares each new connection, after its session is pinned and before
+	// anything else runs on it. driverConn is the driver's own: a *pgx.Conn on
+	// PostgreSQL, the database/sql/driver.Conn of go-sql-driver/mysql or
+	// modernc.org/sqlite elsewhere, or the Connector's. It may be used until OnConnect
+	// returns, no longer. An error fails the connection, as PasswordFunc's does.
+	//
+	// What it sets stays for the life of the connection: types of pgx
+	// (driverConn.TypeMap().RegisterType), prepared statements, run-time parameters,
+	// LISTEN, pragmas, functions. Types that are registered with pgx are used where an
+	// argument is one of them; values are read in the text form, by the Scan of a
+	// field, as they are without. The connection fails if OnConnect leaves a transaction
+	// or rows open, or changes what values and safety rest on: the time zone, character
+	// set, form of dates and strings and read-only mode on PostgreSQL, the time zone,
+	// character set, sql_mode, autocommit and read-only mode on MySQL, foreign_keys and
+	// query_only on SQLite. Params may set some of these.
+	OnConnect func(ctx context.Context, driverConn any) error `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
+	// Connector gives the connections in the place of a server, for tests that script
+	// a database and for drivers that wrap another. Driver says in which SQL
+	// statements are written and how values are sent: the connector must understand
+	// that. All nodes, the ReadHosts too, get their connections from it; their
+	// sessions are not pinned, not even as read-only. Of the other fields Pool,
+	// ReadPool, ReadHosts, ConnectTimeout and OnConnect have a meaning; Host, Socket,
+	// Password, TLS, Params, Dial and PasswordFunc are refused. It is not closed:
+	// whoever made it does that.
+	Connector driver.Connector `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 
 	// envPrefix is what the names of the variables begin with, such as
 	// "DB_USERS_", if the connection came from the environment.
@@ -137,26 +217,26 @@ type PoolConfig struct {
 	// none free waits for AcquireTimeout; -1 removes the bound.
 	//
 	// Defaults to 10.
-	MaxOpen int
+	MaxOpen int `json:"max_open" yaml:"max_open" mapstructure:"max_open" toml:"max_open,omitzero"`
 	// MaxIdle is how many unused connections are kept; -1 keeps all. It may not
 	// exceed MaxOpen. Fewer than are usually busy makes connections come and go
 	// all the time.
 	//
 	// Defaults to MaxOpen.
-	MaxIdle int
+	MaxIdle int `json:"max_idle" yaml:"max_idle" mapstructure:"max_idle" toml:"max_idle,omitzero"`
 	// MaxLifetime is the age at which a connection is replaced; -1 is never.
 	//
 	// Defaults to 30 minutes.
-	MaxLifetime time.Duration
+	MaxLifetime time.Duration `json:"max_lifetime" yaml:"max_lifetime" mapstructure:"max_lifetime" toml:"max_lifetime,omitzero"`
 	// MaxIdleTime is how long an unused connection is kept; -1 is forever.
 	//
 	// Defaults to 5 minutes.
-	MaxIdleTime time.Duration
+	MaxIdleTime time.Duration `json:"max_idle_time" yaml:"max_idle_time" mapstructure:"max_idle_time" toml:"max_idle_time,omitzero"`
 	// AcquireTimeout is how long a caller waits for a free connection; -1 waits
 	// until its context ends.
 	//
 	// Defaults to 10 seconds.
-	AcquireTimeout time.Duration
+	AcquireTimeout time.Duration `json:"acquire_timeout" yaml:"acquire_timeout" mapstructure:"acquire_timeout" toml:"acquire_timeout,omitzero"`
 	// StatementCache is how many prepared statements each connection keeps; -1
 	// keeps none. With a Pooler none are kept.
 	//
@@ -174,7 +254,7 @@ type PoolConfig struct {
 	// such a column another name, or open the connections anew.
 	//
 	// Defaults to 128.
-	StatementCache int
+	StatementCache int `json:"statement_cache" yaml:"statement_cache" mapstructure:"statement_cache" toml:"statement_cache,omitzero"`
 }
 
 // SQLiteConfig are the settings that only SQLite has.
@@ -182,25 +262,25 @@ type SQLiteConfig struct {
 	// JournalMode is WAL, DELETE, TRUNCATE, PERSIST, MEMORY or OFF.
 	//
 	// Defaults to WAL.
-	JournalMode string
+	JournalMode string `json:"journal_mode" yaml:"journal_mode" mapstructure:"journal_mode" toml:"journal_mode,omitempty"`
 	// Synchronous is OFF, NORMAL, FULL or EXTRA. With WAL, NORMAL survives a
 	// crash of the program; a power failure may lose the last transactions, but
 	// never corrupts the file.
 	//
 	// Defaults to NORMAL.
-	Synchronous string
+	Synchronous string `json:"synchronous" yaml:"synchronous" mapstructure:"synchronous" toml:"synchronous,omitempty"`
 	// BusyTimeout is how long a statement waits for another's lock; -1 does
 	// not wait.
 	//
 	// Defaults to 5 seconds.
-	BusyTimeout time.Duration
+	BusyTimeout time.Duration `json:"busy_timeout" yaml:"busy_timeout" mapstructure:"busy_timeout" toml:"busy_timeout,omitzero"`
 	// DisableForeignKeys stops SQLite from checking foreign keys.
-	DisableForeignKeys bool
+	DisableForeignKeys bool `json:"disable_foreign_keys" yaml:"disable_foreign_keys" mapstructure:"disable_foreign_keys" toml:"disable_foreign_keys,omitempty"`
 	// DeferredTransactions begins write transactions DEFERRED instead of
 	// IMMEDIATE: they may then fail as busy at their first write.
-	DeferredTransactions bool
+	DeferredTransactions bool `json:"deferred_transactions" yaml:"deferred_transactions" mapstructure:"deferred_transactions" toml:"deferred_transactions,omitempty"`
 	// DoubleQuotedStrings lets "x" be a string where no column is called x.
-	DoubleQuotedStrings bool
+	DoubleQuotedStrings bool `json:"double_quoted_strings" yaml:"double_quoted_strings" mapstructure:"double_quoted_strings" toml:"double_quoted_strings,omitempty"`
 }
 
 // withDefaults returns a copy with the default connection's name filled in and

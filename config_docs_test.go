@@ -66,7 +66,7 @@ func TestReadme_ConfigurationTableHasEveryKey(t *testing.T) {
 
 func TestConfigFromEnv_ItsCommentNamesEveryVariable(t *testing.T) {
 	t.Parallel()
-	file, err := parser.ParseFile(token.NewFileSet(), "config_text.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "config_env.go", nil, parser.ParseComments)
 	require.NoError(t, err)
 	var doc string
 	for _, d := range file.Decls {

@@ -1,7 +1,10 @@
 package dbfleet
 
 import (
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +26,11 @@ func envFile(t testing.TB, path string) []string {
 		}
 	}
 	return environ
+}
+
+// fromEnviron is ConfigFromEnv with variables as NAME=value.
+func fromEnviron(environ []string) (Config, error) {
+	return ConfigFromEnv(EnvOptions{Lookup: func() []string { return environ }})
 }
 
 func TestConfigFromEnv_ReadsTheGuidesVariables(t *testing.T) {
@@ -60,12 +68,17 @@ func TestConfigFromEnv_ReadsTheGuidesVariables(t *testing.T) {
 
 func TestConfigFromEnv_ReadsEveryVariable(t *testing.T) {
 	t.Parallel()
-	c, err := configFromEnv([]string{
+	cert, key := certificate(t)
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "c.pem"), filepath.Join(dir, "k.pem")
+	require.NoError(t, os.WriteFile(certFile, []byte(cert), 0o600))
+	require.NoError(t, os.WriteFile(keyFile, []byte(key), 0o600))
+	c, err := fromEnviron([]string{
 		"DB_CONNECTION=Users_DB",
 		"DB_USERS_DB_DRIVER=MariaDB", "DB_USERS_DB_HOST=db1", "DB_USERS_DB_PORT=3307", "DB_USERS_DB_DATABASE=users",
 		"DB_USERS_DB_USERNAME=app", "DB_USERS_DB_PASSWORD= p=@:/?#%'\" ", "DB_USERS_DB_SSL=yes",
-		"DB_USERS_DB_READ_HOSTS=r1, r2:3308,[::1]:1", "DB_USERS_DB_TLS_MODE=Verify-CA", "DB_USERS_DB_TLS_CA_FILE=ca.pem",
-		"DB_USERS_DB_TLS_CERT_FILE=c.pem", "DB_USERS_DB_TLS_KEY_FILE=k.pem",
+		"DB_USERS_DB_READ_HOSTS=r1, r2:3308,[::1]:1", "DB_USERS_DB_TLS_MODE=Verify-CA", "DB_USERS_DB_TLS_CA_FILE=" + certFile,
+		"DB_USERS_DB_TLS_CERT_FILE=" + certFile, "DB_USERS_DB_TLS_KEY_FILE=" + keyFile,
 		"DB_USERS_DB_POOL_MAX_OPEN=20", "DB_USERS_DB_POOL_MAX_IDLE=-1", "DB_USERS_DB_POOL_MAX_LIFETIME=1h",
 		"DB_USERS_DB_POOL_MAX_IDLE_TIME=90s", "DB_USERS_DB_POOL_ACQUIRE_TIMEOUT=-1", "DB_USERS_DB_POOL_STATEMENT_CACHE=5",
 		"DB_USERS_DB_READ_POOL_MAX_OPEN=30", "DB_USERS_DB_CONNECT_TIMEOUT=3s", "DB_USERS_DB_STATEMENT_TIMEOUT=-1",
@@ -80,7 +93,7 @@ func TestConfigFromEnv_ReadsEveryVariable(t *testing.T) {
 		"users_db": {
 			Driver: MySQL, Host: "db1", Port: 3307, Database: "users", Username: "app", Password: " p=@:/?#%'\" ", SSL: true,
 			ReadHosts: []string{"r1", "r2:3308", "[::1]:1"},
-			TLS:       TLSConfig{Mode: TLSVerifyCA, CAFile: "ca.pem", CertFile: "c.pem", KeyFile: "k.pem"},
+			TLS:       TLSConfig{Mode: TLSVerifyCA, CAFile: certFile, CertFile: certFile, KeyFile: keyFile},
 			Pool: PoolConfig{
 				MaxOpen: 20, MaxIdle: -1, MaxLifetime: time.Hour, MaxIdleTime: 90 * time.Second,
 				AcquireTimeout: -1, StatementCache: 5,
@@ -120,7 +133,7 @@ func TestConfigFromEnv_FindsTheDriver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := configFromEnv(tc.environ)
+			c, err := fromEnviron(tc.environ)
 			require.NoError(t, err)
 			require.Len(t, c.Connections, 1)
 			for _, conn := range c.Connections {
@@ -179,7 +192,7 @@ func TestConfigFromEnv_FaultsNameTheirVariables(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, err := configFromEnv(tc.environ)
+			c, err := fromEnviron(tc.environ)
 			require.Error(t, err)
 			require.Empty(t, c)
 			found := configFaults(t, err)
@@ -195,9 +208,72 @@ func TestConfigFromEnv_FaultsNameTheirVariables(t *testing.T) {
 	}
 }
 
+// E.g. two connections of which one name is the other's and more.
+func TestConfigFromEnv_AVariableOfTwoConnectionsIsAFault(t *testing.T) {
+	t.Parallel()
+	main := []string{"DB_MAIN_URL=mysql://u@h/d"}
+	read := []string{"DB_MAIN_READ_URL=mysql://u@r/d"}
+	bound := "DB_MAIN_READ_POOL_MAX_OPEN=7"
+	_, err := fromEnviron(slices.Concat(main, read, []string{bound, "DB_MAIN_TLS_CA_FILE=/none.pem"}))
+	require.EqualError(t, err, `dbfleet: DB_MAIN_READ_POOL_MAX_OPEN can be read_pool.max_open of the connection "main", which DB_MAIN_TLS_CA_FILE describes,`+
+		` or pool.max_open of the connection "main_read", which DB_MAIN_READ_URL describes: give one of them another name`+"\n"+
+		`dbfleet: connection "main": DB_MAIN_TLS_CA_FILE (tls.ca_file) cannot be read: open /none.pem: no such file or directory`)
+	require.Equal(t, "DB_MAIN_READ_POOL_MAX_OPEN", configFaults(t, err)[0].Variable)
+
+	// Which one is meant is clear where only one of them is there.
+	c, err := fromEnviron(append(main, bound))
+	require.NoError(t, err)
+	require.Equal(t, &PoolConfig{MaxOpen: 7}, c.Connections["main"].ReadPool)
+	c, err = fromEnviron(append(read, bound))
+	require.NoError(t, err)
+	require.Equal(t, []string{"main_read"}, slices.Collect(maps.Keys(c.Connections)))
+	require.Equal(t, 7, c.Connections["main_read"].Pool.MaxOpen)
+
+	// The connection without a name, too.
+	_, err = fromEnviron([]string{"DB_CONNECTION=main", "DB_URL=mysql://u@h/d", "DB_READ_URL=mysql://u@r/d", "DB_READ_POOL_MAX_IDLE=1"})
+	require.ErrorContains(t, err, `of the connection without a name, which DB_URL describes, or pool.max_idle of the connection "read", which DB_READ_URL describes`)
+}
+
+func TestConfigFromEnv_ReadsOtherPrefixesAndLeavesOutWhatIsNotItsOwn(t *testing.T) {
+	t.Parallel()
+	read := func(o EnvOptions, environ ...string) (Config, error) {
+		o.Lookup = func() []string { return environ }
+		return ConfigFromEnv(o)
+	}
+	c, err := read(EnvOptions{Prefix: "SHOP_DB_"}, "SHOP_DB_CONNECTION=main", "SHOP_DB_URL=mysql://u@h/d", "SHOP_DB_A_URL=mysql://u@h/a", "DB_HOST=x", "SHOP_DBX=1")
+	require.NoError(t, err)
+	require.Equal(t, Config{Default: "main", Connections: map[string]ConnectionConfig{
+		"main": {Driver: MySQL, URL: "mysql://u@h/d", envPrefix: "SHOP_DB_"}, "a": {Driver: MySQL, URL: "mysql://u@h/a", envPrefix: "SHOP_DB_A_"},
+	}}, c)
+	_, err = read(EnvOptions{Prefix: "SHOP_DB_"}, "SHOP_DB_URL=mysql://u@h/d", "SHOP_DB_POOL_MAXOPEN=1")
+	require.ErrorContains(t, err, "SHOP_DB_CONNECTION is missing: it names the connection that SHOP_DB_URL describes")
+	require.ErrorContains(t, err, "SHOP_DB_POOL_MAXOPEN is not a variable of a connection: did you mean SHOP_DB_POOL_MAX_OPEN?")
+
+	// What Kubernetes sets for a service called "db".
+	kubernetes := []string{"DB_PORT=tcp://10.0.0.1:5432", "DB_PORT_5432_TCP=tcp://x", "DB_PORT_5432_TCP_PORT=5432", "DB_SERVICE_HOST=10.0.0.1", "DB_SERVICE_PORT=5432"}
+	ignore := EnvOptions{Ignore: []string{"DB_PORT", "DB_PORT_*", "DB_SERVICE_*"}}
+	_, err = read(EnvOptions{}, append(kubernetes, "DB_MAIN_URL=mysql://u@h/d")...)
+	require.ErrorContains(t, err, "DB_PORT_5432_TCP is not a variable")
+	c, err = read(ignore, append(kubernetes, "DB_MAIN_URL=mysql://u@h/d")...)
+	require.NoError(t, err)
+	require.Len(t, c.Connections, 1)
+
+	for want, o := range map[string]EnvOptions{
+		`dbfleet: prefix is "db_", not capital letters, digits and _ with _ at the end`:                 {Prefix: "db_"},
+		`dbfleet: prefix is "DB", not capital letters, digits and _ with _ at the end`:                  {Prefix: "DB"},
+		`dbfleet: ignore has "DB_*_HOST": a * may stand at the end only`:                                {Ignore: []string{"DB_*_HOST"}},
+		`dbfleet: ignore has "SERVICE_*", which does not begin with DB_, so it is not read in any case`: {Ignore: []string{"SERVICE_*"}},
+	} {
+		_, err = read(o, "DB_MAIN_URL=mysql://u@h/d")
+		require.EqualError(t, err, want)
+	}
+	_, err = ConfigFromEnv(EnvOptions{}, EnvOptions{})
+	require.EqualError(t, err, "dbfleet: more than one EnvOptions")
+}
+
 func TestConfigFromEnv_OnlyNamedConnectionsNeedNoDefault(t *testing.T) {
 	t.Parallel()
-	c, err := configFromEnv([]string{"DB_A_URL=mysql://u@h/d", "DB_B_URL=sqlite::memory:"})
+	c, err := fromEnviron([]string{"DB_A_URL=mysql://u@h/d", "DB_B_URL=sqlite::memory:"})
 	require.NoError(t, err)
 	require.Empty(t, c.Default)
 	require.Len(t, c.Connections, 2)
@@ -210,7 +286,7 @@ func TestConfigFromEnv_NoFaultContainsAValue(t *testing.T) {
 		if key.Name == "driver" { // named, as the culprit
 			continue
 		}
-		_, err := configFromEnv([]string{
+		_, err := fromEnviron([]string{
 			"DB_CONNECTION=a", "DB_A_DRIVER=pg", "DB_A_PORT=-1", "DB_A_" + config.EnvSuffix(key.Name) + "=" + canary + "\n@:%zz",
 		})
 		require.Error(t, err)
@@ -227,7 +303,7 @@ func FuzzConfigFromEnv(f *testing.F) {
 			t.Skip()
 		}
 		for _, value := range []string{canary, "mysql://u:" + canary + "@h/d", "postgres://" + canary + "@:x"} {
-			c, err := configFromEnv(append(strings.Split(environ, "\x01"), "DB_PASSWORD="+value, "DB_X_URL="+value))
+			c, err := fromEnviron(append(strings.Split(environ, "\x01"), "DB_PASSWORD="+value, "DB_X_URL="+value))
 			if err != nil {
 				requireNoCanary(t, err.Error())
 				configFaults(t, err)

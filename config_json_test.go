@@ -43,7 +43,7 @@ func TestConfig_DecodesFromJSON(t *testing.T) {
 	require.NoError(t, json.Unmarshal(data, &c))
 	require.Equal(t, fleetConfig(), c)
 	_, err = c.prepare()
-	require.NoError(t, err)
+	require.Equal(t, []string{"tls.ca_file"}, faultKeys(t, err), "there is no such file, and nothing else is wrong")
 }
 
 func TestConfig_JSONRoundTripsAllButSecrets(t *testing.T) {
@@ -92,8 +92,8 @@ func TestConfig_JSONFaultsNameConnectionAndKey(t *testing.T) {
 		"defualt": "a", "default": 5,
 		"connections": {
 			"a": {
-				"hsot": "h", "port": "5432", "password": 123456, "connect_timeout": 30, "statement_timeout": "30", "ssl": "CANARY",
-				"read_hosts": "r1", "pool": {"max_open": 1.5, "max_opne": 1, "max_idle": 0}, "tls": [], "params": {"x": 1}, "driver": "oracle",
+				"hsot": "h", "port": "54x2", "password": 123456, "connect_timeout": 30, "statement_timeout": "30", "ssl": "CANARY",
+				"read_hosts": 5, "pool": {"max_open": 1.5, "max_opne": 1, "max_idle": 0}, "tls": [], "params": {"x": 1}, "driver": "oracle",
 				"host": "h", "host": "h", "Database": "d", "username": null, "pooler": 1
 			},
 			"b": {"ssl": false, "tls": {"mode": "require"}},
@@ -107,10 +107,10 @@ func TestConfig_JSONFaultsNameConnectionAndKey(t *testing.T) {
 	requireNoCanary(t, err.Error())
 	require.Equal(t, map[string]string{
 		"/defualt":            "is not a key of the configuration: did you mean default?",
-		"/default":            "is not a string",
+		"/default":            "is not a string: write it in quotes",
 		"a/hsot":              "is not a key of a connection: did you mean host?",
 		"a/port":              "is not a whole number",
-		"a/password":          "is not a string",
+		"a/password":          "is not a string: write it in quotes",
 		"a/connect_timeout":   `is not a text with a duration and its unit, such as "30s"`,
 		"a/statement_timeout": `is not a duration with its unit, such as "30s", "5m" or "1h30m"`,
 		"a/ssl":               "is neither true nor false",
@@ -119,7 +119,7 @@ func TestConfig_JSONFaultsNameConnectionAndKey(t *testing.T) {
 		"a/pool.max_opne":     "is not a key of a connection: did you mean pool.max_open?",
 		"a/pool.max_idle":     "is 0: leave it out for the default, or write -1 for no bound",
 		"a/tls":               "is not an object",
-		"a/params.x":          "is not a string",
+		"a/params.x":          "is not a string: write it in quotes",
 		"a/driver":            config.UnknownDriver("oracle").Error(),
 		"a/host":              "is given twice",
 		"a/Database":          "is not a key of a connection: did you mean database?",

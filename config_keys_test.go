@@ -80,7 +80,8 @@ func nested(key, value string) []byte {
 	return []byte(`{"` + key + `": ` + value + `}`)
 }
 
-// leaves returns the paths of all exported fields that are not structs.
+// leaves returns the paths of all exported fields that are not structs, but for
+// those that no text can hold.
 func leaves(t reflect.Type, path string) []string {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -90,7 +91,7 @@ func leaves(t reflect.Type, path string) []string {
 	}
 	var paths []string
 	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() {
+		if f := t.Field(i); f.IsExported() && f.Tag.Get("json") != "-" {
 			paths = append(paths, leaves(f.Type, path+"."+f.Name)...)
 		}
 	}
@@ -138,5 +139,44 @@ func TestConfigFields_ConstantsAreTheWordsThatAreRead(t *testing.T) {
 		require.Equal(t, d, d.canonical())
 		_, known := config.Dialect(string(d))
 		require.True(t, known, d)
+	}
+}
+
+// The tags say for other decoders what configFields says for this package's own.
+func TestConfigFields_EachHasItsKeyAsTagOfEveryDecoder(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{"default": true, "connections": true, "params": true}
+	for _, key := range configKeys {
+		for part := range strings.SplitSeq(key.Name, ".") {
+			known[part] = true
+		}
+	}
+	for _, structure := range []reflect.Type{
+		reflect.TypeFor[Config](), reflect.TypeFor[ConnectionConfig](), reflect.TypeFor[PoolConfig](), reflect.TypeFor[TLSConfig](), reflect.TypeFor[SQLiteConfig](),
+	} {
+		for field := range structure.Fields() {
+			if !field.IsExported() {
+				continue
+			}
+			where := structure.Name() + "." + field.Name
+			want := field.Tag.Get("json")
+			if kind := field.Type.Kind(); kind == reflect.Func || kind == reflect.Interface {
+				require.Equal(t, "-", want, where)
+			} else {
+				require.True(t, known[want], "%s has the tag %q", where, want)
+				require.Equal(t, strings.ToLower(field.Name), strings.ReplaceAll(want, "_", ""), where)
+			}
+			require.Equal(t, want, field.Tag.Get("yaml"), where)
+			require.Equal(t, want, field.Tag.Get("mapstructure"), where)
+			name, option, _ := strings.Cut(field.Tag.Get("toml"), ",")
+			require.Equal(t, want, name, where)
+			switch kind := field.Type.Kind(); { // what is not set is not written, as by the other encoders
+			case want == "-":
+			case kind == reflect.Int || kind == reflect.Int64:
+				require.Equal(t, "omitzero", option, where)
+			default:
+				require.Equal(t, "omitempty", option, where)
+			}
+		}
 	}
 }

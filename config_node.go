@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"crypto/rand"
 	"fmt"
 	"math"
 
@@ -19,7 +20,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		return driver.Options{}, nil, configError(f.List())
 	}
 	certificates := config.LoadCertificates(c.settings(), f)
-	password := c.Password
+	password := string(c.Password)
 	node := driver.Options{
 		Dialect:          d,
 		Database:         c.Database,
@@ -29,6 +30,8 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		StatementTimeout: max(c.StatementTimeout, 0),
 		Params:           c.Params,
 		Pooler:           c.Pooler,
+		Seams:            c.seams(),
+		ChannelBinding:   c.TLS.ChannelBinding,
 	}
 	if d.Name == string(SQLite) {
 		node.SQLite = driver.SQLite{
@@ -38,6 +41,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 			NoForeignKeys:   c.SQLite.DisableForeignKeys,
 			DeferredWrites:  c.SQLite.DeferredTransactions,
 			DoubleQuotedStr: c.SQLite.DoubleQuotedStrings,
+			Memory:          rand.Text(),
 		}
 	}
 
@@ -48,26 +52,49 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 	c.Pool.apply(&primary, c.Pooler)
 
 	for i, address := range c.ReadHosts {
+		replica := node
+		replica.Name = fmt.Sprintf("%s/replica-%d", name, i+1)
+		replica.ReadOnly = true
+		c.readPool().apply(&replica, c.Pooler)
+		if d.Name == string(SQLite) {
+			replica.Database = address
+			replicas = append(replicas, replica)
+			continue
+		}
 		host, port, err := config.SplitAddress(address, c.Port)
 		if err != nil {
 			f.Add("read_hosts", "number %d %v", i+1, err)
 			continue
 		}
-		replica := node
-		replica.Name = fmt.Sprintf("%s/replica-%d", name, i+1)
-		replica.Host, replica.Port, replica.ReadOnly = host, port, true
+		replica.Host, replica.Port = host, port
 		replica.TLS = certificates.ClientConfig(string(c.modeFor(host)), host, c.TLS.ServerName)
-		pool := c.Pool
-		if c.ReadPool != nil {
-			pool = *c.ReadPool
-		}
-		pool.apply(&replica, c.Pooler)
 		replicas = append(replicas, replica)
 	}
 	if err := configError(f.List()); err != nil {
 		return driver.Options{}, nil, err
 	}
 	return primary, replicas, nil
+}
+
+// readPool bounds the connections that only read.
+func (c ConnectionConfig) readPool() PoolConfig {
+	if c.ReadPool != nil {
+		return *c.ReadPool
+	}
+	return c.Pool
+}
+
+// maxGuardIdle is how many unused connections of a guard are kept.
+const maxGuardIdle = 2
+
+// guardOptions are those of the sessions on the primary that refuse writes: for what a
+// handle for reads is given to run when there is no replica for it.
+func (c ConnectionConfig) guardOptions(primary driver.Options) driver.Options {
+	guard := primary
+	guard.ReadOnly, guard.Guard = true, true
+	c.readPool().apply(&guard, c.Pooler)
+	guard.MaxIdle = min(guard.MaxIdle, maxGuardIdle)
+	return guard
 }
 
 // apply writes the pool's bounds in the driver's terms, where 0 is no bound.

@@ -11,14 +11,14 @@ import (
 // redacted returns a copy of t without private keys. Certificates given as text
 // go too: such a text may hold the key as well.
 func (t TLSConfig) redacted() TLSConfig {
-	t.CA, t.Cert, t.Key = config.Redact(t.CA), config.Redact(t.Cert), config.Redact(t.Key)
+	t.CA, t.Cert, t.Key = config.Redact(t.CA), config.Redact(t.Cert), Secret(t.Key.redacted())
 	return t
 }
 
 // redacted returns a copy of c without secrets.
 func (c ConnectionConfig) redacted() ConnectionConfig {
-	c.URL = configKeys.RedactURL(c.URL)
-	c.Password = config.Redact(c.Password)
+	c.URL = Secret(configKeys.RedactURL(string(c.URL)))
+	c.Password = Secret(c.Password.redacted())
 	c.TLS = c.TLS.redacted()
 	c.Params = config.RedactParams(c.Params)
 	return c
@@ -53,8 +53,8 @@ func (c ConnectionConfig) printed() printedConnection {
 		read = *c.ReadPool
 	}
 	return printedConnection{
-		Driver: c.Driver, URL: c.URL, Host: c.Host, Port: c.Port, Socket: c.Socket,
-		Database: c.Database, Username: c.Username, Password: c.Password, SSL: c.SSL, TLS: c.TLS,
+		Driver: c.Driver, URL: string(c.URL), Host: c.Host, Port: c.Port, Socket: c.Socket,
+		Database: c.Database, Username: c.Username, Password: string(c.Password), SSL: c.SSL, TLS: c.TLS,
 		ReadHosts: c.ReadHosts, Pool: c.Pool, ReadPool: read,
 		ConnectTimeout: c.ConnectTimeout, StatementTimeout: c.StatementTimeout,
 		Params: c.Params, Pooler: c.Pooler, SQLite: c.SQLite,

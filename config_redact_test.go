@@ -56,7 +56,7 @@ func TestConfig_ShowsNoSecretHoweverItIsPrinted(t *testing.T) {
 		"postgres://u:" + canary + " x@@@/",
 		"user:" + canary + "@tcp(h)/d", "host=h password=" + canary, canary,
 	} {
-		configs = append(configs, ConnectionConfig{URL: text, ReadPool: &PoolConfig{}})
+		configs = append(configs, ConnectionConfig{URL: Secret(text), ReadPool: &PoolConfig{}})
 	}
 	for _, c := range configs {
 		config := Config{Connections: map[string]ConnectionConfig{"visible.example.com": c}}
@@ -104,7 +104,7 @@ func TestConfig_RedactedJSONIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, c := range []ConnectionConfig{
 		{Driver: MySQL, Host: "h", Database: "d", Username: "u", Password: "p"},
-		{URL: (&url.URL{Scheme: "mysql", User: url.UserPassword("u", "p"), Host: "h", Path: "/d"}).String()},
+		{URL: Secret((&url.URL{Scheme: "mysql", User: url.UserPassword("u", "p"), Host: "h", Path: "/d"}).String())},
 	} {
 		data, err := json.Marshal(c)
 		require.NoError(t, err)

@@ -167,18 +167,23 @@ func TestConnectionConfig_FaultsNameTheirKeys(t *testing.T) {
 			c.Params = map[string]string{"a b": "1", "application_name": "a\nb", "options": "-c x", "x.y": "ok", "DateStyle": "x"}
 		}), []string{"params.DateStyle", "params", "params.application_name", "params.options"}}, // hazard 373
 		"mysql params": {ConnectionConfig{Driver: MySQL, Host: "h", Database: "d", Params: map[string]string{
-			"sql_mode": "", "charset": "gbk", "multiStatements": "true", "wait_timeout": "5",
-		}}, []string{"params.charset", "params.multiStatements", "params.sql_mode"}}, // hazards 7, 24, 354
+			"sql_mode": "", "charset": "gbk", "multiStatements": "maybe", "allowAllFiles": "true", "wait_timeout": "5",
+		}}, []string{"params.allowAllFiles", "params.charset", "params.multiStatements", "params.sql_mode"}}, // hazards 7, 24, 354
 		"strict sql_mode": {ConnectionConfig{Driver: MySQL, Host: "h", Database: "d", Params: map[string]string{
 			"sql_mode": "'ANSI_QUOTES,STRICT_ALL_TABLES'",
 		}}, nil},
 
 		"sqlite with a server": {ConnectionConfig{
 			Driver: SQLite, Database: "x", Host: "h", Port: 1, Username: "u", Password: "p", SSL: true,
-			TLS: TLSConfig{CAFile: "x"}, ReadHosts: []string{"r"}, Pooler: true,
-		}, []string{"host", "port", "username", "password", "tls.ca_file", "read_hosts", "pooler", "ssl"}},
-		"sqlite":              {sqlite, nil},
-		"sqlite without path": {ConnectionConfig{Driver: SQLite}, []string{"database"}},
+			TLS: TLSConfig{CAFile: "x"}, Pooler: true,
+		}, []string{"host", "port", "username", "password", "tls.ca_file", "pooler", "ssl"}},
+		"sqlite with copies": {ConnectionConfig{Driver: SQLite, Database: "x", ReadHosts: []string{"a copy:1.db", "/b.db"}}, nil},
+		"sqlite with files that are no copies": {ConnectionConfig{
+			Driver: SQLite, Database: "x", ReadHosts: []string{"", ":memory:", "dir/", "./x", "y", "./y"},
+		}, []string{"read_hosts", "read_hosts", "read_hosts", "read_hosts", "read_hosts"}},
+		"sqlite in memory with copies": {ConnectionConfig{Driver: SQLite, Database: ":memory:", ReadHosts: []string{"x"}}, []string{"read_hosts"}},
+		"sqlite":                       {sqlite, nil},
+		"sqlite without path":          {ConnectionConfig{Driver: SQLite}, []string{"database"}},
 		"sqlite settings": {ConnectionConfig{
 			Driver: SQLite, Database: "x",
 			SQLite: SQLiteConfig{JournalMode: "x; drop", Synchronous: "x", BusyTimeout: -2},

@@ -27,21 +27,29 @@ type TLSConfig struct {
 	// Defaults to TLSVerifyFull if SSL is true, if another field of TLSConfig is
 	// set, and for each host other than this machine (localhost, 127.0.0.0/8,
 	// ::1); to TLSDisable on this machine and through a socket.
-	Mode TLSMode
+	Mode TLSMode `json:"mode" yaml:"mode" mapstructure:"mode" toml:"mode,omitempty"`
 	// CAFile is the path of the PEM file with the certificate authorities to
 	// trust, and CA their PEM text.
 	//
 	// Defaults to the operating system's.
-	CAFile, CA string
+	CAFile string `json:"ca_file" yaml:"ca_file" mapstructure:"ca_file" toml:"ca_file,omitempty"`
+	CA     string `json:"ca" yaml:"ca" mapstructure:"ca" toml:"ca,omitempty"`
 	// CertFile and KeyFile are the paths of the client's certificate (with its
 	// intermediates) and of its unencrypted private key; Cert and Key their PEM
 	// text. Both or neither.
-	CertFile, KeyFile string
-	Cert, Key         string
+	CertFile string `json:"cert_file" yaml:"cert_file" mapstructure:"cert_file" toml:"cert_file,omitempty"`
+	KeyFile  string `json:"key_file" yaml:"key_file" mapstructure:"key_file" toml:"key_file,omitempty"`
+	Cert     string `json:"cert" yaml:"cert" mapstructure:"cert" toml:"cert,omitempty"`
+	Key      Secret `json:"key" yaml:"key" mapstructure:"key" toml:"key,omitempty"`
 	// ServerName is the name that the certificate must have.
 	//
 	// Defaults to the host's name, for each host its own.
-	ServerName string
+	ServerName string `json:"server_name" yaml:"server_name" mapstructure:"server_name" toml:"server_name,omitempty"`
+	// ChannelBinding asks PostgreSQL to show in the exchange of the password that it
+	// is the holder of the certificate: whoever sits in between cannot, even where the
+	// mode believes any certificate. The server must offer SCRAM-SHA-256-PLUS. It is
+	// channel_binding=require of a URL.
+	ChannelBinding bool `json:"channel_binding" yaml:"channel_binding" mapstructure:"channel_binding" toml:"channel_binding,omitempty"`
 }
 
 // modeFor returns the mode for one host; a host of "" is a socket.
@@ -85,7 +93,7 @@ func (c ConnectionConfig) validateTLS(f *config.Faults) {
 	for _, both := range [][4]string{
 		{t.CAFile, t.CA, "tls.ca_file", "tls.ca"},
 		{t.CertFile, t.Cert, "tls.cert_file", "tls.cert"},
-		{t.KeyFile, t.Key, "tls.key_file", "tls.key"},
+		{t.KeyFile, string(t.Key), "tls.key_file", "tls.key"},
 	} {
 		if both[0] != "" && both[1] != "" {
 			f.Add(both[2], "is set beside %s: only one of them can be used", both[3])
@@ -98,6 +106,9 @@ func (c ConnectionConfig) validateTLS(f *config.Faults) {
 	if hasKey && !hasCert {
 		f.Add("tls.cert_file", "is missing: the client's key needs its certificate")
 	}
+	if t.ChannelBinding && c.Driver != Postgres {
+		f.Add("tls.channel_binding", "is set, but the driver is %s", c.Driver)
+	}
 	if t.ServerName != "" {
 		if err := config.CheckHost(t.ServerName); err != nil {
 			f.Add("tls.server_name", "%v", err)
@@ -105,5 +116,7 @@ func (c ConnectionConfig) validateTLS(f *config.Faults) {
 	}
 	if t.Key == config.Redacted {
 		f.Add("tls.key", "is the text that stands for a secret in a printed configuration")
+		c.TLS.Key = ""
 	}
+	config.LoadCertificates(c.settings(), f)
 }

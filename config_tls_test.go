@@ -76,6 +76,9 @@ func TestTLS_DefaultIsVerifiedExceptOnThisMachine(t *testing.T) {
 
 func TestTLS_FaultsNameTheirKeys(t *testing.T) {
 	t.Parallel()
+	cert, _ := certificate(t)
+	file := filepath.Join(t.TempDir(), "x.pem")
+	require.NoError(t, os.WriteFile(file, []byte(cert), 0o600))
 	for name, tc := range map[string]struct {
 		ssl  bool
 		tls  TLSConfig
@@ -84,13 +87,14 @@ func TestTLS_FaultsNameTheirKeys(t *testing.T) {
 		"unknown mode":          {tls: TLSConfig{Mode: "on"}, keys: []string{"tls.mode"}},
 		"falls back":            {tls: TLSConfig{Mode: "prefer"}, keys: []string{"tls.mode"}},
 		"SSL but disabled":      {ssl: true, tls: TLSConfig{Mode: TLSDisable}, keys: []string{"ssl"}},
-		"disabled with a CA":    {tls: TLSConfig{Mode: TLSDisable, CAFile: "x"}, keys: []string{"tls.mode"}},
-		"CA not used":           {tls: TLSConfig{Mode: TLSRequire, CAFile: "x"}, keys: []string{"tls.mode"}},
+		"disabled with a CA":    {tls: TLSConfig{Mode: TLSDisable, CAFile: file}, keys: []string{"tls.mode"}},
+		"CA not used":           {tls: TLSConfig{Mode: TLSRequire, CAFile: file}, keys: []string{"tls.mode"}},
 		"name not used":         {tls: TLSConfig{Mode: TLSVerifyCA, ServerName: "x"}, keys: []string{"tls.server_name"}},
-		"certificate, no key":   {tls: TLSConfig{CertFile: "x"}, keys: []string{"tls.key_file"}},
+		"certificate, no key":   {tls: TLSConfig{CertFile: file}, keys: []string{"tls.key_file"}},
 		"key, no certificate":   {tls: TLSConfig{Key: "x"}, keys: []string{"tls.cert_file"}},
-		"CA twice":              {tls: TLSConfig{CA: "x", CAFile: "x"}, keys: []string{"tls.ca_file"}},
+		"CA twice":              {tls: TLSConfig{CA: cert, CAFile: file}, keys: []string{"tls.ca_file"}},
 		"server name":           {tls: TLSConfig{ServerName: "a b"}, keys: []string{"tls.server_name"}},
+		"with a missing file":   {tls: TLSConfig{Mode: TLSDisable, CAFile: file + "x"}, keys: []string{"tls.mode", "tls.ca_file"}},
 		"key of a printed JSON": {tls: TLSConfig{Cert: "x", Key: "[redacted]"}, keys: []string{"tls.key"}},
 	} {
 		c := ConnectionConfig{Driver: Postgres, Host: "db", Database: "d", Username: "u", SSL: tc.ssl, TLS: tc.tls}
@@ -101,14 +105,16 @@ func TestTLS_FaultsNameTheirKeys(t *testing.T) {
 	require.Equal(t, []string{"tls.mode"}, faultKeys(t, err))
 }
 
-func TestTLS_FilesAreReadWhenNodesAreMade(t *testing.T) {
+func TestTLS_FilesAreReadByOpen(t *testing.T) {
 	t.Parallel()
 	cert, key := certificate(t)
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	nodes := func(tls TLSConfig) (driver.Options, error) {
 		c, err := ConnectionConfig{Driver: Postgres, Host: "db", Database: "d", Username: "u", TLS: tls, envPrefix: "DB_"}.prepare("x")
-		require.NoError(t, err)
+		if err != nil {
+			return driver.Options{}, err
+		}
 		primary, _, err := c.nodeOptions("x")
 		return primary, err
 	}
@@ -117,10 +123,14 @@ func TestTLS_FilesAreReadWhenNodesAreMade(t *testing.T) {
 	require.Equal(t, []string{"tls.ca_file", "tls.cert_file", "tls.key_file"}, faultKeys(t, err))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "DB_TLS_CA_FILE")
+	require.ErrorContains(t, err, certFile)
+	_, err = nodes(TLSConfig{CAFile: cert}) // the text itself by mistake
+	require.Equal(t, []string{"tls.ca_file"}, faultKeys(t, err))
+	require.NotContains(t, err.Error(), "BEGIN")
 
 	require.NoError(t, os.WriteFile(certFile, []byte(cert), 0o600))
 	require.NoError(t, os.WriteFile(keyFile, []byte(key), 0o600))
-	for _, config := range []TLSConfig{files, {CA: cert, Cert: cert, Key: key, ServerName: "other"}} {
+	for _, config := range []TLSConfig{files, {CA: cert, Cert: cert, Key: Secret(key), ServerName: "other"}} {
 		o, err := nodes(config)
 		require.NoError(t, err)
 		require.NotNil(t, o.TLS.RootCAs)

@@ -15,7 +15,7 @@ func TestConnectionConfig_URLAndFieldsAddUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, c.URL)
 	require.Equal(t, 5433, c.Port)
-	require.Equal(t, "p", c.Password)
+	require.Equal(t, Secret("p"), c.Password)
 	require.Equal(t, TLSRequire, c.TLS.Mode)
 	require.Equal(t, map[string]string{"application_name": "x", "role": "r"}, c.Params)
 
@@ -34,7 +34,7 @@ func TestConnectionConfig_AFaultOfTheURLIsToldAlone(t *testing.T) {
 		"host", "oracle://u:" + canary + "@h/d", "postgres://u:" + canary + "@h:x/d", "postgres://u:" + canary + "\n@h/d",
 		"sqlite:", "postgres://u@h/d?sslmode=" + canary, "mysql://u:p@" + canary + "@h?x=y@h/d",
 	} {
-		_, err := ConnectionConfig{URL: text}.prepare("x")
+		_, err := ConnectionConfig{URL: Secret(text)}.prepare("x")
 		require.Equal(t, []string{"url"}, faultKeys(t, err), text)
 		requireNoCanary(t, err.Error())
 	}
@@ -53,7 +53,7 @@ func FuzzConnectionURL(f *testing.F) {
 		}
 		for _, raw := range []string{password + canary, canary + password, password + canary + user} {
 			for _, text := range []string{"mysql://u:" + raw + "@h/d", "mysql://" + user + ":" + raw + "@h"} {
-				c := ConnectionConfig{URL: text}
+				c := ConnectionConfig{URL: Secret(text)}
 				requireNoCanary(t, c.String())
 				if _, err := c.prepare("x"); err != nil {
 					requireNoCanary(t, err.Error())

@@ -15,8 +15,8 @@ import (
 )
 
 // ConfigError is one fault of a configuration. Open, Add, Replace and
-// ConfigFromEnv report all faults at once, joined by errors.Join; decoding JSON
-// does too. It never contains a secret, and no value that could be one.
+// ConfigFromEnv report all faults at once, joined by errors.Join; decoding JSON,
+// YAML or TOML does too. It never contains a secret, and no value that could be one.
 type ConfigError struct {
 	// Connection is the connection's name, empty if the fault is not in one.
 	Connection string
@@ -48,7 +48,7 @@ func configError(faults []*config.Fault) error {
 
 // prepare returns the configuration that a registry works with: URLs are merged
 // into the fields, drivers have their canonical names and defaults are applied.
-// It reports all faults at once and does not look at files.
+// It reports all faults at once, also those of files of certificates.
 func (c Config) prepare() (Config, error) {
 	var list []*config.Fault
 	connections := make(map[string]ConnectionConfig, len(c.Connections))
@@ -83,7 +83,7 @@ func (c ConnectionConfig) prepareAll(name string) (ConnectionConfig, []*config.F
 	var from config.Settings
 	if c.URL != "" {
 		var err error
-		if from, err = configKeys.ParseURL(c.URL); err != nil {
+		if from, err = configKeys.ParseURL(string(c.URL)); err != nil {
 			return c.prepareBesideURL(name, f, from, err)
 		}
 		merged := c.settings()
@@ -129,7 +129,8 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 	default:
 		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
 	}
-	if c.Database == "" {
+	c.validateSeams(f)
+	if c.Database == "" && c.Connector == nil {
 		f.Add("database", reasonMissing)
 	}
 	if strings.ContainsFunc(c.Database, unicode.IsControl) && (c.Driver != SQLite || strings.ContainsRune(c.Database, 0)) {
@@ -138,7 +139,7 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 	if strings.ContainsFunc(c.Username, unicode.IsControl) {
 		f.Add("username", "has a control character")
 	}
-	if strings.ContainsRune(c.Password, 0) {
+	if strings.ContainsRune(string(c.Password), 0) {
 		f.Add("password", "has a NUL byte")
 	}
 	if c.Password == config.Redacted {
@@ -167,7 +168,9 @@ func (c ConnectionConfig) validateServer(f *config.Faults) {
 	}
 	switch {
 	case c.Host == "" && c.Socket == "":
-		f.Add("host", reasonMissing)
+		if c.Connector == nil {
+			f.Add("host", reasonMissing)
+		}
 	case c.Host != "" && c.Socket != "":
 		f.Add("socket", "is set beside host: only one of them says where the server is")
 	case strings.HasPrefix(c.Host, "/"):
@@ -181,7 +184,7 @@ func (c ConnectionConfig) validateServer(f *config.Faults) {
 	case c.Driver == Postgres && strings.HasPrefix(filepath.Base(c.Socket), ".s.PGSQL."):
 		f.Add("socket", "must be the directory that holds the socket, not the socket")
 	}
-	if c.Username == "" {
+	if c.Username == "" && c.Connector == nil {
 		f.Add("username", reasonMissing)
 	}
 	seen := make(map[string]int, len(c.ReadHosts))
@@ -210,10 +213,11 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		}
 		section, _, _ := strings.Cut(key.Name, ".")
 		switch section {
-		case "host", "port", "socket", "username", "password", "read_hosts", "ssl", "tls", "pooler":
+		case "host", "port", "socket", "username", "password", "ssl", "tls", "pooler":
 			f.Add(key.Name, "is set, but sqlite has no server")
 		}
 	}
+	c.validateCopies(f)
 	if !slices.Contains([]string{"WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"}, c.SQLite.JournalMode) {
 		f.Add("sqlite.journal_mode", "is not WAL, DELETE, TRUNCATE, PERSIST, MEMORY or OFF")
 	}
@@ -221,6 +225,32 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		f.Add("sqlite.synchronous", "is not OFF, NORMAL, FULL or EXTRA")
 	}
 	validDuration(f, "sqlite.busy_timeout", c.SQLite.BusyTimeout)
+}
+
+// validateCopies checks the files that stand in as replicas of a SQLite file.
+func (c ConnectionConfig) validateCopies(f *config.Faults) {
+	if len(c.ReadHosts) > 0 && c.Database == ":memory:" {
+		f.Add("read_hosts", "is set, but a database in memory has no copies in files")
+		return
+	}
+	seen := map[string]int{filepath.Clean(c.Database): 0}
+	for i, path := range c.ReadHosts {
+		first, known := seen[filepath.Clean(path)]
+		switch {
+		case path == "":
+			f.Add("read_hosts", "number %d is empty", i+1)
+		case path == ":memory:":
+			f.Add("read_hosts", "number %d is a database in memory, not a file", i+1)
+		case strings.ContainsRune(path, 0), strings.HasSuffix(path, "/"):
+			f.Add("read_hosts", "number %d is no path of a file", i+1)
+		case known && first == 0:
+			f.Add("read_hosts", "number %d (%s) is the database itself", i+1, path)
+		case known:
+			f.Add("read_hosts", "number %d (%s) is the same as number %d (%s)", i+1, path, first, c.ReadHosts[first-1])
+		default:
+			seen[filepath.Clean(path)] = i + 1
+		}
+	}
 }
 
 func (p PoolConfig) validate(prefix string, f *config.Faults) {

@@ -14,6 +14,9 @@ import (
 // MySQL takes one statement at a time. A text that only MySQL reads as control, by
 // a comment of its own, is refused for every database: one program gets one answer.
 func refuseControl(query string, d *dialect.Dialect) error {
+	if query == "" {
+		return &StatementError{Reason: "the SQL is empty"}
+	}
 	if start := strings.TrimLeft(query, " \t\r\n;("); d != dialect.MySQL &&
 		(strings.HasPrefix(start, "#") || strings.HasPrefix(start, "/*!") || strings.HasPrefix(start, "/*M!")) {
 		if err := refuseControl(query, dialect.MySQL); err != nil {

@@ -44,7 +44,7 @@ func (q *query) createFrom(ctx context.Context, record any, values map[string]an
 	if undo {
 		q.src.table.Plan.Copy(record, filled)
 	}
-	return err
+	return told(err)
 }
 
 // recording is what the verbs that write records have in common.
@@ -229,7 +229,7 @@ func (v *insertion) read(rows driver.Rows) (int64, error) {
 // the statement itself has succeeded.
 func readBack(t *table.Table, rows driver.Rows, fields []int, records rowmap.Records) (n int64, fault, err error) {
 	n, err = t.Plan.ReadInto(rows, fields, records.N, records.At)
-	var column *ColumnError
+	var column *rowmap.ColumnError
 	if errors.As(err, &column) {
 		return int64(records.N), err, nil
 	}
@@ -308,7 +308,7 @@ func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bo
 	if err != nil {
 		return err
 	}
-	_, err = p.query(ctx, &statement{op: "select", text: text, args: args, write: write}, read)
+	_, err = p.query(ctx, &statement{op: "select", table: q.src.table.Name, text: text, args: args, write: write}, read)
 	return err
 }
 
@@ -330,7 +330,7 @@ func (q *query) reload(ctx context.Context, p *place, record any, fields []int) 
 		return n, err
 	})
 	if err == nil && n == 0 {
-		err = ErrNotFound
+		err = q.notFound(t.KeyNames())
 	}
 	return err
 }

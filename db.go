@@ -29,10 +29,14 @@ type DB struct {
 }
 
 // Name is the connection's name.
-func (db *DB) Name() string { return db.name }
+func (db *DB) Name() string {
+	must("DB.Name", db.usable())
+	return db.name
+}
 
 // Driver is the kind of database, "" for an unknown connection.
 func (db *DB) Driver() Driver {
+	must("DB.Driver", db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return ""
@@ -41,7 +45,12 @@ func (db *DB) Driver() Driver {
 }
 
 // String tells the name.
-func (db *DB) String() string { return fmt.Sprintf("dbfleet.DB(%q)", db.name) }
+func (db *DB) String() string {
+	if db == nil {
+		return "dbfleet.DB(nil)"
+	}
+	return fmt.Sprintf("dbfleet.DB(%q)", db.name)
+}
 
 // GoString is String: nothing of the configuration is shown.
 func (db *DB) GoString() string { return db.String() }
@@ -49,12 +58,22 @@ func (db *DB) GoString() string { return db.String() }
 // Format writes String for every verb.
 func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
 
-// Pool returns the pool of the primary, for what wants a *sql.DB. It
-// belongs to the registry: do not close it. Its sessions are pinned like all
-// others; hooks and transactions in a context do not reach what runs through
-// it, and a pool that was replaced or removed is closed. With an unknown or
-// closed connection, every use of the result fails.
+// Pool lends the pool of the primary to what wants a *sql.DB. What runs through it
+// behaves as with the database's own driver, but for what docs/pools.md lists: its
+// sessions are pinned like all others. Hooks and transactions in a context do not
+// reach it.
+//
+// It is the same *sql.DB each time, and takes its connections out of the connection's
+// pool for as long as each is used: Config's bounds hold for all together, and who
+// waits for one waits at most AcquireTimeout. What its user sets on it bounds only
+// what goes through it; its Stats count only that. Its user may close it, and so may
+// what it was given to, such as a migration tool: the connection and this handle go
+// on, and the next call gives another *sql.DB. A connection that is held (a *sql.Conn)
+// without a transaction, open rows or statements does not hold up the end of the
+// registry. What is lent of a connection that was replaced or removed is closed. With
+// an unknown or closed connection, every use of the result fails.
 func (db *DB) Pool() *sql.DB {
+	must("DB.Pool", db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return db.reg.failing(db.name, err)
@@ -66,7 +85,7 @@ func (db *DB) Pool() *sql.DB {
 // that Read gives.
 func (db *DB) Ping(ctx context.Context) error {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.place(ctx, &p, db.reads()); err != nil {
 		return err
 	}
 	defer p.leave()
@@ -78,9 +97,14 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // ping asks the place's node for an answer. No hook is told.
 func (p *place) ping(ctx context.Context) error {
-	s := statement{op: "ping"}
 	p.choose(false)
-	_, err := pinging{}.exchange(ctx, p, &s)
+	return p.ask(ctx, pinging{})
+}
+
+// ask asks the place's node, which is chosen. No hook is told.
+func (p *place) ask(ctx context.Context, x exchange) error {
+	s := statement{op: "ping"}
+	_, err := x.exchange(ctx, p, &s)
 	return p.ended(&s, nil, unknownRows, err)
 }
 
@@ -98,12 +122,17 @@ func (pinging) exchange(ctx context.Context, p *place, _ *statement) (driver.Res
 
 // place decides the place of a call of the handle.
 func (db *DB) place(ctx context.Context, p *place, w *wish) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
 	return db.reg.place(ctx, p, destination{db.name, "named by the handle"}, w, false)
 }
 
 // Stats returns the pool figures of every node of the connection whose pool
-// has been opened, by the node's name.
+// has been opened, by the node's name. The primary's sessions that refuse writes, see
+// Read, have a pool of their own, whose name ends in "/read-only".
 func (db *DB) Stats() map[string]sql.DBStats {
+	must("DB.Stats", db.usable())
 	out := map[string]sql.DBStats{}
 	if e, err := db.reg.lookup(db.name); err == nil {
 		e.stats(out)

@@ -76,6 +76,7 @@ func (l *modelList) Have(connection, name, column string) (has, known bool) {
 // Describe lists the models of the registry that are in use, in order of
 // connection and model.
 func (r *Registry) Describe() []ModelDescription {
+	must("Registry.Describe", r.usable())
 	sources := r.models.sources()
 	out := make([]ModelDescription, len(sources))
 	for i, s := range sources {

@@ -26,10 +26,10 @@
 //	defer registry.Close()
 //
 // A configuration can also come from the environment ([ConfigFromEnv], with
-// [EnvOptions]), from JSON or YAML, and from a database's URL
-// ([ConnectionConfig].URL); a [Secret] shows itself to nobody. [Registry.Add],
-// [Registry.Replace] and [Registry.Remove] change the connections of a running
-// program; what runs on an old one is waited for.
+// [EnvOptions]), from JSON, YAML or TOML, or through viper, under the same names, and
+// from a database's URL ([ConnectionConfig].URL). Passwords are a [Secret], which is
+// shown nowhere. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
+// connections of a running program; what runs on an old one is waited for.
 //
 // [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
 // its primary has answered. A [DB] has the four methods of database/sql for the
@@ -107,6 +107,20 @@
 //	n, err = users.Where("id", "=", 1).Increment(ctx, "logins", 1)       // so that two at once both count
 //	n, err = users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"seen_at": dbfleet.Raw("CURRENT_TIMESTAMP")})
 //	n, err = users.Where("name", "LIKE", "test-%").Delete(ctx)
+//
+// Rows without a struct are a [Row]; [Into] gives the rows of a model's query another
+// shape, and [Table] is a query of a table without a model:
+//
+//	type perCity struct { City string; People int; Oldest *int }
+//	list, err := dbfleet.Into[perCity](users.Select("city").SelectCount("people").SelectMax("age", "oldest").GroupBy("city")).Get(ctx)
+//	rows, err := registry.DB("analytics").Table("events").Select("event_type").SelectCount("n").GroupBy("event_type").Get(ctx)
+//
+// A whole statement of one's own is read by [Select], [SelectOne] and [SelectIter], into
+// structs, rows or single values, on a connection, in a transaction, or where a model
+// lives. Its arguments may have names, see [Named].
+//
+//	list, err := dbfleet.Select[perCity](ctx, db, "SELECT city, COUNT(*) AS people, MAX(age) AS oldest FROM users WHERE age > :age GROUP BY city",
+//		dbfleet.Named("age", 30))
 //
 // [Query.Update] and [Query.Delete] without a condition are refused
 // ([ErrMissingWhere]) unless [Query.AllRows] was called.
@@ -210,7 +224,8 @@
 // A [QueryHook] goes around every statement, with its route, duration and outcome:
 // set by [DB.OnQuery] for one connection, by [Registry.OnQuery] for all. Its Before
 // may return a context for the statement and for After, as a tracer needs.
-// [LogQueries] makes one that writes to slog.
+// [LogQueries] makes one that writes to slog; the modules otel and prometheus make
+// spans and metrics.
 //
 //	registry.OnQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
 //	registry.OnAfterQuery(func(ctx context.Context, e dbfleet.QueryEvent) {
@@ -218,8 +233,8 @@
 //	})
 //
 // [Registry.Health] asks every node, [Registry.HealthHandler] answers a load
-// balancer, [Registry.Stats] gives the pools' figures, [Registry.Describe] lists the
-// models.
+// balancer, [Registry.Nodes] tells how the nodes are without asking, [Registry.Stats]
+// gives the pools' figures, [Registry.Describe] lists the models.
 //
 // # Values
 //
@@ -265,4 +280,24 @@
 // Database: ":memory:"}), or on a Connector that plays what a database does once in a
 // year. A driver that a service does not use can be left out by a build tag:
 // dbfleet_no_postgres, dbfleet_no_mysql, dbfleet_no_sqlite.
+//
+// # Mistakes
+//
+// What is wrong with a call is told by name, before anything is sent: the connection,
+// model, column or variable, what is wrong with it, and what there is instead. So is
+// what is nil (a context, a function, a record, a query, a map), a handle that
+// nobody made (the zero DB, Registry, Tx, Model, Query or relation), and an empty name
+// where one is needed:
+//
+//   - What returns an error returns one that names the argument.
+//   - What builds a query, a condition or a relation keeps the fault, and the query
+//     fails with it when it runs. A DB of a nil registry fails at its first use.
+//   - What can do neither panics at the call, with words: "dbfleet:
+//     OnAfterQuery: the hook is nil". These are the methods that add hooks,
+//     LogQueries, MustModel, OutsideTx, ReadPrimary, Date.Time and, of a handle that
+//     is nil or that nobody made, those that return no error, such as Registry.Names.
+//
+// Where a zero value means something, it does so: a nil value of a condition is NULL,
+// nil records of CreateMany are none, an empty name is the default connection for the
+// methods of Registry.
 package dbfleet

@@ -5,11 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
 )
 
 var (
@@ -171,4 +174,28 @@ func TestReadme_NamesOnlyWhatThePackageHas(t *testing.T) {
 			require.True(t, known, "%s names %s", page, n[1])
 		}
 	}
+}
+
+// The table of docs/models.md tells what NewModel makes of a name.
+func TestDocs_ModelsTellHowColumnsAreCalled(t *testing.T) {
+	t.Parallel()
+	type names struct {
+		Name, UserID, HTTPServer, UserIDs, DNSServers, IPv4Addr, ID2, S3Key, X509Cert, SHA256Sum, OAuthToken, OAuth2Client, APIURL, B2BSales, User_Name string
+		CreatedAt                                                                                                                                       string
+	}
+	r, err := dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.SQLite, Database: ":memory:"}}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	rows, told := tableRows(t, "docs/models.md"), 0
+	typ := reflect.TypeFor[names]()
+	for i := range typ.NumField() {
+		field := typ.Field(i).Name
+		row, ok := rows["`"+field+"`"]
+		require.True(t, ok, field)
+		column := strings.Split(row, "`")[1]
+		_, err := dbfleet.NewModel[names](r, dbfleet.ModelConfig{Table: "names", PrimaryKey: []string{column}})
+		require.NoError(t, err, "%s is %s", field, column)
+		told++
+	}
+	require.Equal(t, typ.NumField(), told)
 }

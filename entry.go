@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +44,9 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 		return nil, &ConfigError{Connection: name, Key: "driver", Reason: "cannot be used", Err: err}
 	}
 	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{})}
-	e.leader.Store(newNode(primary, config.Pool.acquireWait(), RolePrimary))
+	leader := newNode(primary, config.Pool.acquireWait(), RolePrimary)
+	leader.guard = newNode(config.guardOptions(primary), config.readPool().acquireWait(), RolePrimary)
+	e.leader.Store(leader)
 	nodes := make([]*node, len(replicas))
 	for i, o := range replicas {
 		nodes[i] = newNode(o, config.ReadPool.acquireWait(), RoleReplica)
@@ -64,7 +65,7 @@ func (e *entry) nodes() []*node { return append([]*node{e.primary()}, e.replicas
 func (e *entry) enter() error {
 	if e.running.Add(1)&draining != 0 {
 		e.leave()
-		return fmt.Errorf("dbfleet: connection %q: %w", e.name, ErrClosed)
+		return errorf("connection %q: %w", e.name, ErrClosed)
 	}
 	return nil
 }
@@ -104,7 +105,7 @@ func (e *entry) close(ctx context.Context) error {
 	case <-e.idle:
 		err = e.drainHandles(ctx)
 	case <-ctx.Done():
-		err = fmt.Errorf("dbfleet: connection %q closed with work still running: %w", e.name, ctx.Err())
+		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
 	}
 	e.ending.Do(func() {
 		e.cut.Store(true)
@@ -122,11 +123,10 @@ func (e *entry) drainHandles(ctx context.Context) error {
 	var tick *time.Ticker
 	for {
 		busy := 0
-		for _, n := range e.nodes() {
-			if p := n.pool.Load(); p != nil {
-				busy += p.DB().Stats().InUse
-			}
-		}
+		e.pools(func(_ string, p *driver.Pool) {
+			p.EndLoans()
+			busy += p.DB().Stats().InUse
+		})
 		if busy == 0 {
 			return nil
 		}
@@ -137,7 +137,7 @@ func (e *entry) drainHandles(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("dbfleet: connection %q closed with %d connections in use: %w", e.name, busy, ctx.Err())
+			return errorf("connection %q closed with %d connections in use: %w", e.name, busy, ctx.Err())
 		}
 	}
 }
@@ -148,13 +148,24 @@ func (e *entry) handle(n *node) *sql.DB {
 	if err != nil {
 		return e.reg.failing(e.name, err)
 	}
-	return p.DB()
+	return p.Lend(n.wait, told)
 }
 
 func (e *entry) stats(out map[string]sql.DBStats) {
+	e.pools(func(name string, p *driver.Pool) { out[name] = p.DB().Stats() })
+}
+
+// pools calls each for every pool that is open.
+func (e *entry) pools(each func(name string, p *driver.Pool)) {
 	for _, n := range e.nodes() {
 		if p := n.pool.Load(); p != nil {
-			out[n.name] = p.DB().Stats()
+			each(n.name, p)
+		}
+		if n.guard == nil {
+			continue
+		}
+		if p := n.guard.pool.Load(); p != nil {
+			each(n.name+"/read-only", p)
 		}
 	}
 }

@@ -1,26 +1,19 @@
 package dbfleet
 
 import (
-	"cmp"
-	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
-	"unicode"
 
-	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
-	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // What a caller decides on. Use errors.Is; the class of a database's error is
 // told by its code, never by its text, on all databases alike.
 var (
-	// ErrNotFound says that no row matched. It matches sql.ErrNoRows.
+	// ErrNotFound says that no row matched. It matches sql.ErrNoRows. The text of an
+	// error that is ErrNotFound tells the table, and the key's columns if it was looked
+	// for by them; never a value.
 	ErrNotFound error = notFound{}
 
 	// ErrUnique is a violated unique or primary key.
@@ -57,7 +50,7 @@ var (
 	// ErrTooManyConnections is a server that takes no more connections.
 	ErrTooManyConnections = errors.New("dbfleet: the server has too many connections")
 	// ErrPoolTimeout is a pool in which no connection became free within
-	// PoolConfig.AcquireTimeout. The error is an *AcquireTimeoutError.
+	// PoolConfig.AcquireTimeout. The error is a *PoolTimeoutError.
 	ErrPoolTimeout = errors.New("dbfleet: no free connection in time")
 	// ErrTimeout is a statement that ran longer than the server or
 	// StatementTimeout allows. A context's end is context.DeadlineExceeded
@@ -113,224 +106,35 @@ var (
 	ErrUnread = rowmap.ErrUnread
 )
 
-type notFound struct{}
+// notFound is ErrNotFound, and with where also what says where no row was found.
+type notFound struct{ where string }
 
-func (notFound) Error() string        { return "dbfleet: no row found" }
-func (notFound) Is(target error) bool { return target == sql.ErrNoRows }
-
-// ColumnError tells which column and field a value did not fit, and why: Err
-// is ErrNull, ErrRange, ErrType, ErrUnread or what a Scanner or Valuer returned.
-type ColumnError = rowmap.ColumnError
-
-// UnknownColumnError tells of a column that a model does not have, or that a query
-// cannot resolve, and of what there is instead.
-type UnknownColumnError = sqlgen.UnknownColumnError
-
-// StatementError tells what was wrong with a statement before it was sent.
-type StatementError = sqlgen.StatementError
-
-// AcquireTimeoutError carries the pool's figures when none of its connections
-// became free in time. It matches ErrPoolTimeout.
-type AcquireTimeoutError = driver.AcquireTimeoutError
-
-// UnknownConnectionError names a connection that is not in the registry.
-type UnknownConnectionError struct {
-	Name  string
-	Known []string
-}
-
-func (e *UnknownConnectionError) Error() string {
-	if e.Name == "" {
-		return "dbfleet: no connection named and no default; known are " + quoteAll(e.Known)
+func (e notFound) Error() string {
+	if e.where == "" {
+		return "dbfleet: no row found"
 	}
-	return fmt.Sprintf("dbfleet: unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
+	return "dbfleet: no row found: " + e.where
 }
 
-// TxConnectionError tells of a transaction handle used for another connection
-// than its own.
-type TxConnectionError struct {
-	Tx   string // the transaction's connection
-	Want string // where the operation routes
-}
+func (e notFound) Is(target error) bool { return target == sql.ErrNoRows || target == ErrNotFound }
 
-func (e *TxConnectionError) Error() string {
-	return fmt.Sprintf("dbfleet: the transaction is on connection %q, the operation belongs to %q", e.Tx, e.Want)
-}
-
-// OperatorError names an operator that is not known, or a direction of order.
-type OperatorError struct {
-	Column   string
-	Operator string
-	Known    []string
-}
-
-func (e *OperatorError) Error() string {
-	return fmt.Sprintf("dbfleet: column %q: %q is not one of %s", e.Column, e.Operator, strings.Join(e.Known, ", "))
-}
-
-// NotFillableError names a column that mass assignment may not set.
-type NotFillableError struct {
-	Model    string
-	Column   string
-	Fillable []string
-}
-
-func (e *NotFillableError) Error() string {
-	return fmt.Sprintf("dbfleet: model %s: column %q is not fillable; fillable are %s", e.Model, e.Column, quoteAll(e.Fillable))
-}
-
-// RecordError tells which record of CreateMany, UpsertMany or Load was at fault.
-type RecordError struct {
-	Index int
-	Err   error
-}
-
-func (e *RecordError) Error() string {
-	return fmt.Sprintf("dbfleet: record %d: %s", e.Index, strings.TrimPrefix(e.Err.Error(), "dbfleet: "))
-}
-
-func (e *RecordError) Unwrap() error { return e.Err }
-
-// SameRowError tells which two records of UpsertMany are the same row to the
-// database.
-type SameRowError = table.SameRowError
-
-// ModelError reports one fault of a model's type or configuration.
-type ModelError struct {
-	Model  string // the Go type
-	Key    string // the ModelConfig key or column at fault
-	Reason string
-	Err    error
-}
-
-func (e *ModelError) Error() string {
-	s := "dbfleet: model " + e.Model
-	if e.Key != "" {
-		s += ": " + e.Key
+// notFound is the error of a query without a row, which was looked for by the columns
+// of a key, none for other conditions.
+func (q *query) notFound(key []string) error {
+	where := q.place()
+	if len(key) > 0 {
+		where += ", key " + quotedList(key)
 	}
-	if e.Reason != "" {
-		s += ": " + e.Reason
-	}
-	if e.Err != nil {
-		s += ": " + strings.TrimPrefix(e.Err.Error(), "dbfleet: ")
-	}
-	return s
+	return notFound{where}
 }
 
-func (e *ModelError) Unwrap() error { return e.Err }
-
-// QueryError wraps an error of the database or of the way to it, once. It
-// tells where the statement went. errors.Is matches the class (ErrUnique,
-// ErrConnection, …), errors.As the driver's own error.
-//
-// It never shows argument values: where the database's message may quote one,
-// as in MySQL's "Duplicate entry 'x' for key", the text has the class, the code
-// and the names of constraint and column instead.
-type QueryError struct {
-	Op         string // "select", "insert", "update", "delete", "exec", "begin", "commit", …
-	Connection string
-	Node       string
-	Role       Role
-	SQL        string
-	// Code is the database's own code, such as "23505" or "1062".
-	Code string
-	// Constraint, Table and Column are what the database names, "" for what it does
-	// not; several columns have ", " between them. Of a violated unique key PostgreSQL
-	// names all three, SQLite table and columns, MySQL the constraint, which is the
-	// index. Of a foreign key PostgreSQL and MySQL name the table and the columns that
-	// refer, SQLite nothing; of a check its constraint; of NULL and of a value that is
-	// refused (ErrInvalidValue) the column, PostgreSQL only of NULL. A name that cannot
-	// be told for certain from what surrounds it is left out.
-	Constraint, Table, Column string
-	// Err is the driver's error, whose own text may show values.
-	Err error `json:"-"`
-
-	class   driver.Class
-	cause   driver.Class // of a lost transaction, or of a commit without an answer
-	unknown bool         // a write without an answer
-	text    string
-}
-
-func (e *QueryError) Error() string {
-	var b strings.Builder
-	b.WriteString("dbfleet: ")
-	b.WriteString(e.Op)
-	b.WriteString(" on ")
-	b.WriteString(strconv.Quote(cmp.Or(e.Node, e.Connection)))
-	if e.unknown {
-		b.WriteString(": outcome unknown")
+// place names what the query asks, for messages: its table, or without one its
+// connection.
+func (q *query) place() string {
+	if name := q.src.table.Name; name != "" {
+		return "table " + quoted(name)
 	}
-	text := e.text
-	if text == "" && e.Err != nil { // not made here
-		text = e.Err.Error()
-	}
-	b.WriteString(": ")
-	b.WriteString(oneLine(strings.TrimPrefix(text, "dbfleet: ")))
-	return b.String()
-}
-
-// oneLine escapes control characters, which databases repeat from names: in a
-// log they would make lines of their own.
-func oneLine(s string) string {
-	if !strings.ContainsFunc(s, unicode.IsControl) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// Unwrap returns the driver's error. Its own text may show values.
-func (e *QueryError) Unwrap() error { return e.Err }
-
-// Is matches the error's class.
-func (e *QueryError) Is(target error) bool {
-	if target == ErrOutcomeUnknown {
-		return e.unknown
-	}
-	switch target {
-	case ErrConnectionRefused:
-		var c *driver.ConnectError
-		return e.class == driver.Connection && errors.As(e.Err, &c)
-	case ErrPoolTimeout, ErrTooManyConnections:
-		var a *AcquireTimeoutError
-		if errors.As(e.Err, &a) {
-			return target == ErrPoolTimeout
-		}
-	case ErrTimeout:
-		if errors.Is(e.Err, context.DeadlineExceeded) {
-			return false
-		}
-	}
-	class, ok := classes[target]
-	return ok && (class == e.class || class == e.cause)
-}
-
-var classes = map[error]driver.Class{
-	ErrUnique:             driver.Unique,
-	ErrForeignKey:         driver.ForeignKey,
-	ErrNotNull:            driver.NotNull,
-	ErrCheck:              driver.Check,
-	ErrInvalidValue:       driver.InvalidValue,
-	ErrDeadlock:           driver.Deadlock,
-	ErrSerialization:      driver.Serialization,
-	ErrLockTimeout:        driver.LockTimeout,
-	ErrReadOnly:           driver.ReadOnly,
-	ErrConnection:         driver.Connection,
-	ErrAuthentication:     driver.Auth,
-	ErrTooManyConnections: driver.TooManyConnections,
-	ErrTimeout:            driver.Timeout,
-	ErrUndefined:          driver.UndefinedObject,
-	ErrTxLost:             driver.TxLost,
-	ErrCommitUnknown:      driver.CommitUnknown,
-	ErrBusy:               driver.Busy,
-	ErrClosed:             driver.Closed,
+	return "connection " + quoted(q.src.connection)
 }
 
 // IsRetryable says whether a whole transaction that failed with err may be run
@@ -342,15 +146,4 @@ func IsRetryable(err error) bool {
 		return false
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)
-}
-
-func quoteAll(names []string) string {
-	if len(names) == 0 {
-		return "none"
-	}
-	sorted := slices.Sorted(slices.Values(names))
-	for i, n := range sorted {
-		sorted[i] = strconv.Quote(n)
-	}
-	return strings.Join(sorted, ", ")
 }

@@ -300,7 +300,7 @@ func ExampleQuery_Update() {
 	defer end()
 	ctx := context.Background()
 	accounts := exampleAccounts(registry)
-	n, err := accounts.Where("age", ">", 70).Update(ctx, dbfleet.Row{"is_admin": false, "age": dbfleet.SQL("age + ?", 1)})
+	n, err := accounts.Where("age", ">", 70).Update(ctx, dbfleet.Row{"is_admin": false, "age": dbfleet.Raw("age + ?", 1)})
 	fmt.Println(n, err)
 	_, err = accounts.Query().Update(ctx, dbfleet.Row{"is_admin": true})
 	fmt.Println(errors.Is(err, dbfleet.ErrMissingWhere))
@@ -508,6 +508,26 @@ func ExampleDB_Read() {
 	// true
 }
 
+func ExampleRegistry_OnQuery() {
+	registry, end := exampleFleet()
+	defer end()
+	accounts := exampleAccounts(registry)
+	type depth struct{}
+	registry.OnQuery(dbfleet.QueryHook{
+		Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+			fmt.Println("before", e.Op, e.Table)
+			return context.WithValue(ctx, depth{}, "of the hook") // or with a span, or a deadline
+		},
+		After: func(ctx context.Context, e dbfleet.QueryEvent) {
+			fmt.Println("after", e.Op, e.Rows, e.Class, ctx.Value(depth{}))
+		},
+	})
+	_, _ = accounts.Find(context.Background(), 1)
+	// Output:
+	// before select accounts
+	// after select 1  of the hook
+}
+
 func ExampleRegistry_OnAfterQuery() {
 	registry, end := exampleFleet()
 	defer end()
@@ -535,7 +555,7 @@ func ExampleLogQueries() {
 			return a
 		},
 	}))
-	registry.DB("main").OnAfterQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Nanosecond, OnlySlow: true}))
+	registry.DB("main").OnQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Nanosecond, OnlySlow: true}))
 	_, _ = registry.DB("main").Table("accounts").Where("email", "=", "secret@example.com").Exists(context.Background())
 	// Output: level=WARN msg="slow query" connection=main node=main role=primary op=select rows=0 args=1
 }

@@ -60,13 +60,14 @@ func (v *finding) render(p *place, s *statement) error {
 
 func (q *query) find(ctx context.Context, row any, key []any) error {
 	if q.finds(key) {
-		v := &finding{selection{trip: trip{q: q}, into: row, one: true}, key}
+		v := &finding{selection{trip: trip{q: q}, into: row, one: true, key: q.src.table.KeyNames()}, key}
 		return v.runOne(ctx, v)
 	}
 	keyed, err := q.keyed(key)
 	if err != nil {
-		return err
+		return told(err)
 	}
 	keyed.bound()
-	return keyed.one(ctx, row)
+	v := &selection{trip: trip{q: keyed}, into: row, one: true, key: q.src.table.KeyNames()}
+	return v.runOne(ctx, v)
 }

@@ -3,8 +3,7 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,8 +17,8 @@ type HealthStatus string
 const (
 	// Healthy: every node answers.
 	Healthy HealthStatus = "healthy"
-	// Degraded: some node does not answer. Of a connection: its primary does,
-	// a replica does not.
+	// Degraded: some node cannot do its job. Of a connection: its primary answers, but
+	// takes no writes, or a replica does not answer.
 	Degraded HealthStatus = "degraded"
 	// Unhealthy: the primary does not answer; of a registry: no connection's does.
 	Unhealthy HealthStatus = "unhealthy"
@@ -47,11 +46,14 @@ type ConnectionHealth struct {
 type NodeHealth struct {
 	Name string `json:"name"`
 	Role Role   `json:"role"`
-	Up   bool   `json:"up"`
+	// Up says that the node answers. A primary that answers and takes no writes is up,
+	// with ProblemReadOnly; a node whose pool is full is up, with ProblemPool.
+	Up bool `json:"up"`
 	// Latency is how long the answer took.
 	Latency time.Duration `json:"latency_ns"`
-	// Problem is the class of what went wrong, "" if nothing did.
-	Problem string `json:"problem,omitempty"`
+	// Problem is why the node cannot do its job, or could not give a connection; "" if
+	// all is well.
+	Problem HealthProblem `json:"problem,omitempty"`
 	// Err is the error itself, for the program's own eyes.
 	Err error `json:"-"`
 	// Pool are the pool's figures.
@@ -74,7 +76,14 @@ const healthTimeout = 5 * time.Second
 // Health asks every node of every connection at once and tells what they
 // answered until ctx ends, or 5 seconds if it has no deadline. A node that does
 // not answer is reported, it is no error.
+//
+// It waits for no connection of a pool: where all are in use it asks on one more,
+// which it closes again. Primaries are also asked whether they take writes, but for
+// those that are meant not to: with default_transaction_read_only (PostgreSQL),
+// transaction_read_only or tx_read_only (MySQL) or query_only (SQLite) among Params.
 func (r *Registry) Health(ctx context.Context) Health {
+	must("Registry.Health", r.usable())
+	mustHave("Registry.Health", "context", ctx != nil)
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, healthTimeout)
@@ -124,10 +133,10 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 	}
 	wg.Wait()
 	for i, n := range c.Nodes {
-		if n.Up {
+		if n.doesItsJob() {
 			continue
 		}
-		if i == 0 {
+		if i == 0 && !n.Up {
 			c.Status = Unhealthy
 			break
 		}
@@ -139,17 +148,46 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 func (n *node) health(ctx context.Context, e *entry, index int) NodeHealth {
 	h := NodeHealth{Name: n.name, Role: n.role()}
 	p := place{e: e, node: n, index: index, route: Route{Connection: e.name, Node: n.name, Role: h.Role}}
+	x := checking{writes: h.Role == RolePrimary && !n.readsOnly()}
 	start := time.Now()
-	h.Err = p.ping(ctx)
+	h.Err = p.ask(ctx, &x)
 	h.Latency = time.Since(start)
-	h.Up = h.Err == nil
-	if h.Err != nil {
-		h.Problem = driver.Classify(h.Err).Class.String()
-	}
+	h.Up, h.Problem = judge(e.dialect, x.state, h.Err)
 	if p := n.pool.Load(); p != nil {
 		h.Pool = poolHealth(p.DB().Stats())
 	}
 	return h
+}
+
+// doesItsJob reports whether the node answers and, as a primary, takes writes.
+func (h NodeHealth) doesItsJob() bool { return h.Up && h.Problem != ProblemReadOnly }
+
+// readsOnly reports whether the configuration says that the sessions take no writes.
+func (n *node) readsOnly() bool {
+	for name, value := range n.opts.Params {
+		switch strings.ToLower(name) {
+		case "default_transaction_read_only", "transaction_read_only", "tx_read_only", "query_only":
+			switch strings.ToLower(value) {
+			case "on", "true", "yes", "1":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// checking is the exchange of a check.
+type checking struct {
+	writes bool // asks whether the node takes them
+	state  driver.State
+}
+
+func (x *checking) exchange(ctx context.Context, p *place, _ *statement) (driver.Result, error) {
+	pool, err := p.node.open()
+	if err == nil {
+		x.state, err = pool.Check(ctx, x.writes)
+	}
+	return unknownRows, err
 }
 
 func poolHealth(s sql.DBStats) PoolHealth {
@@ -157,19 +195,4 @@ func poolHealth(s sql.DBStats) PoolHealth {
 		MaxOpen: s.MaxOpenConnections, Open: s.OpenConnections, InUse: s.InUse, Idle: s.Idle,
 		WaitCount: s.WaitCount, WaitDuration: s.WaitDuration,
 	}
-}
-
-// HealthHandler serves Health as JSON: status 200 when healthy or degraded,
-// 503 when unhealthy. Each request asks the databases, so it belongs behind
-// something that does not let everybody ask.
-func (r *Registry) HealthHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		h := r.Health(req.Context())
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		if h.Status == Unhealthy {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-		_ = json.NewEncoder(w).Encode(h) // the client is gone if this fails
-	})
 }

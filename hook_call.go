@@ -9,26 +9,46 @@ import (
 // hookedKey marks the context of hooks, whose own statements call none.
 type hookedKey struct{}
 
-// hookContext is the context of hooks: that of the statement, with the transaction
-// that it runs in.
-type hookContext struct{ context.Context }
+// hookContext is the context of hooks: that of the statement, with the transactions
+// that the statement sees, whatever the hooks before have made of it.
+type hookContext struct {
+	context.Context
+	txs any // a *txList, nil for none
+}
 
 // Value implements context.Context.
 func (c *hookContext) Value(key any) any {
-	if key == (hookedKey{}) {
+	switch key.(type) {
+	case hookedKey:
 		return true
+	case txKey:
+		return c.txs
 	}
 	return c.Context.Value(key)
 }
 
-// call is one statement on its way through the hooks. It is their context, too,
-// which nothing changes once a hook has it.
+// call is one statement on its way through the hooks. It is the context that the
+// first of them gets, too, which nothing changes once a hook has it.
 type call struct {
 	hookContext
-	outer         context.Context // of the statement
 	event         QueryEvent
 	args          []any // those of the statement
 	registry, own []hook
+
+	begun int               // hooks that have been called, or need no call, before the statement
+	last  context.Context   // what the last Before returned; nil for what it was given first
+	given []context.Context // by hook, what its Before returned; nil or missing is what it was given first
+	few   [2]context.Context
+	free  context.CancelFunc // ends what watches over a lent statement's deadline
+}
+
+func (c *call) hooks() int { return len(c.registry) + len(c.own) }
+
+func (c *call) hook(i int) *hook {
+	if i < len(c.registry) {
+		return &c.registry[i]
+	}
+	return &c.own[i-len(c.registry)]
 }
 
 // callHooks tells the hooks that a statement starts. It returns nil when there are
@@ -39,52 +59,151 @@ func (p *place) callHooks(ctx context.Context, s *statement) *call {
 	if len(own) == 0 && len(registry) == 0 || ctx.Value(hookedKey{}) != nil {
 		return nil
 	}
-	c := &call{outer: ctx, args: s.args, registry: registry, own: own}
-	c.event = QueryEvent{Op: s.op, SQL: s.text, Args: make(Args, len(s.args)), Route: p.route.told(), Start: time.Now(), Rows: -1}
-	c.Context = p.inside(ctx)
-	for _, list := range [...][]hook{registry, own} {
-		for _, h := range list {
-			if h.before != nil {
-				h.before(c, c.copy())
-			}
+	c := &call{hookContext: hookContext{ctx, p.transactions(ctx)}, args: s.args, registry: registry, own: own}
+	c.event = QueryEvent{
+		Driver: Driver(p.e.dialect.Name), Database: p.node.database, Address: p.node.address, Table: s.table,
+		Op: s.op, SQL: s.text, Args: make(Args, len(s.args)), Route: p.route.told(), Start: time.Now(), Rows: -1,
+	}
+	c.before(p, s)
+	return c
+}
+
+// before calls the Befores.
+func (c *call) before(p *place, s *statement) {
+	returned := false
+	defer func() {
+		if !returned { // a hook ended in a panic, or in runtime.Goexit
+			c.end(p, s, -1, errPanicked)
 		}
+	}()
+	for i := range c.hooks() {
+		if h := c.hook(i); h.Before != nil {
+			c.take(h.Before(c.statement(), c.copy()), i)
+		}
+		c.begun++
+	}
+	returned = true
+}
+
+// take keeps what the Before of hook i has returned.
+func (c *call) take(ctx context.Context, i int) {
+	if ctx == nil {
+		panic("dbfleet: the Before of the query hook that was added at " + c.hook(i).at + " returned nil instead of a context")
+	}
+	if same, ok := ctx.(*call); ok && same == c {
+		c.last = nil
+		return
+	}
+	if ctx.Value(hookedKey{}) == nil || ctx.Value(txKey{}) != c.txs {
+		ctx = &hookContext{ctx, c.txs}
+	}
+	c.last = ctx
+	if c.given == nil {
+		c.given = c.few[:0]
+	}
+	for len(c.given) < i {
+		c.given = append(c.given, nil)
+	}
+	c.given = append(c.given, ctx)
+}
+
+// statement is the context that the hooks so far have made.
+func (c *call) statement() context.Context {
+	if c.last != nil {
+		return c.last
 	}
 	return c
 }
 
-// inside is ctx with the transaction of the place, if one is open there.
-func (p *place) inside(ctx context.Context) context.Context {
+// context is the one that the statement is sent with: the caller's own where no
+// hook has changed it. What is lent outlives the hooks.
+func (c *call) context(x exchange) context.Context {
+	if c.last == nil {
+		return c.Context
+	}
+	if _, lent := x.(lending); lent && c.last.Err() == nil {
+		return c.lend()
+	}
+	return c.last
+}
+
+// lend is the context of rows that the caller reads when the Afters have been
+// called: it ends with the caller's, or at the deadline of the hooks'.
+func (c *call) lend() context.Context {
+	ctx := c.Context
+	at, bound := c.last.Deadline()
+	if own, has := ctx.Deadline(); bound && (!has || at.Before(own)) {
+		ctx, c.free = context.WithDeadline(ctx, at)
+	}
+	return &lentContext{ctx, c.last}
+}
+
+// lentContext ends as one context does and has another's values.
+type lentContext struct {
+	context.Context
+	values context.Context
+}
+
+// Value implements context.Context.
+func (c *lentContext) Value(key any) any { return c.values.Value(key) }
+
+// transactions is what hooks see of transactions: those of ctx, and the one of the
+// place.
+func (p *place) transactions(ctx context.Context) any {
+	txs := ctx.Value(txKey{})
 	if p.tx == nil {
-		return ctx
+		return txs
 	}
 	if tx := txOf(ctx, p.e.reg, p.e.name); tx != nil && tx.st == p.tx {
-		return ctx
+		return txs
 	}
 	top := p.tx.handle()
 	if top == nil {
-		return ctx
+		return txs
 	}
-	return withTx(ctx, top)
+	outer, _ := txs.(*txList)
+	return &txList{tx: top, outer: outer}
 }
 
 // end tells the hooks what came of the statement.
 func (c *call) end(p *place, s *statement, rows int64, err error) {
-	var ctx context.Context = c
-	if s.turns {
-		ctx = &hookContext{p.inside(c.outer)}
-	}
 	c.event.Duration = time.Since(c.event.Start)
 	c.event.Route = p.route.told()
-	c.event.Rows, c.event.Err = rows, err
+	c.event.SQL = s.text
+	c.event.Rows, c.event.Err, c.event.Class = rows, err, ClassOf(err)
 	if err != nil && rows < 0 {
 		c.event.Rows = -1
 	}
-	for _, list := range [...][]hook{c.registry, c.own} {
-		for _, h := range list {
-			if h.after != nil {
-				h.after(ctx, c.copy())
+	if err != nil && c.free != nil {
+		c.free()
+	}
+	txs := c.txs
+	if s.turns {
+		txs = p.transactions(c.Context)
+	}
+	defer c.after(s.turns, txs) // the rest, if one ends in a panic
+	c.after(s.turns, txs)
+}
+
+// after calls the Afters from the last to the first.
+func (c *call) after(turned bool, txs any) {
+	for c.begun > 0 {
+		c.begun--
+		h := c.hook(c.begun)
+		if h.After == nil {
+			continue
+		}
+		ctx := c.statement()
+		if h.Before != nil {
+			ctx = c
+			if c.begun < len(c.given) && c.given[c.begun] != nil {
+				ctx = c.given[c.begun]
 			}
 		}
+		if turned {
+			ctx = &hookContext{ctx, txs}
+		}
+		h.After(ctx, c.copy())
 	}
 }
 

@@ -4,32 +4,72 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/config"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
-// QueryEvent describes one statement, also BEGIN, COMMIT and savepoints.
+// QueryEvent describes one statement, also BEGIN, COMMIT and savepoints. A read
+// that is asked again elsewhere because a node did not answer is one event for
+// each attempt, and so is a transaction that is run again.
 type QueryEvent struct {
-	// Op is the kind of statement: "select", "insert", "update", "delete",
-	// "exec", "query", "begin", "commit", "rollback", "savepoint", …
-	Op  string
+	// Driver is the kind of database.
+	Driver Driver
+	// Database is the database's name as it is configured; of SQLite the file's
+	// name without its folder, or ":memory:".
+	Database string
+	// Address is where the node is: "host:port", the path of a unix socket, or ""
+	// for SQLite.
+	Address string
+	// Table is the table of a model's or a table's query, "" for SQL of the
+	// caller's own and for transactions.
+	Table string
+	// Op is the kind of statement: "select", "insert", "upsert", "update",
+	// "delete", "load" of the query builder; "exec", "query", "prepare" of the
+	// methods that take SQL; "begin", "commit", "rollback", "savepoint",
+	// "release", "rollback to" of transactions.
+	Op string
+	// SQL is the statement with its placeholders; after the query it is what was
+	// sent, which may be another way to insert than the one that was planned.
 	SQL string
 	// Args are a copy of the arguments, which the hooks of one statement share.
-	// They may be secret: printing an Args tells their number only.
+	// They may be secret: printing an Args tells their number only. Those of many
+	// records are told record by record, in whatever way they were sent.
 	Args Args
 	// Route tells where the statement goes and why.
 	Route Route
 	// Start is when it began.
 	Start time.Time
 	// Duration is the time from Start until the last row was read, waiting for
-	// a connection included; 0 before the query.
+	// a connection included; 0 before the query. Of "query" and "prepare", whose
+	// rows the caller reads, it is the time until there was an answer.
 	Duration time.Duration
-	// Rows is how many rows were read, or affected by a write; -1 is not known.
+	// Rows is how many rows were read, or affected by a write; -1 is not known, as
+	// of "query", before the query, and after an error.
 	Rows int64
-	// Err is nil before the query, and after a success.
+	// Err is nil before the query, and after a success. That no row was found is
+	// a success of the statement.
 	Err error
+	// Class is the kind of Err, "" for none.
+	Class ErrorClass
+}
+
+// Sanitized is SQL for who keeps it: where it is the caller's own and has no
+// arguments, so that values may stand in it, there is ? in the place of every literal,
+// and no comment. Other statements have their values in Args.
+func (e QueryEvent) Sanitized() string {
+	switch e.Op {
+	case "exec", "query", "prepare":
+		if d, ok := config.Dialect(string(e.Driver)); ok && len(e.Args) == 0 {
+			return lex.WithoutLiterals(e.SQL, d)
+		}
+	}
+	return e.SQL
 }
 
 // Args are the arguments of a statement. Every way of printing them tells
@@ -56,15 +96,96 @@ func (a Args) LogValue() slog.Value { return slog.StringValue(a.String()) }
 // MarshalJSON is String.
 func (a Args) MarshalJSON() ([]byte, error) { return []byte(`"` + a.String() + `"`), nil }
 
-// QueryHook is called before or after each statement, on the goroutine that
-// runs it. It holds none of the library's locks: it may block (the statement
-// waits), and it may run statements of its own with ctx, which take part in
-// the transaction and call no hooks. The rows of a QueryContext still hold
-// their connection when its after hooks are called.
+// QueryHook is what is called around each statement, on the goroutine that runs
+// it: Before as it starts, After with what came of it. One of the two may be nil.
 //
-// A hook that panics takes its caller with it: before the statement nothing is
-// sent, and a transaction is rolled back.
-type QueryHook func(ctx context.Context, e QueryEvent)
+// Before returns the context that the hooks behind it and the statement get: the
+// one that it was given, or one with a span, a value or a deadline more. That
+// context decides over the statement as the caller's would have: one that is
+// cancelled already, or by another goroutine, ends it. After gets the context that
+// its own Before returned; without a Before, that of the statement, which the After
+// of a hook behind it may have cancelled. Befores run in the order in which the hooks
+// were added, those of the registry first, Afters in the reverse order.
+//
+// Whatever Before returns, the statement stays in its transaction, and the hooks'
+// contexts carry that: even a context that has nothing to do with the one given
+// does; but it hides the caller's deadline and values. A Before that returns nil
+// panics with the place where it was added, and nothing is sent.
+//
+// Rows of DB.QueryContext and QueryRowContext are read by the caller when the
+// hooks have been called, and they hold their connection until then. They keep the
+// context's values and its deadline; that After, or anybody, cancels it does not
+// reach them.
+//
+// A hook holds none of the library's locks: it may block (the statement waits),
+// and it may run statements of its own with its context, which take part in the
+// transaction and call no hooks.
+//
+// A hook that panics takes its caller with it. Before the statement nothing is
+// sent, and a transaction is rolled back; the Afters of hooks whose Before has
+// returned are called all the same.
+type QueryHook struct {
+	Before func(ctx context.Context, e QueryEvent) context.Context
+	After  func(ctx context.Context, e QueryEvent)
+}
+
+// OnQuery calls h around every statement of every connection, whatever comes of
+// it: success, an error of the database, no connection, a context that ended. The
+// result removes it again; both may be called at any time. It panics if h has
+// neither a Before nor an After.
+//
+// What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls no
+// hooks, nor do Ping and Health.
+func (r *Registry) OnQuery(h QueryHook) (remove func()) {
+	return r.hooked("OnQuery").add(newHook("OnQuery", h))
+}
+
+// OnBeforeQuery is OnQuery for a hook that has nothing to do afterwards.
+func (r *Registry) OnBeforeQuery(before func(ctx context.Context, e QueryEvent) context.Context) (remove func()) {
+	return r.hooked("OnBeforeQuery").add(newHook("OnBeforeQuery", QueryHook{Before: before}))
+}
+
+// OnAfterQuery is OnQuery for a hook that has nothing to do before.
+func (r *Registry) OnAfterQuery(after func(ctx context.Context, e QueryEvent)) (remove func()) {
+	return r.hooked("OnAfterQuery").add(newHook("OnAfterQuery", QueryHook{After: after}))
+}
+
+// OnQuery calls h around every statement of this connection, inside of the
+// registry's hooks. It stays when the connection is replaced, and goes with it
+// when it is removed. It panics if h is empty, and if the registry does not know
+// the connection: a hook that is never called would not be missed. Once the
+// registry is closed it does nothing.
+func (db *DB) OnQuery(h QueryHook) (remove func()) {
+	return db.hooks("OnQuery").add(newHook("OnQuery", h))
+}
+
+// OnBeforeQuery is OnQuery for a hook that has nothing to do afterwards.
+func (db *DB) OnBeforeQuery(before func(ctx context.Context, e QueryEvent) context.Context) (remove func()) {
+	return db.hooks("OnBeforeQuery").add(newHook("OnBeforeQuery", QueryHook{Before: before}))
+}
+
+// OnAfterQuery is OnQuery for a hook that has nothing to do before.
+func (db *DB) OnAfterQuery(after func(ctx context.Context, e QueryEvent)) (remove func()) {
+	return db.hooks("OnAfterQuery").add(newHook("OnAfterQuery", QueryHook{After: after}))
+}
+
+// hooked are the hooks to which a method adds one.
+func (r *Registry) hooked(method string) *hookList {
+	must(method, r.usable())
+	return &r.hooks
+}
+
+func (db *DB) hooks(method string) *hookList {
+	must(method, db.usable())
+	e, err := db.reg.lookup(db.name)
+	if err == nil {
+		return e.hooks
+	}
+	if unknown, ok := err.(*UnknownConnectionError); ok { //nolint:errorlint // lookup's own
+		panic("dbfleet: " + method + ": " + unknown.told())
+	}
+	return &hookList{} // the registry is closed
+}
 
 // hookList keeps hooks; a statement sees one snapshot of it.
 type hookList struct {
@@ -74,9 +195,18 @@ type hookList struct {
 }
 
 type hook struct {
-	id     int
-	before QueryHook
-	after  QueryHook
+	QueryHook
+	id int
+	at string // where it was added
+}
+
+// newHook is called by the exported methods, so that it knows who calls them.
+func newHook(method string, h QueryHook) hook {
+	if h.Before == nil && h.After == nil {
+		panic("dbfleet: " + method + ": the hook is nil")
+	}
+	_, file, line, _ := runtime.Caller(2)
+	return hook{QueryHook: h, at: fmt.Sprintf("%s:%d", file, line)}
 }
 
 func (l *hookList) add(h hook) (remove func()) {
@@ -103,81 +233,4 @@ func (l *hookList) load() []hook {
 		return *p
 	}
 	return nil
-}
-
-// OnBeforeQuery calls h before every statement of every connection. The result
-// removes it again; both may be called at any time.
-func (r *Registry) OnBeforeQuery(h QueryHook) (remove func()) { return r.hooks.add(hook{before: h}) }
-
-// OnAfterQuery calls h after every statement of every connection, whatever
-// came of it: success, an error of the database, no connection, a context that
-// ended. The result removes it again.
-func (r *Registry) OnAfterQuery(h QueryHook) (remove func()) { return r.hooks.add(hook{after: h}) }
-
-// OnBeforeQuery calls h before every statement of this connection. It stays
-// when the connection is replaced. On an unknown connection it does nothing.
-// What goes through the *sql.DB of Pool and ReplicaPool, or a *sql.Stmt, calls
-// no hooks.
-func (db *DB) OnBeforeQuery(h QueryHook) (remove func()) { return db.addHook(hook{before: h}) }
-
-// OnAfterQuery calls h after every statement of this connection, whatever came
-// of it.
-func (db *DB) OnAfterQuery(h QueryHook) (remove func()) { return db.addHook(hook{after: h}) }
-
-func (db *DB) addHook(h hook) (remove func()) {
-	e, err := db.reg.lookup(db.name)
-	if err != nil {
-		return func() {}
-	}
-	return e.hooks.add(h)
-}
-
-// LogOptions say what LogQueries writes. The zero value is sensible.
-type LogOptions struct {
-	// Slow is the duration from which a statement is logged as a warning.
-	//
-	// Defaults to 1 second; -1 is never.
-	Slow time.Duration
-	// OnlySlow leaves out statements that are neither slow nor failed.
-	OnlySlow bool
-	// ShowArgs writes the values of arguments, which may be secret.
-	ShowArgs bool
-}
-
-// LogQueries returns a hook for OnAfterQuery that writes each statement to
-// logger: at debug level, slow ones as a warning, failed ones as an error.
-// Values of arguments are not written unless asked for.
-func LogQueries(logger *slog.Logger, options LogOptions) QueryHook {
-	slow := options.Slow
-	if slow == 0 {
-		slow = time.Second
-	}
-	return func(ctx context.Context, e QueryEvent) {
-		level, msg := slog.LevelDebug, "query"
-		switch {
-		case e.Err != nil:
-			level, msg = slog.LevelError, "query failed"
-		case slow > 0 && e.Duration >= slow:
-			level, msg = slog.LevelWarn, "slow query"
-		case options.OnlySlow:
-			return
-		}
-		if !logger.Enabled(ctx, level) {
-			return
-		}
-		attrs := []slog.Attr{
-			slog.String("connection", e.Route.Connection), slog.String("node", e.Route.Node),
-			slog.String("role", string(e.Route.Role)), slog.String("op", e.Op), slog.String("sql", e.SQL),
-			slog.Duration("duration", e.Duration), slog.Int64("rows", e.Rows),
-		}
-		if options.ShowArgs {
-			attrs = append(attrs, slog.Any("args", []any(e.Args)))
-		} else {
-			attrs = append(attrs, slog.Int("args", len(e.Args)))
-		}
-		if e.Err != nil {
-			attrs = append(attrs, slog.String("error", e.Err.Error()))
-		}
-		logger.LogAttrs(ctx, level, msg, attrs...)
-	}
 }

@@ -72,7 +72,7 @@ func (m *Model[T]) Load(ctx context.Context, rows iter.Seq[T], options ...LoadOp
 	var record T
 	w := loading{record: &record}
 	if err := w.prepare((*query)(m), rows == nil, options); err != nil {
-		return 0, err
+		return 0, told(err)
 	}
 	return w.load(ctx, func(yield func() bool) {
 		for record = range rows {
@@ -102,13 +102,12 @@ func (w *loading) prepare(q *query, noRows bool, options []LoadOptions) error {
 	}
 	w.q = q
 	t := q.src.table
-	switch {
-	case noRows:
+	if noRows {
 		return t.Fail("the iterator is nil")
-	case len(options) > 1:
-		return t.Fail("more than one LoadOptions")
-	case len(options) == 1:
-		w.o = options[0]
+	}
+	var err error
+	if w.o, err = atMostOne(options); err != nil {
+		return t.Fail("%s", err)
 	}
 	if w.o.BatchRows < 0 || w.o.ProgressEvery < 0 {
 		return t.Fail("LoadOptions has a negative number")
@@ -121,6 +120,11 @@ func (w *loading) prepare(q *query, noRows bool, options []LoadOptions) error {
 type records func(yield func() bool)
 
 func (w *loading) load(ctx context.Context, all records) (int64, error) {
+	n, err := w.loadAll(ctx, all)
+	return n, told(err)
+}
+
+func (w *loading) loadAll(ctx context.Context, all records) (int64, error) {
 	var err error
 	if w.home, err = w.q.src.destination(w.q.wish(), nil, false); err != nil {
 		return 0, err
@@ -176,6 +180,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 	if err := w.q.src.table.CheckOn(p.e.dialect); err != nil {
 		return err
 	}
+	p.holds(w.q.src)
 	var l *loadRun
 	defer func() {
 		if l != nil { // a panic of the iterator, of Progress or of a Valuer
@@ -190,7 +195,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 		if l != nil && l.plan != plan {
 			last := l
 			l = nil
-			if err = last.done(ctx); err != nil {
+			if err = last.done(); err != nil {
 				return false
 			}
 		}
@@ -199,7 +204,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 				return false
 			}
 		}
-		if err = l.add(ctx, w.args); err != nil {
+		if err = l.add(w.args); err != nil {
 			return false
 		}
 		w.rows++
@@ -217,7 +222,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 		last.abort(err)
 		return err
 	}
-	return last.done(ctx)
+	return last.done()
 }
 
 func (w *loading) told() {
@@ -255,6 +260,7 @@ type loadRun struct {
 	p     *place
 	plan  *table.InsertPlan
 	s     statement
+	ctx   context.Context // the statement's
 	hooks *call
 	load  *driver.Load
 	first int64 // index of the first record
@@ -267,13 +273,16 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 		return nil, err
 	}
 	l := &loadRun{w: w, p: p, plan: plan, first: w.rows}
-	l.s = statement{op: "load", write: true}
+	l.s = statement{op: "load", table: w.q.src.table.Name, write: true}
 	if l.s.text, err = into.Insert(1); err != nil {
 		return nil, err
 	}
 	p.choose(true)
-	l.hooks = p.callHooks(ctx, &l.s)
-	c, err := p.hold(ctx)
+	l.ctx = ctx
+	if l.hooks = p.callHooks(ctx, &l.s); l.hooks != nil {
+		l.ctx = l.hooks.context(nil)
+	}
+	c, err := p.hold(l.ctx)
 	if err == nil {
 		l.load, err = c.Load(into)
 		p.letGo(c)
@@ -284,8 +293,8 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 	return l, nil
 }
 
-func (l *loadRun) add(ctx context.Context, args []any) error {
-	if err := l.load.Add(ctx, args); err != nil {
+func (l *loadRun) add(args []any) error {
+	if err := l.load.Add(l.ctx, args); err != nil {
 		return l.wrap(err, args)
 	}
 	l.added++
@@ -293,8 +302,8 @@ func (l *loadRun) add(ctx context.Context, args []any) error {
 }
 
 // done ends the load. The database's number of rows must be that of the records.
-func (l *loadRun) done(ctx context.Context) error {
-	n, err := l.load.Done(ctx)
+func (l *loadRun) done() error {
+	n, err := l.load.Done(l.ctx)
 	if err != nil {
 		err = l.wrap(err, nil)
 	} else if n != l.added {

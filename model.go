@@ -63,8 +63,18 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 // NewModel checks a type and its configuration, and reports all faults at once;
 // each is a *ModelError. It does no I/O.
 //
-// A field's column is its name in snake case (UserID is user_id), or what its
-// tag db:"name" says; db:"-" skips it. A tag is the column's name as the database
+// A field's column is its name in snake case, or what its tag db:"name" says:
+//
+//	UserID       user_id       a run of capitals is one word
+//	HTTPServer   http_server   of which the last belongs to the small letters behind it
+//	UserIDs      user_ids      the s of a plural is part of the run
+//	IPv4Addr     ipv4_addr     and so are a v and digits
+//	S3Key        s3_key        digits belong to the word before them
+//	ID2          id2
+//	OAuthToken   oauth_token   the one word with a capital in it
+//	APIURL       apiurl        two runs side by side cannot be told apart: write db:"api_url"
+//
+// docs/models.md has more, and the types that fields may have. db:"-" skips a field. A tag is the column's name as the database
 // has it, whatever characters are in it: it is always quoted. Two columns may differ
 // in case only, where the database tells them apart; MySQL and SQLite do not, and
 // what is sent there is refused. Embedded structs count as if their
@@ -81,9 +91,10 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	name := strings.TrimPrefix(fmt.Sprintf("%T", zero), "*")
 	switch {
 	case err != nil:
+		return nil, &ModelError{Model: name, Err: told(err)}
+	}
+	if err := r.usable(); err != nil {
 		return nil, &ModelError{Model: name, Err: err}
-	case r == nil:
-		return nil, &ModelError{Model: name, Reason: "the registry is nil"}
 	}
 	s := &source{
 		reg: r, connection: config.Connection, why: "the model's", shard: config.Shard,
@@ -124,6 +135,9 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 			faults = append(faults, table.Fault{Key: "Shard", Reason: "a sharded model has no Connection of its own"})
 		}
 	}
+	if config.Shard != nil && config.Shard.fault() != "" {
+		faults = append(faults, table.Fault{Key: "Shard", Reason: config.Shard.fault()})
+	}
 	if t != nil && config.Shard == nil {
 		if e, err := s.reg.lookup(s.reg.nameOr(config.Connection)); err == nil {
 			if err := t.CheckOn(e.dialect); err != nil {
@@ -134,7 +148,7 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)
 	var errs []error
 	for _, f := range faults {
-		errs = append(errs, &ModelError{Model: plan.Model(), Key: f.Key, Reason: f.Reason, Err: f.Err})
+		errs = append(errs, &ModelError{Model: plan.Model(), Key: f.Key, Reason: f.Reason, Err: told(f.Err)})
 	}
 	return t, errors.Join(errs...)
 }
@@ -166,7 +180,7 @@ func (m *Model[T]) Filter(conds ...Cond) *Query[T] { return (*Query[T])((*query)
 
 // WhereIn is Query.WhereIn.
 func (m *Model[T]) WhereIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(m).in(column, sqlgen.In, values))
+	return (*Query[T])((*query)(m).compare(false, column, sqlgen.In, values))
 }
 
 // Select is Query.Select.
@@ -217,10 +231,17 @@ func (m *Model[T]) Fill(record *T, values map[string]any) error {
 }
 
 func (q *query) fill(record any, values map[string]any) error {
+	return told(q.filling(record, values))
+}
+
+func (q *query) filling(record any, values map[string]any) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
 	t := q.src.table
+	if values == nil {
+		return t.Fail("the map of values is nil")
+	}
 	filled := t.Plan.Clone(record)
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(q.src.fillable, column) {

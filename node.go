@@ -1,7 +1,10 @@
 package dbfleet
 
 import (
-	"fmt"
+	"errors"
+	"net"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +24,16 @@ const (
 // node is one server behind a connection, with a pool of its own that opens on
 // first use. It is safe for concurrent use.
 type node struct {
-	name string
-	wait time.Duration // for a free connection
-	opts driver.Options
+	name     string
+	database string        // as others see it
+	address  string        // of its server, "" for none
+	wait     time.Duration // for a free connection
+	opts     driver.Options
+
+	transactions atomic.Int64 // that are open
+	// guard is the same node by sessions that refuse writes; nil on a replica, whose
+	// own do.
+	guard *node
 
 	replica atomic.Bool // its role, which may change
 	pool    atomic.Pointer[driver.Pool]
@@ -33,7 +43,15 @@ type node struct {
 }
 
 func newNode(opts driver.Options, wait time.Duration, role Role) *node {
-	n := &node{name: opts.Name, wait: wait, opts: opts}
+	n := &node{name: opts.Name, database: opts.Database, wait: wait, opts: opts}
+	switch {
+	case opts.Dialect.Name == string(SQLite):
+		n.database = filepath.Base(opts.Database)
+	case opts.Socket != "":
+		n.address = opts.Socket
+	default:
+		n.address = net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port))
+	}
 	n.setRole(role)
 	return n
 }
@@ -44,6 +62,14 @@ func (n *node) role() Role {
 		return RoleReplica
 	}
 	return RolePrimary
+}
+
+// reader is the node by sessions that refuse writes.
+func (n *node) reader() *node {
+	if n.guard != nil {
+		return n.guard
+	}
+	return n
 }
 
 // servesReads says whether reads may go to the node as a replica.
@@ -62,7 +88,7 @@ func (n *node) open() (*driver.Pool, error) {
 		return p, nil
 	}
 	if n.closed {
-		return nil, fmt.Errorf("dbfleet: node %q: %w", n.name, ErrClosed)
+		return nil, errorf("node %q: %w", n.name, ErrClosed)
 	}
 	p, err := driver.Open(n.opts)
 	if err != nil {
@@ -76,8 +102,12 @@ func (n *node) close() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true
-	if p := n.pool.Load(); p != nil {
-		return p.Close()
+	var err error
+	if n.guard != nil {
+		err = n.guard.close()
 	}
-	return nil
+	if p := n.pool.Load(); p != nil {
+		err = errors.Join(err, p.Close())
+	}
+	return err
 }

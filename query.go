@@ -20,18 +20,18 @@ import (
 type Query[T any] query
 
 // Queryable is a *Query or a *Model of any type: what Pluck and the typed
-// aggregates read from. It is sealed.
+// aggregates read from, and what stands inside another query of the same connection.
+// It is sealed.
 type Queryable interface {
 	base() *query
+	// Count tells how many rows it has.
+	Count(ctx context.Context) (int64, error)
 }
-
-// Subquery is a query inside another one: a *Query or a *Model of the same
-// connection. It is sealed.
-type Subquery = Queryable
 
 func (q *Query[T]) base() *query { return (*query)(q) }
 
-// DB asks the connection of that name instead of the model's.
+// DB asks the connection of that name instead of the model's. An empty name is
+// refused when the query runs.
 func (q *Query[T]) DB(name string) *Query[T] { return (*Query[T])((*query)(q).named(name)) }
 
 // Shard asks the shard of that key, on a model with a ShardRule.
@@ -54,7 +54,7 @@ func (q *Query[T]) Using(tx *Tx) *Query[T] { return (*Query[T])((*query)(q).usin
 // in any case. On a model the column must be one of the model's, and value of
 // its kind. nil means IS NULL or IS NOT NULL; IN and BETWEEN take a slice; an
 // empty IN matches nothing, an empty NOT IN everything. value may be a query,
-// or SQL. In the pattern of LIKE a backslash makes the next character literal;
+// or SQL of Raw or Expr. In the pattern of LIKE a backslash makes the next character literal;
 // see EscapeLike. Whether = and LIKE tell letters' case is the database's
 // affair: PostgreSQL does, SQLite only for =, MySQL by the column's collation.
 // ILIKE never does (on SQLite, for ASCII).
@@ -76,40 +76,60 @@ func (q *Query[T]) OrWhere(column, op string, value any) *Query[T] {
 // WhereGroup adds the conditions of f's query in parentheses. Of what f adds, only
 // conditions count. A group without conditions adds nothing.
 func (q *Query[T]) WhereGroup(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).group(false, (*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).group(false, of((*query)(q).blank(), f)))
 }
 
 // OrWhereGroup is WhereGroup, joined by OR.
 func (q *Query[T]) OrWhereGroup(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).group(true, (*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).group(true, of((*query)(q).blank(), f)))
 }
 
 // WhereNot adds the negation of the conditions of f's query; none at all are
 // refused when the query runs.
 func (q *Query[T]) WhereNot(f func(*Query[T]) *Query[T]) *Query[T] {
-	return (*Query[T])((*query)(q).not((*query)(f((*Query[T])((*query)(q).blank())))))
+	return (*Query[T])((*query)(q).not(of((*query)(q).blank(), f)))
 }
 
 // WhereIn adds column IN (values): a slice, or a query for one column. nil
 // among the values also finds NULL.
 func (q *Query[T]) WhereIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(q).in(column, sqlgen.In, values))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.In, values))
 }
 
 // WhereNotIn adds column NOT IN (values). Rows whose column is NULL do not
 // match, unless there are no values.
 func (q *Query[T]) WhereNotIn(column string, values any) *Query[T] {
-	return (*Query[T])((*query)(q).in(column, sqlgen.NotIn, values))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.NotIn, values))
 }
 
 // WhereNull adds column IS NULL.
 func (q *Query[T]) WhereNull(column string) *Query[T] {
-	return (*Query[T])((*query)(q).null(column, sqlgen.Is))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.Is, nil))
 }
 
 // WhereNotNull adds column IS NOT NULL.
 func (q *Query[T]) WhereNotNull(column string) *Query[T] {
-	return (*Query[T])((*query)(q).null(column, sqlgen.IsNot))
+	return (*Query[T])((*query)(q).compare(false, column, sqlgen.IsNot, nil))
+}
+
+// OrWhereIn is WhereIn, joined by OR.
+func (q *Query[T]) OrWhereIn(column string, values any) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.In, values))
+}
+
+// OrWhereNotIn is WhereNotIn, joined by OR.
+func (q *Query[T]) OrWhereNotIn(column string, values any) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.NotIn, values))
+}
+
+// OrWhereNull is WhereNull, joined by OR.
+func (q *Query[T]) OrWhereNull(column string) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.Is, nil))
+}
+
+// OrWhereNotNull is WhereNotNull, joined by OR.
+func (q *Query[T]) OrWhereNotNull(column string) *Query[T] {
+	return (*Query[T])((*query)(q).compare(true, column, sqlgen.IsNot, nil))
 }
 
 // WhereBetween adds low <= column <= high.
@@ -124,12 +144,12 @@ func (q *Query[T]) WhereColumn(left, op, right string) *Query[T] {
 
 // WhereExists asks that a query has rows. Its conditions may name columns of
 // this query's table: "users.id".
-func (q *Query[T]) WhereExists(sub Subquery) *Query[T] {
+func (q *Query[T]) WhereExists(sub Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).exists(sub, true))
 }
 
 // WhereNotExists asks that a query has no rows.
-func (q *Query[T]) WhereNotExists(sub Subquery) *Query[T] {
+func (q *Query[T]) WhereNotExists(sub Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).exists(sub, false))
 }
 
@@ -150,6 +170,12 @@ func (q *Query[T]) OrWhereRaw(sql string, args ...any) *Query[T] {
 // does.
 func (q *Query[T]) Filter(conds ...Cond) *Query[T] {
 	return (*Query[T])((*query)(q).filter(conds))
+}
+
+// OrFilter adds conditions that all must hold, joined by OR to all before them. None
+// adds nothing.
+func (q *Query[T]) OrFilter(conds ...Cond) *Query[T] {
+	return (*Query[T])((*query)(q).orFilter(conds))
 }
 
 // Route tells where the query would run as a read, without running it. It

@@ -20,12 +20,13 @@ type query struct {
 	q         sqlgen.Query
 	at        *wish      // nil asks for nothing; never changed once shared
 	relations []relation // to load; never changed once shared
+	shape     *shape     // what rows are read into; nil is the source's records
 }
 
 // next is the copy that a step changes.
 func (q *query) next() *query {
 	if q == nil {
-		return &query{q: sqlgen.From("")}
+		return &query{q: sqlgen.From(""), src: &source{err: errNilQuery}}
 	}
 	next := *q
 	return &next
@@ -60,8 +61,11 @@ func (q *query) compares(or bool, column, op string, value any) *query {
 
 // operand is a value of the caller's as sqlgen takes it.
 func operand(v any) any {
-	if sub, ok := v.(Subquery); ok {
-		return sub.base()
+	switch v := v.(type) {
+	case Queryable:
+		return v.base()
+	case Cond:
+		return v.value()
 	}
 	return v
 }
@@ -70,11 +74,12 @@ func operand(v any) any {
 func operands(list []any) []any {
 	copied := false
 	for i, v := range list {
-		if sub, ok := v.(Subquery); ok {
+		switch v.(type) {
+		case Queryable, Cond:
 			if !copied {
 				list, copied = slices.Clone(list), true
 			}
-			list[i] = sub.base()
+			list[i] = operand(v)
 		}
 	}
 	return list
@@ -86,6 +91,9 @@ func expr(sql string, args []any) *sqlgen.Expr {
 }
 
 func (q *query) group(or bool, inner *query) *query {
+	if why := unmade(inner); why != "" {
+		return q.without(oneOf(or, "OrWhereGroup", "WhereGroup"), why)
+	}
 	if !inner.q.HasConditions() {
 		return q
 	}
@@ -96,17 +104,28 @@ func (q *query) group(or bool, inner *query) *query {
 	return q.where(c)
 }
 
-func (q *query) not(inner *query) *query { return q.where(sqlgen.Not(inner.q.Conditions()...)) }
-
-func (q *query) in(column string, op sqlgen.Op, values any) *query {
-	next := q.next()
-	next.q.AddCompare(false, column, op, operand(values))
-	return next
+func (q *query) not(inner *query) *query {
+	if why := unmade(inner); why != "" {
+		return q.without("WhereNot", why)
+	}
+	return q.where(sqlgen.Not(inner.q.Conditions()...))
 }
 
+// oneOf is the name of one of a pair of methods.
+func oneOf(first bool, a, b string) string {
+	if first {
+		return a
+	}
+	return b
+}
+
+// compare adds column op value, where the operator needs no check.
+//
 //go:noinline
-func (q *query) null(column string, op sqlgen.Op) *query {
-	return q.where(sqlgen.Compare(column, op, nil))
+func (q *query) compare(or bool, column string, op sqlgen.Op, value any) *query {
+	next := q.next()
+	next.q.AddCompare(or, column, op, operand(value))
+	return next
 }
 
 //go:noinline
@@ -118,8 +137,11 @@ func (q *query) compareColumns(left, op, right string) *query {
 	return q.where(compareColumns(left, op, right))
 }
 
-func (q *query) exists(sub Subquery, is bool) *query {
-	if is {
+func (q *query) exists(sub Queryable, is bool) *query {
+	switch {
+	case baseOf(sub) == nil:
+		return q.without(oneOf(is, "WhereExists", "WhereNotExists"), "the query is nil")
+	case is:
 		return q.where(sqlgen.Exists(sub.base()))
 	}
 	return q.where(sqlgen.NotExists(sub.base()))
@@ -141,6 +163,14 @@ func (q *query) filter(conds []Cond) *query {
 	return next
 }
 
+// orFilter adds conditions that all must hold, joined by OR to those before them.
+func (q *query) orFilter(conds []Cond) *query {
+	if len(conds) == 0 {
+		return q
+	}
+	return q.where(And(conds...).c.Or())
+}
+
 func (q *query) columns(cols ...sqlgen.Column) *query {
 	next := q.next()
 	next.q = next.q.WithColumns(cols...)
@@ -157,7 +187,25 @@ func (q *query) selects(columns []string) *query {
 
 //go:noinline
 func (q *query) selectAs(column, alias string) *query {
+	if alias == "" {
+		return q.without("SelectAs", "the alias of column "+quoted(column)+" is empty")
+	}
 	return q.columns(sqlgen.Column{Name: column, As: alias})
+}
+
+// selectFunc reads an aggregate of a column.
+//
+//go:noinline
+func (q *query) selectFunc(part, function, column, alias string) *query {
+	if alias == "" {
+		return q.where(sqlgen.Invalid(&StatementError{Part: part, Reason: "the alias is empty"}))
+	}
+	if function == "COUNT" {
+		column = "*"
+	} else if err := single(part, column); err != nil {
+		return q.where(sqlgen.Invalid(err))
+	}
+	return q.columns(sqlgen.Column{Func: function, Name: column, As: alias})
 }
 
 func (q *query) selectRaw(sql string, args []any) *query {
@@ -166,10 +214,16 @@ func (q *query) selectRaw(sql string, args []any) *query {
 
 //go:noinline
 func (q *query) selectExpr(s squirrel.Sqlizer, alias string) *query {
+	if err := missingSqlizer("SelectExpr", s); err != nil {
+		return q.where(sqlgen.Invalid(err))
+	}
 	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
 }
 
-func (q *query) selectSub(sub Subquery, alias string) *query {
+func (q *query) selectSub(sub Queryable, alias string) *query {
+	if baseOf(sub) == nil {
+		return q.without("SelectSub", "the query is nil")
+	}
 	return q.columns(sqlgen.Column{Sub: sub.base(), As: alias})
 }
 
@@ -189,6 +243,9 @@ func (q *query) distinct() *query {
 
 //go:noinline
 func (q *query) alias(name string) *query {
+	if name == "" {
+		return q.without("As", "the alias is empty")
+	}
 	next := q.next()
 	next.q = next.q.WithAlias(name)
 	return next
@@ -213,7 +270,12 @@ func (q *query) crossJoin(table string) *query {
 func (q *query) joinRaw(sql string, args []any) *query { return q.rawJoin(expr(sql, args)) }
 
 //go:noinline
-func (q *query) joinExpr(s squirrel.Sqlizer) *query { return q.rawJoin(&sqlgen.Expr{Sqlizer: s}) }
+func (q *query) joinExpr(s squirrel.Sqlizer) *query {
+	if err := missingSqlizer("JoinExpr", s); err != nil {
+		return q.where(sqlgen.Invalid(err))
+	}
+	return q.rawJoin(&sqlgen.Expr{Sqlizer: s})
+}
 
 func (q *query) rawJoin(e *sqlgen.Expr) *query {
 	next := q.next()
@@ -274,7 +336,10 @@ func (q *query) offset(n int) *query {
 	return next
 }
 
-func (q *query) union(other Subquery, all bool) *query {
+func (q *query) union(other Queryable, all bool) *query {
+	if baseOf(other) == nil {
+		return q.without(oneOf(all, "UnionAll", "Union"), "the query is nil")
+	}
 	next := q.next()
 	next.q = next.q.WithUnion(other.base(), all)
 	return next
@@ -294,6 +359,9 @@ func (q *query) allRows() *query {
 }
 
 func (q *query) with(more []relation) *query {
+	if slices.Contains(more, nil) {
+		return q.without("With", "a relation is nil")
+	}
 	next := q.next()
 	next.relations = slices.Concat(next.relations, more)
 	return next

@@ -44,13 +44,57 @@ func (q *Query[T]) SelectRaw(sql string, args ...any) *Query[T] {
 	return (*Query[T])((*query)(q).selectRaw(sql, args))
 }
 
+// SelectCount adds COUNT(*) to the select list under an alias: how many rows there are
+// in each group of GroupBy, or in all. OrderBy and Having know the alias.
+//
+//	type sales struct {
+//		UserID, Orders int64
+//		Total          string
+//	}
+//	list, err := dbfleet.Into[sales](orders.Select("user_id").SelectCount("orders").SelectSum("amount", "total").
+//		GroupBy("user_id").Having("orders", ">", 1).OrderBy("total", dbfleet.Desc)).Get(ctx)
+func (q *Query[T]) SelectCount(alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectFunc("SelectCount", "COUNT", "", alias))
+}
+
+// SelectSum adds the sum of a column to the select list under an alias. NULL is no
+// value. Without values it is 0, or NULL for a field that can hold it, a pointer or
+// sql.Null, and in a Row.
+//
+// The sum is exact, and what its field does not hold exactly is ErrRange. SQLite has
+// no decimals: it adds whole numbers exactly, beyond int64 it is an error, and decimals
+// as floats do; dbfleet.Sum adds those exactly, of one group. What a Row has is said
+// there.
+func (q *Query[T]) SelectSum(column, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectFunc("SelectSum", "SUM", column, alias))
+}
+
+// SelectAvg adds the mean of a column to the select list under an alias, as a float64
+// on every database, also in a Row; for an exact one divide the sum by the count, or
+// see dbfleet.Avg. Without values it is NULL: ErrNull for a field that cannot hold it.
+func (q *Query[T]) SelectAvg(column, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectFunc("SelectAvg", sqlgen.Mean, column, alias))
+}
+
+// SelectMin adds the smallest value of a column to the select list under an alias.
+// Without values it is NULL: ErrNull for a field that cannot hold it. Decimals that
+// SQLite keeps as text are compared as text.
+func (q *Query[T]) SelectMin(column, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectFunc("SelectMin", "MIN", column, alias))
+}
+
+// SelectMax adds the largest value of a column; see SelectMin.
+func (q *Query[T]) SelectMax(column, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectFunc("SelectMax", "MAX", column, alias))
+}
+
 // SelectExpr adds what squirrel renders to the select list.
 func (q *Query[T]) SelectExpr(s squirrel.Sqlizer, alias string) *Query[T] {
 	return (*Query[T])((*query)(q).selectExpr(s, alias))
 }
 
 // SelectSub adds a query for one value to the select list.
-func (q *Query[T]) SelectSub(sub Subquery, alias string) *Query[T] {
+func (q *Query[T]) SelectSub(sub Queryable, alias string) *Query[T] {
 	return (*Query[T])((*query)(q).selectSub(sub, alias))
 }
 
@@ -82,7 +126,8 @@ func (q *Query[T]) Join(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("JOIN", table, left, op, right))
 }
 
-// LeftJoin is Join that keeps rows without a match.
+// LeftJoin is Join that keeps rows without a match. A right join is that of the other
+// table's query; JoinRaw takes one, too.
 func (q *Query[T]) LeftJoin(table, left, op, right string) *Query[T] {
 	return (*Query[T])((*query)(q).joinOn("LEFT JOIN", table, left, op, right))
 }
@@ -146,12 +191,12 @@ func (q *Query[T]) Offset(n int) *Query[T] { return (*Query[T])((*query)(q).offs
 
 // Union adds the rows of another query on the same connection, one of equal
 // ones; order, limit and offset of q hold for the whole.
-func (q *Query[T]) Union(other Subquery) *Query[T] {
+func (q *Query[T]) Union(other Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).union(other, false))
 }
 
 // UnionAll adds all rows of another query.
-func (q *Query[T]) UnionAll(other Subquery) *Query[T] {
+func (q *Query[T]) UnionAll(other Queryable) *Query[T] {
 	return (*Query[T])((*query)(q).union(other, true))
 }
 
@@ -177,8 +222,8 @@ func (q *Query[T]) AllRows() *Query[T] { return (*Query[T])((*query)(q).allRows(
 
 // With loads relations of the rows that Get, First and Find return, each
 // relation in one statement for all rows, or for some thousands of them; see
-// Relation for when it takes more. The column that a relation needs is read also
-// when Select does not name it.
+// Relation for when it takes more. The columns that a relation needs are read also
+// when Select does not name them.
 func (q *Query[T]) With(relations ...Relation[T]) *Query[T] {
 	return (*Query[T])((*query)(q).with(erased(relations)))
 }

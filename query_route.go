@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -10,6 +11,9 @@ import (
 
 //go:noinline
 func (q *query) named(connection string) *query {
+	if connection == "" {
+		return q.without("DB", "the name of the connection is empty")
+	}
 	next, w := q.wishing()
 	w.db = connection
 	return next
@@ -31,6 +35,12 @@ func (q *query) primary() *query {
 
 //go:noinline
 func (q *query) using(tx *Tx) *query {
+	if err := tx.given(); err != nil {
+		if q.usable() == nil {
+			return q.broken(err)
+		}
+		return q.next()
+	}
 	next, w := q.wishing()
 	w.tx = tx
 	return next
@@ -52,14 +62,26 @@ func (q *query) wish() *wish {
 	return q.at
 }
 
-var errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
+var (
+	errNilQuery = &StatementError{Reason: "the query or model is nil"}
+	errNoSource = &StatementError{Reason: "a query comes from a model or a table; this one is the zero value"}
+)
 
 // usable returns what is wrong with the query's source.
 func (q *query) usable() error {
-	if q == nil || q.src == nil {
+	switch {
+	case q == nil:
+		return errNilQuery
+	case q.src == nil:
 		return errNoSource
+	case q.src.err != nil:
+		return q.src.err
+	case q.shape != nil && q.shape.err != nil:
+		return fmt.Errorf("dbfleet: %s: %w", q.place(), q.shape.err)
+	case q.shape != nil && len(q.relations) > 0:
+		return q.src.table.Fail("With loads relations of the model's records; rows of another type have none")
 	}
-	return q.src.err
+	return nil
 }
 
 // Statement implements sqlgen.Subquery.
@@ -104,7 +126,7 @@ func (q *query) env(p *place) *sqlgen.Env {
 func (q *query) explain(ctx context.Context) (Route, error) {
 	t := selection{trip: trip{q: q}}
 	if err := t.route(ctx, &t); err != nil {
-		return Route{}, err
+		return Route{}, told(err)
 	}
 	defer t.place.leave()
 	write := t.writes()
@@ -119,9 +141,9 @@ func (q *query) explain(ctx context.Context) (Route, error) {
 func (q *query) text(ctx context.Context) (sql string, args []any, err error) {
 	t := selection{trip: trip{q: q}}
 	if err := t.route(ctx, &t); err != nil {
-		return "", nil, err
+		return "", nil, told(err)
 	}
 	defer t.place.leave()
 	err = t.render(&t.place, &t.statement)
-	return t.statement.text, t.statement.args, err
+	return t.statement.text, t.statement.args, told(err)
 }

@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -16,8 +15,8 @@ import (
 // ErrOutcomeUnknown. Statements that begin or end a transaction are refused:
 // use Transaction. A zero time.Time among args is NULL, as everywhere.
 func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if db.read {
-		return nil, fmt.Errorf("dbfleet: connection %q: ExecContext: %w", db.name, ErrReadHandle)
+	if err := db.writes("ExecContext"); err != nil {
+		return nil, err
 	}
 	var p place
 	if err := db.place(ctx, &p, &noWish); err != nil {
@@ -27,11 +26,25 @@ func (db *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 	return p.rawExec(ctx, query, args)
 }
 
+// writes refuses what a handle for reads does not do.
+func (db *DB) writes(method string) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
+	if db.read {
+		return errorf("connection %q: %s: %w", db.name, method, ErrReadHandle)
+	}
+	return nil
+}
+
+// reads is the wish of a query of the caller's.
+func (db *DB) reads() *wish { return &wish{primary: db == nil || !db.read} }
+
 // QueryContext runs a query. The rows must be closed; what goes wrong while
 // they are read is told by their Err, and is the driver's error.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.rawPlace(ctx, &p); err != nil {
 		return nil, err
 	}
 	defer p.leave()
@@ -41,19 +54,27 @@ func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.rawPlace(ctx, &p); err != nil {
 		return failedRow(err)
 	}
 	defer p.leave()
 	return p.rawQueryRow(ctx, query, args)
 }
 
+// rawPlace decides the place of a query in SQL. What the text does is not known, so
+// that a handle for reads has it run where writes are refused.
+func (db *DB) rawPlace(ctx context.Context, p *place) error {
+	err := db.place(ctx, p, db.reads())
+	p.guarded = db != nil && db.read
+	return err
+}
+
 // PrepareContext prepares a statement on the primary's pool, or on the
 // transaction's connection. It must be closed. Most callers need none:
 // repeated statements are prepared once per connection anyway.
 func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if db.read {
-		return nil, fmt.Errorf("dbfleet: connection %q: PrepareContext: %w", db.name, ErrReadHandle)
+	if err := db.writes("PrepareContext"); err != nil {
+		return nil, err
 	}
 	var p place
 	if err := db.place(ctx, &p, &wish{primary: true}); err != nil {
@@ -66,7 +87,7 @@ func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, erro
 // ExecContext runs a statement in the transaction.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawExec(ctx, query, args)
@@ -77,7 +98,7 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 // MySQL take no other statement (ErrBusy).
 func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawQuery(ctx, query, args)
@@ -86,7 +107,7 @@ func (tx *Tx) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row in the transaction.
 func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return failedRow(err)
 	}
 	return p.rawQueryRow(ctx, query, args)
@@ -96,23 +117,35 @@ func (tx *Tx) QueryRowContext(ctx context.Context, query string, args ...any) *s
 // transaction's end closes it, and its rows.
 func (tx *Tx) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	var p place
-	if err := tx.place(&p); err != nil {
+	if err := tx.place(ctx, &p); err != nil {
 		return nil, err
 	}
 	return p.rawPrepare(ctx, query)
 }
 
-func (tx *Tx) place(p *place) error {
+func (tx *Tx) place(ctx context.Context, p *place) error {
 	if err := tx.usable(); err != nil {
 		return err
+	}
+	if ctx == nil {
+		return noContext(tx.st.e.name)
 	}
 	p.inTx(tx.st, "the transaction's handle")
 	return nil
 }
 
+// refuseControl refuses to turn a transaction behind the library's back. A Conn that
+// is in none of the library's is its caller's own.
+func (p *place) refuseControl(query string) error {
+	if p.on != nil && p.tx == nil {
+		return nil
+	}
+	return refuseControl(query, p.e.dialect)
+}
+
 func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Result, error) {
-	if err := refuseControl(query, p.e.dialect); err != nil {
-		return nil, err
+	if err := p.refuseControl(query); err != nil {
+		return nil, errorf("connection %q: %w", p.e.name, err)
 	}
 	x := &rawExec{}
 	s := statement{op: "exec", text: query, args: rowmap.RawArgs(args), write: true}
@@ -150,8 +183,8 @@ type lending interface {
 
 // raw sends a query of the caller's.
 func (p *place) raw(ctx context.Context, op, query string, args []any, x lending) error {
-	if err := refuseControl(query, p.e.dialect); err != nil {
-		return err
+	if err := p.refuseControl(query); err != nil {
+		return errorf("connection %q: %w", p.e.name, err)
 	}
 	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
 	returned := false
@@ -181,14 +214,14 @@ func (x *rawRows) takeBack() {
 }
 
 func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
 		if x.rows, err = c.SQL().QueryContext(ctx, s.text, s.args...); err == nil {
-			p.tx.keep(openRows{x.rows})
+			p.on.keep(openRows{x.rows})
 		}
 		return unknownRows, err
 	}
@@ -217,14 +250,14 @@ func (x *rawRow) takeBack() {
 }
 
 func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
 		x.row = c.SQL().QueryRowContext(ctx, s.text, s.args...)
-		p.tx.keep(openRow{x.row})
+		p.on.keep(openRow{x.row})
 		return unknownRows, x.row.Err()
 	}
 	pool, err := p.node.open()
@@ -250,13 +283,17 @@ func (x *rawPrepare) takeBack() {
 }
 
 func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if p.tx != nil {
+	if p.on != nil {
 		c, err := p.hold(ctx)
 		if err != nil {
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		x.stmt, err = c.Prepare(ctx, s.text)
+		if p.tx != nil {
+			x.stmt, err = c.Prepare(ctx, s.text)
+		} else {
+			x.stmt, err = c.SQL().PrepareContext(ctx, s.text)
+		}
 		return unknownRows, err
 	}
 	pool, err := p.node.open()

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/lex"
@@ -58,6 +59,7 @@ type selection struct {
 	trip
 	into  any // a *[]T, or a *T for one row
 	one   bool
+	key   []string // the columns of the key that it is looked for by; nil for other conditions
 	found bool
 	stmt  *wholeStatement // in place of the query's own; nil for none
 }
@@ -77,6 +79,9 @@ func (v *selection) render(p *place, s *statement) (err error) {
 	} else {
 		var q *sqlgen.Query
 		if q, err = v.q.withKeysOfRelations(); err == nil {
+			if q.Selects() {
+				q = q.WithZeroSums(v.q.takesNull)
+			}
 			s.text, s.args, err = sqlgen.Select(q, env)
 		}
 	}
@@ -89,7 +94,7 @@ func (v *selection) exchange(ctx context.Context, p *place, s *statement) (drive
 }
 
 func (v *selection) read(rows driver.Rows) (n int64, err error) {
-	plan := v.q.src.table.Plan
+	plan := v.q.plan()
 	if plan == nil {
 		return v.readMaps(rows)
 	}
@@ -110,15 +115,21 @@ func (v *selection) read(rows driver.Rows) (n int64, err error) {
 // the select list, what it names must have a field, and fields that it does not name
 // stay zero. A list with a star names all there is: it may have more columns, as a
 // table to which one was added, but no field stays without one.
+// Rows of another shape than the model's records have a column for each field.
 func (v *selection) fits(plan *rowmap.Plan, rows rowmap.Source) error {
 	q := &v.q.q
-	if !q.Selects() && v.stmt == nil {
-		return nil // the list was made of the fields
+	if !q.Selects() && v.stmt == nil || plan.IsScalar() {
+		return nil // the list was made of the fields, or there are none
 	}
 	m, err := plan.Misfit(rows)
 	switch {
 	case err != nil || m.None():
 		return err
+	case v.q.shape != nil: // which was made for these columns
+		if err := m.Missing(); err != nil || v.selectsAll() || q.DiscardsUnknown() {
+			return err
+		}
+		return m.Unknown()
 	case v.selectsAll():
 		return m.Missing()
 	case q.DiscardsUnknown():
@@ -160,7 +171,7 @@ func (v *selection) readMaps(rows driver.Rows) (int64, error) {
 // finish loads the relations of the rows.
 func (v *selection) finish(ctx context.Context, p *place, _ driver.Result) error {
 	if v.one && !v.found {
-		return ErrNotFound
+		return v.q.notFound(v.key)
 	}
 	return v.q.loadRelations(ctx, p, v.into, v.one)
 }
@@ -214,7 +225,7 @@ func (q *query) keyed(key []any) (*query, error) {
 	t := q.src.table
 	names := t.KeyNames()
 	if len(key) != len(names) {
-		return nil, t.Fail("the primary key has %d columns, %d values were given", len(names), len(key))
+		return nil, t.Fail("Find takes a value for each column of the primary key (%s), not %d values", strings.Join(names, ", "), len(key))
 	}
 	if q.q.Unites() {
 		return nil, t.Fail("a key's condition would not hold for the other rows of a union")
@@ -246,7 +257,7 @@ func isNil(v any) bool {
 func (q *query) each(ctx context.Context, row any, yield func() bool) (err error, broken bool) { //nolint:revive // two results, of which one is the loop's
 	v := &iteration{selection: selection{trip: trip{q: q}, into: row}, yield: yield}
 	if q != nil && q.src != nil && len(q.relations) > 0 {
-		return q.src.table.Fail("an iteration loads no relations; use Get"), false
+		return told(q.src.table.Fail("an iteration loads no relations; use Get")), false
 	}
 	_, err = v.run(ctx, v)
 	return err, v.broken
@@ -277,7 +288,7 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 		v.broken = !v.yield()
 		return !v.broken
 	}
-	if plan := v.q.src.table.Plan; plan != nil {
+	if plan := v.q.plan(); plan != nil {
 		if err := v.fits(plan, rows); err != nil {
 			return 0, err
 		}

@@ -24,8 +24,8 @@ func writeRecord[T any](ctx context.Context, m *Model[T], record *T, w recordWri
 // recordWrite is a write of one record without the record's type.
 type recordWrite struct {
 	do       func(ctx context.Context, q *query, record any, w recordWrite) error
-	columns  []string // of SaveColumns
-	conflict Conflict // of Upsert
+	columns  []string   // of SaveColumns
+	conflict []Conflict // of Upsert, at most one
 }
 
 // run does the write and says whether the record is to be what it was. If a
@@ -46,7 +46,7 @@ func (w recordWrite) run(ctx context.Context, q *query, record any) (undo bool, 
 			}
 		}()
 	}
-	err = w.do(ctx, q, record, w)
+	err = told(w.do(ctx, q, record, w))
 	returned = true
 	return err != nil && !isWritten(err, record), err
 }
@@ -56,7 +56,7 @@ func (w recordWrite) refuseNil(q *query) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
-	return q.src.table.NilRecord()
+	return told(q.src.table.NilRecord())
 }
 
 func createRecord(ctx context.Context, q *query, record any, _ recordWrite) error {
@@ -82,5 +82,9 @@ func deleteRecord(ctx context.Context, q *query, record any, _ recordWrite) erro
 }
 
 func upsertRecord(ctx context.Context, q *query, record any, w recordWrite) error {
-	return q.upsertMany(ctx, rowmap.One(record), w.conflict)
+	conflict, err := q.conflict(w.conflict)
+	if err != nil {
+		return err
+	}
+	return q.upsertMany(ctx, rowmap.One(record), conflict)
 }

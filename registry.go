@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -56,6 +57,7 @@ func Open(config Config) (*Registry, error) {
 
 // Names returns the names of all connections in alphabetical order.
 func (r *Registry) Names() []string {
+	must("Registry.Names", r.usable())
 	names := []string{}
 	r.entries.all(func(name string, _ *entry) { names = append(names, name) })
 	slices.Sort(names)
@@ -63,7 +65,10 @@ func (r *Registry) Names() []string {
 }
 
 // Default returns the name of the default connection; "" is none.
-func (r *Registry) Default() string { return r.defaultName }
+func (r *Registry) Default() string {
+	must("Registry.Default", r.usable())
+	return r.defaultName
+}
 
 // DB returns the handle of a connection; "" is the default. It does no I/O and
 // never fails: with an unknown name every use of the handle fails with an
@@ -72,7 +77,7 @@ func (r *Registry) Default() string { return r.defaultName }
 func (r *Registry) DB(name string) *DB { return &DB{reg: r, name: r.nameOr(name)} }
 
 func (r *Registry) nameOr(name string) string {
-	if name == "" {
+	if name == "" && r != nil {
 		return r.defaultName
 	}
 	return name
@@ -90,6 +95,9 @@ func (r *Registry) Connect(ctx context.Context, name string) (*DB, error) {
 
 // lookup returns the present generation of a connection.
 func (r *Registry) lookup(name string) (*entry, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
 	if e, ok := r.entries.find(name); ok {
 		return e, nil
 	}
@@ -97,7 +105,7 @@ func (r *Registry) lookup(name string) (*entry, error) {
 	closed := r.closed
 	r.mu.Unlock()
 	if closed {
-		return nil, fmt.Errorf("dbfleet: connection %q: the registry is closed: %w", name, ErrClosed)
+		return nil, errorf("connection %q: the registry is closed: %w", name, ErrClosed)
 	}
 	return nil, &UnknownConnectionError{Name: name, Known: r.Names()}
 }
@@ -123,6 +131,9 @@ func (r *Registry) Add(name string, config ConnectionConfig) error {
 // ctx ended first, the context's: the replacement holds, and what still ran
 // was cut off.
 func (r *Registry) Replace(ctx context.Context, name string, config ConnectionConfig) error {
+	if err := checkContext(ctx, name); err != nil {
+		return err
+	}
 	old, err := r.put(name, config, func(old *entry) error {
 		if old == nil {
 			return &UnknownConnectionError{Name: name, Known: r.Names()}
@@ -153,6 +164,9 @@ func (r *Registry) leavesLocked(e *entry) {
 }
 
 func (r *Registry) put(name string, config ConnectionConfig, check func(old *entry) error) (*entry, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
 	config, err := config.prepare(name)
 	if err != nil {
 		return nil, err
@@ -160,7 +174,7 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, fmt.Errorf("dbfleet: connection %q: the registry is closed: %w", name, ErrClosed)
+		return nil, errorf("connection %q: the registry is closed: %w", name, ErrClosed)
 	}
 	old, _ := r.entries.find(name)
 	if err := check(old); err != nil {
@@ -185,6 +199,9 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 // running work goes on, and its pools are closed when that is done or ctx
 // ends. The default connection can be removed too.
 func (r *Registry) Remove(ctx context.Context, name string) error {
+	if err := cmp.Or(r.usable(), checkContext(ctx, name)); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	old, ok := r.entries.find(name)
 	if !ok || r.closed {
@@ -212,6 +229,9 @@ func (r *Registry) Close() error {
 // cut off: a transaction that still runs then is sent nothing more and rolled
 // back, a connection whose rows are still open is closed with them.
 func (r *Registry) Shutdown(ctx context.Context) error {
+	if err := cmp.Or(r.usable(), checkContext(ctx, "")); err != nil {
+		return err
+	}
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -243,13 +263,19 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 // Stats returns the pool figures of every node of every connection whose pool
 // has been opened, by the node's name.
 func (r *Registry) Stats() map[string]sql.DBStats {
+	must("Registry.Stats", r.usable())
 	out := map[string]sql.DBStats{}
 	r.entries.all(func(_ string, e *entry) { e.stats(out) })
 	return out
 }
 
 // String tells the names of the connections.
-func (r *Registry) String() string { return fmt.Sprintf("dbfleet.Registry%q", r.Names()) }
+func (r *Registry) String() string {
+	if r.usable() != nil {
+		return "dbfleet.Registry(nil)"
+	}
+	return fmt.Sprintf("dbfleet.Registry%q", r.Names())
+}
 
 // GoString is String: nothing of a configuration is shown.
 func (r *Registry) GoString() string { return r.String() }

@@ -2,19 +2,20 @@ package dbfleet
 
 import (
 	"context"
+	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // Relation loads the related records of many parents of type P at once, for
-// Query.With. HasMany, HasOne and BelongsTo make one.
+// Query.With. It is sealed: HasMany, HasOne and BelongsTo make one.
 //
 // Each side has its own connection, dialect and replicas: related records come
 // by a statement of their own, never by a JOIN. If both models live on the same
 // connection, the related records are read where the parents were read, also
 // when that was named by DB. The transaction of Using and the wish for the
 // primary hold for them too. Records of a sharded model are found by the shard
-// key, which is the relation's column, or a column by which the parents are
+// key, which is one of the relation's columns, or a column by which the parents are
 // sharded as well.
 //
 // A record belongs to a parent if the database says so: With gives each parent what
@@ -31,15 +32,14 @@ import (
 // 7 finds the text "7". NULL refers to nothing. Parents that have the same record
 // get one each, with nothing in common but what unexported fields hold.
 type Relation[P any] interface {
-	relation
-	of(*P) // ties it to the type of its parents
+	of(*P) relation // P ties it to the type of its parents
 }
 
 // relation is a Relation without its type.
 type relation interface {
-	// needs is the parents' column by which related records are found, or what
+	// needs are the parents' columns by which related records are found, or what
 	// is wrong with the relation.
-	needs() (column string, err error)
+	needs() (columns []string, err error)
 	// load fills in the related records of parents, which are *P.
 	load(ctx context.Context, from origin, parents rowmap.Records) error
 }
@@ -50,23 +50,48 @@ type relation interface {
 func erased[P any](relations []Relation[P]) []relation {
 	list := make([]relation, len(relations))
 	for i, r := range relations {
-		if r != nil {
-			list[i] = r
+		if !rowmap.IsNil(r) {
+			list[i] = r.of(nil)
 		}
 	}
 	return list
 }
 
 // Link names the columns that tie two models; On makes one.
-type Link struct{ foreign, local string }
+type Link struct {
+	foreign, local []string
+	err            error
+}
 
 // On names the column that refers to the other side, and optionally the column
-// that it refers to, which is the primary key otherwise.
-func On(foreignKey string, refersTo ...string) Link {
-	l := Link{foreign: foreignKey}
-	if len(refersTo) > 0 {
-		l.local = refersTo[0]
+// that it refers to, which is the primary key otherwise. Links of several columns go on
+// with And.
+func On(foreignKey string, refersTo ...string) Link { return Link{}.and(foreignKey, refersTo...) }
+
+// And returns the link with one more column, for records that are found, or sharded, by
+// several:
+//
+//	dbfleet.On("user_id").And("tenant_id")                         // the users' primary key is tenant_id, id
+//	dbfleet.On("user_id", "number").And("tenant_id", "tenant_id") // the users' own columns number and tenant_id
+//
+// A record is related if it has the parent's values in all columns; if one of them is
+// NULL, in none. A column that names nothing to refer to stands for one of the primary
+// key: that of the same name, or else the next one in the key's order that no other
+// column refers to. As many as there are must be there: what is left over is a fault of
+// the link that names the columns of both sides.
+func (l Link) And(foreignKey string, refersTo ...string) Link {
+	if len(l.foreign) == 0 && l.err == nil {
+		l.err = errNoLink
 	}
+	return l.and(foreignKey, refersTo...)
+}
+
+func (l Link) and(foreignKey string, refersTo ...string) Link {
+	local, err := atMostOne(refersTo)
+	if err != nil {
+		l.err = &StatementError{Part: "link", Reason: "the column " + quoted(foreignKey) + " refers to one column, not to " + listed(refersTo, nil)}
+	}
+	l.foreign, l.local = append(slices.Clip(l.foreign), foreignKey), append(slices.Clip(l.local), local)
 	return l
 }
 
@@ -82,7 +107,7 @@ type ToOne[P, C any] struct {
 	field func(*P) **C
 }
 
-// HasMany relates a parent to the children whose column link names refers to
+// HasMany relates a parent to the children whose columns that link names refer to
 // it. field says where the parent keeps them.
 //
 //	var postsOf = dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
@@ -99,7 +124,7 @@ func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field fu
 	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
 
-// BelongsTo relates a record to the one that its own column refers to.
+// BelongsTo relates a record to the one that its own columns refer to.
 func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
 	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
 }
@@ -110,13 +135,13 @@ func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field f
 // statement, but for each parent by itself where rows are locked, grouped or
 // distinct, or sorted by SQL or by what the select list names.
 func (r ToMany[P, C]) Scope(f func(*Query[C]) *Query[C]) ToMany[P, C] {
-	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
+	r.tie = r.tie.scoped(of(r.tie.related, f))
 	return r
 }
 
 // Scope returns the relation with the related records narrowed or ordered by f.
 func (r ToOne[P, C]) Scope(f func(*Query[C]) *Query[C]) ToOne[P, C] {
-	r.tie.related = (*query)(f((*Query[C])(r.tie.related)))
+	r.tie = r.tie.scoped(of(r.tie.related, f))
 	return r
 }
 
@@ -142,13 +167,13 @@ func (r ToOne[P, C]) For(parent *P) *Query[C] {
 	return (*Query[C])(r.tie.queryFor(parent, parent == nil))
 }
 
-func (r ToMany[P, C]) of(*P) {}
+func (r ToMany[P, C]) of(*P) relation { return r }
 
-func (r ToOne[P, C]) of(*P) {}
+func (r ToOne[P, C]) of(*P) relation { return r }
 
-func (r ToMany[P, C]) needs() (string, error) { return r.tie.needs() }
+func (r ToMany[P, C]) needs() ([]string, error) { return r.tie.needs() }
 
-func (r ToOne[P, C]) needs() (string, error) { return r.tie.needs() }
+func (r ToOne[P, C]) needs() ([]string, error) { return r.tie.needs() }
 
 func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Records) error {
 	d, err := r.tie.load(ctx, from, parents)
@@ -158,11 +183,15 @@ func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Reco
 	list := *d.list.(*[]C)
 	for i := range parents.N {
 		a, b := d.bounds[i], d.bounds[i+1]
-		of := []C{}
+		own := []C{}
 		if a < b {
-			of = list[a:b:b]
+			own = list[a:b:b]
 		}
-		*r.field(parents.At(i).(*P)) = of
+		at := r.field(parents.At(i).(*P))
+		if at == nil {
+			return errNoField
+		}
+		*at = own
 	}
 	return nil
 }
@@ -178,7 +207,11 @@ func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Recor
 		if a := d.bounds[i]; a < d.bounds[i+1] {
 			one = &list[a]
 		}
-		*r.field(parents.At(i).(*P)) = one
+		at := r.field(parents.At(i).(*P))
+		if at == nil {
+			return errNoField
+		}
+		*at = one
 	}
 	return nil
 }

@@ -44,17 +44,19 @@ func (g *gathering) read(ctx context.Context, part *group.Part) error {
 			return g.apart(ctx, some, part)
 		}
 	}
-	kind := q.src.table.Plan.Field(g.relatedColumn).Kind
-	if !sole && (q.q.Names(g.column()) || !part.Certain(kind)) {
+	plan, kinds := q.src.table.Plan, make([]rowmap.Kind, len(g.relatedColumns))
+	for i, column := range g.relatedColumns {
+		kinds[i] = plan.Field(column).Kind
+	}
+	if !sole && (slices.ContainsFunc(g.columns(), q.q.Names) || !part.Certain(kinds...)) {
 		return g.marked(ctx, q, part)
 	}
 	v := g.verb(g.among(q, part))
 	if err := v.get(ctx); err != nil {
 		return err
 	}
-	plan := q.src.table.Plan
-	fits, ok := g.keys.Fits(g.fits, part, plan, g.relatedColumn, plan.Records(v.into), g.count())
-	if !ok || !sole && !part.Settled(kind, v.typeName) {
+	fits, ok := g.keys.Fits(g.fits, part, plan, g.relatedColumns, plan.Records(v.into), g.count())
+	if !ok || !sole && !part.Settled(kinds, v.typeNames) {
 		return g.marked(ctx, q, part)
 	}
 	g.fits = fits
@@ -64,16 +66,38 @@ func (g *gathering) read(ctx context.Context, part *group.Part) error {
 
 // among is the query for the related records of all keys of a part.
 func (g *gathering) among(q *query, part *group.Part) *query {
-	if part.Ints != nil {
-		return q.in(g.column(), sqlgen.In, part.Ints)
+	switch {
+	case len(g.relatedColumns) > 1:
+		return q.where(grouped(g.columns(), part.Groups()))
+	case part.Ints != nil:
+		return q.compare(false, g.column(0), sqlgen.In, part.Ints)
 	}
-	return q.in(g.column(), sqlgen.In, part.Values)
+	return q.compare(false, g.column(0), sqlgen.In, part.Values)
+}
+
+// grouped is the condition of keys of several columns, which have these names: one of
+// them in a list for each value of the others, so that every database finds the rows by
+// an index of them all, and each column is compared as a sole one.
+func grouped(names []string, groups []group.Group) sqlgen.Cond {
+	each := make([]sqlgen.Cond, len(groups))
+	for n, of := range groups {
+		all := make([]sqlgen.Cond, 0, len(of.Columns)+1)
+		for i, column := range of.Columns {
+			all = append(all, sqlgen.Compare(names[column], sqlgen.Eq, of.Values[i]))
+		}
+		all = append(all, sqlgen.Compare(names[of.Column], sqlgen.In, of.List))
+		each[n] = sqlgen.Group(all...)
+		if n > 0 {
+			each[n] = each[n].Or()
+		}
+	}
+	return sqlgen.Group(each...)
 }
 
 // apart asks for each of the keys in a statement of its own.
 func (g *gathering) apart(ctx context.Context, q *query, part *group.Part) error {
 	for at := range part.Len() {
-		v := g.verb(q.where(sqlgen.Compare(g.column(), sqlgen.Eq, part.Value(at))))
+		v := g.verb(q.where(g.equal(part.Value(at))))
 		if err := v.get(ctx); err != nil {
 			return err
 		}
@@ -88,8 +112,8 @@ func (g *gathering) apart(ctx context.Context, q *query, part *group.Part) error
 
 // each asks for some records of each key.
 func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error {
-	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []any) sqlgen.Query {
-		return q.WithEach(g.column(), keys, g.query.src.table.KeyNames(), !g.one)
+	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []sqlgen.Cond) sqlgen.Query {
+		return q.WithEach(keys, g.query.src.table.KeyNames(), !g.one)
 	}, func(first, n, record int, key int64) error {
 		if key < int64(n) {
 			g.fits = append(g.fits, part.At(first+int(key), record))
@@ -100,15 +124,15 @@ func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error 
 
 // marked asks which of the keys each record is equal to.
 func (g *gathering) marked(ctx context.Context, q *query, part *group.Part) error {
-	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []any) sqlgen.Query {
-		return q.WithMarks(g.column(), keys)
+	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []sqlgen.Cond) sqlgen.Query {
+		return q.WithMarks(keys)
 	}, func(first, n, record int, marks int64) error { return g.byMarks(part, first, n, record, marks) })
 }
 
 // byMarks tells where a record goes whose marks say which of n keys it is equal to.
 func (g *gathering) byMarks(part *group.Part, first, n, record int, marks int64) error {
 	if marks == 0 {
-		return g.query.src.table.Fail("a related record fits no parent: the database found its %q equal to a key, but to none of them", g.column())
+		return g.query.src.table.Fail("a related record fits no parent: the database found its %s equal to a key, but to none of them", listed(g.columns(), nil))
 	}
 	for bit := range n {
 		if marks&(1<<bit) != 0 {
@@ -120,13 +144,13 @@ func (g *gathering) byMarks(part *group.Part, first, n, record int, marks int64)
 
 // numbered asks with some of the keys after the other, and tells what the number of
 // each record says of the n keys from first on.
-func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, with func(q *sqlgen.Query, keys []any) sqlgen.Query, told func(first, n, record int, number int64) error) error {
+func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, with func(q *sqlgen.Query, keys []sqlgen.Cond) sqlgen.Query, told func(first, n, record int, number int64) error) error {
 	most := sqlgen.MaxEach
 	for first := 0; first < part.Len(); {
 		n := min(most, part.Len()-first)
-		keys := make([]any, n)
+		keys := make([]sqlgen.Cond, n)
 		for i := range keys {
-			keys[i] = part.Value(first + i)
+			keys[i] = g.equal(part.Value(first + i))
 		}
 		some := q.next()
 		some.q = with(&q.q, keys)
@@ -154,7 +178,7 @@ func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, wi
 // verb is the verb of a query for related records.
 func (g *gathering) verb(q *query) *related {
 	plan := q.src.table.Plan
-	return &related{selection: selection{trip: trip{q: q}, into: plan.NewList()}, key: g.column()}
+	return &related{selection: selection{trip: trip{q: q}, into: plan.NewList()}, keys: g.columns()}
 }
 
 // count is how many records were taken.
@@ -172,7 +196,7 @@ func (g *gathering) took(v *related) {
 		g.all = v.into
 		return
 	}
-	g.query.src.table.Plan.Append(g.all, v.into)
+	rowmap.AppendLike(g.all, v.into)
 }
 
 // deal gives each parent its records, and those their relations.
@@ -189,9 +213,9 @@ func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 // related is the verb that reads related records.
 type related struct {
 	selection
-	key        string  // the related column
-	typeName   string  // of it in the result
-	numbers    []int64 // of each record, where the query asks for them
+	keys       []string // the related columns
+	typeNames  []string // of them in the result
+	numbers    []int64  // of each record, where the query asks for them
 	connection string
 }
 
@@ -210,8 +234,11 @@ func (v *related) read(rows driver.Rows) (int64, error) {
 		v.numbers = nil
 		src = rowmap.Hiding(rows, hidden, func(number int64) { v.numbers = append(v.numbers, number) })
 	}
-	if i := slices.Index(src.Columns(), v.key); i >= 0 {
-		v.typeName = src.TypeName(i)
+	v.typeNames = make([]string, len(v.keys))
+	for k, key := range v.keys {
+		if i := slices.Index(src.Columns(), key); i >= 0 {
+			v.typeNames[k] = src.TypeName(i)
+		}
 	}
 	plan := v.q.src.table.Plan
 	if err := v.fits(plan, src); err != nil {

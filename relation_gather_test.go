@@ -26,7 +26,7 @@ func TestRelation_ARecordThatFitsNoParentIsAnError(t *testing.T) {
 	keys := group.Of(2)
 	keys.Add(0, "", "a", "a")
 	keys.Add(1, "", "A", "A")
-	g := &gathering{tie: &tie{related: q, relatedColumn: 1}, query: q, keys: keys}
+	g := &gathering{tie: &tie{related: q, relatedColumns: []int{1}}, query: q, keys: keys}
 	part := keys.Parts()[0]
 	for record, marks := range []int64{3, 1, 2} {
 		require.NoError(t, g.byMarks(part, 0, 2, record, marks))

@@ -3,7 +3,6 @@ package dbfleet
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/group"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -21,32 +20,33 @@ type origin struct {
 func (q *query) withKeysOfRelations() (*sqlgen.Query, error) {
 	out := q
 	for _, r := range q.relations {
-		if r == nil {
-			return nil, errNilRelation(q)
-		}
-		column, err := r.needs()
+		columns, err := r.needs()
 		if err == nil {
-			out, err = out.selecting(column)
+			out, err = out.selecting(columns)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("dbfleet: a relation of table %q: %w", q.src.table.Name, err)
+			return nil, errorf("a relation of table %q: %w", q.src.table.Name, err)
 		}
 	}
 	return &out.q, nil
 }
 
-func errNilRelation(q *query) error { return q.src.table.Fail("With was given a nil relation") }
-
-// selecting is the query that reads a column also if it has a select list of its
+// selecting is the query that reads columns also if it has a select list of its
 // own.
-func (q *query) selecting(column string) (*query, error) {
-	if !q.q.Selects() || q.q.Gives(column) {
+func (q *query) selecting(columns []string) (*query, error) {
+	if !q.q.Selects() {
 		return q, nil
 	}
-	if q.q.Merges() || q.q.Unites() {
-		return q, q.src.table.Fail("a relation needs the column %q, which the query does not select", column)
+	for _, column := range columns {
+		if q.q.Gives(column) {
+			continue
+		}
+		if q.q.Merges() || q.q.Unites() {
+			return q, q.src.table.Fail("a relation needs the column %q, which the query does not select", column)
+		}
+		q = q.columns(sqlgen.Column{Name: column})
 	}
-	return q.columns(sqlgen.Column{Name: column}), nil
+	return q, nil
 }
 
 // loadRelations fills in the relations of the rows that were read at p into *into,
@@ -72,11 +72,8 @@ func (q *query) relate(ctx context.Context, connection string, rows rowmap.Recor
 		ctx = withTx(ctx, w.tx)
 	}
 	for _, r := range q.relations {
-		if r == nil {
-			return errNilRelation(q)
-		}
 		if err := r.load(ctx, origin{connection, w.primary}, rows); err != nil {
-			return fmt.Errorf("dbfleet: loading a relation of table %q: %w", q.src.table.Name, err)
+			return errorf("loading a relation of table %q: %w", q.src.table.Name, err)
 		}
 	}
 	return nil
@@ -110,7 +107,7 @@ func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records) (*d
 
 // narrowed is the query for related records, without the parents' keys.
 func (t *tie) narrowed(from origin) (*query, error) {
-	if _, err := t.needs(); err != nil {
+	if err := t.check(); err != nil {
 		return nil, err
 	}
 	q := t.related
@@ -122,18 +119,19 @@ func (t *tie) narrowed(from origin) (*query, error) {
 	}
 	q = q.next()
 	q.q = q.q.Enclosed()
-	return q.selecting(t.column())
+	return q.selecting(t.columns())
 }
 
 // collect finds the key of each parent.
 func (t *tie) collect(parents rowmap.Records) (*group.Keys, error) {
 	keys := group.Of(parents.N)
 	sharded := t.related.src.shard != nil && !t.related.wish().placed()
+	plain := !sharded && len(t.mixed) == 1 && !t.mixed[0]
 	var errs error
 	for i := range parents.N {
 		p := parents.At(i)
-		if !sharded && !t.mixed {
-			if n, ok := t.parents.table.Plan.IntKey(t.parentColumn, p); ok {
+		if plain {
+			if n, ok := t.parents.table.Plan.IntKey(t.parentColumns[0], p); ok {
 				keys.AddInt(i, n)
 				continue
 			}

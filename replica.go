@@ -9,10 +9,12 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// ReplicaPool returns the pool of the next replica in turn, or the primary's when
-// the connection has no replica fit to serve. Everything said of Pool holds for it.
+// ReplicaPool lends the pool of the next replica in turn, or one of the primary when
+// the connection has no replica fit to serve. In both cases its sessions refuse
+// writes (but for PostgreSQL behind a Pooler). Everything said of Pool holds for it.
 // Each call takes the next one; ReadPrimary does not reach it.
 func (db *DB) ReplicaPool() *sql.DB {
+	must("DB.ReplicaPool", db.usable())
 	e, err := db.reg.lookup(db.name)
 	if err != nil {
 		return db.reg.failing(db.name, err)
@@ -20,24 +22,38 @@ func (db *DB) ReplicaPool() *sql.DB {
 	if n, _, ok := e.replicas.Pick(0, (*node).servesReads); ok {
 		return e.handle(n)
 	}
-	return e.handle(e.primary())
+	return e.handle(e.primary().reader())
 }
 
 // Read returns a handle whose queries run on a replica, in turn, or on the
 // primary when there is none fit to serve. It refuses ExecContext,
-// PrepareContext and Transaction with ErrReadHandle; replicas' sessions refuse
-// writes by themselves.
-func (db *DB) Read() *DB { return &DB{reg: db.reg, name: db.name, read: true} }
+// PrepareContext and Transaction with ErrReadHandle. A query in SQL that writes is
+// ErrReadOnly on either node: it runs on sessions that refuse writes, which the
+// primary has for this purpose, bounded as ReadPool says and opened when the first
+// such query comes. What cannot be told to a session stays open: PostgreSQL behind a
+// Pooler, and a transaction that the context carries.
+func (db *DB) Read() *DB {
+	if db.usable() != nil {
+		return db // which tells it
+	}
+	return &DB{reg: db.reg, name: db.name, read: true}
+}
 
 // Primary is the counterpart of Read: a handle whose tables are read from the
 // primary, so that they show what was just written. Raw queries run there anyway.
-func (db *DB) Primary() *DB { return &DB{reg: db.reg, name: db.name, primary: true} }
+func (db *DB) Primary() *DB {
+	if db.usable() != nil {
+		return db // which tells it
+	}
+	return &DB{reg: db.reg, name: db.name, primary: true}
+}
 
 // ReadPrimary returns a context whose reads all go to primaries, whatever reads
 // with it and on whichever connection: a request that has just written, or that
 // must not see a stale row, reads with it what replicas may not have yet. It wins
 // over DB.Read. A transaction that a context carries still takes what is its own.
 func ReadPrimary(ctx context.Context) context.Context {
+	mustHave("ReadPrimary", "context", ctx != nil)
 	return context.WithValue(ctx, readPrimaryKey{}, true)
 }
 
@@ -81,7 +97,7 @@ func (p *place) answered(err error) {
 }
 
 func isAcquireTimeout(err error) bool {
-	var a *AcquireTimeoutError
+	var a *driver.AcquireTimeoutError
 	return errors.As(err, &a)
 }
 
@@ -111,7 +127,7 @@ func unreachable(err error) bool {
 // Only a plain read is asked again, or what a replica was asked, whose session
 // refuses writes.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) bool {
-	if p.tx != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
+	if p.on != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
 		return false
 	}
 	if p.index >= 0 {

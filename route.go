@@ -13,6 +13,9 @@ type Route struct {
 	// "name/replica-1" and so on for replicas.
 	Node string
 	Role Role
+	// Shard is the name of the shard, which is its connection's, where the operation
+	// is one of a sharded model; "" otherwise.
+	Shard string
 	// Tx says that a transaction of the context or of Using carries it.
 	Tx bool
 	// Reason says in words what decided.
@@ -61,7 +64,7 @@ func (s *source) destination(w *wish, keys any, list bool) (destination, error) 
 	case s.shard != nil:
 		return s.shardFor(w, keys, list)
 	case w.hasShard:
-		return destination{}, fmt.Errorf("dbfleet: table %q is not sharded, a shard key was given", s.table.Name)
+		return destination{}, errorf("table %q is not sharded, a shard key was given", s.table.Name)
 	case s.connection != "":
 		return destination{s.connection, s.why}, nil
 	}
@@ -86,7 +89,9 @@ func (s *source) destinationOf(w *wish, record any) (destination, error) {
 type place struct {
 	e       *entry
 	tx      *txState // nil outside of one
+	on      *held    // what statements run on; nil takes a connection for each
 	primary bool     // the primary was asked for
+	guarded bool     // only on sessions that refuse writes
 
 	node  *node  // nil until it is chosen
 	index int    // of a replica in the set, -1 for none
@@ -97,8 +102,14 @@ type place struct {
 // place decides the place of one operation. The caller must call leave, unless
 // there is an error. A write on a handle for reads is ErrReadHandle.
 func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish, write bool) error {
+	if err := r.usable(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return noContext(to.connection)
+	}
 	if write && w.read {
-		return fmt.Errorf("dbfleet: connection %q: %w", to.connection, ErrReadHandle)
+		return errorf("connection %q: %w", to.connection, ErrReadHandle)
 	}
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
@@ -128,6 +139,9 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 
 // belongs says whether a transaction given by Using can serve a connection.
 func (r *Registry) belongs(tx *Tx, connection string) error {
+	if err := tx.given(); err != nil {
+		return err
+	}
 	if tx.st.e.name != connection || tx.st.e.reg != r {
 		return &TxConnectionError{Tx: tx.st.e.name, Want: connection}
 	}
@@ -135,8 +149,15 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 }
 
 func (p *place) inTx(st *txState, reason string) {
-	p.e, p.tx, p.node, p.index = st.e, st, st.node, -1
+	p.e, p.tx, p.on, p.node, p.index = st.e, st, &st.held, st.node, -1
 	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tx: true, Reason: reason}
+}
+
+// holds tells the route that the place holds rows of a model, which may be a shard.
+func (p *place) holds(s *source) {
+	if s.shard != nil {
+		p.route.Shard = p.route.Connection
+	}
 }
 
 func (p *place) leave() {
@@ -163,5 +184,8 @@ func (p *place) choose(write bool) {
 
 func (p *place) toPrimary(more string) {
 	p.node, p.index = p.e.primary(), -1
+	if p.guarded {
+		p.node = p.node.reader()
+	}
 	p.route.Node, p.route.Role, p.route.more = p.node.name, p.node.role(), more
 }

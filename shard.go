@@ -8,8 +8,9 @@ import (
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
-// ShardRule says which connection holds a record. ShardBy makes one.
+// ShardRule says which connection holds a record. It is sealed: ShardBy makes one.
 type ShardRule interface {
+	fault() string
 	column() string
 	connection(key any) (string, error)
 }
@@ -41,23 +42,34 @@ type shardRule[K comparable] struct {
 
 func (r *shardRule[K]) column() string { return r.col }
 
+// fault says what is wrong with the rule, "" for nothing.
+func (r *shardRule[K]) fault() string {
+	switch {
+	case r.col == "":
+		return "ShardBy names no column"
+	case r.route == nil:
+		return "the function given to ShardBy is nil"
+	}
+	return ""
+}
+
 func (r *shardRule[K]) connection(key any) (string, error) {
 	var zero K
 	k, ok := key.(K)
 	if !ok {
 		if v, err := rowmap.Arg(key, nil); err == nil && v == nil {
-			return "", fmt.Errorf("dbfleet: shard key %q: the key is NULL: %w", r.col, ErrMissingShardKey)
+			return "", errorf("shard key %q: the key is NULL: %w", r.col, ErrMissingShardKey)
 		}
 		if err := rowmap.Convert(&k, key); err != nil {
-			return "", fmt.Errorf("dbfleet: shard key %q: %w", r.col, err)
+			return "", errorf("shard key %q: %w", r.col, err)
 		}
 	}
 	if k == zero {
-		return "", fmt.Errorf("dbfleet: shard key %q: the key is zero: %w", r.col, ErrMissingShardKey)
+		return "", errorf("shard key %q: the key is zero: %w", r.col, ErrMissingShardKey)
 	}
 	name := r.route(k)
 	if name == "" {
-		return "", fmt.Errorf("dbfleet: shard key %q: the shard function names no connection: %w", r.col, ErrMissingShardKey)
+		return "", errorf("shard key %q: the shard function names no connection: %w", r.col, ErrMissingShardKey)
 	}
 	return name, nil
 }
@@ -126,5 +138,5 @@ func (s *source) sameShard(name string, keys any, list bool) error {
 }
 
 func (s *source) missingKey(why string) error {
-	return fmt.Errorf("dbfleet: table %q, shard key %q: %s: %w", s.table.Name, s.shard.column(), why, ErrMissingShardKey)
+	return errorf("table %q, shard key %q: %s: %w", s.table.Name, s.shard.column(), why, ErrMissingShardKey)
 }

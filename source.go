@@ -33,7 +33,8 @@ type source struct {
 //	SUM, AVG of decimals   string                      string     float64
 //	MAX, MIN of a time     time.Time                   time.Time  string
 //
-// The functions Sum, Avg, Min and Max, the methods of those names, and a struct whose
+// SelectCount is an int64 and SelectAvg a float64 everywhere; SelectSum, SelectMin and
+// SelectMax are as above. The functions Sum, Avg, Min and Max, the methods of those names, and a struct whose
 // field has the alias's name (Table[T]) give it the type that is asked for, on all
 // databases alike.
 type Row map[string]any
@@ -43,6 +44,9 @@ func (db *DB) Table(name string) *Query[Row] { return Table[Row](db, name) }
 
 // Table returns a query for a table in the transaction, whose rows are Row.
 func (tx *Tx) Table(name string) *Query[Row] {
+	if err := tx.given(); err != nil {
+		return (*Query[Row])((*query)(nil).broken(err))
+	}
 	return Table[Row](tx.st.e.reg.DB(tx.st.e.name), name).Using(tx)
 }
 
@@ -63,7 +67,10 @@ func tableQuery(db *DB, name string, plan *rowmap.Plan, err error) *query {
 	if name == "" {
 		err = &StatementError{Part: "table", Reason: "its name is empty"}
 	}
-	s := &source{reg: db.reg, table: table.Unmodelled(name, plan), connection: db.name, why: "named by the handle", err: err}
+	if unusable := db.usable(); unusable != nil {
+		db, err = &DB{}, unusable
+	}
+	s := &source{reg: db.reg, table: table.Unmodelled(name, plan), connection: db.name, why: "named by the handle", err: told(err)}
 	q := &query{src: s, q: sqlgen.From(name)}
 	if db.read || db.primary {
 		q.at = &wish{read: db.read, primary: db.primary}

@@ -2,9 +2,11 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 
 	"github.com/Masterminds/squirrel"
 
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -29,9 +31,11 @@ func (q *Query[T]) ExecStatement(ctx context.Context, s squirrel.Sqlizer) (int64
 	return (*query)(q).execStatement(ctx, s)
 }
 
-// wholeStatement is a statement that squirrel built.
+// wholeStatement is a statement that squirrel built, or that the caller wrote.
 type wholeStatement struct {
 	made   squirrel.Sqlizer
+	table  string
+	raw    string // in place of made
 	writes bool
 }
 
@@ -43,21 +47,29 @@ func (q *query) whole(s squirrel.Sqlizer) (*wholeStatement, error) {
 	if q.q.HasConditions() {
 		return nil, q.src.table.Fail("a whole statement has its own conditions; the query's would be lost")
 	}
+	if rowmap.IsNil(s) {
+		return nil, q.src.table.Fail("the statement is nil")
+	}
 	writes, unconditional := sqlgen.Verb(s)
 	if unconditional && !q.q.AllRows() {
 		return nil, q.src.table.MissingWhere()
 	}
-	return &wholeStatement{s, writes}, nil
+	return &wholeStatement{made: s, table: q.src.table.Name, writes: writes}, nil
 }
 
 func (w *wholeStatement) text(env *sqlgen.Env) (string, []any, error) {
-	return sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
+	text, args, err := sqlgen.Text(&sqlgen.Expr{Sqlizer: w.made}, env)
+	var fault *sqlgen.StatementError
+	if errors.As(err, &fault) && fault.Table == "" {
+		fault.Table = w.table
+	}
+	return text, args, err
 }
 
 func (q *query) getStatement(ctx context.Context, list any, s squirrel.Sqlizer) error {
 	w, err := q.whole(s)
 	if err != nil {
-		return err
+		return told(err)
 	}
 	v := &selection{trip: trip{q: q}, into: list, stmt: w}
 	_, err = v.run(ctx, v)
@@ -79,7 +91,7 @@ func (v *statementExec) render(p *place, s *statement) (err error) {
 func (q *query) execStatement(ctx context.Context, s squirrel.Sqlizer) (int64, error) {
 	w, err := q.whole(s)
 	if err != nil {
-		return 0, err
+		return 0, told(err)
 	}
 	v := &statementExec{writing{trip{q: q}}, w}
 	res, err := v.run(ctx, v)

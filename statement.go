@@ -13,9 +13,10 @@ import (
 
 // statement is one text on its way to a database.
 type statement struct {
-	op   string // what hooks and errors call it
-	text string
-	args []any
+	op    string // what hooks and errors call it
+	table string // of a query's, "" otherwise
+	text  string
+	args  []any
 	// write says that the statement is not known to be a plain read: it goes to the
 	// primary, and there it is sent once.
 	write bool
@@ -72,7 +73,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 			_ = p.ended(s, hooks, unknownRows, errPanicked)
 		}
 	}()
-	res, err = x.exchange(ctx, p, s)
+	res, err = x.exchange(hooks.context(x), p, s)
 	returned = true
 	return res, p.ended(s, hooks, res, err)
 }
@@ -92,15 +93,15 @@ func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) e
 }
 
 // hold takes the connection that a statement runs on, until letGo: the
-// transaction's, on which statements run one at a time, or one of the pool.
+// transaction's or Conn's, on which statements run one at a time, or one of the pool.
 func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
-	if p.tx != nil {
-		p.tx.mu.Lock()
-		if err := p.tx.ready(); err != nil {
-			p.tx.mu.Unlock()
+	if p.on != nil {
+		p.on.mu.Lock()
+		if err := p.on.ready(); err != nil {
+			p.on.mu.Unlock()
 			return nil, err
 		}
-		return p.tx.conn, nil
+		return p.on.conn, nil
 	}
 	pool, err := p.node.open()
 	if err != nil {
@@ -110,8 +111,8 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 }
 
 func (p *place) letGo(c *driver.Conn) {
-	if p.tx != nil {
-		p.tx.mu.Unlock()
+	if p.on != nil {
+		p.on.mu.Unlock()
 		return
 	}
 	c.Release()
@@ -181,9 +182,9 @@ func (p *place) rows(ctx context.Context, c *driver.Conn, s *statement, r reader
 		return unknownRows, err
 	}
 	defer func() { _ = rows.Close() }() // also when reading panics
-	if s.stream && p.tx != nil {
-		p.tx.mu.Unlock()
-		defer p.tx.mu.Lock()
+	if s.stream && p.on != nil {
+		p.on.mu.Unlock()
+		defer p.on.mu.Lock()
 	}
 	n, err := r.read(rows)
 	if closeErr := rows.Close(); err == nil {
@@ -199,6 +200,7 @@ func (p *place) wrap(s *statement, err error) error {
 	if err == nil || err == errPanicked {
 		return err
 	}
+	err = told(err)
 	var known *QueryError
 	var column *ColumnError
 	var ended *endedError
@@ -206,10 +208,14 @@ func (p *place) wrap(s *statement, err error) error {
 		return err
 	}
 	problem := driver.Classify(err)
+	text := driver.Text(err, s.text, s.args)
+	if names, ok := err.(*driver.NamesError); ok {
+		err = names.Err
+	}
 	e := &QueryError{
 		Op: s.op, Connection: p.route.Connection, Node: p.route.Node, Role: p.route.Role, SQL: s.text,
 		Code: problem.Code, Constraint: problem.Constraint, Table: problem.Table, Column: problem.Column, Err: err,
-		class: problem.Class, text: driver.Text(err, s.text, s.args),
+		class: problem.Class, text: text,
 	}
 	if problem.Class == driver.InvalidValue {
 		e.tellPlace(s, p.e.dialect)

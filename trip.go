@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
@@ -32,17 +33,28 @@ type trip struct {
 // run is the journey of every operation on a table.
 func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 	if err := t.route(ctx, v); err != nil { // 1 route: connection, transaction or role, reason
-		return unknownRows, err
+		return unknownRows, told(err)
 	}
 	defer t.place.leave()
+	t.statement.table = t.q.src.table.Name
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
-		return unknownRows, err
+		return unknownRows, t.located(err)
 	}
 	res, err := t.place.send(ctx, &t.statement, v) // 3 run: node, hooks, failover; the answer is read
 	if err != nil {
-		return res, err
+		return res, t.located(err)
 	}
-	return res, v.finish(ctx, &t.place, res) // 4 map: relations, what the database made
+	return res, t.located(v.finish(ctx, &t.place, res)) // 4 map: relations, what the database made
+}
+
+// located is an error as callers see it, which tells the table of a column at fault.
+func (t *trip) located(err error) error {
+	err = told(err)
+	var column *ColumnError
+	if errors.As(err, &column) && column.Table == "" {
+		column.Table = t.q.src.table.Name
+	}
+	return err
 }
 
 // route decides the trip's place. The caller must call leave, unless there is an
@@ -51,6 +63,9 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	if err := t.q.usable(); err != nil {
 		return err
 	}
+	if _, changes := v.(changing); changes && t.q.shape != nil {
+		return t.q.src.table.Fail("a query of Into only reads; write by the model's own")
+	}
 	to, err := v.to()
 	if err != nil {
 		return err
@@ -58,10 +73,15 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	if err := t.q.src.reg.place(ctx, &t.place, to, t.q.wish(), v.writes()); err != nil {
 		return err
 	}
-	if err := t.q.src.table.CheckOn(t.place.e.dialect); err != nil {
+	err = t.q.src.table.CheckOn(t.place.e.dialect)
+	if t.q.shape != nil && err == nil {
+		err = t.q.src.table.CheckRowsOn(t.place.e.dialect, t.q.shape.plan)
+	}
+	if err != nil {
 		t.place.leave()
 		return err
 	}
+	t.place.holds(t.q.src)
 	return nil
 }
 

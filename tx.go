@@ -51,19 +51,18 @@ func (r *Registry) Transaction(ctx context.Context, name string, fn func(ctx con
 // Transaction runs fn in a transaction on this connection; see
 // Registry.Transaction.
 func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
-	var o TxOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		return fmt.Errorf("dbfleet: connection %q: more than one TxOptions", db.name)
+	if err := db.begins(ctx, fn != nil); err != nil {
+		return err
+	}
+	o, err := atMostOne(options)
+	if err != nil {
+		return errorf("connection %q: %w", db.name, err)
 	}
 	if o.Retries < 0 || o.Retries > maxRetries {
-		return fmt.Errorf("dbfleet: connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
 	}
 	if db.read {
-		return fmt.Errorf("dbfleet: connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
+		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
 	}
 	if tx := txOf(ctx, db.reg, db.name); tx != nil {
 		return tx.nested(ctx, fn, o)
@@ -79,10 +78,34 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	}
 }
 
+// begins returns what is missing for a transaction.
+func (db *DB) begins(ctx context.Context, hasFn bool) error {
+	if err := db.usable(); err != nil {
+		return err
+	}
+	if err := checkContext(ctx, db.name); err != nil {
+		return err
+	}
+	if !hasFn {
+		return errorf("connection %q: Transaction: the function is nil", db.name)
+	}
+	return nil
+}
+
 // Transaction runs fn behind a savepoint of this transaction. It fails with
 // ErrBusy while another savepoint of it is open that this one is not inside of:
 // savepoints end in the reverse order of their beginnings.
 func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if err := tx.given(); err != nil {
+		return err
+	}
+	name := tx.st.e.name
+	if err := checkContext(ctx, name); err != nil {
+		return err
+	}
+	if fn == nil {
+		return errorf("connection %q: Transaction: the function is nil", name)
+	}
 	return tx.nested(ctx, fn, TxOptions{})
 }
 
@@ -113,9 +136,12 @@ func (q *query) transaction(ctx context.Context, fn func(ctx context.Context, tx
 	if q.wish().tx != nil {
 		return errors.New("dbfleet: a query that uses a transaction begins none; use Tx.Transaction")
 	}
+	if err := checkContext(ctx, ""); err != nil {
+		return err
+	}
 	to, err := q.destination()
 	if err != nil {
-		return err
+		return told(err)
 	}
 	return q.src.reg.Transaction(ctx, to.connection, fn, options...)
 }
@@ -134,15 +160,26 @@ type Tx struct {
 }
 
 // Connection is the name of the transaction's connection.
-func (tx *Tx) Connection() string { return tx.st.e.name }
+func (tx *Tx) Connection() string {
+	must("Tx.Connection", tx.given())
+	return tx.st.e.name
+}
 
 // String tells the connection.
-func (tx *Tx) String() string { return fmt.Sprintf("dbfleet.Tx(%q)", tx.st.e.name) }
+func (tx *Tx) String() string {
+	if tx.given() != nil {
+		return "dbfleet.Tx(nil)"
+	}
+	return fmt.Sprintf("dbfleet.Tx(%q)", tx.st.e.name)
+}
 
 // Format writes String for every verb.
 func (tx *Tx) Format(f fmt.State, _ rune) { fmt.Fprint(f, tx.String()) }
 
 func (tx *Tx) usable() error {
+	if err := tx.given(); err != nil {
+		return err
+	}
 	tx.st.mu.Lock()
 	defer tx.st.mu.Unlock()
 	if tx.ended || tx.st.done {
@@ -168,6 +205,9 @@ func withTx(ctx context.Context, tx *Tx) context.Context {
 // txOf returns the transaction, or the savepoint in it, that ctx carries for a
 // connection. It may have ended.
 func txOf(ctx context.Context, r *Registry, name string) *Tx {
+	if ctx == nil {
+		return nil // which is told on the way
+	}
 	l, _ := ctx.Value(txKey{}).(*txList)
 	for ; l != nil && l.tx != nil; l = l.outer {
 		if e := l.tx.st.e; e.name == name && e.reg == r {
@@ -180,6 +220,7 @@ func txOf(ctx context.Context, r *Registry, name string) *Tx {
 // OutsideTx returns a context that carries no transaction: what runs with it
 // is on its own, also inside a closure of Transaction.
 func OutsideTx(ctx context.Context) context.Context {
+	mustHave("OutsideTx", "context", ctx != nil)
 	return context.WithValue(ctx, txKey{}, &txList{})
 }
 
@@ -190,11 +231,12 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{e: e, node: e.primary()}
+	st := &txState{held: held{e: e, node: e.primary()}}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
 	defer func() {
 		if st.conn != nil {
+			st.node.transactions.Add(-1)
 			st.conn.Release()
 		}
 	}()
@@ -211,7 +253,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	err = fn(withTx(ctx, tx), tx)
 	returned = true
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("dbfleet: transaction on connection %q rolled back: %w", e.name, ctx.Err())
+		err = errorf("transaction on connection %q rolled back: %w", e.name, ctx.Err())
 	}
 	if err != nil {
 		_ = st.rollback(ctx) // its failure changes nothing: without a commit nothing persists
@@ -224,7 +266,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
 	st := tx.st
 	if o != (TxOptions{}) {
-		return fmt.Errorf("dbfleet: connection %q: a transaction inside another takes no options", st.e.name)
+		return errorf("connection %q: a transaction inside another takes no options", st.e.name)
 	}
 	inner := &Tx{st: st}
 	if err := tx.push(inner); err != nil {
@@ -243,7 +285,7 @@ func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o
 	err := fn(withTx(ctx, inner), inner)
 	returned = true
 	if err == nil && ctx.Err() != nil {
-		err = fmt.Errorf("dbfleet: savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
+		err = errorf("savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
 	}
 	if err != nil {
 		if backErr := inner.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) {

@@ -2,55 +2,17 @@ package dbfleet
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // txState is one transaction on the server. It is safe for concurrent use.
 type txState struct {
-	e    *entry
-	node *node
-	conn *driver.Conn // nil before BEGIN
+	held
 
-	mu    sync.Mutex // one statement at a time; protects following fields
-	done  bool
-	names int       // savepoints so far
-	stack []*Tx     // the transaction itself and the savepoints that are open in it
-	open  []endable // what raw methods gave out and the end must close
-}
-
-// endable is what the end of a transaction or savepoint closes.
-type endable interface{ end() }
-
-// endedError says that a transaction takes no statement any more.
-type endedError struct {
-	connection string
-	what       string
-	err        error
-}
-
-func (e *endedError) Error() string {
-	return fmt.Sprintf("dbfleet: %s %q: %s", e.what, e.connection, e.err)
-}
-
-func (e *endedError) Unwrap() error { return e.err }
-
-func (st *txState) doneError() error {
-	return &endedError{st.e.name, "transaction on connection", ErrTxDone}
-}
-
-// ready says whether the transaction takes statements. st.mu is held.
-func (st *txState) ready() error {
-	if st.done {
-		return st.doneError()
-	}
-	if st.e.cut.Load() {
-		return fmt.Errorf("dbfleet: connection %q: the transaction is cut off: %w", st.e.name, ErrClosed)
-	}
-	return nil
+	names int   // savepoints so far; protected by mu
+	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 }
 
 // top is the innermost savepoint. st.mu is held.
@@ -66,27 +28,12 @@ func (st *txState) handle() *Tx {
 	return st.top()
 }
 
-// keep remembers what a raw method gave out. st.mu is held.
-func (st *txState) keep(o endable) {
-	if st.conn.OpenRows() <= 1 { // all earlier ones are closed by now
-		st.open = st.open[:0]
-	}
-	st.open = append(st.open, o)
-}
-
-func (st *txState) endOpen() {
-	for _, o := range st.open {
-		o.end()
-	}
-	st.open = nil
-}
-
 // place is where the statements that turn the transaction go.
 func (st *txState) place() *place {
 	p := &place{}
 	p.inTx(st, "a transaction")
 	if st.conn == nil {
-		p.tx = nil // not begun yet
+		p.tx, p.on = nil, nil // not begun yet
 	}
 	return p
 }
@@ -123,7 +70,8 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 	if err := c.Begin(ctx, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
 		return unknownRows, err
 	}
-	x.st.conn, p.tx = c, x.st
+	x.st.conn, p.tx, p.on = c, x.st, &x.st.held
+	p.node.transactions.Add(1)
 	return unknownRows, nil
 }
 
@@ -171,7 +119,7 @@ func (tx *Tx) push(inner *Tx) error {
 		return st.doneError()
 	}
 	if st.top() != tx {
-		return fmt.Errorf("dbfleet: transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
+		return errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
 	}
 	st.names++
 	inner.name = "dbfleet_" + strconv.Itoa(st.names)

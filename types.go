@@ -32,6 +32,7 @@ func DateOf(t time.Time) Date {
 
 // Time returns the first instant of the day in a location.
 func (d Date) Time(loc *time.Location) time.Time {
+	mustHave("Date.Time", "location", loc != nil)
 	return time.Date(d.Year, d.Month, d.Day, 0, 0, 0, 0, loc)
 }
 
@@ -47,7 +48,7 @@ func (d Date) Value() (driver.Value, error) {
 		return nil, nil
 	}
 	if DateOf(d.Time(time.UTC)) != d || d.Year < 1 || d.Year > 9999 {
-		return nil, fmt.Errorf("date %s: %w", d, ErrRange)
+		return nil, errorf("date %s: %w", d, ErrRange)
 	}
 	return d.String(), nil
 }
@@ -56,6 +57,9 @@ func (d Date) Value() (driver.Value, error) {
 // own location, and text may have a time of day after the date. On an error d
 // is unchanged.
 func (d *Date) Scan(src any) error {
+	if d == nil {
+		return errorf("Date.Scan: the Date is nil")
+	}
 	var text string
 	switch v := src.(type) {
 	case nil:
@@ -69,16 +73,16 @@ func (d *Date) Scan(src any) error {
 	case []byte:
 		text = string(v)
 	default:
-		return fmt.Errorf("a date from a %T: %w", src, ErrType)
+		return errorf("a date from a %T: %w", src, ErrType)
 	}
 	var t time.Time
 	if err := rowmap.Convert(&t, text); err != nil {
-		return fmt.Errorf("not a date: %w", err)
+		return errorf("not a date: %w", err)
 	}
 	// The day as it is written, whatever zone follows it.
 	t, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
 	if err != nil {
-		return fmt.Errorf("not a date: %w", ErrRange)
+		return errorf("not a date: %w", ErrRange)
 	}
 	*d = DateOf(t)
 	return nil
@@ -96,6 +100,9 @@ func (d Date) MarshalText() ([]byte, error) {
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *Date) UnmarshalText(text []byte) error {
+	if d == nil {
+		return errorf("Date.UnmarshalText: the Date is nil")
+	}
 	if len(text) == 0 {
 		*d = Date{}
 		return nil
@@ -127,6 +134,9 @@ func (j JSON[V]) Value() (driver.Value, error) {
 // Scan implements sql.Scanner. Text that is no JSON, the empty one too, is an
 // error.
 func (j *JSON[V]) Scan(src any) error {
+	if j == nil {
+		return errorf("JSON.Scan: the JSON is nil")
+	}
 	var text []byte
 	switch v := src.(type) {
 	case nil:
@@ -137,7 +147,7 @@ func (j *JSON[V]) Scan(src any) error {
 	case []byte:
 		text = v
 	default:
-		return fmt.Errorf("JSON from a %T: %w", src, ErrType)
+		return errorf("JSON from a %T: %w", src, ErrType)
 	}
 	fresh := JSON[V]{Valid: true}
 	if err := unmarshalExact(text, &fresh.V); err != nil {
@@ -157,6 +167,9 @@ func (j JSON[V]) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads the document itself.
 func (j *JSON[V]) UnmarshalJSON(text []byte) error {
+	if j == nil {
+		return errorf("JSON.UnmarshalJSON: the JSON is nil")
+	}
 	fresh := JSON[V]{Valid: true}
 	if err := unmarshalExact(text, &fresh.V); err != nil {
 		return err
@@ -169,10 +182,10 @@ func unmarshalExact(text []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(v); err != nil {
-		return err
+		return errorf("not a JSON document: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("more than one JSON document: %w", ErrType)
+		return errorf("more than one JSON document: %w", ErrType)
 	}
 	return nil
 }

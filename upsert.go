@@ -14,7 +14,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/table"
 )
 
-// Conflict says what Upsert does when a record's key exists.
+// Conflict says what Upsert and UpsertMany do when a record's key exists. They take at
+// most one; none is the zero value.
 type Conflict struct {
 	// Key are the columns of the unique constraint that decides. MySQL decides
 	// by any unique key of the table, so a table with several should be upserted
@@ -38,7 +39,7 @@ type Conflict struct {
 // its own yet. The record's primary key is then that of the row, new or old, written
 // as the row has it; its other fields are not read back. On an error the record is
 // as it was before.
-func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) error {
+func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict ...Conflict) error {
 	return writeRecord(ctx, m, record, recordWrite{do: upsertRecord, conflict: conflict})
 }
 
@@ -51,13 +52,26 @@ func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict Conflict) err
 // single one where only the keys of the rows show that two records are one: on MySQL,
 // and on SQLite with a conflict's key that is a text, a time or a decimal. What a
 // trigger leaves out of a statement without a transaction is told by ErrWritten.
-func (m *Model[T]) UpsertMany(ctx context.Context, records []T, conflict Conflict) error {
+func (m *Model[T]) UpsertMany(ctx context.Context, records []T, conflict ...Conflict) error {
 	return (*query)(m).upsertAll(ctx, &records, conflict)
 }
 
 //go:noinline
-func (q *query) upsertAll(ctx context.Context, list any, conflict Conflict) error {
+func (q *query) upsertAll(ctx context.Context, list any, conflicts []Conflict) error {
+	conflict, err := q.conflict(conflicts)
+	if err != nil {
+		return err
+	}
 	return q.restoring(list, func(records rowmap.Records) error { return q.upsertMany(ctx, records, conflict) })
+}
+
+// conflict is the one that an upsert was given, or the zero value.
+func (q *query) conflict(conflicts []Conflict) (Conflict, error) {
+	c, err := atMostOne(conflicts)
+	if err == nil || q.usable() != nil {
+		return c, q.usable()
+	}
+	return c, q.src.table.Fail("%s", err)
 }
 
 func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict) error {
@@ -133,7 +147,8 @@ func (u *upserts) run(ctx context.Context) error {
 		return nil
 	})
 	var refused *QueryError
-	if judged && (errors.As(err, &refused) && refused.Code == sameRowTwice || err == ErrNotFound) {
+	_, gone := err.(notFound)
+	if judged && (gone || errors.As(err, &refused) && refused.Code == sameRowTwice) {
 		return cmp.Or(u.findTwins(ctx), err)
 	}
 	return err
@@ -177,7 +192,7 @@ func (u *upserts) findTwins(ctx context.Context) error {
 		}
 		return cmp.Or(u.q.src.table.Distinct(u.records, u.q.src.table.Key()), undo)
 	})
-	if same := new(SameRowError); errors.As(err, &same) {
+	if same := new(SameRowError); errors.As(told(err), &same) {
 		return err
 	}
 	return nil
@@ -378,7 +393,7 @@ func (v *upsertion) find(ctx context.Context, p *place, q *sqlgen.Query, records
 		return n, err
 	})
 	if err == nil && n != int64(records.N) {
-		err = ErrNotFound // deleted by another in between, or stored under another key
+		err = v.q.notFound(v.q.src.table.KeyNames()) // deleted by another in between, or stored under another key
 	}
 	return err
 }

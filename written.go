@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -22,7 +21,7 @@ func (e *writtenError) Error() string {
 	if e.record != nil {
 		what = "the record was created, what the database made of it could not be read: "
 	}
-	return "dbfleet: " + what + strings.TrimPrefix(e.err.Error(), "dbfleet: ")
+	return "dbfleet: " + what + once(e.err.Error())
 }
 
 func (e *writtenError) Unwrap() error { return e.err }
@@ -86,7 +85,7 @@ func (q *query) missed(ctx context.Context, p *place, record any, res driver.Res
 		elsewhere = n > 0
 	}
 	if !elsewhere {
-		return ErrNotFound
+		return q.notFound(q.src.table.KeyNames())
 	}
 	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"database/sql"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"os"
@@ -19,7 +18,6 @@ import (
 
 	"github.com/dbfleet/dbfleet"
 	"github.com/dbfleet/dbfleet/internal/dbtest"
-	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // Databases are the names of the databases, in the order of the report.
@@ -116,15 +114,11 @@ func startServer(t testing.TB, database string) *server {
 	return s
 }
 
-func nullTarget(t testing.TB, p place) *Target {
+func nullTarget(testing.TB, place) *Target {
 	target := &Target{Database: "null", Dialect: "sqlite", null: newNull()}
-	name := fmt.Sprintf("bench-null-%s-%p", p, target)
-	t.Cleanup(driver.Substitute(name, target.null))
 	// Nothing is dialled. As MySQL it is given times as they are, as by all peers;
 	// for SQLite dbfleet makes texts of them, which is otherwise the driver's work.
-	target.Config = dbfleet.ConnectionConfig{
-		Driver: dbfleet.MySQL, Database: name, Host: "null", Username: "null", TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
-	}
+	target.Config = dbfleet.ConnectionConfig{Driver: dbfleet.MySQL, Connector: target.null}
 	routed := target.Config
 	routed.ReadHosts = []string{"null-1", "null-2"}
 	target.RoutedConfig = &routed
@@ -174,7 +168,7 @@ func mariadbTarget(t testing.TB, db dbtest.Database) *Target {
 
 func (t *Target) serve(d dbfleet.Driver, db dbtest.Database) {
 	t.Config = dbfleet.ConnectionConfig{
-		Driver: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username, Password: db.Password,
+		Driver: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username, Password: dbfleet.Secret(db.Password),
 		TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable},
 	}
 	routed := t.Config

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, logs io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, registry.Close()) }()
-	registry.OnAfterQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{OnlySlow: true}))
+	registry.OnQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{OnlySlow: true}))
 	store, err := newStore(registry, logger)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ var connectionNames = []string{usersDB, analytics, "orders_shard_1", "orders_sha
 func connectionTo(db dbtest.Database) dbfleet.ConnectionConfig {
 	return dbfleet.ConnectionConfig{
 		Driver: dbfleet.Driver(db.Dialect), Host: db.Host, Port: db.Port,
-		Database: db.Name, Username: db.Username, Password: db.Password,
+		Database: db.Name, Username: db.Username, Password: dbfleet.Secret(db.Password),
 	}
 }
 
@@ -326,7 +326,10 @@ func outage(t *testing.T, dialect string, given map[string]dbfleet.ConnectionCon
 		cluster = dbtest.MariaDBCluster(t, 1)
 	}
 	db := cluster.Database(t)
-	given[usersDB], given[replicaDB] = connectionTo(db), connectionTo(db.On(cluster.Replicas[0]))
+	replica := connectionTo(db.On(cluster.Replicas[0]))
+	// It is meant to be read only: nobody writes to it, and its health does not ask for that.
+	replica.Params = map[string]string{map[string]string{"postgres": "default_transaction_read_only", "mysql": "tx_read_only"}[dialect]: "1"}
+	given[usersDB], given[replicaDB] = connectionTo(db), replica
 	return func(*service) { cluster.Primary.Kill(t) },
 		func(*service) { cluster.Primary.Start(t) },
 		func(*service) { cluster.WaitCaughtUp(t) }

@@ -14,7 +14,7 @@ func TestReadEnv_SortsVariablesIntoConnections(t *testing.T) {
 		"DB_CONNECTION=Main", "DB_HOST=h", "DB_PORT=3306", "DB_HOST=second",
 		"DB_USERS_DB_HOST=u", "DB_USERS_DB_POOL_MAX_OPEN=3", "DB_PG_READ_POOL_MAX_OPEN=4", "DB_A_URL=mariadb://u@h/d",
 		"PATH=/bin", "DATABASE_HOST=x", "db_host=x",
-	})
+	}, EnvPrefix, nil)
 	require.Equal(t, "main", env.Default)
 	require.Empty(t, env.Faults)
 	found := map[string]Settings{}
@@ -53,7 +53,7 @@ func TestReadEnv_FaultsNameTheirVariables(t *testing.T) {
 		"too many words":       {[]string{"DB_A_HOST=h", "DB" + strings.Repeat("_X", 40) + "_HSOT=1"}, []string{"DB" + strings.Repeat("_X", 40) + "_HSOT connection"}},
 		"no name":              {[]string{"DB_A_HOST=h", "DB__HOST=1"}, []string{"DB__HOST is not"}},
 	} {
-		env := testKeys.ReadEnv(tc.environ)
+		env := testKeys.ReadEnv(tc.environ, EnvPrefix, nil)
 		faults := env.Faults
 		for _, conn := range env.Connections {
 			faults = append(faults, conn.Faults.List()...)
@@ -71,7 +71,7 @@ func TestReadEnv_FaultsNameTheirVariables(t *testing.T) {
 func TestReadEnv_HintsDoNotGrowWithTheName(t *testing.T) {
 	t.Parallel()
 	long := "DB_A_" + strings.Repeat("X", 1<<20)
-	env := testKeys.ReadEnv([]string{long + "=1", "DB_A_HOST=h"})
+	env := testKeys.ReadEnv([]string{long + "=1", "DB_A_HOST=h"}, EnvPrefix, nil)
 	require.Len(t, env.Faults, 1)
 	require.Equal(t, "is not a variable of a connection", env.Faults[0].Reason)
 }
@@ -84,7 +84,7 @@ func FuzzReadEnv(f *testing.F) {
 		if strings.Contains(strings.ToUpper(environ+variable), canary) || strings.HasSuffix(variable, "DRIVER") || variable == "DB_CONNECTION" {
 			t.Skip() // names are no secrets: a fault shows them
 		}
-		env := testKeys.ReadEnv(append(strings.Split(environ, "\x01"), variable+"="+canary, "DB_PASSWORD="+canary))
+		env := testKeys.ReadEnv(append(strings.Split(environ, "\x01"), variable+"="+canary, "DB_PASSWORD="+canary), EnvPrefix, nil)
 		faults := env.Faults
 		for _, conn := range env.Connections {
 			require.True(t, strings.HasPrefix(conn.Prefix, "DB_") && strings.HasSuffix(conn.Prefix, "_"), conn.Prefix)

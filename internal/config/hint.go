@@ -35,30 +35,31 @@ func didYouMean(word string, known []string) string {
 
 // didYouMeanVariable proposes the variable nearest to a misspelt one: the same
 // connection with the key that its end resembles.
-func (k Keys) didYouMeanVariable(variable string) string {
+func (k Keys) didYouMeanVariable(variable, begin string) string {
 	if upper := strings.ToUpper(variable); upper != variable {
-		if _, _, ok := k.splitVariable(upper); ok {
+		if len(k.splitVariable(upper, begin)) > 0 {
 			return fmt.Sprintf(": did you mean %s?", upper)
 		}
 		variable = upper
 	}
-	if variable == "DB_DEFAULT" || editDistance(variable, "DB_CONNECTION") <= 2 {
-		return ": did you mean DB_CONNECTION?"
+	rest := strings.TrimPrefix(variable, begin)
+	if rest == "DEFAULT" || editDistance(rest, "CONNECTION") <= 2 {
+		return fmt.Sprintf(": did you mean %sCONNECTION?", begin)
 	}
-	words := strings.Split(variable, "_")
+	words := strings.Split(rest, "_")
 	if len(words) > 32 {
 		return ""
 	}
 	best, distance := "", 3
-	for i := 1; i < len(words); i++ {
-		prefix, end := strings.Join(words[:i], "_"), strings.Join(words[i:], "_")
+	for i := range words {
+		prefix, end := begin+strings.Join(append(words[:i:i], ""), "_"), strings.Join(words[i:], "_")
 		if key, ok := otherWords[end]; ok {
-			return fmt.Sprintf(": did you mean %s_%s?", prefix, key)
+			return fmt.Sprintf(": did you mean %s%s?", prefix, key)
 		}
 		for _, key := range k {
 			suffix := EnvSuffix(key.Name)
 			if d := editDistance(end, suffix); d < distance && d < len(suffix)-1 {
-				best, distance = prefix+"_"+suffix, d
+				best, distance = prefix+suffix, d
 			}
 		}
 	}

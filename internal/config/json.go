@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ type Config struct {
 // What is wrong with a JSON value. Each continues a sentence that names the key.
 var (
 	errNotObject   = errors.New("is not an object")
-	errNotString   = errors.New("is not a string")
+	errNotString   = errors.New("is not a string: write it in quotes")
 	errNotList     = errors.New("is not a list of strings")
 	errNotDuration = errors.New(`is not a text with a duration and its unit, such as "30s"`)
 )
@@ -112,9 +113,13 @@ func (s Settings) decodeKey(keys Keys, name string, value json.RawMessage, f *Fa
 	}
 }
 
-// setJSON sets a key from its JSON value. An error never contains the value, but
-// for the name of a driver.
+// setJSON sets a key from its JSON value. A text is read as in the environment. An
+// error never contains the value, but for the name of a driver.
 func (s Settings) setJSON(key Key, value json.RawMessage) error {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return s.setText(key, text)
+	}
 	switch key.Kind {
 	case Number, Port:
 		var n int
@@ -135,15 +140,13 @@ func (s Settings) setJSON(key Key, value json.RawMessage) error {
 		}
 		s.Set(key.Name, list)
 		return nil
-	}
-	var text string
-	if json.Unmarshal(value, &text) != nil {
-		if key.Kind == Duration {
-			return errNotDuration
+	case Duration:
+		if string(value) == strconv.Itoa(Unbounded) {
+			return s.setText(key, string(value))
 		}
-		return errNotString
+		return errNotDuration
 	}
-	return s.setText(key, text)
+	return errNotString
 }
 
 // jsonMember is one member of a JSON object.

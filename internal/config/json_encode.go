@@ -7,23 +7,14 @@ import (
 	"time"
 )
 
-// jsonObject is a JSON object under construction.
-type jsonObject map[string]any
-
-// section returns the object under a name, a new one if there is none.
-func (o jsonObject) section(name string) jsonObject {
-	inner, ok := o[name].(jsonObject)
-	if !ok {
-		inner = make(jsonObject)
-		o[name] = inner
-	}
-	return inner
-}
-
 // EncodeJSON writes the settings as Decode reads them: all of them if section is
 // empty, else those of a section such as "pool". It hides no secret.
-func (s Settings) EncodeJSON(section string) ([]byte, error) {
-	o := make(jsonObject)
+func (s Settings) EncodeJSON(section string) ([]byte, error) { return json.Marshal(s.Tree(section)) }
+
+// Tree is what EncodeJSON writes, for encoders of other languages: objects are
+// map[string]any, and durations are texts.
+func (s Settings) Tree(section string) map[string]any {
+	o := make(map[string]any)
 	for key, value := range s {
 		outer, name, nested := strings.Cut(key, ".")
 		switch {
@@ -31,14 +22,24 @@ func (s Settings) EncodeJSON(section string) ([]byte, error) {
 			o[name] = jsonValue(value)
 		case section != "":
 		case key == ReadPool:
-			o.section(ReadPool)
+			sectionOf(o, ReadPool)
 		case nested:
-			o.section(outer)[name] = jsonValue(value)
+			sectionOf(o, outer)[name] = jsonValue(value)
 		default:
 			o[key] = jsonValue(value)
 		}
 	}
-	return json.Marshal(o)
+	return o
+}
+
+// sectionOf returns the object under a name, a new one if there is none.
+func sectionOf(o map[string]any, name string) map[string]any {
+	inner, ok := o[name].(map[string]any)
+	if !ok {
+		inner = make(map[string]any)
+		o[name] = inner
+	}
+	return inner
 }
 
 // jsonValue writes durations as texts.

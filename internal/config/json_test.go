@@ -32,8 +32,8 @@ func TestDecodeConfig_ReadsSettingsByKey(t *testing.T) {
 func TestDecode_FaultsNameTheirKeys(t *testing.T) {
 	t.Parallel()
 	_, faults := testKeys.Decode([]byte(`{
-		"hsot": "h", "port": "5432", "password": 123456, "connect_timeout": 30, "statement_timeout": "30", "ssl": "x",
-		"read_hosts": "r1", "pool": {"max_open": 1.5, "max_opne": 1}, "tls": [], "params": {"x": 1}, "driver": "oracle",
+		"hsot": "h", "port": "54x2", "password": 123456, "connect_timeout": 30, "statement_timeout": "30", "ssl": "x",
+		"read_hosts": 5, "pool": {"max_open": 1.5, "max_opne": 1}, "tls": [], "params": {"x": 1}, "driver": "oracle",
 		"host": "h", "host": "h", "pooler": 1
 	}`), "")
 	found := map[string]string{}
@@ -98,4 +98,27 @@ func FuzzDecode(f *testing.F) {
 		require.Empty(t, faults)
 		require.Equal(t, s, again)
 	})
+}
+
+// Decoders whose values may come from variables (viper) give texts.
+func TestDecode_ReadsTextsAsTheEnvironmentDoes(t *testing.T) {
+	t.Parallel()
+	s, faults := testKeys.Decode([]byte(`{"port": "5433", "pooler": "yes", "ssl": "off", "read_hosts": "r1, r2:2",
+		"pool": {"max_open": "7", "max_lifetime": -1}}`), "")
+	require.Empty(t, faults)
+	require.Equal(t, Settings{
+		"port": 5433, "pooler": true, "tls.mode": TLSDisable, "read_hosts": []string{"r1", "r2:2"},
+		"pool.max_open": 7, "pool.max_lifetime": time.Duration(Unbounded),
+	}, s)
+}
+
+func TestTreeJSON_TakesWhatDecodersMake(t *testing.T) {
+	t.Parallel()
+	data, err := TreeJSON(map[any]any{
+		"a": map[string]any{"list": []any{map[any]any{1: true}, 2.0}, "for": time.Minute, "ever": time.Duration(Unbounded)}, "none": nil,
+	})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"a": {"list": [{"1": true}, 2], "for": "1m0s", "ever": "-1"}, "none": null}`, string(data))
+	_, err = TreeJSON(map[string]any{"password": func() string { return canary }})
+	require.ErrorContains(t, err, "dbfleet: the configuration has a value that is not a text")
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -14,11 +15,11 @@ var (
 	pragmaValue = regexp.MustCompile(`^[A-Za-z0-9_.+-]+$`)
 )
 
-// refusedParam returns why a session parameter cannot be set, "" if it can. The
-// driver's name is the canonical one.
-func refusedParam(driver, name string) (why string) {
+// refusedParam returns why a session parameter cannot be set to a value, "" if it
+// can. The driver's name is the canonical one.
+func refusedParam(driver, name, value string) (why string) {
 	if d, ok := dialect.Lookup(driver); ok {
-		why = d.RefusedParam(name)
+		why = d.RefusedParam(name, value)
 	}
 	return why
 }
@@ -32,11 +33,16 @@ func CheckParams(driver string, params map[string]string, f *Faults) {
 			f.Add("params", "has a name that is not letters, digits, _ and dots: %.60q", name)
 			continue
 		}
-		if why := refusedParam(driver, name); why != "" {
+		if why := refusedParam(driver, name, value); why != "" {
 			f.Add(key, "cannot be set: %s", why)
 			continue
 		}
+		d, _ := dialect.Lookup(driver)
 		switch {
+		case d != nil && d.IsMultiStatements(name):
+			if _, err := strconv.ParseBool(value); err != nil {
+				f.Add(key, "is not true or false")
+			}
 		case strings.ContainsAny(value, "\x00\r\n"):
 			f.Add(key, "has a NUL byte or a line break")
 		case driver == dialect.SQLite.Name && (strings.Contains(name, ".") || !pragmaValue.MatchString(value)):

@@ -4,9 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"strings"
+	"unicode"
 )
 
 // The values of a setting of kind TLSMode.
@@ -79,10 +81,20 @@ func (s Settings) pem(textKey string, f *Faults) (pem []byte, key string, ok boo
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
-		f.AddCause(fileKey, err, "cannot be read")
+		f.AddCause(fileKey, fileError(file, err), "cannot be read")
 		return nil, fileKey, false
 	}
 	return pem, fileKey, true
+}
+
+// fileError is why a file cannot be read, without its path where that is not like
+// one: a key itself may stand there.
+func fileError(path string, err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) && (len(path) > 200 || strings.Contains(path, "-----") || strings.ContainsFunc(path, unicode.IsControl)) {
+		return e.Err
+	}
+	return err
 }
 
 // ClientConfig returns the configuration for one host, nil for plain text. The

@@ -59,6 +59,9 @@ func readURL(userinfo, rest string) (parts urlParts, ok bool) {
 	}
 	if parts.query != "" {
 		for _, pair := range strings.Split(parts.query, "&") {
+			if pair == "" {
+				continue
+			}
 			name, _, found := strings.Cut(pair, "=")
 			if name, err := unescape(name); !found || err != nil || !isURLParam(name) {
 				return parts, false

@@ -8,6 +8,7 @@
 //   - transactions: savepoints, retries, lost answers, what ends one
 //   - connections: registry, pools, routes, shards, replicas, hooks, errors, health
 //   - promises: one test for each line of docs/promises.md
+//   - misuse: what a new user does wrong, and what is nil, each with its message
 //   - costs: allocations and time beside database/sql
 //
 // This package is what they share. A test asks [OnEach] for a [Fleet], whose

@@ -63,7 +63,7 @@ func on(t *testing.T, db dbtest.Database, config dbfleet.ConnectionConfig) Fleet
 func ConnectionTo(db dbtest.Database) dbfleet.ConnectionConfig {
 	return dbfleet.ConnectionConfig{
 		Driver: dbfleet.Driver(db.Dialect), Host: db.Host, Port: db.Port,
-		Database: db.Name, Username: db.Username, Password: db.Password,
+		Database: db.Name, Username: db.Username, Password: dbfleet.Secret(db.Password),
 	}
 }
 

@@ -18,7 +18,7 @@ func Statements(t *testing.T, r *dbfleet.Registry) func() map[string]int {
 	t.Helper()
 	var mu sync.Mutex
 	seen := map[string]int{}
-	t.Cleanup(r.OnBeforeQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+	t.Cleanup(r.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen[e.Op]++

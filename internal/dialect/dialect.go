@@ -34,6 +34,9 @@ type Dialect struct {
 	NullSafeEqual string
 	// LimitRequired is the LIMIT that an OFFSET without one needs.
 	LimitRequired string
+	// InNothing and NotInNothing compare a value of any type with an empty list, which
+	// is false and true also for NULL. They stand for IN (…) and NOT IN (…).
+	InNothing, NotInNothing string
 	// PlansByLimit says that a prepared SELECT whose LIMIT is an argument is
 	// planned anew each time it is run.
 	PlansByLimit bool
@@ -58,15 +61,18 @@ var (
 		Name: "postgres", Index: 0, Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
 		InsertReturning: true, RowLocks: true, ArrayIn: true, ILike: true, PlansByLimit: true,
 		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+		InNothing: "= ANY('{}')", NotInNothing: "<> ALL('{}')",
 	}
 	MySQL = &Dialect{
 		Name: "mysql", Index: 1, Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
 		RowLocks: true, NullSafeEqual: "<=>", FoldsColumns: true,
 		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
+		InNothing: "IN (SELECT NULL FROM DUAL WHERE 1 = 0)", NotInNothing: "NOT IN (SELECT NULL FROM DUAL WHERE 1 = 0)",
 	}
 	SQLite = &Dialect{
 		Name: "sqlite", Index: 2, Quote: '"', MaxParams: 32766, InsertReturning: true,
 		NullSafeEqual: "IS", FoldsColumns: true, LimitRequired: "-1", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+		InNothing: "IN (SELECT NULL WHERE 1 = 0)", NotInNothing: "NOT IN (SELECT NULL WHERE 1 = 0)",
 	}
 )
 

@@ -1,16 +1,32 @@
 package dialect
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // RefusedParam tells why a session parameter of that name, in any case, may not be
-// set: a key of the configuration sets it, or a promise of the library rests on it.
-// It is "" for one that may.
-func (d *Dialect) RefusedParam(name string) (why string) {
+// set to a value: a key of the configuration sets it, or a promise of the library rests
+// on it. It is "" for one that may.
+func (d *Dialect) RefusedParam(name, value string) (why string) {
 	name = strings.ToLower(name)
+	if d == Postgres && name == "options" && proxyOptions.MatchString(value) {
+		return ""
+	}
 	if d == MySQL && (strings.HasPrefix(name, "character_set_") || strings.HasPrefix(name, "collation_")) {
 		return "sessions speak utf8mb4"
 	}
 	return refusedParams[d.Index][name]
+}
+
+// proxyOptions are options that no PostgreSQL server takes, but a proxy in front of
+// one: endpoint=… (Neon), reference=… (Supabase), --cluster=… (CockroachDB).
+var proxyOptions = regexp.MustCompile(`^(?:(?:--cluster|[a-z_]+)=[A-Za-z0-9._-]+ ?)+$`)
+
+// IsMultiStatements says whether a parameter of that name, in any case, is the setting
+// by which MySQL's driver takes several statements in one text. Its value is a bool.
+func (d *Dialect) IsMultiStatements(name string) bool {
+	return d == MySQL && strings.EqualFold(name, "multiStatements")
 }
 
 // refusedParams are the names by Dialect.Index, in lower case.
@@ -33,7 +49,6 @@ var refusedParams = [Count]map[string]string{
 		"names":      "sessions speak utf8mb4",
 		"charset":    "sessions speak utf8mb4",
 		// Settings of the driver, not of the server.
-		"multistatements":          "a string could become a second statement",
 		"allowallfiles":            "the server could read any file of the client",
 		"interpolateparams":        "arguments would be written into the SQL text",
 		"allowcleartextpasswords":  "the password would be sent in clear text",

@@ -24,13 +24,13 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 	}
 	c := &Conn{sc: sc, inner: a.got}
 	a.free()
-	if c.inner != nil {
-		return c, nil
+	if c.inner == nil {
+		if err := sc.Raw(c.take); err != nil { // a new connection
+			sc.Close()
+			return nil, err
+		}
 	}
-	if err := sc.Raw(c.take); err != nil { // a new connection
-		sc.Close()
-		return nil, err
-	}
+	c.inner.held = true
 	return c, nil
 }
 

@@ -17,13 +17,18 @@ func (c *conn) readsAhead() bool { return c.pool.memory && !c.tx.active }
 // ahead are rows that were read before.
 type ahead struct {
 	of   Rows
+	told []toldColumn
 	rows [][]sqldriver.Value
 }
 
-// readAhead reads and closes rows.
-func readAhead(rows Rows) (Rows, error) {
+// readAhead reads and closes rows. tell keeps what database/sql may ask about their
+// columns, which is known only as long as they are open.
+func readAhead(rows Rows, tell bool) (Rows, error) {
 	a := &ahead{of: rows}
 	n := len(rows.Columns())
+	if of, ok := rows.(columnTypes); ok && tell {
+		a.told = tellColumns(of, n)
+	}
 	for {
 		row := make([]sqldriver.Value, n)
 		if err := rows.Next(row); err == io.EOF {
@@ -42,9 +47,6 @@ func readAhead(rows Rows) (Rows, error) {
 
 func (a *ahead) Columns() []string     { return a.of.Columns() }
 func (a *ahead) TypeName(i int) string { return a.of.TypeName(i) }
-
-// ColumnTypeDatabaseTypeName is TypeName for database/sql.
-func (a *ahead) ColumnTypeDatabaseTypeName(i int) string { return a.of.TypeName(i) }
 
 // Dialect is the dialect of the database that the rows come from.
 func (a *ahead) Dialect() *dialect.Dialect { return dialect.SQLite }

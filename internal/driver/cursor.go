@@ -53,9 +53,6 @@ type cursor struct {
 func (r *cursor) Columns() []string     { return r.src.Columns() }
 func (r *cursor) TypeName(i int) string { return r.src.TypeName(i) }
 
-// ColumnTypeDatabaseTypeName is TypeName for database/sql.
-func (r *cursor) ColumnTypeDatabaseTypeName(i int) string { return r.src.TypeName(i) }
-
 func (r *cursor) Next(dest []sqldriver.Value) error { return r.advance(dest, nil) }
 
 // cellCursor is a cursor on a session.CellSource. It is a type of its own so that who
@@ -139,7 +136,7 @@ func (r *cursor) fail(err error) error {
 	closeErr := r.closeLocked()
 	switch {
 	case err != io.EOF:
-		r.err = r.c.failed(r.ctx, err)
+		r.err = r.c.failedIn(r.ctx, r.query, err)
 	case closeErr != nil:
 		r.err = closeErr
 	default:

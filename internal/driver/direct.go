@@ -65,7 +65,7 @@ func (c *Conn) Query(ctx context.Context, query string, args []any) (Rows, error
 func (c *Conn) Stream(ctx context.Context, query string, args []any) (Rows, error) {
 	rows, err := c.Query(ctx, query, args)
 	if err == nil && c.inner.readsAhead() {
-		return readAhead(rows)
+		return readAhead(rows, false)
 	}
 	return rows, err
 }
@@ -76,7 +76,7 @@ func (c *Conn) Begin(ctx context.Context, o TxOptions) error {
 	if c.inner == nil {
 		return errReleased
 	}
-	return c.inner.begin(ctx, o)
+	return c.inner.begin(ctx, o, false)
 }
 
 // Commit commits the transaction. Its error is a *TxLostError when the server
@@ -154,5 +154,6 @@ func (c *Conn) Release() {
 		}
 		_ = inner.rollback(context.Background())
 	}
+	inner.held = false
 	_ = c.sc.Close()
 }

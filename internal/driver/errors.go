@@ -12,7 +12,9 @@ import (
 var (
 	// ErrBusy says that a statement was refused because rows are still open on
 	// the connection. Nothing was sent.
-	ErrBusy = errors.New("connection is busy: the rows of an earlier statement are still open")
+	ErrBusy       = errors.New("connection is busy: the rows of an earlier statement are still open")
+	errLent error = lentError{}
+
 	// ErrCommitUnknown says that COMMIT was sent and no answer came: the
 	// transaction may have been committed or rolled back.
 	ErrCommitUnknown = errors.New("the outcome of COMMIT is unknown")
@@ -25,6 +27,12 @@ var (
 	// the transaction although nobody ended it through this package.
 	ErrTxEnded = errors.New("the server has left the transaction")
 )
+
+// lentError is ErrBusy on a connection that a function has the driver's own of.
+type lentError struct{}
+
+func (lentError) Error() string        { return "connection is busy: the function of Raw still has it" }
+func (lentError) Is(target error) bool { return target == ErrBusy }
 
 // A CommitUnknownError is what Commit returns when its answer was lost. It
 // matches ErrCommitUnknown; Err is why no answer came.
@@ -79,11 +87,11 @@ func (e *ConnectError) Error() string { return "connect to " + e.Node + ": " + e
 
 func (e *ConnectError) Unwrap() error { return e.Err }
 
-// newConnectError makes one whose text shows neither the password nor a line
+// newConnectError makes one whose text shows neither a password nor a line
 // break.
-func newConnectError(node string, err error, password string) *ConnectError {
+func newConnectError(node string, err error, passwords []string) *ConnectError {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
-	return &ConnectError{Node: node, Err: err, text: redact(text, password)}
+	return &ConnectError{Node: node, Err: err, text: redact(text, passwords)}
 }
 
 // An UnansweredError says that a statement was sent and no answer came, so that
@@ -95,6 +103,14 @@ func (e *UnansweredError) Error() string {
 }
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// interruptedError is the end of a context that interrupted a statement. Who looks for
+// a type of the driver's errors, as pgconn.Timeout does, finds it.
+type interruptedError struct{ context, driver error }
+
+func (e *interruptedError) Error() string      { return e.context.Error() }
+func (e *interruptedError) Unwrap() error      { return e.context }
+func (e *interruptedError) As(target any) bool { return errors.As(e.driver, target) }
 
 // An UndoneError says that the connection was lost, or given up because the
 // context ended, before a commit was sent: nothing was changed. Err is why.

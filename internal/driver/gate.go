@@ -38,6 +38,9 @@ func (g *gate) lock(ctx context.Context) error {
 	return nil
 }
 
+// tryLock takes the gate unless somebody has it.
+func (g *gate) tryLock() bool { return g.state.CompareAndSwap(gateOpen, gateTaken) }
+
 func (g *gate) unlock() {
 	if g.state.Swap(gateOpen) == gateWanted {
 		select {

@@ -15,6 +15,7 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,14 +36,20 @@ type Pool struct {
 	// remote says that there is a network in between, memory that the database lives
 	// in this process's memory; see readAhead.
 	remote, memory bool
+	// manyStatements says that a text may have several statements.
+	manyStatements bool
 
 	backend  session.Backend
 	lifetime time.Duration
 	timeout  time.Duration // of connecting
-	password func() string
 	dials    chan struct{} // one slot per dial at a time
 
+	credentials credentials
+	onConnect   func(ctx context.Context, driverConn any) error // nil is none
+	late        sync.WaitGroup                                  // sessions that onConnect has not given back in time
+
 	closed atomic.Bool
+	loans  loans
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -54,8 +61,9 @@ func Open(o Options) (*Pool, error) {
 	if o.Dialect == nil {
 		return nil, &OptionError{Node: o.Name, Option: "Dialect", Reason: "is missing"}
 	}
-	if c, ok := substituteFor(o); ok {
-		return OpenConnector(o, c), nil
+	o = watched(o)
+	if o.Connector != nil {
+		return OpenConnector(o, o.Connector), nil
 	}
 	db := databaseOf(o.Dialect)
 	switch {
@@ -73,8 +81,8 @@ func Open(o Options) (*Pool, error) {
 	return p.start(o), nil
 }
 
-// OpenConnector makes a pool on any connector, for tests. Only the sizes, times
-// and name of the options are used, and the dialect for what its name implies.
+// OpenConnector makes a pool on any connector. Only the sizes, times and name of
+// the options are used, OnConnect, and the dialect for what its name implies.
 func OpenConnector(o Options, c sqldriver.Connector) *Pool {
 	p := &Pool{backend: plain.NewBackend(c, o.StatementCache)}
 	if o.Dialect != nil {
@@ -84,8 +92,13 @@ func OpenConnector(o Options, c sqldriver.Connector) *Pool {
 }
 
 func (p *Pool) start(o Options) *Pool {
-	p.node, p.dialect = o.Name, o.Dialect
-	p.lifetime, p.timeout, p.password = o.MaxLifetime, o.ConnectTimeout, o.Password
+	p.node, p.dialect, p.manyStatements = o.Name, o.Dialect, o.Dialect != dialect.MySQL
+	if on, _ := o.MultiStatements(); on {
+		p.manyStatements = true
+	}
+	p.lifetime, p.timeout, p.onConnect = o.MaxLifetime, o.ConnectTimeout, o.OnConnect
+	p.credentials.fixed, p.credentials.ask = o.Password, o.PasswordFunc
+	_, p.credentials.address = o.Address()
 	p.dials = make(chan struct{}, maxDials)
 	p.db = sql.OpenDB((*connector)(p))
 	p.db.SetMaxOpenConns(o.MaxOpen)
@@ -100,7 +113,8 @@ func (p *Pool) start(o Options) *Pool {
 	return p
 }
 
-// DB is the pool as database/sql shows it. Its user does not close it.
+// DB is the pool itself as database/sql shows it, for this module only: others get
+// what Lend gives.
 func (p *Pool) DB() *sql.DB { return p.db }
 
 // Close closes the idle connections and, as they come back, the others. It may
@@ -109,9 +123,31 @@ func (p *Pool) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
+	p.EndLoans()
 	err := p.db.Close()
+	p.waitLate()
 	return errors.Join(err, p.backend.Close())
 }
+
+// waitLate waits for the sessions that OnConnect still has, but not for ever.
+func (p *Pool) waitLate() {
+	if p.onConnect == nil {
+		return
+	}
+	back := make(chan struct{})
+	go func() {
+		p.late.Wait()
+		close(back)
+	}()
+	t := time.NewTimer(lateWait)
+	defer t.Stop()
+	select {
+	case <-back:
+	case <-t.C:
+	}
+}
+
+const lateWait = 2 * time.Second
 
 // connector is a Pool as database/sql's source of connections.
 type connector Pool
@@ -134,7 +170,7 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	return newConn(s, p, jitter(p.lifetime)), nil
 }
 
-// dial opens a session when one of the slots for that is free.
+// dial opens a session, made ready, when one of the slots for that is free.
 func (p *Pool) dial(ctx context.Context) (session.Session, error) {
 	select {
 	case p.dials <- struct{}{}:
@@ -142,18 +178,22 @@ func (p *Pool) dial(ctx context.Context) (session.Session, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.dials }()
-	return p.backend.Open(ctx)
+	password, err := p.credentials.next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.backend.Open(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	return p.prepared(ctx, s)
 }
 
 // connectError is what Connect returns. If a context has ended, that is the
 // cause, rather than what it interrupted; which of the two contexts it was
 // decides whether the caller's time or the time for connecting was over.
 func (p *Pool) connectError(outer, inner context.Context, err error) error {
-	password := ""
-	if p.password != nil {
-		password = p.password()
-	}
-	e := newConnectError(p.node, stripBadConn(err), password)
+	e := newConnectError(p.node, stripBadConn(err), p.credentials.all())
 	switch {
 	case ended(outer) != nil:
 		e.Err = ended(outer)

@@ -32,7 +32,13 @@ type effect struct {
 	begins bool
 }
 
-func effectOf(query string, d *dialect.Dialect) (e effect) {
+func effectOf(query string, d *dialect.Dialect) effect {
+	return effectOfAll(query, d, d != dialect.MySQL)
+}
+
+// effectOfAll is effectOf; many says that the database takes several statements in one
+// text.
+func effectOfAll(query string, d *dialect.Dialect, many bool) (e effect) {
 	if harmless(query) {
 		return effect{}
 	}
@@ -44,7 +50,7 @@ func effectOf(query string, d *dialect.Dialect) (e effect) {
 		}
 		e.session = e.session || changesSession(first, ahead)
 		e.begins = e.begins || begins(first)
-		if d == dialect.MySQL { // it takes one statement at a time
+		if !many {
 			return e
 		}
 	}

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,13 +23,26 @@ func Text(err error, query string, args []any) string {
 	text := err.Error()
 	for _, db := range databases {
 		if raw, shown, ok := db.Message(err); ok {
-			return strings.ReplaceAll(text, raw, withoutArgs(shown, query, args))
+			return strings.ReplaceAll(text, raw, withoutArgs(shown, query, args)) + namesOf(err)
 		}
 	}
 	if p := Classify(err); p.Class == Unknown || p.Class == InvalidValue {
 		return withoutArgs(text, query, args)
 	}
 	return text
+}
+
+// namesOf are the names that the schema gave.
+func namesOf(err error) string {
+	var names *NamesError
+	if !errors.As(err, &names) {
+		return ""
+	}
+	s := fmt.Sprintf(", table %q", names.Table)
+	if names.Column != "" {
+		s += fmt.Sprintf(", column %q", names.Column)
+	}
+	return s
 }
 
 // withoutArgs replaces what a message quotes of the arguments, unless it stands

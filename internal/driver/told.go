@@ -34,7 +34,7 @@ func (c *Conn) InsertTold(ctx context.Context, in *ToldInsert, args []any) (res 
 	defer c.inner.unlock()
 	res, told, err = s.InsertTold(ctx, in, *nv)
 	if err != nil {
-		return Result{}, told, c.inner.failed(ctx, err)
+		return Result{}, told, c.inner.failedIn(ctx, in.Text, err)
 	}
 	return res, told, c.inner.succeeded(in.Text)
 }

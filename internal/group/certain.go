@@ -28,15 +28,31 @@ import (
 // for all collations that they have.
 
 // Certain says whether the keys are surely different for the database, as far as
-// the keys themselves tell. A column of bytes must be asked for first; see Settled.
-func (p *Part) Certain(kind rowmap.Kind) bool {
-	return p.known(kind) || kind == rowmap.Bytes || p.differ()
+// the keys themselves tell, if they are so in each of their columns. A column of bytes
+// must be asked for first; see Settled.
+func (p *Part) Certain(kinds ...rowmap.Kind) bool {
+	for i, kind := range kinds {
+		if c := p.alone(i, len(kinds)); !c.known(kind) && kind != rowmap.Bytes && !c.differ() {
+			return false
+		}
+	}
+	return true
 }
 
 // Settled says whether a record that has a key to the last byte has no other of the
-// part. kind is that of the related column's field, typeName the column's type in
+// part. kinds are those of the related columns' fields, typeNames the columns' types in
 // the result.
-func (p *Part) Settled(kind rowmap.Kind, typeName string) bool {
+func (p *Part) Settled(kinds []rowmap.Kind, typeNames []string) bool {
+	for i, kind := range kinds {
+		if !p.alone(i, len(kinds)).settled(kind, typeNames[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// settled is Settled for the keys of one column.
+func (p *Part) settled(kind rowmap.Kind, typeName string) bool {
 	switch {
 	case kind == rowmap.Int || kind == rowmap.Uint || p.Ints != nil:
 		return !isText(typeName) && !isFloat(typeName)

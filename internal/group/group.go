@@ -30,10 +30,14 @@ type place struct{ part, at int32 }
 type Part struct {
 	Shard  string  // the connection, where keys are told apart by it
 	Ints   []int64 // the keys, if all are whole numbers
-	Values []any   // else what to ask for
+	Values []any   // else what to ask for; a Tuple each where keys have several columns
 	keys   []any   // and what Go holds for equal
 	number int32
 	first  int // the keys of all parts before it
+
+	// Of keys of several columns: what each of them has.
+	seen    []map[any]struct{}
+	columns []*Part
 }
 
 // shardKey is a key on one shard.
@@ -61,7 +65,7 @@ func (k *Keys) AddInt(parent int, n int64) {
 }
 
 // Add gives a parent a key. value is what to ask for, on that shard if it is not
-// empty; key is the same for the same value.
+// empty, and a Tuple if the key has several columns; key is the same for the same value.
 func (k *Keys) Add(parent int, shard string, value, key any) {
 	if n, ok := key.(int64); ok && shard == "" && k.others == nil {
 		k.AddInt(parent, n)
@@ -80,6 +84,9 @@ func (k *Keys) Add(parent int, shard string, value, key any) {
 		part := k.part(shard)
 		at = place{part.number, int32(len(part.Values))}
 		part.Values, part.keys = append(part.Values, value), append(part.keys, key)
+		if t, ok := value.(Tuple); ok {
+			part.count(t)
+		}
 		k.others[known] = at
 	}
 	k.of[parent] = at
@@ -91,7 +98,7 @@ func (k *Keys) part(shard string) *Part {
 	if shard != "" {
 		part = k.opened[shard]
 	}
-	if part != nil && part.Len() < MaxKeys {
+	if part != nil && !part.full() {
 		return part
 	}
 	part = &Part{Shard: shard, number: int32(len(k.parts) + 1)}
@@ -129,11 +136,11 @@ func (p *Part) Value(at int) any {
 }
 
 // find is where in the part the key of a related record stands, -1 for nowhere.
-func (k *Keys) find(p *Part, plan *rowmap.Plan, field int, record any) int {
+func (k *Keys) find(p *Part, plan *rowmap.Plan, fields []int, record any) int {
 	var at place
-	if n, ok := plan.IntKey(field, record); ok && p.Shard == "" && k.others == nil {
+	if n, ok := plan.IntKey(fields[0], record); ok && p.Shard == "" && k.others == nil {
 		at = k.ints[n]
-	} else if key, ok := plan.FieldKey(field, record); ok {
+	} else if key, ok := keyOf(plan, fields, record); ok {
 		n, isInt := key.(int64)
 		switch {
 		case p.Shard != "":
@@ -156,16 +163,17 @@ type Fit struct{ key, record int32 }
 // At is the Fit of a record for the key at a place of the part.
 func (p *Part) At(at, record int) Fit { return Fit{int32(p.first + at), int32(record)} }
 
-// Fits appends where records go of which Go can tell it: each has a key of the part.
+// Fits appends where records go of which Go can tell it: each has a key of the part, in
+// these fields.
 // The records are numbered from first on. ok is false, and nothing is told, if one
 // has none of them.
-func (k *Keys) Fits(fits []Fit, p *Part, plan *rowmap.Plan, field int, records rowmap.Records, first int) (all []Fit, ok bool) {
+func (k *Keys) Fits(fits []Fit, p *Part, plan *rowmap.Plan, fields []int, records rowmap.Records, first int) (all []Fit, ok bool) {
 	fits = slices.Grow(fits, records.N)
 	known := len(fits)
 	for i := range records.N {
 		at := 0
 		if p.Len() > 1 { // to a sole key belongs all that was found for it
-			at = k.find(p, plan, field, records.At(i))
+			at = k.find(p, plan, fields, records.At(i))
 		}
 		if at < 0 {
 			return fits[:known], false

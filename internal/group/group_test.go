@@ -29,7 +29,7 @@ func deal(t *testing.T, k *Keys, column string, posts ...[]post) [][]string {
 	var fits []Fit
 	var all []post
 	for i, part := range k.Parts() {
-		if fits, ok = k.Fits(fits, part, plan, field, plan.Records(&posts[i]), len(all)); !ok {
+		if fits, ok = k.Fits(fits, part, plan, []int{field}, plan.Records(&posts[i]), len(all)); !ok {
 			return nil
 		}
 		all = append(all, posts[i]...)
@@ -184,7 +184,7 @@ func TestCertain_IsWhatNoColumnCanSeeOtherwise(t *testing.T) {
 	} {
 		require.Equal(t, tc.certain, tc.part.Certain(tc.kind), name)
 		for typeName, settled := range tc.settled {
-			require.Equal(t, settled, tc.part.Settled(tc.kind, typeName), "%s in %s", name, typeName)
+			require.Equal(t, settled, tc.part.Settled([]rowmap.Kind{tc.kind}, []string{typeName}), "%s in %s", name, typeName)
 		}
 	}
 }

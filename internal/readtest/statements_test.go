@@ -26,6 +26,8 @@ func (values) Others(list any, args []any, d *dialect.Dialect) []any {
 
 func (values) Amount(v any, _ bool, d *dialect.Dialect) (any, error) { return rowmap.Arg(v, d) }
 
+func (values) IsList(v any) bool { return rowmap.IsList(v) }
+
 func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	if arrays {
 		slice, hasNull, ok, err := rowmap.Slice(v)

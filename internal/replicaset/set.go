@@ -88,6 +88,9 @@ func (s *Set[N]) Pick(tried uint64, fit func(node N) bool) (node N, index int, o
 	return node, 0, false
 }
 
+// Resting says whether a node did not answer and has not been readmitted since.
+func (s *Set[N]) Resting(index int) bool { return s.members[index].restsTil.Load() != 0 }
+
 // maxSilences is how many callers in a row may have given the node up before it
 // counts as failed: one may have had too short a deadline.
 const maxSilences = 3

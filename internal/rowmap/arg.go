@@ -188,8 +188,23 @@ func addressable(v reflect.Value) reflect.Value {
 }
 
 func unsupported(t reflect.Type) error {
+	if t.Kind() == reflect.Slice {
+		return fmt.Errorf("%w: a %s is a list; IN and WhereIn take one", ErrType, t)
+	}
 	return fmt.Errorf("%w: no database takes a %s", ErrType, t)
 }
 
 // isNumber says whether f is neither NaN nor an infinity.
 func isNumber(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
+
+// IsNil says whether v is nil: by itself, or as a nil pointer, map, slice, function
+// or channel.
+func IsNil(v any) bool {
+	switch rv := reflect.ValueOf(v); rv.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Map, reflect.Slice, reflect.Func, reflect.Chan:
+		return rv.IsNil()
+	}
+	return false
+}

@@ -76,7 +76,7 @@ func arrayCodec(t reflect.Type, depth int) (*codec, error) {
 }
 
 func noArrays(t reflect.Type, d *dialect.Dialect) error {
-	return fmt.Errorf("%w: %s has no arrays for a %s", ErrType, d.Name, t)
+	return fmt.Errorf("%w: %s has no arrays for a %s; IN and WhereIn take a list", ErrType, d.Name, t)
 }
 
 // formatArray writes an array as text, which PostgreSQL takes for arrays of

@@ -103,6 +103,9 @@ func (p *Plan) bound(columns []string) *binding {
 // newBinding binds by name: exactly, or else without regard to case as far as
 // no exact name claims the field.
 func (p *Plan) newBinding(columns []string) (*binding, error) {
+	if p.scalar {
+		return p.bindScalar(columns)
+	}
 	b := &binding{plan: p, columns: columns}
 	target := make([]int, len(columns))
 	taken := make([]bool, len(p.fields))

@@ -10,8 +10,7 @@ import (
 )
 
 // ColumnName returns the column that a field without a tag stands for: the
-// field's name in snake case. A run of capitals is one word, and a plural s
-// belongs to it: ID is id, UserIDs user_ids, HTTPServer http_server.
+// field's name in snake case, by the rules that NewModel documents.
 func ColumnName(field string) string {
 	runes := []rune(field)
 	var b strings.Builder
@@ -25,19 +24,27 @@ func ColumnName(field string) string {
 }
 
 func startsWord(runes []rune, i int) bool {
-	if i == 0 || !unicode.IsUpper(runes[i]) || runes[i-1] == '_' {
+	if i == 0 || !unicode.IsUpper(runes[i]) || runes[i-1] == '_' || isOAuth(runes[i-1:]) {
 		return false
 	}
-	if !unicode.IsUpper(runes[i-1]) {
+	if !unicode.IsUpper(runes[i-1]) || isOAuth(runes[i:]) {
 		return true
 	}
 	// Within a run of capitals the last one starts a word if a small letter
-	// follows: HTTPServer. The s of IDs is no such letter.
+	// follows: HTTPServer. The s of IDs and the v of IPv4 are no such letters.
 	if i+1 == len(runes) || !unicode.IsLower(runes[i+1]) {
 		return false
 	}
 	plural := runes[i+1] == 's' && (i+2 == len(runes) || !unicode.IsLower(runes[i+2]))
-	return !plural
+	version := runes[i+1] == 'v' && i+2 < len(runes) && unicode.IsDigit(runes[i+2])
+	return !plural && !version
+}
+
+// isOAuth says whether a name begins with the one word in common use that has a
+// capital in it.
+func isOAuth(runes []rune) bool {
+	const word = "OAuth"
+	return len(runes) >= len(word) && string(runes[:len(word)]) == word
 }
 
 // tagOf returns the db tag of a field. It reads the whole of the field's tags,

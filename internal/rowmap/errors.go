@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/value"
 )
@@ -12,12 +13,12 @@ import (
 // The kinds of failure; test for them with errors.Is.
 var (
 	// ErrNull says that a NULL met a Go type that cannot hold it.
-	ErrNull = errors.New("NULL for a type that cannot hold it")
+	ErrNull = errors.New("dbfleet: NULL for a type that cannot hold it")
 	// ErrRange is value.ErrRange.
 	ErrRange = value.ErrRange
 	// ErrType says that a value of one type cannot become another, or that no
 	// database takes a value of the type.
-	ErrType = errors.New("unsupported type")
+	ErrType = errors.New("dbfleet: unsupported type")
 	// ErrColumn says that a result's columns do not fit what reads them: two of
 	// one name, or one too many.
 	ErrColumn = errors.New("result does not fit")
@@ -28,6 +29,8 @@ var (
 type ColumnError struct {
 	// Model is the struct type, for example "shop.User"; empty outside structs.
 	Model string
+	// Table is the table, as far as it is known.
+	Table string
 	// Column is the column's name in the database.
 	Column string
 	// Field is the Go field, for example "Address.City"; empty outside structs.
@@ -36,13 +39,16 @@ type ColumnError struct {
 }
 
 func (e *ColumnError) Error() string {
+	why := strings.ReplaceAll(fmt.Sprint(e.Err), "dbfleet: ", "")
 	switch {
+	case e.Model == "" && e.Table != "":
+		return fmt.Sprintf("dbfleet: table %q, column %q: %s", e.Table, e.Column, why)
 	case e.Model == "":
-		return fmt.Sprintf("column %q: %v", e.Column, e.Err)
+		return fmt.Sprintf("dbfleet: column %q: %s", e.Column, why)
 	case e.Field == "":
-		return fmt.Sprintf("%s: column %q: %v", e.Model, e.Column, e.Err)
+		return fmt.Sprintf("dbfleet: %s: column %q: %s", e.Model, e.Column, why)
 	}
-	return fmt.Sprintf("%s.%s (column %q): %v", e.Model, e.Field, e.Column, e.Err)
+	return fmt.Sprintf("dbfleet: %s.%s (column %q): %s", e.Model, e.Field, e.Column, why)
 }
 
 func (e *ColumnError) Unwrap() error { return e.Err }

@@ -106,10 +106,13 @@ func collect(t reflect.Type) ([]field, error) {
 // classify says what a struct field is: a column, an embedded struct to look
 // into, or (all nil) nothing of ours.
 func classify(e embedded, sf reflect.StructField) (*field, *embedded, error) {
+	tag, tagged, err := tagOf(string(sf.Tag))
 	if !sf.IsExported() && !sf.Anonymous {
+		if tagged && tag != "-" {
+			return nil, nil, fmt.Errorf("the field has the tag db:%q, but is not exported: nobody else can read or set it", tag)
+		}
 		return nil, nil, nil
 	}
-	tag, tagged, err := tagOf(string(sf.Tag))
 	if err != nil {
 		return nil, nil, err
 	}

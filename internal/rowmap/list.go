@@ -45,7 +45,7 @@ func listOf(v any) (reflect.Value, error) {
 	rv := reflect.ValueOf(v)
 	switch v.(type) {
 	case nil, driver.Valuer, json.RawMessage:
-		return rv, fmt.Errorf("%w: a list is needed, not a %T", ErrType, v)
+		return rv, fmt.Errorf("%w: a list of values is needed, not one %T", ErrType, v)
 	}
 	for rv.Kind() == reflect.Pointer && !rv.IsNil() {
 		rv = rv.Elem()
@@ -56,7 +56,7 @@ func listOf(v any) (reflect.Value, error) {
 			return rv, nil
 		}
 	}
-	return rv, fmt.Errorf("%w: a list is needed, not a %T", ErrType, v)
+	return rv, fmt.Errorf("%w: a list of values is needed, not one %T", ErrType, v)
 }
 
 // Slice is [List] for PostgreSQL's column = ANY($1): the list as one typed

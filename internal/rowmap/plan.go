@@ -28,6 +28,7 @@ type Plan struct {
 	folded  [2]int         // the first two columns that differ only in case, or 0, 0
 	times   []timeField    // the fields that CutTimes looks at
 	shared  []int          // the struct's fields that copies of it have in common
+	scalar  bool           // a T is one value, which is the plan's only field
 
 	bindings atomic.Pointer[[]*binding]
 	bindMu   sync.Mutex // held to add to bindings
@@ -55,6 +56,17 @@ func Of[T any]() (*Plan, error) { return Compile(reflect.TypeFor[T]()) }
 // The error lists all faults of the type. Plans are kept, so that a second
 // call is cheap.
 func Compile(t reflect.Type) (*Plan, error) {
+	if t == nil {
+		return nil, fmt.Errorf("%w: a model must be a named struct type, not nil", ErrType)
+	}
+	if t.Kind() != reflect.Struct || t.Name() == "" {
+		return nil, fmt.Errorf("%w: a model must be a named struct type, not %s", ErrType, t)
+	}
+	return planOf(t)
+}
+
+// planOf is Compile for a struct type that may have no name.
+func planOf(t reflect.Type) (*Plan, error) {
 	if known, ok := plans.Load(t); ok {
 		if err, bad := known.(error); bad {
 			return nil, err
@@ -71,12 +83,6 @@ func Compile(t reflect.Type) (*Plan, error) {
 }
 
 func compile(t reflect.Type) (*Plan, error) {
-	if t == nil {
-		return nil, fmt.Errorf("%w: a model must be a named struct type, not nil", ErrType)
-	}
-	if t.Kind() != reflect.Struct || t.Name() == "" {
-		return nil, fmt.Errorf("%w: a model must be a named struct type, not %s", ErrType, t)
-	}
 	fields, err := collect(t)
 	if err != nil {
 		return nil, err
@@ -89,7 +95,7 @@ func compile(t reflect.Type) (*Plan, error) {
 
 func newPlan(t reflect.Type, fields []field) *Plan {
 	p := &Plan{
-		typ: t, size: t.Size(), pointer: reflect.PointerTo(t), list: reflect.SliceOf(t), model: t.String(), fields: fields,
+		typ: t, size: t.Size(), pointer: reflect.PointerTo(t), list: reflect.SliceOf(t), model: nameOf(t), fields: fields,
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),
@@ -109,6 +115,14 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		}
 	}
 	return p
+}
+
+// nameOf is the name of a struct type for messages, which may have none.
+func nameOf(t reflect.Type) string {
+	if t.Name() == "" {
+		return "struct"
+	}
+	return t.String()
 }
 
 // Model is the struct type's name with its package, for messages.
@@ -149,6 +163,9 @@ func (p *Plan) Field(i int) Field {
 
 // failure names the column in an error.
 func (p *Plan) failure(f *field, err error) error {
+	if p.scalar {
+		return &ColumnError{Column: f.column, Err: err}
+	}
 	var known *ColumnError
 	if errors.As(err, &known) && known.Model == p.model {
 		return err

@@ -15,10 +15,20 @@ import (
 func TestColumnName_IsSnakeCase(t *testing.T) {
 	t.Parallel()
 	for field, want := range map[string]string{
-		"ID": "id", "UserID": "user_id", "HTTPServer": "http_server", "CreatedAt": "created_at",
-		"Name": "name", "UserIDs": "user_ids", "IDs": "ids", "URLsSeen": "urls_seen", "A": "a", "AB": "ab",
-		"ABc": "a_bc", "Line1Text": "line1_text", "Address2": "address2", "X509Cert": "x509_cert",
-		"User_Name": "user_name", "ÄpfelÖl": "äpfel_öl", "JSONData": "json_data", "DNSServers": "dns_servers",
+		"Name": "name", "CreatedAt": "created_at", "A": "a", "AB": "ab", "ABc": "a_bc", "User_Name": "user_name", "ÄpfelÖl": "äpfel_öl",
+		// Runs of capitals, and their plurals.
+		"ID": "id", "UserID": "user_id", "IDCard": "id_card", "HTTPServer": "http_server", "JSONData": "json_data", "MyURL": "my_url",
+		"APIURL": "apiurl", "UserIDs": "user_ids", "IDs": "ids", "URLsSeen": "urls_seen", "DNSServers": "dns_servers", "IDSet": "id_set",
+		"XAxis": "x_axis", "TShirt": "t_shirt",
+		// Digits belong to the word before them.
+		"ID2": "id2", "UserID2": "user_id2", "Address2": "address2", "Line1Text": "line1_text", "X509Cert": "x509_cert", "S3Key": "s3_key",
+		"S3": "s3", "MD5Hash": "md5_hash", "SHA256": "sha256", "SHA256Sum": "sha256_sum", "H264Video": "h264_video", "UTF8Text": "utf8_text",
+		"B2B": "b2_b", "K8sNode": "k8s_node",
+		// A version.
+		"IPv4": "ipv4", "IPv4Addr": "ipv4_addr", "LocalIPv6": "local_ipv6", "UUIDv7": "uuidv7", "TLSv1Off": "tlsv1_off", "IPValue": "ip_value",
+		// The one word with a capital in it.
+		"OAuth": "oauth", "OAuthToken": "oauth_token", "OAuth2Token": "oauth2_token", "GoogleOAuthID": "google_oauth_id", "MyOAuth": "my_oauth",
+		"IDOAuth": "id_oauth", "OAuthURL": "oauth_url",
 	} {
 		require.Equal(t, want, ColumnName(field), field)
 	}

@@ -154,7 +154,7 @@ func TestRead_NamesTheCulprit(t *testing.T) {
 	var column *ColumnError
 	require.ErrorAs(t, err, &column)
 	require.Equal(t, ColumnError{Model: "rowmap.user", Column: "name", Field: "Name", Err: column.Err}, *column)
-	require.Equal(t, `rowmap.user.Name (column "name"): NULL for a type that cannot hold it: string`, err.Error())
+	require.Equal(t, `dbfleet: rowmap.user.Name (column "name"): NULL for a type that cannot hold it: string`, err.Error())
 	require.Equal(t, 1, src.closed)
 }
 

@@ -10,6 +10,15 @@ import (
 // Clear makes what dst points to its zero value.
 func Clear(dst any) { reflect.ValueOf(dst).Elem().SetZero() }
 
+// NewLike returns a new list of the type of list, which is a pointer to a slice.
+func NewLike(list any) any { return reflect.New(reflect.TypeOf(list).Elem()).Interface() }
+
+// AppendLike appends the elements of *more to those of *list, of the same type.
+func AppendLike(list, more any) {
+	to := reflect.ValueOf(list).Elem()
+	to.Set(reflect.AppendSlice(to, reflect.ValueOf(more).Elem()))
+}
+
 // Clone returns a new *T of the plan's T that is what record, a *T, is.
 func (p *Plan) Clone(record any) any {
 	v := reflect.New(p.typ)
@@ -86,12 +95,6 @@ func (p *Plan) Records(list any) Records {
 
 // NewList returns a new *[]T of the plan's T.
 func (p *Plan) NewList() any { return reflect.New(p.list).Interface() }
-
-// Append appends the records of *more to those of *list, both of them a *[]T.
-func (p *Plan) Append(list, more any) {
-	to := reflect.ValueOf(list).Elem()
-	to.Set(reflect.AppendSlice(to, reflect.ValueOf(more).Elem()))
-}
 
 // A Snapshot is what records were, to restore them.
 type Snapshot struct{ records, old reflect.Value }

@@ -24,7 +24,7 @@ import (
 // How to switch it off. Let unreadText return "".
 
 // ErrUnread says that the value of a field was never read nor set.
-var ErrUnread = errors.New("not read")
+var ErrUnread = errors.New("dbfleet: not read")
 
 var unreadMark byte
 

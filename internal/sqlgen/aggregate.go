@@ -11,6 +11,28 @@ import (
 // the smallest or largest of them on SQLite the column of that row.
 const AllValues = "VALUES"
 
+// Mean is the aggregate that is a mean as a float of double precision on every
+// database. The functions of that name give decimals for some columns, of which MySQL
+// cuts the digits.
+const Mean = "MEAN"
+
+// WithZeroSums returns the query, which has a select list, whose sums over no values are 0 where the column of
+// the result takes no NULL.
+func (q *Query) WithZeroSums(takesNull func(column string) bool) *Query {
+	cols := q.more.columns
+	for i, c := range cols {
+		if c.Func == "SUM" && !takesNull(c.As) {
+			cols = slices.Clone(cols)
+			for j := i; j < len(cols); j++ {
+				cols[j].Zero = cols[j].Func == "SUM" && !takesNull(cols[j].As)
+			}
+			zero := q.OnlyColumns(cols...)
+			return &zero
+		}
+	}
+	return q
+}
+
 // Aggregated returns the query for one aggregate over the rows that q gives,
 // with its DISTINCT, GROUP BY, LIMIT and UNION, and for more of the same column. An
 // empty column counts rows.
@@ -63,7 +85,13 @@ func (q Query) counted(c Column) Query {
 // aggregates says whether the select list may hold an aggregate, which makes one
 // row of all.
 func (q *Query) aggregates() bool {
-	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil })
+	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil || c.Func != "" })
+}
+
+// isOneRow says whether the select list makes one row of all. It has no order, and
+// PostgreSQL takes none.
+func (q *Query) isOneRow() bool {
+	return q.Selects() && len(q.more.groups) == 0 && !slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Func == "" || c.Func == AllValues })
 }
 
 // distinctNames gives an alias to columns of the select list whose name occurs

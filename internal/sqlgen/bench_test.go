@@ -48,6 +48,8 @@ func (t *benchTable) Operand(_ int, v any, _ *dialect.Dialect) (any, error) { re
 // benchValues takes values as they are, but for lists of int64.
 type benchValues struct{ plainValues }
 
+func (benchValues) IsList(v any) bool { return plainValues{}.IsList(v) }
+
 func (benchValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	list, ok := v.([]int64)
 	switch {

@@ -153,6 +153,8 @@ func (r *renderer) expression(o *output) {
 		r.raw(c.Expr, "having")
 	case c.Sub != nil:
 		r.subquery(c.Sub.Statement(r.connection))
+	case c.Func != "":
+		r.aggregate(c)
 	default:
 		r.column(c.Name)
 	}

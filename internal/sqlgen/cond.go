@@ -57,6 +57,14 @@ func NotExists(sub Subquery) Cond { return Cond{kind: notExists, val: sub} }
 // Raw is a condition given as SQL.
 func Raw(e *Expr) Cond { return Cond{kind: rawSQL, val: &detail{expr: e}} }
 
+// Expr is the SQL of a condition that Raw made, nil for others.
+func (c *Cond) Expr() *Expr {
+	if c.kind != rawSQL {
+		return nil
+	}
+	return c.detail().expr
+}
+
 // Group puts conditions in parentheses. An empty group is true.
 func Group(cs ...Cond) Cond { return Cond{kind: group, val: &detail{conds: cs}} }
 

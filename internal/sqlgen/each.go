@@ -9,32 +9,28 @@ import "strconv"
 
 // each is some rows for each of several keys.
 type each struct {
-	column string
-	keys   []any
+	keys   []Cond
 	sorted bool // the rows of a key come in the query's order
 	at     int  // the key of the branch that is being written
 }
 
-// marks are keys that a column is compared with.
-type marks struct {
-	column string
-	keys   []any
-}
+// marks are conditions of which each row tells which hold.
+type marks struct{ keys []Cond }
 
 // MaxEach is how many keys WithEach and WithMarks take.
 const MaxEach = 48
 
-// WithEach returns the query for the rows of which a column is equal to one of the
-// keys, where limit and offset hold for each key. Rows that the query's order holds
-// for equal, or all without an order, are sorted by the columns of ties. sorted asks
-// for the rows of a key in that order. The number is the key's. The query must be
-// Divisible.
-func (q Query) WithEach(column string, keys []any, ties []string, sorted bool) Query {
+// WithEach returns the query for the rows that have one of the keys, each of them given
+// as the condition of its rows, where limit and offset hold for each key. Rows that the
+// query's order holds for equal, or all without an order, are sorted by the columns of
+// ties. sorted asks for the rows of a key in that order. The number is the key's. The
+// query must be Divisible.
+func (q Query) WithEach(keys []Cond, ties []string, sorted bool) Query {
 	for _, c := range ties {
 		q.AddOrder(Order{Column: c})
 	}
 	q, p := q.extend()
-	p.each = &each{column: column, keys: padded(keys), sorted: sorted}
+	p.each = &each{keys: padded(keys), sorted: sorted}
 	return q
 }
 
@@ -61,24 +57,22 @@ func (q *Query) Divisible(sorted bool) bool {
 	return true
 }
 
-// WithMarks returns the query for the rows of which a column is equal to one of the
-// keys. Bit i of the number says that it is equal to keys[i].
-func (q Query) WithMarks(column string, keys []any) Query {
+// WithMarks returns the query for the rows that have one of the keys, each of them given
+// as the condition of its rows. Bit i of the number says that the row has keys[i].
+func (q Query) WithMarks(keys []Cond) Query {
 	keys = padded(keys)
-	equal := make([]Cond, len(keys))
-	for i, v := range keys {
-		equal[i] = Compare(column, Eq, v)
-		equal[i].or = i > 0
+	for i := range keys {
+		keys[i].or = i > 0
 	}
-	q, p := q.WithCond(Group(equal...)).extend()
-	p.marks = &marks{column, keys}
+	q, p := q.WithCond(Group(keys...)).extend()
+	p.marks = &marks{keys}
 	return q
 }
 
 // padded repeats the last of the keys until their number is one of few, as those of
 // a list, so that few statements are prepared.
-func padded(keys []any) []any {
-	out := make([]any, 0, paddedSize(len(keys)))
+func padded[E any](keys []E) []E {
+	out := make([]E, 0, paddedSize(len(keys)))
 	out = append(out, keys...)
 	for len(out) < cap(out) {
 		out = append(out, keys[len(keys)-1])
@@ -110,9 +104,9 @@ func (r *renderer) hidden(q *Query) {
 		return
 	}
 	if m := q.more.marks; m != nil {
-		for i, v := range m.keys {
+		for i := range m.keys {
 			r.str([2]string{", CASE WHEN ", " + CASE WHEN "}[min(i, 1)])
-			r.compare(&Cond{kind: compare, op: Eq, col: m.column, val: v})
+			r.cond(&m.keys[i])
 			r.str(" THEN ")
 			r.buf = strconv.AppendInt(r.buf, 1<<i, 10)
 			r.str(" ELSE 0 END")
@@ -158,7 +152,7 @@ func (r *renderer) forEach(q *Query, t Table) {
 		if i > 0 {
 			r.str(" UNION ALL ")
 		}
-		branch, p := inner.WithCond(Compare(e.column, Eq, key)).extend()
+		branch, p := inner.WithCond(key).extend()
 		at := e
 		at.at = i
 		p.each = &at

@@ -33,6 +33,8 @@ type Values interface {
 	// or of another kind: one that the database adds without losses. On MySQL a
 	// decimal is text that a DECIMAL can hold.
 	Amount(v any, floats bool, d *dialect.Dialect) (any, error)
+	// IsList says whether AppendList would take v.
+	IsList(v any) bool
 	// AppendList appends the arguments for the elements of a slice. array is
 	// the whole list as one argument instead, if arrays allows it and the
 	// elements do, else nil. hasNull tells of nil elements, which are left out

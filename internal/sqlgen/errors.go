@@ -17,7 +17,7 @@ type UnknownColumnError struct {
 	Known    []string
 	Selected []string
 	Tables   []string
-	rows     bool // Known are the columns of the query's rows
+	OfRows   bool // Known are the columns of the query's rows
 }
 
 func (e *UnknownColumnError) Error() string {
@@ -32,7 +32,7 @@ func (e *UnknownColumnError) Error() string {
 		have = append(have, "the query reads "+strings.Join(e.Tables, ", "))
 	}
 	whose := fmt.Sprintf("table %q has no column %q known to the model", e.Table, e.Column)
-	if e.rows {
+	if e.OfRows {
 		whose = fmt.Sprintf("the rows of the query on table %q have no column %q", e.Table, e.Column)
 	}
 	return "dbfleet: " + whose + "; " + strings.Join(have, "; ")
@@ -61,7 +61,7 @@ func (e *StatementError) Error() string {
 		}
 	}
 	if e.Err != nil {
-		s += strings.TrimPrefix(e.Err.Error(), "dbfleet: ")
+		s += strings.ReplaceAll(e.Err.Error(), "dbfleet: ", "")
 	}
 	return s
 }
@@ -70,7 +70,7 @@ func (e *StatementError) Unwrap() error { return e.Err }
 
 // ErrTooManyArgs tells of a statement with more arguments than the database
 // takes.
-var ErrTooManyArgs = errors.New("more arguments than one statement of this database takes")
+var ErrTooManyArgs = errors.New("dbfleet: more arguments than one statement of this database takes")
 
 // ErrMissingWhere tells of an UPDATE or DELETE without conditions.
 var ErrMissingWhere = errors.New("dbfleet: no condition; AllRows() lets the statement change every row")

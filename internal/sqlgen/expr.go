@@ -16,6 +16,7 @@ type Expr struct {
 	SQL     string
 	Args    []any
 	Sqlizer squirrel.Sqlizer // instead of SQL and Args
+	Err     error            // it is none, and why
 }
 
 // resolve returns the expression's SQL and arguments. A Sqlizer is asked, and
@@ -24,7 +25,7 @@ type Expr struct {
 // different lengths.
 func (e *Expr) resolve() (string, []any, error) {
 	if e.Sqlizer == nil {
-		return e.SQL, e.Args, nil
+		return e.SQL, e.Args, e.Err
 	}
 	s, err := plainSqlizer(e.Sqlizer)
 	if err != nil {

@@ -28,6 +28,8 @@ func (plainValues) Others(any, []any, *dialect.Dialect) []any { return nil }
 
 func (p plainValues) Amount(v any, _ bool, d *dialect.Dialect) (any, error) { return p.Arg(v, d) }
 
+func (plainValues) IsList(v any) bool { return reflect.ValueOf(v).Kind() == reflect.Slice }
+
 func (p plainValues) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Slice {

@@ -32,6 +32,15 @@ func untyped(name string, q Query) statement {
 	return statement{name, func(d *dialect.Dialect) (string, []any, error) { return Select(&q, env(d, nil)) }}
 }
 
+// equalTo are the conditions that a column is equal to each of the keys.
+func equalTo(column string, keys ...any) []Cond {
+	conds := make([]Cond, len(keys))
+	for i, key := range keys {
+		conds[i] = Compare(column, Eq, key)
+	}
+	return conds
+}
+
 func raw(sql string, args ...any) *Expr { return &Expr{SQL: sql, Args: args} }
 
 func goldenStatements() []statement {
@@ -49,6 +58,9 @@ func goldenStatements() []statement {
 			text, err := InsertText(&in, d)
 			return text, nil, err
 		}}
+	}
+	inserting := func(name string, q Query, in Insert, rows ...[]any) statement {
+		return statement{name, func(d *dialect.Dialect) (string, []any, error) { return InsertRows(&q, &in, rows, env(d, users)) }}
 	}
 	writing := func(name string, q Query, sets ...Set) statement {
 		return statement{name, func(d *dialect.Dialect) (string, []any, error) {
@@ -99,14 +111,29 @@ func goldenStatements() []statement {
 		selecting("offset", all.WithOffset(5)),
 		selecting("limit and offset", all.WithLimit(10).WithOffset(5)),
 		selecting("negative limit", all.WithLimit(-1)),
-		selecting("limit of each", where(Compare("city", Eq, "x")).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEach("age", []any{1, 2}, []string{"id"}, true)),
-		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach("age", []any{1, nil, 3, 4, 5}, []string{"id", "city"}, false)),
-		selecting("offset of each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithEach("age", []any{1}, []string{"id"}, true)),
-		selecting("limit of each of a list", all.WithColumns(Column{Name: "name"}, Column{Name: "name"}).WithLimit(0).WithEach("age", []any{1}, []string{"id"}, false)),
-		selecting("negative limit of each", all.WithLimit(-1).WithEach("age", []any{1}, []string{"id"}, false)),
-		selecting("negative offset of each", all.WithLimit(1).WithOffset(-1).WithEach("age", []any{1}, []string{"id"}, false)),
-		selecting("marks", where(Compare("id", Gt, 5)).WithMarks("name", []any{"a", "b", "c"})),
-		selecting("padded marks", where(Compare("id", Gt, 5).Or()).WithMarks("name", []any{"a", "b", "c", "d", "e"})),
+		selecting("limit of each", where(Compare("city", Eq, "x")).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEach(equalTo("age", 1, 2), []string{"id"}, true)),
+		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach(equalTo("age", 1, nil, 3, 4, 5), []string{"id", "city"}, false)),
+		selecting("offset of each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithEach(equalTo("age", 1), []string{"id"}, true)),
+		selecting("limit of each of a list", all.WithColumns(Column{Name: "name"}, Column{Name: "name"}).WithLimit(0).WithEach(equalTo("age", 1), []string{"id"}, false)),
+		selecting("negative limit of each", all.WithLimit(-1).WithEach(equalTo("age", 1), []string{"id"}, false)),
+		selecting("negative offset of each", all.WithLimit(1).WithOffset(-1).WithEach(equalTo("age", 1), []string{"id"}, false)),
+		selecting("limit of each key of several columns", all.WithLimit(2).WithEach([]Cond{Group(Compare("age", Eq, 1), Compare("city", Eq, "x")), Group(Compare("age", Eq, 2), Compare("city", Eq, "y"))}, []string{"id"}, false)),
+		selecting("marks of keys of several columns", all.WithMarks([]Cond{Group(Compare("age", Eq, 1), Compare("city", Eq, "x")), Group(Compare("age", Eq, 2), Compare("city", Eq, "y"))})),
+		selecting("CTE", where(Compare("id", Gt, 9)).WithCTE(CTE{Name: "old", Query: sub{where(Compare("age", Gt, 60)).WithColumns(Column{Name: "id"}), users}}).WithJoin("JOIN", "old", "old.id", Eq, "users.id")),
+		selecting("recursive CTE", From("tree").WithCTE(
+			CTE{Name: "roots", Query: sub{where(Compare("id", Eq, 1)).WithColumns(Column{Name: "id"}), users}},
+			CTE{Name: "tree", Recursive: true, Query: sub{From("roots").WithColumns(Column{Name: "id"}).WithUnion(sub{all.WithColumns(Column{Name: "id"}).WithJoin("JOIN", "tree", "tree.id", Eq, "users.age"), users}, true), nil}})),
+		selecting("count over a CTE", From("old").WithCTE(CTE{Name: "old", Query: sub{where(Compare("age", Gt, 60)), users}}).WithDistinct().Aggregated("COUNT", "")),
+		selecting("CTE with a dot", all.WithCTE(CTE{Name: "a.b", Query: posts})),
+		selecting("SQL inside SQL", where(Raw(raw("id = ? OR age IN (?)", raw("? + 1", 1), raw("?, ?", 2, 3))))),
+		inserting("insert of rows", all, Insert{Table: "users", Columns: []string{"age", "name"}, Rows: 2}, []any{int64(1), "x"}, []any{raw("? + 1", 1), sub{From("posts").WithColumns(Column{Name: "title"}), nil}}),
+		inserting("insert that returns", all.WithColumns(Column{Name: "id"}, Column{Expr: raw("age + ?", 1), As: "more"}).Returning(), Insert{Table: "users", Columns: []string{"age"}, Rows: 1}, []any{int64(1)}),
+		inserting("insert with a limit", all.WithLimit(1), Insert{Table: "users", Columns: []string{"age"}, Rows: 1}, []any{int64(1)}),
+		writing("update that returns", where(Compare("id", Eq, 1)).Returning(), Set{Column: "age", Value: raw("age + ?", 1)}),
+		writing("delete that returns", where(Compare("id", Eq, 1)).WithColumns(Column{Name: "name"}).Returning()),
+		writing("delete with a CTE", where(Compare("id", Eq, 1)).WithCTE(CTE{Name: "old", Query: posts})),
+		selecting("marks", where(Compare("id", Gt, 5)).WithMarks(equalTo("name", "a", "b", "c"))),
+		selecting("padded marks", where(Compare("id", Gt, 5).Or()).WithMarks(equalTo("name", "a", "b", "c", "d", "e"))),
 		selecting("negative offset", all.WithOffset(-1)),
 		selecting("union", keyed.WithUnion(where(Compare("id", Eq, 2)).asSub(users), false).WithUnion(all.WithLimit(1).WithCond(Compare("id", Eq, 3)).asSub(users), true).WithOrder(Order{Column: "users.id"}).WithLimit(4)),
 		selecting("for update", all.WithLock(ForUpdate)),

@@ -37,18 +37,7 @@ func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
 	}
 	q := From(in.Table)
 	text, _, err := render(&Env{Dialect: d}, &q, func(r *renderer) {
-		r.str("INSERT INTO ")
-		r.path(in.Table)
-		r.str(" ")
-		if len(in.Columns) == 0 {
-			if in.Rows != 1 {
-				r.fail(r.fault("insert", "several rows without columns", nil))
-			}
-			r.str(d.DefaultValues)
-		} else {
-			r.insertValues(in)
-		}
-		r.conflict(in)
+		r.insert(in, nil)
 		for i, c := range in.Returning {
 			r.str([2]string{" RETURNING ", ", "}[min(i, 1)])
 			if c == "*" {
@@ -61,13 +50,70 @@ func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
 	return text, err
 }
 
-// insertValues writes the columns and a row of placeholders for each row.
-func (r *renderer) insertValues(in *Insert) {
+// InsertRows renders an INSERT of rows into q's table, as many as in has. Their values
+// are arguments that need no more work; an *Expr is SQL, a Subquery is rendered. It
+// returns what q selects if q is Returning.
+func InsertRows(q *Query, in *Insert, rows [][]any, env *Env) (string, []any, error) {
+	return render(env, q, func(r *renderer) {
+		r.locks = true
+		r.takesNothing(r.q, "an INSERT")
+		r.insert(in, rows)
+		r.returning(r.q)
+	})
+}
+
+// insert writes an INSERT. Without rows there is a placeholder for each value.
+func (r *renderer) insert(in *Insert, rows [][]any) {
+	r.str("INSERT INTO ")
+	r.path(in.Table)
+	r.str(" ")
+	switch {
+	case len(in.Columns) > 0:
+		r.insertColumns(in)
+		if rows == nil {
+			r.insertPlaceholders(in)
+		} else {
+			r.insertValues(in, rows)
+		}
+	case in.Rows != 1:
+		r.fail(r.fault("insert", "several rows without columns", nil))
+	default:
+		r.str(r.d.DefaultValues)
+	}
+	r.conflict(in)
+}
+
+func (r *renderer) insertColumns(in *Insert) {
 	for i, c := range in.Columns {
 		r.str([2]string{"(", ", "}[min(i, 1)])
 		r.ident(c)
 	}
 	r.str(") VALUES ")
+}
+
+// insertValues writes rows of values.
+func (r *renderer) insertValues(in *Insert, rows [][]any) {
+	for n, row := range rows {
+		r.str([2]string{"(", ", ("}[min(n, 1)])
+		for i, v := range row {
+			if i > 0 {
+				r.str(", ")
+			}
+			switch v := v.(type) {
+			case *Expr:
+				r.raw(v, "column "+strconv.Quote(in.Columns[i]))
+			case Subquery:
+				r.subquery(v.Statement(r.connection))
+			default:
+				r.ready(v)
+			}
+		}
+		r.str(")")
+	}
+}
+
+// insertPlaceholders writes a row of placeholders for each row.
+func (r *renderer) insertPlaceholders(in *Insert) {
 	n := 0
 	for row := 0; row < in.Rows; row++ {
 		if row > 0 {

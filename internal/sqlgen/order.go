@@ -2,7 +2,7 @@ package sqlgen
 
 // orderAndLimit writes ORDER BY, LIMIT and OFFSET.
 func (r *renderer) orderAndLimit(q *Query) {
-	if q.steps.ordered() {
+	if q.steps.ordered() && !q.isOneRow() {
 		r.orders(q)
 	}
 	offset := q.Offset()

@@ -25,6 +25,7 @@ type parts struct {
 	alias   string
 	from    *Query // FROM (subquery) AS alias
 	columns []Column
+	implied bool // columns stand for a select list that was not given
 	joins   []join
 	groups  []string
 	having  []Cond
@@ -36,12 +37,16 @@ type parts struct {
 	discard bool // the rows may have columns that nothing takes
 	each    *each
 	marks   *marks
+
+	returning bool // a write returns the rows
+	ctes      []CTE
 }
 
 // Column is one item of a select list: a column, or SQL given raw.
 type Column struct {
 	Name string
-	Func string   // an aggregate around Name; written as it is
+	Func string   // an aggregate around Name; written as it is, but for Mean and AllValues
+	Zero bool     // an aggregate over no values is 0
 	Expr *Expr    // instead of Name
 	Sub  Subquery // instead of Name
 	As   string
@@ -101,28 +106,6 @@ func (q *Query) Table() string {
 
 // Limit is the largest number of rows, -1 for no bound.
 func (q *Query) Limit() int64 { return q.limit }
-
-// HasConditions says whether anything was asked of the rows. Groups without
-// conditions ask nothing.
-func (q *Query) HasConditions() bool {
-	for _, c := range q.steps.all() {
-		if c.kind != order && c.asks() {
-			return true
-		}
-	}
-	return false
-}
-
-// AllRows says whether a write may go without conditions.
-func (q *Query) AllRows() bool { return q.more != nil && q.more.all }
-
-// Unites says whether the query adds the rows of others.
-func (q *Query) Unites() bool { return q.more != nil && len(q.more.unions) > 0 }
-
-// Merges says whether one row of the result may stand for several.
-func (q *Query) Merges() bool {
-	return q.more != nil && (q.more.unique || len(q.more.groups)+len(q.more.having) > 0)
-}
 
 // Offset is how many rows are skipped.
 func (q *Query) Offset() int64 {
@@ -266,6 +249,13 @@ func (q Query) WithAllRows() Query {
 	return q
 }
 
+// Returning makes a write return the rows that it has written, by the select list.
+func (q Query) Returning() Query {
+	q, p := q.extend()
+	p.returning = true
+	return q
+}
+
 // WithUnknownDiscarded lets the rows have columns that nothing takes.
 func (q Query) WithUnknownDiscarded() Query {
 	q, p := q.extend()
@@ -286,14 +276,32 @@ func (q Query) WithAlias(alias string) Query {
 // WithColumns adds to the select list.
 func (q Query) WithColumns(cols ...Column) Query {
 	q, p := q.extend()
+	if p.implied {
+		p.columns, p.implied = nil, false
+	}
 	p.columns = append(p.columns[:len(p.columns):len(p.columns)], cols...)
+	return q
+}
+
+// WithImpliedColumns makes these the select list, unless one was given or is given
+// later.
+func (q Query) WithImpliedColumns(names []string) Query {
+	if q.Selects() && !q.more.implied {
+		return q
+	}
+	cols := make([]Column, len(names))
+	for i, name := range names {
+		cols[i].Name = name
+	}
+	q, p := q.extend()
+	p.columns, p.implied = cols, true
 	return q
 }
 
 // OnlyColumns replaces the select list.
 func (q Query) OnlyColumns(cols ...Column) Query {
 	q, p := q.extend()
-	p.columns = cols
+	p.columns, p.implied = cols, false
 	return q
 }
 

@@ -54,7 +54,9 @@ func (r *renderer) raw(e *Expr, where string) {
 		case n < len(args):
 			before := len(r.args)
 			r.rawArg(args[n], where)
-			r.cast(text, t.At, where, before)
+			if _, sql := args[n].(*Expr); !sql {
+				r.cast(text, t.At, where, before)
+			}
 		}
 		n++
 	}
@@ -63,19 +65,32 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
 	}
 	if n != len(args) {
-		r.fail(r.fault(where, fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text), nil))
+		why := fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text)
+		if numbered(text) != "" {
+			why += "; a placeholder is ? on every database"
+		}
+		r.fail(r.fault(where, why, nil))
 	}
 }
 
-// rawArg writes one argument of raw SQL: a subquery in parentheses, anything
-// else as a placeholder.
+// rawArg writes one argument of raw SQL: a subquery or other SQL in parentheses,
+// anything else as a placeholder.
 func (r *renderer) rawArg(v any, where string) {
 	switch v := v.(type) {
+	case *Expr:
+		r.str("(")
+		r.raw(v, where)
+		r.str(")")
 	case Subquery:
 		r.subquery(v.Statement(r.connection))
 	case *Number:
 		r.number(v, where)
 	default:
-		r.arg(v)
+		a, err := r.values.Arg(v, r.d)
+		if err != nil {
+			r.fail(r.fault(where, "", err))
+			return
+		}
+		r.ready(a)
 	}
 }

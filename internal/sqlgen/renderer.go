@@ -31,7 +31,8 @@ type renderer struct {
 	table Table
 	// outer are the SELECTs around q whose columns it may name, outermost first.
 	outer []scope
-	locks bool // the statement writes or locks rows, so its subqueries may lock
+	ctes  []visible // what may be read by its name here
+	locks bool      // the statement writes or locks rows, so its subqueries may lock
 
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written
@@ -127,16 +128,6 @@ func (r *renderer) fail(err error) {
 // fault is what is wrong with a part of the statement.
 func (r *renderer) fault(part, reason string, err error) error {
 	return &StatementError{Table: r.q.Table(), Part: part, Reason: reason, Err: err}
-}
-
-// arg writes a placeholder for a value.
-func (r *renderer) arg(v any) {
-	a, err := r.values.Arg(v, r.d)
-	if err != nil {
-		r.fail(err)
-		return
-	}
-	r.ready(a)
 }
 
 // ready writes a placeholder for an argument that needs no more work.

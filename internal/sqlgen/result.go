@@ -59,7 +59,7 @@ func (r *renderer) resultColumn(q *Query, t Table, name string) {
 
 // notGiven fails for a column that the rows of q do not have.
 func (r *renderer) notGiven(q *Query, t Table, name string) {
-	e := &UnknownColumnError{Table: q.Table(), Column: name, Known: q.outputNames(r.d), rows: true}
+	e := &UnknownColumnError{Table: q.Table(), Column: name, Known: q.outputNames(r.d), OfRows: true}
 	if !q.Selects() && t != nil {
 		e.Known = t.Columns()
 	}

@@ -119,7 +119,7 @@ func (r *renderer) aliasAlone(name string) (ok bool) {
 // joinedWith are the joined tables whose models have the column, as the query
 // calls them.
 func (r *renderer) joinedWith(column string) (names []string) {
-	if r.q.more == nil || r.models == nil {
+	if r.q.more == nil {
 		return nil
 	}
 	for i := range r.q.more.joins {
@@ -144,8 +144,11 @@ func (r *renderer) joinsUnknown() bool {
 }
 
 // modelHas says whether a model of the table has the column, and whether there is
-// such a model.
+// such a model; of a CTE of that name, what its select list says.
 func (r *renderer) modelHas(table, column string) (has, known bool) {
+	if has, known, is := r.cteHas(table, column); is {
+		return has, known
+	}
 	if r.models == nil {
 		return false, false
 	}
@@ -165,6 +168,9 @@ func (r *renderer) unknown(t Table, column string) {
 	}
 	if r.q.Selects() {
 		e.Selected = r.q.outputNames(r.d)
+		if slices.Contains(r.q.more.columns, Column{Name: column}) { // it is the one that is unknown
+			e.Selected = slices.DeleteFunc(e.Selected, func(name string) bool { return name == column })
+		}
 	}
 	e.Tables = r.q.tables()
 	for i := len(r.outer) - 1; i >= 0; i-- {

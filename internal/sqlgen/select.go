@@ -12,6 +12,14 @@ func Select(q *Query, env *Env) (string, []any, error) {
 
 // selectStatement writes q with its unions. t knows q's table.
 func (r *renderer) selectStatement(q *Query, t Table) {
+	seen := len(r.ctes)
+	r.with(q)
+	r.selectWhole(q, t)
+	r.ctes = r.ctes[:seen]
+}
+
+// selectWhole is selectStatement behind WITH.
+func (r *renderer) selectWhole(q *Query, t Table) {
 	if q.more != nil && len(q.more.unions) > 0 {
 		r.unionStatement(q, t)
 		return
@@ -49,7 +57,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 			r.fail(r.fault("lock", "a union takes no row locks", nil))
 		}
 		outer, outerTable := r.q, r.table
-		if uq.bounded() || uq.steps.ordered() || (uq.more != nil && len(uq.more.unions) > 0) {
+		if uq.bounded() || uq.steps.ordered() || (uq.more != nil && len(uq.more.unions)+len(uq.more.ctes) > 0) {
 			// Not every database takes parentheses here; all take a derived table.
 			r.str("SELECT * FROM ")
 			r.derived(&uq, ut, "u")

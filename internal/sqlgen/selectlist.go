@@ -86,9 +86,16 @@ func (r *renderer) selectColumn(c *Column) {
 
 // aggregate writes c.Func around the column c.Name.
 func (r *renderer) aggregate(c *Column) {
-	if c.Func == AllValues {
+	switch {
+	case c.Func == AllValues:
 		r.aggregated(c)
 		return
+	case c.Func == Mean:
+		r.mean(c)
+		return
+	case c.Zero:
+		r.str("COALESCE(")
+		defer r.str(", 0)")
 	}
 	r.str(c.Func)
 	r.str("(")
@@ -101,6 +108,27 @@ func (r *renderer) aggregate(c *Column) {
 		r.str(" + 0e0") // MySQL gives a mean of integers four digits after the point
 	}
 	r.str(")")
+}
+
+// mean writes a Mean. MySQL divides by itself: its AVG of whole numbers has four digits
+// after the point.
+func (r *renderer) mean(c *Column) {
+	switch r.d {
+	case dialect.Postgres:
+		r.str("CAST(AVG(")
+		r.aggregated(c)
+		r.str(") AS DOUBLE PRECISION)")
+	case dialect.MySQL:
+		r.str("((SUM(")
+		r.aggregated(c)
+		r.str(") + 0e0) / COUNT(")
+		r.aggregated(c)
+		r.str("))")
+	default:
+		r.str("AVG(")
+		r.aggregated(c)
+		r.str(")")
+	}
 }
 
 // aggregated writes the column of an aggregate.

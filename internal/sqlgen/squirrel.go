@@ -111,6 +111,10 @@ var (
 	orType          = reflect.TypeFor[squirrel.Or]()
 )
 
+var sqlizerType = reflect.TypeFor[squirrel.Sqlizer]()
+
+var errNilPart = errors.New("squirrel: one of the parts is nil")
+
 var errEmptyCondition = errors.New("squirrel: an empty condition would match every row, or none")
 
 func (w *traps) look(v reflect.Value) {
@@ -121,6 +125,9 @@ func (w *traps) look(v reflect.Value) {
 	defer func() { w.depth-- }()
 	switch v.Kind() {
 	case reflect.Interface:
+		if v.IsNil() && v.Type() == sqlizerType {
+			w.err = errNilPart
+		}
 		w.look(v.Elem())
 	case reflect.Pointer:
 		if !v.IsNil() && !w.seen[v.Pointer()] {

@@ -31,6 +31,7 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 			r.set(&s)
 		}
 		r.where(r.q)
+		r.returning(r.q)
 	})
 }
 
@@ -84,11 +85,30 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 		r.str("DELETE FROM ")
 		r.path(r.q.Table())
 		r.where(r.q)
+		r.returning(r.q)
 	})
+}
+
+// returning writes the select list of a write that returns the rows that it has
+// written.
+func (r *renderer) returning(q *Query) {
+	if q.more == nil || !q.more.returning {
+		return
+	}
+	r.str(" RETURNING ")
+	r.selectList(q, r.table)
 }
 
 // writable refuses what an UPDATE or DELETE would have to ignore.
 func (r *renderer) writable(q *Query, verb string) {
+	r.takesNothing(q, verb)
+	if !q.HasConditions() && !q.AllRows() {
+		r.fail(r.fault("", "", ErrMissingWhere))
+	}
+}
+
+// takesNothing refuses the parts of a query that a write would have to ignore.
+func (r *renderer) takesNothing(q *Query, verb string) {
 	part := ""
 	switch {
 	case q.limit != -1:
@@ -107,15 +127,19 @@ func (r *renderer) writable(q *Query, verb string) {
 		part = "group by"
 	case q.more != nil && len(q.more.unions) > 0:
 		part = "union"
+	case q.more != nil && len(q.more.ctes) > 0:
+		part = "CTE"
 	case q.more != nil && q.more.from != nil:
 		part = "from"
 	case q.more != nil && q.more.alias != "":
 		part = "alias"
 	}
-	if part != "" {
-		r.fail(r.fault(part, verb+" does not take it; select the keys first and use WhereIn", nil))
+	if part == "" {
+		return
 	}
-	if !q.HasConditions() && !q.AllRows() {
-		r.fail(r.fault("", "", ErrMissingWhere))
+	reason := verb + " does not take it"
+	if verb != "an INSERT" {
+		reason += "; select the keys first and use WhereIn"
 	}
+	r.fail(r.fault(part, reason, nil))
 }

@@ -32,7 +32,7 @@ func (t *Table) Addition(column string, by any, minus bool) (set sqlgen.Set, err
 		set.Value, err = opposite(set.Value)
 	}
 	if err != nil {
-		return set, &rowmap.ColumnError{Model: t.Name, Column: column, Err: err}
+		return set, &rowmap.ColumnError{Table: t.Name, Column: column, Err: err}
 	}
 	set.Minus = false
 	switch kind {
@@ -59,6 +59,9 @@ func amount(by any, kind rowmap.Kind) (any, error) {
 	a, err := rowmap.Arg(by, nil)
 	if err != nil {
 		return nil, err
+	}
+	if a == nil {
+		return nil, fmt.Errorf("%w: a number is needed, not NULL", rowmap.ErrType)
 	}
 	if b, ok := a.([]byte); ok {
 		a = string(b)

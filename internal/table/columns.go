@@ -28,11 +28,14 @@ func (t *Table) Quoted(column string, d *dialect.Dialect) string {
 
 // CheckOn refuses a table that the database cannot have: two of its columns differ
 // only in case where that makes no difference.
-func (t *Table) CheckOn(d *dialect.Dialect) error {
-	if t.Plan == nil || !d.FoldsColumns {
+func (t *Table) CheckOn(d *dialect.Dialect) error { return t.CheckRowsOn(d, t.Plan) }
+
+// CheckRowsOn is CheckOn for the columns of a plan, which may be nil.
+func (t *Table) CheckRowsOn(d *dialect.Dialect, plan *rowmap.Plan) error {
+	if plan == nil || plan.IsScalar() || !d.FoldsColumns {
 		return nil
 	}
-	if fault := t.Plan.Folded(); fault != "" {
+	if fault := plan.Folded(); fault != "" {
 		return t.Fail("%s, which is one column on %s", fault, d.Name)
 	}
 	return nil

@@ -22,6 +22,9 @@ type Conflict struct {
 // ConflictKey returns the fields that decide whether a row exists, and checks
 // the columns of c.
 func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
+	if c.DoNothing && len(c.Update) > 0 {
+		return nil, t.Fail("Conflict has DoNothing and Update; only one of them says what happens to the row that is there")
+	}
 	var key []int
 	for _, name := range c.Key {
 		i, err := t.Index(name)
@@ -111,8 +114,49 @@ func (t *Table) upsertSets(p *InsertPlan, key []int, c *Conflict) []string {
 	}))
 }
 
-// StaysOnUpsert says that an existing row keeps its own value of a column.
-func (t *Table) StaysOnUpsert(column string) bool {
+// UpsertRow makes an upsert of the insert of rows that are given by column.
+func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
+	in.Conflict, in.Keys = sqlgen.Ignore, c.Key
+	if len(in.Keys) == 0 {
+		in.Keys = t.keyNames
+	}
+	for _, k := range in.Keys {
+		if !slices.Contains(in.Columns, k) {
+			return t.Fail("the key column %q is not in the row", k)
+		}
+	}
+	for _, name := range c.Update {
+		if err := t.Settable(name); err != nil {
+			return err
+		}
+		if !slices.Contains(in.Columns, name) {
+			return t.Fail("the column %q of Conflict.Update is not in the row", name)
+		}
+	}
+	if c.DoNothing {
+		return nil
+	}
+	for _, name := range in.Columns {
+		if t.takes(name, in.Keys, c) {
+			in.Sets = append(in.Sets, name)
+		}
+	}
+	if len(in.Sets) > 0 {
+		in.Conflict = sqlgen.Replace
+	}
+	return nil
+}
+
+// takes says whether an existing row takes a column from the row that is upserted.
+func (t *Table) takes(column string, key []string, c *Conflict) bool {
+	if len(c.Update) > 0 {
+		return slices.Contains(c.Update, column) || t.updated >= 0 && column == t.Column(t.updated)
+	}
+	return !slices.Contains(key, column) && !(t.HasModel() && slices.Contains(t.keyNames, column)) && !t.staysOnUpsert(column)
+}
+
+// staysOnUpsert says that an existing row keeps its own value of a column.
+func (t *Table) staysOnUpsert(column string) bool {
 	return t.created >= 0 && column == t.Column(t.created) || t.shardName != "" && column == t.shardName
 }
 

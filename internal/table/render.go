@@ -53,6 +53,8 @@ func (values) Others(list any, args []any, d *dialect.Dialect) []any {
 	return rowmap.Others(list, args, d)
 }
 
+func (values) IsList(v any) bool { return rowmap.IsList(v) }
+
 func (values) AppendList(args []any, v any, d *dialect.Dialect, arrays bool) (all []any, array any, hasNull bool, err error) {
 	if arrays {
 		slice, hasNull, ok, err := rowmap.Slice(v)
@@ -82,11 +84,17 @@ func emptySlice(slice any) bool {
 	return false // Slice gives other types only when there are elements
 }
 
-// RowArgs are the arguments of an insert of one row given as column to value.
+// RowArgs are the arguments of an insert of one row given as column to value; SQL and
+// queries among them stay what they are.
 func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect) ([]any, error) {
 	args := make([]any, len(columns))
 	for i, c := range columns {
 		v := row[c]
+		switch v.(type) {
+		case *sqlgen.Expr, sqlgen.Subquery:
+			args[i] = v
+			continue
+		}
 		var err error
 		if t.Plan != nil && v != nil {
 			if f, ok := t.Field(c); ok {
@@ -95,11 +103,8 @@ func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect
 				}
 			}
 		}
-		if _, ok := v.(*sqlgen.Expr); ok {
-			return nil, t.Fail("column %q: an insert takes values, not SQL", c)
-		}
 		if args[i], err = rowmap.Arg(v, d); err != nil {
-			return nil, &rowmap.ColumnError{Model: t.Name, Column: c, Err: err}
+			return nil, &rowmap.ColumnError{Table: t.Name, Column: c, Err: err}
 		}
 	}
 	return args, nil

@@ -196,7 +196,7 @@ func TestUpsertInsert_SetsWhatTheConflictSays(t *testing.T) {
 		"all but keys, shard and created_at": {Conflict{Key: []string{"item"}}, []string{"status", "total", "updated_at"}, sqlgen.Replace},
 		"named, and updated_at":              {Conflict{Key: []string{"item"}, Update: []string{"total"}}, []string{"total", "updated_at"}, sqlgen.Replace},
 		"named with updated_at, once":        {Conflict{Key: []string{"item"}, Update: []string{"updated_at"}}, []string{"updated_at"}, sqlgen.Replace},
-		"nothing, whatever is named":         {Conflict{Key: []string{"item"}, Update: []string{"total"}, DoNothing: true}, nil, sqlgen.Ignore},
+		"nothing":                            {Conflict{Key: []string{"item"}, DoNothing: true}, nil, sqlgen.Ignore},
 	} {
 		key, err := table.ConflictKey(&c.conflict)
 		require.NoError(t, err, name)
@@ -297,6 +297,6 @@ func TestSettable_RefusesShardKeyAndGeneratedColumns(t *testing.T) {
 	require.ErrorContains(t, table.Insertable("total"), "generated")
 	require.Error(t, table.Insertable("nr"))
 	require.NoError(t, Unmodelled("orders", nil).Insertable("nr"), "nothing is known of its columns")
-	require.True(t, table.StaysOnUpsert("shop"))
-	require.False(t, table.StaysOnUpsert("item"))
+	require.True(t, table.staysOnUpsert("shop"))
+	require.False(t, table.staysOnUpsert("item"))
 }

@@ -9,7 +9,7 @@ import (
 
 // ErrRange says that a value of the right kind does not fit: a number out of range
 // or one that would lose digits, a date that does not exist.
-var ErrRange = errors.New("value out of range")
+var ErrRange = errors.New("dbfleet: value out of range")
 
 // maxExponent bounds what an exponent may say: no database keeps a longer decimal
 // number, and its digits are written out.

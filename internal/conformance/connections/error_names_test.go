@@ -37,16 +37,16 @@ func TestErrors_NameWhatTheDatabaseNames(t *testing.T) {
 			class                   error
 			sqlite, postgres, mysql told
 		}{
-			{`INSERT INTO cs (id, name) VALUES (1, 'b')`, dbfleet.ErrUnique, told{"", "cs", "id"}, told{"cs_pkey", "cs", "id"}, told{"PRIMARY", "", ""}},
-			{`INSERT INTO cs (id, name, a, b) VALUES (2, 'b', 1, 1)`, dbfleet.ErrUnique, told{"", "cs", "a, b"}, told{"cs_ab", "cs", "a, b"}, told{"cs_ab", "", ""}},
-			{`INSERT INTO cs (id, name) VALUES (2, NULL)`, dbfleet.ErrNotNull, told{"", "cs", "name"}, told{"", "cs", "name"}, told{"", "", "name"}},
-			{`INSERT INTO cs (id) VALUES (2)`, dbfleet.ErrNotNull, told{"", "cs", "name"}, told{"", "cs", "name"}, told{"", "", "name"}},
+			{`INSERT INTO cs (id, name) VALUES (1, 'b')`, dbfleet.ErrUnique, told{"", "cs", "id"}, told{"cs_pkey", "cs", "id"}, told{"PRIMARY", "cs", "id"}},
+			{`INSERT INTO cs (id, name, a, b) VALUES (2, 'b', 1, 1)`, dbfleet.ErrUnique, told{"", "cs", "a, b"}, told{"cs_ab", "cs", "a, b"}, told{"cs_ab", "cs", "a, b"}},
+			{`INSERT INTO cs (id, name) VALUES (2, NULL)`, dbfleet.ErrNotNull, told{"", "cs", "name"}, told{"", "cs", "name"}, told{"", "cs", "name"}},
+			{`INSERT INTO cs (id) VALUES (2)`, dbfleet.ErrNotNull, told{"", "cs", "name"}, told{"", "cs", "name"}, told{"", "cs", "name"}},
 			{`INSERT INTO cs (id, name, n) VALUES (2, 'b', 1000)`, dbfleet.ErrCheck, told{"cs_n", "", ""}, told{"cs_n", "cs", ""}, told{"cs_n", "cs", ""}},
 			{`INSERT INTO cs (id, name, pid) VALUES (2, 'b', 7)`, dbfleet.ErrForeignKey, told{}, told{"cs_p", "cs", "pid"}, told{"cs_p", "cs", "pid"}},
 			{`DELETE FROM ps`, dbfleet.ErrForeignKey, told{}, told{"cs_p", "cs", ""}, told{"cs_p", "cs", "pid"}},
 			{`INSERT INTO st VALUES (1, 'abc')`, dbfleet.ErrInvalidValue, told{"", "st", "n"}, told{}, told{"", "st", "n"}},
-			{`INSERT INTO ` + odd + ` VALUES (2, 'x', 1)`, dbfleet.ErrUnique, told{}, told{"o\"d`d", "o'd.d", "o\"d`d, o'd.d"}, told{"o\"d`d", "", ""}},
-			{`INSERT INTO ` + odd + ` VALUES (2, NULL, 1)`, dbfleet.ErrNotNull, told{}, told{"", "o'd.d", "o'd.d"}, told{"", "", "o'd.d"}},
+			{`INSERT INTO ` + odd + ` VALUES (2, 'x', 1)`, dbfleet.ErrUnique, told{}, told{"o\"d`d", "o'd.d", "o\"d`d, o'd.d"}, told{"o\"d`d", "o'd.d", "o\"d`d, o'd.d"}},
+			{`INSERT INTO ` + odd + ` VALUES (2, NULL, 1)`, dbfleet.ErrNotNull, told{}, told{"", "o'd.d", "o'd.d"}, told{"", "o'd.d", "o'd.d"}},
 		} {
 			_, err := fl.DB("main").ExecContext(t.Context(), tt.sql)
 			require.ErrorIs(t, err, tt.class, tt.sql)
@@ -59,11 +59,11 @@ func TestErrors_NameWhatTheDatabaseNames(t *testing.T) {
 			return // the others do not name the column of a value
 		}
 		for sql, want := range map[string]told{
-			`INSERT INTO cs (id, name, n) VALUES (2, 'b', 100000)`:         {"", "", "n"},
+			`INSERT INTO cs (id, name, n) VALUES (2, 'b', 100000)`:         {"", "cs", "n"},
 			`INSERT INTO cs (id, name, n) VALUES (2, 'b', 'abc')`:          {"", "cs", "n"},
 			`INSERT INTO cs (id, name, d) VALUES (2, 'b', 'for column x')`: {"", "cs", "d"},
-			`INSERT INTO cs (id, name) VALUES (2, 'far too long')`:         {"", "", "name"},
-			"INSERT INTO `o'd.d` VALUES (2, 'far too long', 1)":            {"", "", "o'd.d"},
+			`INSERT INTO cs (id, name) VALUES (2, 'far too long')`:         {"", "cs", "name"},
+			"INSERT INTO `o'd.d` VALUES (2, 'far too long', 1)":            {"", "o'd.d", "o'd.d"},
 			"INSERT INTO `o'd.d` VALUES (2, 'a', 'abc')":                   {"", "o'd.d", "o\"d`d"},
 		} {
 			_, err := fl.DB("main").ExecContext(t.Context(), sql)

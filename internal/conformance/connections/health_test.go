@@ -56,12 +56,12 @@ func TestHealth_TellsEveryNodeInTime(t *testing.T) {
 		require.Equal(t, dbfleet.Degraded, h.Status)
 		require.Equal(t, dbfleet.Degraded, h.Connections["main"].Status)
 		require.Equal(t, []bool{true, true, false}, ups(h.Connections["main"]))
-		require.Equal(t, "timeout", h.Connections["main"].Nodes[2].Problem)
+		require.Equal(t, dbfleet.ProblemTimeout, h.Connections["main"].Nodes[2].Problem)
 		require.ErrorIs(t, h.Connections["main"].Nodes[2].Err, context.DeadlineExceeded)
 		require.Equal(t, dbfleet.Unhealthy, h.Connections["second"].Status)
 		require.Equal(t, dbfleet.Unhealthy, h.Connections["refused"].Status)
-		require.Equal(t, "connection", h.Connections["refused"].Nodes[0].Problem)
-		require.Equal(t, "connection", h.Connections["nowhere"].Nodes[0].Problem)
+		require.Equal(t, dbfleet.ProblemRefused, h.Connections["refused"].Nodes[0].Problem)
+		require.Equal(t, dbfleet.ProblemNoDatabase, h.Connections["nowhere"].Nodes[0].Problem)
 		require.Equal(t, dbfleet.Healthy, h.Connections["file"].Status)
 
 		// The handler shows no host, port, account, database, path or error.

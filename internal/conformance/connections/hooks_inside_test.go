@@ -26,15 +26,17 @@ func TestHooks_RunStatementsThemselves(t *testing.T) {
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		m := conformance.Model[thing](t, r, dbfleet.ModelConfig{Table: "things"})
 		audit := r.DB("main").Table("audit")
-		write := func(when string) dbfleet.QueryHook {
-			return func(ctx context.Context, e dbfleet.QueryEvent) {
-				if e.Err == nil {
-					_, err := audit.Insert(ctx, map[string]any{"line": when + " " + e.Op})
-					require.NoError(t, err, "%s %s", when, e.Op)
-				}
+		write := func(ctx context.Context, when string, e dbfleet.QueryEvent) context.Context {
+			if e.Err == nil {
+				_, err := audit.Insert(ctx, map[string]any{"line": when + " " + e.Op})
+				require.NoError(t, err, "%s %s", when, e.Op)
 			}
+			return ctx
 		}
-		removeBefore, removeAfter := r.OnBeforeQuery(write("before")), r.OnAfterQuery(write("after"))
+		remove := r.OnQuery(dbfleet.QueryHook{
+			Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context { return write(ctx, "before", e) },
+			After:  func(ctx context.Context, e dbfleet.QueryEvent) { write(ctx, "after", e) },
+		})
 		require.NoError(t, m.Create(ctx, &thing{Name: "a"}))
 		_, err := m.Get(ctx)
 		require.NoError(t, err)
@@ -52,7 +54,7 @@ func TestHooks_RunStatementsThemselves(t *testing.T) {
 		}
 		require.NoError(t, inTx(nil))
 		lines := func() []string {
-			defer r.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) {})()
+			defer r.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {})()
 			list, err := dbfleet.Pluck[string](ctx, fl.DB("main").Table("audit").OrderBy("id", dbfleet.Asc), "line")
 			require.NoError(t, err)
 			_, err = fl.DB("main").Table("audit").AllRows().Delete(ctx)
@@ -67,15 +69,15 @@ func TestHooks_RunStatementsThemselves(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorIs(t, inTx(boom), boom)
 		require.Equal(t, []string{"before begin", "after rollback"}, lines(), "what hooks did inside is rolled back")
-		removeBefore()
-		removeAfter()
+		remove()
 
 		// A hook that panics leaves nothing behind.
 		for _, op := range []string{"begin", "insert", "commit", "savepoint", "release"} {
-			remove := r.OnBeforeQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+			remove := r.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
 				if e.Op == op {
 					panic(op)
 				}
+				return ctx
 			})
 			require.PanicsWithValue(t, op, func() {
 				_ = r.Transaction(ctx, "main", func(ctx context.Context, tx *dbfleet.Tx) error {
@@ -99,7 +101,7 @@ func TestHooks_LeaveTheirContextAlone(t *testing.T) {
 	type key struct{}
 	stop := make(chan struct{})
 	var looking sync.WaitGroup
-	fl.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) {
+	fl.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
 		looking.Go(func() {
 			for {
 				select {
@@ -115,6 +117,7 @@ func TestHooks_LeaveTheirContextAlone(t *testing.T) {
 				}
 			}
 		})
+		return ctx
 	})
 	ctx := context.WithValue(t.Context(), key{}, "mine")
 	for _, want := range []error{nil, errors.New("undone")} {

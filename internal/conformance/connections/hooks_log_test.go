@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -25,7 +26,7 @@ func TestLogQueries_HidesValuesUnlessTold(t *testing.T) {
 		lines := func(options dbfleet.LogOptions, level slog.Level) []map[string]any {
 			var out bytes.Buffer
 			logger := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: level}))
-			defer fl.OnAfterQuery(dbfleet.LogQueries(logger, options))()
+			defer fl.OnQuery(dbfleet.LogQueries(logger, options))()
 			require.NoError(t, m.Create(ctx, &thing{Name: canary}))
 			require.ErrorIs(t, m.Create(ctx, &thing{Name: canary}), dbfleet.ErrUnique)
 			_, err := m.Where("name", "=", canary).Delete(ctx)
@@ -50,7 +51,7 @@ func TestLogQueries_HidesValuesUnlessTold(t *testing.T) {
 			return out
 		}
 		all := lines(dbfleet.LogOptions{}, slog.LevelDebug)
-		require.Equal(t, []string{"DEBUG query", "ERROR query failed", "DEBUG query"}, levels(all))
+		require.Equal(t, []string{"DEBUG query", "INFO query failed", "DEBUG query"}, levels(all))
 		require.Equal(t, "main", all[0]["connection"])
 		require.Equal(t, "primary", all[0]["role"])
 		require.Equal(t, "insert", all[0]["op"])
@@ -58,13 +59,54 @@ func TestLogQueries_HidesValuesUnlessTold(t *testing.T) {
 		require.EqualValues(t, 1, all[2]["rows"])
 		require.Contains(t, all[0]["sql"], "INSERT INTO")
 		require.Regexp(t, "(?i)unique", all[1]["error"])
-		require.Equal(t, []string{"ERROR query failed"}, levels(lines(dbfleet.LogOptions{}, slog.LevelInfo)))
-		require.Equal(t, []string{"WARN slow query", "ERROR query failed", "WARN slow query"}, levels(lines(dbfleet.LogOptions{Slow: 1}, slog.LevelInfo)))
-		require.Equal(t, []string{"ERROR query failed"}, levels(lines(dbfleet.LogOptions{OnlySlow: true}, slog.LevelDebug)))
-		require.Equal(t, []string{"DEBUG query", "ERROR query failed", "DEBUG query"}, levels(lines(dbfleet.LogOptions{Slow: -1}, slog.LevelDebug)))
+		require.Equal(t, "unique", all[1]["class"])
+		require.Equal(t, []string{"INFO query failed"}, levels(lines(dbfleet.LogOptions{}, slog.LevelInfo)))
+		require.Equal(t, []string{"WARN slow query", "WARN query failed", "WARN slow query"}, levels(lines(dbfleet.LogOptions{Slow: 1}, slog.LevelInfo)))
+		require.Equal(t, []string{"INFO query failed"}, levels(lines(dbfleet.LogOptions{OnlySlow: true}, slog.LevelDebug)))
+		require.Equal(t, []string{"DEBUG query", "INFO query failed", "DEBUG query"}, levels(lines(dbfleet.LogOptions{Slow: -1}, slog.LevelDebug)))
 		shown := lines(dbfleet.LogOptions{ShowArgs: true}, slog.LevelDebug)
 		require.Equal(t, []any{canary}, shown[0]["args"])
 	})
+}
+
+// How loud a failure is told depends on its class: what data and callers decide is
+// no error.
+func TestLogQueries_ShoutsOnlyAboutFaults(t *testing.T) {
+	t.Parallel()
+	var levels []slog.Level
+	log := dbfleet.LogQueries(slog.New(levelsTo{slog.DiscardHandler, &levels}), dbfleet.LogOptions{OnlySlow: true}).After
+	level := func(class dbfleet.ErrorClass) slog.Level {
+		levels = nil
+		log(t.Context(), dbfleet.QueryEvent{Err: errors.New("x"), Class: class})
+		require.Len(t, levels, 1)
+		return levels[0]
+	}
+	for _, class := range []dbfleet.ErrorClass{dbfleet.ClassUnique, dbfleet.ClassForeignKey, dbfleet.ClassCheck, dbfleet.ClassNotFound, dbfleet.ClassCanceled} {
+		require.Equal(t, slog.LevelInfo, level(class), class)
+	}
+	for _, class := range []dbfleet.ErrorClass{dbfleet.ClassNotNull, dbfleet.ClassInvalidValue, dbfleet.ClassDeadlock, dbfleet.ClassSerialization, dbfleet.ClassLockTimeout} {
+		require.Equal(t, slog.LevelWarn, level(class), class)
+	}
+	for _, class := range []dbfleet.ErrorClass{
+		dbfleet.ClassUnfit, dbfleet.ClassTimeout, dbfleet.ClassKilled, dbfleet.ClassReadOnly, dbfleet.ClassConnection, dbfleet.ClassAuthentication,
+		dbfleet.ClassTooManyConnections, dbfleet.ClassPoolTimeout, dbfleet.ClassUndefined, dbfleet.ClassSyntax, dbfleet.ClassResources, dbfleet.ClassTxLost,
+		dbfleet.ClassCommitUnknown, dbfleet.ClassBusy, dbfleet.ClassClosed, dbfleet.ClassPanic, dbfleet.ClassOther,
+	} {
+		require.Equal(t, slog.LevelError, level(class), class)
+	}
+}
+
+// levelsTo keeps the levels of what is logged.
+type levelsTo struct {
+	slog.Handler
+	levels *[]slog.Level
+}
+
+func (h levelsTo) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h levelsTo) Handle(_ context.Context, r slog.Record) error {
+	*h.levels = append(*h.levels, r.Level)
+	return nil
 }
 
 // An event can be printed in any way without telling its values.

@@ -69,14 +69,20 @@ func TestHooks_ThatPanicKeepNoConnection(t *testing.T) {
 		for name, operation := range operations {
 			for _, inTx := range []bool{false, true} {
 				for _, end := range []func(){func() { panic("of a hook") }, runtime.Goexit} {
-					for _, add := range []func(dbfleet.QueryHook) func(){fl.OnBeforeQuery, fl.OnAfterQuery} {
+					for _, before := range []bool{true, false} {
 						for at := 1; ; at++ { // the hook of each statement in turn
 							calls := 0
-							remove := add(func(context.Context, dbfleet.QueryEvent) {
+							count := func(ctx context.Context, _ dbfleet.QueryEvent) context.Context {
 								if calls++; calls == at {
 									end()
 								}
-							})
+								return ctx
+							}
+							hook := dbfleet.QueryHook{Before: count}
+							if !before {
+								hook = dbfleet.QueryHook{After: func(ctx context.Context, e dbfleet.QueryEvent) { count(ctx, e) }}
+							}
+							remove := fl.OnQuery(hook)
 							ended := make(chan struct{})
 							go func() {
 								defer close(ended)

@@ -68,7 +68,7 @@ func TestPool_ExhaustedFailsInTimeAndRecovers(t *testing.T) {
 						t.Errorf("%s: %v", name, err)
 						return
 					}
-					var a *dbfleet.AcquireTimeoutError
+					var a *dbfleet.PoolTimeoutError
 					require.ErrorAs(t, err, &a)
 					require.Equal(t, size, a.Stats.InUse, name)
 					require.Contains(t, err.Error(), "3 in use", name)

@@ -40,7 +40,6 @@ func TestRoute_Precedence(t *testing.T) {
 		"call over model":    {placed.DB("third").Query(), "third", "named on the call"},
 		"query's call":       {placed.Where("id", ">", 0).DB("third"), "third", "named on the call"},
 		"last call":          {placed.DB("main").DB("third").Query(), "third", "named on the call"},
-		"empty is no name":   {placed.DB("").Query(), "other", "the model's"},
 		"primary":            {placed.Primary().Query(), "other", "primary"},
 		"table of a handle":  {dbfleet.Table[thing](r.DB("third"), "things"), "third", "named by the handle"},
 		"table of a default": {dbfleet.Table[thing](r.DB(""), "things"), "main", "named by the handle"},
@@ -72,7 +71,7 @@ func TestRoute_Precedence(t *testing.T) {
 	_, err = third.Where("name", "=", "y").Update(ctx, map[string]any{"name": "z"})
 	require.NoError(t, err)
 	require.NoError(t, third.Delete(ctx, &x))
-	_, err = third.CreateFrom(ctx, nil)
+	_, err = third.CreateFrom(ctx, map[string]any{})
 	require.NoError(t, err)
 	require.Equal(t, []string{"insert third", "update third", "insert third", "upsert third", "update third", "delete third", "insert third"}, at)
 }
@@ -101,23 +100,27 @@ func TestRoute_NeverFallsBack(t *testing.T) {
 			}
 			return nil
 		},
-		"create":   func() error { return lost.Create(ctx, &one) },
-		"many":     func() error { return lost.CreateMany(ctx, []thing{{}, {}}) },
-		"save":     func() error { return lost.Save(ctx, &one) },
-		"delete":   func() error { return lost.Delete(ctx, &one) },
-		"upsert":   func() error { return lost.Upsert(ctx, &one, dbfleet.Conflict{}) },
-		"update":   func() error { _, err := lost.Query().AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
-		"insert":   func() error { _, err := lost.Query().Insert(ctx, map[string]any{"name": "x"}); return err },
-		"tx":       func() error { return lost.Query().Transaction(ctx, nil) },
-		"exec":     func() error { _, err := handle.ExecContext(ctx, "SELECT 1"); return err },
-		"query":    func() error { _, err := handle.QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
-		"row":      func() error { var n int; return handle.QueryRowContext(ctx, "SELECT 1").Scan(&n) },
-		"prepare":  func() error { _, err := handle.PrepareContext(ctx, "SELECT 1"); return err },
-		"read":     func() error { _, err := handle.Read().QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
-		"table":    func() error { _, err := handle.Table("things").Get(ctx); return err },
-		"ping":     func() error { return handle.Ping(ctx) },
-		"connect":  func() error { _, err := r.Connect(ctx, "analitics"); return err },
-		"registry": func() error { return r.Transaction(ctx, "analitics", nil) },
+		"create": func() error { return lost.Create(ctx, &one) },
+		"many":   func() error { return lost.CreateMany(ctx, []thing{{}, {}}) },
+		"save":   func() error { return lost.Save(ctx, &one) },
+		"delete": func() error { return lost.Delete(ctx, &one) },
+		"upsert": func() error { return lost.Upsert(ctx, &one, dbfleet.Conflict{}) },
+		"update": func() error { _, err := lost.Query().AllRows().Update(ctx, map[string]any{"name": "x"}); return err },
+		"insert": func() error { _, err := lost.Query().Insert(ctx, map[string]any{"name": "x"}); return err },
+		"tx": func() error {
+			return lost.Query().Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil })
+		},
+		"exec":    func() error { _, err := handle.ExecContext(ctx, "SELECT 1"); return err },
+		"query":   func() error { _, err := handle.QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
+		"row":     func() error { var n int; return handle.QueryRowContext(ctx, "SELECT 1").Scan(&n) },
+		"prepare": func() error { _, err := handle.PrepareContext(ctx, "SELECT 1"); return err },
+		"read":    func() error { _, err := handle.Read().QueryContext(ctx, "SELECT 1"); return err }, //nolint:rowserrcheck // there are none
+		"table":   func() error { _, err := handle.Table("things").Get(ctx); return err },
+		"ping":    func() error { return handle.Ping(ctx) },
+		"connect": func() error { _, err := r.Connect(ctx, "analitics"); return err },
+		"registry": func() error {
+			return r.Transaction(ctx, "analitics", func(context.Context, *dbfleet.Tx) error { return nil })
+		},
 		"raw pool": func() error { return handle.Pool().PingContext(ctx) },
 		"replica":  func() error { return handle.ReplicaPool().PingContext(ctx) },
 		"remove":   func() error { return r.Remove(ctx, "analitics") },

@@ -100,7 +100,7 @@ func TestSecrets_AppearNowhere(t *testing.T) {
 		right := conformance.ConnectionTo(fl.Database)
 		passwords := []string{secret}
 		if right.Password != "" {
-			passwords = append(passwords, right.Password)
+			passwords = append(passwords, string(right.Password))
 		}
 		wrong, unreachable, unresolved := right, right, right
 		if fl.Database.Dialect != "sqlite" {
@@ -123,7 +123,7 @@ func TestSecrets_AppearNowhere(t *testing.T) {
 		var events []dbfleet.QueryEvent
 		var logged bytes.Buffer
 		r.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) { events = append(events, e) })
-		r.OnAfterQuery(dbfleet.LogQueries(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})), dbfleet.LogOptions{}))
+		r.OnQuery(dbfleet.LogQueries(slog.New(slog.NewJSONHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug})), dbfleet.LogOptions{}))
 
 		values := map[string]any{
 			"config": config, "config's pointer": &config, "connection": right, "wrong connection": &wrong,
@@ -190,10 +190,10 @@ func TestSecrets_AreNotInConfigurationFaults(t *testing.T) {
 		"port":    {Driver: dbfleet.MySQL, Host: "h", Database: "d", Username: "u", Port: 99999, Password: secret},
 		"missing": {Driver: dbfleet.Postgres, Password: secret},
 		"nul":     {Driver: dbfleet.Postgres, Host: "h", Database: "d\x00", Username: "u", Password: secret + "\x00"},
-		"url":     {URL: "postgres://" + userinfo + "@h:99999/d"},
-		"bad url": {URL: "postgres://app:" + secret + "@h/d"},
-		"query":   {URL: "postgres://h/d?user=u&password=" + url.QueryEscape(secret) + "&sslmode=perhaps"},
-		"socket":  {URL: "mysql://" + userinfo + "@h:3306:3306/d"},
+		"url":     {URL: dbfleet.Secret("postgres://" + userinfo + "@h:99999/d")},
+		"bad url": {URL: dbfleet.Secret("postgres://app:" + secret + "@h/d")},
+		"query":   {URL: dbfleet.Secret("postgres://h/d?user=u&password=" + url.QueryEscape(secret) + "&sslmode=perhaps")},
+		"socket":  {URL: dbfleet.Secret("mysql://" + userinfo + "@h:3306:3306/d")},
 	} {
 		_, err := dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{"main": config}})
 		if err != nil {

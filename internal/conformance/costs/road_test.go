@@ -71,7 +71,7 @@ func TestRoad_IsShort(t *testing.T) {
 }
 
 // A hook costs a statement two allocations: its context with the event, and the
-// copy of the arguments.
+// copy of the arguments. A context that it returns costs what it costs to make.
 func TestBudget_Hooks(t *testing.T) {
 	r, m := roadModel(t)
 	ctx := context.Background()
@@ -82,9 +82,24 @@ func TestBudget_Hooks(t *testing.T) {
 	}
 	without := testing.AllocsPerRun(500, find)
 	seen := 0
-	remove := r.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) { seen += len(e.Args) })
-	defer remove()
-	with := testing.AllocsPerRun(500, find)
-	require.Positive(t, seen)
-	require.LessOrEqual(t, with-without, 2.0, "with a hook %v, without %v", with, without)
+	after := func(_ context.Context, e dbfleet.QueryEvent) { seen += len(e.Args) }
+	type key struct{}
+	for _, c := range []struct {
+		name string
+		hook dbfleet.QueryHook
+		more float64
+	}{
+		{"after", dbfleet.QueryHook{After: after}, 2},
+		{"before and after", dbfleet.QueryHook{Before: func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, After: after}, 2},
+		{"with a value", dbfleet.QueryHook{Before: func(ctx context.Context, _ dbfleet.QueryEvent) context.Context {
+			return context.WithValue(ctx, key{}, nil)
+		}, After: after}, 3},
+	} {
+		seen = 0
+		remove := r.OnQuery(c.hook)
+		with := testing.AllocsPerRun(500, find)
+		remove()
+		require.Positive(t, seen)
+		require.LessOrEqual(t, with-without, c.more, "%s: with a hook %v, without %v", c.name, with, without)
+	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/dbfleet/dbfleet"
 	"github.com/dbfleet/dbfleet/internal/conformance"
-	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/driver/drivertest"
 )
 
@@ -81,9 +80,8 @@ func TestBudget_ManyGoroutinesCostNoMoreThanOne(t *testing.T) {
 // on a connection of its own.
 func TestBudget_StatementsRunSideBySide(t *testing.T) {
 	const latency, width, each = 5 * time.Millisecond, 10, 4
-	name := "latency " + t.Name()
-	t.Cleanup(driver.Substitute(name, drivertest.New().Otherwise(drivertest.Answer{RowsAffected: 1, Latency: latency})))
-	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.MySQL, Host: "127.0.0.1", Username: "x", Database: name}})
+	script := drivertest.New().Otherwise(drivertest.Answer{RowsAffected: 1, Latency: latency})
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.MySQL, Connector: script}})
 	accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
 	save := func() error { return accounts.Save(t.Context(), &conformance.Account{ID: 1, Owner: "x"}) }
 	best := time.Duration(math.MaxInt64)

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
-	fleetdriver "github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // memory is a driver that answers from memory with as many rows as it was made
@@ -113,10 +112,8 @@ func benchTwins(b testing.TB, rows int) (*dbfleet.Model[benchRecord], *sql.DB) {
 		row:     []driver.Value{int64(1000), "Ada Lovelace", "ada@example.com", int64(36), 12.5, true, "a note", time.Unix(1_700_000_000, 0).UTC()},
 		rows:    rows,
 	}
-	name := fmt.Sprintf("memory-%s-%d", b.Name(), rows)
-	b.Cleanup(fleetdriver.Substitute(name, m))
 	r, err := dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{
-		"main": {Driver: dbfleet.MySQL, Host: "memory", Username: "memory", Database: name, TLS: dbfleet.TLSConfig{Mode: dbfleet.TLSDisable}},
+		"main": {Driver: dbfleet.MySQL, Connector: m},
 	}})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, r.Close()) })

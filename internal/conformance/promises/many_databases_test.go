@@ -45,7 +45,7 @@ func TestPromise16_SeveralDatabasesInParallelCancelledTogether(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		running := make(chan struct{}, 2)
-		e.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { running <- struct{}{} })
+		e.OnBeforeQuery(func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { running <- struct{}{}; return ctx })
 		ask(ctx, "users_db", forever[e.dialect], &errs[0])
 		ask(ctx, "analytics", forever[e.dialect], &errs[1])
 		<-running

@@ -124,7 +124,10 @@ func TestPromise28_HooksOnEveryOutcomeAndSlowQueryLogging(t *testing.T) {
 		ctx := t.Context()
 		e.create(visitsTable, "main", "analytics")
 		var before, after []dbfleet.QueryEvent
-		e.DB("main").OnBeforeQuery(func(_ context.Context, q dbfleet.QueryEvent) { before = append(before, q) })
+		e.DB("main").OnBeforeQuery(func(ctx context.Context, q dbfleet.QueryEvent) context.Context {
+			before = append(before, q)
+			return ctx
+		})
 		e.DB("main").OnAfterQuery(func(_ context.Context, q dbfleet.QueryEvent) { after = append(after, q) })
 
 		_, err := e.DB("main").Table("visits").Where("event_type", "=", "x").Get(ctx)
@@ -151,11 +154,11 @@ func TestPromise28_HooksOnEveryOutcomeAndSlowQueryLogging(t *testing.T) {
 
 		var text strings.Builder
 		logger := slog.New(slog.NewTextHandler(&text, nil))
-		remove := e.OnAfterQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Hour}))
+		remove := e.OnQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Hour}))
 		_, _ = e.DB("main").Table("visits").Where("event_type", "=", "canary").Get(ctx)
 		require.Empty(t, text.String(), "not slow")
 		remove()
-		e.OnAfterQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Nanosecond}))
+		e.OnQuery(dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: time.Nanosecond}))
 		_, _ = e.DB("main").Table("visits").Where("event_type", "=", "canary").Get(ctx)
 		require.Contains(t, text.String(), "slow query")
 		require.NotContains(t, text.String(), "canary")

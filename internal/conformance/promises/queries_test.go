@@ -75,9 +75,9 @@ func TestPromise13_TheWholeBuilder(t *testing.T) {
 		e.create("CREATE TABLE clients (id {bigint} PRIMARY KEY, name {text} NOT NULL)", "orders_db")
 		clients, purchases := e.DB("orders_db").Table("clients"), e.DB("orders_db").Table("purchases")
 		for i, name := range []string{"Ada", "Bob", "Cyd", "Dan"} {
-			require.NoError(t, clients.Upsert(ctx, dbfleet.Row{"id": i + 1, "name": name}, "id"))
+			require.NoError(t, clients.Upsert(ctx, dbfleet.Row{"id": i + 1, "name": name}, dbfleet.Conflict{Key: []string{"id"}}))
 		}
-		require.NoError(t, clients.Upsert(ctx, dbfleet.Row{"id": 2, "name": "Bea"}, "id"))
+		require.NoError(t, clients.Upsert(ctx, dbfleet.Row{"id": 2, "name": "Bea"}, dbfleet.Conflict{Key: []string{"id"}}))
 
 		names := func(q *dbfleet.Query[dbfleet.Row]) []string {
 			t.Helper()
@@ -109,7 +109,7 @@ func TestPromise13_TheWholeBuilder(t *testing.T) {
 		there, err := purchases.Where("user_id", "=", 9).Exists(ctx)
 		require.NoError(t, err)
 		require.False(t, there)
-		n, err := purchases.Where("user_id", "=", 3).Update(ctx, dbfleet.Row{"total": dbfleet.SQL("total + ?", 1)})
+		n, err := purchases.Where("user_id", "=", 3).Update(ctx, dbfleet.Row{"total": dbfleet.Raw("total + ?", 1)})
 		require.NoError(t, err)
 		require.EqualValues(t, 3, n)
 		largest, err := purchases.Max(ctx, "total")

@@ -45,7 +45,7 @@ func (m *models) rows(table string) *dbfleet.Query[dbfleet.Row] {
 
 // exists is the query for the rows of a table that have in a column what a query
 // around it has.
-func (m *models) exists(modelled bool, table, column, outer string) dbfleet.Subquery {
+func (m *models) exists(modelled bool, table, column, outer string) dbfleet.Queryable {
 	switch {
 	case !modelled:
 		return m.rows(table).As("e").WhereColumn(column, "=", outer)
@@ -58,7 +58,7 @@ func (m *models) exists(modelled bool, table, column, outer string) dbfleet.Subq
 }
 
 // told is the query as a subquery.
-func (w *wanted) told(m *models) dbfleet.Subquery {
+func (w *wanted) told(m *models) dbfleet.Queryable {
 	switch {
 	case !w.modelled:
 		return tellAll(m, m.rows(w.base.table), w)
@@ -179,14 +179,14 @@ func newModels(t *testing.T, fl conformance.Fleet) *models {
 
 // inner is what both Query[T] and the tests of it need here.
 type inner interface {
-	dbfleet.Subquery
+	dbfleet.Queryable
 	SQL(ctx context.Context) (string, []any, error)
 	Count(ctx context.Context) (int64, error)
 	Exists(ctx context.Context) (bool, error)
 }
 
 // check compares what the library asks for with what is wanted.
-func (m *models) check(t *testing.T, sub dbfleet.Subquery, w *wanted, want [][]string, told string) {
+func (m *models) check(t *testing.T, sub dbfleet.Queryable, w *wanted, want [][]string, told string) {
 	t.Helper()
 	ctx := t.Context()
 	q := sub.(inner)

@@ -62,7 +62,7 @@ func TestFind_IsTheSameTheSecondTime(t *testing.T) {
 		var none *string
 		for _, key := range []any{
 			1, int64(2), 3, "a", "1", "", uint8(1), uint64(math.MaxUint64), -1, 1.0, 1.5, nil, none, []int{1}, struct{}{},
-			dbfleet.SQL("1"), accounts.Select("id").Limit(1), true, int64(math.MaxInt64), "1 OR 1=1",
+			dbfleet.Raw("1"), accounts.Select("id").Limit(1), true, int64(math.MaxInt64), "1 OR 1=1",
 		} {
 			find := func(key any) (any, string) {
 				v, err := accounts.Find(ctx, key)

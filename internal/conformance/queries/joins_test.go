@@ -113,7 +113,7 @@ func TestQuery_UnionsAndSubqueriesWithBounds(t *testing.T) {
 		n, err = l.posts.WhereIn("person_id", l.people.Select("id").Where("city", "=", "boss").OrderBy("id", "asc").Limit(1)).Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
-		n, err = l.people.Where("id", "=", 6).Update(ctx, map[string]any{"age": l.posts.Query().SelectRaw("MAX(views)"), "name": dbfleet.SQL("UPPER(?)", "x")})
+		n, err = l.people.Where("id", "=", 6).Update(ctx, map[string]any{"age": l.posts.Query().SelectRaw("MAX(views)"), "name": dbfleet.Raw("UPPER(?)", "x")})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		six, err := l.people.Find(ctx, 6)

@@ -120,10 +120,11 @@ func idle(t *testing.T, r *dbfleet.Registry, name string) {
 func sent(r *dbfleet.Registry) (count func() int, last func() dbfleet.QueryEvent) {
 	var mu sync.Mutex
 	var list []dbfleet.QueryEvent
-	r.OnBeforeQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+	r.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
 		mu.Lock()
 		defer mu.Unlock()
 		list = append(list, e)
+		return ctx
 	})
 	count = func() int { mu.Lock(); defer mu.Unlock(); return len(list) }
 	last = func() dbfleet.QueryEvent { mu.Lock(); defer mu.Unlock(); return list[len(list)-1] }

@@ -19,12 +19,12 @@ func TestHazard_RawPartsTakeTheirArgumentsAndNoOthers(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		fl.Create(t, conformance.PurchasesTable)
 		sent := 0
-		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
+		fl.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := fl.DB("main").Table("purchases")
 		for i, bad := range []*dbfleet.Query[dbfleet.Row]{
 			q.WhereRaw("id = ?"), q.WhereRaw("id = 1", 2), q.WhereRaw("id = ? OR id = ?", 1), q.OrWhereRaw("id = ?", 1, 2),
 			q.SelectRaw("COUNT(?)"), q.HavingRaw("COUNT(*) > ?"), q.OrderByRaw("id", 1), q.JoinRaw("JOIN purchases p ON p.id = ?"),
-			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.SQL("user_id + ?")),
+			q.Filter(dbfleet.Raw("id = ?")), q.Where("id", "=", dbfleet.Raw("user_id + ?")),
 		} {
 			_, err := bad.Get(t.Context())
 			require.Error(t, err, fmt.Sprint(i))
@@ -95,7 +95,7 @@ func TestHazard_OperatorsAndDirectionsAreChecked(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		fl.Create(t, conformance.PurchasesTable)
 		sent := 0
-		fl.OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
+		fl.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		q := conformance.Model[conformance.Purchase](t, fl.Registry, dbfleet.ModelConfig{Table: "purchases"}).Query()
 		for _, op := range []string{"= 1 OR 1=", "=1;--", "", "= ANY", "==", "LIKE '%' OR 1", "RLIKE", "&&", "=\x00"} {
 			var refused *dbfleet.OperatorError

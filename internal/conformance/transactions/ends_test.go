@@ -22,7 +22,7 @@ func TestTx_AfterItsEndSendsNothing(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		accounts := fl.Bank(t)
 		sent := 0
-		fl.OnBeforeQuery(func(_ context.Context, e dbfleet.QueryEvent) { sent++ })
+		fl.OnBeforeQuery(func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { sent++; return ctx })
 		refused := func(what string, ctx context.Context, tx *dbfleet.Tx) {
 			t.Helper()
 			before := sent

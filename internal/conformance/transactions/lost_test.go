@@ -31,11 +31,12 @@ func TestWrite_LostAnswerIsUnknownAndDoneOnce(t *testing.T) {
 		}
 		insert := marks(db.Dialect, "INSERT INTO accounts (owner, balance) VALUES (?, ?)")
 		created := "SELECT COUNT(*) FROM accounts WHERE owner = 'marked'"
-		writes := []struct {
+		type write struct {
 			name  string
 			write func(a conformance.Account) error
 			done  string // counts how often it was done
-		}{
+		}
+		writes := []write{
 			{"Create", func(conformance.Account) error { return accounts.Create(ctx, &conformance.Account{Owner: "marked"}) }, created},
 			{"CreateMany", func(conformance.Account) error {
 				return accounts.CreateMany(ctx, []conformance.Account{{Owner: "marked"}})
@@ -44,8 +45,20 @@ func TestWrite_LostAnswerIsUnknownAndDoneOnce(t *testing.T) {
 				_, err := h.Table("accounts").Insert(ctx, map[string]any{"owner": "marked", "balance": 1})
 				return err
 			}, created},
+			{"Insert of several rows", func(conformance.Account) error {
+				_, err := h.Table("accounts").Insert(ctx, dbfleet.Row{"owner": "marked", "balance": 1}, dbfleet.Row{"owner": "other", "balance": 1})
+				return err
+			}, created},
+			{"InsertReturning", func(conformance.Account) error {
+				_, err := dbfleet.InsertReturning(ctx, accounts.Query(), dbfleet.Row{"owner": "marked", "balance": 1})
+				return err
+			}, created},
+			{"DeleteReturning", func(conformance.Account) error {
+				_, err := dbfleet.DeleteReturning(ctx, accounts.Where("owner", "=", "seed").Where("owner", "<>", "marked"))
+				return err
+			}, "SELECT 1 - COUNT(*) FROM accounts"},
 			{"Upsert", func(conformance.Account) error {
-				return h.Table("accounts").Upsert(ctx, map[string]any{"owner": "marked", "balance": 1}, "owner")
+				return h.Table("accounts").Upsert(ctx, map[string]any{"owner": "marked", "balance": 1}, dbfleet.Conflict{Key: []string{"owner"}})
 			}, created},
 			{"Save", func(a conformance.Account) error { a.Owner = "marked"; return accounts.Save(ctx, &a) }, created},
 			{"Update", func(conformance.Account) error {
@@ -84,6 +97,12 @@ func TestWrite_LostAnswerIsUnknownAndDoneOnce(t *testing.T) {
 			{"raw QueryRow that writes", func(conformance.Account) error {
 				return h.QueryRowContext(ctx, insert+" RETURNING id", "marked", 1).Scan(new(int))
 			}, created},
+		}
+		if db.Dialect == "postgres" { // MariaDB has no such UPDATE
+			writes = append(writes, write{"UpdateReturning", func(conformance.Account) error {
+				_, err := dbfleet.UpdateReturning(ctx, accounts.Where("owner", "=", "seed"), dbfleet.Row{"owner": "marked"})
+				return err
+			}, created})
 		}
 		for _, action := range []dbtest.Action{dbtest.CutReply, dbtest.CutRequest} {
 			for _, reset := range []bool{false, true} {

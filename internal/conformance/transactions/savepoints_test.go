@@ -17,7 +17,7 @@ func TestTransaction_NestsAsSavepoints(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		accounts := fl.Bank(t)
 		var sent []string
-		fl.OnBeforeQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+		fl.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
 			if e.Op != "insert" {
 				sent = append(sent, e.SQL)
 			}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/dbfleet/dbfleet"
 	"github.com/dbfleet/dbfleet/internal/conformance"
-	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/driver/drivertest"
 )
 
@@ -23,9 +22,7 @@ import (
 func scripted(t *testing.T) (*dbfleet.Registry, *drivertest.DB) {
 	t.Helper()
 	script := drivertest.New().Otherwise(drivertest.Answer{RowsAffected: 1, LastInsertID: 7}).Record()
-	name := "scripted " + t.Name()
-	t.Cleanup(driver.Substitute(name, script))
-	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.MySQL, Host: "127.0.0.1", Username: "x", Database: name}})
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.MySQL, Connector: script}})
 	return r, script
 }
 

@@ -291,7 +291,7 @@ func TestDecimal_IsANumberInEveryPartOfSQL(t *testing.T) {
 		require.Equal(t, []string{"a"}, shops(sales.WhereRaw("price + ? > ?", dbfleet.Decimal("0.10"), dbfleet.Decimal("1.5999"))))
 		require.Equal(t, []string{"a", "b"}, shops(sales.Where("kept", ">", dbfleet.Decimal("8.5"))), "not as text")
 		require.Equal(t, []string{"a"}, shops(sales.Filter(dbfleet.Raw("price * 2 >= ?", dbfleet.Decimal("3.00")))))
-		n, err := sales.Where("shop", "=", "b").Update(ctx, dbfleet.Row{"price": dbfleet.SQL("price + ?", dbfleet.Decimal("0.25"))})
+		n, err := sales.Where("shop", "=", "b").Update(ctx, dbfleet.Row{"price": dbfleet.Raw("price + ?", dbfleet.Decimal("0.25"))})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		_, err = sales.Insert(ctx, dbfleet.Row{"shop": "c", "price": dbfleet.Decimal("7.75"), "kept": dbfleet.Decimal(7)})

@@ -383,7 +383,7 @@ func (c *trial[V]) writes() map[string]func(ctx context.Context, id int64, v V) 
 			return c.m.UpsertMany(ctx, []field[V]{{id, v}}, dbfleet.Conflict{})
 		},
 		"row's Upsert": func(ctx context.Context, id int64, v V) error {
-			return c.m.Query().Upsert(ctx, dbfleet.Row{"id": id, "v": v}, "id")
+			return c.m.Query().Upsert(ctx, dbfleet.Row{"id": id, "v": v}, dbfleet.Conflict{Key: []string{"id"}})
 		},
 		"Load": func(ctx context.Context, id int64, v V) error {
 			_, err := c.m.Load(ctx, slices.Values([]field[V]{{id, v}}))

@@ -128,7 +128,7 @@ func TestValues_WhatNoDriverTakesIsRefusedBeforeItIsSent(t *testing.T) {
 		m := conformance.Model[loose](t, fl.Registry, dbfleet.ModelConfig{Table: "loose", Fillable: []string{"s", "n"}})
 		table := fl.DB("main").Table("loose")
 		sent := 0
-		fl.DB("main").OnBeforeQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
+		fl.DB("main").OnAfterQuery(func(context.Context, dbfleet.QueryEvent) { sent++ })
 		var nilFunc func()
 		for _, v := range []any{
 			make(chan int), nilFunc, func() {}, complex(1, 2), struct{ A int }{1}, map[string]any{"$gt": 0}, map[string]int{}, []any{map[string]int{}},

@@ -69,7 +69,7 @@ func TestIncrement_OfDecimalsIsExactOrChangesNothing(t *testing.T) {
 			{func() (int64, error) { return table.Increment(ctx, "d", "0.000000000000000001") }, "1.500000000000000003"},
 			{func() (int64, error) { return table.Increment(ctx, "d", 0.5) }, "2.000000000000000003"},
 			{func() (int64, error) { return table.Decrement(ctx, "d", 2.0) }, "0.000000000000000003"},
-			{func() (int64, error) { return table.Increment(ctx, "d", dbfleet.SQL("1 - 1")) }, "0.000000000000000003"},
+			{func() (int64, error) { return table.Increment(ctx, "d", dbfleet.Raw("1 - 1")) }, "0.000000000000000003"},
 		}
 		for i, s := range steps {
 			n, err := s.add()

@@ -79,7 +79,7 @@ func TestInsert_TellsTheID(t *testing.T) {
 		second, err := logs.Insert(ctx, map[string]any{"line": nil})
 		require.NoError(t, err)
 		require.Greater(t, second.LastInsertID, first.LastInsertID)
-		third, err := logs.Insert(ctx, nil)
+		third, err := logs.Insert(ctx, dbfleet.Row{})
 		require.NoError(t, err, "a row of defaults")
 		require.Positive(t, third.LastInsertID)
 		row, err := logs.Where("id", "=", second.LastInsertID).First(ctx)
@@ -87,14 +87,15 @@ func TestInsert_TellsTheID(t *testing.T) {
 		require.Nil(t, row["line"])
 
 		for i := range 2 { // inserted, then updated
-			require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77, "line": "up", "n": i}, "id"))
+			require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77, "line": "up", "n": i}, dbfleet.Conflict{Key: []string{"id"}}))
 		}
 		row, err = logs.Where("id", "=", 77).First(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, row["n"])
-		require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77}, "id"), "nothing to set")
-		require.Error(t, logs.Upsert(ctx, map[string]any{"n": 1}, "id"), "the key is not in the row")
-		require.Error(t, logs.Upsert(ctx, map[string]any{"id": 1}))
+		require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77, "line": "up"}), "by the column id")
+		require.NoError(t, logs.Upsert(ctx, map[string]any{"id": 77}, dbfleet.Conflict{Key: []string{"id"}}), "nothing to set")
+		require.Error(t, logs.Upsert(ctx, map[string]any{"n": 1}, dbfleet.Conflict{Key: []string{"id"}}), "the key is not in the row")
+		require.ErrorContains(t, logs.Upsert(ctx, map[string]any{"line": "x"}), `the key column "id" is not in the row`)
 		n, err := logs.Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 4, n)
@@ -172,7 +173,7 @@ func TestModel_FindsByAKeyGivenAsSQL(t *testing.T) {
 		users := conformance.Model[user](t, fl.Registry, dbfleet.ModelConfig{Table: "users", Timestamps: true})
 		u := user{Name: "Ada"}
 		require.NoError(t, users.Create(ctx, &u))
-		got, err := users.Find(ctx, dbfleet.SQL("? + 0", u.ID))
+		got, err := users.Find(ctx, dbfleet.Raw("? + 0", u.ID))
 		require.NoError(t, err)
 		require.Equal(t, u, got)
 		_, err = users.Find(ctx, "not a number")

@@ -120,7 +120,7 @@ func TestFill_TakesFillableColumnsOnly(t *testing.T) {
 		for name, values := range map[string]map[string]any{
 			"operator": {"name": map[string]any{"$gt": ""}}, "list": {"name": []any{1, 2}}, "nested": {"stock": map[string]any{"inc": 1}},
 			"text": {"stock": "many"}, "too large": {"stock": "99999999999999999999"}, "fraction": {"stock": 1.5}, "null": {"stock": nil},
-			"sql": {"name": dbfleet.SQL("CURRENT_USER")},
+			"sql": {"name": dbfleet.Raw("CURRENT_USER")},
 		} {
 			kept := gadget{Name: "kept", Stock: 1, Active: true}
 			before := kept

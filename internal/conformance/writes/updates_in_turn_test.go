@@ -21,14 +21,14 @@ func TestUpdate_SeesTheRowAsItWas(t *testing.T) {
 		a := account{Balance: 100}
 		require.NoError(t, m.Create(t.Context(), &a))
 		_, err := m.Where("id", "=", a.ID).Update(t.Context(), map[string]any{
-			"balance": dbfleet.SQL("balance - ?", 30), "previous": dbfleet.SQL("balance")})
+			"balance": dbfleet.Raw("balance - ?", 30), "previous": dbfleet.Raw("balance")})
 		require.NoError(t, err)
 		got, err := m.Find(t.Context(), a.ID)
 		require.NoError(t, err)
 		require.Equal(t, account{a.ID, 70, 100}, got)
 
 		// Two columns that read each other.
-		swap := map[string]any{"balance": dbfleet.SQL("previous"), "previous": dbfleet.SQL("balance")}
+		swap := map[string]any{"balance": dbfleet.Raw("previous"), "previous": dbfleet.Raw("balance")}
 		_, err = m.Where("id", "=", a.ID).Update(t.Context(), swap)
 		want := account{a.ID, 100, 70}
 		if fl.Database.Dialect == "mysql" {

@@ -46,7 +46,7 @@ func TestUpdate_CountsTheRowsItFound(t *testing.T) {
 		require.Nil(t, got[2].N, "NULL stays NULL")
 
 		sub := m.Where("name", "=", "b").Select("n")
-		n, err = m.Where("name", "=", "c").Update(ctx, map[string]any{"n": dbfleet.SQL("1 + ?", 6), "name": "cc"})
+		n, err = m.Where("name", "=", "c").Update(ctx, map[string]any{"n": dbfleet.Raw("1 + ?", 6), "name": "cc"})
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
 		c, err := m.Where("name", "=", "cc").First(ctx)

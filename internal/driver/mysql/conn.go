@@ -9,7 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -40,11 +43,12 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 		size = 0
 	}
 	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
-		// pays when the text comes again. A query is prepared at once: as text the
+		// pays when the text comes again. Several statements cannot be prepared. A query is prepared at once: as text the
 		// server rounds FLOAT, and a second run must not differ from the first.
-		return args == 0 && (!s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
+		return args == 0 && (several && strings.Contains(query, ";") || !s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
 	}
 	s.Stale = func(err error) bool { return numberOf(err) == 1615 || numberOf(err) == 1243 }
 	s.Full = func(err error) bool { return numberOf(err) == 1461 }
@@ -172,8 +176,27 @@ func (s *conn) Verdict(err error) session.Verdict {
 			v.CommitUnknown = true
 		}
 		return v
+	case s.complete(err):
+		return session.Verdict{Answered: true}
 	}
 	return session.Verdict{Broken: true}
+}
+
+// complete says that the driver has made err itself, before it sent anything or after
+// the whole of an exchange, as for a file of LOAD DATA LOCAL that it does not give
+// out. It closes a connection that it lost, or whose answer it did not wait for.
+func (s *conn) complete(err error) bool {
+	var netErr net.Error
+	switch {
+	case !s.Usable(), s.net.Failed() != nil:
+		return false
+	case errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrBusyBuffer),
+		errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &netErr):
+		return false
+	}
+	return true
 }
 
 func (s *conn) Convert(nv *sqldriver.NamedValue) error {
@@ -225,6 +248,31 @@ func finite(ordinal int, f float64) error {
 		return &session.ArgumentError{Ordinal: ordinal, Reason: "is not a finite number"}
 	}
 	return nil
+}
+
+// ReadOnly asks for read_only, which super_read_only sets too, and for the variable
+// that tells Aurora's readers.
+func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	rows, err := s.QueryText(ctx, "SELECT @@global.read_only, @@global.innodb_read_only", nil)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = rows.Close() }()
+	dest := make([]sqldriver.Value, 2)
+	if err := rows.Next(dest); err != nil {
+		return false, err
+	}
+	for _, value := range dest {
+		if b, ok := value.([]byte); ok {
+			value = string(b)
+		}
+		switch fmt.Sprint(value) {
+		case "0", "OFF":
+		default:
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Alive reports false as soon as the server has sent something to an idle

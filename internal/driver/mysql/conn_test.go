@@ -34,7 +34,7 @@ func connect(t *testing.T) *conn {
 		Password: func() string { return db.Password }, ConnectTimeout: 5 * time.Second, StatementCache: 8,
 	})
 	require.NoError(t, err)
-	s, err := b.Open(t.Context())
+	s, err := b.Open(t.Context(), db.Password)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s.(*conn)

@@ -249,6 +249,8 @@ func (l *load) After(ctx context.Context, sent int64, err error) error {
 		err = nil
 	case number == 1148 || number == 3948 || number == 4166:
 		l.s.noLocal = true
+	case err != nil && number == 0:
+		_ = l.s.Conn.Close() // a server that asks for something else is not asked again
 	}
 	if err == nil && sent >= 0 {
 		err = l.warning(ctx)

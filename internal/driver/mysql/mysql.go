@@ -4,6 +4,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/tls"
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
@@ -43,19 +44,26 @@ func open(o session.Options) (session.Backend, error) {
 	); err != nil {
 		return nil, err
 	}
+	connector, err := mysql.NewConnector(configOf(o))
+	if err != nil {
+		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
+	}
+	return &backend{o: o, connector: connector}, nil
+}
+
+// configOf builds the driver's configuration.
+func configOf(o session.Options) *mysql.Config {
 	cfg := mysql.NewConfig()
-	cfg.User, cfg.Passwd, cfg.DBName = o.Username, o.Secret(), o.Database
-	cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
-	if o.Socket != "" {
-		cfg.Net, cfg.Addr = "unix", o.Socket
-	} else if o.TLS != nil {
+	cfg.User, cfg.DBName = o.Username, o.Database
+	cfg.Net, cfg.Addr = o.Address()
+	if o.Socket == "" && o.TLS != nil {
 		cfg.TLS = o.TLS.Clone()
 		if cfg.TLS.ServerName == "" {
 			cfg.TLS.ServerName = o.Host
 		}
 	}
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		nc, err := netconn.Dial(ctx, network, address, o.StatementTimeout)
+		nc, err := netconn.Dial(ctx, o.Dial, network, address, o.StatementTimeout)
 		if err != nil {
 			return nil, err
 		}
@@ -65,20 +73,39 @@ func open(o session.Options) (session.Backend, error) {
 		return nc, nil
 	}
 	cfg.Logger = &mysql.NopLogger{}
+	// An account without a password of its own, as in a cloud, proves itself by a token
+	// that the server must read. It gets that from who asks anew for each connection,
+	// if nobody else can read along.
+	cfg.AllowCleartextPasswords = o.PasswordFunc != nil && verifies(cfg.TLS)
 	cfg.ParseTime, cfg.Loc = false, time.UTC // rows tell a date that does not exist from one that does
 	cfg.ClientFoundRows = true
 	cfg.CheckConnLiveness = false // alive looks without taking
 	// Used for one purpose only: when the server prepares no more statements.
 	cfg.InterpolateParams = true
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
-		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
+	if on, _ := o.MultiStatements(); on { // never together: a string could become a statement
+		cfg.MultiStatements, cfg.InterpolateParams = true, false
 	}
-	return &backend{o: o, connector: connector}, nil
+	_ = cfg.Apply(mysql.BeforeConnect(takePassword)) // the option has no error
+	return cfg
 }
 
-// dialedKey is how DialFunc tells open which connection it has made.
+// verifies says whether a connection is encrypted and the server's certificate
+// believed only if it should be.
+func verifies(c *tls.Config) bool {
+	return c != nil && (!c.InsecureSkipVerify || c.VerifyConnection != nil)
+}
+
+// dialedKey is how DialFunc tells Open which connection it has made, passwordKey
+// how Open tells the driver with which password.
 type dialedKey struct{}
+
+type passwordKey struct{}
+
+// takePassword sets the password of one connection.
+func takePassword(ctx context.Context, cfg *mysql.Config) error {
+	cfg.Passwd, _ = ctx.Value(passwordKey{}).(string)
+	return nil
+}
 
 // pinText is the one statement that pins a session.
 func pinText(o session.Options) string {
@@ -86,7 +113,11 @@ func pinText(o session.Options) string {
 		"time_zone": "'+00:00'",
 		"sql_mode":  "'" + strictMode + "'",
 	}
+	_, multi := o.MultiStatements()
 	for name, value := range o.Params {
+		if name == multi {
+			continue
+		}
 		vars[strings.ToLower(name)] = literal(value)
 	}
 	var b strings.Builder
@@ -110,9 +141,10 @@ func literal(value string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(value) + "'"
 }
 
-func (b *backend) Open(ctx context.Context) (session.Session, error) {
+func (b *backend) Open(ctx context.Context, password string) (session.Session, error) {
 	var nc *netconn.Conn
-	dc, err := b.connector.Connect(context.WithValue(ctx, dialedKey{}, &nc))
+	dialing := context.WithValue(context.WithValue(ctx, dialedKey{}, &nc), passwordKey{}, password)
+	dc, err := b.connector.Connect(dialing)
 	if err != nil {
 		if nc != nil && errors.Is(err, mysql.ErrInvalidConn) && nc.Failed() != nil {
 			err = nc.Failed()

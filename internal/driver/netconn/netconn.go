@@ -22,6 +22,7 @@ type Conn struct {
 	net.Conn
 	timeout time.Duration // 0 is none
 	raw     syscall.RawConn
+	remote  addr
 
 	mu          sync.Mutex
 	read, write time.Time // the driver's own deadlines
@@ -30,26 +31,50 @@ type Conn struct {
 	// until then its silence means nothing.
 	feed bool
 	fed  time.Time
+
+	timeless         bool // see limit; not protected, it does not change
+	reading, writing limit
 }
 
-// Dial opens a Conn. Names are looked up at each call.
-func Dial(ctx context.Context, network, address string, timeout time.Duration) (*Conn, error) {
-	var d net.Dialer
-	nc, err := d.DialContext(ctx, network, address)
+// A DialFunc dials as net.Dialer.DialContext does.
+type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Dial opens a Conn by dial, which is the network's own if nil. Names are looked up
+// at each call.
+func Dial(ctx context.Context, dial DialFunc, network, address string, timeout time.Duration) (*Conn, error) {
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	nc, err := dial(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: nc, timeout: timeout}
+	c := &Conn{Conn: nc, timeout: timeout, remote: addr{network, address}}
+	c.timeless = nc.SetDeadline(time.Time{}) != nil
 	if sc, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn()
 	}
 	return c, nil
 }
 
+// RemoteAddr is never nil, as drivers expect it: what has no address of its own
+// has the one that was dialled.
+func (c *Conn) RemoteAddr() net.Addr {
+	if a := c.Conn.RemoteAddr(); a != nil {
+		return a
+	}
+	return c.remote
+}
+
+type addr struct{ network, address string }
+
+func (a addr) Network() string { return a.network }
+func (a addr) String() string  { return a.address }
+
 func (c *Conn) Read(b []byte) (int, error) {
 	for {
-		c.arm(&c.read, c.Conn.SetReadDeadline)
-		n, err := c.Conn.Read(b)
+		c.arm(&c.read, c.setRead)
+		n, err := c.readOnce(b)
 		if err == nil {
 			return n, nil
 		}
@@ -58,6 +83,14 @@ func (c *Conn) Read(b []byte) (int, error) {
 		}
 		return n, c.fail(err, &c.read)
 	}
+}
+
+func (c *Conn) readOnce(b []byte) (int, error) {
+	if err := c.begin(&c.reading); err != nil {
+		return 0, err
+	}
+	defer c.end(&c.reading)
+	return c.Conn.Read(b)
 }
 
 // Feeding says that the server waits for this program, or does no more.
@@ -75,17 +108,30 @@ func (c *Conn) Feeding(on bool) {
 func (c *Conn) excused(err error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return (c.feed || !c.fed.IsZero() && time.Since(c.fed) < c.timeout) &&
-		errors.Is(err, os.ErrDeadlineExceeded) && (c.read.IsZero() || time.Now().Before(c.read))
+	return c.fedLately() && errors.Is(err, os.ErrDeadlineExceeded) && (c.read.IsZero() || time.Now().Before(c.read))
+}
+
+// fedLately says that the server waits for this program, or did not long ago. c.mu
+// is held.
+func (c *Conn) fedLately() bool {
+	return c.feed || !c.fed.IsZero() && time.Since(c.fed) < c.timeout
 }
 
 func (c *Conn) Write(b []byte) (int, error) {
-	c.arm(&c.write, c.Conn.SetWriteDeadline)
-	n, err := c.Conn.Write(b)
+	c.arm(&c.write, c.setWrite)
+	n, err := c.writeOnce(b)
 	if err != nil {
 		err = c.fail(err, &c.write)
 	}
 	return n, err
+}
+
+func (c *Conn) writeOnce(b []byte) (int, error) {
+	if err := c.begin(&c.writing); err != nil {
+		return 0, err
+	}
+	defer c.end(&c.writing)
+	return c.Conn.Write(b)
 }
 
 // arm sets the socket's deadline for one Read or Write, unless the driver has
@@ -106,6 +152,9 @@ func (c *Conn) arm(driver *time.Time, set func(time.Time) error) {
 func (c *Conn) fail(err error, driver *time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.reading.passed || c.writing.passed {
+		err = os.ErrDeadlineExceeded
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		if c.timeout > 0 && (driver.IsZero() || time.Now().Before(*driver)) {
 			err = &net.OpError{Op: "read", Net: "tcp", Err: &session.SilenceError{After: c.timeout}}
@@ -131,7 +180,7 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read, c.write = t, t
-	return c.Conn.SetDeadline(t)
+	return errors.Join(c.setRead(t), c.setWrite(t))
 }
 
 // SetReadDeadline implements net.Conn.
@@ -139,7 +188,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read = t
-	return c.Conn.SetReadDeadline(t)
+	return c.setRead(t)
 }
 
 // SetWriteDeadline implements net.Conn.
@@ -147,5 +196,5 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.write = t
-	return c.Conn.SetWriteDeadline(t)
+	return c.setWrite(t)
 }

@@ -3,4 +3,4 @@
 package netconn
 
 // Peek sees nothing on this system.
-func (c *Conn) Peek([]byte) (n int, gone bool) { return 0, false }
+func (c *Conn) Peek([]byte) (n int, gone bool) { return 0, c.gone() }

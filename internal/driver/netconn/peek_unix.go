@@ -9,7 +9,7 @@ import "syscall"
 // closed the connection.
 func (c *Conn) Peek(buf []byte) (n int, gone bool) {
 	if c.raw == nil {
-		return 0, false
+		return 0, c.gone()
 	}
 	err := c.raw.Control(func(fd uintptr) {
 		for {

@@ -20,12 +20,17 @@ type Backend struct {
 }
 
 // Open implements session.Backend.
-func (b *Backend) Open(ctx context.Context) (session.Session, error) {
+func (b *Backend) Open(ctx context.Context, _ string) (session.Session, error) {
 	dc, err := b.connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return New(dc, b.cache), nil
+	s := New(dc, b.cache)
+	_, execs := dc.(sqldriver.ExecerContext)
+	_, queries := dc.(sqldriver.QueryerContext)
+	// As database/sql does: what takes texts gets them.
+	s.Direct = func(_ string, _ int, rows bool) bool { return rows && queries || !rows && execs }
+	return s, nil
 }
 
 // Close implements session.Backend.

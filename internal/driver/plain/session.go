@@ -15,9 +15,9 @@ import (
 )
 
 // Session is a session on any database/sql driver connection, with a cache of its
-// prepared statements. The MySQL and SQLite sessions build on it; alone it
-// serves tests. Its methods are those of session.Session; the fields are for what
-// is built on it.
+// prepared statements. The MySQL and SQLite sessions build on it; alone it serves
+// the connectors that a program brings along. Its methods are those of
+// session.Session; the fields are for what is built on it.
 type Session struct {
 	// Conn is the driver's connection.
 	Conn  sqldriver.Conn
@@ -276,7 +276,9 @@ func (p *Session) Verdict(err error) session.Verdict {
 // Convert implements session.Session.
 func (p *Session) Convert(nv *sqldriver.NamedValue) error {
 	if p.checker != nil {
-		return p.checker.CheckNamedValue(nv)
+		if err := p.checker.CheckNamedValue(nv); !errors.Is(err, sqldriver.ErrSkip) {
+			return err
+		}
 	}
 	v, err := sqldriver.DefaultParameterConverter.ConvertValue(nv.Value)
 	nv.Value = v
@@ -299,6 +301,12 @@ func (p *Session) Ping(ctx context.Context) error {
 	return nil
 }
 
+// DriverConn implements session.Session.
+func (p *Session) DriverConn() any { return p.Conn }
+
+// Pins implements session.Session: a plain session is pinned to nothing.
+func (p *Session) Pins(context.Context) ([]string, error) { return nil, nil }
+
 // Usable implements session.Session.
 func (p *Session) Usable() bool {
 	return p.validator == nil || p.validator.IsValid()
@@ -309,5 +317,8 @@ func (p *Session) Alive() bool {
 	return p.resetter == nil || p.resetter.ResetSession(context.Background()) == nil
 }
 
-// Close implements session.Session.
-func (p *Session) Close() error { return p.Conn.Close() }
+// Close closes the statements first: a driver may keep the connection for them.
+func (p *Session) Close() error {
+	p.Cache.Clear()
+	return p.Conn.Close()
+}

@@ -3,8 +3,10 @@
 package postgres
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,4 +51,9 @@ func TestConfig_NeverSendsThePasswordOverAnOpenNetwork(t *testing.T) {
 	b, err := open(session.Options{Name: "n", Dialect: dialect.Postgres, Socket: "/run/postgresql", Port: 5})
 	require.NoError(t, err)
 	require.Empty(t, b.(*backend).cfg.RequireAuth)
+	dialed := session.Options{Name: "n", Dialect: dialect.Postgres, Host: "db.example.com", Port: 5}
+	dialed.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, nil }
+	b, err = open(dialed)
+	require.NoError(t, err)
+	require.Empty(t, b.(*backend).cfg.RequireAuth, "who dials answers for the network")
 }

@@ -73,6 +73,9 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 		tag, err := s.simple(ctx, query)
 		return session.Result{RowsAffected: tag.RowsAffected(), IDStep: 1}, err
 	}
+	if hasOptions(args) {
+		return s.execOptions(ctx, query, args)
+	}
 	for try := 0; ; try++ {
 		rr, _, fresh, err := s.send(ctx, query, args)
 		if err != nil {
@@ -104,6 +107,9 @@ func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, err
 }
 
 func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {
+	if hasOptions(args) {
+		return s.queryOptions(ctx, query, args)
+	}
 	for try := 0; ; try++ {
 		rr, st, fresh, err := s.send(ctx, query, args)
 		if err != nil {
@@ -204,6 +210,10 @@ func (s *conn) Verdict(err error) session.Verdict {
 		}
 	case !closed && pgconn.SafeToRetry(err):
 		return session.Verdict{NotSent: true}
+	case !closed && !s.pc.IsBusy():
+		// pgx made it before it sent anything, or after the server's last word: it gives
+		// up a connection on which it loses count.
+		return session.Verdict{Answered: true}
 	}
 	return session.Verdict{Broken: true}
 }
@@ -223,6 +233,17 @@ func (s *conn) ManyCursors() bool { return false }
 func (s *conn) Ping(ctx context.Context) error {
 	_, err := s.simple(ctx, "-- ping")
 	return err
+}
+
+// ReadOnly asks for what a transaction would be: read-only on a standby, and where
+// default_transaction_read_only is on.
+func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	s.unnamed = nil
+	results, err := s.pc.Exec(ctx, "SHOW transaction_read_only").ReadAll()
+	if err != nil {
+		return false, err
+	}
+	return len(results) == 1 && len(results[0].Rows) == 1 && string(results[0].Rows[0][0]) == "on", nil
 }
 
 func (s *conn) Usable() bool { return !s.pc.IsClosed() }

@@ -31,7 +31,7 @@ func connect(t *testing.T, kept int) *conn {
 		Password: func() string { return db.Password }, ConnectTimeout: 5 * time.Second, StatementCache: kept,
 	})
 	require.NoError(t, err)
-	s, err := b.Open(t.Context())
+	s, err := b.Open(t.Context(), db.Password)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, s.Close())

@@ -66,7 +66,7 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 			cfg.Port = 5432
 		}
 	}
-	cfg.Database, cfg.User, cfg.Password = o.Database, o.Username, o.Secret()
+	cfg.Database, cfg.User, cfg.Password = o.Database, o.Username, "" // Open has it
 	cfg.TLSConfig = nil
 	if o.TLS != nil && o.Socket == "" {
 		cfg.TLSConfig = tlsFor(o.TLS, o.Host)
@@ -76,7 +76,10 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 	cfg.ConnectTimeout = 0 // the context that Connect makes has it
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return netconn.Dial(ctx, network, address, o.StatementTimeout)
+		if o.Dial != nil { // to cancel, pgx dials what the connection tells of itself: a tunnel's end
+			network, address = o.Address()
+		}
+		return netconn.Dial(ctx, o.Dial, network, address, o.StatementTimeout)
 	}
 	cfg.AfterConnect, cfg.AfterNetConnect, cfg.ValidateConnect = nil, nil, nil
 	cfg.OnNotice, cfg.OnNotification = nil, nil
@@ -84,16 +87,19 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 	cfg.SSLNegotiation, cfg.SSLCertMode = "", "allow"
 	cfg.MinProtocolVersion, cfg.MaxProtocolVersion = "3.0", "3.0"
 	cfg.ChannelBinding, cfg.RequireAuth = "prefer", ""
+	if o.ChannelBinding {
+		cfg.ChannelBinding = "require"
+	}
 	cfg.OAuthTokenProvider = nil
-	if cfg.TLSConfig == nil && o.Socket == "" && !isLoopback(o.Host) {
+	if cfg.TLSConfig == nil && o.Socket == "" && !isLoopback(o.Host) && o.Dial == nil {
 		cfg.RequireAuth = "!password" // never the password itself over an open network
 	}
 	cfg.MaxProtocolMessageBodyLen = 1 << 30
 	cfg.StatementCacheCapacity = max(o.StatementCache, 0)
-	cfg.DescriptionCacheCapacity = 0
+	cfg.DescriptionCacheCapacity = max(o.StatementCache, 0) // for pgx.QueryExecModeCacheDescribe
 	cfg.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	if o.Pooler || o.StatementCache <= 0 {
-		cfg.StatementCacheCapacity = 0
+		cfg.StatementCacheCapacity, cfg.DescriptionCacheCapacity = 0, 0
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
 	}
 	cfg.Tracer = nil
@@ -160,8 +166,10 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-func (b *backend) Open(ctx context.Context) (session.Session, error) {
-	pc, err := pgx.ConnectConfig(ctx, b.cfg)
+func (b *backend) Open(ctx context.Context, password string) (session.Session, error) {
+	cfg := b.cfg.Copy()
+	cfg.Password = password
+	pc, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		// pgx's own error carries the whole configuration; what it wraps does not.
 		var ce *pgconn.ConnectError

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 // columns is what is known about the rows of a statement.
 type columns struct {
+	fields  []pgconn.FieldDescription
 	names   []string
 	oids    []uint32
 	formats []int16
@@ -76,7 +78,7 @@ func describe(fields []pgconn.FieldDescription) *columns {
 
 // asSent describes rows whose formats the server has chosen.
 func asSent(fields []pgconn.FieldDescription) *columns {
-	c := newColumns(fields)
+	c := newColumns(slices.Clone(fields)) // pgx uses the list again
 	for i, oid := range c.oids {
 		form, known := forms[oid]
 		switch c.formats[i] = fields[i].Format; {
@@ -93,6 +95,7 @@ func asSent(fields []pgconn.FieldDescription) *columns {
 
 func newColumns(fields []pgconn.FieldDescription) *columns {
 	c := &columns{
+		fields:  fields,
 		names:   make([]string, len(fields)),
 		oids:    make([]uint32, len(fields)),
 		formats: make([]int16, len(fields)),

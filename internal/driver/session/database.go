@@ -44,9 +44,9 @@ func LeftOut(d *dialect.Dialect, driver, tag string) Database {
 }
 
 // A Backend opens sessions of one node. Open may be called by several goroutines
-// at once, Close once, after the pool has closed; it waits for what the sessions
-// have left behind.
+// at once, each with the password that its session authenticates with; Close once,
+// after the pool has closed; it waits for what the sessions have left behind.
 type Backend interface {
-	Open(ctx context.Context) (Session, error)
+	Open(ctx context.Context, password string) (Session, error)
 	io.Closer
 }

@@ -1,7 +1,12 @@
 package session
 
 import (
+	"context"
 	"crypto/tls"
+	sqldriver "database/sql/driver"
+	"net"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -27,7 +32,14 @@ type Options struct {
 	Password func() string
 	// TLS is the client's configuration; nil is an unencrypted connection.
 	TLS *tls.Config
+	// ChannelBinding demands of a PostgreSQL server that it proves by the password's
+	// exchange to be the one that TLS is spoken with.
+	ChannelBinding bool
 
+	// Guard says that the node is one that others write to, and that these sessions
+	// must not, see ReadOnly: on SQLite the file is made if it is missing. Without it,
+	// a SQLite file that is ReadOnly is a copy, which is never made or changed.
+	Guard bool
 	// ReadOnly pins sessions so that the server refuses writes. Behind a Pooler
 	// on PostgreSQL nothing is pinned: a transaction must be begun read-only.
 	ReadOnly bool
@@ -52,6 +64,38 @@ type Options struct {
 	Pooler bool
 
 	SQLite SQLite
+
+	Seams
+}
+
+// Seams are the functions of the program's that stand in the place of something
+// that this package does otherwise. All of them may be nil.
+type Seams struct {
+	// Dial makes the network connections to the server, those that cancel a
+	// statement among them. Its address is the node's, as Options.Address tells it.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// PasswordFunc gives the password of each new connection, in the place of
+	// Password.
+	PasswordFunc func(ctx context.Context, address string) (string, error)
+	// OnConnect gets the driver's own connection, once its session is pinned.
+	OnConnect func(ctx context.Context, driverConn any) error
+	// Connector gives connections in the place of the server.
+	Connector sqldriver.Connector
+}
+
+// Address is where the server is, in the words of package net.
+func (o Options) Address() (network, address string) {
+	switch {
+	case o.Socket == "":
+		return "tcp", net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+	case o.Dialect == dialect.Postgres:
+		port := o.Port
+		if port == 0 {
+			port = 5432
+		}
+		return "unix", filepath.Join(o.Socket, ".s.PGSQL."+strconv.Itoa(port))
+	}
+	return "unix", o.Socket
 }
 
 // SQLite are the settings that only SQLite has. Options.Database is the file's
@@ -63,4 +107,7 @@ type SQLite struct {
 	NoForeignKeys   bool
 	DeferredWrites  bool // write transactions begin DEFERRED instead of IMMEDIATE
 	DoubleQuotedStr bool // "x" may be a string
+	// Memory is the name of a database in memory, which all pools share that have
+	// it; "" is a database of the pool's own.
+	Memory string
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,13 +18,25 @@ func CheckParams(o Options, dotted bool) error {
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		if !isParamName(name, dotted) {
 			errs = append(errs, &OptionError{Node: o.Name, Option: fmt.Sprintf("Params[%q]", name), Reason: "has a name that no parameter can have"})
-		} else if why := o.Dialect.RefusedParam(name); why != "" {
+		} else if why := o.Dialect.RefusedParam(name, o.Params[name]); why != "" {
 			errs = append(errs, &OptionError{Node: o.Name, Option: "Params." + name, Reason: "cannot be set: " + why})
 		} else if strings.ContainsFunc(o.Params[name], isControl) {
 			errs = append(errs, &OptionError{Node: o.Name, Option: "Params." + name, Reason: "has a control character in its value"})
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// MultiStatements says whether Params ask MySQL's driver to take several statements in
+// one text, and under which name.
+func (o Options) MultiStatements() (on bool, param string) {
+	for name, value := range o.Params {
+		if o.Dialect != nil && o.Dialect.IsMultiStatements(name) {
+			on, _ = strconv.ParseBool(value)
+			return on, name
+		}
+	}
+	return false, ""
 }
 
 func isParamName(name string, dotted bool) bool {

@@ -66,6 +66,12 @@ type Session interface {
 	ManyCursors() bool
 
 	Ping(ctx context.Context) error
+	// DriverConn is the third-party driver's own connection.
+	DriverConn() any
+	// Pins are the settings that the library's promises rest on, as "name = value",
+	// in an order that is always the same. Its error says that the session is not as
+	// a new one is, as when a transaction was left open.
+	Pins(ctx context.Context) ([]string, error)
 	// Usable reports whether the driver itself still takes statements. It looks
 	// at memory only.
 	Usable() bool
@@ -73,6 +79,13 @@ type Session interface {
 	// be there. It may cost a system call.
 	Alive() bool
 	Close() error
+}
+
+// ReadOnlyTeller is a Session that can ask the server whether it takes writes in this
+// session, as a standby does not, and a server, a database or an account that is
+// read-only.
+type ReadOnlyTeller interface {
+	ReadOnly(ctx context.Context) (bool, error)
 }
 
 // RowSource is what a session gives for a query. Next fills dest and returns

@@ -6,7 +6,9 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
+	"io/fs"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -23,6 +25,8 @@ import (
 type conn struct {
 	*plain.Session
 	o      session.Options
+	path   string
+	file   fs.FileInfo // of a copy, as it was opened; nil otherwise
 	in     counters
 	rowids rowids
 
@@ -213,7 +217,28 @@ func (s *conn) Ping(ctx context.Context) error {
 	return err
 }
 
-func (s *conn) Alive() bool { return true }
+// ReadOnly tells of a file that may only be read, and of the pragma query_only.
+func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	if err := s.Ping(ctx); err != nil {
+		return false, err
+	}
+	if c, ok := s.Conn.(interface{ IsReadOnly(string) (bool, error) }); ok {
+		if readOnly, err := c.IsReadOnly("main"); err != nil || readOnly {
+			return readOnly, err
+		}
+	}
+	only, err := s.pragma(ctx, "PRAGMA query_only")
+	return only == "1", err
+}
+
+// Alive reports false when another file has taken the place of a copy.
+func (s *conn) Alive() bool {
+	if s.file == nil {
+		return true
+	}
+	now, err := os.Stat(s.path)
+	return err == nil && os.SameFile(s.file, now)
+}
 
 // Close closes the statements first: SQLite keeps the file open for them.
 func (s *conn) Close() error {

@@ -25,7 +25,7 @@ func connect(t *testing.T) *conn {
 		SQLite: session.SQLite{JournalMode: "WAL", Synchronous: "NORMAL", BusyTimeout: 2 * time.Second},
 	})
 	require.NoError(t, err)
-	s, err := b.Open(t.Context())
+	s, err := b.Open(t.Context(), "")
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, s.Close())

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	sqldriver "database/sql/driver"
@@ -65,7 +66,8 @@ func open(o session.Options) (session.Backend, error) {
 		return nil, &session.OptionError{Node: o.Name, Option: "Database", Reason: "is missing: a path or :memory:"}
 	case ":memory:":
 		// A name that begins with a slash is shared by all that open it.
-		uri = "file:/dbfleet-" + strconv.FormatInt(memoryNames.Add(1), 10) + "?vfs=memdb"
+		name := cmp.Or(o.SQLite.Memory, strconv.FormatInt(memoryNames.Add(1), 10))
+		uri = "file:/dbfleet-" + name + "?vfs=memdb"
 	default:
 		if b.path, err = filepath.Abs(o.Database); err != nil {
 			return nil, &session.OptionError{Node: o.Name, Option: "Database", Reason: "is no path: " + err.Error()}
@@ -73,7 +75,11 @@ func open(o session.Options) (session.Backend, error) {
 		if strings.HasSuffix(o.Database, "/") {
 			return nil, &session.OptionError{Node: o.Name, Option: "Database", Reason: "names a directory"}
 		}
-		uri = "file:" + escapePath(b.path) + "?mode=rw"
+		mode := "rw"
+		if b.isCopy() {
+			mode = "ro"
+		}
+		uri = "file:" + escapePath(b.path) + "?mode=" + mode
 	}
 	uri += "&_error_rc=1"
 	if !o.SQLite.DoubleQuotedStr {
@@ -108,7 +114,7 @@ func escapePath(path string) string {
 }
 
 // Open opens a connection and sets it up, within the time of ctx for locks.
-func (b *backend) Open(ctx context.Context) (session.Session, error) {
+func (b *backend) Open(ctx context.Context, _ string) (session.Session, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if err := b.prepareFile(); err != nil {
@@ -127,6 +133,13 @@ func (b *backend) Open(ctx context.Context) (session.Session, error) {
 	}
 	withoutMutex(dc)
 	s := newConn(dc, b.o)
+	if b.isCopy() {
+		s.path = b.path
+		if s.file, err = os.Stat(b.path); err != nil {
+			_ = dc.Close()
+			return nil, err
+		}
+	}
 	for _, p := range b.pragmas {
 		if err := s.setPragma(ctx, p); err != nil {
 			_ = dc.Close()
@@ -136,13 +149,16 @@ func (b *backend) Open(ctx context.Context) (session.Session, error) {
 	return s, nil
 }
 
+// isCopy says that the file is one that others make, and may replace.
+func (b *backend) isCopy() bool { return b.path != "" && b.o.ReadOnly && !b.o.Guard }
+
 // prepareFile makes a new database file, readable for its owner only; SQLite
 // gives its journals the same permissions.
 func (b *backend) prepareFile() error {
 	if b.path == "" {
 		return nil
 	}
-	if b.o.ReadOnly {
+	if b.isCopy() {
 		_, err := os.Stat(b.path)
 		return err
 	}

@@ -1,0 +1,377 @@
+package misuse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/Masterminds/squirrel"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+)
+
+type user struct {
+	ID    int64
+	Name  string
+	Age   int
+	Posts []post
+	Pet   *post `db:"-"`
+}
+
+type post struct {
+	ID     int64
+	UserID int64
+	Title  string
+	Owner  *user `db:"-"`
+}
+
+// world is what calls are made in: two models on a fresh database in memory.
+type world struct {
+	t       *testing.T
+	ctx     context.Context
+	reg     *dbfleet.Registry
+	users   *dbfleet.Model[user]
+	posts   *dbfleet.Model[post]
+	sharded *dbfleet.Model[user]
+	tx      *dbfleet.Tx
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, ctx: context.Background()}
+	var err error
+	w.reg, err = dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{
+		"main":  {Driver: dbfleet.SQLite, Database: ":memory:"},
+		"other": {Driver: dbfleet.SQLite, Database: ":memory:"},
+	}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.reg.Close()) })
+	w.users = dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Fillable: []string{"name", "age"}})
+	w.posts = dbfleet.MustModel[post](w.reg, dbfleet.ModelConfig{Table: "posts"})
+	w.sharded = dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Shard: dbfleet.ShardBy("id", func(int) string { return "main" })})
+	for _, text := range []string{
+		"CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER NOT NULL DEFAULT 0)",
+		"CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT NOT NULL DEFAULT '')",
+		"INSERT INTO users (id, name, age) VALUES (1, 'Ann', 30)",
+		"INSERT INTO posts (id, user_id, title) VALUES (1, 1, 'Hello')",
+	} {
+		_, err := w.reg.DB("main").ExecContext(w.ctx, text)
+		require.NoError(t, err)
+	}
+	return w
+}
+
+// functions are the exported functions, of one type each.
+func (w *world) functions() map[string]reflect.Value {
+	out := map[string]reflect.Value{}
+	for name, f := range map[string]any{
+		"And": dbfleet.And, "Avg": dbfleet.Avg[float64], "BelongsTo": dbfleet.BelongsTo[post, user], "ConfigFromEnv": dbfleet.ConfigFromEnv,
+		"DateOf": dbfleet.DateOf, "Decimal": dbfleet.Decimal, "EscapeLike": dbfleet.EscapeLike, "Expr": dbfleet.Expr,
+		"HasMany": dbfleet.HasMany[user, post], "HasOne": dbfleet.HasOne[user, post], "IsRetryable": dbfleet.IsRetryable,
+		"JSONOf": dbfleet.JSONOf[any], "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
+		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
+		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
+		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
+		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
+		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
+		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
+	} {
+		out[name] = reflect.ValueOf(f)
+	}
+	return out
+}
+
+// receivers make what has exported methods.
+var receivers = map[string]func(w *world) any{
+	"Registry": func(w *world) any { return w.reg },
+	"DB":       func(w *world) any { return w.reg.DB("main") },
+	"Model":    func(w *world) any { return w.users },
+	"Query":    func(w *world) any { return w.users.Query().AllRows() },
+	"Tx":       func(w *world) any { return w.begun() },
+	"ToMany":   func(w *world) any { return w.postsOf() },
+	"ToOne":    func(w *world) any { return w.ownerOf() },
+	"Col":      func(*world) any { return dbfleet.Col[int]("age") },
+	"Args":     func(*world) any { return dbfleet.Args{1} },
+	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
+	"JSON":     func(*world) any { j := dbfleet.JSONOf(1); return &j },
+	"Route":    func(*world) any { return dbfleet.Route{} },
+	"Link":     func(*world) any { return dbfleet.On("user_id") },
+	"Conn":     func(*world) any { return new(dbfleet.Conn) },
+	"Secret":   func(*world) any { s := dbfleet.Secret("x"); return &s },
+
+	"ErrorClass": func(*world) any { return dbfleet.ClassOf(nil) },
+	"QueryEvent": func(*world) any { return dbfleet.QueryEvent{} },
+
+	"Config":           func(*world) any { return &dbfleet.Config{} },
+	"ConnectionConfig": func(*world) any { return &dbfleet.ConnectionConfig{} },
+	"PoolConfig":       func(*world) any { return &dbfleet.PoolConfig{} },
+	"SQLiteConfig":     func(*world) any { return &dbfleet.SQLiteConfig{} },
+	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
+
+	"PoolTimeoutError":       func(*world) any { return &dbfleet.PoolTimeoutError{} },
+	"ColumnError":            func(*world) any { return &dbfleet.ColumnError{} },
+	"ConfigError":            func(*world) any { return &dbfleet.ConfigError{} },
+	"ModelError":             func(*world) any { return &dbfleet.ModelError{} },
+	"NotFillableError":       func(*world) any { return &dbfleet.NotFillableError{} },
+	"OperatorError":          func(*world) any { return &dbfleet.OperatorError{} },
+	"QueryError":             func(*world) any { return &dbfleet.QueryError{} },
+	"RecordError":            func(*world) any { return &dbfleet.RecordError{} },
+	"SameRowError":           func(*world) any { return &dbfleet.SameRowError{} },
+	"StatementError":         func(*world) any { return &dbfleet.StatementError{} },
+	"TxConnectionError":      func(*world) any { return &dbfleet.TxConnectionError{} },
+	"UnknownColumnError":     func(*world) any { return &dbfleet.UnknownColumnError{} },
+	"UnknownConnectionError": func(*world) any { return &dbfleet.UnknownConnectionError{} },
+}
+
+// special are receivers of single methods.
+var special = map[string]func(w *world) any{
+	"Model.Shard":     func(w *world) any { return w.sharded },
+	"Query.Shard":     func(w *world) any { return w.sharded.Query() },
+	"Query.Having":    func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Query.HavingRaw": func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Link.And":        func(w *world) any { return dbfleet.On("title") },
+	"Query.Union":     func(w *world) any { return w.users.Select("age") },
+	"Query.UnionAll":  func(w *world) any { return w.users.Select("age") },
+}
+
+// begun is a transaction that is open until the test's end.
+func (w *world) begun() *dbfleet.Tx {
+	if w.tx != nil {
+		return w.tx
+	}
+	begun, end, ended := make(chan *dbfleet.Tx), make(chan struct{}), make(chan error, 1)
+	go func() {
+		ended <- w.reg.Transaction(w.ctx, "main", func(_ context.Context, tx *dbfleet.Tx) error {
+			begun <- tx
+			<-end
+			return nil
+		})
+	}()
+	w.tx = <-begun
+	w.t.Cleanup(func() {
+		close(end)
+		<-ended
+	})
+	return w.tx
+}
+
+func (w *world) postsOf() dbfleet.ToMany[user, post] {
+	return dbfleet.HasMany(w.users, w.posts, dbfleet.On("user_id"), func(u *user) *[]post { return &u.Posts })
+}
+
+func (w *world) ownerOf() dbfleet.ToOne[post, user] {
+	return dbfleet.BelongsTo(w.posts, w.users, dbfleet.On("user_id"), func(p *post) **user { return &p.Owner })
+}
+
+// texts are right arguments by their parameter's name, or by function and name.
+var texts = map[string]string{
+	"column": "age", "op": "=", "alias": "other", "table": "posts", "left": "users.id", "right": "users.age", "name": "main", "text": "x",
+	"sql": "age = ?", "query": "SELECT ?", "Select sql": "SELECT ?", "SelectOne sql": "SELECT ?", "SelectIter sql": "SELECT ?", "pattern": "x", "foreignKey": "user_id", "refersTo": "id", "columns": "age", "key": "name", "direction": "ASC",
+	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
+	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
+	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
+	"Tx.Table name": "users", "DB.Table name": "users",
+}
+
+func (w *world) good(t *testing.T, function, name string, in reflect.Type) reflect.Value {
+	t.Helper()
+	v := w.value(function, name, in)
+	require.NotNil(t, v, "no argument for %s of %s", name, function)
+	return reflect.ValueOf(v).Convert(in)
+}
+
+func (w *world) value(function, name string, in reflect.Type) any {
+	if in.Kind() == reflect.String {
+		_, method, _ := cutDot(function)
+		for _, key := range []string{function + " " + name, method + " " + name, name} {
+			if text, ok := texts[key]; ok {
+				return text
+			}
+		}
+		return nil
+	}
+	one := &user{ID: 1, Name: "Ann", Age: 30}
+	if function == "Model.Create" {
+		one = &user{Name: "Cid"}
+	}
+	document := []byte(`{}`)
+	switch function {
+	case "Date.UnmarshalText":
+		document = []byte("2024-01-02")
+	case "JSON.UnmarshalJSON":
+		document = []byte("1")
+	case "JSON.Scan":
+		return "1"
+	}
+	given := []any{
+		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
+		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
+		dbfleet.ModelConfig{Table: "users"}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
+		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
+		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
+		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
+		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),
+		func(context.Context, *dbfleet.Tx) error { return nil }, iter.Seq[user](slices.Values([]user{{Name: "Bob"}})),
+		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
+		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },
+		func(u *user) *[]post { return &u.Posts }, func(u *user) **post { return &u.Pet }, func(p *post) **user { return &p.Owner },
+		func(int) string { return "main" }, time.UTC, document, dbfleet.Args{1}, 'v', fmt.State(state{}),
+	}
+	if in == reflect.TypeFor[*dbfleet.Tx]() {
+		return w.begun()
+	}
+	for _, v := range given {
+		if reflect.TypeOf(v) == in {
+			return v
+		}
+	}
+	switch in {
+	case reflect.TypeFor[context.Context]():
+		return w.ctx
+	case reflect.TypeFor[dbfleet.Queryer]():
+		return w.reg.DB("main")
+	case reflect.TypeFor[error]():
+		return errors.New("x")
+	case reflect.TypeFor[dbfleet.Queryable]():
+		if function == "Into" {
+			return w.users
+		}
+		return w.users.Select("age")
+	case reflect.TypeFor[dbfleet.Relation[user]]():
+		return w.postsOf()
+	case reflect.TypeFor[dbfleet.Relation[post]]():
+		return w.ownerOf()
+	case reflect.TypeFor[fmt.State]():
+		return state{}
+	case reflect.TypeFor[squirrel.Sqlizer]():
+		return sqlizers[function]
+	case reflect.TypeFor[any]():
+		return values[name]
+	case reflect.TypeFor[dbfleet.Args]():
+		return dbfleet.Args{1}
+	}
+	return nil
+}
+
+var sqlizers = map[string]squirrel.Sqlizer{
+	"Expr": squirrel.Expr("age = 30"), "Query.SelectExpr": squirrel.Expr("age"), "Query.JoinExpr": squirrel.Expr("JOIN posts ON posts.user_id = users.id"),
+	"Query.GetStatement": squirrel.Select("id", "name", "age").From("users"), "Query.ExecStatement": squirrel.Delete("posts").Where("id = 1"),
+}
+
+var values = map[string]any{
+	"value": 30, "values": []int{30}, "low": 1, "high": 50, "v": 1, "by": 1, "key": 1, "src": "2024-01-02", "args": 1, "vs": 1, "keys": 1, "tree": map[string]any{},
+}
+
+// state is a fmt.State.
+type state struct{}
+
+func (state) Write(b []byte) (int, error) { return len(b), nil }
+func (state) Width() (int, bool)          { return 0, false }
+func (state) Precision() (int, bool)      { return 0, false }
+func (state) Flag(int) bool               { return false }
+
+// used uses what a call returned, as a caller would, and tells the first error.
+func (w *world) used(function string, results []reflect.Value) string {
+	for _, r := range slices.Backward(results) {
+		if err := w.use(function, r.Interface()); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+func (w *world) use(function string, result any) error {
+	if function == "Decimal" {
+		_, err := w.users.Where("age", ">", result).Get(w.ctx)
+		return err
+	}
+	switch r := result.(type) {
+	case error:
+		return r
+	case *dbfleet.Model[user]:
+		if r != nil {
+			_, err := r.Count(w.ctx)
+			return err
+		}
+	case *dbfleet.Query[user]:
+		_, err := r.Get(w.ctx)
+		return err
+	case *dbfleet.Query[post]:
+		_, err := r.Get(w.ctx)
+		return err
+	case *dbfleet.Query[dbfleet.Row]:
+		_, err := r.Get(w.ctx)
+		return err
+	case dbfleet.ToMany[user, post]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
+	case dbfleet.ToOne[user, post]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
+	case dbfleet.ToOne[post, user]:
+		_, err := w.posts.With(r).Get(w.ctx)
+		return err
+	case dbfleet.Link:
+		_, err := w.users.With(dbfleet.HasMany(w.users, w.posts, r, func(u *user) *[]post { return &u.Posts })).Get(w.ctx)
+		return err
+	case dbfleet.Cond:
+		_, err := w.users.Filter(r).Get(w.ctx)
+		return err
+	case dbfleet.ShardRule:
+		_, err := dbfleet.NewModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Shard: r})
+		return err
+	case *dbfleet.DB:
+		return r.Ping(w.ctx)
+	case *dbfleet.Registry:
+		return r.Close()
+	case *sql.DB:
+		return r.PingContext(w.ctx)
+	case *sql.Rows:
+		if r != nil {
+			return r.Close()
+		}
+	case *sql.Row:
+		var one any
+		return r.Scan(&one)
+	case *sql.Stmt:
+		if r != nil {
+			return r.Close()
+		}
+	case iter.Seq2[int, error]:
+		for _, err := range r {
+			if err != nil {
+				return err
+			}
+		}
+	case iter.Seq2[user, error]:
+		for _, err := range r {
+			if err != nil {
+				return err
+			}
+		}
+	case func():
+		r()
+	case http.Handler:
+		return nil
+	}
+	return nil
+}
+
+func cutDot(s string) (string, string, bool) {
+	for i := range s {
+		if s[i] == '.' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return "", s, false
+}

@@ -1,0 +1,173 @@
+package sqlgen
+
+import (
+	"database/sql"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
+)
+
+// Named renders a text of the caller's whose arguments have names: each :name becomes
+// a placeholder of the database. A list as a member of IN (…) becomes as many as it
+// has elements; an empty one matches nothing, and behind NOT IN everything. Where no
+// argument has a name, text and arguments are returned as they are.
+//
+// Each argument must be in the text, and each name of the text among the arguments.
+func Named(text string, args []any, env *Env) (string, []any, error) {
+	d := env.Dialect
+	if !slices.ContainsFunc(args, isNamed) {
+		return text, args, nil
+	}
+	n := naming{text: text, d: d, lists: env.Values, numbers: map[string]int{}, used: map[string]bool{}}
+	if err := n.take(args); err != nil {
+		return "", nil, err
+	}
+	list := lex.NewParameters(text, d)
+	for p, ok := list.Next(); ok; p, ok = list.Next() {
+		if err := n.parameter(p); err != nil {
+			return "", nil, err
+		}
+	}
+	for _, name := range n.names {
+		if !n.used[name] {
+			return "", nil, namedFault("the SQL has no :%s, which is among the arguments", name)
+		}
+	}
+	if len(n.args) > d.MaxParams {
+		return "", nil, &StatementError{Reason: fmt.Sprintf("%d arguments, of %d at most", len(n.args), d.MaxParams), Err: ErrTooManyArgs}
+	}
+	n.buf.WriteString(text[n.at:])
+	return n.buf.String(), n.args, nil
+}
+
+func isNamed(v any) bool {
+	_, ok := v.(sql.NamedArg)
+	return ok
+}
+
+func namedFault(format string, args ...any) error {
+	return &StatementError{Part: "named arguments", Reason: fmt.Sprintf(format, args...)}
+}
+
+// naming is a text on its way to one with placeholders.
+type naming struct {
+	text    string
+	d       *dialect.Dialect
+	lists   Values
+	values  map[string]any
+	names   []string // of values, in their order
+	used    map[string]bool
+	numbers map[string]int // the placeholders of names that are numbered
+	buf     strings.Builder
+	args    []any
+	at      int // up to where text was written
+}
+
+// take takes the arguments.
+func (n *naming) take(args []any) error {
+	n.values = make(map[string]any, len(args))
+	for i, v := range args {
+		a, ok := v.(sql.NamedArg)
+		if !ok {
+			return namedFault("argument %d has no name; with Named all have one", i+1)
+		}
+		if !isParameterName(a.Name) {
+			return namedFault("argument %d: %q is no name: letters, digits and _, of which the first is no digit", i+1, a.Name)
+		}
+		if _, twice := n.values[a.Name]; twice {
+			return namedFault("%q is given twice", a.Name)
+		}
+		n.values[a.Name] = a.Value
+		n.names = append(n.names, a.Name)
+	}
+	return nil
+}
+
+func isParameterName(name string) bool {
+	for i := range len(name) {
+		if !lex.InWord(name[i]) || i == 0 && (name[0] == '$' || name[0] >= '0' && name[0] <= '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// parameter writes the text up to a parameter, and what takes its place.
+func (n *naming) parameter(p lex.Parameter) error {
+	if p.Name == "" {
+		return namedFault("the SQL has the placeholder %s too; with Named all arguments have a name", n.text[p.At:p.End])
+	}
+	v, ok := n.values[p.Name]
+	if !ok {
+		slices.Sort(n.names)
+		return namedFault("the SQL has :%s, which is not among the arguments; they are %s", p.Name, strings.Join(n.names, ", "))
+	}
+	n.used[p.Name] = true
+	if p.Member && n.lists.IsList(v) {
+		return n.list(p, v)
+	}
+	n.until(p.At, p.End)
+	number := n.numbers[p.Name]
+	if number == 0 || !n.d.Numbered {
+		n.args = append(n.args, v)
+		number = len(n.args)
+		n.numbers[p.Name] = number
+	}
+	n.placeholder(number)
+	return nil
+}
+
+// list writes the elements of a list.
+func (n *naming) list(p lex.Parameter, v any) error {
+	elements, hasNull, err := n.elements(v)
+	switch {
+	case err != nil:
+		return namedFault("%q: %s", p.Name, err)
+	case hasNull:
+		return namedFault("%q has an element that is nil, which no IN finds; ask for IS NULL beside it", p.Name)
+	case len(elements) > 0:
+	case p.List.End == 0:
+		return namedFault("%q is an empty list beside others", p.Name)
+	case p.Not:
+		n.until(p.List.At, p.List.End)
+		n.buf.WriteString(n.d.NotInNothing)
+		return nil
+	default:
+		n.until(p.List.At, p.List.End)
+		n.buf.WriteString(n.d.InNothing)
+		return nil
+	}
+	n.until(p.At, p.End)
+	for i := range paddedSize(len(elements)) {
+		if i > 0 {
+			n.buf.WriteString(", ")
+		}
+		n.args = append(n.args, elements[min(i, len(elements)-1)])
+		n.placeholder(len(n.args))
+	}
+	return nil
+}
+
+func (n *naming) elements(v any) (elements []any, hasNull bool, err error) {
+	elements, _, hasNull, err = n.lists.AppendList(nil, v, n.d, false)
+	return elements, hasNull, err
+}
+
+// until writes the text up to at, and goes on behind end.
+func (n *naming) until(at, end int) {
+	n.buf.WriteString(n.text[n.at:at])
+	n.at = end
+}
+
+func (n *naming) placeholder(number int) {
+	if n.d.Numbered {
+		n.buf.WriteByte('$')
+		n.buf.WriteString(strconv.Itoa(number))
+		return
+	}
+	n.buf.WriteByte('?')
+}

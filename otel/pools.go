@@ -1,0 +1,87 @@
+package dbfleetotel
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+
+	"github.com/dbfleet/dbfleet"
+)
+
+// ObservePools tells the figures of every node's pool whenever metrics are
+// collected. No database is asked. stop ends that; it is to be called before the
+// registry is forgotten. Of the options only MeterProvider and Attributes are used.
+func ObservePools(registry *dbfleet.Registry, options ...Options) (stop func() error, err error) {
+	if registry == nil {
+		return nil, fmt.Errorf("dbfleetotel: ObservePools: the registry is nil")
+	}
+	o := withDefaults("ObservePools", options)
+	meter := o.MeterProvider.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
+	p := &pools{registry: registry, more: o.Attributes}
+	var all []metric.Observable
+	keep := func(i metric.Observable, failure error) {
+		all = append(all, i)
+		if err == nil {
+			err = failure
+		}
+	}
+	count := func(name, unit, description string) (i metric.Int64ObservableUpDownCounter) {
+		i, failure := meter.Int64ObservableUpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(description))
+		keep(i, failure)
+		return i
+	}
+	p.count = count("db.client.connection.count", "{connection}", "The number of connections in the state.")
+	p.max = count("db.client.connection.max", "{connection}", "The largest number of open connections; none is told where there is no bound.")
+	p.transactions = count("dbfleet.transactions", "{transaction}", "Transactions that are open.")
+	p.resting = count("dbfleet.node.resting", "{node}", "1 while reads leave the replica out because it did not answer.")
+	var failure error
+	p.waits, failure = meter.Int64ObservableCounter("dbfleet.pool.waits", metric.WithUnit("{request}"), metric.WithDescription("Requests that had to wait for a connection."))
+	keep(p.waits, failure)
+	p.waited, failure = meter.Float64ObservableCounter("dbfleet.pool.wait_time", metric.WithUnit("s"), metric.WithDescription("Time that requests have waited for a connection."))
+	keep(p.waited, failure)
+	if err != nil {
+		return nil, fmt.Errorf("dbfleetotel: ObservePools: %w", err)
+	}
+	registration, err := meter.RegisterCallback(p.observe, all...)
+	if err != nil {
+		return nil, fmt.Errorf("dbfleetotel: ObservePools: %w", err)
+	}
+	return registration.Unregister, nil
+}
+
+type pools struct {
+	registry                          *dbfleet.Registry
+	more                              []attribute.KeyValue
+	count, max, transactions, resting metric.Int64ObservableUpDownCounter
+	waits                             metric.Int64ObservableCounter
+	waited                            metric.Float64ObservableCounter
+}
+
+func (p *pools) observe(_ context.Context, o metric.Observer) error {
+	for _, n := range p.registry.Nodes() {
+		attributes := append([]attribute.KeyValue{
+			semconv.DBClientConnectionPoolName(n.Node), systemOf(n.Driver),
+			attribute.String("dbfleet.connection", n.Connection), attribute.String("dbfleet.node", n.Node), attribute.String("dbfleet.role", string(n.Role)),
+		}, p.more...)
+		of := func(more ...attribute.KeyValue) metric.MeasurementOption {
+			return metric.WithAttributes(append(attributes[:len(attributes):len(attributes)], more...)...)
+		}
+		o.ObserveInt64(p.count, int64(n.Pool.InUse), of(semconv.DBClientConnectionStateUsed))
+		o.ObserveInt64(p.count, int64(n.Pool.Idle), of(semconv.DBClientConnectionStateIdle))
+		if n.Pool.MaxOpenConnections > 0 {
+			o.ObserveInt64(p.max, int64(n.Pool.MaxOpenConnections), of())
+		}
+		o.ObserveInt64(p.waits, n.Pool.WaitCount, of())
+		o.ObserveFloat64(p.waited, n.Pool.WaitDuration.Seconds(), of())
+		o.ObserveInt64(p.transactions, int64(n.Transactions), of())
+		resting := int64(0)
+		if n.Resting {
+			resting = 1
+		}
+		o.ObserveInt64(p.resting, resting, of())
+	}
+	return nil
+}

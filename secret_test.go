@@ -1,0 +1,86 @@
+package dbfleet
+
+import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// promise: secrets appear nowhere
+func TestSecret_IsRedactedHoweverItIsPrinted(t *testing.T) {
+	t.Parallel()
+	secret := Secret(canary)
+	type holder struct {
+		S    Secret `xml:"s,attr"`
+		P    *Secret
+		L    []Secret
+		Name string
+	}
+	h := holder{S: secret, P: &secret, L: []Secret{secret}, Name: "visible"}
+	for _, v := range []any{secret, &secret, h, &h, []Secret{secret}, map[string]Secret{"k": secret}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%#q", "%x", "%X", "% x", "%#x", "%d", "%t", "%c", "%U", "%e", "%20v", "%.2s", "%z"} {
+			requireNoCanary(t, fmt.Sprintf(verb, v))
+		}
+		requireNoCanary(t, fmt.Sprint(v)+fmt.Sprintln(v))
+		data, err := json.Marshal(v)
+		require.NoError(t, err)
+		requireNoCanary(t, string(data))
+		var out bytes.Buffer
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+		requireNoCanary(t, out.String())
+		out.Reset()
+		require.NoError(t, gob.NewEncoder(&out).Encode(v))
+		requireNoCanary(t, out.String())
+	}
+	data, err := xml.Marshal(h)
+	require.NoError(t, err)
+	requireNoCanary(t, string(data))
+	require.Contains(t, string(data), `s="[redacted]"`)
+	require.Equal(t, "{[redacted] ", fmt.Sprintf("%v", h)[:len("{[redacted] ")])
+	require.Equal(t, `"[redacted]" "" [redacted]`, fmt.Sprintf("%#v %q %x", secret, Secret(""), secret))
+	require.Equal(t, canary, string(secret), "the program itself reads it")
+}
+
+func TestSecret_IsReadPlainAndNeverFromItsRedaction(t *testing.T) {
+	t.Parallel()
+	type holder struct{ S Secret }
+	var h holder
+	require.NoError(t, json.Unmarshal([]byte(`{"S": "p\"@ss"}`), &h))
+	require.Equal(t, Secret(`p"@ss`), h.S)
+	require.NoError(t, xml.Unmarshal([]byte(`<holder><S>p&lt;</S></holder>`), &h))
+	require.Equal(t, Secret("p<"), h.S)
+	require.NoError(t, h.S.UnmarshalBinary([]byte("\xffb")))
+	require.Equal(t, Secret("\xffb"), h.S)
+
+	data, err := json.Marshal(h)
+	require.NoError(t, err)
+	require.ErrorContains(t, json.Unmarshal(data, &h), "dbfleet: the text that stands for a secret")
+	data, err = xml.Marshal(h)
+	require.NoError(t, err)
+	require.ErrorIs(t, xml.Unmarshal(data, &h), errRedacted)
+	var out bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&out).Encode(h))
+	require.ErrorIs(t, gob.NewDecoder(&out).Decode(&h), errRedacted)
+	require.ErrorIs(t, h.S.UnmarshalText([]byte("postgres://[redacted]@h/d")), errRedacted)
+	require.Equal(t, Secret("\xffb"), h.S, "as it was")
+}
+
+// What an encoder that goes by the fields makes of a configuration.
+func TestSecret_ConfigurationsAreRedactedByGobToo(t *testing.T) {
+	t.Parallel()
+	c := Config{Connections: map[string]ConnectionConfig{"a": {URL: "mysql://u:" + canary + "@h/d", Password: canary, TLS: TLSConfig{Key: canary}}}}
+	var out bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&out).Encode(c))
+	require.Equal(t, 3, strings.Count(out.String(), "[redacted]"))
+	requireNoCanary(t, out.String())
+	var again Config
+	require.ErrorIs(t, gob.NewDecoder(&out).Decode(&again), errRedacted)
+}

@@ -1,0 +1,121 @@
+package dbfleet
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
+)
+
+// The packages below report faults by types of their own, since an arrow goes down
+// only. What leaves this package, by a result or by a hook's event, has gone through
+// told.
+
+// told is an error as callers see it: the types that errors.As may ask for are those
+// of this package. Its text, and what it matches otherwise, stay.
+//
+//go:noinline
+func told(err error) error {
+	if err == nil || err == ErrNotFound {
+		return err
+	}
+	err, _ = retell(err)
+	return err
+}
+
+// retell is told, and says whether the error is another one now. Errors are not
+// compared: those of callers may be slices.
+func retell(err error) (is error, changed bool) {
+	switch e := err.(type) {
+	case *rowmap.ColumnError:
+		return told((*ColumnError)(e)), true
+	case *sqlgen.UnknownColumnError:
+		return (*UnknownColumnError)(e), true
+	case *sqlgen.StatementError:
+		return told((*StatementError)(e)), true
+	case *table.SameRowError:
+		return (*SameRowError)(e), true
+	case *driver.AcquireTimeoutError: // whose class is asked for later
+		return &retold{err: e, as: (*PoolTimeoutError)(e)}, true
+	case *ColumnError:
+		return retellIn(e, func(e *ColumnError) *error { return &e.Err })
+	case *StatementError:
+		return retellIn(e, func(e *StatementError) *error { return &e.Err })
+	case *QueryError:
+		return retellIn(e, func(e *QueryError) *error { return &e.Err })
+	case *RecordError:
+		return retellIn(e, func(e *RecordError) *error { return &e.Err })
+	case *ModelError:
+		return retellIn(e, func(e *ModelError) *error { return &e.Err })
+	case *writtenError:
+		return retellIn(e, func(e *writtenError) *error { return &e.err })
+	case *retold:
+		return err, false
+	case interface{ Unwrap() error }:
+		if is, changed = retell(e.Unwrap()); changed {
+			return &retold{err: err, as: is}, true
+		}
+	case interface{ Unwrap() []error }:
+		all := make([]error, len(e.Unwrap()))
+		for i, inner := range e.Unwrap() {
+			var other bool
+			all[i], other = retell(inner)
+			changed = changed || other
+		}
+		switch joined := errors.Join(all...); {
+		case changed && errors.Join(e.Unwrap()...).Error() == err.Error():
+			return joined, true
+		case changed:
+			return &retold{err: err, as: joined}, true
+		}
+	}
+	return err, false
+}
+
+// retellIn is retell for an error of this package that holds another.
+func retellIn[E any, P interface {
+	*E
+	error
+}](e P, held func(P) *error) (error, bool) {
+	is, changed := retell(*held(e))
+	if !changed {
+		return e, false
+	}
+	other := *e
+	*held(&other) = is
+	return P(&other), true
+}
+
+// retold is an error in which others of the packages below are: as is what they are
+// here.
+type retold struct{ err, as error }
+
+func (e *retold) Error() string { return prefix + once(e.err.Error()) }
+
+func (e *retold) Unwrap() []error { return []error{e.as, e.err} }
+
+// prefix begins the text of every error, once.
+const prefix = "dbfleet: "
+
+// once is what follows the prefix: a text without those inside it.
+func once(text string) string { return strings.ReplaceAll(text, prefix, "") }
+
+// errorf is fmt.Errorf of a text that the prefix stands before, once.
+func errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	return &worded{prefix + once(err.Error()), err}
+}
+
+// worded is an error with another text.
+type worded struct {
+	text string
+	err  error
+}
+
+func (e *worded) Error() string { return e.text }
+
+func (e *worded) Unwrap() error { return e.err }
