@@ -16,7 +16,7 @@ MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod */*/go.mod)))
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
 test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
@@ -123,10 +123,19 @@ tidy: ## check that go.mod and go.sum say what the code needs
 api: ## accept the exported surface as it is now into testdata/api.txt
 	$(GO) test -count=1 -run '^TestAPI_' . -update
 
+.PHONY: docs
+docs: ## copy the code of bench/tasks and of the first examples into docs/tasks.md and README.md
+	$(GO) test -count=1 -run '^TestShown_' . -update
+
 .PHONY: examples
 examples: ## build the examples and run the quickstart
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
+
+.PHONY: integrations
+integrations: ## the tests of examples/integrations: other libraries on dbfleet's connections, on all databases
+	@scripts/install-databases
+	cd examples/integrations && DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test ./...
 
 # Client and servers on one processor, where the system can do that: else what
 # the scheduler does with the two is most of what is measured.

@@ -3,6 +3,12 @@
 // their shards, behind one registry. There is nothing to deploy, no code to
 // generate and no global state.
 //
+// This guide goes through it in the order in which a service is written:
+// connections, models, queries, rows of other shapes, SQL of one's own, relations;
+// then where an operation goes, shards and transactions; then watching, values and
+// errors; and last what lies below. What each name does exactly stands with it in the
+// reference.
+//
 // # Connections
 //
 // A [Registry] holds connections by name. [Open] checks the whole [Config] and
@@ -19,9 +25,10 @@
 //	})
 //	defer registry.Close()
 //
-// A configuration can also come from the environment ([ConfigFromEnv]), from JSON,
-// YAML or TOML, or through viper, under the same names. Passwords are a [Secret],
-// which is shown nowhere. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
+// A configuration can also come from the environment ([ConfigFromEnv], with
+// [EnvOptions]), from JSON, YAML or TOML, or through viper, under the same names, and
+// from a database's URL ([ConnectionConfig].URL). Passwords are a [Secret], which is
+// shown nowhere. [Registry.Add], [Registry.Replace] and [Registry.Remove] change the
 // connections of a running program; what runs on an old one is waited for.
 //
 // [Registry.DB] is the handle of a connection, [Registry.Connect] the same once
@@ -29,10 +36,14 @@
 // database's own SQL, [DB.Pool] and [DB.ReplicaPool] for what wants a *sql.DB,
 // and [DB.Table] for queries without a struct.
 //
+//	main := registry.DB("main")
+//	_, err = main.ExecContext(ctx, "CREATE TABLE …")
+//	_, err = registry.DB("analytics").Table("events").Insert(ctx, dbfleet.Row{"kind": "login"})
+//
 // # Models
 //
 // A [Model] ties a struct to a table of a connection. Its configuration is
-// checked once, by [NewModel]. A column is called as its field in snake case, or
+// checked once, by [NewModel], or by [MustModel], which panics. A column is called as its field in snake case, or
 // as its tag db:"name" says.
 //
 //	type User struct {
@@ -40,6 +51,7 @@
 //		Name, Email          string
 //		IsAdmin              bool
 //		CreatedAt, UpdatedAt time.Time
+//		Posts                []Post // read by a relation
 //	}
 //
 //	users, err := dbfleet.NewModel[User](registry, dbfleet.ModelConfig{
@@ -47,15 +59,23 @@
 //	})
 //
 //	john := User{Name: "John"}
-//	err = users.Create(ctx, &john)    // fills in the id and the timestamps
+//	err = users.Create(ctx, &john)       // fills in the id and the timestamps
+//	found, err := users.Find(ctx, 1)     // by its key, or ErrNotFound
 //	john.Name = "Johnny"
-//	err = users.Save(ctx, &john)      // ErrNotFound if somebody has deleted it
+//	err = users.Save(ctx, &john)         // ErrNotFound if somebody has deleted it
 //	err = users.Delete(ctx, &john)
 //
-// [Model.CreateMany] and [Model.Upsert] write many records in few statements,
-// all or none. [Model.Fill] takes values that come from outside: only Fillable
-// columns. What a record has to say about itself are plain methods of the struct;
-// BeforeCreate and its like are called if it has them, see [BeforeCreator].
+// Many records are written in few statements, all or none: by [Model.CreateMany],
+// and by [Model.Load] from an iterator, which uses COPY and LOAD DATA. [Model.Upsert]
+// and [Model.UpsertMany] create records, or update those that are there:
+//
+//	err = users.CreateMany(ctx, []User{{Name: "Ada"}, {Name: "Grace"}})
+//	err = users.Upsert(ctx, &john, dbfleet.Conflict{Key: []string{"email"}, Update: []string{"name"}})
+//
+// [Model.Fill] takes values that come from outside: only Fillable columns. What a
+// record has to say about itself are plain methods of the struct. BeforeCreate and its
+// like are called if it has them: see [BeforeCreator], [BeforeUpdater],
+// [BeforeDeleter], [AfterCreator], [AfterUpdater] and [AfterDeleter].
 //
 // # Queries
 //
@@ -81,6 +101,13 @@
 // every database. Anything that squirrel builds is taken by [Expr],
 // [Query.SelectExpr], [Query.JoinExpr] and [Query.GetStatement].
 //
+// Records are changed and deleted by conditions, too, in the database:
+//
+//	n, err := admins.Update(ctx, dbfleet.Row{"name": "Root"})            // how many rows matched
+//	n, err = users.Where("id", "=", 1).Increment(ctx, "logins", 1)       // so that two at once both count
+//	n, err = users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"seen_at": dbfleet.Raw("CURRENT_TIMESTAMP")})
+//	n, err = users.Where("name", "LIKE", "test-%").Delete(ctx)
+//
 // Rows without a struct are a [Row]; [Into] gives the rows of a model's query another
 // shape, and [Table] is a query of a table without a model:
 //
@@ -98,6 +125,35 @@
 // [Query.Update] and [Query.Delete] without a condition are refused
 // ([ErrMissingWhere]) unless [Query.AllRows] was called.
 //
+// # Rows of other shapes
+//
+// [Into] maps the rows of a model's query to another struct; everything else stays
+// the model's: where it goes, its transaction, its checked columns.
+//
+//	type Spending struct {
+//		UserID, Number int64
+//		Total          float64
+//	}
+//
+//	list, err := dbfleet.Into[Spending](orders.Where("paid", "=", true)).
+//		Select("user_id").SelectCount("number").SelectSum("total", "total").
+//		GroupBy("user_id").OrderBy("user_id", dbfleet.Asc).Get(ctx)
+//
+// Single values are read by [Sum], [Avg], [Min], [Max] and [Pluck], rows without a
+// struct as a [Row], and the rows of a table without a model by [Table]. Every
+// column of a result needs a field and every field its column.
+//
+// # SQL of one's own
+//
+// [Select], [SelectOne] and [SelectIter] read the rows of the database's own SQL, with
+// its own placeholders or with [Named] arguments, into structs, rows and values. They
+// run on what their second argument is: a [DB] asks its primary, its Read() a replica,
+// a [Tx] the transaction, a model or query goes where it goes.
+//
+//	list, err := dbfleet.Select[Spending](ctx, registry.DB("main"),
+//		"SELECT user_id, COUNT(*) AS number, SUM(total) AS total FROM orders WHERE total > ? GROUP BY user_id", 10)
+//	oldest, err := dbfleet.SelectOne[int](ctx, users, "SELECT MAX(age) FROM users WHERE name = :name", dbfleet.Named("name", "Ada"))
+//
 // # Relations
 //
 // A relation is a typed value. Its two sides may live on different connections,
@@ -109,7 +165,8 @@
 //	list, err := users.With(postsOf).Get(ctx)             // with their posts
 //	recent, err := postsOf.For(&john).OrderBy("id", dbfleet.Desc).Limit(3).Get(ctx)
 //
-// [HasOne] and [BelongsTo] are its siblings.
+// [HasOne] and [BelongsTo] are the siblings of [HasMany]. Models that are keyed by
+// several columns are tied by several: On("user_id").And("tenant_id").
 //
 // # Where an operation goes
 //
@@ -131,8 +188,8 @@
 //
 // # Shards
 //
-// A model with a [ShardRule] keeps each record on the connection that a function
-// of its key names:
+// A model with a [ShardRule], by [ShardBy], keeps each record on the connection that
+// a function of its key names:
 //
 //	orders, err := dbfleet.NewModel[Order](registry, dbfleet.ModelConfig{
 //		Table: "orders",
@@ -160,37 +217,69 @@
 //
 // [TxOptions] choose the isolation, and how often the closure is run again after
 // a deadlock or a serialization failure. There is no transaction across
-// connections.
+// connections. [OutsideTx] makes a context that leaves the transactions of another.
 //
 // # Watching
 //
-// A [QueryHook] sees every statement with its route, duration and outcome, and may
-// give it another context, with a span or a deadline: [DB.OnQuery] for one
-// connection, [Registry.OnQuery] for all. [LogQueries] makes one that writes to slog;
-// the modules otel and prometheus make spans and metrics. [Registry.Health] asks
-// every node, [Registry.HealthHandler] tells a load balancer, [Registry.Nodes] tells
-// how the nodes are without asking, [Registry.Describe] lists the models.
+// A [QueryHook] goes around every statement, with its route, duration and outcome:
+// set by [DB.OnQuery] for one connection, by [Registry.OnQuery] for all. Its Before
+// may return a context for the statement and for After, as a tracer needs.
+// [LogQueries] makes one that writes to slog; the modules otel and prometheus make
+// spans and metrics.
 //
 //	registry.OnQuery(dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: time.Second, OnlySlow: true}))
+//	registry.OnAfterQuery(func(ctx context.Context, e dbfleet.QueryEvent) {
+//		count(e.Route.Node, e.Class, e.Duration)
+//	})
+//
+// [Registry.Health] asks every node, [Registry.HealthHandler] answers a load
+// balancer, [Registry.Nodes] tells how the nodes are without asking, [Registry.Stats]
+// gives the pools' figures, [Registry.Describe] lists the models.
 //
 // # Values
 //
 // Sessions are pinned so that values mean the same on all databases. A time.Time
 // is an instant: it is stored to the microsecond in UTC and read back as UTC. A
-// civil day is a [Date]. NULL is a nil pointer, a sql.Null or a Scanner of yours;
+// civil day is a [Date], [DateOf] a time's. NULL is a nil pointer, a sql.Null or a Scanner of yours;
 // read for another field it is an error ([ErrNull]), as is a number that does
-// not fit ([ErrRange]). [JSON] is a column that holds a document.
+// not fit ([ErrRange]). [JSON] is a column that holds a document, [JSONOf] one to write.
 //
 // # Errors
 //
 // errors.Is tells the class of a failure, by its code and alike on all databases:
-// [ErrNotFound], [ErrUnique], [ErrConnection] and so on. A [*QueryError] tells
-// where it happened; the driver's own error is behind it. No message shows a
-// password or the value of an argument.
+//
+//   - the row: [ErrNotFound], [ErrManyRows], [ErrWritten]
+//   - constraints and values: [ErrUnique], [ErrForeignKey], [ErrNotNull], [ErrCheck],
+//     [ErrInvalidValue]; of a value read or refused here [ErrNull], [ErrRange],
+//     [ErrType] and [ErrUnread], in a [*ColumnError]
+//   - others at work: [ErrDeadlock], [ErrSerialization], [ErrLockTimeout]; whether it
+//     may be tried again is [IsRetryable]
+//   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
+//     [ErrTooManyConnections], [ErrPoolTimeout], [ErrTimeout], [ErrReadOnly],
+//     [ErrUndefined]
+//   - a transaction: [ErrTxLost], [ErrTxDone], [ErrBusy]
+//   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
+//     [ErrTooManyArgs], [ErrClosed]
+//
+// A [*QueryError] tells where it happened, the SQL, and the constraint or column that
+// the database named; the driver's own error is behind it. Mistakes of a call are types
+// that carry the names: [*UnknownConnectionError], [*UnknownColumnError],
+// [*OperatorError], [*StatementError]. No message shows a password or the value of an
+// argument.
 //
 // A statement is sent once. If a write's answer is lost the error is
 // [ErrOutcomeUnknown], and [ErrCommitUnknown] for a commit: the library does not
 // guess, and does not try again.
+//
+// # Below
+//
+// [ConnectionConfig] has places for what a program adds: Dial makes network
+// connections, PasswordFunc gives passwords that change, OnConnect prepares each new
+// connection, Connector stands in for a server. [DB.Conn] lends one connection, with the
+// driver's own behind it. Tests run on SQLite in memory ({Driver: dbfleet.SQLite,
+// Database: ":memory:"}), or on a Connector that plays what a database does once in a
+// year. A driver that a service does not use can be left out by a build tag:
+// dbfleet_no_postgres, dbfleet_no_mysql, dbfleet_no_sqlite.
 //
 // # Mistakes
 //

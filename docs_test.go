@@ -147,7 +147,7 @@ func TestReadme_ItsProgramPrintsWhatItSays(t *testing.T) {
 	var program, output string
 	for _, m := range fenced.FindAllSubmatch(text, -1) {
 		switch {
-		case string(m[1]) == "go":
+		case string(m[1]) == "go" && program == "":
 			program = string(m[2])
 		case program != "" && string(m[1]) == "" && output == "":
 			output = string(m[2])

@@ -1,11 +1,13 @@
-// Quickstart runs a small shop on three embedded databases: users, orders in
-// four shards, and analytics. It needs nothing but Go, and prints what it does
-// and where each statement went.
+// Quickstart is a tour through a small shop: users in one database, orders in four
+// shards, events in a database with two replicas. Files of SQLite stand in for the
+// servers, so it needs nothing but Go. It shows each call beside the statement that
+// came of it, with its arguments, and where that went and why.
+//
+//	go run ./examples/quickstart
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -27,19 +29,9 @@ type User struct {
 
 // Order lives on the shard of its user.
 type Order struct {
-	ID        int64
-	UserID    int64
-	Total     float64
-	CreatedAt time.Time
-}
-
-// Event lives in analytics.
-type Event struct {
-	ID        int64
-	EventType string
-	UserID    int64
-	Data      dbfleet.JSON[map[string]string]
-	CreatedAt time.Time
+	ID     int64
+	UserID int64
+	Total  float64
 }
 
 const shards = 4
@@ -47,156 +39,86 @@ const shards = 4
 func shardOf(userID int64) string { return fmt.Sprintf("orders_shard_%d", userID%shards+1) }
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	if err := run(context.Background(), newPrinter(os.Stdout)); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, out *printer) error {
 	dir, err := os.MkdirTemp("", "dbfleet-quickstart-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-
-	// One registry, six databases. Nothing is opened before it is used.
-	file := func(name string) dbfleet.ConnectionConfig {
-		return dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: filepath.Join(dir, name+".db")}
-	}
-	config := dbfleet.Config{Default: "users_db", Connections: map[string]dbfleet.ConnectionConfig{
-		"users_db":  file("users"),
-		"analytics": file("analytics"),
-	}}
-	for i := range shards {
-		name := fmt.Sprintf("orders_shard_%d", i+1)
-		config.Connections[name] = file(name)
-	}
-	registry, err := dbfleet.Open(config)
+	registry, err := dbfleet.Open(fleetIn(dir))
 	if err != nil {
 		return err
 	}
 	defer registry.Close()
-	if err := createTables(ctx, registry); err != nil {
+	if err := createTables(ctx, registry, dir); err != nil {
 		return err
 	}
 
-	// A hook sees every statement, on every connection.
-	registry.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
-		fmt.Printf("    %-14s %s\n", e.Route.Connection, e.SQL)
-	})
+	// A hook sees every statement of every connection.
+	registry.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) { out.statement(e) })
 
-	users, err := dbfleet.NewModel[User](registry, dbfleet.ModelConfig{
-		Table: "users", Connection: "users_db", Fillable: []string{"name", "email"}, Timestamps: true,
-	})
+	shop, err := newShop(registry, out)
 	if err != nil {
 		return err
 	}
-	orders, err := dbfleet.NewModel[Order](registry, dbfleet.ModelConfig{
-		Table: "orders", Shard: dbfleet.ShardBy("user_id", shardOf), Timestamps: true,
-	})
-	if err != nil {
-		return err
-	}
-	events, err := dbfleet.NewModel[Event](registry, dbfleet.ModelConfig{
-		Table: "events", Connection: "analytics", Timestamps: true,
-	})
-	if err != nil {
-		return err
-	}
-	ordersOf := dbfleet.HasMany(users, orders, dbfleet.On("user_id"), func(u *User) *[]Order { return &u.Orders })
-
-	fmt.Println("Users are created in users_db, what happens is noted in analytics:")
-	people := []User{{Name: "Ada", Email: "ada@example.com", IsAdmin: true}, {Name: "Grace", Email: "grace@example.com"}, {Name: "Edsger", Email: "edsger@example.com"}}
-	for i := range people {
-		if err := users.Create(ctx, &people[i]); err != nil {
-			return err
-		}
-		event := Event{EventType: "user_created", UserID: people[i].ID, Data: dbfleet.JSONOf(map[string]string{"name": people[i].Name})}
-		if err := events.Create(ctx, &event); err != nil {
+	out.begin()
+	for _, step := range []func(context.Context) error{
+		shop.models, shop.queries, shop.sharding, shop.replicas, shop.rawSQL, shop.transaction, shop.mistakes, shop.figures,
+	} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-
-	fmt.Println("\nOrders go to the shard of their user:")
-	for i, u := range people {
-		for n := range i + 1 {
-			if err := orders.Create(ctx, &Order{UserID: u.ID, Total: float64(10*(n+1)) + 0.5}); err != nil {
-				return err
-			}
-		}
-	}
-
-	fmt.Println("\nA user, and the orders of all users, each from where it lives:")
-	ada, err := users.Find(ctx, people[0].ID)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("  -> %s, admin: %v\n", ada.Name, ada.IsAdmin)
-	everybody, err := users.OrderBy("name", dbfleet.Asc).With(ordersOf).Get(ctx)
-	if err != nil {
-		return err
-	}
-	for _, u := range everybody {
-		spent, err := orders.Where("user_id", "=", u.ID).Sum(ctx, "total")
-		if err != nil {
-			return err
-		}
-		fmt.Printf("  -> %-6s %d orders, %.2f\n", u.Name, len(u.Orders), spent)
-	}
-
-	fmt.Println("\nA report on analytics without a model:")
-	report, err := registry.DB("analytics").Table("events").Select("event_type").SelectRaw("COUNT(*) AS n").
-		GroupBy("event_type").OrderBy("n", dbfleet.Desc).Get(ctx)
-	if err != nil {
-		return err
-	}
-	for _, row := range report {
-		fmt.Printf("  -> %v: %v\n", row["event_type"], row["n"])
-	}
-
-	fmt.Println("\nA transaction that fails changes nothing:")
-	err = registry.Transaction(ctx, "users_db", func(ctx context.Context, tx *dbfleet.Tx) error {
-		if _, err := users.Where("id", "=", ada.ID).Update(ctx, dbfleet.Row{"name": "Nobody"}); err != nil {
-			return err
-		}
-		return errors.New("changed my mind")
-	})
-	fmt.Println("  ->", err)
-	again, err := users.Find(ctx, ada.ID)
-	if err != nil {
-		return err
-	}
-	fmt.Println("  -> she is still", again.Name)
-
-	fmt.Println("\nWhat would be wrong is refused before it is sent:")
-	_, err = users.Where("nmae", "=", "Ada").Get(ctx)
-	fmt.Println("  ->", err)
-	_, err = users.Query().Delete(ctx)
-	fmt.Println("  ->", err)
-	_, err = orders.Get(ctx)
-	fmt.Println("  ->", err)
-
-	fmt.Println("\nHealth:", registry.Health(ctx).Status)
+	out.end()
 	return nil
 }
 
-func createTables(ctx context.Context, registry *dbfleet.Registry) error {
-	tables := map[string]string{
-		"users_db": `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE,
-			is_admin BOOLEAN NOT NULL, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL)`,
-		"analytics": `CREATE TABLE events (id INTEGER PRIMARY KEY, event_type TEXT NOT NULL, user_id INTEGER,
-			data TEXT, created_at DATETIME NOT NULL)`,
+// fleetIn configures the connections. On servers an entry has a host, an account
+// and the hosts of its replicas instead:
+//
+//	{Driver: dbfleet.Postgres, Host: "db2", Database: "events", Username: "app", Password: secret,
+//		ReadHosts: []string{"r1", "r2"}}
+func fleetIn(dir string) dbfleet.Config {
+	file := func(name string) string { return filepath.Join(dir, name+".db") }
+	config := dbfleet.Config{Default: "users_db", Connections: map[string]dbfleet.ConnectionConfig{
+		"users_db": {Driver: dbfleet.SQLite, Database: file("users")},
+		"analytics": {
+			Driver: dbfleet.SQLite, Database: file("analytics"),
+			ReadHosts: []string{file("analytics_copy_1"), file("analytics_copy_2")},
+		},
+	}}
+	for i := range shards {
+		name := fmt.Sprintf("orders_shard_%d", i+1)
+		config.Connections[name] = dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: file(name)}
+	}
+	return config
+}
+
+// createTables makes what migrations would have made, and the copies that stand in
+// for replicas: a server keeps its own up to date.
+func createTables(ctx context.Context, registry *dbfleet.Registry, dir string) error {
+	statements := [][2]string{
+		{"users_db", `CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE,
+			is_admin BOOLEAN NOT NULL, created_at DATETIME NOT NULL, updated_at DATETIME NOT NULL)`},
+		{"analytics", `CREATE TABLE events (id INTEGER PRIMARY KEY, kind TEXT NOT NULL)`},
+		{"analytics", `INSERT INTO events (kind) VALUES ('login'), ('login'), ('purchase')`},
 	}
 	for i := range shards {
-		tables[fmt.Sprintf("orders_shard_%d", i+1)] = `CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL,
-			total REAL NOT NULL, created_at DATETIME NOT NULL)`
+		statements = append(statements, [2]string{fmt.Sprintf("orders_shard_%d", i+1),
+			`CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, total REAL NOT NULL)`})
 	}
-	for name, sql := range tables {
-		db, err := registry.Connect(ctx, name)
-		if err != nil {
+	for _, s := range statements {
+		if _, err := registry.DB(s[0]).ExecContext(ctx, s[1]); err != nil {
 			return err
 		}
-		if _, err := db.ExecContext(ctx, sql); err != nil {
+	}
+	for _, name := range []string{"analytics_copy_1.db", "analytics_copy_2.db"} {
+		if _, err := registry.DB("analytics").ExecContext(ctx, "VACUUM INTO ?", filepath.Join(dir, name)); err != nil {
 			return err
 		}
 	}
