@@ -78,7 +78,7 @@ func sqliteParam(database string, p urlParam) (own urlParam, pinned bool, err er
 		if p.value == "rwc" {
 			return p, true, nil
 		}
-		return p, false, errors.New("is not rwc: a file that is missing is made; a database in memory is sqlite::memory:")
+		return p, false, errors.New("is not rwc: a file that is missing is made; sqlite::memory: is a database in memory")
 	case "cache":
 		if p.value == "private" || database == ":memory:" && p.value == "shared" { // the pool's connections share it
 			return p, true, nil

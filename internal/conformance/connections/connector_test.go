@@ -145,7 +145,7 @@ func TestConnector_FailuresAreThoseOfTheConnection(t *testing.T) {
 				require.ErrorIs(t, err, dbfleet.ErrConnection)
 				require.ErrorIs(t, err, dbfleet.ErrConnectionRefused)
 				require.ErrorContains(t, err, story.text)
-				require.Equal(t, name == "error", errors.Is(err, cause))
+				require.Equal(t, name == "error", errors.Is(err, errNo))
 			}
 		})
 	}
@@ -155,7 +155,7 @@ func TestConnector_NeedsADriverAndLeavesNothingToTheServer(t *testing.T) {
 	t.Parallel()
 	script := drivertest.New()
 	ask := func(context.Context, string) (string, error) { return "", nil }
-	dial := func(context.Context, string, string) (net.Conn, error) { return nil, cause }
+	dial := func(context.Context, string, string) (net.Conn, error) { return nil, errNo }
 	for text, c := range map[string]dbfleet.ConnectionConfig{
 		"driver ":                                  {Connector: script},
 		"host is set beside connector":             {Driver: dbfleet.MySQL, Connector: script, Host: "h"},
@@ -177,7 +177,7 @@ func TestConnector_NeedsADriverAndLeavesNothingToTheServer(t *testing.T) {
 	}
 }
 
-var cause = errors.New("no")
+var errNo = errors.New("no")
 
 // A configuration with functions is printed, encoded, copied and replaced as one
 // without.
@@ -187,7 +187,7 @@ func TestSeams_AreNotShown(t *testing.T) {
 	plain := dbfleet.ConnectionConfig{Driver: dbfleet.MySQL, Database: "d"}
 	withAll := plain
 	withAll.Connector, withAll.OnConnect = script, func(context.Context, any) error { return nil }
-	withAll.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, cause }
+	withAll.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errNo }
 	withAll.PasswordFunc = func(context.Context, string) (string, error) { return "", nil }
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 		require.Equal(t, fmt.Sprintf(verb, plain), fmt.Sprintf(verb, withAll))

@@ -6,6 +6,9 @@ import (
 	"github.com/dbfleet/dbfleet"
 )
 
+// noContext is the nil that a caller may give for a context.
+var noContext context.Context
+
 func ofRelations(w *world) []mistake {
 	field := func(u *user) *[]post { return &u.Posts }
 	with := func(r dbfleet.Relation[user]) error { return w.get(w.users.With(r)) }
@@ -71,7 +74,7 @@ func ofTransactions(w *world) []mistake {
 	u := w.users
 	return []mistake{
 		{"no function", w.reg.Transaction(w.ctx, "main", nil), `dbfleet: connection "main": Transaction: the function is nil`},
-		{"no context", w.reg.Transaction(nil, "main", nothing), `dbfleet: connection "main": the context is nil`}, //nolint:staticcheck // as a user would
+		{"no context", w.reg.Transaction(noContext, "main", nothing), `dbfleet: connection "main": the context is nil`},
 		{"an unknown connection", w.reg.Transaction(w.ctx, "mian", nothing), `dbfleet: unknown connection "mian"; known are "main", "other"`},
 		{"two options", w.reg.Transaction(w.ctx, "main", nothing, dbfleet.TxOptions{}, dbfleet.TxOptions{}), `dbfleet: connection "main": more than one TxOptions`},
 		{"too many retries", w.reg.Transaction(w.ctx, "main", nothing, dbfleet.TxOptions{Retries: 100}), `dbfleet: connection "main": TxOptions.Retries is 100, not 0 to 10`},
@@ -96,8 +99,8 @@ func ofTransactions(w *world) []mistake {
 		{"a nil handle", of((*dbfleet.Tx)(nil).ExecContext(w.ctx, "SELECT 1")), `dbfleet: the Tx is nil; Transaction gives one to its function`},
 		{"a table of a nil handle", of((*dbfleet.Tx)(nil).Table("users").Get(w.ctx)), `dbfleet: the Tx is nil; Transaction gives one to its function`},
 		{"the connection of a nil handle", panicOf(func() { _ = (*dbfleet.Tx)(nil).Connection() }), `dbfleet: Tx.Connection: the Tx is nil; Transaction gives one to its function`},
-		{"OutsideTx of nil", panicOf(func() { dbfleet.OutsideTx(nil) }), `dbfleet: OutsideTx: the context is nil`},       //nolint:staticcheck // as a user would
-		{"ReadPrimary of nil", panicOf(func() { dbfleet.ReadPrimary(nil) }), `dbfleet: ReadPrimary: the context is nil`}, //nolint:staticcheck // as a user would
+		{"OutsideTx of nil", panicOf(func() { dbfleet.OutsideTx(noContext) }), `dbfleet: OutsideTx: the context is nil`},
+		{"ReadPrimary of nil", panicOf(func() { dbfleet.ReadPrimary(noContext) }), `dbfleet: ReadPrimary: the context is nil`},
 	}
 }
 
@@ -124,9 +127,9 @@ func ofHandles(w *world) []mistake {
 		{"a table of a nil DB", of((*dbfleet.DB)(nil).Table("users").Get(w.ctx)), `dbfleet: the DB is nil; Registry.DB gives one`},
 		{"a read handle of a nil DB", (*dbfleet.DB)(nil).Read().Ping(w.ctx), `dbfleet: the DB is nil; Registry.DB gives one`},
 		{"the pool of a nil DB", panicOf(func() { _ = (*dbfleet.DB)(nil).Pool() }), `dbfleet: DB.Pool: the DB is nil; Registry.DB gives one`},
-		{"no context", w.reg.DB("main").Ping(nil), `dbfleet: connection "main": the context is nil`},                                         //nolint:staticcheck // as a user would
-		{"no context for a row", w.reg.DB("main").QueryRowContext(nil, "SELECT 1").Scan(), `dbfleet: connection "main": the context is nil`}, //nolint:staticcheck // as a user would
-		{"no context for Health", panicOf(func() { w.reg.Health(nil) }), `dbfleet: Registry.Health: the context is nil`},                     //nolint:staticcheck // as a user would
+		{"no context", w.reg.DB("main").Ping(noContext), `dbfleet: connection "main": the context is nil`},
+		{"no context for a row", w.reg.DB("main").QueryRowContext(noContext, "SELECT 1").Scan(), `dbfleet: connection "main": the context is nil`},
+		{"no context for Health", panicOf(func() { w.reg.Health(noContext) }), `dbfleet: Registry.Health: the context is nil`},
 		{"WhereGroup of nil", w.get(u.Query().WhereGroup(nil)), `dbfleet: table "users": WhereGroup: the function is nil`},
 		{"OrWhereGroup of nil", w.get(u.Query().OrWhereGroup(nil)), `dbfleet: table "users": OrWhereGroup: the function is nil`},
 		{"WhereNot of nil", w.get(u.Query().WhereNot(nil)), `dbfleet: table "users": WhereNot: the function is nil`},

@@ -45,10 +45,10 @@ func ofModels(w *world) []mistake {
 type (
 	embedded  struct{ Name string }
 	noFields  struct{}
-	hidden    struct{ id int64 }
+	hidden    struct{ id int64 } //lint:ignore U1000 nobody can read or set it
 	taggedHid struct {
 		ID   int64
-		name string `db:"name"`
+		name string `db:"name"` //lint:ignore U1000 nobody can read or set it
 	}
 	twice struct {
 		ID    int64

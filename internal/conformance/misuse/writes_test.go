@@ -75,7 +75,7 @@ func ofRecords(w *world) []mistake {
 		{"a query that nobody made", of(new(dbfleet.Query[user]).Where("id", "=", 1).Get(w.ctx)), `dbfleet: a query comes from a model or a table; this one is the zero value`},
 		{"a nil query", of((*dbfleet.Query[user])(nil).Where("id", "=", 1).Get(w.ctx)), `dbfleet: the query or model is nil`},
 		{"a table that is not there", dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "usres"}).Create(w.ctx, &user{Name: "x"}), `dbfleet: insert on "main": SQL logic error: no such table: usres (1)`},
-		{"no context", u.Create(nil, &user{Name: "x"}), `dbfleet: connection "main": the context is nil`}, //nolint:staticcheck // as a user would
+		{"no context", u.Create(noContext, &user{Name: "x"}), `dbfleet: connection "main": the context is nil`},
 		{"a context that has ended", u.Create(ended(w.ctx), &user{Name: "x"}), `dbfleet: insert on "main": context canceled`},
 	}
 }
