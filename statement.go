@@ -209,7 +209,7 @@ func (p *place) wrap(s *statement, err error) error {
 	}
 	problem := driver.Classify(err)
 	text := driver.Text(err, s.text, s.args)
-	if names, ok := err.(*driver.NamesError); ok {
+	if names, ok := err.(*driver.NamesError); ok { //nolint:errorlint // as the driver returns it
 		err = names.Err
 	}
 	e := &QueryError{

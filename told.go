@@ -23,24 +23,24 @@ func told(err error) error {
 	if err == nil || err == ErrNotFound {
 		return err
 	}
-	err, _ = retell(err)
+	_, err = retell(err)
 	return err
 }
 
 // retell is told, and says whether the error is another one now. Errors are not
 // compared: those of callers may be slices.
-func retell(err error) (is error, changed bool) {
-	switch e := err.(type) {
+func retell(err error) (changed bool, is error) {
+	switch e := err.(type) { //nolint:errorlint // the chain is walked by itself
 	case *rowmap.ColumnError:
-		return told((*ColumnError)(e)), true
+		return true, told((*ColumnError)(e))
 	case *sqlgen.UnknownColumnError:
-		return (*UnknownColumnError)(e), true
+		return true, (*UnknownColumnError)(e)
 	case *sqlgen.StatementError:
-		return told((*StatementError)(e)), true
+		return true, told((*StatementError)(e))
 	case *table.SameRowError:
-		return (*SameRowError)(e), true
+		return true, (*SameRowError)(e)
 	case *driver.AcquireTimeoutError: // whose class is asked for later
-		return &retold{err: e, as: (*PoolTimeoutError)(e)}, true
+		return true, &retold{err: e, as: (*PoolTimeoutError)(e)}
 	case *ColumnError:
 		return retellIn(e, func(e *ColumnError) *error { return &e.Err })
 	case *StatementError:
@@ -54,40 +54,40 @@ func retell(err error) (is error, changed bool) {
 	case *writtenError:
 		return retellIn(e, func(e *writtenError) *error { return &e.err })
 	case *retold:
-		return err, false
+		return false, err
 	case interface{ Unwrap() error }:
-		if is, changed = retell(e.Unwrap()); changed {
-			return &retold{err: err, as: is}, true
+		if changed, is = retell(e.Unwrap()); changed {
+			return true, &retold{err: err, as: is}
 		}
 	case interface{ Unwrap() []error }:
 		all := make([]error, len(e.Unwrap()))
 		for i, inner := range e.Unwrap() {
 			var other bool
-			all[i], other = retell(inner)
+			other, all[i] = retell(inner)
 			changed = changed || other
 		}
 		switch joined := errors.Join(all...); {
 		case changed && errors.Join(e.Unwrap()...).Error() == err.Error():
-			return joined, true
+			return true, joined
 		case changed:
-			return &retold{err: err, as: joined}, true
+			return true, &retold{err: err, as: joined}
 		}
 	}
-	return err, false
+	return false, err
 }
 
 // retellIn is retell for an error of this package that holds another.
 func retellIn[E any, P interface {
 	*E
 	error
-}](e P, held func(P) *error) (error, bool) {
-	is, changed := retell(*held(e))
+}](e P, held func(P) *error) (bool, error) {
+	changed, is := retell(*held(e))
 	if !changed {
-		return e, false
+		return false, e
 	}
 	other := *e
 	*held(&other) = is
-	return P(&other), true
+	return true, P(&other)
 }
 
 // retold is an error in which others of the packages below are: as is what they are

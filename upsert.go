@@ -147,8 +147,7 @@ func (u *upserts) run(ctx context.Context) error {
 		return nil
 	})
 	var refused *QueryError
-	_, gone := err.(notFound)
-	if judged && (gone || errors.As(err, &refused) && refused.Code == sameRowTwice) {
+	if judged && (errors.Is(err, ErrNotFound) || errors.As(err, &refused) && refused.Code == sameRowTwice) {
 		return cmp.Or(u.findTwins(ctx), err)
 	}
 	return err

@@ -44,7 +44,7 @@ func (p *Pool) Check(ctx context.Context, writes bool) (State, error) {
 		return s, err
 	}
 	c := own.(*conn)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	s.ReadOnly, err = c.check(ctx, writes)
 	return s, err
 }

@@ -97,11 +97,11 @@ func TestErrUnique_OnMySQLTellsWhatIsCertain(t *testing.T) {
 		var qe *dbfleet.QueryError
 		require.ErrorAs(t, err, &qe, sql)
 		require.Equal(t, want, told{qe.Constraint, qe.Table, qe.Column}, sql)
-		_, own := qe.Err.(*mysql.MySQLError)
+		_, own := qe.Err.(*mysql.MySQLError) //nolint:errorlint // itself
 		require.True(t, own, "the driver's own error is under it: %T", qe.Err)
 	}
 	_, err := h.Pool().ExecContext(ctx, "INSERT INTO plain VALUES (1)")
-	_, own := err.(*mysql.MySQLError)
+	_, own := err.(*mysql.MySQLError) //nolint:errorlint // itself
 	require.True(t, own, "%T", err)
 	require.False(t, errors.Is(err, dbfleet.ErrUnique))
 }

@@ -3,6 +3,7 @@ package connections
 import (
 	"context"
 	"database/sql"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -82,17 +83,20 @@ func TestHealth_ProblemsAreASmallList(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
 		right := conformance.ConnectionTo(db)
-		auth, none, name, tls, refused, silent, busy := right, right, right, right, right, right, right
+		auth, none, name, tls, refused, busy := right, right, right, right, right, right
 		auth.Password = "wrong"
 		none.Database = "no_such_database"
 		if db.Dialect == "mysql" { // which tells of a missing database only who might see it
 			db.Server.Exec(t, "GRANT SELECT ON `no_such_database`.* TO '"+db.Username+"'@'%'")
 		}
 		name.Host, name.SSL = "no-such-host.invalid", true
+		name.Dial = func(context.Context, string, string) (net.Conn, error) { // as looking it up ends, which would leave the machine
+			return nil, &net.DNSError{Err: "no such host", Name: "no-such-host.invalid", IsNotFound: true}
+		}
 		tls.TLS.CAFile = dbtest.NewStranger(t, "x").CAFile
 		refused.Port = refusedPort(t)
 		hole := dbtest.NewProxy(t, db.Server.Addr())
-		silent = conformance.ConnectionTo(hole.Through(db))
+		silent := conformance.ConnectionTo(hole.Through(db))
 		hole.Blackhole()
 		busy.Pool.MaxOpen = 1
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{

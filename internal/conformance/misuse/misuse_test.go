@@ -65,7 +65,7 @@ func checkTypes(t *testing.T, err error) {
 	t.Helper()
 	name := reflect.TypeOf(err).String()
 	require.NotContains(t, told, name)
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // the chain is walked
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
 			checkTypes(t, inner)
