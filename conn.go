@@ -36,7 +36,7 @@ type Conn struct {
 // they are sent: BEGIN and COMMIT are the caller's.
 //
 // When fn returns, panics or ends its goroutine, rows that it has left open are
-// closed, and the connection goes back to the pool only if it is known to be as it
+// closed (a *sql.Row that another goroutine is scanning must be at its end by then), and the connection goes back to the pool only if it is known to be as it
 // was: plain reads alone were sent. After anything else it is closed, and an open
 // transaction is rolled back by that: it cannot be seen what Raw, a statement or a
 // function that it calls has left in the session.

@@ -30,7 +30,7 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 			return nil, err
 		}
 	}
-	c.inner.held = true
+	c.inner.held.Store(true)
 	return c, nil
 }
 

@@ -43,9 +43,9 @@ type conn struct {
 	tx      txState
 	uses    uint64  // how often something was admitted
 	dirty   bool    // the session's settings were changed
-	held    bool    // a Conn has it
 	cursors *cursor // that are open
 
+	held     atomic.Bool // a Conn has it
 	broken   atomic.Bool
 	spoiled  atomic.Bool // by Conn.Spoil
 	lent     atomic.Bool // by Conn.Lend

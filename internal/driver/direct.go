@@ -154,6 +154,6 @@ func (c *Conn) Release() {
 		}
 		_ = inner.rollback(context.Background())
 	}
-	inner.held = false
+	inner.held.Store(false)
 	_ = c.sc.Close()
 }

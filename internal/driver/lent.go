@@ -79,7 +79,7 @@ func (l *lender) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if err != nil {
 		return nil, l.told(err)
 	}
-	held.inner.held = false // a borrower gets the driver's own errors
+	held.inner.held.Store(false) // a borrower gets the driver's own errors
 	c := &lentConn{conn: held.inner, held: held}
 	c.seen = c.conn.uses - 1 // it is in use from now on
 	loans := &l.pool.loans

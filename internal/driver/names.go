@@ -15,7 +15,7 @@ type NamesError = session.NamesError
 func (c *conn) failedIn(ctx context.Context, query string, err error) error {
 	err = c.failed(ctx, err)
 	namer, ok := c.s.(session.Namer)
-	if !ok || !c.held || c.broken.Load() || ctx.Err() != nil || c.open.Load() > 0 {
+	if !ok || !c.held.Load() || c.broken.Load() || ctx.Err() != nil || c.open.Load() > 0 {
 		return err
 	}
 	table, column, failure := namer.Names(ctx, err, query)

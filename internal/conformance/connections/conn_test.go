@@ -363,7 +363,7 @@ func TestConn_IsSafeFromWhatOutlivesIt(t *testing.T) {
 							if i == 0 {
 								err = c.Raw(func(driverConn any) error { return onDriver(ctx, driverConn, "SELECT 1") })
 							} else {
-								err = c.QueryRowContext(ctx, "SELECT 1").Scan(new(int))
+								err = readAll(c.QueryContext(ctx, "SELECT 1"))
 							}
 							if err != nil && !errors.Is(err, dbfleet.ErrBusy) {
 								if n < 2 {
@@ -401,4 +401,15 @@ func TestConn_IsWaitedForWhenTheRegistryCloses(t *testing.T) {
 		}))
 		require.NoError(t, <-closed)
 	})
+}
+
+// readAll reads rows to their end.
+func readAll(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
 }
