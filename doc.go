@@ -5,9 +5,9 @@
 //
 // This guide goes through it in the order in which a service is written:
 // connections, models, queries, rows of other shapes, SQL of one's own, relations;
-// then where an operation goes, shards and transactions; then watching, values and
-// errors; and last what lies below. What each name does exactly stands with it in the
-// reference.
+// then where an operation goes, shards and transactions; then watching, values, errors
+// and mistakes; and last what lies below. What each name does exactly stands with it in
+// the reference.
 //
 // # Connections
 //
@@ -108,19 +108,8 @@
 //	n, err = users.Where("id", "=", 1).Update(ctx, dbfleet.Row{"seen_at": dbfleet.Raw("CURRENT_TIMESTAMP")})
 //	n, err = users.Where("name", "LIKE", "test-%").Delete(ctx)
 //
-// Rows without a struct are a [Row]; [Into] gives the rows of a model's query another
-// shape, and [Table] is a query of a table without a model:
-//
-//	type perCity struct { City string; People int; Oldest *int }
-//	list, err := dbfleet.Into[perCity](users.Select("city").SelectCount("people").SelectMax("age", "oldest").GroupBy("city")).Get(ctx)
-//	rows, err := registry.DB("analytics").Table("events").Select("event_type").SelectCount("n").GroupBy("event_type").Get(ctx)
-//
-// A whole statement of one's own is read by [Select], [SelectOne] and [SelectIter], into
-// structs, rows or single values, on a connection, in a transaction, or where a model
-// lives. Its arguments may have names, see [Named].
-//
-//	list, err := dbfleet.Select[perCity](ctx, db, "SELECT city, COUNT(*) AS people, MAX(age) AS oldest FROM users WHERE age > :age GROUP BY city",
-//		dbfleet.Named("age", 30))
+// [InsertReturning], [UpdateReturning] and [DeleteReturning] read the rows that they
+// write, where the server returns them. [Query.WithCTE] gives queries names.
 //
 // [Query.Update] and [Query.Delete] without a condition are refused
 // ([ErrMissingWhere]) unless [Query.AllRows] was called.
@@ -240,9 +229,10 @@
 //
 // Sessions are pinned so that values mean the same on all databases. A time.Time
 // is an instant: it is stored to the microsecond in UTC and read back as UTC. A
-// civil day is a [Date], [DateOf] a time's. NULL is a nil pointer, a sql.Null or a Scanner of yours;
-// read for another field it is an error ([ErrNull]), as is a number that does
-// not fit ([ErrRange]). [JSON] is a column that holds a document, [JSONOf] one to write.
+// civil day is a [Date], [DateOf] a time's. NULL is a nil pointer, a sql.Null or a
+// Scanner of yours; read for another field it is an error ([ErrNull]), as is a number
+// that does not fit ([ErrRange]). [JSON] is a column that holds a document, [JSONOf]
+// one to write.
 //
 // # Errors
 //
@@ -261,6 +251,8 @@
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
 //     [ErrTooManyArgs], [ErrClosed]
 //
+// [ClassOf] gives the class as a word for a metric or a log, [ClassOther] for the rest.
+//
 // A [*QueryError] tells where it happened, the SQL, and the constraint or column that
 // the database named; the driver's own error is behind it. Mistakes of a call are types
 // that carry the names: [*UnknownConnectionError], [*UnknownColumnError],
@@ -271,23 +263,13 @@
 // [ErrOutcomeUnknown], and [ErrCommitUnknown] for a commit: the library does not
 // guess, and does not try again.
 //
-// # Below
-//
-// [ConnectionConfig] has places for what a program adds: Dial makes network
-// connections, PasswordFunc gives passwords that change, OnConnect prepares each new
-// connection, Connector stands in for a server. [DB.Conn] lends one connection, with the
-// driver's own behind it. Tests run on SQLite in memory ({Driver: dbfleet.SQLite,
-// Database: ":memory:"}), or on a Connector that plays what a database does once in a
-// year. A driver that a service does not use can be left out by a build tag:
-// dbfleet_no_postgres, dbfleet_no_mysql, dbfleet_no_sqlite.
-//
 // # Mistakes
 //
 // What is wrong with a call is told by name, before anything is sent: the connection,
-// model, column or variable, what is wrong with it, and what there is instead. So is
-// what is nil (a context, a function, a record, a query, a map), a handle that
-// nobody made (the zero DB, Registry, Tx, Model, Query or relation), and an empty name
-// where one is needed:
+// model, column or variable, what is wrong with it, and what there is instead (a
+// [*UnknownColumnError] lists the columns). So is what is nil (a context, a function, a
+// record, a query, a map), a handle that nobody made (the zero DB, Registry, Tx, Model,
+// Query or relation), and an empty name where one is needed:
 //
 //   - What returns an error returns one that names the argument.
 //   - What builds a query, a condition or a relation keeps the fault, and the query
@@ -300,4 +282,14 @@
 // Where a zero value means something, it does so: a nil value of a condition is NULL,
 // nil records of CreateMany are none, an empty name is the default connection for the
 // methods of Registry.
+//
+// # Below
+//
+// [ConnectionConfig] has places for what a program adds: Dial makes network
+// connections, PasswordFunc gives passwords that change, OnConnect prepares each new
+// connection, Connector stands in for a server. [DB.Conn] lends one connection, with the
+// driver's own behind it. Tests run on SQLite in memory ({Driver: dbfleet.SQLite,
+// Database: ":memory:"}), or on a Connector that plays what a database does once in a
+// year. A driver that a service does not use can be left out by a build tag:
+// dbfleet_no_postgres, dbfleet_no_mysql, dbfleet_no_sqlite.
 package dbfleet

@@ -2,6 +2,7 @@ package dbfleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,4 +55,14 @@ func ExampleReadPrimary() {
 	n, err := accounts.Count(ctx)
 	fmt.Println(n, err)
 	// Output: 3 <nil>
+}
+
+func ExampleUnknownColumnError() {
+	registry, end := exampleFleet()
+	defer end()
+	accounts := exampleAccounts(registry)
+	_, err := accounts.Where("agee", ">", 18).Get(context.Background())
+	var unknown *dbfleet.UnknownColumnError
+	fmt.Println(errors.As(err, &unknown), unknown.Column, unknown.Known)
+	// Output: true agee [id name email is_admin age created_at updated_at]
 }
