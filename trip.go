@@ -49,6 +49,9 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 
 // located is an error as callers see it, which tells the table of a column at fault.
 func (t *trip) located(err error) error {
+	if err == nil {
+		return nil
+	}
 	err = told(err)
 	var column *ColumnError
 	if errors.As(err, &column) && column.Table == "" {
