@@ -315,3 +315,11 @@ func FuzzConfigFromEnv(f *testing.F) {
 		}
 	})
 }
+
+func TestConfigFromEnv_AHintIsNotTheMistake(t *testing.T) {
+	t.Parallel()
+	for name, hint := range map[string]string{"DB_MAIN__HOST": "DB_MAIN_HOST", "DB__HOST": "DB_HOST"} {
+		_, err := ConfigFromEnv(EnvOptions{Lookup: func() []string { return []string{"DB_MAIN_URL=postgres://u:p@h/db", name + "=h"} }})
+		require.ErrorContains(t, err, "did you mean "+hint+"?")
+	}
+}

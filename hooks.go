@@ -59,17 +59,13 @@ type QueryEvent struct {
 	Class ErrorClass
 }
 
-// Sanitized is SQL for who keeps it: where it is the caller's own and has no
-// arguments, so that values may stand in it, there is ? in the place of every literal,
-// and no comment. Other statements have their values in Args.
+// Sanitized is SQL for who keeps it: there is ? in the place of every literal, which
+// the caller's own SQL and raw parts may have, and no comment.
 func (e QueryEvent) Sanitized() string {
-	switch e.Op {
-	case "exec", "query", "prepare":
-		if d, ok := config.Dialect(string(e.Driver)); ok && len(e.Args) == 0 {
-			return lex.WithoutLiterals(e.SQL, d)
-		}
+	if d, ok := config.Dialect(string(e.Driver)); ok {
+		return lex.WithoutLiterals(e.SQL, d)
 	}
-	return e.SQL
+	return ""
 }
 
 // Args are the arguments of a statement. Every way of printing them tells

@@ -18,6 +18,9 @@ func ObservePools(registry *dbfleet.Registry, options ...Options) (stop func() e
 	if registry == nil {
 		return nil, fmt.Errorf("dbfleetotel: ObservePools: the registry is nil")
 	}
+	if err := usable(registry); err != nil {
+		return nil, err
+	}
 	o := withDefaults("ObservePools", options)
 	meter := o.MeterProvider.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
 	p := &pools{registry: registry, more: o.Attributes}
@@ -83,5 +86,16 @@ func (p *pools) observe(_ context.Context, o metric.Observer) error {
 		}
 		o.ObserveInt64(p.resting, resting, of())
 	}
+	return nil
+}
+
+// usable returns what is wrong with a registry that nobody opened.
+func usable(registry *dbfleet.Registry) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("dbfleetotel: ObservePools: %v", r)
+		}
+	}()
+	registry.Nodes()
 	return nil
 }

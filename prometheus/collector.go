@@ -39,6 +39,7 @@ package dbfleetprometheus
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -112,8 +113,21 @@ func New(registry *dbfleet.Registry, options ...Options) *Collector {
 		}, append(statementLabels[:len(statementLabels):len(statementLabels)], "class")),
 		nodes: newNodeMetrics(o),
 	}
+	c.try()
 	c.remove = registry.OnAfterQuery(c.observe)
 	return c
+}
+
+// try makes a series, so that options which Prometheus refuses are told by New and not
+// by the first statement.
+func (c *Collector) try() {
+	defer func() {
+		if r := recover(); r != nil {
+			panic(fmt.Sprintf("dbfleetprometheus: New: %v", r))
+		}
+	}()
+	c.duration.WithLabelValues(make([]string, len(statementLabels))...)
+	c.duration.Reset()
 }
 
 // Close takes the collector's hook out of the registry. It is still to be unregistered

@@ -46,7 +46,7 @@ func (k Keys) didYouMeanVariable(variable, begin string) string {
 	if rest == "DEFAULT" || editDistance(rest, "CONNECTION") <= 2 {
 		return fmt.Sprintf(": did you mean %sCONNECTION?", begin)
 	}
-	words := strings.Split(rest, "_")
+	words := strings.FieldsFunc(rest, func(r rune) bool { return r == '_' })
 	if len(words) > 32 {
 		return ""
 	}

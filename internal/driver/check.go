@@ -22,7 +22,7 @@ const checkWait = 50 * time.Millisecond
 
 // Check asks the server for an answer and, if writes is true, whether its sessions
 // take writes. It does not wait for a connection: of a pool that has none free it
-// opens one more, which is closed again. Its error is that of the opening or of the
+// opens one more, which is closed again, and so it does where an idle one was cut. Its error is that of the opening or of the
 // server's answer; Full is told beside it too.
 func (p *Pool) Check(ctx context.Context, writes bool) (State, error) {
 	var s State
@@ -31,14 +31,20 @@ func (p *Pool) Check(ctx context.Context, writes bool) (State, error) {
 		var timeout *AcquireTimeoutError
 		switch {
 		case err == nil:
-			defer c.Release()
 			s.ReadOnly, err = c.inner.check(ctx, writes)
-			return s, err
+			lost := err != nil && c.inner.broken.Load() && ctx.Err() == nil
+			c.Release()
+			if !lost { // a connection that was cut while it was idle says nothing of the node
+				return s, err
+			}
 		case !errors.As(err, &timeout) || timeout.Err != nil:
 			return s, err
+		default:
+			s.Full = true
 		}
+	} else {
+		s.Full = true
 	}
-	s.Full = true
 	own, err := (*connector)(p).Connect(ctx)
 	if err != nil {
 		return s, err

@@ -10,6 +10,9 @@ import (
 // one blank in the place of blanks and comments. Names in quotes stay; whether "x" is
 // one is the dialect's.
 func WithoutLiterals(text string, d *dialect.Dialect) string {
+	if !hasLiterals(text, d) {
+		return text
+	}
 	var b strings.Builder
 	b.Grow(len(text))
 	s := New(text, d)
@@ -39,6 +42,22 @@ func WithoutLiterals(text string, d *dialect.Dialect) string {
 		t = next
 	}
 	return b.String()
+}
+
+// hasLiterals says whether WithoutLiterals changes a text.
+func hasLiterals(text string, d *dialect.Dialect) bool {
+	s := New(text, d)
+	end := 0
+	for t := s.Next(); t.Kind != End; t = s.Next() {
+		if t.At > end+1 || t.At == end+1 && (end == 0 || text[end] != ' ') {
+			return true
+		}
+		if t.Kind == Quoted && isText(t.Text, d) || isDigit(t) {
+			return true
+		}
+		end = t.At + len(t.Text)
+	}
+	return end < len(text)
 }
 
 // isText says whether a token in quotes is a value and not a name.

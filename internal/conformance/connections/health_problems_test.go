@@ -245,3 +245,18 @@ func TestHealthHandler_AnswersInTime(t *testing.T) {
 	require.Contains(t, answer.Body.String(), `"problem":"timeout"`)
 	hole.Heal()
 }
+
+// A connection that was cut while it was idle, by a firewall or a load balancer, says
+// nothing of the node.
+func TestHealth_ALostIdleConnectionIsNoDeadNode(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		fl, proxy := conformance.ThroughProxy(t, db)
+		for range 5 {
+			require.NoError(t, fl.DB("main").Ping(t.Context()))
+			proxy.Cut()
+			health := fl.Health(t.Context())
+			require.Equal(t, dbfleet.Healthy, health.Status, "%v", health.Connections["main"].Nodes[0].Err)
+		}
+	})
+}

@@ -69,9 +69,12 @@ func TestQueryEvent_SanitizesTexts(t *testing.T) {
 	require.NoError(t, err)
 	_, err = accounts.Where("owner", "=", canary).Limit(3).Get(ctx)
 	require.NoError(t, err)
+	_, err = accounts.Where("id", ">", 0).Filter(dbfleet.Raw("owner = '" + canary + "'")).Select("id").SelectRaw("'" + canary + "' AS owner").Get(ctx)
+	require.NoError(t, err)
 	require.Equal(t, []string{
-		"UPDATE accounts SET balance = ? WHERE owner = ?", "UPDATE accounts SET balance = 17 WHERE owner = ?",
+		"UPDATE accounts SET balance = ? WHERE owner = ?", "UPDATE accounts SET balance = ? WHERE owner = ?",
 		`SELECT "id", "owner", "balance" FROM "accounts" WHERE "owner" = ? LIMIT ?`,
+		`SELECT "id", ? AS owner FROM "accounts" WHERE "id" > ? AND (owner = ?)`,
 	}, texts)
 }
 
