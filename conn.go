@@ -22,6 +22,7 @@ type Conn struct {
 	tx    *Tx         // the transaction that it is part of, nil outside of one
 	read  bool        // of a handle for reads
 	done  atomic.Bool // the function has returned
+	open  []endable   // what it gave out, for its end to close; the connection's mu is held
 }
 
 // Conn takes a connection out of the pool, as AcquireTimeout and ctx allow, and gives
@@ -79,9 +80,38 @@ func (tx *Tx) conn(ctx context.Context, fn func(context.Context, *Conn) error, r
 // lend gives c to fn until that returns.
 func (c *Conn) lend(ctx context.Context, fn func(context.Context, *Conn) error) error {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer cancel() // last: what is still read would end with its context
+	defer c.endOpened()
 	defer c.done.Store(true)
 	return fn(ctx, c)
+}
+
+// endOpened closes the rows that fn has left open.
+func (c *Conn) endOpened() {
+	h := c.place.on
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.pinned && h.conn.OpenRows() > 0 {
+		h.conn.Spoil() // where a transaction would go on is not known
+	}
+	for _, o := range c.open {
+		o.end()
+	}
+	c.open = nil
+}
+
+// keep remembers what was given out.
+func (c *Conn) keep(o endable) {
+	h := c.place.on
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.done {
+		return
+	}
+	if h.conn.OpenRows() <= 1 { // all earlier ones are closed by now
+		c.open = c.open[:0]
+	}
+	c.open = append(c.open, o)
 }
 
 // pin takes a connection to the place's node, or to another that may take its turn.
@@ -101,17 +131,17 @@ func (h *held) giveBack() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.done = true
-	if h.conn.OpenRows() > 0 {
-		h.conn.Spoil() // where a transaction would go on is not known
-	}
 	h.endOpen()
 	h.conn.Release()
 }
 
 // begin decides the place of a statement.
-func (c *Conn) begin(p *place, query string) error {
+func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 	if err := c.given(); err != nil {
 		return err
+	}
+	if ctx == nil {
+		return noContext(c.place.e.name)
 	}
 	if c.done.Load() {
 		return connDone(c.place.e)
@@ -157,7 +187,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 		return nil, err
 	}
 	var p place
-	if err := c.begin(&p, query); err != nil {
+	if err := c.begin(ctx, &p, query); err != nil {
 		return nil, err
 	}
 	return p.rawExec(ctx, query, args)
@@ -167,19 +197,25 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args ...any) (sql.
 // PostgreSQL and MySQL.
 func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := c.begin(&p, query); err != nil {
+	if err := c.begin(ctx, &p, query); err != nil {
 		return nil, err
 	}
-	return p.rawQuery(ctx, query, args)
+	rows, err := p.rawQuery(ctx, query, args)
+	if err == nil {
+		c.keep(openRows{rows})
+	}
+	return rows, err
 }
 
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := c.begin(&p, query); err != nil {
+	if err := c.begin(ctx, &p, query); err != nil {
 		return failedRow(err)
 	}
-	return p.rawQueryRow(ctx, query, args)
+	row := p.rawQueryRow(ctx, query, args)
+	c.keep(openRow{row})
+	return row
 }
 
 // PrepareContext prepares a statement on the connection, for as long as Conn has it.
@@ -189,7 +225,7 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, err
 		return nil, err
 	}
 	var p place
-	if err := c.begin(&p, query); err != nil {
+	if err := c.begin(ctx, &p, query); err != nil {
 		return nil, err
 	}
 	return p.rawPrepare(ctx, query)
@@ -200,7 +236,8 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, err
 // the Connector's. It is fn's until fn returns; other statements of the Conn get
 // ErrBusy meanwhile, those of a transaction that it is part of too. No hook sees what
 // fn sends, and nothing bounds it but the context that fn gives to the driver. A
-// transaction that fn ends is lost to the library (ErrTxLost).
+// transaction that fn ends is lost to the library (ErrTxLost); that it has ended one
+// and begun another is not noticed.
 //
 // Raw returns the error of fn as it is. It fails with ErrBusy while rows are open
 // on PostgreSQL and MySQL.
@@ -221,7 +258,7 @@ func (c *Conn) Raw(fn func(driverConn any) error) error {
 
 func (c *Conn) raw() (driverConn any, back func(), err error) {
 	var p place
-	if err := c.begin(&p, ""); err != nil {
+	if err := c.begin(context.Background(), &p, ""); err != nil {
 		return nil, nil, err
 	}
 	conn, err := p.hold(context.Background())

@@ -41,6 +41,9 @@ func (c *conn) returned() {
 	if !c.tx.active || c.tx.cause != nil {
 		return
 	}
+	if r, ok := c.s.(session.Rechecker); ok && !c.broken.Load() {
+		r.Recheck()
+	}
 	switch status := c.s.TxStatus(); {
 	case c.broken.Load():
 		c.lose(&ConnLostError{}, true)

@@ -110,6 +110,13 @@ type MoreResults interface {
 	NextResultSet() error
 }
 
+// A Rechecker is a Session whose TxStatus follows its own statements only.
+type Rechecker interface {
+	// Recheck sees whether what others did with the driver's connection has ended the
+	// transaction.
+	Recheck()
+}
+
 // TxStatus is the server's view of the transaction.
 type TxStatus uint8
 

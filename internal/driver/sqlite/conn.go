@@ -143,6 +143,18 @@ func (s *conn) TxStatus() session.TxStatus {
 	return session.TxNone
 }
 
+// Recheck implements session.Rechecker: SQLite calls back for a rollback only, so it is
+// asked whether a transaction can begin.
+func (s *conn) Recheck() {
+	if !s.inTx || s.rolledBack {
+		return
+	}
+	if _, err := s.Session.Exec(context.Background(), "BEGIN", nil); err == nil {
+		_, _ = s.Session.Exec(context.Background(), "ROLLBACK", nil)
+		s.rolledBack = true
+	}
+}
+
 func (s *conn) Verdict(err error) session.Verdict {
 	var notSent *session.NotSentError
 	var lost *session.TxLostError
