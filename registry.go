@@ -227,7 +227,9 @@ func (r *Registry) Close() error {
 // goroutines: all of them get the first one's result. When it has returned, no
 // goroutine of the registry is left. The error is the context's if work was
 // cut off: a transaction that still runs then is sent nothing more and rolled
-// back, a connection whose rows are still open is closed with them.
+// back, a connection whose rows are still open is closed with them. A statement that
+// the server is still working on then ends when it does, or with its own context;
+// its connection is closed after it.
 func (r *Registry) Shutdown(ctx context.Context) error {
 	if err := cmp.Or(r.usable(), checkContext(ctx, "")); err != nil {
 		return err

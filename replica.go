@@ -30,8 +30,11 @@ func (db *DB) ReplicaPool() *sql.DB {
 // PrepareContext and Transaction with ErrReadHandle. A query in SQL that writes is
 // ErrReadOnly on either node: it runs on sessions that refuse writes, which the
 // primary has for this purpose, bounded as ReadPool says and opened when the first
-// such query comes. What cannot be told to a session stays open: PostgreSQL behind a
-// Pooler, and a transaction that the context carries.
+// such query comes. It is a guard against mistakes and no boundary: a text that
+// itself switches its session to writing (SET TRANSACTION READ WRITE, set_config, SET
+// STATEMENT, PRAGMA query_only) can write where the server lets its user. What cannot
+// be told to a session stays open: PostgreSQL behind a Pooler, and a transaction that
+// the context carries.
 func (db *DB) Read() *DB {
 	if db.usable() != nil {
 		return db // which tells it
