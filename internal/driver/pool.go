@@ -14,6 +14,7 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -170,19 +171,26 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	return newConn(s, p, jitter(p.lifetime)), nil
 }
 
-// dial opens a session, made ready, when one of the slots for that is free.
-func (p *Pool) dial(ctx context.Context) (session.Session, error) {
+// dial opens a session, made ready, when one of the slots for that is free. A panic,
+// as of a connection of the program's that cannot be used, is an error:
+// database/sql would lose the place of that connection.
+func (p *Pool) dial(ctx context.Context) (s session.Session, err error) {
 	select {
 	case p.dials <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.dials }()
+	defer func() {
+		if v := recover(); v != nil {
+			s, err = nil, fmt.Errorf("panicked while it connected: %v", v)
+		}
+	}()
 	password, err := p.credentials.next(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s, err := p.backend.Open(ctx, password)
+	s, err = p.backend.Open(ctx, password)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,9 @@ import (
 	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -101,6 +103,12 @@ func watched(o Options) Options {
 
 var errNoConn = errors.New("returned neither a connection nor an error")
 
+// isNone says that connection is nil, or a nil pointer of some type.
+func isNone(connection any) bool {
+	v := reflect.ValueOf(connection)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
+}
+
 func dialBy(ctx context.Context, dial func(context.Context, string, string) (net.Conn, error), network, address string, timeout time.Duration) (net.Conn, error) {
 	if timeout > 0 { // it also dials to cancel a statement
 		var cancel context.CancelFunc
@@ -109,11 +117,18 @@ func dialBy(ctx context.Context, dial func(context.Context, string, string) (net
 	}
 	return ask(ctx, "Dial", func() (net.Conn, error) {
 		nc, err := dial(ctx, network, address)
-		if err == nil && nc == nil {
+		if err == nil && isNone(nc) {
 			err = errNoConn
 		}
 		return nc, err
-	}, func(nc net.Conn) { _ = nc.Close() })
+	}, func(nc net.Conn) { discard(nc) })
+}
+
+// discard closes a connection of the program's that nobody waits for any more. Its
+// panic would end the process.
+func discard(connection io.Closer) {
+	defer func() { _ = recover() }()
+	_ = connection.Close()
 }
 
 // watchedConnector is the program's connector. It has no Close: the program's may
@@ -123,11 +138,11 @@ type watchedConnector struct{ sqldriver.Connector }
 func (c *watchedConnector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	return ask(ctx, "Connector", func() (sqldriver.Conn, error) {
 		dc, err := c.Connector.Connect(ctx)
-		if err == nil && dc == nil {
+		if err == nil && isNone(dc) {
 			err = errNoConn
 		}
 		return dc, err
-	}, func(dc sqldriver.Conn) { _ = dc.Close() })
+	}, func(dc sqldriver.Conn) { discard(dc) })
 }
 
 // credentials give the password of each new connection.

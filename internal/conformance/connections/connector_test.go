@@ -127,13 +127,14 @@ func TestConnector_FailuresAreThoseOfTheConnection(t *testing.T) {
 		connect connectorFunc
 		text    string
 	}{
-		"error":   {func(context.Context) (sqldriver.Conn, error) { return nil, cause }, "Connector: the twin is not ready"},
-		"eof":     {func(context.Context) (sqldriver.Conn, error) { return nil, io.EOF }, "Connector: EOF"},
-		"bad":     {func(context.Context) (sqldriver.Conn, error) { return nil, sqldriver.ErrBadConn }, "the connection is lost"},
-		"panic":   {func(context.Context) (sqldriver.Conn, error) { panic("lost") }, "Connector: panicked: lost"},
-		"goexit":  {func(context.Context) (sqldriver.Conn, error) { runtime.Goexit(); return nil, nil }, "Connector: ended its goroutine"},
-		"nothing": {func(context.Context) (sqldriver.Conn, error) { return nil, nil }, "Connector: returned neither"},
-		"hangs":   {func(ctx context.Context) (sqldriver.Conn, error) { <-ctx.Done(); return nil, cause }, "silent for 100ms"},
+		"error":     {func(context.Context) (sqldriver.Conn, error) { return nil, cause }, "Connector: the twin is not ready"},
+		"eof":       {func(context.Context) (sqldriver.Conn, error) { return nil, io.EOF }, "Connector: EOF"},
+		"bad":       {func(context.Context) (sqldriver.Conn, error) { return nil, sqldriver.ErrBadConn }, "the connection is lost"},
+		"panic":     {func(context.Context) (sqldriver.Conn, error) { panic("lost") }, "Connector: panicked: lost"},
+		"goexit":    {func(context.Context) (sqldriver.Conn, error) { runtime.Goexit(); return nil, nil }, "Connector: ended its goroutine"},
+		"typed nil": {func(context.Context) (sqldriver.Conn, error) { return (*lent)(nil), nil }, "Connector: returned neither"},
+		"nothing":   {func(context.Context) (sqldriver.Conn, error) { return nil, nil }, "Connector: returned neither"},
+		"hangs":     {func(ctx context.Context) (sqldriver.Conn, error) { <-ctx.Done(); return nil, cause }, "silent for 100ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,7 +146,7 @@ func TestConnector_FailuresAreThoseOfTheConnection(t *testing.T) {
 				require.ErrorIs(t, err, dbfleet.ErrConnection)
 				require.ErrorIs(t, err, dbfleet.ErrConnectionRefused)
 				require.ErrorContains(t, err, story.text)
-				require.Equal(t, name == "error", errors.Is(err, errNo))
+				require.Equal(t, name == "error", errors.Is(err, cause))
 			}
 		})
 	}

@@ -163,16 +163,22 @@ func TestDial_FailuresAreThoseOfTheConnection(t *testing.T) {
 		dial func(ctx context.Context, network, address string) (net.Conn, error)
 		text string
 	}{
-		"error":   {func(context.Context, string, string) (net.Conn, error) { return nil, cause }, "Dial: the bastion is closed"},
-		"panic":   {func(context.Context, string, string) (net.Conn, error) { panic("lost") }, "Dial: panicked: lost"},
-		"goexit":  {func(context.Context, string, string) (net.Conn, error) { runtime.Goexit(); return nil, nil }, "Dial: ended its goroutine"},
-		"nothing": {func(context.Context, string, string) (net.Conn, error) { return nil, nil }, "Dial: returned neither a connection nor an error"},
-		"hangs":   {func(context.Context, string, string) (net.Conn, error) { <-never; return nil, cause }, "silent for 100ms"},
+		"error":     {func(context.Context, string, string) (net.Conn, error) { return nil, cause }, "Dial: the bastion is closed"},
+		"panic":     {func(context.Context, string, string) (net.Conn, error) { panic("lost") }, "Dial: panicked: lost"},
+		"goexit":    {func(context.Context, string, string) (net.Conn, error) { runtime.Goexit(); return nil, nil }, "Dial: ended its goroutine"},
+		"nothing":   {func(context.Context, string, string) (net.Conn, error) { return nil, nil }, "Dial: returned neither a connection nor an error"},
+		"typed nil": {func(context.Context, string, string) (net.Conn, error) { return (*net.TCPConn)(nil), nil }, "Dial: returned neither a connection nor an error"},
+		"hollow":    {func(context.Context, string, string) (net.Conn, error) { return struct{ net.Conn }{}, nil }, "panicked while it connected"},
+		"hangs":     {func(context.Context, string, string) (net.Conn, error) { <-never; return nil, cause }, "silent for 100ms"},
 		"late": {func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			ours, theirs := net.Pipe()
 			late <- theirs
 			return ours, nil
+		}, "silent for 100ms"},
+		"late hollow": {func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return struct{ net.Conn }{}, nil
 		}, "silent for 100ms"},
 		"canceled": {func(context.Context, string, string) (net.Conn, error) { return nil, context.Canceled }, "Dial: context canceled"},
 	} {
