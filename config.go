@@ -43,11 +43,11 @@ func (d Driver) canonical() Driver {
 // Unknown keys are errors. A false of "ssl" is [TLSDisable]. Decoders that go by the
 // tags alone (mapstructure before 2.5, pelletier/go-toml) can tell neither.
 //
-// Printing a Config in any way (fmt, slog, JSON, YAML) shows no secret. Encoders
-// that go by the fields (gob, TOML) redact each [Secret] of it; of a password in
-// Params or a private key in TLS.Cert they know nothing. A Config that is itself an
-// unexported field of another struct is out of fmt's reach: such a struct must not be
-// printed.
+// Printing a Config (fmt, slog, JSON, YAML) shows no secret, but with the two verbs
+// that [Secret] names. Encoders that go by the fields (gob, TOML) redact each Secret
+// of it; of a password in Params or a private key in TLS.Cert they know nothing. A
+// Config that is itself an unexported field of another struct is out of fmt's reach:
+// such a struct must not be printed.
 type Config struct {
 	// Default names the connection of everything that names none. It may be
 	// empty: a sole connection is then the default, and with several of them

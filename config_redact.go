@@ -61,13 +61,13 @@ func (c ConnectionConfig) printed() printedConnection {
 	}
 }
 
-// Format prints c without secrets, whatever the verb.
+// Format prints c without secrets, whatever the verb; see Secret for %p and %w.
 func (c Config) Format(s fmt.State, verb rune) { formatRedacted(s, verb, printedConfig(c)) }
 
-// Format prints c without secrets, whatever the verb.
+// Format prints c without secrets, whatever the verb; see Secret for %p and %w.
 func (c ConnectionConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, c.printed()) }
 
-// Format prints t without keys, whatever the verb.
+// Format prints t without keys, whatever the verb; see Secret for %p and %w.
 func (t TLSConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, printedTLS(t.redacted())) }
 
 // formatRedacted prints v, one of the types above, without their names.

@@ -62,3 +62,19 @@ func FuzzConnectionURL(f *testing.F) {
 		}
 	})
 }
+
+// go-sql-driver/mysql takes them so, and guides write parseTime=True.
+func TestConnectionConfig_URLTakesTruthValuesOfDSNsInAnyCase(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"parseTime", "clientFoundRows", "tls", "multiStatements", "allowNativePasswords", "checkConnLiveness"} {
+		for _, value := range []string{"true", "True", "TRUE", "1"} {
+			r, err := Open(Config{Connections: map[string]ConnectionConfig{"main": {URL: Secret("u:p@tcp(127.0.0.1:3306)/db?" + name + "=" + value)}}})
+			require.NoError(t, err, "%s=%s", name, value)
+			require.NoError(t, r.Close())
+		}
+	}
+	for _, param := range []string{"parseTime=False", "clientFoundRows=0", "compress=True", "parseTime=maybe"} {
+		_, err := Open(Config{Connections: map[string]ConnectionConfig{"main": {URL: Secret("u:p@tcp(127.0.0.1:3306)/db?" + param)}}})
+		require.ErrorContains(t, err, "cannot be set", param)
+	}
+}

@@ -9,15 +9,17 @@ import (
 	"github.com/dbfleet/dbfleet/internal/config"
 )
 
-// Secret is a text that is shown nowhere: fmt with any verb, slog and encoders
-// (JSON, YAML, TOML, XML, gob and whatever else asks a value for its text or its
-// bytes) write "[redacted]" for it, and nothing for an empty one. Decoders read
-// it as any text, but refuse "[redacted]", so that what was printed is not taken
-// for the secret itself.
+// Secret is a text that is not shown: fmt, slog and encoders (JSON, YAML, TOML, XML,
+// gob and whatever else asks a value for its text or its bytes) write "[redacted]"
+// for it, and nothing for an empty one. Decoders read it as any text, but refuse
+// "[redacted]", so that what was printed is not taken for the secret itself.
 //
-// A program reads it with string(secret). Only a Secret that is an unexported
-// field of another struct is out of fmt's reach: such a struct must not be
-// printed.
+// A program reads it with string(secret). Go asks no method of a Secret, and shows
+// it, in these cases:
+//   - the verbs %p and %w of fmt, for it and for whatever holds it, a Config too.
+//     They are for pointers and errors; go vet reports them;
+//   - a Secret that is an unexported field of another struct, printed by fmt;
+//   - a Secret that is the key of a map, encoded by encoding/json.
 type Secret string
 
 // errRedacted is what a decoder gets for a secret that was printed before.
@@ -25,7 +27,7 @@ var errRedacted = errors.New("dbfleet: the text that stands for a secret in a pr
 
 func (s Secret) redacted() string { return config.Redact(string(s)) }
 
-// Format writes "[redacted]", whatever the verb.
+// Format writes "[redacted]", whatever the verb. fmt does not call it for %p and %w.
 func (s Secret) Format(f fmt.State, verb rune) {
 	if verb != 'v' && verb != 'q' {
 		verb = 's'

@@ -84,3 +84,25 @@ func TestSecret_ConfigurationsAreRedactedByGobToo(t *testing.T) {
 	var again Config
 	require.ErrorIs(t, gob.NewDecoder(&out).Decode(&again), errRedacted)
 }
+
+// The doc comment names what asks no method of a string: this, and nothing else.
+func TestSecret_IsShownOnlyWhereGoAsksNoMethod(t *testing.T) {
+	t.Parallel()
+	connection := ConnectionConfig{Driver: Postgres, Host: "h", Password: canary, TLS: TLSConfig{Key: canary}}
+	for _, v := range []any{Secret(canary), connection, connection.TLS, Config{Connections: map[string]ConnectionConfig{"a": connection}}, map[Secret]int{canary: 1}} {
+		for verb := 'A'; verb <= 'z'; verb++ {
+			format := "%" + string(verb)
+			require.Equal(t, verb == 'p' && !isMap(v) || verb == 'w', strings.Contains(fmt.Sprintf(format, v), canary), "%T by %s", v, format)
+		}
+		tooFew := "more values than verbs"
+		requireNoCanary(t, fmt.Sprintf(tooFew, v))
+	}
+	data, err := json.Marshal(map[Secret]int{canary: 1})
+	require.NoError(t, err)
+	require.Contains(t, string(data), canary)
+	var out bytes.Buffer
+	require.NoError(t, gob.NewEncoder(&out).Encode(map[Secret]int{canary: 1}))
+	requireNoCanary(t, out.String())
+}
+
+func isMap(v any) bool { _, ok := v.(map[Secret]int); return ok }

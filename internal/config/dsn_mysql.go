@@ -54,7 +54,7 @@ var (
 		"multiStatements", "interpolateParams", "allowAllFiles", "allowCleartextPasswords", "allowOldPasswords",
 		"allowFallbackToPlaintext", "columnsWithAlias", "compress", "rejectReadOnly",
 	}
-	trueOfMySQL = []string{"allowNativePasswords", "checkConnLiveness", "autocommit", "reconnect"}
+	trueOfMySQL = []string{"parseTime", "clientFoundRows", "allowNativePasswords", "checkConnLiveness", "autocommit", "reconnect"}
 )
 
 // unquoteVariable takes the quotes off a system variable, as the DSN of

@@ -32,13 +32,11 @@ var urlParams = map[string]string{
 // pinnedURLParams are parameters that other libraries need in order to behave as
 // this one always does: with these values they change nothing.
 var pinnedURLParams = map[string][]string{
-	"parseTime":       {"true", "1"},
 	"loc":             {"UTC"},
 	"charset":         {"utf8mb4", "utf8mb4,utf8"},
 	"time_zone":       {"UTC", "+00:00", "'UTC'", "'+00:00'"},
 	"uselibpqcompat":  {"true"},
 	"channel_binding": {"prefer"},
-	"clientFoundRows": {"true", "1"},
 	"client_encoding": {"UTF8", "utf8", "UTF-8", "utf-8"},
 }
 
