@@ -175,7 +175,7 @@ func (h *held) spoil() {
 // refuse refuses what a handle for reads does not have.
 func (c *Conn) refuse(method string) error {
 	if c.given() == nil && c.read {
-		return fmt.Errorf("dbfleet: connection %q: Conn.%s: %w", c.place.e.name, method, ErrReadHandle)
+		return errorf("connection %q: Conn.%s: %w", c.place.e.name, method, ErrReadHandle)
 	}
 	return nil
 }

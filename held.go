@@ -52,9 +52,9 @@ func (h *held) ready() error {
 		return nil
 	}
 	if h.pinned {
-		return fmt.Errorf("dbfleet: connection %q: its Conn is cut off: %w", h.e.name, ErrClosed)
+		return errorf("connection %q: its Conn is cut off: %w", h.e.name, ErrClosed)
 	}
-	return fmt.Errorf("dbfleet: connection %q: the transaction is cut off: %w", h.e.name, ErrClosed)
+	return errorf("connection %q: the transaction is cut off: %w", h.e.name, ErrClosed)
 }
 
 // keep remembers what a raw method gave out. h.mu is held.

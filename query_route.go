@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -77,7 +76,7 @@ func (q *query) usable() error {
 	case q.src.err != nil:
 		return q.src.err
 	case q.shape != nil && q.shape.err != nil:
-		return fmt.Errorf("dbfleet: %s: %w", q.place(), q.shape.err)
+		return errorf("%s: %w", q.place(), q.shape.err)
 	case q.shape != nil && len(q.relations) > 0:
 		return q.src.table.Fail("With loads relations of the model's records; rows of another type have none")
 	}

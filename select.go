@@ -164,7 +164,7 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 	changes, silent := lex.Changes(text, d)
 	switch {
 	case changes && v.q.wish().read:
-		return fmt.Errorf("dbfleet: connection %q: Select of a statement that changes rows: %w", p.e.name, ErrReadHandle)
+		return errorf("connection %q: Select of a statement that changes rows: %w", p.e.name, ErrReadHandle)
 	case silent:
 		return &StatementError{Part: "Select", Reason: "the statement returns no rows; give it RETURNING, or use ExecContext"}
 	}
