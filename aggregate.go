@@ -99,7 +99,7 @@ func Avg[V any](ctx context.Context, from Queryable, column string) (V, error) {
 }
 
 // Min is the smallest value of a column as V; without values it is ErrNotFound, see
-// Sum.
+// Sum. Decimals that SQLite keeps as text are compared as text.
 func Min[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, baseOf(from), "MIN", column)
 }

@@ -76,7 +76,8 @@ func (c Col[V]) EndsWith(text string) Cond { return c.Like("%" + EscapeLike(text
 // Contains is Like for texts in which text occurs; see StartsWith.
 func (c Col[V]) Contains(text string) Cond { return c.Like("%" + EscapeLike(text) + "%") }
 
-// In is one of the values; none matches nothing.
+// In is one of the values; none matches nothing. A nil pointer among them is NULL, as
+// in Eq.
 func (c Col[V]) In(vs ...V) Cond { return c.op(sqlgen.In, vs) }
 
 // NotIn is none of the values; no values match everything.
@@ -172,7 +173,8 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 func Decimal(v any) any { return table.Number(v) }
 
 // EscapeLike returns text with a backslash before %, _ and \, so that LIKE
-// finds it literally, on every database.
+// finds it literally, on every database. (In SQL of one's own SQLite's LIKE takes a
+// backslash for an escape only with ESCAPE '\' behind it.)
 func EscapeLike(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text)
 }
