@@ -112,8 +112,8 @@ type ConnectionConfig struct {
 	// On SQLite they are files: the paths of copies that something else keeps up to
 	// date (a backup, LiteFS, Litestream). They are opened for reading only, take
 	// turns as servers do, and are never made. A copy that is replaced by another file
-	// is noticed by the next query; one that is missing is left out like a server that
-	// is down.
+	// is noticed by the next query; one that is missing, empty or no database is left
+	// out like a server that is down.
 	ReadHosts []string `json:"read_hosts" yaml:"read_hosts" mapstructure:"read_hosts" toml:"read_hosts,omitempty"`
 	// Pool bounds the primary's connections.
 	Pool PoolConfig `json:"pool" yaml:"pool" mapstructure:"pool" toml:"pool,omitempty"`

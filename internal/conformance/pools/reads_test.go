@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -154,6 +155,45 @@ func TestCopies_TakeTurnsAsReplicas(t *testing.T) {
 	require.NotContains(t, bodies(4), "two")
 	_, err = os.Stat(path("two.db"))
 	require.ErrorIs(t, err, os.ErrNotExist, "a copy is never made")
+}
+
+// What is no database yet, or no more, is left out until it is one.
+func TestCopies_ThatAreNoDatabaseAreLeftOut(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(path string) error{
+		"empty":   func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"short":   func(path string) error { return os.WriteFile(path, []byte("SQLite"), 0o600) },
+		"garbage": func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("no database ", 900)), 0o600) },
+		"folder":  func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			primary, replica := filepath.Join(dir, "primary.db"), filepath.Join(dir, "copy.db")
+			require.NoError(t, spoil(replica))
+			r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{
+				"main": {Driver: dbfleet.SQLite, Database: primary, ReadHosts: []string{replica}, SQLite: dbfleet.SQLiteConfig{JournalMode: "DELETE"}},
+			})
+			_, err := r.DB("main").ExecContext(t.Context(), conformance.DDL("sqlite", conformance.AccountsTable))
+			require.NoError(t, err)
+			accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+			status := func() dbfleet.HealthStatus {
+				for range 3 {
+					_, err := accounts.Get(t.Context())
+					require.NoError(t, err, "the primary is there to be asked")
+				}
+				return r.Health(t.Context()).Status
+			}
+			require.Equal(t, dbfleet.Degraded, status())
+			require.NoError(t, os.RemoveAll(replica))
+			content, err := os.ReadFile(primary)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(replica, content, 0o600))
+			require.Equal(t, dbfleet.Healthy, status())
+			require.NoError(t, os.Truncate(replica, 0))
+			require.Equal(t, dbfleet.Degraded, status(), "it was emptied under its connections")
+		})
+	}
 }
 
 // A function that writes does not tell it by its name.

@@ -243,13 +243,14 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 	return only == "1", err
 }
 
-// Alive reports false when another file has taken the place of a copy.
+// Alive reports false when another file has taken the place of a copy, or when it was
+// emptied.
 func (s *conn) Alive() bool {
 	if s.file == nil {
 		return true
 	}
 	now, err := os.Stat(s.path)
-	return err == nil && os.SameFile(s.file, now)
+	return err == nil && now.Size() > 0 && os.SameFile(s.file, now)
 }
 
 // Close closes the statements first: SQLite keeps the file open for them.

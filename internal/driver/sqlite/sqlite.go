@@ -159,8 +159,7 @@ func (b *backend) prepareFile() error {
 		return nil
 	}
 	if b.isCopy() {
-		_, err := os.Stat(b.path)
-		return err
+		return b.checkCopy()
 	}
 	f, err := os.OpenFile(b.path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
@@ -170,6 +169,24 @@ func (b *backend) prepareFile() error {
 		return err
 	}
 	return f.Close()
+}
+
+// checkCopy finds a copy that is missing, or that nothing has been copied to yet: to
+// SQLite an empty file is a database without tables. The file is not opened: to
+// close it would end the locks of all connections of this process to it.
+func (b *backend) checkCopy() error {
+	info, err := os.Stat(b.path)
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		err = errors.New("is no file")
+	case info.Size() == 0:
+		err = errors.New("is empty")
+	default:
+		return nil
+	}
+	return &fs.PathError{Op: "open", Path: b.path, Err: err}
 }
 
 // openError adds to SQLite's "unable to open database file" what the system
