@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 
@@ -62,6 +63,9 @@ type selection struct {
 	key   []string // the columns of the key that it is looked for by; nil for other conditions
 	found bool
 	stmt  *wholeStatement // in place of the query's own; nil for none
+
+	changes bool  // the whole statement is known to change rows
+	fault   error // of rows that a statement has written and that cannot be read
 }
 
 func (v *selection) writes() bool {
@@ -76,6 +80,7 @@ func (v *selection) render(p *place, s *statement) (err error) {
 	env := v.q.env(p)
 	if v.stmt != nil {
 		s.text, s.args, err = v.stmt.text(env)
+		v.changes, _ = lex.Changes(s.text, p.e.dialect)
 	} else {
 		var q *sqlgen.Query
 		if q, err = v.q.withKeysOfRelations(); err == nil {
@@ -94,6 +99,20 @@ func (v *selection) exchange(ctx context.Context, p *place, s *statement) (drive
 }
 
 func (v *selection) read(rows driver.Rows) (n int64, err error) {
+	return v.kept(v.rows(rows))
+}
+
+// kept keeps the error of a value for finish, if the statement itself has succeeded
+// and changed rows.
+func (v *selection) kept(n int64, err error) (int64, error) {
+	var column *rowmap.ColumnError
+	if v.changes && (errors.As(err, &column) || errors.Is(err, rowmap.ErrColumn)) {
+		v.fault, err = err, nil
+	}
+	return n, err
+}
+
+func (v *selection) rows(rows driver.Rows) (n int64, err error) {
 	plan := v.q.plan()
 	if plan == nil {
 		return v.readMaps(rows)
@@ -168,12 +187,21 @@ func (v *selection) readMaps(rows driver.Rows) (int64, error) {
 	return int64(len(list)), nil
 }
 
-// finish loads the relations of the rows.
+// finish loads the relations of the rows. What goes wrong once a statement has written
+// is told as that.
 func (v *selection) finish(ctx context.Context, p *place, _ driver.Result) error {
-	if v.one && !v.found {
+	err := v.fault
+	switch {
+	case err != nil:
+	case v.one && !v.found:
 		return v.q.notFound(v.key)
+	default:
+		err = v.q.loadRelations(ctx, p, v.into, v.one)
 	}
-	return v.q.loadRelations(ctx, p, v.into, v.one)
+	if err != nil && v.changes {
+		err = written(p, nil, err)
+	}
+	return err
 }
 
 func (q *query) get(ctx context.Context, list any) error {

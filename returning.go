@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -93,10 +92,9 @@ func (q *query) deleteReturning(ctx context.Context, list any) error {
 // returningWrite is the verb of a write that returns its rows.
 type returningWrite struct {
 	selection
-	op    string
-	home  *destination // of an insert
-	text  func(q *sqlgen.Query, env *sqlgen.Env) (string, []any, error)
-	fault error // the rows are written and do not fit T
+	op   string
+	home *destination // of an insert
+	text func(q *sqlgen.Query, env *sqlgen.Env) (string, []any, error)
 }
 
 // returns is the verb of a write whose rows go into *list, a *[]T. Their relations are
@@ -105,7 +103,7 @@ func (q *query) returns(op string, list any) *returningWrite {
 	if q.usable() == nil && len(q.relations) > 0 {
 		q = q.primary()
 	}
-	return &returningWrite{selection: selection{trip: trip{q: q}, into: list}, op: op}
+	return &returningWrite{selection: selection{trip: trip{q: q}, into: list, changes: true}, op: op}
 }
 
 func (v *returningWrite) send(ctx context.Context) error {
@@ -149,24 +147,4 @@ func (v *returningWrite) exchange(ctx context.Context, p *place, s *statement) (
 		return unknownRows, v.q.src.table.Fail("this server has no RETURNING; MariaDB has it from 10.5 on, MySQL has none")
 	}
 	return p.rows(ctx, c, s, v)
-}
-
-func (v *returningWrite) read(rows driver.Rows) (int64, error) {
-	n, err := v.selection.read(rows)
-	var column *rowmap.ColumnError
-	if errors.As(err, &column) { // the statement itself succeeds
-		v.fault, err = err, nil
-	}
-	return n, err
-}
-
-func (v *returningWrite) finish(ctx context.Context, p *place, res driver.Result) error {
-	err := v.fault
-	if err == nil {
-		err = v.selection.finish(ctx, p, res)
-	}
-	if err != nil {
-		err = written(p, nil, err)
-	}
-	return err
 }

@@ -49,7 +49,8 @@ type Queryer interface {
 //
 // INSERT, UPDATE and DELETE need RETURNING, or are refused before they are sent. Of
 // another statement that turns out to return no rows the error says so, and is
-// ErrWritten where it may have changed something. Statements that begin or end a
+// ErrWritten where it may have changed something; so is the error of rows that a
+// statement has written and that T cannot hold. Statements that begin or end a
 // transaction are refused.
 func Select[T any](ctx context.Context, on Queryer, sql string, args ...any) ([]T, error) {
 	var rows []T
@@ -170,7 +171,7 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 	}
 	p.guarded = v.q.wish().read
 	s.op, s.raw = "query", true
-	s.write = changes || !lex.PlainRead(text, d)
+	v.changes, s.write = changes, changes || !lex.PlainRead(text, d)
 	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args), v.q.env(p))
 	return err
 }
@@ -186,7 +187,7 @@ func (v *rawSelection) read(rows driver.Rows) (int64, error) {
 	if v.yield == nil {
 		return v.selection.read(rows)
 	}
-	return v.iteration.read(rows)
+	return v.kept(v.iteration.read(rows))
 }
 
 // noRows is the error of a statement that returned none, which may have done something.
@@ -198,7 +199,12 @@ func (v *rawSelection) noRows() error {
 	return err
 }
 
-func (v *rawSelection) finish(context.Context, *place, driver.Result) error { return nil }
+func (v *rawSelection) finish(_ context.Context, p *place, _ driver.Result) error {
+	if v.fault != nil {
+		return written(p, nil, v.fault)
+	}
+	return nil
+}
 
 func selectAll(ctx context.Context, on Queryer, as *shape, list any, text string, args []any) error {
 	v, err := newRawSelection(on, as, list, text, args)
@@ -228,6 +234,9 @@ func selectOne(ctx context.Context, on Queryer, as *shape, row any, text string,
 		err = v.q.notFound(nil)
 	case n > 1:
 		err = fmt.Errorf("%w: %s", ErrManyRows, v.q.place())
+		if v.changes {
+			err = written(&v.place, nil, err)
+		}
 	default:
 		return nil
 	}

@@ -143,6 +143,9 @@ func (q *query) transaction(ctx context.Context, fn func(ctx context.Context, tx
 	if err != nil {
 		return told(err)
 	}
+	if q.wish().read {
+		return errorf("connection %q: a transaction begins on the primary's handle: %w", to.connection, ErrReadHandle)
+	}
 	return q.src.reg.Transaction(ctx, to.connection, fn, options...)
 }
 

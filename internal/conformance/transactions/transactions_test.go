@@ -211,6 +211,7 @@ func TestTransaction_Options(t *testing.T) {
 		require.Error(t, fl.Transaction(t.Context(), "", never, dbfleet.TxOptions{Retries: -1}))
 		require.Error(t, fl.Transaction(t.Context(), "", never, dbfleet.TxOptions{}, dbfleet.TxOptions{}))
 		require.ErrorIs(t, fl.DB("main").Read().Transaction(t.Context(), never), dbfleet.ErrReadHandle)
+		require.ErrorIs(t, fl.DB("main").Read().Table("accounts").Transaction(t.Context(), never), dbfleet.ErrReadHandle)
 		var unknown *dbfleet.UnknownConnectionError
 		require.ErrorAs(t, fl.Transaction(t.Context(), "nowhere", never), &unknown)
 		require.Equal(t, []string{"main"}, unknown.Known)
