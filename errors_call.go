@@ -141,7 +141,8 @@ func (e *NotFillableError) Error() string {
 	return fmt.Sprintf("dbfleet: model %s: column %q is not fillable; fillable are %s", e.Model, e.Column, quoteAll(e.Fillable))
 }
 
-// RecordError tells which record of CreateMany, UpsertMany or Load was at fault.
+// RecordError tells which record of CreateMany, UpsertMany or Load, or which row of
+// Query.Insert, was at fault.
 type RecordError struct {
 	Index int
 	Err   error

@@ -124,7 +124,8 @@ func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field fu
 	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
 
-// BelongsTo relates a record to the one that its own columns refer to.
+// BelongsTo relates a record to the one that its own columns, which link names, refer
+// to. field says where the record keeps it.
 func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
 	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
 }
