@@ -94,8 +94,7 @@ func TestSecret_IsShownOnlyWhereGoAsksNoMethod(t *testing.T) {
 			format := "%" + string(verb)
 			require.Equal(t, verb == 'p' && !isMap(v) || verb == 'w', strings.Contains(fmt.Sprintf(format, v), canary), "%T by %s", v, format)
 		}
-		tooFew := "more values than verbs"
-		requireNoCanary(t, fmt.Sprintf(tooFew, v))
+		requireNoCanary(t, fmt.Sprintf(strings.Clone("more values than verbs"), v))
 	}
 	data, err := json.Marshal(map[Secret]int{canary: 1})
 	require.NoError(t, err)
