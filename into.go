@@ -61,3 +61,6 @@ func (q *query) plan() *rowmap.Plan {
 	}
 	return q.src.table.Plan
 }
+
+// intoReads says why a write is refused.
+const intoReads = "a query of Into only reads; write by the model's own"

@@ -80,7 +80,9 @@ func (v *selection) render(p *place, s *statement) (err error) {
 	env := v.q.env(p)
 	if v.stmt != nil {
 		s.text, s.args, err = v.stmt.text(env)
-		v.changes, _ = lex.Changes(s.text, p.e.dialect)
+		if v.changes, _ = lex.Changes(s.text, p.e.dialect); v.changes && v.q.shape != nil {
+			return v.q.src.table.Fail(intoReads)
+		}
 	} else {
 		var q *sqlgen.Query
 		if q, err = v.q.withKeysOfRelations(); err == nil {

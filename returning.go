@@ -116,6 +116,8 @@ func (v *returningWrite) send(ctx context.Context) error {
 
 func (v *returningWrite) writes() bool { return true }
 
+func (v *returningWrite) changesRows() {}
+
 func (v *returningWrite) to() (destination, error) {
 	if v.home != nil {
 		return *v.home, nil

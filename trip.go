@@ -67,7 +67,7 @@ func (t *trip) route(ctx context.Context, v verb) error {
 		return err
 	}
 	if _, changes := v.(changing); changes && t.q.shape != nil {
-		return t.q.src.table.Fail("a query of Into only reads; write by the model's own")
+		return t.q.src.table.Fail(intoReads)
 	}
 	to, err := v.to()
 	if err != nil {

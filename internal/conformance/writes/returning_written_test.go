@@ -61,3 +61,23 @@ func TestReturning_WhatIsWrittenAndCannotBeReadIsErrWritten(t *testing.T) {
 		}
 	})
 }
+
+// A query of Into only reads, also where a write would return its rows.
+func TestReturning_AQueryOfIntoDoesNotWrite(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		bank, ctx := fl.Bank(t), t.Context()
+		fl.Create(t, conformance.Inserting("a"), conformance.Inserting("b"))
+		_, err := dbfleet.InsertReturning(ctx, dbfleet.Into[dbfleet.Row](bank.Query()), dbfleet.Row{"owner": "c", "balance": 1})
+		require.Error(t, err, "insert")
+		if fl.Database.Dialect != "mysql" {
+			_, err = dbfleet.UpdateReturning(ctx, dbfleet.Into[dbfleet.Row](bank.Where("owner", "=", "a")), dbfleet.Row{"owner": "z"})
+			require.Error(t, err, "update")
+		}
+		_, err = dbfleet.DeleteReturning(ctx, dbfleet.Into[dbfleet.Row](bank.Query()).AllRows())
+		require.Error(t, err, "delete")
+		_, err = dbfleet.Into[dbfleet.Row](bank.Query()).GetStatement(ctx, squirrel.Expr("INSERT INTO accounts (owner, balance) VALUES ('g', 1) RETURNING id"))
+		require.ErrorContains(t, err, "a query of Into only reads")
+		require.Equal(t, []string{"a", "b"}, conformance.Owners(t, fl.Database))
+	})
+}
