@@ -67,7 +67,8 @@
 //
 // Many records are written in few statements, all or none: by [Model.CreateMany],
 // and by [Model.Load] from an iterator, which uses COPY and LOAD DATA. [Model.Upsert]
-// and [Model.UpsertMany] create records, or update those that are there:
+// and [Model.UpsertMany] create records, or update those that are there. CreateMany
+// fills in ids and times as Create does, Upsert the key of the row, new or old:
 //
 //	err = users.CreateMany(ctx, []User{{Name: "Ada"}, {Name: "Grace"}})
 //	err = users.Upsert(ctx, &john, dbfleet.Conflict{Key: []string{"email"}, Update: []string{"name"}})
@@ -125,7 +126,7 @@
 //	}
 //
 //	list, err := dbfleet.Into[Spending](orders.Where("paid", "=", true)).
-//		Select("user_id").SelectCount("number").SelectSum("total", "total").
+//		Select("user_id").SelectCount("number").SelectSum("total", "total"). // COUNT(*) AS number, SUM(total) AS total
 //		GroupBy("user_id").OrderBy("user_id", dbfleet.Asc).Get(ctx)
 //
 // Single values are read by [Sum], [Avg], [Min], [Max] and [Pluck], rows without a
@@ -135,7 +136,7 @@
 // # SQL of one's own
 //
 // [Select], [SelectOne] and [SelectIter] read the rows of the database's own SQL, with
-// its own placeholders or with [Named] arguments, into structs, rows and values. They
+// its own placeholders (? or, on PostgreSQL, $1) or with [Named] arguments, into structs, rows and values. They
 // run on what their second argument is: a [DB] asks its primary, its Read() a replica,
 // a [Tx] the transaction, a model or query goes where it goes.
 //
