@@ -219,6 +219,8 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 }
 
 // PrepareContext prepares a statement on the connection, for as long as Conn has it.
+// In a transaction the rows of the statement must be closed before fn returns: on
+// PostgreSQL and MySQL they cost it its next statement otherwise.
 // A Conn of a handle for reads refuses it with ErrReadHandle.
 func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if err := c.refuse("PrepareContext"); err != nil {
@@ -237,7 +239,8 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, err
 // ErrBusy meanwhile, those of a transaction that it is part of too. No hook sees what
 // fn sends, and nothing bounds it but the context that fn gives to the driver. A
 // transaction that fn ends is lost to the library (ErrTxLost); that it has ended one
-// and begun another is not noticed.
+// and begun another is not noticed, nor a BEGIN on MySQL, which commits what came
+// before it.
 //
 // Raw returns the error of fn as it is. It fails with ErrBusy while rows are open
 // on PostgreSQL and MySQL.
