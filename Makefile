@@ -132,15 +132,6 @@ examples: ## build the examples and run the quickstart
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
 
-.PHONY: integrations
-integrations: ## the tests of examples/integrations: other libraries on dbfleet's connections, on all databases
-	@scripts/install-databases
-	cd examples/integrations && DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test ./...
-
-# Client and servers on one processor, where the system can do that: else what
-# the scheduler does with the two is most of what is measured.
-PINNED := $(if $(shell command -v taskset),taskset -c 0)
-
 .PHONY: bench
 bench: ## dbfleet beside hand-written database/sql and its peers on all databases (half an hour); redraws docs/performance.*
 	@scripts/install-databases

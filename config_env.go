@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"cmp"
-	"errors"
 	"os"
 
 	"github.com/dbfleet/dbfleet/internal/config"
@@ -61,13 +60,9 @@ type EnvOptions struct {
 //
 // At most one EnvOptions may be given.
 func ConfigFromEnv(options ...EnvOptions) (Config, error) {
-	var o EnvOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		return Config{}, errors.New("dbfleet: more than one EnvOptions")
+	o, err := atMostOne(options)
+	if err != nil {
+		return Config{}, errorf("%w", err)
 	}
 	if o.Lookup == nil {
 		o.Lookup = os.Environ

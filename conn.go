@@ -22,7 +22,7 @@ type Conn struct {
 	tx    *Tx         // the transaction that it is part of, nil outside of one
 	read  bool        // of a handle for reads
 	done  atomic.Bool // the function has returned
-	open  []endable   // what it gave out, for its end to close; the connection's mu is held
+	open  opened      // what it gave out, for its end to close; the connection's mu is held
 }
 
 // Conn takes a connection out of the pool, as AcquireTimeout and ctx allow, and gives
@@ -94,10 +94,7 @@ func (c *Conn) endOpened() {
 	if h.pinned && h.conn.OpenRows() > 0 {
 		h.conn.Spoil() // where a transaction would go on is not known
 	}
-	for _, o := range c.open {
-		o.end()
-	}
-	c.open = nil
+	c.open.end()
 }
 
 // keep remembers what was given out.
@@ -105,13 +102,9 @@ func (c *Conn) keep(o endable) {
 	h := c.place.on
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.done {
-		return
+	if !h.done {
+		c.open.keep(o, h.conn)
 	}
-	if h.conn.OpenRows() <= 1 { // all earlier ones are closed by now
-		c.open = c.open[:0]
-	}
-	c.open = append(c.open, o)
 }
 
 // pin takes a connection to the place's node, or to another that may take its turn.

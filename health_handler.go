@@ -36,14 +36,8 @@ type HealthOptions struct {
 // is not a connection of the registry; one that is removed later does not do its job.
 func (r *Registry) HealthHandler(options ...HealthOptions) http.Handler {
 	must("Registry.HealthHandler", r.usable())
-	var o HealthOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		panic("dbfleet: HealthHandler: more than one HealthOptions")
-	}
+	o, err := atMostOne(options)
+	must("HealthHandler", err)
 	if o.Timeout < 0 {
 		panic("dbfleet: HealthOptions.Timeout is negative")
 	}

@@ -17,7 +17,7 @@ type held struct {
 
 	mu   sync.Mutex // one statement at a time; protects following fields
 	done bool
-	open []endable // what raw methods gave out and the end must close
+	open opened // what raw methods gave out and the end must close
 }
 
 // endable is what the end of a transaction, savepoint or Conn closes.
@@ -58,16 +58,24 @@ func (h *held) ready() error {
 }
 
 // keep remembers what a raw method gave out. h.mu is held.
-func (h *held) keep(o endable) {
-	if h.conn.OpenRows() <= 1 { // all earlier ones are closed by now
-		h.open = h.open[:0]
+func (h *held) keep(o endable) { h.open.keep(o, h.conn) }
+
+func (h *held) endOpen() { h.open.end() }
+
+// opened is what was given out and must be closed.
+type opened []endable
+
+// keep remembers o, whose rows are the last that the connection has opened.
+func (list *opened) keep(o endable, c *driver.Conn) {
+	if c.OpenRows() <= 1 { // all earlier ones are closed by now
+		*list = (*list)[:0]
 	}
-	h.open = append(h.open, o)
+	*list = append(*list, o)
 }
 
-func (h *held) endOpen() {
-	for _, o := range h.open {
+func (list *opened) end() {
+	for _, o := range *list {
 		o.end()
 	}
-	h.open = nil
+	*list = nil
 }

@@ -35,14 +35,8 @@ func LogQueries(logger *slog.Logger, options ...LogOptions) QueryHook {
 	if logger == nil {
 		panic("dbfleet: LogQueries: the logger is nil")
 	}
-	var o LogOptions
-	switch len(options) {
-	case 0:
-	case 1:
-		o = options[0]
-	default:
-		panic("dbfleet: LogQueries: more than one LogOptions")
-	}
+	o, err := atMostOne(options)
+	must("LogQueries", err)
 	if o.Slow == 0 {
 		o.Slow = time.Second
 	}
