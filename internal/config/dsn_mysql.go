@@ -10,14 +10,23 @@ import (
 
 // mysqlDSN is what go-sql-driver/mysql reads: user:password@net(address)/database?name=value,
 // where everything but the slash may be left out. The password is taken as it is,
-// and may have any character.
-var mysqlDSN = regexp.MustCompile(`(?s)^(?:(.*)@)?([A-Za-z0-9+._-]*)(?:\(([^()]*)\))?/([^/?]*)(?:\?([^/]*))?$`)
+// and may have any character; a database is written with %40 for @, or else the end
+// of a password would be taken for one.
+var mysqlDSN = regexp.MustCompile(`(?s)^(?:(.*)@)?([A-Za-z0-9+._-]*)(?:\(([^()]*)\))?/([^/?@]*)(?:\?([^/]*))?$`)
 
 // isMySQLDSN reports whether text is one rather than a host and a path: it has an
 // address in parentheses, or an account and no address.
 func isMySQLDSN(text string) bool {
 	m := mysqlDSN.FindStringSubmatchIndex(text)
 	return m != nil && (m[6] >= 0 || m[2] >= 0 && m[4] == m[5])
+}
+
+// isMySQLDSNBehindScheme reports whether what follows mysql:// is a DSN rather than
+// what a URL has there. Only an address in parentheses tells: a password may have a
+// parenthesis too.
+func isMySQLDSNBehindScheme(text string) bool {
+	m := mysqlDSN.FindStringSubmatchIndex(text)
+	return m != nil && m[6] >= 0
 }
 
 // setMySQLDSN sets s from a DSN of go-sql-driver/mysql.

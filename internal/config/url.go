@@ -78,7 +78,7 @@ func formOf(text string) (urlForm, string) {
 	case isDriver && known == dialect.SQLite && ok:
 		return formSQLite, known.Name
 	case isDriver && strings.HasPrefix(rest, "//"):
-		if known == dialect.MySQL && strings.Contains(rest, "(") && isMySQLDSN(rest[2:]) {
+		if known == dialect.MySQL && isMySQLDSNBehindScheme(rest[2:]) {
 			return formMySQLBehindScheme, known.Name
 		}
 		return formServer, known.Name
