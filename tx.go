@@ -160,6 +160,9 @@ type Tx struct {
 	st    *txState
 	name  string // of the savepoint; "" is the transaction itself
 	ended bool   // protected by st.mu
+
+	undo  []func()    // protected by st.mu
+	after []*afterEnd // protected by st.mu
 }
 
 // Connection is the name of the transaction's connection.
@@ -247,6 +250,8 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	defer func() {
 		if !returned && st.conn != nil { // a panic, or runtime.Goexit, of fn or of a hook after BEGIN
 			_ = st.rollback(ctx)
+			tx.undone(nil, errPanicked)
+			tx.tell(ctx, rolledBack, errPanicked)
 		}
 	}()
 	if err := st.begin(ctx, o); err != nil {
@@ -258,11 +263,20 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	if err == nil && ctx.Err() != nil {
 		err = errorf("transaction on connection %q rolled back: %w", e.name, ctx.Err())
 	}
+	how := committed
 	if err != nil {
 		_ = st.rollback(ctx) // its failure changes nothing: without a commit nothing persists
-		return err
+		how = rolledBack
+	} else if err = st.commit(ctx); errors.Is(err, ErrCommitUnknown) {
+		how = unknownOutcome
+	} else if err != nil {
+		how = rolledBack
 	}
-	return st.commit(ctx)
+	if how == rolledBack {
+		tx.undone(nil, err)
+	}
+	tx.tell(ctx, how, err)
+	return err
 }
 
 // nested runs fn between a savepoint and its release.
@@ -283,6 +297,7 @@ func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o
 	defer func() {
 		if !returned {
 			_ = inner.back(ctx)
+			inner.undone(tx, errPanicked)
 		}
 	}()
 	err := fn(withTx(ctx, inner), inner)
@@ -291,12 +306,19 @@ func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o
 		err = errorf("savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
 	}
 	if err != nil {
-		if backErr := inner.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) {
+		backErr := inner.back(ctx)
+		inner.undone(tx, err)
+		if backErr != nil && !errors.Is(backErr, ErrTxDone) {
 			return errors.Join(err, backErr)
 		}
 		return err
 	}
-	return inner.savepoint(ctx, "release", "RELEASE SAVEPOINT "+inner.name)
+	if err = inner.savepoint(ctx, "release", "RELEASE SAVEPOINT "+inner.name); err != nil {
+		inner.undone(tx, err)
+		return err
+	}
+	inner.released(tx)
+	return nil
 }
 
 // savepointTimeout bounds the way back to a savepoint whose context has ended.
