@@ -48,7 +48,7 @@ func (q *query) restoring(list any, write func(records rowmap.Records) error) er
 
 func (q *query) createMany(ctx context.Context, records rowmap.Records) error {
 	return q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
-		e, err := q.src.reg.lookup(home.connection)
+		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {
 			return err
 		}
@@ -144,9 +144,9 @@ func (q *query) atomic(ctx context.Context, connection string, several bool, fn 
 		if inner := txOf(ctx, q.src.reg, connection); inner != nil && inner.st == tx.st {
 			tx = inner // a callback's savepoint is open in it
 		}
-		return undone(tx.Transaction(ctx, inTx))
+		return undone(tx.hidden(ctx, inTx))
 	}
-	return undone(q.src.reg.Transaction(ctx, connection, inTx))
+	return undone(q.src.reg.DB(connection).framed(ctx, inTx))
 }
 
 // A statement of a bulk insert holds at most maxBatchRows rows and about

@@ -144,9 +144,9 @@ func (q *query) around(ctx context.Context, connection string, st step, records 
 	}
 	inTx := func(ctx context.Context, _ *Tx) error { return run(ctx) }
 	if tx != nil {
-		return undone(tx.Transaction(ctx, inTx))
+		return undone(tx.hidden(ctx, inTx))
 	}
-	return undone(q.src.reg.Transaction(ctx, connection, inTx))
+	return undone(q.src.reg.DB(connection).framed(ctx, inTx))
 }
 
 func (st *step) each(ctx context.Context, records rowmap.Records, call func(record any, ctx context.Context) error) error {

@@ -22,7 +22,7 @@ type Conn struct {
 	tx    *Tx         // the transaction that it is part of, nil outside of one
 	read  bool        // of a handle for reads
 	done  atomic.Bool // the function has returned
-	open  opened      // what it gave out, for its end to close; the connection's mu is held
+	lent  lent        // what it gave out, for its end to close
 }
 
 // Conn takes a connection out of the pool, as AcquireTimeout and ctx allow, and gives
@@ -37,7 +37,7 @@ type Conn struct {
 // they are sent: BEGIN and COMMIT are the caller's.
 //
 // When fn returns, panics or ends its goroutine, rows that it has left open are
-// closed (a *sql.Row that another goroutine is scanning must be at its end by then), and the connection goes back to the pool only if it is known to be as it
+// closed, and the connection goes back to the pool only if it is known to be as it
 // was: plain reads alone were sent. After anything else it is closed, and an open
 // transaction is rolled back by that: it cannot be seen what Raw, a statement or a
 // function that it calls has left in the session.
@@ -61,9 +61,10 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 	if err != nil {
 		return err
 	}
-	h := &held{e: p.e, node: p.node, conn: conn, pinned: true}
+	h := &held{e: p.e, node: p.node, conn: conn, pinned: true, gate: driver.NewGate()}
 	defer h.giveBack()
 	c := &Conn{read: db.read, place: place{e: p.e, on: h, node: p.node, index: -1, route: p.route}}
+	c.place.lent = &c.lent
 	return c.lend(ctx, fn)
 }
 
@@ -73,7 +74,8 @@ func (tx *Tx) conn(ctx context.Context, fn func(context.Context, *Conn) error, r
 		return err
 	}
 	c := &Conn{tx: tx, read: read}
-	c.place.inTx(tx.st, "the transaction in the context")
+	c.place.inTx(tx, "the transaction in the context")
+	c.place.lent = &c.lent
 	return c.lend(ctx, fn)
 }
 
@@ -81,30 +83,20 @@ func (tx *Tx) conn(ctx context.Context, fn func(context.Context, *Conn) error, r
 func (c *Conn) lend(ctx context.Context, fn func(context.Context, *Conn) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // last: what is still read would end with its context
-	defer c.endOpened()
+	defer c.endLent()
 	defer c.done.Store(true)
 	return fn(ctx, c)
 }
 
-// endOpened closes the rows that fn has left open.
-func (c *Conn) endOpened() {
+// endLent closes the rows and statements that fn has left open.
+func (c *Conn) endLent() {
 	h := c.place.on
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.gate.LockAnyway()
+	defer h.gate.Unlock()
 	if h.pinned && h.conn.OpenRows() > 0 {
 		h.conn.Spoil() // where a transaction would go on is not known
 	}
-	c.open.end()
-}
-
-// keep remembers what was given out.
-func (c *Conn) keep(o endable) {
-	h := c.place.on
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.done {
-		c.open.keep(o, h.conn)
-	}
+	c.lent.end(connDone(c.place.e))
 }
 
 // pin takes a connection to the place's node, or to another that may take its turn.
@@ -119,12 +111,13 @@ func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 	}
 }
 
-// giveBack ends what a Conn has given out and releases its connection.
+// giveBack releases the connection of a Conn.
 func (h *held) giveBack() {
+	h.gate.LockAnyway()
+	defer h.gate.Unlock()
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.done = true
-	h.endOpen()
+	h.mu.Unlock()
 	h.conn.Release()
 }
 
@@ -153,7 +146,7 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 
 // connDone is the error of a Conn whose function has returned.
 func connDone(e *entry) error {
-	return &endedError{e.name, "Conn on connection", sql.ErrConnDone}
+	return &endedError{e.name, "Conn on connection", sql.ErrConnDone, nil}
 }
 
 // spoil keeps the connection from going back to its pool.
@@ -193,11 +186,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	if err := c.begin(ctx, &p, query); err != nil {
 		return nil, err
 	}
-	rows, err := p.rawQuery(ctx, query, args)
-	if err == nil {
-		c.keep(openRows{rows})
-	}
-	return rows, err
+	return p.rawQuery(ctx, query, args)
 }
 
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
@@ -206,14 +195,10 @@ func (c *Conn) QueryRowContext(ctx context.Context, query string, args ...any) *
 	if err := c.begin(ctx, &p, query); err != nil {
 		return failedRow(err)
 	}
-	row := p.rawQueryRow(ctx, query, args)
-	c.keep(openRow{row})
-	return row
+	return p.rawQueryRow(ctx, query, args)
 }
 
 // PrepareContext prepares a statement on the connection, for as long as Conn has it.
-// In a transaction the rows of the statement must be closed before fn returns: on
-// PostgreSQL and MySQL they cost it its next statement otherwise.
 // A Conn of a handle for reads refuses it with ErrReadHandle.
 func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if err := c.refuse("PrepareContext"); err != nil {

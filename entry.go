@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,40 @@ type entry struct {
 	cut     atomic.Bool   // the pools are closed, whatever still runs
 	ending  sync.Once     // closes the pools
 	err     error         // of that
+
+	mu   sync.Mutex
+	open map[*txState]struct{} // transactions that a cut rolls back; protected by mu
+}
+
+// watched notes a transaction that is to be rolled back when the entry is cut off.
+func (e *entry) watched(st *txState) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.open == nil {
+		e.open = map[*txState]struct{}{}
+	}
+	e.open[st] = struct{}{}
+}
+
+func (e *entry) unwatched(st *txState) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.open, st)
+}
+
+// cutOff lets no transaction send anything more, and rolls back those that wait for
+// their functions. One whose statement the server works on is rolled back after that.
+func (e *entry) cutOff() {
+	e.cut.Store(true)
+	e.mu.Lock()
+	open := slices.Collect(maps.Keys(e.open))
+	e.mu.Unlock()
+	for _, st := range open {
+		if st.condemn(ErrClosed) && st.gate.TryLock() {
+			st.endNow()
+			st.gate.Unlock()
+		}
+	}
 }
 
 const draining = int64(1) << 62
@@ -108,7 +144,7 @@ func (e *entry) close(ctx context.Context) error {
 		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
 	}
 	e.ending.Do(func() {
-		e.cut.Store(true)
+		e.cutOff()
 		e.err = err
 		for _, n := range e.nodes() {
 			e.err = errors.Join(e.err, n.close())

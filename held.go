@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -15,37 +16,53 @@ type held struct {
 	conn   *driver.Conn // nil before a transaction's BEGIN
 	pinned bool         // for a Conn
 
-	mu   sync.Mutex // one statement at a time; protects following fields
+	gate driver.Gate // is taken while a statement runs, before mu
+	mu   sync.Mutex  // is not held while a statement runs; protects following fields
 	done bool
-	open opened // what raw methods gave out and the end must close
+	// cause is why it ended before its time: nothing more is sent.
+	cause error
 }
-
-// endable is what the end of a transaction, savepoint or Conn closes.
-type endable interface{ end() }
 
 // endedError says that a transaction or a Conn takes no statement any more.
 type endedError struct {
 	connection string
 	what       string
 	err        error
+	cause      error // why it ended before its time, nil if it did not
 }
 
 func (e *endedError) Error() string {
-	return fmt.Sprintf("dbfleet: %s %q: %s", e.what, e.connection, e.err)
+	text := fmt.Sprintf("dbfleet: %s %q: %s", e.what, e.connection, e.err)
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
 }
 
-func (e *endedError) Unwrap() error { return e.err }
+func (e *endedError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{e.err}
+	}
+	return []error{e.err, e.cause}
+}
 
+// doneError says that it takes no statement any more. h.mu is held.
 func (h *held) doneError() error {
 	if h.pinned {
 		return connDone(h.e)
 	}
-	return &endedError{h.e.name, "transaction on connection", ErrTxDone}
+	return &endedError{h.e.name, "transaction on connection", ErrTxDone, h.cause}
 }
 
-// ready says whether the connection takes statements. h.mu is held.
+// ready says whether the connection takes statements.
 func (h *held) ready() error {
-	if h.done {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.readyLocked()
+}
+
+func (h *held) readyLocked() error {
+	if h.done || h.cause != nil {
 		return h.doneError()
 	}
 	if !h.e.cut.Load() {
@@ -57,25 +74,40 @@ func (h *held) ready() error {
 	return errorf("connection %q: the transaction is cut off: %w", h.e.name, ErrClosed)
 }
 
-// keep remembers what a raw method gave out. h.mu is held.
-func (h *held) keep(o endable) { h.open.keep(o, h.conn) }
-
-func (h *held) endOpen() { h.open.end() }
-
-// opened is what was given out and must be closed.
-type opened []endable
-
-// keep remembers o, whose rows are the last that the connection has opened.
-func (list *opened) keep(o endable, c *driver.Conn) {
-	if c.OpenRows() <= 1 { // all earlier ones are closed by now
-		*list = (*list)[:0]
+// lock waits until no other statement runs on the connection, for as long as ctx
+// allows. What is called from inside of such a statement, as a Scanner is, gets ErrBusy.
+func (h *held) lock(ctx context.Context) error {
+	if h.gate.TryLock() {
+		return nil
 	}
-	*list = append(*list, o)
+	if insideExchange() {
+		return &driver.NotSentError{Err: fmt.Errorf("it is called from inside of a statement: %w", driver.ErrBusy)}
+	}
+	if err := h.gate.Lock(ctx); err != nil {
+		return &driver.NotSentError{Err: fmt.Errorf("waiting for another statement of the same connection: %w", err)}
+	}
+	return nil
 }
 
-func (list *opened) end() {
-	for _, o := range *list {
-		o.end()
+// lent is what raw methods gave out and an end must close. It is used by who has the
+// connection's gate.
+type lent struct{ group *driver.Group }
+
+// of is the group that new rows and statements of a connection join.
+func (l *lent) of(c *driver.Conn) (*driver.Group, error) {
+	if l.group == nil {
+		var err error
+		if l.group, err = c.NewGroup(); err != nil {
+			return nil, err
+		}
 	}
-	*list = nil
+	return l.group, nil
+}
+
+// end closes everything. Rows that are open tell cause.
+func (l *lent) end(cause error) {
+	if l.group != nil {
+		l.group.End(cause)
+		l.group = nil
+	}
 }

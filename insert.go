@@ -64,7 +64,7 @@ func (q *query) upsertRow(ctx context.Context, row map[string]any, conflict []Co
 
 // insertRows inserts rows, or with a conflict upserts them.
 func (q *query) insertRows(ctx context.Context, rows []Row, conflict *Conflict) (Result, error) {
-	list, err := q.inserts(rows)
+	list, err := q.inserts(ctx, rows)
 	if err != nil || len(rows) == 0 {
 		return Result{}, err
 	}
@@ -101,7 +101,7 @@ type inserts struct {
 }
 
 // inserts checks rows and makes arguments of their values.
-func (q *query) inserts(rows []Row) (*inserts, error) {
+func (q *query) inserts(ctx context.Context, rows []Row) (*inserts, error) {
 	if err := q.usable(); err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (q *query) inserts(rows []Row) (*inserts, error) {
 			return nil, t.Fail("the row at index %d is nil", i)
 		}
 		row := t.StampRow(row)
-		err := list.add(i, row)
+		err := list.add(ctx, i, row)
 		if err != nil && len(rows) > 1 {
 			err = recordError(i, err)
 		}
@@ -130,14 +130,14 @@ func (q *query) inserts(rows []Row) (*inserts, error) {
 }
 
 // add adds row i.
-func (list *inserts) add(i int, row map[string]any) error {
+func (list *inserts) add(ctx context.Context, i int, row map[string]any) error {
 	t := list.q.src.table
 	home, err := list.q.homeOfRow(row)
 	if err != nil {
 		return err
 	}
 	if i == 0 {
-		e, err := list.q.src.reg.lookup(home.connection)
+		e, err := list.q.entryAt(ctx, home.connection)
 		if err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 	if ctx == nil {
 		return noContext(tx.st.e.name)
 	}
-	p.inTx(tx.st, "the transaction's handle")
+	p.inTx(tx, "the transaction's handle")
 	return nil
 }
 
@@ -220,8 +220,9 @@ func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		if x.rows, err = c.SQL().QueryContext(ctx, s.text, s.args...); err == nil {
-			p.on.keep(openRows{x.rows})
+		group, err := p.lent.of(c)
+		if err == nil {
+			x.rows, err = group.Query(ctx, s.text, s.args...)
 		}
 		return unknownRows, err
 	}
@@ -245,7 +246,7 @@ type rawRow struct{ row *sql.Row }
 
 func (x *rawRow) takeBack() {
 	if x.row != nil {
-		openRow{x.row}.end()
+		_ = x.row.Scan() // closes what it holds
 	}
 }
 
@@ -256,8 +257,11 @@ func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.R
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		x.row = c.SQL().QueryRowContext(ctx, s.text, s.args...)
-		p.on.keep(openRow{x.row})
+		group, err := p.lent.of(c)
+		if err != nil {
+			return unknownRows, err
+		}
+		x.row = group.QueryRow(ctx, s.text, s.args...)
 		return unknownRows, x.row.Err()
 	}
 	pool, err := p.node.open()
@@ -289,10 +293,9 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		if p.tx != nil {
-			x.stmt, err = c.Prepare(ctx, s.text)
-		} else {
-			x.stmt, err = c.SQL().PrepareContext(ctx, s.text)
+		group, err := p.lent.of(c)
+		if err == nil {
+			x.stmt, err = group.Prepare(ctx, s.text)
 		}
 		return unknownRows, err
 	}
@@ -302,13 +305,3 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 	}
 	return unknownRows, err
 }
-
-// openRows and openRow are what a transaction gave out and its end must close.
-type openRows struct{ rows *sql.Rows }
-
-func (o openRows) end() { _ = o.rows.Close() }
-
-type openRow struct{ row *sql.Row }
-
-// end closes what the row holds if it was never scanned.
-func (o openRow) end() { _ = o.row.Scan() }

@@ -48,7 +48,7 @@ func DeleteReturning[T any](ctx context.Context, q *Query[T]) ([]T, error) {
 }
 
 func (q *query) insertReturning(ctx context.Context, list any, rows []Row) error {
-	all, err := q.inserts(rows)
+	all, err := q.inserts(ctx, rows)
 	if err != nil || len(rows) == 0 {
 		return err
 	}

@@ -89,7 +89,9 @@ func (s *source) destinationOf(w *wish, record any) (destination, error) {
 type place struct {
 	e       *entry
 	tx      *txState // nil outside of one
+	by      *Tx      // the handle that leads to it
 	on      *held    // what statements run on; nil takes a connection for each
+	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
 
@@ -115,14 +117,14 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		if err := r.belongs(tx, to.connection); err != nil {
 			return err
 		}
-		p.inTx(tx.st, "the transaction given to Using")
+		p.inTx(tx, "the transaction given to Using")
 		return nil
 	}
 	if tx := txOf(ctx, r, to.connection); tx != nil {
 		if err := tx.usable(); err != nil {
 			return err
 		}
-		p.inTx(tx.st, "the transaction in the context")
+		p.inTx(tx, "the transaction in the context")
 		return nil
 	}
 	e, err := r.use(to.connection)
@@ -137,6 +139,18 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	return nil
 }
 
+// entryAt is the generation of a connection that a write meets there: that of its
+// transaction, which goes on when the connection is replaced or closed.
+func (q *query) entryAt(ctx context.Context, connection string) (*entry, error) {
+	if tx := q.wish().tx; tx != nil && tx.given() == nil && tx.st.e.name == connection {
+		return tx.st.e, nil
+	}
+	if tx := txOf(ctx, q.src.reg, connection); tx != nil {
+		return tx.st.e, nil
+	}
+	return q.src.reg.lookup(connection)
+}
+
 // belongs says whether a transaction given by Using can serve a connection.
 func (r *Registry) belongs(tx *Tx, connection string) error {
 	if err := tx.given(); err != nil {
@@ -148,8 +162,9 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 	return tx.usable()
 }
 
-func (p *place) inTx(st *txState, reason string) {
-	p.e, p.tx, p.on, p.node, p.index = st.e, st, &st.held, st.node, -1
+func (p *place) inTx(tx *Tx, reason string) {
+	st := tx.st
+	p.e, p.tx, p.by, p.on, p.lent, p.node, p.index = st.e, st, tx, &st.held, &tx.lent, st.node, -1
 	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tx: true, Reason: reason}
 }
 

@@ -95,10 +95,18 @@ func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) e
 // hold takes the connection that a statement runs on, until letGo: the
 // transaction's or Conn's, on which statements run one at a time, or one of the pool.
 func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
-	if p.on != nil {
-		p.on.mu.Lock()
+	switch {
+	case p.tx != nil:
+		if err := p.tx.admit(ctx, p.by); err != nil {
+			return nil, err
+		}
+		return p.on.conn, nil
+	case p.on != nil:
+		if err := p.on.lock(ctx); err != nil {
+			return nil, err
+		}
 		if err := p.on.ready(); err != nil {
-			p.on.mu.Unlock()
+			p.on.gate.Unlock()
 			return nil, err
 		}
 		return p.on.conn, nil
@@ -112,7 +120,7 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 
 func (p *place) letGo(c *driver.Conn) {
 	if p.on != nil {
-		p.on.mu.Unlock()
+		p.on.gate.Unlock()
 		return
 	}
 	c.Release()
@@ -183,8 +191,8 @@ func (p *place) rows(ctx context.Context, c *driver.Conn, s *statement, r reader
 	}
 	defer func() { _ = rows.Close() }() // also when reading panics
 	if s.stream && p.on != nil {
-		p.on.mu.Unlock()
-		defer p.on.mu.Lock()
+		p.on.gate.Unlock()
+		defer p.on.gate.LockAnyway()
 	}
 	n, err := r.read(rows)
 	if closeErr := rows.Close(); err == nil {

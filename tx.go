@@ -65,7 +65,7 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
 	}
 	if tx := txOf(ctx, db.reg, db.name); tx != nil {
-		return tx.nested(ctx, fn, o)
+		return tx.nestedWith(ctx, fn, o)
 	}
 	for attempt := 0; ; attempt++ {
 		err := db.once(ctx, fn, o)
@@ -76,6 +76,17 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 			return err
 		}
 	}
+}
+
+// framed is Transaction for a verb that needs its statements to be undone together.
+func (db *DB) framed(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if err := db.begins(ctx, fn != nil); err != nil {
+		return err
+	}
+	if tx := txOf(ctx, db.reg, db.name); tx != nil {
+		return tx.hidden(ctx, fn)
+	}
+	return db.once(ctx, fn, TxOptions{})
 }
 
 // begins returns what is missing for a transaction.
@@ -106,7 +117,7 @@ func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if fn == nil {
 		return errorf("connection %q: Transaction: the function is nil", name)
 	}
-	return tx.nested(ctx, fn, TxOptions{})
+	return tx.nested(ctx, &Tx{st: tx.st}, fn)
 }
 
 // pause waits before another attempt: about 5 ms, doubling up to half a
@@ -157,12 +168,18 @@ func (q *query) transaction(ctx context.Context, fn func(ctx context.Context, tx
 // A connection is in one savepoint at a time: a statement through the handle or
 // the context of an outer one is undone with the innermost.
 type Tx struct {
-	st    *txState
-	name  string // of the savepoint; "" is the transaction itself
-	ended bool   // protected by st.mu
+	st   *txState
+	name string // of the savepoint; "" is the transaction itself
+	lent lent   // of raw methods
 
-	undo  []func()    // protected by st.mu
-	after []*afterEnd // protected by st.mu
+	// over is closed when a savepoint has ended that a verb has made for itself; nil for
+	// all others. Nobody else's statements run while it is open.
+	over chan struct{}
+
+	// The following are protected by st.mu.
+	ended bool
+	undo  []func()
+	after []*afterEnd
 }
 
 // Connection is the name of the transaction's connection.
@@ -228,111 +245,4 @@ func txOf(ctx context.Context, r *Registry, name string) *Tx {
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)
 	return context.WithValue(ctx, txKey{}, &txList{})
-}
-
-// once runs one attempt.
-func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
-	e, err := db.reg.use(db.name)
-	if err != nil {
-		return err
-	}
-	defer e.leave()
-	st := &txState{held: held{e: e, node: e.primary()}}
-	tx := &Tx{st: st}
-	st.stack = []*Tx{tx}
-	defer func() {
-		if st.conn != nil {
-			st.node.transactions.Add(-1)
-			st.conn.Release()
-		}
-	}()
-	returned := false
-	defer func() {
-		if !returned && st.conn != nil { // a panic, or runtime.Goexit, of fn or of a hook after BEGIN
-			_ = st.rollback(ctx)
-			tx.undone(nil, errPanicked)
-			tx.tell(ctx, rolledBack, errPanicked)
-		}
-	}()
-	if err := st.begin(ctx, o); err != nil {
-		returned = true
-		return err
-	}
-	err = fn(withTx(ctx, tx), tx)
-	returned = true
-	if err == nil && ctx.Err() != nil {
-		err = errorf("transaction on connection %q rolled back: %w", e.name, ctx.Err())
-	}
-	how := committed
-	if err != nil {
-		_ = st.rollback(ctx) // its failure changes nothing: without a commit nothing persists
-		how = rolledBack
-	} else if err = st.commit(ctx); errors.Is(err, ErrCommitUnknown) {
-		how = unknownOutcome
-	} else if err != nil {
-		how = rolledBack
-	}
-	if how == rolledBack {
-		tx.undone(nil, err)
-	}
-	tx.tell(ctx, how, err)
-	return err
-}
-
-// nested runs fn between a savepoint and its release.
-func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
-	st := tx.st
-	if o != (TxOptions{}) {
-		return errorf("connection %q: a transaction inside another takes no options", st.e.name)
-	}
-	inner := &Tx{st: st}
-	if err := tx.push(inner); err != nil {
-		return err
-	}
-	defer inner.pop()
-	if err := inner.savepoint(ctx, "savepoint", "SAVEPOINT "+inner.name); err != nil {
-		return err
-	}
-	returned := false
-	defer func() {
-		if !returned {
-			_ = inner.back(ctx)
-			inner.undone(tx, errPanicked)
-		}
-	}()
-	err := fn(withTx(ctx, inner), inner)
-	returned = true
-	if err == nil && ctx.Err() != nil {
-		err = errorf("savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
-	}
-	if err != nil {
-		backErr := inner.back(ctx)
-		inner.undone(tx, err)
-		if backErr != nil && !errors.Is(backErr, ErrTxDone) {
-			return errors.Join(err, backErr)
-		}
-		return err
-	}
-	if err = inner.savepoint(ctx, "release", "RELEASE SAVEPOINT "+inner.name); err != nil {
-		inner.undone(tx, err)
-		return err
-	}
-	inner.released(tx)
-	return nil
-}
-
-// savepointTimeout bounds the way back to a savepoint whose context has ended.
-const savepointTimeout = time.Second
-
-// back undoes what was done since the savepoint and forgets it.
-func (tx *Tx) back(ctx context.Context) error {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), savepointTimeout)
-		defer cancel()
-	}
-	if err := tx.savepoint(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name); err != nil {
-		return err
-	}
-	return tx.savepoint(ctx, "release", "RELEASE SAVEPOINT "+tx.name)
 }

@@ -28,59 +28,82 @@ func (st *txState) handle() *Tx {
 	return st.top()
 }
 
-// place is where the statements that turn the transaction go.
-func (st *txState) place() *place {
-	p := &place{}
-	p.inTx(st, "a transaction")
-	if st.conn == nil {
-		p.tx, p.on = nil, nil // not begun yet
+// admit waits until tx may send a statement, and takes the gate. A savepoint that a verb
+// has made for itself lets only those through that are inside of it: what others were
+// told is written would be undone with it.
+func (st *txState) admit(ctx context.Context, tx *Tx) error {
+	for {
+		if err := st.lock(ctx); err != nil {
+			return err
+		}
+		st.mu.Lock()
+		err := st.readyLocked()
+		top := st.top()
+		st.mu.Unlock()
+		if err != nil {
+			st.gate.Unlock()
+			return err
+		}
+		if top == tx || top.over == nil || insideHidden() {
+			return nil
+		}
+		st.gate.Unlock()
+		select {
+		case <-top.over:
+		case <-ctx.Done():
+			return &driver.NotSentError{Err: ctx.Err()}
+		}
 	}
-	return p
 }
 
-// turn sends a statement that begins or ends the transaction, or a savepoint in
-// it.
-func (st *txState) turn(ctx context.Context, op, text string, x exchange) error {
+// turn sends a statement that begins or ends the transaction, or a savepoint in it.
+func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
+	p := &place{}
+	p.inTx(tx, "a transaction")
+	if tx.st.conn == nil {
+		p.tx, p.by, p.on = nil, nil, nil // not begun yet
+	}
 	s := statement{op: op, text: text, turns: true, write: true}
-	_, err := st.place().send(ctx, &s, x)
+	_, err := p.send(ctx, &s, x)
 	return err
 }
 
 // begin takes a connection for the transaction, which keeps it.
-func (st *txState) begin(ctx context.Context, o TxOptions) error {
-	return st.turn(ctx, "begin", "BEGIN", &beginning{st, o})
+func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
+	return tx.turn(ctx, "begin", "BEGIN", &beginning{tx, o})
 }
 
 // beginning is the exchange of BEGIN.
 type beginning struct {
-	st *txState
+	tx *Tx
 	o  TxOptions
 }
 
 func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (driver.Result, error) {
+	st := x.tx.st
 	c, err := p.hold(ctx)
 	if err != nil {
 		return unknownRows, err
 	}
 	defer func() {
-		if x.st.conn == nil {
+		if st.conn == nil {
 			c.Release()
 		}
 	}()
 	if err := c.Begin(ctx, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
 		return unknownRows, err
 	}
-	x.st.conn, p.tx, p.on = c, x.st, &x.st.held
+	st.conn, p.tx, p.by, p.on = c, st, x.tx, &st.held
 	p.node.transactions.Add(1)
 	return unknownRows, nil
 }
 
-func (st *txState) commit(ctx context.Context) error {
-	return st.turn(ctx, "commit", "COMMIT", &ending{st, true})
+func (tx *Tx) commit(ctx context.Context) error {
+	return tx.turn(ctx, "commit", "COMMIT", &ending{tx.st, true})
 }
 
-func (st *txState) rollback(ctx context.Context) error {
-	return st.turn(ctx, "rollback", "ROLLBACK", &ending{st, false})
+func (tx *Tx) rollback(ctx context.Context) error {
+	return tx.turn(ctx, "rollback", "ROLLBACK", &ending{tx.st, false})
 }
 
 // ending is the exchange of COMMIT and ROLLBACK.
@@ -91,40 +114,118 @@ type ending struct {
 
 func (x *ending) exchange(ctx context.Context, _ *place, _ *statement) (driver.Result, error) {
 	st := x.st
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if st.done {
-		return unknownRows, st.doneError()
+	if !x.commit {
+		st.gate.LockAnyway()
+	} else if err := st.lock(ctx); err != nil {
+		return unknownRows, err
 	}
-	st.endOpen()
-	defer func() {
-		st.done = true
-		st.conn.Release() // hooks that come after may need the connection
-	}()
+	defer st.gate.Unlock()
+	st.mu.Lock()
+	done, cause := st.done, st.cause
+	err := st.readyLocked()
+	st.mu.Unlock()
+	switch {
+	case !x.commit && cause != nil && done:
+		return unknownRows, nil // the watcher has done it
+	case done || x.commit && err != nil:
+		return unknownRows, err // who began it rolls back
+	}
+	defer st.end(nil)
+	st.endLent()
 	if !x.commit {
 		return unknownRows, st.conn.Rollback(ctx)
-	}
-	if err := st.ready(); err != nil {
-		return unknownRows, err // the connection's release rolls back
 	}
 	return unknownRows, st.conn.Commit(ctx)
 }
 
-// push opens inner as the savepoint inside tx, and names it.
-func (tx *Tx) push(inner *Tx) error {
-	st := tx.st
+// end notes that the transaction is over and gives its connection back, which rolls back
+// what is open still. The gate is held.
+func (st *txState) end(cause error) {
+	st.mu.Lock()
+	done := st.done
+	st.done = true
+	if st.cause == nil {
+		st.cause = cause
+	}
+	st.mu.Unlock()
+	if done || st.conn == nil {
+		return
+	}
+	st.endLent()
+	st.conn.Release()
+	st.node.transactions.Add(-1)
+}
+
+// endLent closes what raw methods gave out. The gate is held.
+func (st *txState) endLent() {
+	st.mu.Lock()
+	scopes, cause := st.stack, st.cause
+	st.mu.Unlock()
+	for i := len(scopes) - 1; i >= 0; i-- {
+		if scopes[i].lent.group != nil {
+			scopes[i].lent.end(&endedError{st.e.name, "rows of a transaction on connection", ErrTxDone, cause})
+		}
+	}
+}
+
+// endedRows is what rows tell that were open at the end of the savepoint.
+func (tx *Tx) endedRows() error {
+	return &endedError{tx.st.e.name, "rows of a savepoint on connection", ErrTxDone, nil}
+}
+
+// savepoint is the exchange of the statement that begins a savepoint.
+type savepoint struct{ outer, inner *Tx }
+
+func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
+	st := x.outer.st
+	if err := st.admit(ctx, x.outer); err != nil {
+		return unknownRows, err
+	}
+	defer st.gate.Unlock()
+	st.mu.Lock()
+	var err error
+	switch top := st.top(); {
+	case x.outer.ended:
+		err = st.doneError()
+	case top != x.outer && top.over == nil:
+		err = errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, top.name, ErrBusy)
+	}
+	st.mu.Unlock()
+	if err != nil {
+		return unknownRows, err
+	}
+	if _, err := st.conn.Exec(ctx, s.text, nil); err != nil {
+		return unknownRows, err
+	}
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if tx.ended || st.done {
-		return st.doneError()
+	st.stack = append(st.stack, x.inner)
+	return unknownRows, nil
+}
+
+// leaving is the exchange of the statements that end a savepoint.
+type leaving struct{ tx *Tx }
+
+func (x *leaving) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
+	st := x.tx.st
+	if err := st.lock(ctx); err != nil {
+		return unknownRows, err
 	}
-	if st.top() != tx {
-		return errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, st.top().name, ErrBusy)
+	defer st.gate.Unlock()
+	if err := st.ready(); err != nil {
+		return unknownRows, err
 	}
+	x.tx.lent.end(x.tx.endedRows())
+	_, err := st.conn.Exec(ctx, s.text, nil)
+	return unknownRows, err
+}
+
+// nameIt gives the savepoint its name in the transaction.
+func (st *txState) nameIt(inner *Tx) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
 	st.names++
 	inner.name = "dbfleet_" + strconv.Itoa(st.names)
-	st.stack = append(st.stack, inner)
-	return nil
 }
 
 // pop ends the savepoint, with those that goroutines have left open inside of it.
@@ -132,32 +233,18 @@ func (tx *Tx) pop() {
 	st := tx.st
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for !tx.ended {
-		last := len(st.stack) - 1
-		st.stack[last].ended = true
-		st.stack = st.stack[:last]
+	for i, open := range st.stack {
+		if open != tx {
+			continue
+		}
+		for _, inner := range st.stack[i:] {
+			inner.ended = true
+			if inner.over != nil {
+				close(inner.over)
+			}
+		}
+		st.stack = st.stack[:i:i]
+		return
 	}
-}
-
-// savepoint sends a statement that begins or ends the savepoint.
-func (tx *Tx) savepoint(ctx context.Context, op, text string) error {
-	return tx.st.turn(ctx, op, text, (*savepoint)(tx))
-}
-
-// savepoint is the exchange of a savepoint's statements.
-type savepoint Tx
-
-func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
-	st := x.st
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	if x.ended {
-		return unknownRows, st.doneError()
-	}
-	if err := st.ready(); err != nil {
-		return unknownRows, err
-	}
-	st.endOpen()
-	_, err := st.conn.Exec(ctx, s.text, nil)
-	return unknownRows, err
+	tx.ended = true
 }

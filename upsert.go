@@ -88,7 +88,7 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 		if err := t.Distinct(records, key); err != nil {
 			return err
 		}
-		e, err := q.src.reg.lookup(home.connection)
+		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {
 			return err
 		}

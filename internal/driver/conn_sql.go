@@ -51,8 +51,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt
 }
 
 func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx, error) {
-	if ctx.Value(joinKey{}) != nil {
-		return joinedTx{}, nil
+	if life, joins := ctx.Value(joinKey{}).(*groupLife); joins {
+		return joinedTx{life}, nil
 	}
 	if err := c.begin(ctx, TxOptions{Isolation: sql.IsolationLevel(o.Isolation), ReadOnly: o.ReadOnly}, true); err != nil {
 		return nil, err
@@ -155,15 +155,6 @@ func (c *conn) Prepare(query string) (sqldriver.Stmt, error) {
 func (c *conn) Begin() (sqldriver.Tx, error) {
 	return c.BeginTx(context.Background(), sqldriver.TxOptions{})
 }
-
-// joinKey marks the context of a *sql.Tx that is part of the transaction of a
-// Conn and has no end of its own.
-type joinKey struct{}
-
-type joinedTx struct{}
-
-func (joinedTx) Commit() error   { return nil }
-func (joinedTx) Rollback() error { return nil }
 
 // sqlTx is the transaction of a conn for database/sql.
 type sqlTx struct{ c *conn }

@@ -13,7 +13,6 @@ type Conn struct {
 	sc    *sql.Conn
 	inner *conn
 	rows  cellCursor // of the first query, most often the only one
-	stmts *sql.Tx    // what the statements of Prepare belong to; nil before the first
 }
 
 // take is given to sql.Conn.Raw. What it takes is this Conn's as long as the
@@ -87,7 +86,6 @@ func (c *Conn) Commit(ctx context.Context) error {
 	if c.inner == nil {
 		return sql.ErrTxDone
 	}
-	c.endStmts()
 	return c.inner.commit(ctx)
 }
 
@@ -98,7 +96,6 @@ func (c *Conn) Rollback(ctx context.Context) error {
 	if c.inner == nil {
 		return sql.ErrTxDone
 	}
-	c.endStmts()
 	return c.inner.rollback(ctx)
 }
 
@@ -108,31 +105,6 @@ func (c *Conn) OpenRows() int {
 		return 0
 	}
 	return int(c.inner.open.Load())
-}
-
-// Prepare prepares a statement for the rest of the transaction that Begin
-// began. Its end closes the statement and its rows: they are database/sql's, as
-// if they belonged to a transaction of a *sql.Tx, which sends nothing itself.
-func (c *Conn) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
-	if c.inner == nil {
-		return nil, errReleased
-	}
-	if c.stmts == nil {
-		tx, err := c.sc.BeginTx(context.WithValue(context.Background(), joinKey{}, true), nil)
-		if err != nil {
-			return nil, err
-		}
-		c.stmts = tx
-	}
-	return c.stmts.PrepareContext(ctx, query)
-}
-
-// endStmts ends the statements of Prepare.
-func (c *Conn) endStmts() {
-	if c.stmts != nil {
-		_ = c.stmts.Rollback()
-		c.stmts = nil
-	}
 }
 
 // SQL is the same connection as database/sql shows it, for what must return
@@ -145,7 +117,6 @@ func (c *Conn) Release() {
 	if c.inner == nil {
 		return
 	}
-	c.endStmts()
 	inner := c.inner
 	c.inner = nil
 	if inner.tx.active {

@@ -49,3 +49,22 @@ func (g *gate) unlock() {
 		}
 	}
 }
+
+// A Gate lets one at a time use something, and waits no longer than a context allows.
+type Gate struct{ gate gate }
+
+// NewGate makes a gate that is open.
+func NewGate() Gate { return Gate{newGate()} }
+
+// Lock takes the gate, or returns the context's error. It prefers the gate: a context
+// that has ended is noticed only while somebody else holds it.
+func (g *Gate) Lock(ctx context.Context) error { return g.gate.lock(ctx) }
+
+// LockAnyway takes the gate however long it takes.
+func (g *Gate) LockAnyway() { _ = g.gate.lock(context.Background()) }
+
+// TryLock takes the gate unless somebody has it.
+func (g *Gate) TryLock() bool { return g.gate.tryLock() }
+
+// Unlock gives the gate back.
+func (g *Gate) Unlock() { g.gate.unlock() }

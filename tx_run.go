@@ -1,0 +1,183 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// once runs one attempt. Whatever panics in it, the connection is given back, and what
+// waits for the end of the transaction is told.
+func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) (err error) {
+	e, err := db.reg.use(db.name)
+	if err != nil {
+		return err
+	}
+	defer e.leave()
+	st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}}
+	tx := &Tx{st: st}
+	st.stack = []*Tx{tx}
+
+	how := rolledBack
+	err = errPanicked // until something else is known
+	defer func() {    // last: the connection is back
+		if how == rolledBack {
+			tx.undone(nil, err)
+		}
+		tx.tell(OutsideTx(ctx), how, err)
+	}()
+	defer st.giveBack()
+	defer func() {
+		if err != nil && how == rolledBack {
+			_ = tx.rollback(ctx) // its failure changes nothing: without a commit nothing persists
+		}
+	}()
+	if err = tx.begin(ctx, o); err != nil {
+		return err
+	}
+	defer st.watch(ctx)()
+
+	if err = tx.call(ctx, fn); err != nil {
+		return err
+	}
+	err = errPanicked
+	switch err = tx.commit(ctx); {
+	case err == nil:
+		how = committed
+	case errors.Is(err, ErrCommitUnknown):
+		how = unknownOutcome
+	}
+	return err
+}
+
+// call calls fn in tx. Its error is that of the context if that has ended.
+func (tx *Tx) call(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	err := fn(withTx(ctx, tx), tx)
+	if err != nil || ctx.Err() == nil {
+		return err
+	}
+	what := "transaction"
+	if tx.name != "" {
+		what = "savepoint"
+	}
+	return errorf("%s on connection %q rolled back: %w", what, tx.st.e.name, ctx.Err())
+}
+
+// giveBack gives the connection back whatever has happened.
+func (st *txState) giveBack() {
+	st.gate.LockAnyway()
+	defer st.gate.Unlock()
+	st.end(nil)
+}
+
+// nestedWith is nested for a call with options.
+func (tx *Tx) nestedWith(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
+	if o != (TxOptions{}) {
+		return errorf("connection %q: a transaction inside another takes no options", tx.st.e.name)
+	}
+	return tx.nested(ctx, &Tx{st: tx.st}, fn)
+}
+
+// hidden is nested for a verb that needs its statements to be undone together. The
+// savepoint keeps the statements of others waiting.
+func (tx *Tx) hidden(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	return tx.nested(ctx, &Tx{st: tx.st, over: make(chan struct{})}, fn)
+}
+
+// nested runs fn between a savepoint and its release.
+func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *Tx) error) (err error) {
+	tx.st.nameIt(inner)
+	if err := tx.turn(ctx, "savepoint", "SAVEPOINT "+inner.name, &savepoint{tx, inner}); err != nil {
+		return err
+	}
+	err = errPanicked // until something else is known
+	defer func() {
+		defer inner.leave()
+		if err == nil {
+			inner.released(tx)
+			return
+		}
+		defer inner.undone(tx, err)
+		if backErr := inner.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) && err != errPanicked { //nolint:errorlint // as it was set above
+			err = errors.Join(err, backErr)
+		}
+	}()
+	if err = inner.call(ctx, fn); err != nil {
+		return err
+	}
+	err = errPanicked
+	err = inner.turn(ctx, "release", "RELEASE SAVEPOINT "+inner.name, &leaving{inner})
+	return err
+}
+
+// leave ends the handle of a savepoint.
+func (tx *Tx) leave() {
+	tx.st.gate.LockAnyway()
+	defer tx.st.gate.Unlock()
+	tx.lent.end(tx.endedRows())
+	tx.pop()
+}
+
+// savepointTimeout bounds the way back to a savepoint whose context has ended.
+const savepointTimeout = time.Second
+
+// back undoes what was done since the savepoint and forgets it.
+func (tx *Tx) back(ctx context.Context) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), savepointTimeout)
+		defer cancel()
+	}
+	if err := tx.turn(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name, &leaving{tx}); err != nil {
+		return err
+	}
+	return tx.turn(ctx, "release", "RELEASE SAVEPOINT "+tx.name, &leaving{tx})
+}
+
+// watch rolls the transaction back as soon as ctx ends, or its registry cuts it off,
+// whatever its function does meanwhile. stop ends that.
+func (st *txState) watch(ctx context.Context) (stop func()) {
+	st.e.watched(st)
+	var stopCtx func() bool
+	if ctx.Done() != nil {
+		stopCtx = context.AfterFunc(ctx, func() { st.expire(ctx.Err()) })
+	}
+	return func() {
+		st.e.unwatched(st)
+		if stopCtx != nil {
+			stopCtx()
+		}
+	}
+}
+
+// expire ends the transaction before its function does, because of cause.
+func (st *txState) expire(cause error) {
+	if !st.condemn(cause) {
+		return
+	}
+	st.gate.LockAnyway()
+	defer st.gate.Unlock()
+	st.endNow()
+}
+
+// condemn lets no statement in any more. It is false if the transaction has ended.
+func (st *txState) condemn(cause error) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.done || st.cause != nil {
+		return false
+	}
+	st.cause = cause
+	return true
+}
+
+// endNow ends a transaction that is condemned. The gate is held. A verb that streams
+// rows has them still: the connection is its own until it sees the end.
+func (st *txState) endNow() {
+	st.endLent()
+	if st.conn.OpenRows() == 0 {
+		st.end(nil)
+	}
+}
