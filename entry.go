@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -54,6 +55,8 @@ func (e *entry) unwatched(st *txState) {
 	delete(e.open, st)
 }
 
+var errCutOff = fmt.Errorf("it is cut off: %w", ErrClosed)
+
 // cutOff lets no transaction send anything more, and rolls back those that wait for
 // their functions. One whose statement the server works on is rolled back after that.
 func (e *entry) cutOff() {
@@ -62,7 +65,7 @@ func (e *entry) cutOff() {
 	open := slices.Collect(maps.Keys(e.open))
 	e.mu.Unlock()
 	for _, st := range open {
-		if st.condemn(ErrClosed) && st.gate.TryLock() {
+		if st.condemn(errCutOff) && st.gate.TryLock() {
 			st.endNow()
 			st.gate.Unlock()
 		}

@@ -30,7 +30,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	}()
 	defer st.giveBack()
 	defer func() {
-		if err != nil && how == rolledBack {
+		if err != nil && how == rolledBack && st.needsRollback() {
 			_ = tx.rollback(ctx) // its failure changes nothing: without a commit nothing persists
 		}
 	}()
@@ -39,6 +39,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	}
 	defer st.watch(ctx)()
 
+	err = errPanicked
 	if err = tx.call(ctx, fn); err != nil {
 		return err
 	}
@@ -65,6 +66,13 @@ func (tx *Tx) call(ctx context.Context, fn func(context.Context, *Tx) error) err
 	return errorf("%s on connection %q rolled back: %w", what, tx.st.e.name, ctx.Err())
 }
 
+// needsRollback says that the transaction has begun, and that no COMMIT has ended it.
+func (st *txState) needsRollback() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.conn != nil && (!st.done || st.cause != nil)
+}
+
 // giveBack gives the connection back whatever has happened.
 func (st *txState) giveBack() {
 	st.gate.LockAnyway()
@@ -88,7 +96,9 @@ func (tx *Tx) hidden(ctx context.Context, fn func(context.Context, *Tx) error) e
 
 // nested runs fn between a savepoint and its release.
 func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *Tx) error) (err error) {
-	tx.st.nameIt(inner)
+	if err := tx.st.nameIt(tx, inner); err != nil {
+		return err
+	}
 	if err := tx.turn(ctx, "savepoint", "SAVEPOINT "+inner.name, &savepoint{tx, inner}); err != nil {
 		return err
 	}

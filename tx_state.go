@@ -183,13 +183,7 @@ func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (drive
 	}
 	defer st.gate.Unlock()
 	st.mu.Lock()
-	var err error
-	switch top := st.top(); {
-	case x.outer.ended:
-		err = st.doneError()
-	case top != x.outer && top.over == nil:
-		err = errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, top.name, ErrBusy)
-	}
+	err := st.nests(x.outer)
 	st.mu.Unlock()
 	if err != nil {
 		return unknownRows, err
@@ -212,6 +206,9 @@ func (x *leaving) exchange(ctx context.Context, _ *place, s *statement) (driver.
 		return unknownRows, err
 	}
 	defer st.gate.Unlock()
+	if err := x.tx.usable(); err != nil {
+		return unknownRows, err
+	}
 	if err := st.ready(); err != nil {
 		return unknownRows, err
 	}
@@ -220,12 +217,27 @@ func (x *leaving) exchange(ctx context.Context, _ *place, s *statement) (driver.
 	return unknownRows, err
 }
 
-// nameIt gives the savepoint its name in the transaction.
-func (st *txState) nameIt(inner *Tx) {
+// nests says whether a savepoint may be begun in outer. st.mu is held.
+func (st *txState) nests(outer *Tx) error {
+	if outer.ended || st.done || st.cause != nil {
+		return st.doneError()
+	}
+	if top := st.top(); top != outer && top.over == nil {
+		return errorf("transaction on connection %q: savepoint %s is open, which is not inside of this one: %w", st.e.name, top.name, ErrBusy)
+	}
+	return nil
+}
+
+// nameIt gives a savepoint inside outer its name in the transaction.
+func (st *txState) nameIt(outer, inner *Tx) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	if err := st.nests(outer); err != nil {
+		return err
+	}
 	st.names++
 	inner.name = "dbfleet_" + strconv.Itoa(st.names)
+	return nil
 }
 
 // pop ends the savepoint, with those that goroutines have left open inside of it.
