@@ -68,7 +68,7 @@ LEFT JOIN pg_catalog.pg_prepared_xacts p ON p.database = current_database() AND 
 ORDER BY p.prepared, p.gid`
 
 func (s *conn) ListPrepared(ctx context.Context) ([]session.PreparedBranch, error) {
-	rows, err := s.ask(ctx, listPrepared)
+	rows, err := s.askText(ctx, listPrepared)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func (s *conn) ListPrepared(ctx context.Context) ([]session.PreparedBranch, erro
 // CheckBranches asks for the slots of prepared transactions, which a server has none of
 // unless it is told to. Whether one is free shows at PREPARE TRANSACTION.
 func (s *conn) CheckBranches(ctx context.Context) error {
-	rows, err := s.ask(ctx, "SELECT current_setting('max_prepared_transactions'), pg_is_in_recovery()")
+	rows, err := s.askText(ctx, "SELECT current_setting('max_prepared_transactions'), pg_is_in_recovery()")
 	if err != nil {
 		return err
 	}
@@ -117,15 +117,15 @@ func (s *conn) CheckBranches(ctx context.Context) error {
 // Wrote asks for the transaction's id, which the server gives with the first write or
 // row lock. NOTIFY has none before the commit.
 func (s *conn) Wrote(ctx context.Context) (bool, error) {
-	rows, err := s.ask(ctx, "SELECT txid_current_if_assigned() IS NOT NULL")
+	rows, err := s.askText(ctx, "SELECT txid_current_if_assigned() IS NOT NULL")
 	if err != nil {
 		return true, err
 	}
 	return len(rows) != 1 || string(rows[0][0]) != "f", nil
 }
 
-// ask is a query without arguments, whose values come as text.
-func (s *conn) ask(ctx context.Context, query string) ([][][]byte, error) {
+// askText is a query without arguments, whose values come as text.
+func (s *conn) askText(ctx context.Context, query string) ([][][]byte, error) {
 	s.unnamed = nil
 	results, err := s.pc.Exec(ctx, query).ReadAll()
 	if err != nil {
