@@ -156,7 +156,8 @@ func TestBranchFault_DeadlockLosesTheBranch(t *testing.T) {
 			func(c *Conn) error { return c.Rollback(t.Context()) },
 		} {
 			mustExec(t, acquire(t, p), "INSERT INTO t VALUES (1, 'a'), (2, 'b')")
-			a, b := beginBranch(t, p, newBranchID()), beginBranch(t, p, newBranchID())
+			ids := [2]BranchID{newBranchID(), newBranchID()}
+			a, b := beginBranch(t, p, ids[0]), beginBranch(t, p, ids[1])
 			mustExec(t, a, "UPDATE t SET name = 'x' WHERE id = 1")
 			mustExec(t, b, "UPDATE t SET name = 'x' WHERE id = 2")
 			errs := make(chan error, 1)
@@ -180,21 +181,13 @@ func TestBranchFault_DeadlockLosesTheBranch(t *testing.T) {
 			require.NoError(t, other.Rollback(t.Context()))
 			require.Equal(t, [][]any{{"a"}, {"b"}}, rowsOf(t, victim, "SELECT name FROM t WHERE id < 4 ORDER BY id"))
 			mustExec(t, victim, "DELETE FROM t")
+			for _, id := range ids {
+				require.False(t, listed(t, victim, id))
+			}
 			victim.Release()
 			other.Release()
-			require.Empty(t, mustList(t, p, a, b))
 		}
 	})
-}
-
-// mustList lists what is prepared of the branches that the connections began.
-func mustList(t *testing.T, p *Pool, _ ...*Conn) (list []PreparedBranch) {
-	t.Helper()
-	c := acquire(t, p)
-	defer c.Release()
-	all, err := c.ListPrepared(t.Context())
-	require.NoError(t, err)
-	return all
 }
 
 func TestBranchFault_SerializationFailureIsARefusedVote(t *testing.T) {
@@ -372,7 +365,11 @@ func TestBranchFault_DisconnectAfterTheVoteKeepsIt(t *testing.T) {
 
 func TestBranchFault_CrashAfterTheVoteKeepsIt(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB, ...string) *dbtest.Server{"postgres": dbtest.StartPostgres, "mysql": dbtest.StartMariaDB} {
+	for name, start := range map[string]func(testing.TB) *dbtest.Server{
+		"postgres":           func(t testing.TB) *dbtest.Server { return dbtest.StartPostgres(t) },
+		"mysql":              func(t testing.TB) *dbtest.Server { return dbtest.StartMariaDB(t) },
+		"mysql with its log": func(t testing.TB) *dbtest.Server { return dbtest.StartMariaDB(t, "log-bin=binlog") },
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t)
@@ -482,4 +479,89 @@ func TestBranchFault_StandbyIsRefused(t *testing.T) {
 	var setup *BranchSetupError
 	require.ErrorAs(t, r.CheckBranches(t.Context()), &setup)
 	require.NoError(t, c.CommitPrepared(t.Context(), id))
+}
+
+// A primary that has become read-only commits nothing, and rolls nothing back by that.
+func TestBranchFault_ReadOnlyServerKeepsWhatIsPrepared(t *testing.T) {
+	t.Parallel()
+	server := dbtest.StartMariaDB(t)
+	db := server.Database(t)
+	p := open(t, optionsFor(db))
+	mustExec(t, acquire(t, p), createT)
+	a, b, d := newBranchID(), newBranchID(), newBranchID()
+	first := prepared(t, p, a)
+	second := beginBranch(t, p, b)
+	mustExec(t, second, "INSERT INTO t VALUES (2, 'b')")
+	third := beginBranch(t, p, d)
+	mustExec(t, third, "INSERT INTO t VALUES (3, 'c')")
+	server.Exec(t, "SET GLOBAL read_only = 1")
+	require.NoError(t, second.PrepareBranch(t.Context()), "which it can always take back")
+	require.Equal(t, ReadOnly, Classify(third.Commit(t.Context())).Class)
+	require.ErrorIs(t, first.CommitPrepared(t.Context(), a), ErrBranchReadOnly)
+	for _, c := range []*Conn{first, second, third} {
+		c.Release()
+	}
+	server.Exec(t, "SET GLOBAL read_only = 0")
+	r := acquire(t, p)
+	settled(t, r, a, true)
+	settled(t, r, b, false)
+	require.Equal(t, [][]any{{int64(1)}}, rowsOf(t, r, "SELECT id FROM t"))
+}
+
+// hazard 121: what the transaction is worth without the statement is not for the vote to
+// say.
+func TestBranchFault_LockTimeoutIsARefusedVote(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "mysql")
+	o := optionsFor(db)
+	o.Params = map[string]string{"innodb_lock_wait_timeout": "1"}
+	p := open(t, o)
+	mustExec(t, acquire(t, p), createT)
+	mustExec(t, acquire(t, p), "INSERT INTO t VALUES (1, 'a')")
+	holder := acquire(t, p)
+	require.NoError(t, holder.Begin(t.Context(), TxOptions{}))
+	mustExec(t, holder, "UPDATE t SET name = 'x' WHERE id = 1")
+	id := newBranchID()
+	c := beginBranch(t, p, id)
+	mustExec(t, c, "INSERT INTO t VALUES (2, 'b')")
+	_, err := c.Exec(t.Context(), "UPDATE t SET name = 'y' WHERE id = 1", nil)
+	require.Equal(t, LockTimeout, Classify(err).Class)
+	var lost *TxLostError
+	require.ErrorAs(t, c.PrepareBranch(t.Context()), &lost)
+	require.False(t, listed(t, c, id))
+	require.NoError(t, holder.Rollback(t.Context()))
+	require.Equal(t, 1, count(t, db, "t"))
+	mustExec(t, c, "INSERT INTO t VALUES (3, 'the connection serves on')")
+}
+
+// hazard 324: a context that ends while the server is silent leaves it open what it did.
+func TestBranchFault_ContextThatEndsDuringTheVote(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		proxy, o := proxied(t, db)
+		p := open(t, o)
+		mustExec(t, acquire(t, p), createT)
+		id := newBranchID()
+		c := beginBranch(t, p, id)
+		mustExec(t, c, "INSERT INTO t VALUES (1, 'a')")
+		marker := map[string]string{"postgres": "PREPARE TRANSACTION", "mysql": "XA PREPARE"}[db.Dialect]
+		held := proxy.On(dbtest.Fault{Marker: marker, Action: dbtest.HoldReply, Times: 1})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			<-held.Fired()
+			cancel()
+		}()
+		err := c.PrepareBranch(ctx)
+		var unanswered *UnansweredError
+		require.ErrorAs(t, err, &unanswered)
+		require.ErrorIs(t, err, context.Canceled)
+		c.Release()
+		r := acquire(t, open(t, optionsFor(db)))
+		require.Eventually(t, func() bool { return listed(t, r, id) }, 20*time.Second, 10*time.Millisecond)
+		db.KillConnections(t) // the proxy still has the session's
+		r = acquire(t, open(t, optionsFor(db)))
+		settled(t, r, id, false)
+		require.Equal(t, 0, count(t, db, "t"))
+	})
 }

@@ -75,7 +75,9 @@ func (s *conn) endXA(ctx context.Context, commit bool) error {
 	}
 	if commit {
 		_, err := s.ExecText(ctx, "XA COMMIT "+name+" ONE PHASE", nil)
-		if err != nil {
+		if v := s.Verdict(err); err != nil && v.Answered && !v.CommitUnknown && !v.TxLost {
+			_ = s.undoneXA(name, err) // it is still there
+		} else if err != nil {
 			s.refreshed(err)
 		}
 		return err
