@@ -498,13 +498,19 @@ func TestBranchFault_ReadOnlyServerKeepsWhatIsPrepared(t *testing.T) {
 	require.NoError(t, second.PrepareBranch(t.Context()), "which it can always take back")
 	require.Equal(t, ReadOnly, Classify(third.Commit(t.Context())).Class)
 	require.ErrorIs(t, first.CommitPrepared(t.Context(), a), ErrBranchReadOnly)
-	for _, c := range []*Conn{first, second, third} {
-		c.Release()
-	}
+	second.Release()
+	server.Exec(t, "GRANT READ ONLY ADMIN ON *.* TO '"+db.Username+"'@'%'")
+	privileged := acquire(t, open(t, optionsFor(db)))
+	require.ErrorIs(t, privileged.CommitPrepared(t.Context(), b), ErrBranchReadOnly, "a replica's is the primary's to end")
 	server.Exec(t, "SET GLOBAL read_only = 0")
+	require.NoError(t, first.CommitPrepared(t.Context(), a), "on the same connection")
 	r := acquire(t, p)
-	settled(t, r, a, true)
 	settled(t, r, b, false)
+	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := r.Exec(within, "INSERT INTO t VALUES (3, 'no lock is left')", nil) // third is not released
+	require.NoError(t, err)
+	mustExec(t, r, "DELETE FROM t WHERE id = 3")
 	require.Equal(t, [][]any{{int64(1)}}, rowsOf(t, r, "SELECT id FROM t"))
 }
 

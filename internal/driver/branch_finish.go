@@ -9,7 +9,8 @@ import (
 // CommitPrepared commits a prepared branch: that of this connection, or another one on a
 // connection without a transaction. nil means that the server has done it. Its error is
 // a *BranchError where the server said why not, and an *UnansweredError where no answer
-// came. It may be asked again after any of them.
+// came. It may be asked again after any of them; elsewhere once this connection, if it is
+// attached to the branch, was released.
 func (c *Conn) CommitPrepared(ctx context.Context, id BranchID) error {
 	return c.finishPrepared(ctx, id, true)
 }
@@ -49,10 +50,7 @@ func (c *conn) finishPrepared(ctx context.Context, id BranchID, commit bool) err
 		return err
 	}
 	if err := b.FinishPrepared(ctx, id, commit, own); err != nil {
-		if err = c.failed(ctx, err); own {
-			c.broken.Store(true) // closing it sets the branch free, if it is still there
-		}
-		return err
+		return c.failed(ctx, err)
 	}
 	if own {
 		c.tx = txState{}

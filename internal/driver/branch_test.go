@@ -455,3 +455,37 @@ func TestWrote_CountsNotify(t *testing.T) {
 	require.True(t, w)
 	require.NoError(t, c.Rollback(t.Context()))
 }
+
+// A bulk load is not seen as a statement, and a table may have any name.
+func TestWrote_CountsLoads(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, p *Pool, db dbtest.Database) {
+		c := acquire(t, p)
+		table := map[string]string{"mysql": "`select`"}[db.Dialect]
+		if table == "" {
+			table = `"select"`
+		}
+		mustExec(t, c, "CREATE TABLE "+table+" (id INTEGER PRIMARY KEY)")
+		id := newBranchID()
+		if db.Dialect == "sqlite" {
+			require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+		} else {
+			require.NoError(t, c.BeginBranch(t.Context(), id, TxOptions{}))
+		}
+		l, err := c.Load(loadTarget(db, "select", "id"))
+		require.NoError(t, err)
+		require.NoError(t, l.Add(t.Context(), []any{int64(1)}))
+		_, err = l.Done(t.Context())
+		require.NoError(t, err)
+		wrote, err := c.Wrote(t.Context())
+		require.NoError(t, err)
+		require.True(t, wrote)
+		if db.Dialect == "sqlite" {
+			require.NoError(t, c.Commit(t.Context()))
+		} else {
+			require.NoError(t, c.PrepareBranch(t.Context()))
+			require.NoError(t, c.CommitPrepared(t.Context(), id))
+		}
+		require.Len(t, rowsOf(t, c, "SELECT id FROM "+table), 1)
+	})
+}

@@ -47,7 +47,7 @@ type Ledger struct {
 	Mark string
 
 	// FenceWait is sent before the transaction of Fence or, where FenceInside, as its first
-	// statement: Fence waits a moment at most after it. It may be "". On MySQL it stays with
+	// statement: Fence waits a second at most after it. It may be "". On MySQL it stays with
 	// the session, which is given up.
 	FenceWait   string
 	FenceInside bool
@@ -139,9 +139,6 @@ func newLedger(l *Ledger, database, missing, greatest string) *Ledger {
 	l.Decide = insert(p(1), "0", quoted(LedgerCommit), p(2), p(3), "''")
 	l.Mark = insert(p(1), p(2), quoted(LedgerMarker), "''", p(3), "''")
 	l.Fence = insert(p(1), "0", quoted(LedgerAbort), "''", p(2), "''")
-	if l.d == dialect.MySQL { // MariaDB alone reads the comment
-		l.Fence = "/*M!100300 SET STATEMENT innodb_lock_wait_timeout = 0 FOR */ " + l.Fence
-	}
 	l.Lost = insert(p(1), "0", quoted(LedgerAbort), "''", p(2), p(3))
 	l.Horizon = "SELECT made FROM " + LedgerTable + " WHERE id = 'horizon' AND number = 0"
 	l.Raise = "UPDATE " + LedgerTable + " SET made = " + greatest + "(made, " + p(1) + ") WHERE id = 'horizon' AND number = 0"
