@@ -472,7 +472,7 @@ func TestWrote_CountsLoads(t *testing.T) {
 		} else {
 			require.NoError(t, c.BeginBranch(t.Context(), id, TxOptions{}))
 		}
-		l, err := c.Load(loadTarget(db, "select", "id"))
+		l, err := c.Load(loadTarget(db, table, "id"))
 		require.NoError(t, err)
 		require.NoError(t, l.Add(t.Context(), []any{int64(1)}))
 		_, err = l.Done(t.Context())

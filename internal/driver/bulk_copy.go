@@ -44,7 +44,6 @@ func (c *conn) startCopy(ctx context.Context, s session.CopySession, into LoadTa
 		return nil, err
 	}
 	defer c.unlock()
-	c.tx.branch.unseen() // a table's name is no statement
 	p := &copying{
 		c: c, full: make(chan []byte, copyBlocks), free: make(chan []byte, copyBlocks),
 		cut: make(chan struct{}), over: make(chan struct{}),
