@@ -70,6 +70,12 @@ func classifyOwn(err error) (Problem, bool) {
 		return Problem{Class: Busy, NotSent: true}, true
 	case errors.Is(err, ErrPoolClosed), errors.Is(err, sql.ErrConnDone):
 		return Problem{Class: Closed, NotSent: true}, true
+	case errors.Is(err, ErrBranchReadOnly):
+		return Problem{Class: ReadOnly, Code: classifyCause(err).Code}, true
+	case errors.Is(err, ErrBranchUnknown):
+		return Problem{Class: UndefinedObject, Code: classifyCause(err).Code}, true
+	case errors.Is(err, ErrBranchHeld):
+		return Problem{Class: LockTimeout, Code: classifyCause(err).Code}, true
 	case errors.As(err, &argument):
 		return Problem{Class: InvalidValue, NotSent: true}, true
 	case errors.As(err, &isolation):

@@ -113,6 +113,9 @@ func (c *conn) admit(query string) error {
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
 	}
+	if c.tx.branch != nil {
+		c.tx.branch.note(query, c.pool.dialect)
+	}
 	return nil
 }
 

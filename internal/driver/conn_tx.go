@@ -19,10 +19,13 @@ type txState struct {
 	// plain says that it is a *sql.Tx of the pool's user. A statement that ends the
 	// transaction on the server does there what it does with the driver itself: what
 	// comes after it commits by itself.
-	plain bool
+	plain  bool
+	branch *branch // nil where nothing is asked of the transaction but to end
 }
 
 func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, final }
+
+var errTxOpen = errors.New("a transaction is already open on this connection")
 
 func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 	if err := c.enter(ctx, "BEGIN"); err != nil {
@@ -30,7 +33,7 @@ func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 	}
 	defer c.unlock()
 	if c.tx.active {
-		return &NotSentError{Err: errors.New("a transaction is already open on this connection")}
+		return &NotSentError{Err: errTxOpen}
 	}
 	if err := c.s.Begin(ctx, o); err != nil {
 		return c.failed(ctx, err)
@@ -49,7 +52,7 @@ func (c *conn) commit(ctx context.Context) error {
 	}
 	defer c.unlock()
 	switch {
-	case !c.tx.active:
+	case !c.tx.active, c.tx.attached():
 		return sql.ErrTxDone
 	case c.tx.cause != nil:
 		cause := c.tx.cause
@@ -99,7 +102,7 @@ func (c *conn) rollback(ctx context.Context) error {
 		return err
 	}
 	defer c.unlock()
-	if !c.tx.active {
+	if !c.tx.active || c.tx.attached() {
 		return sql.ErrTxDone
 	}
 	if c.tx.cause != nil || c.broken.Load() {

@@ -28,6 +28,15 @@ type (
 	// ToldInsert is session.ToldInsert.
 	ToldInsert = session.ToldInsert
 
+	// BranchID is session.BranchID.
+	BranchID = session.BranchID
+	// PreparedBranch is session.PreparedBranch.
+	PreparedBranch = session.PreparedBranch
+	// BranchError is session.BranchError.
+	BranchError = session.BranchError
+	// BranchSetupError is session.BranchSetupError.
+	BranchSetupError = session.BranchSetupError
+
 	// Class is session.Class.
 	Class = session.Class
 	// Problem is session.Problem.
@@ -51,8 +60,16 @@ type (
 	UntoldError = session.UntoldError
 )
 
-// ErrTxAborted is session.ErrTxAborted.
-var ErrTxAborted = session.ErrTxAborted
+// The sentinels of package session.
+var (
+	ErrTxAborted        = session.ErrTxAborted
+	ErrBranchUnknown    = session.ErrBranchUnknown
+	ErrBranchHeld       = session.ErrBranchHeld
+	ErrBranchRolledBack = session.ErrBranchRolledBack
+	ErrBranchDenied     = session.ErrBranchDenied
+	ErrBranchElsewhere  = session.ErrBranchElsewhere
+	ErrBranchReadOnly   = session.ErrBranchReadOnly
+)
 
 // The classes.
 const (

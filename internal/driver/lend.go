@@ -26,6 +26,7 @@ func (c *Conn) Lend() (driverConn any, back func(), err error) {
 	}
 	inner.spoiled.Store(true)
 	inner.lent.Store(true)
+	inner.tx.branch.unseen()
 	return inner.s.DriverConn(), func() {
 		inner.lent.Store(false)
 		inner.returned()

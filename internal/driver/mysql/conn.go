@@ -33,8 +33,9 @@ type conn struct {
 	status    *uint16 // the server's status flags, nil if they cannot be seen
 	peeked    [1]byte
 	pooler    bool
-	noLocal   bool // the server has refused LOAD DATA LOCAL
-	returns   bool // the server knows INSERT … RETURNING
+	noLocal   bool   // the server has refused LOAD DATA LOCAL
+	returns   bool   // the server knows INSERT … RETURNING
+	xa        string // the branch that is open and not prepared, as XA has its name
 }
 
 func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
@@ -122,6 +123,9 @@ func (s *conn) Commit(ctx context.Context) error { return s.end(ctx, "COMMIT") }
 func (s *conn) Rollback(ctx context.Context) error { return s.end(ctx, "ROLLBACK") }
 
 func (s *conn) end(ctx context.Context, query string) error {
+	if s.xa != "" {
+		return s.endXA(ctx, query == "COMMIT")
+	}
 	s.Tx = nil
 	_, err := s.ExecText(ctx, query, nil)
 	return err
@@ -152,9 +156,12 @@ func (s *conn) Explain(err error) error {
 }
 
 func (s *conn) Verdict(err error) session.Verdict {
+	var lost *session.TxLostError
 	var notSent *session.NotSentError
 	var me *mysql.MySQLError
 	switch {
+	case errors.As(err, &lost):
+		return session.Verdict{Answered: true, Broken: !s.Usable()}
 	case errors.As(err, &notSent):
 		return session.Verdict{NotSent: true}
 	case errors.Is(err, mysql.ErrPktTooLarge):
@@ -172,7 +179,7 @@ func (s *conn) Verdict(err error) session.Verdict {
 			v.TxDoubtful = true
 		case 1053, 1927, 1152, 1153, 1159, 1161, 4031, 3169:
 			v.Broken, v.CommitUnknown = true, true
-		case 1317, 1969, 3024, 1180:
+		case 1317, 1969, 3024, 1180, xaUncertain:
 			v.CommitUnknown = true
 		}
 		return v
