@@ -1,0 +1,195 @@
+package twophase
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// endCoordinator checks what the caller is told, at once.
+func (w *world) endCoordinator() {
+	w.coordinator = over
+	w.closeSessions()
+	n := w.rules.participants
+	count := [4]int{}
+	for _, s := range w.servers[:n] {
+		count[s.txn]++
+	}
+	told := w.p.outcome
+	switch {
+	case w.meddled:
+	case !w.harmed && told != Committed:
+		w.blame("told %s, and nothing was wrong", told)
+	case told == Committed && count[txnCommitted] != n,
+		told == CommittedPending && (w.servers[0].txn != txnCommitted || count[txnCommitted]+count[txnPrepared] != n),
+		told == RolledBack && count[txnCommitted] > 0,
+		told == Mixed:
+		w.blame("told %s, and the servers have %v", told, count)
+	}
+}
+
+func (w *world) blame(format string, args ...any) {
+	if w.fault == "" {
+		w.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// quiet says whether nothing is on its way any more.
+func (w *world) quiet() bool {
+	if w.coordinator == running || len(w.requests) > 0 {
+		return false
+	}
+	for _, s := range w.servers {
+		if s.session != sessionOver {
+			return false
+		}
+	}
+	return w.recoveries[0].life != running && w.recoveries[1].life != running
+}
+
+// judge lets recoverers finish, without any more harm, and checks what is left.
+func (w *world) judge() {
+	w = w.clone()
+	w.faults, w.hands = 0, 0
+	for range 3 {
+		if !w.traces() {
+			break
+		}
+		w.startRecovery(0)
+		for len(w.requests) > 0 {
+			if w.requests[0].stage == answeredStage {
+				w.deliver(0)
+			} else {
+				w.carry(0)
+			}
+		}
+	}
+	committed := 0
+	for i, s := range w.servers[:w.rules.participants] {
+		switch s.txn {
+		case txnCommitted:
+			committed++
+		case txnOpen, txnPrepared:
+			w.blame("participant %d is left in state %d", i, s.txn)
+		}
+	}
+	all, none := committed == w.rules.participants, committed == 0
+	told := w.p.outcome
+	switch incidents := w.row.incidents != 0; {
+	case w.meddled && all || none && w.meddled:
+		if incidents {
+			w.blame("an incident, and all participants agree")
+		}
+	case w.meddled:
+		if !incidents && !(w.coordinator == over && told == Mixed) {
+			w.blame("%d of %d committed, and no incident", committed, w.rules.participants)
+		}
+		return
+	case !all && !none:
+		w.blame("%d of %d committed", committed, w.rules.participants)
+	case incidents:
+		w.blame("an incident without a breach")
+	}
+	if w.row.there && !w.row.finished {
+		w.blame("a record is left open")
+	}
+	if w.coordinator == over && !w.meddled && (told == RolledBack && !none || (told == Committed || told == CommittedPending) && !all) {
+		w.blame("told %s, and in the end %d of %d are committed", told, committed, w.rules.participants)
+	}
+}
+
+// found is what a search has seen.
+type found struct {
+	states   int
+	ends     int
+	outcomes map[Outcome]int
+	fault    string
+	trace    []string
+}
+
+// search visits every world that can follow the first, and stops at the first fault.
+func search(first *world) found {
+	f := found{outcomes: map[Outcome]int{}}
+	seen := map[string]bool{}
+	type step struct {
+		w    *world
+		from *step
+		name string
+	}
+	var key []byte
+	stack := []*step{{w: first}}
+	for len(stack) > 0 {
+		at := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		key = at.w.key(key[:0])
+		if seen[string(key)] {
+			continue
+		}
+		seen[string(key)] = true
+		if at.w.quiet() {
+			f.ends++
+			if at.w.coordinator == over {
+				f.outcomes[at.w.p.outcome]++
+			}
+			end := at.w.clone()
+			end.judge()
+			at.w.fault = end.fault
+		}
+		if at.w.fault != "" {
+			f.fault = at.w.fault
+			for s := at; s.from != nil; s = s.from {
+				f.trace = append([]string{s.name}, f.trace...)
+			}
+			break
+		}
+		for _, m := range at.w.moves() {
+			stack = append(stack, &step{w: m.to, from: at, name: m.name})
+		}
+	}
+	f.states = len(seen)
+	return f
+}
+
+func (f found) String() string { return f.fault + "\n  " + strings.Join(f.trace, "\n  ") }
+
+func TestModel_AllOrNoneInEveryInterleaving(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]rules{
+		"two, one fault, a recoverer":            {participants: 2, faults: 1, recoverers: 1, tries: 2},
+		"two, one fault, two recoverers":         {participants: 2, faults: 1, recoverers: 2, tries: 2},
+		"two, two faults, a recoverer":           {participants: 2, faults: 2, recoverers: 1, tries: 2},
+		"two, two faults, MariaDB":               {participants: 2, faults: 2, recoverers: 1, tries: 2, clings: true},
+		"two, one fault, retention":              {participants: 2, faults: 1, recoverers: 1, tries: 2, sweeps: true},
+		"three, one fault":                       {participants: 3, faults: 1, tries: 2},
+		"three, one fault, a recoverer":          {participants: 3, faults: 1, recoverers: 1, tries: 1},
+		"two, no fault, two recoverers, MariaDB": {participants: 2, recoverers: 2, tries: 2, clings: true, sweeps: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := search(newWorld(&r))
+			require.Empty(t, f.fault, "%s", f)
+			t.Logf("%d states, %d ends, outcomes %v", f.states, f.ends, f.outcomes)
+		})
+	}
+}
+
+// hazard 317, 322: what people and failovers break is recorded, and told if the
+// coordinator meets it.
+func TestModel_WhatIsBrokenFromOutsideIsAnIncident(t *testing.T) {
+	t.Parallel()
+	for name, r := range map[string]rules{
+		"two":              {participants: 2, hands: 1, recoverers: 1, tries: 2},
+		"two, one fault":   {participants: 2, hands: 1, recoverers: 1, faults: 1, tries: 2},
+		"three":            {participants: 3, hands: 1, tries: 2},
+		"three, one fault": {participants: 3, hands: 1, faults: 1, tries: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := search(newWorld(&r))
+			require.Empty(t, f.fault, "%s", f)
+			t.Logf("%d states, %d ends, outcomes %v", f.states, f.ends, f.outcomes)
+		})
+	}
+}
