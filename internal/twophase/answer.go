@@ -100,12 +100,13 @@ const (
 	OpFinish                     // close the record
 	OpList                       // all prepared branches of a database
 	OpOpen                       // all open records of a ledger
+	OpAudit                      // compare the markers of a database with the records
 	OpForget                     // delete what is older than the retention
 )
 
 var opNames = [...]string{
 	"release", "decide", "mark", "prepare", "commit", "rollback", "commit prepared", "rollback prepared",
-	"look", "fence", "incident", "finish", "list", "open", "forget",
+	"look", "fence", "incident", "finish", "list", "open", "audit", "forget",
 }
 
 func (o Op) String() string {

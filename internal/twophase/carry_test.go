@@ -18,7 +18,7 @@ func (w *world) carry(i int) {
 		r.answer = refused
 		if s.txn == txnOpen && (!w.row.there || w.rules.mutant == decideOverwrites) {
 			r.answer = done
-			w.lease = w.rules.mutant != noLease
+			w.lease = w.rules.mutant != noLease && w.rules.mutant != decideOverwrites
 		}
 	case OpMark:
 		r.answer = refused
@@ -45,8 +45,9 @@ func (w *world) carry(i int) {
 		w.incident(r)
 	case OpFinish:
 		r.answer = done
-		if w.row.there && w.row.incidents == 0 {
+		if w.row.there && w.row.decision == r.closes && w.row.incidents == 0 {
 			w.row.finished = true
+			w.verifyFinished()
 		}
 	}
 }
@@ -108,6 +109,15 @@ func (w *world) fence(r *request) {
 	r.found = w.row
 }
 
+// verifyFinished checks that a record is finished no sooner than all branches are.
+func (w *world) verifyFinished() {
+	for i := 1; i < w.rules.participants; i++ {
+		if s := w.servers[i]; w.row.decision == ToCommit && s.txn != txnCommitted || w.row.decision == ToAbort && s.txn == txnCommitted {
+			w.blame("a record is finished, and branch %d is in state %d", i, s.txn)
+		}
+	}
+}
+
 func (w *world) incident(r *request) {
 	r.answer = noSuch
 	switch {
@@ -115,9 +125,10 @@ func (w *world) incident(r *request) {
 		return
 	case !w.row.there:
 		w.row = row{there: true, decision: ToAbort}
-	case w.row.finished && w.rules.mutant != blindIncident:
+	case w.row.finished && w.row.decision == ToCommit && w.rules.mutant != blindIncident:
 		return
 	}
+	w.row.finished = false
 	w.row.incidents |= 1 << r.branch
 	r.answer = done
 }

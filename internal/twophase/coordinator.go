@@ -45,7 +45,7 @@ type Options struct {
 	// Finished, if set, is told the ID of a transaction that is verified at every
 	// branch, and Commit does not close its record: whoever takes it may close many at
 	// once with Ledger.Finish, or leave it to a recoverer.
-	Finished func(ID)
+	Finished func(Decision, ID)
 
 	wait func(ctx context.Context, attempt int) // before a repetition; for tests
 }
@@ -235,10 +235,10 @@ func (c *coordinator) do(ctx context.Context, d command) (answer, error) {
 		err = c.t.Ledger.Incident(ctx, c.incident(d.at))
 	case OpFinish:
 		if c.o.Finished != nil {
-			c.o.Finished(c.t.ID)
+			c.o.Finished(c.decision(), c.t.ID)
 			return done, nil
 		}
-		err = c.t.Ledger.Finish(ctx, []ID{c.t.ID})
+		err = c.t.Ledger.Finish(ctx, c.decision(), []ID{c.t.ID})
 	}
 	return answerOf(err), err
 }
@@ -292,6 +292,13 @@ func (c *coordinator) branches() (list []BranchRef) {
 		}
 	}
 	return list
+}
+
+func (c *coordinator) decision() Decision {
+	if c.p.decided {
+		return ToCommit
+	}
+	return ToAbort
 }
 
 func (c *coordinator) ref(number int) BranchRef {

@@ -74,6 +74,10 @@ type Resource interface {
 	CommitPrepared(ctx context.Context, b BranchID) error
 	RollbackPrepared(ctx context.Context, b BranchID) error
 
+	// Marks returns the transactions that have markers in this database. Recover deletes
+	// the markers of what is finished, so they are few where it is called regularly.
+	Marks(ctx context.Context) ([]ID, error)
+
 	// Unmark deletes the markers of the transactions. Those that are missing do not
 	// matter.
 	Unmark(ctx context.Context, ids []ID) error
@@ -100,19 +104,21 @@ type Ledger interface {
 	// ErrForgotten; the horizon must be read after the insert.
 	Fence(ctx context.Context, id ID) (Record, error)
 
-	// Lookup reads a record. ok is false if none is committed, which proves nothing.
-	Lookup(ctx context.Context, id ID) (r Record, ok bool, err error)
+	// Read returns the committed records of the given IDs, in any order. That an ID has
+	// none proves nothing: its commit may be under way.
+	Read(ctx context.Context, ids []ID) ([]Record, error)
 
 	// Open returns the records that are not finished.
 	Open(ctx context.Context) ([]Record, error)
 
-	// Finish closes records that have no incidents. Those that are closed or missing do
-	// not matter.
-	Finish(ctx context.Context, ids []ID) error
+	// Finish closes those records that have this decision and no incidents. Others stay
+	// as they are: a failover may have put an abort in the place of a commit.
+	Finish(ctx context.Context, d Decision, ids []ID) error
 
-	// Incident adds an incident to the record, once. If the record is finished it
-	// returns ErrSettled and adds nothing. If there is none, it adds it to the record of
-	// an abort that it makes, unless the ID may be forgotten: ErrSettled.
+	// Incident adds an incident to the record, once. A finished commit stays as it is,
+	// with ErrSettled: its markers may be deleted, and miss for that reason. A finished
+	// abort is opened again. If there is no record, it makes that of an abort, unless the
+	// ID may be forgotten: ErrSettled.
 	Incident(ctx context.Context, i Incident) error
 
 	// Old returns finished records that were finished longer ago than the retention.

@@ -83,10 +83,11 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 	var out []Doubt
 	for _, d := range list {
 		if len(d.Branches) == 0 && d.Standing == Undecided { // perhaps finished, and prepared again by a failover
-			record, ok, err := members[r.find(d.ID.Ledger())].Ledger.Lookup(ctx, d.ID)
+			records, err := members[r.find(d.ID.Ledger())].Ledger.Read(ctx, []ID{d.ID})
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", d.Anchor, err))
-			} else if ok {
+			}
+			for _, record := range records {
 				d.read(record)
 			}
 		}

@@ -5,6 +5,52 @@ import (
 	"errors"
 )
 
+// audit compares the markers in a database with the records. The markers of what is
+// finished are deleted. A marker without a record, or with that of an abort that knows of
+// no breach, was committed by someone else, or its decision was lost: it returns those.
+func (r *recoverer) audit(ctx context.Context, m Member) (contrary []ID, err error) {
+	marks, err := m.Resource.Marks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byHome := make([][]ID, len(r.members))
+	seen := map[ID]bool{}
+	for _, id := range marks {
+		if home := r.find(id.Ledger()); home >= 0 && !seen[id] {
+			seen[id] = true
+			byHome[home] = append(byHome[home], id)
+		}
+	}
+	var errs []error
+	for home, ids := range byHome {
+		if len(ids) == 0 {
+			continue
+		}
+		records, err := r.members[home].Ledger.Read(ctx, ids)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		known := map[ID]bool{}
+		var finished []ID
+		for _, record := range records {
+			known[record.ID] = record.Decision == ToCommit || len(record.Incidents) > 0
+			if record.Finished && known[record.ID] {
+				finished = append(finished, record.ID)
+			}
+		}
+		for _, id := range ids {
+			if !known[id] {
+				contrary = append(contrary, id)
+			}
+		}
+		if len(finished) > 0 {
+			errs = append(errs, m.Resource.Unmark(ctx, finished))
+		}
+	}
+	return contrary, errors.Join(errs...)
+}
+
 // forget deletes what is older than the retention: first the markers, and the record
 // once none is left. A record with a branch at a database that is not one of ours stays.
 func (r *recoverer) forget(ctx context.Context) {

@@ -49,9 +49,9 @@ func (w *world) quiet() bool {
 	return w.recoveries[0].life != running && w.recoveries[1].life != running
 }
 
-// judge lets recoverers finish, without any more harm, and checks what is left.
+// judge lets recoverers finish, without any more harm, and checks what is left. The world
+// goes no further.
 func (w *world) judge() {
-	w = w.clone()
 	w.faults, w.hands = 0, 0
 	for range 3 {
 		if !w.traces() {
@@ -78,8 +78,8 @@ func (w *world) judge() {
 	all, none := committed == w.rules.participants, committed == 0
 	told := w.p.outcome
 	switch incidents := w.row.incidents != 0; {
-	case w.meddled && all || none && w.meddled:
-		if incidents {
+	case w.meddled && (all || none):
+		if incidents && !w.unsaid {
 			w.blame("an incident, and all participants agree")
 		}
 	case w.meddled:
@@ -92,7 +92,7 @@ func (w *world) judge() {
 	case incidents:
 		w.blame("an incident without a breach")
 	}
-	if w.row.there && !w.row.finished {
+	if w.row.there && !w.row.finished && w.row.incidents == 0 {
 		w.blame("a record is left open")
 	}
 	if w.coordinator == over && !w.meddled && (told == RolledBack && !none || (told == Committed || told == CommittedPending) && !all) {
@@ -183,6 +183,7 @@ func TestModel_WhatIsBrokenFromOutsideIsAnIncident(t *testing.T) {
 		"two":              {participants: 2, hands: 1, recoverers: 1, tries: 2},
 		"two, one fault":   {participants: 2, hands: 1, recoverers: 1, faults: 1, tries: 2},
 		"three":            {participants: 3, hands: 1, tries: 2},
+		"two, MariaDB":     {participants: 2, hands: 1, recoverers: 1, tries: 2, clings: true},
 		"three, one fault": {participants: 3, hands: 1, faults: 1, tries: 1},
 	} {
 		t.Run(name, func(t *testing.T) {

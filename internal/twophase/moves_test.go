@@ -97,7 +97,7 @@ func (w *world) meddle(try func(string, func(*world))) {
 	}
 	if w.servers[0].txn == txnCommitted && w.row.there && !w.row.finished {
 		try("a failover loses the decision", func(to *world) {
-			to.servers[0].txn, to.row = txnAborted, row{}
+			to.servers[0].txn, to.row, to.unsaid = txnAborted, row{}, true
 		})
 	}
 }
@@ -226,7 +226,7 @@ func (w *world) crashRecoverer(i int) {
 // traces says whether a recovery would find the transaction.
 func (w *world) traces() bool {
 	for i := 1; i < w.rules.participants; i++ {
-		if w.servers[i].txn == txnPrepared {
+		if w.servers[i].txn == txnPrepared || w.servers[i].marker && !w.row.there {
 			return true
 		}
 	}

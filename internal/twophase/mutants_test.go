@@ -12,7 +12,7 @@ type mutant int8
 const (
 	faithful         mutant = iota
 	noLease                 // the decision's row is written by the commit, not before the first PREPARE
-	decideOverwrites        // the decision's row is written whatever stands there
+	decideOverwrites        // the same, and whatever stands there
 	noFence                 // that there is no record is taken for an abort
 	recovererLooksUp        // the same, by recoverers only
 	markerFirst             // the marker is read before the list
@@ -39,16 +39,16 @@ func (m mutant) hears(in phase, r request) answer {
 func TestModel_FindsEachMistake(t *testing.T) {
 	t.Parallel()
 	for name, r := range map[string]rules{
-		"the decision's row is not there before the first PREPARE": {mutant: noLease, recoverers: 1},
-		"the decision's row overwrites an abort":                   {mutant: decideOverwrites, recoverers: 1, faults: 1},
-		"no record is taken for an abort":                          {mutant: noFence, faults: 1},
-		"a recoverer takes no record for an abort":                 {mutant: recovererLooksUp, recoverers: 1},
-		"the marker is read before the list":                       {mutant: markerFirst, recoverers: 1},
-		"an unknown branch is taken for finished":                  {mutant: unknownIsDone, recoverers: 1, clings: true},
-		"a lost answer to COMMIT is taken for a rollback":          {mutant: lostIsRefused, faults: 1},
-		"a lost vote is taken for a yes":                           {mutant: lostIsPrepared, faults: 1},
-		"the ledger forgets what it forgot":                        {mutant: noHorizon, recoverers: 1, faults: 1, sweeps: true},
-		"an incident is recorded on a finished record":             {mutant: blindIncident, recoverers: 1, sweeps: true},
+		"the decision's row is not there before the first PREPARE":   {mutant: noLease, recoverers: 1},
+		"the decision's row is written by the commit, over an abort": {mutant: decideOverwrites, recoverers: 1},
+		"no record is taken for an abort":                            {mutant: noFence, faults: 1},
+		"a recoverer takes no record for an abort":                   {mutant: recovererLooksUp, recoverers: 1},
+		"the marker is read before the list":                         {mutant: markerFirst, recoverers: 1},
+		"an unknown branch is taken for finished":                    {mutant: unknownIsDone, recoverers: 1, clings: true},
+		"a lost answer to COMMIT is taken for a rollback":            {mutant: lostIsRefused, faults: 1},
+		"a lost vote is taken for a yes":                             {mutant: lostIsPrepared, faults: 1},
+		"the ledger forgets what it forgot":                          {mutant: noHorizon, recoverers: 1, faults: 1, sweeps: true},
+		"an incident is recorded on a finished record":               {mutant: blindIncident, recoverers: 1, sweeps: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

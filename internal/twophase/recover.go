@@ -76,8 +76,8 @@ func (r *recoverer) soon(settle func()) {
 	})
 }
 
-// found collects the transactions that are not finished: those of prepared branches, and
-// those of open records.
+// found collects the transactions that are not finished: those of prepared branches,
+// those of open records, and those of committed markers that have no record.
 func (r *recoverer) found(ctx context.Context) (ids []ID) {
 	seen := map[ID]bool{}
 	add := func(id ID) {
@@ -102,6 +102,15 @@ func (r *recoverer) found(ctx context.Context) (ids []ID) {
 		r.fail(m.Name, OpOpen, err)
 		for _, record := range records {
 			add(record.ID)
+		}
+	}
+	for _, m := range r.members {
+		r.step(OpAudit, 0, 0, false)
+		missing, err := r.audit(ctx, m)
+		r.step(OpAudit, 0, 0, true)
+		r.fail(m.Name, OpAudit, err)
+		for _, id := range missing {
+			add(id)
 		}
 	}
 	return ids
@@ -155,7 +164,7 @@ func (r *recoverer) do(ctx context.Context, home Member, s *settlement, d comman
 		err = home.Ledger.Incident(ctx, s.incident(b, here.Name))
 		a = answerOf(err)
 	case OpFinish:
-		err = home.Ledger.Finish(ctx, []ID{s.id})
+		err = home.Ledger.Finish(ctx, s.decision, []ID{s.id})
 		a = answerOf(err)
 	}
 	r.step(d.op, d.number, d.attempt, true)

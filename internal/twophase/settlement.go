@@ -1,5 +1,7 @@
 package twophase
 
+import "slices"
+
 // settlement is the recovery of one transaction as a state machine, which does one thing
 // at a time:
 //
@@ -15,13 +17,13 @@ type settlement struct {
 	find     func(LedgerID) int // the member that has the ledger; -1 if there is none
 	maxTries int                // of a slot: looks
 
-	fate      fate
-	decision  Decision
-	finished  bool // the record was closed when it was read
-	slots     []slot
-	at        int
-	incidents int // found now or before
-	pending   bool
+	fate     fate
+	decision Decision
+	finished bool // the record was closed when it was read
+	slots    []slot
+	at       int
+	breached []int // branches with incidents
+	pending  bool
 }
 
 // fate is how the recovery of one transaction ended.
@@ -40,7 +42,6 @@ const (
 type slot struct {
 	member int
 	number int // 0 is any
-	known  bool
 	tries  int
 }
 
@@ -63,9 +64,12 @@ func (s *settlement) decidedBy(a answer, r Record) (do command, more bool) {
 	default:
 		return do, false
 	}
-	s.decision, s.incidents, s.finished = r.Decision, len(r.Incidents), r.Finished
+	s.decision, s.finished = r.Decision, r.Finished
+	for _, i := range r.Incidents {
+		s.breached = append(s.breached, i.Branch.Number)
+	}
 	for _, b := range r.Branches {
-		s.slots = append(s.slots, slot{member: s.find(b.Ledger), number: b.Number, known: s.told(r, b.Number)})
+		s.slots = append(s.slots, slot{member: s.find(b.Ledger), number: b.Number})
 	}
 	if len(r.Branches) == 0 {
 		for m := range s.members {
@@ -73,15 +77,6 @@ func (s *settlement) decidedBy(a answer, r Record) (do command, more bool) {
 		}
 	}
 	return s.resume()
-}
-
-func (s *settlement) told(r Record, number int) bool {
-	for _, i := range r.Incidents {
-		if i.Branch.Number == number {
-			return true
-		}
-	}
-	return false
 }
 
 // next takes the answer to a command about the present slot. number is that of the
@@ -108,7 +103,9 @@ func (s *settlement) next(c command, a answer, number int) (do command, more boo
 			return do, true
 		case (a == marked) == (s.decision == ToCommit):
 			return s.advance()
-		case here.known || s.finished:
+		case slices.Contains(s.breached, number):
+			return s.advance()
+		case s.decision == ToCommit && s.finished: // it was verified, and its marker deleted since
 			return s.advance()
 		}
 		do.op = OpIncident
@@ -116,7 +113,7 @@ func (s *settlement) next(c command, a answer, number int) (do command, more boo
 	case OpIncident:
 		switch a {
 		case done:
-			s.incidents++
+			s.breached = append(s.breached, number)
 			return s.advance()
 		case noSuch: // someone has verified and closed it
 			return s.advance()
@@ -155,7 +152,7 @@ func (s *settlement) resume() (do command, more bool) {
 	switch {
 	case s.at < len(s.slots):
 		return command{op: OpLook, at: s.at, number: s.slots[s.at].number}, true
-	case s.incidents > 0:
+	case len(s.breached) > 0:
 		s.fate = contravened
 	case s.pending:
 	case s.finished:

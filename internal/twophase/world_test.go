@@ -54,7 +54,8 @@ type request struct {
 	stage   int8
 	command command
 	answer  answer
-	found   row // by a fence
+	closes  Decision // of a finish
+	found   row      // by a fence
 }
 
 const answeredStage = 2
@@ -92,6 +93,7 @@ type world struct {
 	hands   int8 // that may still meddle
 	harmed  bool // a fault has happened
 	meddled bool
+	unsaid  bool   // a failover has lost a decision
 	fault   string // what is wrong with this world
 }
 
@@ -129,7 +131,7 @@ func (w *world) clone() *world {
 	for i, r := range w.recoveries {
 		if r.s != nil {
 			s := *r.s
-			s.slots = slices.Clone(r.s.slots)
+			s.slots, s.breached = slices.Clone(r.s.slots), slices.Clone(r.s.breached)
 			c.recoveries[i].s = &s
 		}
 	}
@@ -142,6 +144,12 @@ func (w *world) send(owner int8, commands ...command) {
 		if owner > 0 && c.op != OpFence && c.op != OpFinish {
 			r.branch = int8(w.recoveries[owner-1].s.slots[c.at].member + 1)
 			r.to = r.branch
+		}
+		switch {
+		case owner == 0 && w.p.decided:
+			r.closes = ToCommit
+		case owner > 0:
+			r.closes = w.recoveries[owner-1].s.decision
 		}
 		switch c.op {
 		case OpFence, OpIncident, OpFinish, OpDecide:
@@ -167,7 +175,7 @@ func (w *world) key(b []byte) []byte {
 		b = append(b, byte(s.txn)|byte(s.session)<<4)
 		flag(s.marked, s.marker)
 	}
-	flag(w.row.there, w.row.finished, w.lease, w.horizon, w.harmed, w.meddled)
+	flag(w.row.there, w.row.finished, w.lease, w.horizon, w.harmed, w.meddled, w.unsaid)
 	b = append(b, byte(w.row.decision), byte(w.row.incidents), byte(w.swept), byte(w.faults), byte(w.hands), byte(w.coordinator))
 	p := w.p
 	flag(p.voteLost, p.decided, p.fenced, p.expired)
@@ -179,9 +187,8 @@ func (w *world) key(b []byte) []byte {
 		b = append(b, byte(r.life))
 		if s := r.s; s != nil && r.life == running {
 			flag(s.finished, s.pending)
-			b = append(b, byte(s.fate), byte(s.decision), byte(s.at), byte(s.incidents), byte(len(s.slots)))
+			b = append(b, byte(s.fate), byte(s.decision), byte(s.at), byte(len(s.breached)), byte(len(s.slots)))
 			for _, l := range s.slots {
-				flag(l.known)
 				b = append(b, byte(l.member), byte(l.number), byte(l.tries))
 			}
 		}
@@ -190,7 +197,7 @@ func (w *world) key(b []byte) []byte {
 	for _, r := range w.requests {
 		flag(r.orphan)
 		b = append(b, byte(r.owner), byte(r.stage), byte(r.command.op), byte(r.command.at), byte(r.command.attempt), byte(r.command.number), byte(r.answer),
-			byte(r.to), byte(r.branch), byte(r.found.decision), byte(r.found.incidents))
+			byte(r.to), byte(r.branch), byte(r.closes), byte(r.found.decision), byte(r.found.incidents))
 		flag(r.found.finished)
 	}
 	return b
