@@ -45,7 +45,7 @@ func (w *world) carry(i int) {
 		w.incident(r)
 	case OpFinish:
 		r.answer = done
-		if w.row.there && w.row.decision == r.closes && w.row.incidents == 0 {
+		if w.row.there && (w.row.decision == r.closes || w.rules.mutant == blindFinish) && w.row.incidents == 0 {
 			w.row.finished = true
 			w.verifyFinished()
 		}

@@ -102,11 +102,12 @@ type Result struct {
 }
 
 // Commit ends the transactions of all participants, all or none, and returns how. It
-// returns when each of its calls has returned. Participants that did not take part are
-// rolled back by it, those of an unknown outcome are left as they are: their
-// connections must not be used again.
+// returns when each of its calls has returned; a participant that panics has failed. After
+// Unknown and where branches are pending, participants are left as they are, and hold no
+// connection.
 //
-// The context bounds the vote. After that Options.Bound does.
+// The context bounds the vote, and the commit of a participant that alone wrote. From the
+// COMMIT of the anchor on, or from the first ROLLBACK, Options.Bound does.
 func Commit(ctx context.Context, t Transaction, options ...Options) Result {
 	var o Options
 	if len(options) > 0 {

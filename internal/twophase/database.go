@@ -7,6 +7,13 @@ import (
 
 // A Participant is one connection with an open transaction. Its methods are called one
 // at a time.
+//
+// It holds its connection until a method has ended the transaction, or until its outcome
+// is doubtful, and no longer: Commit, Rollback, CommitPrepared, RollbackPrepared and a
+// Prepare that fails give it back before they return, or close it. It is closed unless
+// the server has answered that the transaction is over: a session that is kept would hold
+// off a recovery (the row of the decision; MariaDB's prepared branch). The calls that
+// follow use other connections of the same pool, which may have only one.
 type Participant interface {
 	// Wrote says whether the transaction may have changed anything. It must be true
 	// where that is not certain. It is asked once, before anything else.
@@ -15,7 +22,8 @@ type Participant interface {
 	// Commit ends the transaction, which is not prepared, with a plain COMMIT (XA
 	// COMMIT ONE PHASE). nil means that the server has said so and that the transaction
 	// was open until then: a COMMIT that a server answers with ROLLBACK, or that finds
-	// no transaction, is ErrRefused.
+	// no transaction, is ErrRefused. The anchor's must be durable when it is answered:
+	// synchronous_commit, innodb_flush_log_at_trx_commit=1, and on SQLite synchronous=FULL.
 	Commit(ctx context.Context) error
 
 	// Rollback ends the transaction, which is not known to be prepared, whatever state
@@ -48,9 +56,9 @@ type Branch interface {
 	// answers PREPARE TRANSACTION in a failed transaction, or in none, without an error.
 	Prepare(ctx context.Context, b BranchID) error
 
-	// CommitPrepared and RollbackPrepared finish the prepared branch, on its own session
-	// while that stands (MariaDB refuses others until then), else on a fresh one. nil
-	// means that the server has done it.
+	// CommitPrepared and RollbackPrepared finish the prepared branch: the first call on
+	// its own session while that stands (MariaDB refuses others until then), further
+	// calls on fresh ones. nil means that the server has done it.
 	CommitPrepared(ctx context.Context, b BranchID) error
 	RollbackPrepared(ctx context.Context, b BranchID) error
 }
@@ -99,7 +107,8 @@ type Ledger interface {
 	// Fence makes sure of the decision: it inserts the record of an abort, and returns
 	// it if that was possible. No commit can follow then, since it needs the same key.
 	// If a record is there, Fence returns that one. If the insert is blocked, it waits a
-	// moment at most and returns ErrHeld. If the insert was possible and Made of the ID
+	// moment at most and returns ErrHeld; so it does if the server chose it as the victim
+	// of a deadlock (two fences that waited for the same row). If the insert was possible and Made of the ID
 	// is not above the ledger's horizon (see Forget), it is undone and the error is
 	// ErrForgotten; the horizon must be read after the insert.
 	Fence(ctx context.Context, id ID) (Record, error)

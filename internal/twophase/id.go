@@ -25,7 +25,8 @@ const (
 // A LedgerID is the identity of one database's ledger: 16 hexadecimal digits, drawn
 // when the table is made and kept in it, together with the name of the database. A
 // ledger that finds itself in a database of another name, which is a copy of the first,
-// must draw a new one: otherwise two ledgers would answer for the same transactions.
+// must draw a new one: otherwise two ledgers would answer for the same transactions. For
+// the same reason nothing may be in doubt when a database is renamed.
 type LedgerID string
 
 // NewLedgerID draws an identity.

@@ -226,7 +226,7 @@ func (w *world) crashRecoverer(i int) {
 // traces says whether a recovery would find the transaction.
 func (w *world) traces() bool {
 	for i := 1; i < w.rules.participants; i++ {
-		if w.servers[i].txn == txnPrepared || w.servers[i].marker && !w.row.there {
+		if w.servers[i].txn == txnPrepared || w.servers[i].marker && !w.row.there && w.rules.mutant != noAudit {
 			return true
 		}
 	}

@@ -21,6 +21,8 @@ const (
 	lostIsPrepared          // a lost vote is taken for a yes
 	noHorizon               // the ledger does not know what it may have forgotten
 	blindIncident           // an incident is recorded on a finished record
+	blindFinish             // a record is finished whatever it says
+	noAudit                 // markers without a record are not looked for
 )
 
 // hears is what the machine is told instead of an answer.
@@ -48,6 +50,8 @@ func TestModel_FindsEachMistake(t *testing.T) {
 		"a lost answer to COMMIT is taken for a rollback":            {mutant: lostIsRefused, faults: 1},
 		"a lost vote is taken for a yes":                             {mutant: lostIsPrepared, faults: 1},
 		"the ledger forgets what it forgot":                          {mutant: noHorizon, recoverers: 1, faults: 1, sweeps: true},
+		"a record is finished whatever it says":                      {mutant: blindFinish, recoverers: 1, faults: 1, hands: 1},
+		"markers without a record are not looked for":                {mutant: noAudit, faults: 1, hands: 1},
 		"an incident is recorded on a finished record":               {mutant: blindIncident, recoverers: 1, sweeps: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -124,6 +124,11 @@ func (r *recoverer) find(ledger LedgerID) int {
 // settle brings one transaction to its end.
 func (r *recoverer) settle(ctx context.Context, id ID) {
 	home := r.members[r.find(id.Ledger())]
+	defer func() {
+		if v := recover(); v != nil {
+			r.fail(home.Name, OpFence, fmt.Errorf("panic: %v", v))
+		}
+	}()
 	s, do := newSettlement(id, len(r.members), r.find, looksPerSlot)
 	r.step(do.op, 0, 0, false)
 	a, record, err := fence(ctx, home.Ledger, id)
