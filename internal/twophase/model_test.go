@@ -116,38 +116,38 @@ func search(first *world) found {
 	f := found{outcomes: map[Outcome]int{}}
 	seen := map[string]bool{}
 	type step struct {
-		w    *world
+		move
 		from *step
-		name string
 	}
 	var key []byte
-	stack := []*step{{w: first}}
+	stack := []*step{{move: move{to: first}}}
 	for len(stack) > 0 {
 		at := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		key = at.w.key(key[:0])
+		key = at.to.key(key[:0])
 		if seen[string(key)] {
 			continue
 		}
 		seen[string(key)] = true
-		if at.w.quiet() {
+		if at.to.quiet() {
 			f.ends++
-			if at.w.coordinator == over {
-				f.outcomes[at.w.p.outcome]++
+			if at.to.coordinator == over {
+				f.outcomes[at.to.p.outcome]++
 			}
-			end := at.w.clone()
+			end := at.to.clone()
 			end.judge()
-			at.w.fault = end.fault
+			at.to.fault = end.fault
 		}
-		if at.w.fault != "" {
-			f.fault = at.w.fault
+		if at.to.fault != "" {
+			f.fault = at.to.fault
 			for s := at; s.from != nil; s = s.from {
-				f.trace = append([]string{s.name}, f.trace...)
+				f.trace = append(f.trace, s.String())
 			}
+			slices.Reverse(f.trace)
 			break
 		}
-		for _, m := range at.w.moves() {
-			stack = append(stack, &step{w: m.to, from: at, name: m.name})
+		for _, m := range at.to.moves() {
+			stack = append(stack, &step{move: m, from: at})
 		}
 	}
 	f.states = len(seen)
@@ -165,7 +165,7 @@ func TestModel_AllOrNoneInEveryInterleaving(t *testing.T) {
 		least int // states
 		told  []Outcome
 	}{
-		"two, no fault":                          {rules{participants: 2, tries: 2}, 30, only},
+		"two, no fault":                          {rules{participants: 2, tries: 2}, 20, only},
 		"two, no fault, two recoverers, MariaDB": {rules{participants: 2, recoverers: 2, tries: 2, clings: true, sweeps: true}, 10000, only},
 		"two, one fault":                         {rules{participants: 2, faults: 1, tries: 2}, 300, faulty},
 		"two, one fault, a recoverer":            {rules{participants: 2, faults: 1, recoverers: 1, tries: 2}, 5000, faulty},

@@ -8,19 +8,32 @@ import (
 // A move leads from one world to the next.
 type move struct {
 	name string
+	what fmt.Stringer
 	to   *world
 }
 
+// String tells of a move; it is made only for the trace of a fault.
+func (m move) String() string { return m.name + " " + m.what.String() }
+
+func (r request) String() string {
+	return fmt.Sprintf("%s %d of %d", r.command.op, r.branch, r.owner)
+}
+
+// place is a server or a recoverer.
+type place int
+
+func (p place) String() string { return fmt.Sprint(int(p)) }
+
 // moves are all that may happen next.
 func (w *world) moves() (next []move) {
-	try := func(name string, do func(*world)) {
+	try := func(name string, what fmt.Stringer, do func(*world)) {
 		to := w.clone()
 		do(to)
-		next = append(next, move{name, to})
+		next = append(next, move{name, what, to})
 	}
-	fault := func(name string, do func(*world)) {
+	fault := func(name string, what fmt.Stringer, do func(*world)) {
 		if w.faults > 0 {
-			try(name, func(to *world) {
+			try(name, what, func(to *world) {
 				to.faults--
 				to.harmed = true
 				do(to)
@@ -28,54 +41,53 @@ func (w *world) moves() (next []move) {
 		}
 	}
 	for i, r := range w.requests {
-		name := fmt.Sprintf("%s %d of %d", r.command.op, r.branch, r.owner)
 		switch {
 		case r.stage == answeredStage && r.orphan:
-			try("forgotten: "+name, func(to *world) { to.drop(i) })
+			try("forgotten:", r, func(to *world) { to.drop(i) })
 		case r.stage == answeredStage:
-			try("answer: "+name, func(to *world) { to.deliver(i) })
+			try("answer:", r, func(to *world) { to.deliver(i) })
 		default:
-			try("carried out: "+name, func(to *world) { to.carry(i) })
+			try("carried out:", r, func(to *world) { to.carry(i) })
 			if r.orphan {
-				try("lost: "+name, func(to *world) { to.drop(i) })
+				try("lost:", r, func(to *world) { to.drop(i) })
 			}
 			if r.command.op <= OpCommit {
-				fault("refused: "+name, func(to *world) { to.refuse(i) })
+				fault("refused:", r, func(to *world) { to.refuse(i) })
 			}
 		}
 		if !r.orphan {
-			fault("cut: "+name, func(to *world) { to.cut(i) })
+			fault("cut:", r, func(to *world) { to.cut(i) })
 		}
 	}
 	for i := range w.rules.participants {
 		s := w.servers[i]
 		if s.session == sessionCut && !w.underway(i) {
-			try(fmt.Sprint("server notices the end of session ", i), func(to *world) { to.endSession(i) })
+			try("server notices the end of session", place(i), func(to *world) { to.endSession(i) })
 		}
 		if s.session == sessionUp && w.coordinator == running {
-			fault(fmt.Sprint("session killed ", i), func(to *world) { to.endSession(i) })
+			fault("session killed", place(i), func(to *world) { to.endSession(i) })
 		}
-		fault(fmt.Sprint("server crashes ", i), func(to *world) { to.crashServer(i) })
+		fault("server crashes", place(i), func(to *world) { to.crashServer(i) })
 	}
 	if w.coordinator == running {
-		fault("coordinator crashes", func(to *world) { to.crashCoordinator() })
+		fault("coordinator crashes", place(0), func(to *world) { to.crashCoordinator() })
 	}
 	for i := range w.rules.recoverers {
 		switch w.recoveries[i].life {
 		case idle:
 			if w.traces() {
-				try(fmt.Sprint("recovery starts ", i+1), func(to *world) { to.startRecovery(i) })
+				try("recovery starts", place(i+1), func(to *world) { to.startRecovery(i) })
 			}
 		case running:
-			fault(fmt.Sprint("recoverer crashes ", i+1), func(to *world) { to.crashRecoverer(i) })
+			fault("recoverer crashes", place(i+1), func(to *world) { to.crashRecoverer(i) })
 		}
 	}
 	if w.rules.sweeps && w.row.finished && int(w.swept) < w.rules.participants {
-		try("retention passes", func(to *world) { to.sweep() })
+		try("retention passes", place(w.swept), func(to *world) { to.sweep() })
 	}
 	if w.hands > 0 {
-		w.meddle(func(name string, do func(*world)) {
-			try(name, func(to *world) {
+		w.meddle(func(name string, what fmt.Stringer, do func(*world)) {
+			try(name, what, func(to *world) {
 				to.hands--
 				to.meddled = true
 				do(to)
@@ -86,17 +98,17 @@ func (w *world) moves() (next []move) {
 }
 
 // meddle is what people and failovers do.
-func (w *world) meddle(try func(string, func(*world))) {
+func (w *world) meddle(try func(string, fmt.Stringer, func(*world))) {
 	for i := 1; i < w.rules.participants; i++ {
 		if w.servers[i].txn == txnPrepared {
-			try(fmt.Sprint("rolled back by hand, or lost by a failover ", i), func(to *world) { to.servers[i].txn = txnAborted })
-			try(fmt.Sprint("committed by hand ", i), func(to *world) {
+			try("rolled back by hand, or lost by a failover", place(i), func(to *world) { to.servers[i].txn = txnAborted })
+			try("committed by hand", place(i), func(to *world) {
 				to.servers[i].txn, to.servers[i].marker = txnCommitted, to.servers[i].marked
 			})
 		}
 	}
 	if w.servers[0].txn == txnCommitted && w.row.there && !w.row.finished {
-		try("a failover loses the decision", func(to *world) {
+		try("a failover loses the decision", place(0), func(to *world) {
 			to.servers[0].txn, to.row, to.unsaid = txnAborted, row{}, true
 		})
 	}
