@@ -47,7 +47,7 @@ func (w *world) carry(i int) {
 		r.answer = done
 		if w.row.there && (w.row.decision == r.closes || w.rules.mutant == blindFinish) && w.row.incidents == 0 {
 			w.row.finished = true
-			w.verifyFinished()
+			w.verifyFinished(r.closes)
 		}
 	}
 }
@@ -109,10 +109,14 @@ func (w *world) fence(r *request) {
 	r.found = w.row
 }
 
-// verifyFinished checks that a record is finished no sooner than all branches are.
-func (w *world) verifyFinished() {
+// verifyFinished checks that a record is finished no sooner than all branches are. After
+// an abort a person may be quicker: that is found later, by the marker.
+func (w *world) verifyFinished(meant Decision) {
+	if w.row.decision != meant {
+		w.blame("the record of another decision is finished")
+	}
 	for i := 1; i < w.rules.participants; i++ {
-		if s := w.servers[i]; w.row.decision == ToCommit && s.txn != txnCommitted || w.row.decision == ToAbort && s.txn == txnCommitted {
+		if s := w.servers[i]; w.row.decision == ToCommit && s.txn != txnCommitted || w.row.decision == ToAbort && s.txn == txnCommitted && !w.meddled {
 			w.blame("a record is finished, and branch %d is in state %d", i, s.txn)
 		}
 	}

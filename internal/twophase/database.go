@@ -82,9 +82,11 @@ type Resource interface {
 	CommitPrepared(ctx context.Context, b BranchID) error
 	RollbackPrepared(ctx context.Context, b BranchID) error
 
-	// Marks returns the transactions that have markers in this database. Recover deletes
-	// the markers of what is finished, so they are few where it is called regularly.
-	Marks(ctx context.Context) ([]ID, error)
+	// Marks returns transactions that have markers in this database: the next ones after
+	// the given ID in the order of their bytes, each once, as many as are a good portion;
+	// none if there are no more. Recover deletes the markers of what is finished, so they
+	// are few where it is called regularly.
+	Marks(ctx context.Context, after ID) ([]ID, error)
 
 	// Unmark deletes the markers of the transactions. Those that are missing do not
 	// matter.

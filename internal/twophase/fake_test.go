@@ -88,11 +88,16 @@ func (d *database) Marked(ctx context.Context, id ID) (numbers []int, err error)
 	return numbers, err
 }
 
-func (d *database) Marks(ctx context.Context) (ids []ID, err error) {
+func (d *database) Marks(ctx context.Context, after ID) (ids []ID, err error) {
 	err = d.ask(ctx, OpAudit, func() error {
 		for b := range d.marks {
-			ids = append(ids, b.ID)
+			if b.ID > after {
+				ids = append(ids, b.ID)
+			}
 		}
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+		ids = ids[:min(3, len(ids))]
 		return nil
 	})
 	return ids, err

@@ -9,15 +9,22 @@ import (
 // finished are deleted. A marker without a record, or with that of an abort that knows of
 // no breach, was committed by someone else, or its decision was lost: it returns those.
 func (r *recoverer) audit(ctx context.Context, m Member) (contrary []ID, err error) {
-	marks, err := m.Resource.Marks(ctx)
-	if err != nil {
-		return nil, err
+	var errs []error
+	for after := ID(""); ; {
+		ids, err := m.Resource.Marks(ctx, after)
+		if err != nil || len(ids) == 0 {
+			return contrary, errors.Join(append(errs, err)...)
+		}
+		after = ids[len(ids)-1]
+		more, err := r.auditPortion(ctx, m, ids)
+		contrary, errs = append(contrary, more...), append(errs, err)
 	}
+}
+
+func (r *recoverer) auditPortion(ctx context.Context, m Member, marks []ID) (contrary []ID, err error) {
 	byHome := make([][]ID, len(r.members))
-	seen := map[ID]bool{}
 	for _, id := range marks {
-		if home := r.find(id.Ledger()); home >= 0 && !seen[id] {
-			seen[id] = true
+		if home := r.find(id.Ledger()); home >= 0 {
 			byHome[home] = append(byHome[home], id)
 		}
 	}

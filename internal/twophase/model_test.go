@@ -3,6 +3,7 @@ package twophase
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +185,28 @@ func TestModel_AllOrNoneInEveryInterleaving(t *testing.T) {
 			require.ElementsMatch(t, c.told, slices.Collect(maps.Keys(f.outcomes)))
 			t.Logf("%d states, %d ends, outcomes %v", f.states, f.ends, f.outcomes)
 		})
+	}
+}
+
+// The same at length: make torture.
+func TestTorture_ModelInDepth(t *testing.T) {
+	t.Parallel()
+	deep := []rules{{participants: 3, faults: 1, tries: 2}}
+	if os.Getenv("DBFLEET_TORTURE") != "" {
+		deep = append(deep,
+			rules{participants: 2, faults: 2, recoverers: 2, tries: 2},
+			rules{participants: 2, faults: 2, recoverers: 2, tries: 2, clings: true, sweeps: true},
+			rules{participants: 2, faults: 3, recoverers: 1, tries: 2, sweeps: true},
+			rules{participants: 2, faults: 2, hands: 1, recoverers: 1, tries: 2},
+			rules{participants: 2, faults: 1, hands: 2, recoverers: 2, tries: 2},
+			rules{participants: 3, faults: 2, tries: 2},
+			rules{participants: 3, faults: 1, hands: 1, recoverers: 1, tries: 1},
+		)
+	}
+	for _, r := range deep {
+		f := search(newWorld(&r))
+		require.Empty(t, f.fault, "%+v: %s", r, f)
+		t.Logf("%+v: %d states, %d ends, outcomes %v", r, f.states, f.ends, f.outcomes)
 	}
 }
 

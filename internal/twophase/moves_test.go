@@ -238,7 +238,8 @@ func (w *world) crashRecoverer(i int) {
 // traces says whether a recovery would find the transaction.
 func (w *world) traces() bool {
 	for i := 1; i < w.rules.participants; i++ {
-		if w.servers[i].txn == txnPrepared || w.servers[i].marker && !w.row.there && w.rules.mutant != noAudit {
+		explained := w.row.there && (w.row.decision == ToCommit || w.row.incidents != 0) || w.rules.mutant == noAudit
+		if w.servers[i].txn == txnPrepared || w.servers[i].marker && !explained {
 			return true
 		}
 	}

@@ -167,6 +167,24 @@ func TestRecover_DeletesMarkersAndRecordsAfterTheRetention(t *testing.T) {
 	require.Len(t, f.all[1].prepared, 1)
 }
 
+func TestRecover_DeletesMarkersOfWhatIsFinishedAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFleet()
+	for range 10 {
+		require.Equal(t, Committed, Commit(t.Context(), f.begin("a", "b", "c").t).Outcome)
+	}
+	open := f.prepare(t).t.ID
+	require.NoError(t, f.lives[0].Commit(t.Context()))
+	require.NoError(t, f.all[1].CommitPrepared(t.Context(), BranchID{open, 1}))
+	require.Len(t, f.all[1].marks, 11)
+	f.all[2].fail[OpCommitPrepared] = errDown
+	report, err := Recover(t.Context(), f.members(), Options{Retention: -1})
+	require.ErrorIs(t, err, errDown)
+	require.Equal(t, []ID{open}, report.Pending)
+	require.Equal(t, map[BranchID]bool{{open, 1}: true}, f.all[1].marks)
+	require.Len(t, f.all[0].records, 11)
+}
+
 func TestRecover_KeepsARecordWhoseMarkersItCannotReach(t *testing.T) {
 	t.Parallel()
 	f := newFleet().begin("a", "b", "c")
