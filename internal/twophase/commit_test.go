@@ -3,6 +3,7 @@ package twophase
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -277,6 +278,20 @@ func TestCommit_TellsOfALostBranch(t *testing.T) {
 	doubts, err := InDoubt(t.Context(), f.members())
 	require.NoError(t, err)
 	require.Equal(t, Breached, doubts[0].Standing)
+}
+
+func TestCommit_ACallThatNeverReturnsIsNoVote(t *testing.T) {
+	t.Parallel()
+	f := newFleet().begin("a", "b", "c")
+	r := Commit(t.Context(), f.t, Options{Step: func(s Step) {
+		if s.Op == OpPrepare && s.Number == 2 && !s.After {
+			runtime.Goexit()
+		}
+	}})
+	require.Equal(t, RolledBack, r.Outcome)
+	require.ErrorIs(t, r.Err, errNoAnswer)
+	require.Equal(t, []int{0, 0, 0}, f.rows())
+	f.clean(t)
 }
 
 func TestCommit_APanicOfAParticipantIsAnError(t *testing.T) {

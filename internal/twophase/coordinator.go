@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // A Transaction is what Commit ends: open transactions on several databases.
@@ -22,66 +21,6 @@ type TransactionBranch struct {
 	LedgerID LedgerID
 	Live     Branch
 	Resource Resource
-}
-
-// Options are the settings of Commit and Recover.
-type Options struct {
-	// Bound is how long Commit goes on once the COMMIT of the anchor is sent or a
-	// rollback has begun, whatever becomes of its context.
-	//
-	// Defaults to 5 s.
-	Bound time.Duration
-
-	// Retention is how long Recover leaves finished records and their markers: longer
-	// than a replica is ever behind that may be promoted, and than anyone asks for an ID.
-	//
-	// Defaults to 7 days; -1 keeps them for ever.
-	Retention time.Duration
-
-	// Step, if set, is called before and after each command, at once by several
-	// goroutines. Tests stop the process in it.
-	Step func(Step)
-
-	// Finished, if set, is told the ID of a transaction that is verified at every
-	// branch, and Commit does not close its record: whoever takes it may close many at
-	// once with Ledger.Finish, or leave it to a recoverer.
-	Finished func(Decision, ID)
-
-	wait func(ctx context.Context, attempt int) // before a repetition; for tests
-}
-
-func (o Options) withDefaults() Options {
-	if o.Bound == 0 {
-		o.Bound = 5 * time.Second
-	}
-	if o.Retention == 0 {
-		o.Retention = 7 * 24 * time.Hour
-	}
-	if o.wait == nil {
-		o.wait = backOff
-	}
-	return o
-}
-
-// A Step is a moment in the life of a coordinator or a recoverer: just before a command
-// is sent, or just after its answer has come.
-type Step struct {
-	After   bool
-	Op      Op
-	Number  int // the branch, 0 for the anchor and for ledgers; in a recovery 0 if it is any
-	Attempt int // counts from 0
-}
-
-// String is like "before prepare 1", "after commit 0", "before commit prepared 2 again".
-func (s Step) String() string {
-	when, again := "before", ""
-	if s.After {
-		when = "after"
-	}
-	if s.Attempt > 0 {
-		again = " again"
-	}
-	return fmt.Sprintf("%s %s %d%s", when, s.Op, s.Number, again)
 }
 
 // Result is how Commit ended.
@@ -128,6 +67,8 @@ type coordinator struct {
 	bad []Incident
 }
 
+var errNoAnswer = errors.New("a participant ended the goroutine that called it")
+
 type reply struct {
 	command
 	answer
@@ -146,7 +87,7 @@ func (c *coordinator) run(ctx context.Context) Result {
 	defer stop()
 	var rest context.Context // once there is no way back
 	for do := c.p.start(); ; {
-		if rest == nil && (c.p.phase > alone || c.p.phase == deciding && ctx.Err() == nil) {
+		if rest == nil && c.p.phase != ended && (c.p.phase > alone || c.p.phase == deciding && ctx.Err() == nil) {
 			var cancel context.CancelFunc
 			rest, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.o.Bound)
 			defer cancel()
@@ -176,11 +117,11 @@ func (c *coordinator) run(ctx context.Context) Result {
 
 // send does a command and sends its answer.
 func (c *coordinator) send(ctx context.Context, d command) {
-	r := reply{command: d}
+	r := reply{command: d, answer: unknown, err: errNoAnswer} // if the goroutine is ended from inside
 	defer func() { c.answers <- r }()
 	defer func() {
 		if v := recover(); v != nil {
-			r.answer, r.err = unknown, fmt.Errorf("%s: panic: %v", d.op, v)
+			r.err = fmt.Errorf("%s: panic: %v", d.op, v)
 		}
 	}()
 	if d.attempt > 0 {
@@ -191,8 +132,9 @@ func (c *coordinator) send(ctx context.Context, d command) {
 		return
 	}
 	c.step(d, false)
-	r.answer, r.err = c.do(ctx, d)
+	a, err := c.do(ctx, d)
 	c.step(d, true)
+	r.answer, r.err = a, err
 }
 
 func (c *coordinator) step(d command, after bool) {
@@ -242,47 +184,6 @@ func (c *coordinator) do(ctx context.Context, d command) (answer, error) {
 		err = c.t.Ledger.Finish(ctx, c.decision(), []ID{c.t.ID})
 	}
 	return answerOf(err), err
-}
-
-// look asks whether a branch is prepared, and if it is not, whether it is committed. The
-// order matters: what is not listed any more is over. A number of 0 stands for any
-// branch of the transaction; it returns the one that it found.
-func look(ctx context.Context, r Resource, b BranchID) (answer, int, error) {
-	list, err := r.Prepared(ctx)
-	if err != nil {
-		return unknown, 0, err
-	}
-	for _, p := range list {
-		if p.Branch.ID == b.ID && (b.Number == 0 || p.Branch.Number == b.Number) {
-			return listed, p.Branch.Number, nil
-		}
-	}
-	marks, err := r.Marked(ctx, b.ID)
-	if err != nil {
-		return unknown, 0, err
-	}
-	for _, number := range marks {
-		if b.Number == 0 || number == b.Number {
-			return marked, number, nil
-		}
-	}
-	return gone, b.Number, nil
-}
-
-// fence asks a ledger so that its answer stands.
-func fence(ctx context.Context, l Ledger, id ID) (answer, Record, error) {
-	r, err := l.Fence(ctx, id)
-	switch {
-	case errors.Is(err, ErrHeld):
-		return held, r, err
-	case errors.Is(err, ErrForgotten):
-		return forgotten, r, err
-	case err != nil:
-		return unknown, r, err
-	case r.Decision == ToCommit:
-		return commit, r, nil
-	}
-	return abort, r, nil
 }
 
 // branches are those that will be prepared.
@@ -340,14 +241,4 @@ func (c *coordinator) result() Result {
 		r.ID = c.t.ID
 	}
 	return r
-}
-
-// backOff waits 10 ms, then twice as long each time, half a second at most.
-func backOff(ctx context.Context, attempt int) {
-	timer := time.NewTimer(min(10*time.Millisecond<<min(attempt-1, 10), 500*time.Millisecond))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
