@@ -17,6 +17,12 @@ var (
 	// whose session is still connected.
 	ErrNoSuch = errors.New("no such prepared transaction")
 
+	// ErrUnproved: the server answered that it has finished the prepared transaction, and
+	// may be wrong. MariaDB (10.11) can answer so to another session at the moment in
+	// which the session that prepared ends: the transaction is then neither listed nor
+	// committed, and keeps its locks, until the server has started again.
+	ErrUnproved = errors.New("finished by the word of the server alone")
+
 	// ErrHeld: someone who lives holds it: try again. Of a fence it means that the
 	// coordinator's own transaction is still open.
 	ErrHeld = errors.New("held by a session that lives")
@@ -50,7 +56,7 @@ const (
 	done      answer = iota
 	refused          // ErrRefused, or any failure of what may fail
 	unknown          // an error that says nothing
-	noSuch           // ErrNoSuch; of an incident, ErrSettled
+	noSuch           // ErrNoSuch, ErrUnproved: look; of an incident, ErrSettled
 	held             // ErrHeld
 	forgotten        // ErrForgotten
 	commit           // of a fence: the decision
@@ -71,7 +77,7 @@ func answerOf(err error) answer {
 		return done
 	case errors.Is(err, ErrRefused):
 		return refused
-	case errors.Is(err, ErrNoSuch), errors.Is(err, ErrSettled):
+	case errors.Is(err, ErrNoSuch), errors.Is(err, ErrUnproved), errors.Is(err, ErrSettled):
 		return noSuch
 	case errors.Is(err, ErrHeld):
 		return held

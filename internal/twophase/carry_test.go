@@ -67,11 +67,14 @@ func (w *world) commitAnchor(r *request, s *server) {
 
 func (w *world) finishPrepared(r *request, s *server) {
 	r.answer = noSuch
-	own := r.owner == 0 && !r.orphan && s.session == sessionUp
+	own := r.owner == 0 && (s.session == sessionUp || r.orphan && s.session == sessionCut)
 	if s.txn != txnPrepared || w.rules.clings && !own && s.session != sessionOver {
 		return
 	}
-	r.answer, s.txn = done, txnAborted
+	s.txn = txnAborted
+	if own || !w.rules.clings || w.rules.mutant == believes {
+		r.answer = done
+	}
 	if r.command.op == OpCommitPrepared {
 		s.txn, s.marker = txnCommitted, s.marked
 	}

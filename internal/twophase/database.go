@@ -58,7 +58,8 @@ type Branch interface {
 
 	// CommitPrepared and RollbackPrepared finish the prepared branch: the first call on
 	// its own session while that stands (MariaDB refuses others until then), further
-	// calls on fresh ones. nil means that the server has done it.
+	// calls on fresh ones. nil means that the server has done it; what MariaDB says to
+	// another session than the branch's own is ErrUnproved.
 	CommitPrepared(ctx context.Context, b BranchID) error
 	RollbackPrepared(ctx context.Context, b BranchID) error
 }
@@ -79,6 +80,8 @@ type Resource interface {
 	// committed in this database.
 	Marked(ctx context.Context, id ID) ([]int, error)
 
+	// CommitPrepared and RollbackPrepared finish a branch whose own session is gone, or
+	// does not need it. Where nil would prove nothing they return ErrUnproved.
 	CommitPrepared(ctx context.Context, b BranchID) error
 	RollbackPrepared(ctx context.Context, b BranchID) error
 

@@ -46,7 +46,8 @@
 // Until deciding, the end of the context rolls back. From there on it stops nothing: the
 // work goes on within a bound of its own, and the caller is told what is pending.
 //
-// "No such prepared transaction" proves nothing. The coordinator and the recovery look:
+// "No such prepared transaction" proves nothing, nor does what MariaDB says to another
+// session than the branch's own (ErrUnproved). The coordinator and the recovery look:
 // first at the list of prepared branches, then for the marker. In this order a branch that
 // is not listed is over, and its marker is there or never will be.
 //
@@ -96,6 +97,6 @@
 // servers, their sessions and locks, with requests that are refused, lost, or carried out
 // after their sender has given up, crashes of servers, coordinators and recoverers,
 // retention that passes at any time, people who meddle and failovers that forget; they
-// visit every order in which that can happen, and the model finds twelve mistakes that were
+// visit every order in which that can happen, and the model finds thirteen mistakes that were
 // put into the protocol on purpose.
 package twophase

@@ -30,6 +30,8 @@ type database struct {
 	horizon  uint32
 	fail     map[Op]error // by what is asked for; in its place
 	lose     map[Op]bool  // done, and the answer is lost; once
+	unsure   bool         // what is said of prepared transactions proves nothing, as on MariaDB
+	ghosts   bool         // and is not true
 }
 
 func newDatabase(name string) *database {
@@ -121,8 +123,10 @@ func (d *database) CommitPrepared(ctx context.Context, b BranchID) error {
 			return As(ErrNoSuch, errors.New("42704"))
 		}
 		delete(d.prepared, b)
-		d.rows, d.marks[b] = append(d.rows, row), true
-		return nil
+		if !d.ghosts {
+			d.rows, d.marks[b] = append(d.rows, row), true
+		}
+		return d.said()
 	})
 }
 
@@ -132,8 +136,15 @@ func (d *database) RollbackPrepared(ctx context.Context, b BranchID) error {
 			return As(ErrNoSuch, errors.New("42704"))
 		}
 		delete(d.prepared, b)
-		return nil
+		return d.said()
 	})
+}
+
+func (d *database) said() error {
+	if d.unsure {
+		return ErrUnproved
+	}
+	return nil
 }
 
 func (d *database) Fence(ctx context.Context, id ID) (r Record, err error) {

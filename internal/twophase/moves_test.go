@@ -51,6 +51,10 @@ func (w *world) moves() (next []move) {
 			if r.orphan {
 				try("lost:", r, func(to *world) { to.drop(i) })
 			}
+			if s := w.servers[r.to]; w.rules.clings && s.txn == txnPrepared && s.session == sessionCut &&
+				(r.command.op == OpCommitPrepared || r.command.op == OpRollbackPrepared) {
+				fault("said to be done:", r, func(to *world) { to.haunt(i) })
+			}
 			if r.command.op <= OpCommit {
 				fault("refused:", r, func(to *world) { to.refuse(i) })
 			}
@@ -154,7 +158,7 @@ func (w *world) recovered(i int, r request) {
 // cut loses the answer to a request, which may still be carried out.
 func (w *world) cut(i int) {
 	r := w.requests[i]
-	if onSession(r.command.op) {
+	if onSession(r.command.op) || r.owner == 0 && (r.command.op == OpCommitPrepared || r.command.op == OpRollbackPrepared) {
 		if s := &w.servers[int(r.to)]; s.session == sessionUp {
 			s.session = sessionCut
 		}
@@ -165,6 +169,17 @@ func (w *world) cut(i int) {
 	}
 	w.requests[i].stage, w.requests[i].answer = answeredStage, unknown
 	w.deliver(i)
+}
+
+// haunt answers a request to finish a branch without having done it.
+func (w *world) haunt(i int) {
+	r := &w.requests[i]
+	w.servers[r.to].txn = txnGhost
+	w.meddled, w.unsaid = true, true // an incident may stay
+	r.stage, r.answer = answeredStage, noSuch
+	if w.rules.mutant == believes {
+		r.answer = done
+	}
 }
 
 func (w *world) refuse(i int) {
@@ -189,6 +204,7 @@ func (w *world) endSession(at int) {
 
 func (w *world) crashServer(at int) {
 	w.endSession(at)
+	w.exorcise(at)
 	for i := len(w.requests) - 1; i >= 0; i-- {
 		r := &w.requests[i]
 		switch {
@@ -198,6 +214,13 @@ func (w *world) crashServer(at int) {
 		default:
 			r.stage, r.answer = answeredStage, unknown
 		}
+	}
+}
+
+// exorcise is what a start of the server does to a ghost.
+func (w *world) exorcise(at int) {
+	if w.servers[at].txn == txnGhost {
+		w.servers[at].txn = txnPrepared
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	blindIncident           // an incident is recorded on a finished record
 	blindFinish             // a record is finished whatever it says
 	noAudit                 // markers without a record are not looked for
+	believes                // what MariaDB says to another session is believed
 )
 
 // hears is what the machine is told instead of an answer.
@@ -52,6 +53,7 @@ func TestModel_FindsEachMistake(t *testing.T) {
 		"the ledger forgets what it forgot":                          {mutant: noHorizon, recoverers: 1, faults: 1, sweeps: true},
 		"a record is finished whatever it says":                      {mutant: blindFinish, recoverers: 1, faults: 1, hands: 1},
 		"markers without a record are not looked for":                {mutant: noAudit, faults: 1, hands: 1},
+		"MariaDB is believed":                                        {mutant: believes, recoverers: 1, faults: 2, clings: true},
 		"an incident is recorded on a finished record":               {mutant: blindIncident, recoverers: 1, sweeps: true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package twophase
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -179,13 +180,16 @@ func (r *recoverer) do(ctx context.Context, home Member, s *settlement, d comman
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case a != done:
-	case d.op == OpCommitPrepared:
-		r.report.Committed = append(r.report.Committed, b)
-	case d.op == OpRollbackPrepared:
-		r.report.RolledBack = append(r.report.RolledBack, b)
-	case d.op == OpIncident:
+	case d.op == OpIncident && a == done:
 		r.report.Incidents = append(r.report.Incidents, s.incident(b, here.Name))
+	case d.op == OpCommitPrepared && a == done, d.op == OpLook && a == marked && s.unproved == b:
+		r.report.Committed = append(r.report.Committed, b)
+	case d.op == OpRollbackPrepared && a == done, d.op == OpLook && a == gone && s.unproved.ID != "" && s.decision == ToAbort:
+		r.report.RolledBack = append(r.report.RolledBack, cmp.Or(s.unproved, b))
+	}
+	s.unproved = BranchID{}
+	if errors.Is(err, ErrUnproved) {
+		s.unproved = b
 	}
 	return a, number
 }

@@ -211,6 +211,25 @@ func TestRecover_TakesTwoMembersThatListTheSame(t *testing.T) {
 	f.clean(t)
 }
 
+func TestRecover_DoesNotBelieveWhatProvesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFleet().prepare(t)
+	require.NoError(t, f.lives[0].Commit(t.Context()))
+	f.all[1].unsure, f.all[2].unsure, f.all[2].ghosts = true, true, true
+	report, err := Recover(t.Context(), f.members())
+	require.NoError(t, err)
+	require.Equal(t, []BranchID{{f.t.ID, 1}}, report.Committed)
+	require.Equal(t, []Incident{{Branch: BranchID{f.t.ID, 2}, Name: "stock", Breach: Lost}}, report.Incidents)
+
+	f = newFleet().prepare(t)
+	f.lives[0].disconnect()
+	f.all[1].unsure, f.all[2].unsure = true, true
+	report, err = Recover(t.Context(), f.members(), Options{Retention: -1})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []BranchID{{f.t.ID, 1}, {f.t.ID, 2}}, report.RolledBack)
+	f.clean(t)
+}
+
 func TestRecover_TwoAtOnceDoNoHarm(t *testing.T) {
 	t.Parallel()
 	f := newFleet()

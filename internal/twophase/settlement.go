@@ -24,6 +24,7 @@ type settlement struct {
 	at       int
 	breached []int // branches with incidents
 	pending  bool
+	unproved BranchID // what was finished by the word of its server alone
 }
 
 // fate is how the recovery of one transaction ended.

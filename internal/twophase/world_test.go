@@ -18,6 +18,7 @@ const (
 	txnPrepared
 	txnCommitted
 	txnAborted
+	txnGhost // answered to be finished, and neither; prepared again when the server has started
 )
 
 // session is the coordinator's connection to one server.
@@ -104,7 +105,7 @@ type rules struct {
 	faults       int8
 	hands        int8
 	tries        int
-	clings       bool // MariaDB: a prepared branch is its session's while that is connected
+	clings       bool // MariaDB: a prepared branch is its session's while that is connected; others may be told nonsense when it ends
 	sweeps       bool // the retention passes at any time
 	mutant       mutant
 }
