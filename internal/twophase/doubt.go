@@ -1,0 +1,129 @@
+package twophase
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Standing is where a transaction that is not over stands.
+type Standing int8
+
+const (
+	// Undecided: it has prepared branches and no decision that can be read. Its
+	// coordinator lives, or is gone and the next recovery rolls it back.
+	Undecided Standing = iota
+	// Committing and Aborting: decided, and not verified at every branch.
+	Committing
+	Aborting
+	// Breached: it has incidents, which stay until a person has dealt with them.
+	Breached
+)
+
+var standingNames = [...]string{"undecided", "committing", "aborting", "breached"}
+
+func (s Standing) String() string { return standingNames[s] }
+
+// A Doubt is one transaction that is not over.
+type Doubt struct {
+	ID       ID
+	Standing Standing
+	// Since is when the oldest of it that tells its time was written: the record, or a
+	// prepared branch; else when the ID was drawn, by the coordinator's clock.
+	Since     time.Time
+	Anchor    string     // the connection whose ledger decides
+	Prepared  []Prepared // branches that are listed, and hold their locks
+	Branches  []BranchRef
+	Incidents []Incident
+}
+
+// InDoubt lists the transactions of the members' ledgers that are not over. It changes
+// nothing and waits for no lock. What it cannot reach is in the error, joined, and does
+// not keep it from the rest.
+func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
+	var errs []error
+	var list []*Doubt
+	r := &recoverer{members: members}
+	byID := map[ID]*Doubt{}
+	doubt := func(id ID) *Doubt {
+		home := r.find(id.Ledger())
+		if home < 0 {
+			return nil
+		}
+		if byID[id] == nil {
+			byID[id] = &Doubt{ID: id, Anchor: members[home].Name}
+			list = append(list, byID[id])
+		}
+		return byID[id]
+	}
+	for _, m := range members {
+		prepared, err := m.Resource.Prepared(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: %w", m.Name, OpList, err))
+		}
+		for _, p := range prepared {
+			if d := doubt(p.Branch.ID); d != nil && !d.lists(p.Branch) {
+				d.Prepared = append(d.Prepared, p)
+				d.since(p.Since)
+			}
+		}
+	}
+	for _, m := range members {
+		records, err := m.Ledger.Open(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: %w", m.Name, OpOpen, err))
+		}
+		for _, record := range records {
+			if d := doubt(record.ID); d != nil {
+				d.read(record)
+			}
+		}
+	}
+	var out []Doubt
+	for _, d := range list {
+		if len(d.Branches) == 0 && d.Standing == Undecided { // perhaps finished, and prepared again by a failover
+			records, err := members[r.find(d.ID.Ledger())].Ledger.Read(ctx, []ID{d.ID})
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", d.Anchor, err))
+			}
+			for _, record := range records {
+				d.read(record)
+			}
+		}
+		if d.Since.IsZero() {
+			d.Since = time.Unix(int64(d.ID.Made()), 0)
+		}
+		out = append(out, *d)
+	}
+	return out, errors.Join(errs...)
+}
+
+func (d *Doubt) lists(b BranchID) bool {
+	for _, p := range d.Prepared {
+		if p.Branch == b {
+			return true
+		}
+	}
+	return false
+}
+
+// read takes over what the ledger knows.
+func (d *Doubt) read(r Record) {
+	d.Branches, d.Incidents = r.Branches, r.Incidents
+	d.since(r.Since)
+	switch {
+	case len(r.Incidents) > 0:
+		d.Standing = Breached
+	case r.Decision == ToCommit:
+		d.Standing = Committing
+	default:
+		d.Standing = Aborting
+	}
+}
+
+func (d *Doubt) since(t time.Time) {
+	if !t.IsZero() && (d.Since.IsZero() || t.Before(d.Since)) {
+		d.Since = t
+	}
+}
