@@ -137,7 +137,6 @@ func (c *Conn) PrepareBranch(ctx context.Context) error {
 	if c.inner == nil {
 		return sql.ErrTxDone
 	}
-	c.endStmts()
 	return c.inner.prepareBranch(ctx)
 }
 
