@@ -35,6 +35,9 @@ type entry struct {
 	ending  sync.Once     // closes the pools
 	err     error         // of that
 
+	decides  atomic.Pointer[ledger] // of atomic commits, nil until it is known
+	prepares atomic.Bool            // the database can prepare a transaction
+
 	mu   sync.Mutex
 	open map[*txState]struct{} // transactions that a cut rolls back; protected by mu
 }

@@ -142,7 +142,8 @@ func (q *query) place() string {
 // failure, a lock not had in time). It is never true when the outcome is
 // unknown.
 func IsRetryable(err error) bool {
-	if errors.Is(err, ErrOutcomeUnknown) {
+	var several *AtomicError
+	if errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &several) {
 		return false
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/twophase"
 )
 
 // Registry holds named connections. It is safe for concurrent use; a program
@@ -26,6 +28,9 @@ type Registry struct {
 	leaving  map[*entry]bool // replaced or removed, and not closed yet
 	ended    chan struct{}   // closed when a shutdown has ended
 	err      error           // of the shutdown
+	recovery *background     // of atomic commits, nil without one
+
+	atomicStep func(twophase.Step) // tests stop the process in it
 }
 
 // drainTimeout bounds how long Close, Remove and Replace wait for running work
@@ -245,12 +250,16 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 		}
 	}
 	r.closed = true
+	recovery := r.recovery
 	entries := slices.Collect(maps.Keys(r.leaving))
 	r.entries.all(func(_ string, e *entry) { entries = append(entries, e) })
 	r.entries.clear()
 	r.failures.close()
 	r.mu.Unlock()
 
+	if recovery != nil {
+		recovery.stop()
+	}
 	errs := make(chan error, len(entries))
 	for _, e := range entries {
 		go func() { errs <- e.close(ctx) }()

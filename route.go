@@ -120,7 +120,11 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		p.inTx(tx, "the transaction given to Using")
 		return nil
 	}
-	if tx := txOf(ctx, r, to.connection); tx != nil {
+	tx, err := txFor(ctx, r, to.connection)
+	if err != nil {
+		return err
+	}
+	if tx != nil {
 		if err := tx.usable(); err != nil {
 			return err
 		}

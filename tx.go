@@ -64,7 +64,11 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if db.read {
 		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
 	}
-	if tx := txOf(ctx, db.reg, db.name); tx != nil {
+	tx, err := txFor(ctx, db.reg, db.name)
+	if err != nil {
+		return err
+	}
+	if tx != nil {
 		return tx.nestedWith(ctx, fn, o)
 	}
 	for attempt := 0; ; attempt++ {
@@ -83,7 +87,11 @@ func (db *DB) framed(ctx context.Context, fn func(ctx context.Context, tx *Tx) e
 	if err := db.begins(ctx, fn != nil); err != nil {
 		return err
 	}
-	if tx := txOf(ctx, db.reg, db.name); tx != nil {
+	tx, err := txFor(ctx, db.reg, db.name)
+	if err != nil {
+		return err
+	}
+	if tx != nil {
 		return tx.hidden(ctx, fn)
 	}
 	return db.once(ctx, fn, TxOptions{})
@@ -216,28 +224,46 @@ type txKey struct{}
 // txList is what a context knows of transactions, the innermost first. A nil
 // tx hides all outer ones.
 type txList struct {
-	tx    *Tx
-	outer *txList
+	tx     *Tx
+	outer  *txList
+	atomic *atomicRun // of the Atomic that it is in, nil without one
 }
 
 func withTx(ctx context.Context, tx *Tx) context.Context {
 	outer, _ := ctx.Value(txKey{}).(*txList)
-	return context.WithValue(ctx, txKey{}, &txList{tx: tx, outer: outer})
+	inner := &txList{tx: tx, outer: outer}
+	if outer != nil {
+		inner.atomic = outer.atomic
+	}
+	return context.WithValue(ctx, txKey{}, inner)
 }
 
 // txOf returns the transaction, or the savepoint in it, that ctx carries for a
 // connection. It may have ended.
 func txOf(ctx context.Context, r *Registry, name string) *Tx {
+	tx, _ := txFor(ctx, r, name)
+	return tx
+}
+
+// txFor is txOf. Without a transaction it is an error to be inside of an Atomic of the
+// registry, which does not name the connection.
+func txFor(ctx context.Context, r *Registry, name string) (*Tx, error) {
 	if ctx == nil {
-		return nil // which is told on the way
+		return nil, nil // which is told on the way
 	}
 	l, _ := ctx.Value(txKey{}).(*txList)
-	for ; l != nil && l.tx != nil; l = l.outer {
-		if e := l.tx.st.e; e.name == name && e.reg == r {
-			return l.tx
+	if l == nil || l.tx == nil {
+		return nil, nil
+	}
+	for in := l; in != nil && in.tx != nil; in = in.outer {
+		if e := in.tx.st.e; e.name == name && e.reg == r {
+			return in.tx, nil
 		}
 	}
-	return nil
+	if l.atomic != nil && l.atomic.reg == r {
+		return nil, &AtomicConnectionError{Connection: name, Named: l.atomic.names}
+	}
+	return nil, nil
 }
 
 // OutsideTx returns a context that carries no transaction: what runs with it

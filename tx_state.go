@@ -70,13 +70,19 @@ func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
 
 // begin takes a connection for the transaction, which keeps it.
 func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
-	return tx.turn(ctx, "begin", "BEGIN", &beginning{tx, o})
+	return tx.beginAs(ctx, o, func(ctx context.Context, c *driver.Conn, o driver.TxOptions) error { return c.Begin(ctx, o) })
+}
+
+// beginAs is begin by another of the driver's ways.
+func (tx *Tx) beginAs(ctx context.Context, o TxOptions, begin func(context.Context, *driver.Conn, driver.TxOptions) error) error {
+	return tx.turn(ctx, "begin", "BEGIN", &beginning{tx, o, begin})
 }
 
 // beginning is the exchange of BEGIN.
 type beginning struct {
-	tx *Tx
-	o  TxOptions
+	tx    *Tx
+	o     TxOptions
+	begin func(context.Context, *driver.Conn, driver.TxOptions) error
 }
 
 func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (driver.Result, error) {
@@ -90,7 +96,7 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 			c.Release()
 		}
 	}()
-	if err := c.Begin(ctx, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
+	if err := x.begin(ctx, c, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
 		return unknownRows, err
 	}
 	st.conn, p.tx, p.by, p.on = c, st, x.tx, &st.held
@@ -154,6 +160,13 @@ func (st *txState) end(cause error) {
 	st.endLent()
 	st.conn.Release()
 	st.node.transactions.Add(-1)
+}
+
+// isDone says that the transaction is over and its connection given back.
+func (st *txState) isDone() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.done
 }
 
 // endLent closes what raw methods gave out. The gate is held.

@@ -42,7 +42,7 @@ func TestBranchFault_PostgresRefusesTheVote(t *testing.T) {
 		statements []string
 	}{
 		"deferred constraint": {"23503", []string{"INSERT INTO child VALUES (99)"}}, // hazard 308
-		"temporary table":     {"0A000", []string{"CREATE TEMP TABLE tt (id INT)"}},  // hazard 307
+		"temporary table":     {"0A000", []string{"CREATE TEMP TABLE tt (id INT)"}}, // hazard 307
 		"notify":              {"0A000", []string{"NOTIFY x"}},
 		"listen":              {"0A000", []string{"LISTEN x"}},
 		"cursor with hold":    {"0A000", []string{"DECLARE cur CURSOR WITH HOLD FOR SELECT 1"}},

@@ -100,6 +100,7 @@ type Resource interface {
 type Prepared struct {
 	Branch BranchID
 	Since  time.Time // zero where the database does not tell
+	Name   string    // of the member that listed it; InDoubt sets it
 }
 
 // A Ledger is the table of decisions in one database, seen from connections of its own,

@@ -64,6 +64,7 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 		}
 		for _, p := range prepared {
 			if d := doubt(p.Branch.ID); d != nil && !d.lists(p.Branch) {
+				p.Name = m.Name
 				d.Prepared = append(d.Prepared, p)
 				d.since(p.Since)
 			}

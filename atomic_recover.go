@@ -1,0 +1,260 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/twophase"
+)
+
+// Recovery is what Recover has found and done.
+type Recovery struct {
+	// Committed and RolledBack count the branches that it finished.
+	Committed, RolledBack int
+	// Alive are atomic commits that were left alone, because the process that runs them
+	// still holds their decision.
+	Alive []string
+	// Pending are those that could not be finished now, as when a database does not
+	// answer.
+	Pending []string
+	// Undecidable are those whose branches are still prepared long after their decision
+	// was deleted (RecoverOptions.Retention): a person must decide.
+	Undecidable []string
+	// Incidents are parts that were lost, or finished by others contrary to the decision.
+	Incidents []Incident
+}
+
+// Incident tells of a part of an atomic commit that was finished contrary to its
+// decision, by a person, a failover or a restored backup.
+type Incident struct {
+	ID         string
+	Connection string
+	// Lost: it was to be committed, and is not there any more. Otherwise it was to be
+	// rolled back, and is committed.
+	Lost bool
+}
+
+// RecoverOptions say how atomic commits are recovered. The zero value has the defaults.
+type RecoverOptions struct {
+	// Retention is how long the record of a finished commit is kept: longer than a replica
+	// may be behind that is promoted.
+	//
+	// Defaults to 7 days; -1 keeps them for ever.
+	Retention time.Duration
+	// Every is how often the recovery in the background runs; see RecoverInBackground.
+	//
+	// Defaults to 10 s.
+	Every time.Duration
+	// OnRecovery is told of each recovery in the background that found something, and of
+	// its error.
+	OnRecovery func(ctx context.Context, r Recovery, err error)
+}
+
+// Recover finishes what atomic commits of lost processes have left in the databases of
+// this registry, as was decided, or else rolls it back. It may run at any time, in any
+// process of the same deployment, several at once and beside Atomics, which it leaves
+// alone as long as they live. It does not touch prepared transactions of others.
+//
+// What it could not reach is in the error, and does not keep it from the rest.
+func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Recovery, error) {
+	if err := r.usable(); err != nil {
+		return Recovery{}, err
+	}
+	if err := checkContext(ctx, ""); err != nil {
+		return Recovery{}, errorf("Recover: %w", err)
+	}
+	o, err := recoverOptions(options)
+	if err != nil {
+		return Recovery{}, errorf("Recover: %w", err)
+	}
+	ctx = OutsideTx(ctx)
+	members, unreached := r.members(ctx)
+	report, err := twophase.Recover(ctx, members, twophase.Options{Retention: o.Retention, Step: r.atomicStep})
+	out := Recovery{Committed: len(report.Committed), RolledBack: len(report.RolledBack)}
+	for _, id := range report.Alive {
+		out.Alive = append(out.Alive, string(id))
+	}
+	for _, id := range report.Pending {
+		out.Pending = append(out.Pending, string(id))
+	}
+	for _, b := range report.Outlived {
+		out.Undecidable = append(out.Undecidable, string(b.ID))
+	}
+	out.Undecidable = slices.Compact(out.Undecidable)
+	out.Incidents = incidents(report.Incidents)
+	return out, told(errors.Join(unreached, err))
+}
+
+func incidents(list []twophase.Incident) (out []Incident) {
+	for _, i := range list {
+		out = append(out, Incident{ID: string(i.Branch.ID), Connection: i.Name, Lost: i.Breach == twophase.Lost})
+	}
+	return out
+}
+
+func recoverOptions(options []RecoverOptions) (RecoverOptions, error) {
+	o, err := atMostOne(options)
+	switch {
+	case err != nil:
+		return o, err
+	case o.Retention < -1:
+		return o, errors.New("RecoverOptions.Retention is negative; -1 keeps records for ever")
+	case o.Every < 0:
+		return o, errors.New("RecoverOptions.Every is negative")
+	}
+	if o.Every == 0 {
+		o.Every = 10 * time.Second
+	}
+	return o, nil
+}
+
+// members are the databases of the registry that take part in atomic commits, which have
+// the library's ledger. Those that do not answer are told in the error.
+func (r *Registry) members(ctx context.Context) (list []twophase.Member, err error) {
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for _, name := range r.Names() {
+		group.Go(func() {
+			l, ledgerErr := r.ledgerOf(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if ledgerErr != nil {
+				err = errors.Join(err, errorf("connection %q: %w", name, ledgerErr))
+			}
+			if l != nil {
+				list = append(list, twophase.Member{Name: name, LedgerID: l.id, Resource: l, Ledger: l})
+			}
+		})
+	}
+	group.Wait()
+	slices.SortFunc(list, func(a, b twophase.Member) int {
+		if a.Name < b.Name {
+			return -1
+		}
+		return 1
+	})
+	return list, err
+}
+
+// ledgerOf is the ledger of a connection, nil if it has none.
+func (r *Registry) ledgerOf(ctx context.Context, name string) (*ledger, error) {
+	e, err := r.use(name)
+	if err != nil {
+		return nil, err
+	}
+	defer e.leave()
+	return e.knownLedger(ctx, false)
+}
+
+// InDoubt is an atomic commit that is not over.
+type InDoubt struct {
+	ID string
+	// Anchor is the connection whose database decides.
+	Anchor string
+	// Decided says that the decision is made: to commit if Commits, else to roll back.
+	// Without one, its process is alive, or the next recovery rolls it back.
+	Decided, Commits bool
+	// Prepared are the connections on which it is prepared, and holds its locks.
+	Prepared []string
+	// Since is when it began, as far as the databases tell.
+	Since time.Time
+	// Incidents are what a person must deal with.
+	Incidents []Incident
+}
+
+// InDoubt lists the atomic commits that are not over, in the databases of this registry.
+// It changes nothing and waits for no lock. What it could not reach is in the error, and
+// does not keep it from the rest.
+func (r *Registry) InDoubt(ctx context.Context) ([]InDoubt, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	if err := checkContext(ctx, ""); err != nil {
+		return nil, errorf("InDoubt: %w", err)
+	}
+	ctx = OutsideTx(ctx)
+	members, unreached := r.members(ctx)
+	doubts, err := twophase.InDoubt(ctx, members)
+	list := make([]InDoubt, len(doubts))
+	for i, d := range doubts {
+		one := InDoubt{ID: string(d.ID), Anchor: d.Anchor, Since: d.Since, Incidents: incidents(d.Incidents)}
+		one.Decided = d.Standing != twophase.Undecided
+		one.Commits = d.Standing == twophase.Committing || d.Standing == twophase.Breached && len(d.Branches) > 0
+		for _, p := range d.Prepared {
+			name := p.Name // of several databases of one server the first
+			for _, b := range d.Branches {
+				if b.Number == p.Branch.Number {
+					name = b.Name
+				}
+			}
+			one.Prepared = append(one.Prepared, name)
+		}
+		list[i] = one
+	}
+	return list, told(errors.Join(unreached, err))
+}
+
+// RecoverInBackground runs Recover now and then, until stop is called or the registry is
+// closed. It is off by default. A second call while one runs is an error.
+func (r *Registry) RecoverInBackground(options ...RecoverOptions) (stop func(), err error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	o, err := recoverOptions(options)
+	if err != nil {
+		return nil, errorf("RecoverInBackground: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return nil, errorf("RecoverInBackground: the registry is closed: %w", ErrClosed)
+	case r.recovery != nil:
+		return nil, errorf("RecoverInBackground: it runs already")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &background{cancel: cancel, over: make(chan struct{})}
+	r.recovery = b
+	go b.run(ctx, r, o)
+	return func() {
+		b.stop()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.recovery == b {
+			r.recovery = nil
+		}
+	}, nil
+}
+
+// background is a recovery in the background.
+type background struct {
+	cancel context.CancelFunc
+	over   chan struct{}
+}
+
+// stop returns when the recovery has ended.
+func (b *background) stop() {
+	b.cancel()
+	<-b.over
+}
+
+func (b *background) run(ctx context.Context, r *Registry, o RecoverOptions) {
+	defer close(b.over)
+	tick := time.NewTicker(o.Every)
+	defer tick.Stop()
+	for {
+		found, err := r.Recover(ctx, o)
+		something := err != nil || found.Committed+found.RolledBack+len(found.Pending)+len(found.Undecidable)+len(found.Incidents) > 0
+		if something && o.OnRecovery != nil && ctx.Err() == nil {
+			o.OnRecovery(ctx, found, err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
