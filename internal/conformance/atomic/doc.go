@@ -1,0 +1,2 @@
+// Package atomic tests commits over several databases.
+package atomic
