@@ -102,7 +102,7 @@ func (o *Outbox) SQL() ([]string, error) {
 
 func (o *Outbox) tables() []keptTable {
 	return []keptTable{
-		{o.table, "id {counter}, uid {name} NOT NULL UNIQUE, topic {name} NOT NULL, event_key {name} NOT NULL, payload {bytes}, created_at {time} NOT NULL, attempts {number} NOT NULL, failed {number} NOT NULL, failure {text}"},
+		{o.table, "id {counter}, uid {name} NOT NULL UNIQUE, topic {name} NOT NULL, event_key {name} NOT NULL, payload {bytes}, created_at {time} NOT NULL, attempts {number} NOT NULL, failed {number} NOT NULL, failure {text} NOT NULL"},
 		{o.table + "_keys", "event_key {name} NOT NULL PRIMARY KEY, writes {number} NOT NULL"},
 		{o.table + "_lease", "id {number} NOT NULL PRIMARY KEY, owner {name} NOT NULL, beat {number} NOT NULL"},
 	}
@@ -138,7 +138,7 @@ func (o *Outbox) Add(ctx context.Context, e Event) (id string, err error) {
 	id = rand.Text()
 	_, err = o.db.Table(o.table).Insert(ctx, Row{
 		"uid": id, "topic": e.Topic, "event_key": e.Key, "payload": e.Payload,
-		"created_at": time.Now(), "attempts": 0, "failed": 0,
+		"created_at": time.Now(), "attempts": 0, "failed": 0, "failure": "",
 	})
 	if err != nil {
 		return "", err
