@@ -1,0 +1,2 @@
+// Package events tests Outbox and Inbox on every database.
+package events
