@@ -89,6 +89,7 @@ func (s *source) destinationOf(w *wish, record any) (destination, error) {
 type place struct {
 	e       *entry
 	tx      *txState // nil outside of one
+	within  *Tx      // the savepoint, or tx itself, that the last statement stood in
 	on      *held    // what statements run on; nil takes a connection for each
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes

@@ -101,6 +101,9 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 			p.on.mu.Unlock()
 			return nil, err
 		}
+		if p.tx != nil {
+			p.within = p.tx.top()
+		}
 		return p.on.conn, nil
 	}
 	pool, err := p.node.open()

@@ -161,8 +161,10 @@ type Tx struct {
 	name  string // of the savepoint; "" is the transaction itself
 	ended bool   // protected by st.mu
 
-	undo  []func()    // protected by st.mu
+	undo  []undoer    // protected by st.mu
 	after []*afterEnd // protected by st.mu
+	into  *Tx         // that it was released into; protected by st.mu
+	fate  error       // that it was undone for; protected by st.mu
 }
 
 // Connection is the name of the transaction's connection.

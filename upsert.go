@@ -62,7 +62,7 @@ func (q *query) upsertAll(ctx context.Context, list any, conflicts []Conflict) e
 	if err != nil {
 		return err
 	}
-	return q.restoring(list, func(records rowmap.Records) error { return q.upsertMany(ctx, records, conflict) })
+	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.upsertMany(ctx, records, conflict) })
 }
 
 // conflict is the one that an upsert was given, or the zero value.
@@ -74,17 +74,17 @@ func (q *query) conflict(conflicts []Conflict) (Conflict, error) {
 	return c, q.src.table.Fail("%s", err)
 }
 
-func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict) error {
+func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict) (in *Tx, err error) {
 	if err := q.usable(); err != nil {
-		return err
+		return nil, err
 	}
 	c := table.Conflict(conflict)
 	t := q.src.table
 	key, err := t.ConflictKey(&c)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
+	err = q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
 		if err := t.Distinct(records, key); err != nil {
 			return err
 		}
@@ -98,8 +98,11 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 		}
 		defer giveBack(batches)
 		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect}
-		return u.run(ctx)
+		err = u.run(ctx)
+		in = u.in
+		return err
 	})
+	return in, err
 }
 
 // upserts is one call of UpsertMany, or of Upsert.
@@ -111,6 +114,7 @@ type upserts struct {
 	key      []int // the conflict's
 	conflict *table.Conflict
 	d        *dialect.Dialect
+	in       *Tx // that the last statement stood in
 }
 
 func (u *upserts) run(ctx context.Context) error {
@@ -211,6 +215,7 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	if len(v.back) == 0 || b.records.N == 1 || !u.d.UpsertConflict || v.in.Conflict == sqlgen.Replace {
 		v.alone = b.records.N == 1
 		_, err := v.run(ctx, v)
+		u.in = v.place.within
 		if errors.Is(err, errKeysUnknown) {
 			b.plan.NeverKeyable(u.d)
 			return u.oneByOne(ctx, b, false)
@@ -224,6 +229,7 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	}
 	v.later = true
 	_, err := v.run(ctx, v)
+	u.in = v.place.within
 	return err
 }
 
@@ -231,6 +237,7 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 func (u *upserts) insert(ctx context.Context, b *batch) error {
 	v := &insertion{recording: recording{writing{trip{q: u.q}}, u.home}, records: b.records, plan: b.plan, args: b.args}
 	_, err := v.run(ctx, v)
+	u.in = v.place.within
 	return err
 }
 
@@ -254,6 +261,7 @@ func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error 
 	v.counted = !returning
 	if len(v.back) == 0 {
 		_, err := v.run(ctx, v)
+		u.in = v.place.within
 		return err
 	}
 	n := len(v.in.Columns)
@@ -263,6 +271,7 @@ func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error 
 		if _, err := one.run(ctx, &one); err != nil {
 			return err
 		}
+		u.in = one.place.within
 	}
 	return nil
 }
