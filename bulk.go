@@ -49,7 +49,7 @@ func (q *query) restoring(list any, write func(records rowmap.Records) (*Tx, err
 	if in == nil {
 		return nil
 	}
-	return q.restored(in, old.Changes())
+	return q.restored(in, old.Changes(q.src.table.Key()))
 }
 
 func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {

@@ -64,7 +64,7 @@ func (w recordWrite) run(ctx context.Context, q *query, record any) (done record
 	err = told(err)
 	switch {
 	case err == nil && in != nil && kept:
-		return recordDone{err: q.restored(in, old.Changes())}
+		return recordDone{err: q.restored(in, old.Changes(q.src.table.Key()))}
 	case err == nil && in != nil:
 		return recordDone{in: in, was: plan.Scratch()}
 	case err == nil || isWritten(err, record):
@@ -80,7 +80,7 @@ func (w recordWrite) run(ctx context.Context, q *query, record any) (done record
 //go:noinline
 func (done *recordDone) keep(q *query, record any) error {
 	plan := q.src.table.Plan
-	changes := plan.Changes(record, done.was)
+	changes := plan.Changes(record, done.was, q.src.table.Key())
 	plan.GiveBack(done.was)
 	return q.restored(done.in, changes)
 }

@@ -22,20 +22,20 @@ type Changes struct {
 }
 
 // Changes tells what differs between a record and what it was, nil when nothing does.
-// Both are a *T of the plan's T.
-func (p *Plan) Changes(record, was any) *Changes {
-	return p.changes(slice{p.mustRecord(record), 1, 1}, p.mustRecord(was))
+// Both are a *T of the plan's T. key are the columns of the primary key.
+func (p *Plan) Changes(record, was any, key []int) *Changes {
+	return p.changes(slice{p.mustRecord(record), 1, 1}, p.mustRecord(was), key)
 }
 
 // Changes tells what the records are no more, nil when they are what they were.
-func (s Snapshot) Changes() *Changes {
+func (s Snapshot) Changes(key []int) *Changes {
 	if s.own.len > 0 {
-		return s.plan.changes(s.records, s.own.data)
+		return s.plan.changes(s.records, s.own.data, key)
 	}
-	return s.plan.changes(s.records, s.old.data)
+	return s.plan.changes(s.records, s.old.data, key)
 }
 
-func (p *Plan) changes(records slice, old unsafe.Pointer) *Changes {
+func (p *Plan) changes(records slice, old unsafe.Pointer, key []int) *Changes {
 	var changed columnSet
 	for i := range records.len {
 		at := uintptr(i) * p.size
@@ -44,7 +44,10 @@ func (p *Plan) changes(records slice, old unsafe.Pointer) *Changes {
 	if changed == (columnSet{}) {
 		return nil
 	}
-	l := p.changeLayout(&changed)
+	for _, i := range key {
+		changed.add(i)
+	}
+	l := p.changeLayout(&changed, key)
 	c := l.make(records.len)
 	*c = Changes{layout: l, records: records.data, rows: c.rows, n: records.len}
 	for i := range records.len {
@@ -81,7 +84,8 @@ func (p *Plan) GiveBack(scratch any) {
 }
 
 // Undo gives each column back what it held before the write, unless it holds another
-// value by now than the write had left there.
+// value by now than the write had left there. A record whose key is another by now is
+// that of another row, and left as it is.
 func (c *Changes) Undo() {
 	for i := range c.n {
 		c.layout.undo(unsafe.Add(c.records, uintptr(i)*c.layout.plan.size), unsafe.Add(c.rows, uintptr(i)*c.layout.size))
@@ -151,6 +155,7 @@ func changingOf(fields []field) []changing {
 type changeLayout struct {
 	plan    *Plan
 	set     columnSet
+	key     []int
 	columns []keptColumn
 	size    uintptr      // of a row
 	list    reflect.Type // a slice of rows
@@ -160,6 +165,7 @@ type changeLayout struct {
 
 type keptColumn struct {
 	*changing
+	key           bool
 	before, after uintptr
 }
 
@@ -174,8 +180,8 @@ type changeLayouts struct {
 const maxChangeLayouts = 16
 
 // changeLayout is the layout for a set of columns, or one for more.
-func (p *Plan) changeLayout(set *columnSet) *changeLayout {
-	if l := p.layouts.find(set); l != nil {
+func (p *Plan) changeLayout(set *columnSet, key []int) *changeLayout {
+	if l := p.layouts.find(set, key); l != nil {
 		return l
 	}
 	p.layouts.mu.Lock()
@@ -189,37 +195,37 @@ func (p *Plan) changeLayout(set *columnSet) *changeLayout {
 			set.add(i)
 		}
 	}
-	if l := p.layouts.find(set); l != nil {
+	if l := p.layouts.find(set, key); l != nil {
 		return l
 	}
-	l := p.newChangeLayout(set)
+	l := p.newChangeLayout(set, key)
 	known = append(slices.Clip(known), l)
 	p.layouts.known.Store(&known)
 	return l
 }
 
-func (ls *changeLayouts) find(set *columnSet) *changeLayout {
+func (ls *changeLayouts) find(set *columnSet, key []int) *changeLayout {
 	list := ls.known.Load()
 	if list == nil {
 		return nil
 	}
 	for _, l := range *list {
-		if l.set == *set {
+		if l.set == *set && slices.Equal(l.key, key) {
 			return l
 		}
 	}
 	return nil
 }
 
-func (p *Plan) newChangeLayout(set *columnSet) *changeLayout {
-	l := &changeLayout{plan: p, set: *set}
+func (p *Plan) newChangeLayout(set *columnSet, key []int) *changeLayout {
+	l := &changeLayout{plan: p, set: *set, key: key}
 	var fields []reflect.StructField
 	for i := range p.changing {
 		if !set.has(i) {
 			continue
 		}
 		c := &p.changing[i]
-		l.columns = append(l.columns, keptColumn{changing: c})
+		l.columns = append(l.columns, keptColumn{changing: c, key: slices.Contains(key, i)})
 		n := strconv.Itoa(i)
 		fields = append(fields, reflect.StructField{Name: "Before" + n, Type: c.typ}, reflect.StructField{Name: "After" + n, Type: c.typ})
 	}
@@ -238,7 +244,11 @@ func (l *changeLayout) fill(row, now, old unsafe.Pointer) {
 	for i := range l.columns {
 		c := &l.columns[i]
 		to, from := c.at(now, false), c.at(old, false)
-		if to == nil || from == nil {
+		if to == nil {
+			continue
+		}
+		if from == nil { // behind an embedded pointer that was nil
+			c.copy(unsafe.Add(row, c.after), to)
 			continue
 		}
 		if c.pointer && *(*unsafe.Pointer)(from) != nil {
@@ -250,6 +260,13 @@ func (l *changeLayout) fill(row, now, old unsafe.Pointer) {
 }
 
 func (l *changeLayout) undo(record, row unsafe.Pointer) {
+	for i := range l.columns {
+		if c := &l.columns[i]; c.key {
+			if at := c.at(record, false); at == nil || !c.same(at, unsafe.Add(row, c.after)) {
+				return
+			}
+		}
+	}
 	for i := range l.columns {
 		c := &l.columns[i]
 		at := c.at(record, false)
