@@ -15,7 +15,8 @@ import (
 // Timestamps are set; a created_at that is not zero is kept. The record's times
 // become what was stored, the same instants in UTC and to the microsecond (see
 // TimePrecision), so that the record equals the one that Find returns. A zero
-// time.Time is written as NULL. On an error the record is as it was before.
+// time.Time is written as NULL. On an error the record is as it was before, and its
+// columns are when the transaction is undone; see Registry.Transaction.
 //
 // The key in the record is that of its row, whoever made it: the database's
 // counter, a default, a trigger that changes even one that was given. A server

@@ -115,12 +115,18 @@ func (p *Plan) changed(set *columnSet, now, old unsafe.Pointer) {
 			continue
 		}
 		switch {
-		case f.pointer && *(*unsafe.Pointer)(from) != nil: // what was given a copy of its own
+		case f.pointer && led(to, from): // to a copy of its own
 		case f.text && len(*(*string)(to)) > 0 && *(*string)(to) == *(*string)(from):
 		default:
 			set.add(i)
 		}
 	}
+}
+
+// led says that an embedded pointer led somewhere before a write and after it: what it
+// was is known by a copy only.
+func led(to, from unsafe.Pointer) bool {
+	return *(*unsafe.Pointer)(to) != nil && *(*unsafe.Pointer)(from) != nil
 }
 
 // changing is a column's field, or an embedded pointer behind which there are some.
@@ -251,8 +257,8 @@ func (l *changeLayout) fill(row, now, old unsafe.Pointer) {
 			c.copy(unsafe.Add(row, c.after), to)
 			continue
 		}
-		if c.pointer && *(*unsafe.Pointer)(from) != nil {
-			from = to // it stays: what it was is a copy
+		if c.pointer && led(to, from) {
+			from = to // it stays
 		}
 		c.copy(unsafe.Add(row, c.before), from)
 		c.copy(unsafe.Add(row, c.after), to)

@@ -56,10 +56,11 @@ func (s Snapshot) Restore() {
 		record, was := unsafe.Add(s.records.data, uintptr(i)*p.size), unsafe.Add(s.own.data, uintptr(i)*p.size)
 		for n := range p.changing {
 			c := &p.changing[n]
-			if c.pointer || len(c.via) == 0 {
+			if len(c.via) == 0 {
 				continue
 			}
-			if to, from := c.at(record, false), c.at(was, false); to != nil && from != nil {
+			to, from := c.at(record, false), c.at(was, false)
+			if to != nil && from != nil && !(c.pointer && led(to, from)) {
 				c.copy(to, from)
 			}
 		}
@@ -70,6 +71,14 @@ func (s Snapshot) Restore() {
 // shares with it.
 func (p *Plan) Embeds() bool {
 	return len(p.changing) > len(p.fields)
+}
+
+// OwnEmbedded gives a copy of a record, a *T, embedded structs of its own that columns
+// lie in.
+func (p *Plan) OwnEmbedded(copied any) {
+	if p.Embeds() {
+		p.ownEmbedded(p.mustRecord(copied))
+	}
 }
 
 // ownEmbedded gives a copy of a record embedded structs of its own.
