@@ -97,9 +97,11 @@ func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) e
 func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	switch {
 	case p.tx != nil:
-		if err := p.tx.admit(ctx, p.by); err != nil {
+		within, err := p.tx.admit(ctx, p.by)
+		if err != nil {
 			return nil, err
 		}
+		p.within = within
 		return p.on.conn, nil
 	case p.on != nil:
 		if err := p.on.lock(ctx); err != nil {

@@ -36,6 +36,18 @@ const maxRetries = 10
 // connection, Transaction makes a savepoint: its failure undoes only what it
 // did, its success is released into the outer transaction; it takes no options.
 //
+// When a transaction or savepoint is undone, each attempt of Retries among them, the
+// records that Create, Save, SaveColumns, Delete, Upsert, CreateMany and UpsertMany were
+// given in it get back what their columns held before each call: ids, times, and what
+// callbacks have changed. It is the records at the addresses that were given, once fn
+// has returned: not copies, nor what reads and CreateFrom return. What is no column
+// stays, a column that the program has set since stays, and a record whose key is
+// another by then stays whole. Nothing is restored if the outcome is unknown. Until its
+// end a transaction keeps what it would restore: an allocation for each record that was
+// changed, one for all records of CreateMany or UpsertMany, with the old and the new
+// values of the columns that changed and of the key. No other goroutine may use the
+// records when fn returns.
+//
 // A failed statement aborts the whole transaction on PostgreSQL, and not on
 // MySQL and SQLite: an fn that goes on after an error gets ErrTxLost from
 // PostgreSQL's commit. A deadlock, a lock timeout on MySQL, or a lost
@@ -186,8 +198,12 @@ type Tx struct {
 
 	// The following are protected by st.mu.
 	ended bool
-	undo  []func()
+	undo  []undoer
 	after []*afterEnd
+	into  *Tx   // that it was released into
+	fate  error // that it was undone for
+
+	wentBack bool // or was released: what is sent now stands in what is around it
 }
 
 // Connection is the name of the transaction's connection.

@@ -28,32 +28,43 @@ func (st *txState) handle() *Tx {
 	return st.top()
 }
 
-// admit waits until tx may send a statement, and takes the gate. A savepoint that a verb
-// has made for itself lets only those through that are inside of it: what others were
-// told is written would be undone with it.
-func (st *txState) admit(ctx context.Context, tx *Tx) error {
+// admit waits until tx may send a statement, and takes the gate. within is the savepoint,
+// or tx itself, that it will stand in. A savepoint that a verb has made for itself lets
+// only those through that are inside of it: what others were told is written would be
+// undone with it.
+func (st *txState) admit(ctx context.Context, tx *Tx) (within *Tx, err error) {
 	for {
 		if err := st.lock(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		st.mu.Lock()
 		err := st.readyLocked()
 		top := st.top()
+		within := st.standing()
 		st.mu.Unlock()
 		if err != nil {
 			st.gate.Unlock()
-			return err
+			return nil, err
 		}
 		if top == tx || top.over == nil || insideHidden() {
-			return nil
+			return within, nil
 		}
 		st.gate.Unlock()
 		select {
 		case <-top.over:
 		case <-ctx.Done():
-			return &driver.NotSentError{Err: ctx.Err()}
+			return nil, &driver.NotSentError{Err: ctx.Err()}
 		}
 	}
+}
+
+// standing is the innermost savepoint that is not rolled back. st.mu is held.
+func (st *txState) standing() *Tx {
+	i := len(st.stack) - 1
+	for i > 0 && st.stack[i].wentBack {
+		i--
+	}
+	return st.stack[i]
 }
 
 // turn sends a statement that begins or ends the transaction, or a savepoint in it.
@@ -191,7 +202,7 @@ type savepoint struct{ outer, inner *Tx }
 
 func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
 	st := x.outer.st
-	if err := st.admit(ctx, x.outer); err != nil {
+	if _, err := st.admit(ctx, x.outer); err != nil {
 		return unknownRows, err
 	}
 	defer st.gate.Unlock()
@@ -226,8 +237,13 @@ func (x *leaving) exchange(ctx context.Context, _ *place, s *statement) (driver.
 		return unknownRows, err
 	}
 	x.tx.lent.end(x.tx.endedRows())
-	_, err := st.conn.Exec(ctx, s.text, nil)
-	return unknownRows, err
+	if _, err := st.conn.Exec(ctx, s.text, nil); err != nil {
+		return unknownRows, err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	x.tx.wentBack = true
+	return unknownRows, nil
 }
 
 // nests says whether a savepoint may be begun in outer. st.mu is held.
