@@ -2,30 +2,10 @@ package dbfleet
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 )
-
-// TxOptions say how a transaction runs. The zero value is the database's
-// default isolation, for reading and writing, tried once.
-type TxOptions struct {
-	// Isolation is the isolation level; one that the database does not have is
-	// an error.
-	Isolation sql.IsolationLevel
-	// ReadOnly makes the database refuse writes.
-	ReadOnly bool
-	// Retries is how often the whole closure is run again after a failure for
-	// which IsRetryable holds, with a growing random pause. What the closure
-	// does outside the database then happens again too. At most 10.
-	//
-	// Defaults to 0.
-	Retries int
-}
-
-const maxRetries = 10
 
 // Transaction runs fn in a transaction on one connection; "" is the default.
 //
@@ -34,7 +14,8 @@ const maxRetries = 10
 // elsewhere runs on its own. fn's nil commits; an error, a panic,
 // runtime.Goexit and the end of ctx roll back. Inside a transaction on the same
 // connection, Transaction makes a savepoint: its failure undoes only what it
-// did, its success is released into the outer transaction; it takes no options.
+// did, its success is released into the outer transaction. What its options ask for
+// the outer one must give; see TxOptions.
 //
 // A failed statement aborts the whole transaction on PostgreSQL, and not on
 // MySQL and SQLite: an fn that goes on after an error gets ErrTxLost from
@@ -58,8 +39,8 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if err != nil {
 		return errorf("connection %q: %w", db.name, err)
 	}
-	if o.Retries < 0 || o.Retries > maxRetries {
-		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+	if err := o.check(db); err != nil {
+		return err
 	}
 	if db.read {
 		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
@@ -67,15 +48,7 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if tx := txOf(ctx, db.reg, db.name); tx != nil {
 		return tx.nested(ctx, fn, o)
 	}
-	for attempt := 0; ; attempt++ {
-		err := db.once(ctx, fn, o)
-		if err == nil || attempt >= o.Retries || !IsRetryable(err) || ctx.Err() != nil {
-			return err
-		}
-		if pause(ctx, attempt) != nil {
-			return err
-		}
-	}
+	return db.attempts(ctx, fn, o)
 }
 
 // begins returns what is missing for a transaction.
@@ -107,20 +80,6 @@ func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 		return errorf("connection %q: Transaction: the function is nil", name)
 	}
 	return tx.nested(ctx, fn, TxOptions{})
-}
-
-// pause waits before another attempt: about 5 ms, doubling up to half a
-// second, each between half and all of that.
-func pause(ctx context.Context, attempt int) error {
-	d := min(5*time.Millisecond<<attempt, 500*time.Millisecond)
-	timer := time.NewTimer(d/2 + rand.N(d/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Transaction runs fn in a transaction on the connection that the query routes
@@ -237,7 +196,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{held: held{e: e, node: e.primary()}}
+	st := &txState{held: held{e: e, node: e.primary()}, options: o}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
 	defer func() {
@@ -265,7 +224,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	}
 	how := committed
 	if err != nil {
-		_ = st.rollback(ctx) // its failure changes nothing: without a commit nothing persists
+		err = afterRollback(err, st.rollback(ctx)) // its failure changes nothing: without a commit nothing persists
 		how = rolledBack
 	} else if err = st.commit(ctx); errors.Is(err, ErrCommitUnknown) {
 		how = unknownOutcome
@@ -282,8 +241,11 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 // nested runs fn between a savepoint and its release.
 func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
 	st := tx.st
-	if o != (TxOptions{}) {
-		return errorf("connection %q: a transaction inside another takes no options", st.e.name)
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	if err := st.gives(ctx, o); err != nil {
+		return err
 	}
 	inner := &Tx{st: st}
 	if err := tx.push(inner); err != nil {
@@ -306,11 +268,8 @@ func (tx *Tx) nested(ctx context.Context, fn func(context.Context, *Tx) error, o
 		err = errorf("savepoint on connection %q rolled back: %w", st.e.name, ctx.Err())
 	}
 	if err != nil {
-		backErr := inner.back(ctx)
+		err = afterBack(err, inner.back(ctx))
 		inner.undone(tx, err)
-		if backErr != nil && !errors.Is(backErr, ErrTxDone) {
-			return errors.Join(err, backErr)
-		}
 		return err
 	}
 	if err = inner.savepoint(ctx, "release", "RELEASE SAVEPOINT "+inner.name); err != nil {

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"database/sql"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -13,6 +14,10 @@ type txState struct {
 
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
+
+	waiting int                // how many calls of afterEnd there were; protected by mu
+	options TxOptions          // how it was begun; does not change
+	level   sql.IsolationLevel // what the server said it is, if it was asked; protected by mu
 }
 
 // top is the innermost savepoint. st.mu is held.
@@ -67,7 +72,7 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 			c.Release()
 		}
 	}()
-	if err := c.Begin(ctx, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
+	if err := c.Begin(ctx, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly, Deferrable: x.o.Deferrable}); err != nil {
 		return unknownRows, err
 	}
 	x.st.conn, p.tx, p.on = c, x.st, &x.st.held
