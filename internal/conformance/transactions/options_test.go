@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
 	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
 func never(t *testing.T) func(context.Context, *dbfleet.Tx) error {
@@ -286,4 +288,146 @@ func requireOneLine(t *testing.T, err error) {
 	t.Helper()
 	require.Error(t, err)
 	require.False(t, strings.Contains(err.Error(), "\n"), err.Error())
+}
+
+// A deadlock behind a savepoint has ended the whole: the outermost runs again, and the
+// error of one that does not is one line.
+func TestTransaction_ADeadlockBehindASavepointIsOneLine(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		for _, retries := range []int{0, 3} {
+			fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
+			fl.Create(t, "DROP TABLE IF EXISTS accounts")
+			accounts := fl.Bank(t)
+			require.NoError(t, accounts.CreateMany(t.Context(), []conformance.Account{{Owner: "0"}, {Owner: "1"}}))
+			var both sync.WaitGroup
+			both.Add(2)
+			var wg sync.WaitGroup
+			var errs, inside [2]error
+			for i := range 2 {
+				meet := sync.OnceFunc(func() { both.Done(); both.Wait() })
+				increment := func(ctx context.Context, owner int) error {
+					_, err := accounts.Where("owner", "=", fmt.Sprint(owner)).Increment(ctx, "balance", 1)
+					return err
+				}
+				wg.Go(func() {
+					errs[i] = fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+						if err := increment(ctx, i); err != nil {
+							return err
+						}
+						meet()
+						err := tx.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error { return increment(ctx, 1-i) })
+						if err != nil {
+							inside[i] = err
+						}
+						return err
+					}, dbfleet.TxOptions{Retries: retries})
+				})
+			}
+			wg.Wait()
+			victim := 0
+			if inside[0] == nil {
+				victim = 1
+			}
+			requireOneLine(t, inside[victim])
+			require.ErrorIs(t, inside[victim], dbfleet.ErrDeadlock)
+			require.True(t, dbfleet.IsRetryable(inside[victim]))
+			if retries == 0 {
+				require.Equal(t, inside[victim], errs[victim])
+				require.NoError(t, errs[1-victim])
+				require.Equal(t, 2, conformance.Counted(t, db, "SELECT SUM(balance) FROM accounts"))
+				continue
+			}
+			require.Equal(t, [2]error{}, errs)
+			require.Equal(t, 4, conformance.Counted(t, db, "SELECT SUM(balance) FROM accounts"))
+		}
+	})
+}
+
+// hazard 202: what a statement has committed by itself is not run again.
+func TestTransaction_NothingIsRunAgainAfterAnImplicitCommit(t *testing.T) {
+	t.Parallel()
+	fl := conformance.Fleet{Database: dbtest.New(t, "mysql")}
+	fl.Registry = conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(fl.Database)})
+	fl.Bank(t)
+	_, err := fl.Database.SQL(t).ExecContext(t.Context(), "CREATE PROCEDURE put() BEGIN "+conformance.Inserting("once")+"; COMMIT; END")
+	require.NoError(t, err)
+	runs := 0
+	err = fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+		runs++
+		_, err := tx.ExecContext(ctx, "CALL put()")
+		require.ErrorIs(t, err, dbfleet.ErrTxLost)
+		return fmt.Errorf("%w: %w", dbfleet.ErrDeadlock, err)
+	}, dbfleet.TxOptions{Retries: 5})
+	require.ErrorIs(t, err, dbfleet.ErrDeadlock)
+	require.False(t, dbfleet.IsRetryable(err))
+	require.Equal(t, 1, runs)
+	require.Equal(t, []string{"once"}, conformance.Owners(t, fl.Database))
+}
+
+// hazard 139: a conflict that shows at COMMIT only.
+func TestTransaction_AConflictAtCommitIsRunAgain(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "postgres")
+	fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
+	accounts := fl.Bank(t)
+	require.NoError(t, accounts.CreateMany(t.Context(), []conformance.Account{{Owner: "a"}, {Owner: "b"}}))
+	serializable := dbfleet.TxOptions{Isolation: sql.LevelSerializable}
+	// Write skew: each adds what it read of both to one of them.
+	skew := func(ctx context.Context, owner string) error {
+		n, err := dbfleet.Sum[int64](ctx, accounts, "balance")
+		if err != nil {
+			return err
+		}
+		_, err = accounts.Where("owner", "=", owner).Update(ctx, map[string]any{"balance": n + 1})
+		return err
+	}
+	runs := 0
+	retried := serializable
+	retried.Retries = 2
+	var failed error
+	require.NoError(t, fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+		require.NoError(t, tx.AfterRollback(func(_ context.Context, err error) { failed = err }))
+		if err := skew(ctx, "a"); err != nil {
+			return err
+		}
+		if runs++; runs == 1 {
+			return fl.Transaction(dbfleet.OutsideTx(ctx), "", func(ctx context.Context, _ *dbfleet.Tx) error { return skew(ctx, "b") }, serializable)
+		}
+		return nil
+	}, retried))
+	require.Equal(t, 2, runs)
+	var known *dbfleet.QueryError
+	require.ErrorAs(t, failed, &known)
+	require.Equal(t, "commit", known.Op)
+	require.ErrorIs(t, failed, dbfleet.ErrSerialization)
+	require.Equal(t, 3, conformance.Counted(t, db, "SELECT SUM(balance) FROM accounts"))
+}
+
+// hazard 148: on SQLite in a rollback journal a reader is in COMMIT's way.
+func TestTransaction_ABusyCommitOfSQLiteIsRunAgain(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	accounts := fl.Bank(t)
+	config := conformance.ConnectionTo(fl.Database)
+	config.SQLite = dbfleet.SQLiteConfig{JournalMode: "DELETE", BusyTimeout: -1}
+	require.NoError(t, fl.Replace(t.Context(), "main", config))
+	rows, err := fl.DB("main").QueryContext(t.Context(), "SELECT 1 FROM accounts UNION ALL SELECT 2 FROM sqlite_master UNION ALL SELECT 3 FROM sqlite_master")
+	require.NoError(t, err)
+	defer rows.Close()
+	require.True(t, rows.Next())
+	require.NoError(t, rows.Err())
+	var failed error
+	runs := 0
+	require.NoError(t, fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+		require.NoError(t, tx.AfterRollback(func(_ context.Context, err error) {
+			failed = err
+			require.NoError(t, rows.Close())
+		}))
+		runs++
+		return accounts.Create(ctx, &conformance.Account{Owner: "a"})
+	}, dbfleet.TxOptions{Retries: 2}))
+	require.Equal(t, 2, runs)
+	require.ErrorIs(t, failed, dbfleet.ErrLockTimeout)
+	require.Equal(t, []string{"a"}, conformance.Owners(t, fl.Database))
 }
