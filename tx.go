@@ -217,6 +217,8 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		returned = true
 		return err
 	}
+	st.age = e.begun(ctx)
+	defer st.age.end()
 	err = fn(withTx(ctx, tx), tx)
 	returned = true
 	if err == nil && ctx.Err() != nil {

@@ -16,6 +16,7 @@ type txState struct {
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 
 	waiting int                // how many calls of afterEnd there were; protected by mu
+	age     *age               // nil if nobody looks at it; does not change once it has begun
 	options TxOptions          // how it was begun; does not change
 	level   sql.IsolationLevel // what the server said it is, if it was asked; protected by mu
 }
@@ -104,6 +105,7 @@ func (x *ending) exchange(ctx context.Context, _ *place, _ *statement) (driver.R
 	st.endOpen()
 	defer func() {
 		st.done = true
+		st.age.end()
 		st.conn.Release() // hooks that come after may need the connection
 	}()
 	if !x.commit {

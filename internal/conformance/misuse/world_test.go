@@ -75,6 +75,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) functions() map[string]reflect.Value {
 	out := map[string]reflect.Value{}
 	for name, f := range map[string]any{
+		"AfterCommit": dbfleet.AfterCommit, "AfterRollback": dbfleet.AfterRollback,
 		"And": dbfleet.And, "Avg": dbfleet.Avg[float64], "BelongsTo": dbfleet.BelongsTo[post, user], "ConfigFromEnv": dbfleet.ConfigFromEnv,
 		"DateOf": dbfleet.DateOf, "Decimal": dbfleet.Decimal, "EscapeLike": dbfleet.EscapeLike, "Expr": dbfleet.Expr,
 		"HasMany": dbfleet.HasMany[user, post], "HasOne": dbfleet.HasOne[user, post], "IsRetryable": dbfleet.IsRetryable,
