@@ -222,6 +222,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
 		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
 		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),
+		func(context.Context) {}, func(context.Context, error) {}, func(context.Context, dbfleet.OpenTransaction) {},
 		func(context.Context, *dbfleet.Tx) error { return nil }, slices.Values([]user{{Name: "Bob"}}),
 		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
 		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },
