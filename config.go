@@ -133,6 +133,12 @@ type ConnectionConfig struct {
 	//
 	// Defaults to 5 minutes.
 	StatementTimeout time.Duration `json:"statement_timeout" yaml:"statement_timeout" mapstructure:"statement_timeout" toml:"statement_timeout,omitzero"`
+	// LongTransaction is the age from which an open transaction is told to the hooks of
+	// OnLongTransaction; Health tells the oldest open one then. It costs each transaction
+	// about two microseconds.
+	//
+	// Defaults to 0: nobody looks.
+	LongTransaction time.Duration `json:"long_transaction" yaml:"long_transaction" mapstructure:"long_transaction" toml:"long_transaction,omitzero"`
 	// Params are session parameters for each connection: run-time parameters on
 	// PostgreSQL ("application_name"), system variables on MySQL, pragmas on
 	// SQLite. Those on which the library's promises rest are refused. They are no

@@ -140,10 +140,10 @@ func (q *query) place() string {
 // IsRetryable says whether a whole transaction that failed with err may be run
 // again: the database undid it because of others (a deadlock, a serialization
 // failure, a lock not had in time). It is never true when the outcome is
-// unknown.
+// unknown, nor when a statement has committed the transaction by itself.
 func IsRetryable(err error) bool {
 	var several *AtomicError
-	if errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &several) {
+	if errors.Is(err, ErrOutcomeUnknown) || endedUnasked(err) || errors.As(err, &several) {
 		return false
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)

@@ -188,6 +188,8 @@ type hookList struct {
 	mu   sync.Mutex // serialises changes
 	list atomic.Pointer[[]hook]
 	next int
+
+	long longHooks
 }
 
 type hook struct {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // A verb is what a query can be asked to do. Each says where it goes, what is sent
@@ -36,6 +37,9 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 		return unknownRows, told(err)
 	}
 	defer t.place.leave()
+	if err := t.locksInTx(); err != nil {
+		return unknownRows, err
+	}
 	t.statement.table = t.q.src.table.Name
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
 		return unknownRows, t.located(err)
@@ -86,6 +90,15 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	}
 	t.place.holds(t.q.src)
 	return nil
+}
+
+// locksInTx refuses a lock that would end with its statement. A database without row
+// locks says that itself.
+func (t *trip) locksInTx() error {
+	if t.place.tx != nil || t.q.q.Lock() == sqlgen.NoLock || !t.place.e.dialect.RowLocks {
+		return nil
+	}
+	return &StatementError{Table: t.q.src.table.Name, Part: "lock", Reason: "outside of a transaction it would end with the statement; use Transaction"}
 }
 
 // to is where the query's own conditions lead.

@@ -2,30 +2,9 @@ package dbfleet
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 )
-
-// TxOptions say how a transaction runs. The zero value is the database's
-// default isolation, for reading and writing, tried once.
-type TxOptions struct {
-	// Isolation is the isolation level; one that the database does not have is
-	// an error.
-	Isolation sql.IsolationLevel
-	// ReadOnly makes the database refuse writes.
-	ReadOnly bool
-	// Retries is how often the whole closure is run again after a failure for
-	// which IsRetryable holds, with a growing random pause. What the closure
-	// does outside the database then happens again too. At most 10.
-	//
-	// Defaults to 0.
-	Retries int
-}
-
-const maxRetries = 10
 
 // Transaction runs fn in a transaction on one connection; "" is the default.
 //
@@ -34,7 +13,8 @@ const maxRetries = 10
 // elsewhere runs on its own. fn's nil commits; an error, a panic,
 // runtime.Goexit and the end of ctx roll back. Inside a transaction on the same
 // connection, Transaction makes a savepoint: its failure undoes only what it
-// did, its success is released into the outer transaction; it takes no options.
+// did, its success is released into the outer transaction. What its options ask for
+// the outer one must give; see TxOptions.
 //
 // When a transaction or savepoint is undone, each attempt of Retries among them, the
 // records that Create, Save, SaveColumns, Delete, Upsert, CreateMany and UpsertMany were
@@ -70,8 +50,8 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if err != nil {
 		return errorf("connection %q: %w", db.name, err)
 	}
-	if o.Retries < 0 || o.Retries > maxRetries {
-		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+	if err := o.check(db); err != nil {
+		return err
 	}
 	if db.read {
 		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
@@ -83,15 +63,7 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if tx != nil {
 		return tx.nestedWith(ctx, fn, o)
 	}
-	for attempt := 0; ; attempt++ {
-		err := db.once(ctx, fn, o)
-		if err == nil || attempt >= o.Retries || !IsRetryable(err) || ctx.Err() != nil {
-			return err
-		}
-		if pause(ctx, attempt) != nil {
-			return err
-		}
-	}
+	return db.attempts(ctx, fn, o)
 }
 
 // framed is Transaction for a verb that needs its statements to be undone together.
@@ -138,20 +110,6 @@ func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 		return errorf("connection %q: Transaction: the function is nil", name)
 	}
 	return tx.nested(ctx, &Tx{st: tx.st}, fn)
-}
-
-// pause waits before another attempt: about 5 ms, doubling up to half a
-// second, each between half and all of that.
-func pause(ctx context.Context, attempt int) error {
-	d := min(5*time.Millisecond<<attempt, 500*time.Millisecond)
-	timer := time.NewTimer(d/2 + rand.N(d/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Transaction runs fn in a transaction on the connection that the query routes

@@ -60,6 +60,7 @@ type afterEnd struct {
 	// undone says that a savepoint around it was rolled back, and why: how the whole
 	// ends says nothing of it any more.
 	undone error
+	number int // among all of the transaction
 }
 
 // afterEnd calls call at the end of the whole transaction. If the savepoint that it
@@ -67,7 +68,12 @@ type afterEnd struct {
 func (tx *Tx) afterEnd(call func(ctx context.Context, how outcome, err error)) {
 	tx.st.mu.Lock()
 	defer tx.st.mu.Unlock()
-	tx.after = append(tx.after, &afterEnd{call: call})
+	tx.afterEndLocked(call)
+}
+
+func (tx *Tx) afterEndLocked(call func(ctx context.Context, how outcome, err error)) {
+	tx.st.waiting++
+	tx.after = append(tx.after, &afterEnd{call: call, number: tx.st.waiting})
 }
 
 // released hands what waits for the end of a savepoint to what is around it.
@@ -110,17 +116,13 @@ func (tx *Tx) undone(outer *Tx, cause error) {
 	}
 }
 
-// tell calls what waits for the end of the whole transaction.
+// tell calls what waits for the end of the whole transaction, in the order in which it
+// was given.
 func (tx *Tx) tell(ctx context.Context, how outcome, err error) {
 	tx.st.mu.Lock()
 	after := tx.after
 	tx.undo, tx.after = nil, nil
 	tx.st.mu.Unlock()
-	for _, a := range after {
-		if a.undone != nil {
-			a.call(ctx, rolledBack, a.undone)
-			continue
-		}
-		a.call(ctx, how, err)
-	}
+	inOrder(after)
+	callAfter(ctx, after, how, err)
 }

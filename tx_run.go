@@ -16,7 +16,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}}
+	st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}, options: o}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
 
@@ -31,12 +31,13 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	defer st.giveBack()
 	defer func() {
 		if err != nil && how == rolledBack && st.needsRollback() {
-			_ = tx.rollback(ctx) // its failure changes nothing: without a commit nothing persists
+			err = afterRollback(err, tx.rollback(ctx)) // its failure changes nothing else: without a commit nothing persists
 		}
 	}()
 	if err = tx.begin(ctx, o); err != nil {
 		return err
 	}
+	st.age = e.begun(ctx)
 	defer st.watch(ctx)()
 
 	err = errPanicked
@@ -82,8 +83,11 @@ func (st *txState) giveBack() {
 
 // nestedWith is nested for a call with options.
 func (tx *Tx) nestedWith(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
-	if o != (TxOptions{}) {
-		return errorf("connection %q: a transaction inside another takes no options", tx.st.e.name)
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	if err := tx.st.gives(ctx, o); err != nil {
+		return err
 	}
 	return tx.nested(ctx, &Tx{st: tx.st}, fn)
 }
@@ -109,9 +113,9 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 			inner.released(tx)
 			return
 		}
-		defer inner.undone(tx, err)
-		if backErr := inner.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) && err != errPanicked { //nolint:errorlint // as it was set above
-			err = errors.Join(err, backErr)
+		defer func() { inner.undone(tx, err) }()
+		if backErr := inner.back(ctx); err != errPanicked { //nolint:errorlint // as it was set above
+			err = afterBack(err, backErr)
 		}
 	}()
 	if err = inner.call(ctx, fn); err != nil {

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"database/sql"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -13,6 +14,11 @@ type txState struct {
 
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
+
+	waiting int                // how many calls of afterEnd there were; protected by mu
+	age     *age               // nil if nobody looks at it; does not change once it has begun
+	options TxOptions          // how it was begun; does not change
+	level   sql.IsolationLevel // what the server said it is, if it was asked; protected by mu
 }
 
 // top is the innermost savepoint. st.mu is held.
@@ -107,7 +113,8 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 			c.Release()
 		}
 	}()
-	if err := x.begin(ctx, c, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
+	o := driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly, Deferrable: x.o.Deferrable}
+	if err := x.begin(ctx, c, o); err != nil {
 		return unknownRows, err
 	}
 	st.conn, p.tx, p.by, p.on = c, st, x.tx, &st.held
@@ -168,6 +175,7 @@ func (st *txState) end(cause error) {
 	if done || st.conn == nil {
 		return
 	}
+	st.age.end()
 	st.endLent()
 	st.conn.Release()
 	st.node.transactions.Add(-1)

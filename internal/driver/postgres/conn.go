@@ -156,6 +156,9 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	if o.ReadOnly {
 		query += " READ ONLY"
 	}
+	if o.Deferrable {
+		query += " DEFERRABLE"
+	}
 	_, err := s.simple(ctx, query)
 	return err
 }

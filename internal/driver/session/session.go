@@ -33,8 +33,9 @@ type Result struct {
 
 // TxOptions say how a transaction begins.
 type TxOptions struct {
-	Isolation sql.IsolationLevel
-	ReadOnly  bool
+	Isolation  sql.IsolationLevel
+	ReadOnly   bool
+	Deferrable bool // PostgreSQL only
 }
 
 // A Session is one physical connection in its database's own driver. It is used
@@ -86,6 +87,12 @@ type Session interface {
 // read-only.
 type ReadOnlyTeller interface {
 	ReadOnly(ctx context.Context) (bool, error)
+}
+
+// An IsolationTeller is a Session that can tell the isolation level of the transaction
+// that it is in.
+type IsolationTeller interface {
+	Isolation(ctx context.Context) (sql.IsolationLevel, error)
 }
 
 // RowSource is what a session gives for a query. Next fills dest and returns

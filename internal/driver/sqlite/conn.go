@@ -76,6 +76,9 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	if err := checkIsolation(o.Isolation); err != nil {
 		return err
 	}
+	if o.Deferrable {
+		return &session.NotSentError{Err: session.ErrNotDeferrable}
+	}
 	query := "BEGIN IMMEDIATE"
 	if o.ReadOnly || s.o.ReadOnly || s.o.SQLite.DeferredWrites {
 		query = "BEGIN"
@@ -86,14 +89,25 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 		return err
 	}
 	s.inTx, s.rolledBack = true, false
-	if o.ReadOnly && !s.o.ReadOnly {
-		if _, err := s.Session.Exec(context.Background(), "PRAGMA query_only = ON", nil); err != nil {
-			_ = s.Rollback(context.Background())
-			return err
-		}
-		s.readOnlyTx = true
+	if !o.ReadOnly || s.o.ReadOnly {
+		return nil
+	}
+	if err := s.refuseWrites(); err != nil {
+		_ = s.Rollback(context.Background())
+		return err
 	}
 	return nil
+}
+
+// refuseWrites lets SQLite refuse writes until endTx, unless it does anyway.
+func (s *conn) refuseWrites() error {
+	only, err := s.pragma(context.Background(), "PRAGMA query_only")
+	if err != nil || only == "1" {
+		return err
+	}
+	s.readOnlyTx = true
+	_, err = s.Session.Exec(context.Background(), "PRAGMA query_only = ON", nil)
+	return err
 }
 
 // Commit knows its outcome also when ctx ends meanwhile: if no transaction is
@@ -131,9 +145,16 @@ func (s *conn) endTx() error {
 	if !s.readOnlyTx {
 		return nil
 	}
-	s.readOnlyTx = false
 	_, err := s.Session.Exec(context.Background(), "PRAGMA query_only = OFF", nil)
+	s.readOnlyTx = err != nil
 	return err
+}
+
+// Usable implements session.Session. A session that still refuses writes after a
+// transaction that only read is nobody else's: SQLite has rolled it back by itself, or
+// could not be told to take writes again.
+func (s *conn) Usable() bool {
+	return (!s.readOnlyTx || s.TxStatus() == session.TxOpen) && s.Session.Usable()
 }
 
 func (s *conn) TxStatus() session.TxStatus {
