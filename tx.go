@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // TxOptions say how a transaction runs. The zero value is the database's
@@ -265,9 +267,13 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	}
 	how := committed
 	if err != nil {
-		_ = st.rollback(ctx) // its failure changes nothing: without a commit nothing persists
 		how = rolledBack
-	} else if err = st.commit(ctx); errors.Is(err, ErrCommitUnknown) {
+		// Its failure changes nothing, unless it says that a statement has ended the
+		// transaction: without a commit nothing persists.
+		if backErr := st.rollback(ctx); driver.EndedUnasked(backErr) {
+			how, err = unknownOutcome, withEnd(err, backErr)
+		}
+	} else if err = st.commit(ctx); errors.Is(err, ErrCommitUnknown) || driver.EndedUnasked(err) {
 		how = unknownOutcome
 	} else if err != nil {
 		how = rolledBack

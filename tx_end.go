@@ -1,6 +1,10 @@
 package dbfleet
 
-import "context"
+import (
+	"context"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
 
 // outcome is how a transaction has ended.
 type outcome int8
@@ -83,4 +87,13 @@ func (tx *Tx) tell(ctx context.Context, how outcome, err error) {
 		}
 		a.call(ctx, how, err)
 	}
+}
+
+// withEnd is the error of a transaction's function together with the one which says that
+// a statement has ended the transaction, so that something of it persists, or may.
+func withEnd(err, end error) error {
+	if driver.EndedUnasked(err) {
+		return err // it says so
+	}
+	return errorf("%w; %w", err, end)
 }
