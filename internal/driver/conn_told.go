@@ -83,7 +83,7 @@ func (c *conn) unwatch(ctx context.Context, status session.TxStatus) session.TxS
 	case still:
 		c.tx.watched = false
 		return c.s.TxStatus()
-	case status == session.TxOpen, status == session.TxUnknown:
+	case !status.Over():
 		return session.TxNone
 	}
 	return status

@@ -2,10 +2,12 @@ package transactions
 
 import (
 	"context"
+	sqldriver "database/sql/driver"
 	"errors"
 	"slices"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
@@ -190,4 +192,150 @@ func TestTransaction_ForReadingDoesNotWriteByTheWayOfACommit(t *testing.T) {
 		require.NoError(t, accounts.Create(t.Context(), &conformance.Account{Owner: "next"}))
 		fl.Create(t, "DELETE FROM accounts")
 	}
+}
+
+// hazard 123, finding 4: SQLite's own flag and its calls decide.
+func TestTransaction_SQLiteTellsItsEnd(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	accounts := fl.Bank(t)
+	fl.Create(t, "CREATE TABLE other (v INTEGER PRIMARY KEY, w AS (v))")
+	fl.Create(t, "CREATE TABLE odd (\"begin\" INTEGER)")
+	fl.Create(t, "CREATE TRIGGER forbid BEFORE INSERT ON other WHEN NEW.v = 13 BEGIN SELECT RAISE(ROLLBACK, 'forbidden'); END")
+	fl.Create(t, "INSERT INTO other (v) VALUES (1)")
+	exec := func(statement string) func(ctx context.Context, tx *dbfleet.Tx) error {
+		return func(ctx context.Context, tx *dbfleet.Tx) error {
+			_, err := tx.ExecContext(ctx, statement)
+			return err
+		}
+	}
+	for _, statement := range []string{
+		"\ufeffCOMMIT", "\ufeff\ufeffCOMMIT", "\ufeff /* a */ ;\n COMMIT", "CREATE TABLE made (v); COMMIT", "CREATE TABLE made (v); END", "SELECT 1; ROLLBACK", "INSERT INTO other (v) VALUES (7); COMMIT; BEGIN",
+		"CREATE TRIGGER t AFTER INSERT ON other BEGIN SELECT 1; END; COMMIT", "CREATE TEMP TRIGGER t AFTER INSERT ON other BEGIN SELECT CASE 1 WHEN 1 THEN 2 END; END; COMMIT",
+		"CREATE VIEW v AS SELECT 1; COMMIT; BEGIN", "CREATE TABLE c AS SELECT odd.begin atomic FROM odd; COMMIT", "CREATE TABLE c AS SELECT odd.begin atomic FROM odd; COMMIT; BEGIN IMMEDIATE",
+		"CREATE TABLE c AS SELECT odd.begin atomic FROM odd; ROLLBACK", "CREATE TABLE c AS SELECT odd.begin atomic FROM odd; COMMIT; nothing",
+		"INSERT OR ROLLBACK INTO other (v) VALUES (1)", "UPDATE OR ROLLBACK other SET v = 1 WHERE v > 0 OR 1", "INSERT INTO other (v) VALUES (13)", "CREATE TABLE other (v)", "nothing", "INSERT INTO other (v) VALUES (1)",
+		"CREATE TABLE made2 (v); DROP TABLE made2", "PRAGMA foreign_keys = OFF", "CREATE TRIGGER b AFTER INSERT ON other BEGIN SELECT odd.begin atomic FROM odd; END; COMMIT",
+	} {
+		for _, end := range []error{nil, errUndo} {
+			_, _ = truth(t, fl, accounts, end, dbfleet.TxOptions{Retries: 2}, exec(statement))
+			_, _ = truth(t, fl, accounts, end, dbfleet.TxOptions{}, func(ctx context.Context, tx *dbfleet.Tx) error {
+				return tx.Transaction(ctx, func(ctx context.Context, tx *dbfleet.Tx) error { return exec(statement)(ctx, tx) })
+			})
+		}
+	}
+	err, hidden := truth(t, fl, accounts, errUndo, dbfleet.TxOptions{}, exec("CREATE TABLE d AS SELECT odd.begin atomic FROM odd; COMMIT"))
+	require.ErrorIs(t, err, dbfleet.ErrTxCommitted)
+	require.ErrorIs(t, hidden, dbfleet.ErrTxCommitted)
+	require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown, "SQLite says which")
+	err, _ = truth(t, fl, accounts, errUndo, dbfleet.TxOptions{}, exec("CREATE TABLE e AS SELECT odd.begin atomic FROM odd; ROLLBACK"))
+	require.NotErrorIs(t, err, dbfleet.ErrTxCommitted)
+	require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
+	conformance.RequireIdle(t, fl.Registry)
+}
+
+// PostgreSQL's status and the tags of its commands decide.
+func TestTransaction_PostgreSQLTellsItsEnd(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "postgres")
+	fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
+	accounts := fl.Bank(t)
+	fl.Create(t, "CREATE TABLE odd (\"begin\" INT)")
+	fl.Create(t, "CREATE PROCEDURE commits() LANGUAGE plpgsql AS 'BEGIN COMMIT; END'")
+	hiding := "CREATE TEMP TABLE c AS SELECT odd.begin atomic FROM odd; "
+	for _, statement := range []string{
+		"SELECT 1; COMMIT", "SELECT 1; COMMIT; BEGIN", "CALL commits()", "DO 'BEGIN COMMIT; END'", "DO 'BEGIN PERFORM 1; END'", "EXECUTE nothing", "SELECT 1/0", "whatever", "VACUUM",
+		hiding + "COMMIT", hiding + "COMMIT; BEGIN", hiding + "ROLLBACK; BEGIN", hiding + "END; START TRANSACTION", hiding + "COMMIT AND CHAIN", hiding + "ROLLBACK AND CHAIN", hiding + "ROLLBACK",
+		hiding + "COMMIT; BEGIN; SELECT 1/0", hiding + "COMMIT; SELECT 1/0", "SAVEPOINT a", "ABORT", "PREPARE TRANSACTION 'x'", "CREATE TABLE made (v INT)", "SET LOCAL work_mem = '8MB'",
+	} {
+		for _, end := range []error{nil, errUndo} {
+			_, _ = truth(t, fl, accounts, end, dbfleet.TxOptions{Retries: 2}, func(ctx context.Context, tx *dbfleet.Tx) error {
+				_, err := tx.ExecContext(ctx, statement)
+				return err
+			})
+			if statement == "CREATE TABLE made (v INT)" && end == nil {
+				fl.Create(t, "DROP TABLE made")
+			}
+		}
+	}
+	err, hidden := truth(t, fl, accounts, errUndo, dbfleet.TxOptions{}, func(ctx context.Context, tx *dbfleet.Tx) error {
+		_, err := tx.ExecContext(ctx, hiding+"COMMIT; BEGIN")
+		return err
+	})
+	require.ErrorIs(t, err, dbfleet.ErrTxCommitted)
+	require.ErrorIs(t, hidden, dbfleet.ErrTxCommitted)
+	conformance.RequireIdle(t, fl.Registry)
+}
+
+// What a function of Raw does to the transaction is noticed, also that it has ended one
+// and begun another.
+func TestTransaction_RawThatEndsItIsTold(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		accounts := fl.Bank(t)
+		for _, steps := range [][]string{
+			{"COMMIT"}, {"ROLLBACK"}, {"COMMIT", "BEGIN"}, {"ROLLBACK", "BEGIN"}, {"COMMIT", "BEGIN", conformance.Inserting("ghost")}, {"COMMIT", "BEGIN", "nothing"}, {"SELECT 1", "COMMIT", "BEGIN", "COMMIT"},
+		} {
+			for _, end := range []error{nil, errUndo} {
+				raw := func(ctx context.Context, _ *dbfleet.Tx) error {
+					return fl.DB("main").Conn(ctx, func(_ context.Context, c *dbfleet.Conn) error {
+						return c.Raw(func(dc any) error {
+							for _, step := range steps {
+								_ = rawExec(t, dc, step)
+							}
+							return nil
+						})
+					})
+				}
+				err := fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+					require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "earlier"}))
+					_ = raw(ctx, tx)
+					require.ErrorIs(t, accounts.Create(ctx, &conformance.Account{Owner: "later"}), dbfleet.ErrTxLost, steps)
+					return end
+				})
+				require.Error(t, err, steps)
+				require.NotEqual(t, end == nil, errors.Is(err, errUndo), "%v: %v", steps, err)
+				owners := conformance.Owners(t, fl.Database)
+				require.NotContains(t, owners, "later")
+				require.NotContains(t, owners, "ghost")
+				if slices.Contains(owners, "earlier") {
+					require.ErrorIs(t, err, dbfleet.ErrTxLost, steps)
+					require.True(t, errors.Is(err, dbfleet.ErrTxCommitted) || errors.Is(err, dbfleet.ErrOutcomeUnknown), "%v: %v", steps, err)
+				}
+				fl.Create(t, "DELETE FROM accounts")
+			}
+		}
+		for _, steps := range [][]string{{"SELECT 1"}, {conformance.Inserting("by raw")}, {"SAVEPOINT a", conformance.Inserting("undone"), "ROLLBACK TO SAVEPOINT a", conformance.Inserting("by raw")}} {
+			require.NoError(t, fl.Transaction(t.Context(), "", func(ctx context.Context, _ *dbfleet.Tx) error {
+				require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "earlier"}))
+				require.NoError(t, fl.DB("main").Conn(ctx, func(_ context.Context, c *dbfleet.Conn) error {
+					return c.Raw(func(dc any) error {
+						for _, step := range steps {
+							require.NoError(t, rawExec(t, dc, step))
+						}
+						return nil
+					})
+				}))
+				return accounts.Create(ctx, &conformance.Account{Owner: "later"})
+			}), steps)
+			require.Contains(t, conformance.Owners(t, fl.Database), "later")
+			require.NotContains(t, conformance.Owners(t, fl.Database), "undone")
+			fl.Create(t, "DELETE FROM accounts")
+		}
+		conformance.RequireIdle(t, fl.Registry)
+	})
+}
+
+// rawExec runs a statement on a driver's own connection.
+func rawExec(t *testing.T, driverConn any, statement string) error {
+	switch c := driverConn.(type) {
+	case *pgx.Conn:
+		_, err := c.Exec(t.Context(), statement)
+		return err
+	case sqldriver.ExecerContext:
+		_, err := c.ExecContext(t.Context(), statement, nil)
+		return err
+	}
+	require.Fail(t, "what is it", "%T", driverConn)
+	return nil
 }
