@@ -62,6 +62,9 @@ type conn struct {
 // forever. A timer costs less than to look at the clock at each use.
 func newConn(s session.Session, p *Pool, lifetime time.Duration) *conn {
 	c := &conn{s: s, asIs: s.AsIs(), pool: p, gate: newGate()}
+	if st, ok := s.(session.Strayer); ok {
+		st.Strayed() // from now on
+	}
 	if lifetime > 0 {
 		c.age = time.AfterFunc(lifetime, func() { c.old.Store(true) })
 	}

@@ -19,7 +19,7 @@ func (c *conn) effectOf(query string) effect {
 // transaction what would commit it, and marks the transaction before what may end it.
 func (c *conn) before(ctx context.Context, query string) error {
 	e := c.effectOf(query)
-	if e&unsure != 0 && !c.asked && !c.tx.active {
+	if e&unsure != 0 && !c.asked && c.tx.cause == nil {
 		c.ask(ctx)
 	}
 	if !c.tx.active || c.tx.plain || c.tx.cause != nil || e&(commits|mayEnd) == 0 {

@@ -77,12 +77,15 @@ func (s *conn) Watched(context.Context) (still bool, err error) {
 	return err == nil, err
 }
 
-// schemas are the databases of a connection: how many, and the version of the one of
-// temporary tables.
+// schemas are the databases of a connection: how many, and what the one of temporary
+// tables holds.
 type schemas struct {
 	databases int32
 	temp      version
+	has       int64 // tables, views, indexes and triggers in it
 }
+
+const temporaries = "SELECT count(*) FROM temp.sqlite_master"
 
 // Strayed implements session.Strayer: a temporary table, view or trigger was made, or a
 // database attached.
@@ -91,10 +94,24 @@ func (s *conn) Strayed() bool {
 		return false
 	}
 	now := s.in.schemas()
-	if s.schemas == nil {
-		s.schemas = &now
+	if s.schemas != nil {
+		if now.databases != s.schemas.databases {
+			return true
+		}
+		if now.temp == s.schemas.temp {
+			return false
+		}
 	}
-	return *s.schemas != now
+	// The version alone changes with VACUUM, too.
+	if s.numbers(context.Background(), temporaries, nil, &now.has) != nil {
+		return true
+	}
+	now.temp = s.in.schemas().temp
+	if s.schemas != nil && s.schemas.has != now.has {
+		return true
+	}
+	s.schemas = &now
+	return false
 }
 
 // Forget implements session.Forgetter.
