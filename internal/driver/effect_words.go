@@ -69,8 +69,8 @@ func (st statementOf) effect(first, second string) effect {
 		switch {
 		case mysql && second == "INDEX":
 			return commits
-		case second == "DATA", second == "XML":
-			return mayEndOn(mysql)
+		case second == "DATA", second == "XML": // it commits into NDB only, which the flags tell
+			return 0
 		}
 		return changesSession | movesNames // a library, on PostgreSQL
 	case "TRUNCATE", "RENAME", "OPTIMIZE", "REPAIR", "CHECK", "CACHE", "FLUSH", "GRANT", "REVOKE", "INSTALL", "UNINSTALL", "IMPORT",
