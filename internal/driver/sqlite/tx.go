@@ -14,10 +14,10 @@ import (
 // Rollback ends also what is left of a transaction that a statement has ended.
 func (s *conn) Rollback(context.Context) error {
 	var err error
-	switch auto, known := s.in.autocommit(); {
-	case known && !auto, !known && !s.rolledBack:
-		if _, err = s.Session.Exec(context.Background(), "ROLLBACK", nil); s.committed {
-			err = nil
+	ended := s.rolledBack
+	if auto, _ := s.in.autocommit(); !auto {
+		if _, err = s.Session.Exec(context.Background(), "ROLLBACK", nil); s.committed || ended {
+			err = nil // there may be none
 		}
 	}
 	if endErr := s.endTx(); err == nil {
