@@ -248,7 +248,7 @@
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
 //     [ErrTooManyConnections], [ErrPoolTimeout], [ErrTimeout], [ErrReadOnly],
 //     [ErrUndefined]
-//   - a transaction: [ErrTxLost], [ErrTxDone], [ErrBusy]
+//   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
 //     [ErrTooManyArgs], [ErrClosed]
 //

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -71,10 +72,16 @@ var (
 	// ErrCommitUnknown says that COMMIT was sent and no answer came. It is
 	// never retried. It comes with ErrOutcomeUnknown.
 	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
-	// ErrTxLost says that the server has ended the transaction; nothing of it
-	// persists and nothing more can be done in it but roll back. It comes with
-	// the class of its cause, such as ErrDeadlock.
+	// ErrTxLost says that the server has ended the transaction; nothing more can be
+	// done in it but roll back. It comes with the class of its cause, such as
+	// ErrDeadlock. Nothing of the transaction persists, unless a statement in it has
+	// ended it, as a procedure with COMMIT does on MySQL: then it is also
+	// ErrTxCommitted, or ErrOutcomeUnknown where the server does not say how it ended.
+	// Such a transaction is never run again by TxOptions.Retries.
 	ErrTxLost = errors.New("dbfleet: transaction lost")
+	// ErrTxCommitted says that a statement inside of a transaction has committed it:
+	// what came before it is written. It comes with ErrTxLost.
+	ErrTxCommitted = errors.New("dbfleet: committed by a statement")
 	// ErrTxDone says that the transaction or savepoint has ended. It is
 	// sql.ErrTxDone.
 	ErrTxDone = sql.ErrTxDone
@@ -140,10 +147,10 @@ func (q *query) place() string {
 // IsRetryable says whether a whole transaction that failed with err may be run
 // again: the database undid it because of others (a deadlock, a serialization
 // failure, a lock not had in time). It is never true when the outcome is
-// unknown, nor when a statement has committed the transaction by itself.
+// unknown, or when a statement has committed by itself.
 func IsRetryable(err error) bool {
 	var several *AtomicError
-	if errors.Is(err, ErrOutcomeUnknown) || endedUnasked(err) || errors.As(err, &several) {
+	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxCommitted) || driver.EndedUnasked(err) || errors.As(err, &several) {
 		return false
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)

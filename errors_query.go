@@ -94,6 +94,8 @@ func (e *QueryError) Is(target error) bool {
 		return e.unknown
 	}
 	switch target {
+	case ErrTxCommitted:
+		return errors.Is(e.Err, driver.ErrImplicitCommit)
 	case ErrConnectionRefused:
 		var c *driver.ConnectError
 		return e.class == driver.Connection && errors.As(e.Err, &c)

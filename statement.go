@@ -230,8 +230,8 @@ func (p *place) wrap(s *statement, err error) error {
 	if problem.Class == driver.InvalidValue {
 		e.tellPlace(s, p.e.dialect)
 	}
-	// Of a transaction nothing persists without its commit.
-	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered
+	// Of a transaction nothing persists without its commit, unless a statement ends it.
+	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered || errors.Is(err, driver.ErrTxEnded)
 	var lost *driver.TxLostError
 	var unknown *driver.CommitUnknownError
 	switch {

@@ -35,7 +35,12 @@ import (
 // that is ErrCommitUnknown means that the answer to COMMIT was lost: it may
 // have been done.
 //
-// A statement that changes the schema ends a transaction on MySQL by itself.
+// A statement that MySQL is known to commit by itself, as one that changes the schema,
+// is refused there before it is sent, and the transaction goes on. What its words do not
+// tell (CALL of a procedure with COMMIT, EXECUTE IMMEDIATE) is noticed at once: the
+// error is ErrTxLost with ErrOutcomeUnknown or ErrTxCommitted, nothing later is sent,
+// Retries do not run fn again, and an error of fn's own comes back with that one. Such
+// statements cost two round trips more.
 func (r *Registry) Transaction(ctx context.Context, name string, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
 	return r.DB(name).Transaction(ctx, fn, options...)
 }

@@ -39,16 +39,10 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
-// endedUnasked says that a statement has ended the transaction by itself: what came
-// before it is committed, or may be.
-func endedUnasked(err error) bool {
-	return errors.Is(err, driver.ErrImplicitCommit) || errors.Is(err, driver.ErrTxEnded)
-}
-
 // afterRollback is the error of a transaction that failed with err and was rolled back:
 // with what ROLLBACK said, if that is that there was nothing left to roll back.
 func afterRollback(err, backErr error) error {
-	if !endedUnasked(backErr) || endedUnasked(err) {
+	if !driver.EndedUnasked(backErr) || driver.EndedUnasked(err) {
 		return err
 	}
 	return fmt.Errorf("%w; %w", err, backErr)

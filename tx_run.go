@@ -31,7 +31,13 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	defer st.giveBack()
 	defer func() {
 		if err != nil && how == rolledBack && st.needsRollback() {
-			err = afterRollback(err, tx.rollback(ctx)) // its failure changes nothing else: without a commit nothing persists
+			// Its failure changes nothing, unless it says that a statement has ended the
+			// transaction: without a commit nothing persists.
+			backErr := tx.rollback(ctx)
+			if driver.EndedUnasked(backErr) {
+				how = unknownOutcome
+			}
+			err = afterRollback(err, backErr)
 		}
 	}()
 	if err = tx.begin(ctx, o); err != nil {
@@ -48,7 +54,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	switch err = tx.commit(ctx); {
 	case err == nil:
 		how = committed
-	case errors.Is(err, ErrCommitUnknown):
+	case errors.Is(err, ErrCommitUnknown), driver.EndedUnasked(err):
 		how = unknownOutcome
 	}
 	return err

@@ -20,12 +20,14 @@ var (
 	ErrCommitUnknown = errors.New("the outcome of COMMIT is unknown")
 	// ErrPoolClosed says that the pool was closed.
 	ErrPoolClosed = errors.New("the connection pool is closed")
-	// ErrImplicitCommit is the cause of a *TxLostError when a statement made
-	// the server commit the transaction by itself, as DDL does on MySQL.
-	ErrImplicitCommit = errors.New("the statement committed the transaction implicitly")
-	// ErrTxEnded is the cause of a *TxLostError when the server is no longer in
-	// the transaction although nobody ended it through this package.
-	ErrTxEnded = errors.New("the server has left the transaction")
+	// ErrImplicitCommit is the cause of a *TxLostError when a statement has committed
+	// the transaction.
+	ErrImplicitCommit = errors.New("the statement has committed the transaction: what came before it is written")
+	// ErrTxRolledBack is the cause when it has rolled it back.
+	ErrTxRolledBack = errors.New("the statement has rolled the transaction back")
+	// ErrTxEnded is the cause when the server is no longer in the transaction, and does
+	// not say how it ended.
+	ErrTxEnded = errors.New("the statement has ended the transaction: what came before it may be written")
 )
 
 // lentError is ErrBusy on a connection that a function has the driver's own of.
@@ -135,3 +137,23 @@ func (e *ConnLostError) Error() string {
 }
 
 func (e *ConnLostError) Unwrap() error { return e.Err }
+
+// EndedUnasked says that an error is that of a transaction which a statement has
+// ended, so that something of it is committed or may be.
+func EndedUnasked(err error) bool {
+	return errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrTxEnded)
+}
+
+// endedError is a statement that has ended the transaction, and failed.
+type endedError struct{ how, err error }
+
+func (e *endedError) Error() string   { return e.how.Error() + ": " + e.err.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.how, e.err} }
+
+// A CommitsError refuses a statement in a transaction that MySQL would commit before it
+// runs the statement. The transaction goes on.
+type CommitsError struct{ Statement string }
+
+func (e *CommitsError) Error() string {
+	return e.Statement + " commits the transaction that it runs in: run it outside of the transaction (it was not sent, and the transaction goes on)"
+}

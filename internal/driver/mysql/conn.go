@@ -33,9 +33,12 @@ type conn struct {
 	status    *uint16 // the server's status flags, nil if they cannot be seen
 	peeked    [1]byte
 	pooler    bool
-	noLocal   bool   // the server has refused LOAD DATA LOCAL
-	returns   bool   // the server knows INSERT … RETURNING
-	xa        string // the branch that is open and not prepared, as XA has its name
+	readOnly  bool // the session takes no writes
+	// readOnlyTx says that the transaction is one for reading.
+	readOnlyTx bool
+	noLocal    bool   // the server has refused LOAD DATA LOCAL
+	returns    bool   // the server knows INSERT … RETURNING
+	xa         string // the branch that is open and not prepared, as XA has its name
 }
 
 func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
@@ -43,7 +46,7 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 	if o.Pooler {
 		size = 0
 	}
-	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, readOnly: o.ReadOnly, net: nc, status: statusOf(dc)}
 	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
@@ -114,6 +117,7 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	default:
 		return &session.NotSentError{Err: &session.UnsupportedIsolationError{Level: o.Isolation.String(), Database: "MySQL"}}
 	}
+	s.readOnlyTx = o.ReadOnly
 	return s.Session.Begin(ctx, o)
 }
 
@@ -133,7 +137,9 @@ func (s *conn) end(ctx context.Context, query string) error {
 
 // Bits of the server's status flags, from the protocol's SERVER_STATUS_….
 const (
-	statusInTrans = 1 << 0
+	statusInTrans            = 1 << 0
+	statusAutocommit         = 1 << 1
+	statusNoBackslashEscapes = 1 << 9
 )
 
 func (s *conn) TxStatus() session.TxStatus {

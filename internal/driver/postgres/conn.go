@@ -42,11 +42,16 @@ type conn struct {
 	names  int
 	// altered says that the transaction has changed the schema.
 	altered bool
-	bases   map[uint32]uint32 // see base
-	params  pgx.ExtendedQueryBuilder
-	args    []any
-	arrays  [][]byte // see InsertRows
-	peeked  [512]byte
+	// begun says that Begin began a transaction that Commit and Rollback have not ended;
+	// over is how it has ended in spite of that, text what was sent last.
+	begun  bool
+	over   session.TxStatus
+	text   string
+	bases  map[uint32]uint32 // see base
+	params pgx.ExtendedQueryBuilder
+	args   []any
+	arrays [][]byte // see InsertRows
+	peeked [512]byte
 }
 
 func newConn(pc *pgx.Conn, b *backend) *conn {
@@ -98,6 +103,7 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, error) {
 	var tag pgconn.CommandTag
 	s.unnamed = nil
+	s.text = query
 	mrr := s.pc.Exec(ctx, query)
 	for mrr.NextResult() {
 		tag, _ = mrr.ResultReader().Close()
@@ -120,6 +126,7 @@ func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedVa
 		}
 		tag, err := rr.Close()
 		if err == nil {
+			s.text = query
 			s.changed(tag)
 			return s.rows(st, rr, false), nil
 		}
@@ -160,10 +167,12 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 		query += " DEFERRABLE"
 	}
 	_, err := s.simple(ctx, query)
+	s.begun, s.over = err == nil, session.TxUnknown
 	return err
 }
 
 func (s *conn) Commit(ctx context.Context) error {
+	s.begun = false
 	tag, err := s.simple(ctx, "COMMIT")
 	if err == nil && tag.String() == "ROLLBACK" {
 		return &session.TxLostError{Err: session.ErrTxAborted}
@@ -172,20 +181,9 @@ func (s *conn) Commit(ctx context.Context) error {
 }
 
 func (s *conn) Rollback(ctx context.Context) error {
+	s.begun = false
 	_, err := s.simple(ctx, "ROLLBACK")
 	return err
-}
-
-func (s *conn) TxStatus() session.TxStatus {
-	switch s.pc.TxStatus() {
-	case 'I':
-		return session.TxNone
-	case 'T':
-		return session.TxOpen
-	case 'E':
-		return session.TxAborted
-	}
-	return session.TxUnknown
 }
 
 func (s *conn) Explain(err error) error {
