@@ -217,7 +217,7 @@ type txKey struct{}
 // tx hides all outer ones.
 type txList struct {
 	tx    *Tx
-	outer *txList
+	outer *txList // of a nil tx, those that it hides
 }
 
 func withTx(ctx context.Context, tx *Tx) context.Context {
@@ -241,8 +241,11 @@ func txOf(ctx context.Context, r *Registry, name string) *Tx {
 }
 
 // OutsideTx returns a context that carries no transaction: what runs with it
-// is on its own, also inside a closure of Transaction.
+// is on its own, also inside a closure of Transaction. It takes a connection of its
+// own: in the closure of a transaction that has the only one of its pool, it is
+// ErrBusy at once; in another goroutine it waits for the end of the transaction.
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)
-	return context.WithValue(ctx, txKey{}, &txList{})
+	hidden, _ := ctx.Value(txKey{}).(*txList)
+	return context.WithValue(ctx, txKey{}, &txList{outer: hidden})
 }
