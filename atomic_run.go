@@ -45,7 +45,7 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 			}
 		}
 		for _, p := range a.parts {
-			p.tx.tell(OutsideTx(ctx), how, err)
+			p.tx.tell(ctx, how, err)
 		}
 	}()
 	defer a.all(func(p *participant) { p.tx.st.giveBack() })

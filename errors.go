@@ -86,7 +86,8 @@ var (
 	// sql.ErrTxDone.
 	ErrTxDone = sql.ErrTxDone
 	// ErrBusy says that the connection of a transaction still has rows open, or
-	// is in another savepoint.
+	// is in another savepoint, or that it is the only one of the pool that its own
+	// function asks for another.
 	ErrBusy = errors.New("dbfleet: the transaction's connection is in use")
 
 	// ErrClosed says that the registry, or the connection in it, was closed.

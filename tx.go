@@ -204,7 +204,7 @@ type txKey struct{}
 // tx hides all outer ones.
 type txList struct {
 	tx     *Tx
-	outer  *txList
+	outer  *txList    // of a nil tx, those that it hides
 	atomic *atomicRun // of the Atomic that it is in, nil without one
 }
 
@@ -246,8 +246,11 @@ func txFor(ctx context.Context, r *Registry, name string) (*Tx, error) {
 }
 
 // OutsideTx returns a context that carries no transaction: what runs with it
-// is on its own, also inside a closure of Transaction.
+// is on its own, also inside a closure of Transaction. It takes a connection of its
+// own: in the closure of a transaction that has the only one of its pool, it is
+// ErrBusy at once; in another goroutine it waits for the end of the transaction.
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)
-	return context.WithValue(ctx, txKey{}, &txList{})
+	hidden, _ := ctx.Value(txKey{}).(*txList)
+	return context.WithValue(ctx, txKey{}, &txList{outer: hidden})
 }

@@ -26,7 +26,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		if how == rolledBack {
 			tx.undone(nil, err)
 		}
-		tx.tell(OutsideTx(ctx), how, err)
+		tx.tell(ctx, how, err)
 	}()
 	defer st.giveBack()
 	defer func() {

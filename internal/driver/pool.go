@@ -49,6 +49,8 @@ type Pool struct {
 	onConnect   func(ctx context.Context, driverConn any) error // nil is none
 	late        sync.WaitGroup                                  // sessions that onConnect has not given back in time
 
+	inVain func(ctx context.Context) error // see RefuseWaits; nil is none
+
 	closed atomic.Bool
 	loans  loans
 }

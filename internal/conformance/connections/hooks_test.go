@@ -242,9 +242,9 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 		config.Pool.MaxOpen, config.Pool.AcquireTimeout = 1, 30*time.Millisecond
 		tight := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		rec := record(t, tight)
-		require.NoError(t, tight.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+		require.NoError(t, tight.Transaction(ctx, "main", func(context.Context, *dbfleet.Tx) error {
 			rec.took(t)
-			outside := dbfleet.OutsideTx(ctx)
+			outside := t.Context() // who is somebody else waits
 			var full *dbfleet.PoolTimeoutError
 			for _, call := range []func() error{
 				func() error { _, err := tight.DB("main").ExecContext(outside, "SELECT 1"); return err },
