@@ -71,6 +71,7 @@ func (c *conn) commit(ctx context.Context) error {
 	}
 	v := c.s.Verdict(err)
 	err = c.s.Explain(err)
+	c.stopped(ctx, v, err)
 	if v.Broken {
 		c.broken.Store(true)
 	}

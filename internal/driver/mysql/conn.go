@@ -30,6 +30,7 @@ type conn struct {
 	step      int64 // auto_increment_increment
 	maxPacket int64 // max_allowed_packet
 	version   string
+	thread    thread
 	status    *uint16 // the server's status flags, nil if they cannot be seen
 	peeked    [1]byte
 	pooler    bool
