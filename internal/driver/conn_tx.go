@@ -64,6 +64,13 @@ func (c *conn) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err} // the transaction stays open, for Rollback
 	}
+	if f, ok := c.s.(session.FarewellTeller); ok {
+		if why := f.Farewell(); why != nil { // it cannot have been committed: COMMIT was not sent
+			c.tx = txState{}
+			c.broken.Store(true)
+			return &TxLostError{Err: &ConnLostError{Err: why}}
+		}
+	}
 	err := c.s.Commit(ctx)
 	c.tx = txState{}
 	if err == nil {

@@ -32,7 +32,8 @@ type conn struct {
 	version   string
 	thread    thread
 	status    *uint16 // the server's status flags, nil if they cannot be seen
-	peeked    [1]byte
+	peeked    [512]byte
+	tls       bool
 	pooler    bool
 	noLocal   bool // the server has refused LOAD DATA LOCAL
 	returns   bool // the server knows INSERT … RETURNING
@@ -43,7 +44,7 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 	if o.Pooler {
 		size = 0
 	}
-	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc), tls: o.TLS != nil && o.Socket == ""}
 	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
@@ -279,7 +280,7 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 // Alive reports false as soon as the server has sent something to an idle
 // connection: it has nothing to say but farewell.
 func (s *conn) Alive() bool {
-	n, gone := s.net.Peek(s.peeked[:])
+	n, gone := s.net.Peek(s.peeked[:1])
 	return n == 0 && !gone
 }
 

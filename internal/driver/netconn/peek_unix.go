@@ -30,3 +30,14 @@ func (c *Conn) Peek(buf []byte) (n int, gone bool) {
 	})
 	return max(n, 0), gone || err != nil
 }
+
+// HungUp says that the server has closed the connection, on Linux also if there is
+// something to read before that. It does not wait.
+func (c *Conn) HungUp() bool {
+	if c.raw == nil {
+		return c.gone()
+	}
+	var closed bool
+	err := c.raw.Control(func(fd uintptr) { closed = hungUp(fd) })
+	return closed || err != nil
+}
