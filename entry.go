@@ -22,6 +22,7 @@ type entry struct {
 	leader   atomic.Pointer[node]   // the node in the role of the primary
 	replicas *replicaset.Set[*node] // those that serve reads
 	hooks    *hookList
+	outcomes outcomes
 
 	// running counts what uses the entry; the bit draining says that nothing
 	// more may start.

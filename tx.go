@@ -23,6 +23,18 @@ type TxOptions struct {
 	//
 	// Defaults to 0.
 	Retries int
+	// Resolvable makes it possible to ask for the outcome when the answer to COMMIT is
+	// lost; see CommitUnknownError.Resolve. Transaction does so itself, as long as ctx
+	// allows and for five seconds at most: then a transaction that was committed returns
+	// nil, and one that was not is ErrTxLost, for which IsRetryable holds.
+	//
+	// It costs one INSERT right before COMMIT, of a row in the table dbfleet_outcomes. The
+	// table is made in the session's schema when it is first needed and missing; where the
+	// account may not do that, the error tells the statement. Rows of transactions whose
+	// outcome is known are deleted a hundred at a time, all others after a week. On SQLite
+	// it costs nothing: no answer is lost within a process. A transaction that is ReadOnly
+	// has no outcome to ask for, and does not take it.
+	Resolvable bool
 }
 
 const maxRetries = 10
@@ -60,6 +72,9 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	}
 	if o.Retries < 0 || o.Retries > maxRetries {
 		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+	}
+	if o.Resolvable && o.ReadOnly {
+		return errorf("connection %q: TxOptions.Resolvable: a transaction that is ReadOnly has no outcome to ask for", db.name)
 	}
 	if db.read {
 		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)

@@ -11,6 +11,8 @@ import (
 type txState struct {
 	held
 
+	marker *marker // of a transaction that is Resolvable, else nil
+
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 }
@@ -48,6 +50,11 @@ func (st *txState) turn(ctx context.Context, op, text string, x exchange) error 
 
 // begin takes a connection for the transaction, which keeps it.
 func (st *txState) begin(ctx context.Context, o TxOptions) error {
+	if o.Resolvable {
+		if err := st.newMarker(ctx); err != nil {
+			return err
+		}
+	}
 	return st.turn(ctx, "begin", "BEGIN", &beginning{st, o})
 }
 
@@ -76,7 +83,11 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 }
 
 func (st *txState) commit(ctx context.Context) error {
-	return st.turn(ctx, "commit", "COMMIT", &ending{st, true})
+	if err := st.mark(ctx); err != nil {
+		_ = st.rollback(ctx)
+		return err
+	}
+	return st.settled(ctx, st.turn(ctx, "commit", "COMMIT", &ending{st, true}))
 }
 
 func (st *txState) rollback(ctx context.Context) error {
