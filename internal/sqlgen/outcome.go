@@ -42,44 +42,45 @@ type Outcomes struct {
 	forget string
 }
 
-// OutcomeDays is how many days a marker is kept, of which nobody knows any more whether
+// OutcomeDays is how many days a marker is kept of which nobody knows any more whether
 // it is wanted.
 const OutcomeDays = 7
 
-// NewOutcomes makes the texts for the table in a schema. Those that name no schema, Create
-// and Home, are there without one as well.
+// outcomes are the texts by the name of the table, which is not quoted where the session's
+// own schema is meant.
+var outcomes = map[*dialect.Dialect]Outcomes{
+	dialect.Postgres: {
+		Create: "CREATE TABLE IF NOT EXISTS dbfleet_outcomes (id VARCHAR(64) PRIMARY KEY, state VARCHAR(64) NOT NULL, made TIMESTAMPTZ NOT NULL DEFAULT now())",
+		Home:   "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass('dbfleet_outcomes') AND c.relpersistence = 'p' AND c.relkind = 'r'",
+		Name:   "INSERT INTO {table} (id, state) VALUES ('database', $1) ON CONFLICT DO NOTHING",
+		Mark:   "INSERT INTO {table} (id, state) VALUES ($1, 'done')",
+		Fence:  "INSERT INTO {table} (id, state) SELECT CAST($1 AS VARCHAR(64)), 'fenced' FROM {table} WHERE id = 'database' AND state = $2 ON CONFLICT DO NOTHING",
+		Read:   "SELECT id, state FROM {table} WHERE id IN ($1, 'database')",
+		Expire: "DELETE FROM {table} WHERE made < now() - INTERVAL '7 days' AND id <> 'database'",
+		forget: "DELETE FROM {table} WHERE state = 'done' AND id IN (",
+	},
+	dialect.MySQL: {
+		Create: "CREATE TABLE IF NOT EXISTS dbfleet_outcomes (id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY, state VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, made TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB",
+		Home:   "SELECT table_schema FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'dbfleet_outcomes' AND engine = 'InnoDB'",
+		Name:   "INSERT IGNORE INTO {table} (id, state) VALUES ('database', ?)",
+		Mark:   "INSERT INTO {table} (id, state) VALUES (?, 'done')",
+		Fence:  "INSERT IGNORE INTO {table} (id, state) SELECT ?, 'fenced' FROM {table} WHERE id = 'database' AND state = ?",
+		Read:   "SELECT id, state FROM {table} WHERE id IN (?, 'database')",
+		Expire: "DELETE FROM {table} WHERE made < NOW() - INTERVAL 7 DAY AND id <> 'database'",
+		forget: "DELETE FROM {table} WHERE state = 'done' AND id IN (",
+	},
+	// SQLite needs none: no answer is lost within a process.
+}
+
+// NewOutcomes makes the texts for the table in a schema. Create and Home, which name no
+// schema, serve without one as well.
 func NewOutcomes(d *dialect.Dialect, schema string) Outcomes {
-	table := string(appendIdent(append(appendIdent(nil, d.Quote, schema), '.'), d.Quote, OutcomeTable))
-	days := strconv.Itoa(OutcomeDays)
-	switch d {
-	case dialect.Postgres:
-		return Outcomes{
-			Create: "CREATE TABLE IF NOT EXISTS " + OutcomeTable + " (id VARCHAR(64) PRIMARY KEY, state VARCHAR(64) NOT NULL, made TIMESTAMPTZ NOT NULL DEFAULT now())",
-			Home: "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace" +
-				" WHERE c.oid = to_regclass('" + OutcomeTable + "') AND c.relpersistence = 'p' AND c.relkind = 'r'",
-			Name: "INSERT INTO " + table + " (id, state) VALUES ('" + OutcomeIdentity + "', $1) ON CONFLICT DO NOTHING",
-			Mark: "INSERT INTO " + table + " (id, state) VALUES ($1, '" + OutcomeDone + "')",
-			Fence: "INSERT INTO " + table + " (id, state) SELECT CAST($1 AS VARCHAR(64)), '" + OutcomeFenced + "' FROM " + table +
-				" WHERE id = '" + OutcomeIdentity + "' AND state = $2 ON CONFLICT DO NOTHING",
-			Read:   "SELECT id, state FROM " + table + " WHERE id IN ($1, '" + OutcomeIdentity + "')",
-			Expire: "DELETE FROM " + table + " WHERE made < now() - INTERVAL '" + days + " days' AND id <> '" + OutcomeIdentity + "'",
-			forget: "DELETE FROM " + table + " WHERE state = '" + OutcomeDone + "' AND id IN (",
-		}
-	case dialect.MySQL:
-		return Outcomes{
-			Create: "CREATE TABLE IF NOT EXISTS " + OutcomeTable + " (id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY," +
-				" state VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, made TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP) ENGINE=InnoDB",
-			Home: "SELECT table_schema FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '" + OutcomeTable + "' AND engine = 'InnoDB'",
-			Name: "INSERT IGNORE INTO " + table + " (id, state) VALUES ('" + OutcomeIdentity + "', ?)",
-			Mark: "INSERT INTO " + table + " (id, state) VALUES (?, '" + OutcomeDone + "')",
-			Fence: "INSERT IGNORE INTO " + table + " (id, state) SELECT ?, '" + OutcomeFenced + "' FROM " + table +
-				" WHERE id = '" + OutcomeIdentity + "' AND state = ?",
-			Read:   "SELECT id, state FROM " + table + " WHERE id IN (?, '" + OutcomeIdentity + "')",
-			Expire: "DELETE FROM " + table + " WHERE made < NOW() - INTERVAL " + days + " DAY AND id <> '" + OutcomeIdentity + "'",
-			forget: "DELETE FROM " + table + " WHERE state = '" + OutcomeDone + "' AND id IN (",
-		}
+	o := outcomes[d]
+	table := appendIdent(append(appendIdent(nil, d.Quote, schema), '.'), d.Quote, OutcomeTable)
+	for _, text := range []*string{&o.Name, &o.Mark, &o.Fence, &o.Read, &o.Expire, &o.forget} {
+		*text = strings.ReplaceAll(*text, "{table}", string(table))
 	}
-	return Outcomes{} // SQLite: no answer can be lost within a process
+	return o
 }
 
 // Forget deletes so many markers of transactions whose outcome is known.
@@ -91,7 +92,8 @@ func (o *Outcomes) Forget(d *dialect.Dialect, n int) string {
 			b.WriteByte(',')
 		}
 		if d.Numbered {
-			b.WriteString("$" + strconv.Itoa(i+1))
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(i + 1))
 		} else {
 			b.WriteByte('?')
 		}

@@ -22,6 +22,7 @@ type Conn struct {
 	net.Conn
 	timeout time.Duration // 0 is none
 	raw     syscall.RawConn
+	looking looking
 	remote  addr
 
 	mu          sync.Mutex
