@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -64,7 +65,7 @@ var (
 	// database may or may not have done it. A write that surely was not sent, and one
 	// that the server has answered, is never that; nor is one inside a transaction, of
 	// which nothing persists without its commit.
-	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
+	ErrOutcomeUnknown = driver.ErrOutcomeUnknown
 	// ErrWritten says that a write succeeded, but not as asked: a trigger or a rule
 	// left rows out, changed them or put them elsewhere, or what the database made
 	// could not be read. What was written stays, so it is not to be sent again; in a
@@ -74,7 +75,7 @@ var (
 	// never retried. It comes with ErrOutcomeUnknown, of which it is one kind: who handles
 	// that handles this. The error of Transaction is a *CommitUnknownError. Where the
 	// server had ended the session before COMMIT could be sent, it is ErrTxLost instead.
-	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
+	ErrCommitUnknown = driver.ErrCommitUnknown
 	// ErrTxLost says that the server has ended the transaction; nothing of it
 	// persists and nothing more can be done in it but roll back. It comes with
 	// the class of its cause, such as ErrDeadlock.
