@@ -53,7 +53,8 @@ const maxRetries = 10
 // PostgreSQL's commit. A deadlock, a lock timeout on MySQL, or a lost
 // connection ends it on every database: nothing later in it is sent. An error
 // that is ErrCommitUnknown means that the answer to COMMIT was lost: it may
-// have been done.
+// have been done. It is a *CommitUnknownError, which can tell if the transaction is
+// Resolvable.
 //
 // A statement that changes the schema ends a transaction on MySQL by itself.
 func (r *Registry) Transaction(ctx context.Context, name string, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {

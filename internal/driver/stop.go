@@ -32,13 +32,12 @@ type stops struct {
 	pool *Pool
 	with session.StopBackend // nil has nothing to stop
 
-	ctx    context.Context // of the pool's life, which no caller's is
-	cancel context.CancelFunc
-	ended  sync.WaitGroup
+	ended sync.WaitGroup
 
 	mu      sync.Mutex // protects following fields
 	closed  bool
 	running bool
+	cancel  context.CancelFunc // ends the run
 	queue   []*stopping
 }
 
@@ -51,23 +50,19 @@ type stopping struct {
 
 func (st *stops) start(p *Pool, o Options) {
 	st.pool = p
-	if st.with, _ = p.backend.(session.StopBackend); o.Pooler {
-		st.with = nil // the sessions are the pooler's
-	}
-	if st.with != nil {
-		st.ctx, st.cancel = context.WithCancel(context.Background())
+	if !o.Pooler { // the sessions are the pooler's
+		st.with, _ = p.backend.(session.StopBackend)
 	}
 }
 
 // close gives up what is still to be stopped, and waits for that.
 func (st *stops) close() {
-	if st.with == nil {
-		return
-	}
 	st.mu.Lock()
 	st.closed = true
+	if st.running {
+		st.cancel()
+	}
 	st.mu.Unlock()
-	st.cancel()
 	st.ended.Wait()
 }
 
@@ -108,14 +103,19 @@ func (st *stops) stop(s session.Session) <-chan struct{} {
 	st.queue = append(st.queue, one)
 	if !st.running {
 		st.running = true
-		st.ended.Go(st.run)
+		ctx, cancel := context.WithCancel(context.Background()) // no caller's
+		st.cancel = cancel
+		st.ended.Go(func() {
+			defer cancel()
+			st.run(ctx)
+		})
 	}
 	return one.over
 }
 
 // run stops what is in the queue, and what comes into it meanwhile.
-func (st *stops) run() {
-	with, err := st.open()
+func (st *stops) run(ctx context.Context) {
+	with, err := st.open(ctx)
 	if err != nil {
 		st.fail(nil)
 		return
@@ -129,12 +129,12 @@ func (st *stops) run() {
 		}
 		pending = append(pending, list...)
 		for _, one := range list {
-			if st.bounded(func(ctx context.Context) error { return with.Stop(ctx, one.s) }) != nil {
+			if bounded(ctx, func(ctx context.Context) error { return with.Stop(ctx, one.s) }) != nil {
 				st.fail(pending)
 				return
 			}
 		}
-		if pending, err = st.look(with, pending); err != nil || len(pending) > 0 && !st.pause() {
+		if pending, err = look(ctx, with, pending); err != nil || len(pending) > 0 && !tick(ctx) {
 			st.fail(pending)
 			return
 		}
@@ -165,8 +165,8 @@ func (st *stops) fail(pending []*stopping) {
 }
 
 // open opens the connection that stops.
-func (st *stops) open() (with session.Stopper, err error) {
-	err = st.bounded(func(ctx context.Context) error {
+func (st *stops) open(ctx context.Context) (with session.Stopper, err error) {
+	err = bounded(ctx, func(ctx context.Context) error {
 		password, err := st.pool.credentials.next(ctx)
 		if err == nil {
 			with, err = st.with.OpenStopper(ctx, password)
@@ -177,12 +177,12 @@ func (st *stops) open() (with session.Stopper, err error) {
 }
 
 // look tells those that have ended, or whose time is over, and returns the others.
-func (st *stops) look(with session.Stopper, pending []*stopping) ([]*stopping, error) {
+func look(ctx context.Context, with session.Stopper, pending []*stopping) ([]*stopping, error) {
 	list := make([]session.Session, len(pending))
 	for i, one := range pending {
 		list[i] = one.s
 	}
-	err := st.bounded(func(ctx context.Context) (err error) {
+	err := bounded(ctx, func(ctx context.Context) (err error) {
 		list, err = with.Left(ctx, list)
 		return err
 	})
@@ -199,21 +199,21 @@ func (st *stops) look(with session.Stopper, pending []*stopping) ([]*stopping, e
 	}), nil
 }
 
-// bounded calls f with a context that ends after stopTime, or with the pool.
-func (st *stops) bounded(f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(st.ctx, stopTime)
+// bounded calls f with a context that ends after stopTime, too.
+func bounded(ctx context.Context, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
 	return f(ctx)
 }
 
-// pause waits for the next look; false says that the pool is closed.
-func (st *stops) pause() bool {
+// tick waits for the next look; false says that the pool is closed.
+func tick(ctx context.Context) bool {
 	t := time.NewTimer(stopTick)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return true
-	case <-st.ctx.Done():
+	case <-ctx.Done():
 		return false
 	}
 }

@@ -81,7 +81,10 @@ func (b *backend) OpenStopper(ctx context.Context, password string) (session.Sto
 // thread is the thread of a session, if it is one of this server that has run since.
 func (s *stopper) thread(of session.Session) (*thread, bool) {
 	c, ok := of.(*conn)
-	return &c.thread, ok && c.thread.id > 0 && c.thread.server == s.server && !c.thread.since.Before(s.up)
+	if !ok {
+		return nil, false
+	}
+	return &c.thread, c.thread.id > 0 && c.thread.server == s.server && !c.thread.since.Before(s.up)
 }
 
 // Stop implements session.Stopper.
