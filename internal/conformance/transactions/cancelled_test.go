@@ -2,7 +2,9 @@ package transactions
 
 import (
 	"context"
+	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,4 +169,43 @@ func TestCancelled_NobodyReachesTheServer(t *testing.T) {
 	require.LessOrEqual(t, proxy.Accepted()-before, 5)
 	require.NoError(t, fl.Close(), "nothing is left behind")
 	db.KillConnections(t)
+}
+
+// What stops a statement is made as the pool's own connections are: by Dial, with TLS and
+// a password that was asked for anew.
+func TestCancelled_IsStoppedByTheSameSettings(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "mysql")
+	db.RequireTLS(t)
+	var asked, dialed atomic.Int64
+	config := conformance.ConnectionTo(db)
+	config.TLS = dbfleet.TLSConfig{CAFile: db.CAFile, ServerName: db.Host}
+	config.Password = ""
+	config.PasswordFunc = func(context.Context, string) (string, error) {
+		asked.Add(1)
+		return db.Password, nil
+	}
+	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialed.Add(1)
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+	require.NoError(t, r.DB("main").Ping(t.Context()))
+	running := func() (n int) { // the account of the test has to use TLS
+		query := "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DO SLEEP(30)%' AND DB = '" + db.Name + "'"
+		require.NoError(t, db.Server.Admin().QueryRowContext(t.Context(), query).Scan(&n))
+		return n
+	}
+	ctx := conformance.NewDeadline(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.DB("main").ExecContext(ctx, "DO SLEEP(30)")
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return running() == 1 }, 30*time.Second, 5*time.Millisecond)
+	ctx.Pass()
+	require.ErrorIs(t, <-done, context.DeadlineExceeded)
+	require.Eventually(t, func() bool { return running() == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.EqualValues(t, 2, dialed.Load())
+	require.EqualValues(t, 2, asked.Load())
 }

@@ -64,3 +64,26 @@ func TestTransaction_EndedBeforeCommitIsLostNotUnknown(t *testing.T) {
 		require.NoError(t, accounts.Create(t.Context(), &conformance.Account{Owner: "after"}), "the pool recovers")
 	})
 }
+
+// Behind TLS the farewell cannot be read, but that the server has closed the connection
+// is seen.
+func TestTransaction_EndedBeforeCommitIsLostBehindTLS(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		fl, proxy := conformance.ThroughProxy(t, db, func(c *dbfleet.ConnectionConfig) {
+			c.TLS = dbfleet.TLSConfig{CAFile: db.CAFile, ServerName: db.Host}
+		})
+		accounts := fl.Bank(t)
+		err := fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
+			if err := accounts.Create(ctx, &conformance.Account{Owner: "lost"}); err != nil {
+				return err
+			}
+			db.KillConnections(t)
+			require.Eventually(t, func() bool { return proxy.Open() == 0 }, 30*time.Second, time.Millisecond)
+			return nil
+		})
+		require.ErrorIs(t, err, dbfleet.ErrTxLost)
+		require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
+		require.Empty(t, conformance.Owners(t, db))
+	})
+}
