@@ -106,8 +106,8 @@ func newConnectError(node string, err error, passwords []string) *ConnectError {
 // the outcome of a write is unknown. Err is why.
 type UnansweredError struct {
 	Err error
-	// Write says that the statement was outside of a transaction and not known to be a
-	// plain read: the error matches ErrOutcomeUnknown.
+	// Write says that the statement came through database/sql, outside of a transaction,
+	// and is not known to be a plain read: the error matches ErrOutcomeUnknown.
 	Write bool
 }
 
@@ -120,9 +120,10 @@ func (e *UnansweredError) Unwrap() error { return e.Err }
 // Is reports whether target is ErrOutcomeUnknown, and the outcome is.
 func (e *UnansweredError) Is(target error) bool { return target == ErrOutcomeUnknown && e.Write }
 
-// tellWrite completes the error of a statement that was not answered.
+// tellWrite completes the error of a statement that was not answered. Who holds a Conn
+// knows better than its text tells what a statement is.
 func (c *conn) tellWrite(query string, err error) {
-	if u, ok := err.(*UnansweredError); ok && !c.tx.active { //nolint:errorlint // as failed returns it
+	if u, ok := err.(*UnansweredError); ok && !c.tx.active && !c.held.Load() { //nolint:errorlint // as failed returns it
 		u.Write = c.pool.dialect == nil || !lex.PlainRead(query, c.pool.dialect)
 	}
 }
