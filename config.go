@@ -149,7 +149,9 @@ type ConnectionConfig struct {
 	// such a connection to nothing that makes SQL of what users enter.
 	Params map[string]string `json:"params" yaml:"params" mapstructure:"params" toml:"params,omitempty"`
 	// Pooler says that a transaction-mode pooler (PgBouncer, ProxySQL) stands
-	// between, so nothing may be kept in the server's session.
+	// between, so nothing may be kept in the server's session. What a statement does on
+	// MySQL whose context has ended is not stopped behind one: the sessions are the
+	// pooler's.
 	Pooler bool `json:"pooler" yaml:"pooler" mapstructure:"pooler" toml:"pooler,omitempty"`
 
 	// SQLite are the settings that only SQLite has.

@@ -262,7 +262,10 @@
 //
 // A statement is sent once. If a write's answer is lost the error is
 // [ErrOutcomeUnknown], and [ErrCommitUnknown] for a commit: the library does not
-// guess, and does not try again.
+// guess, and does not try again. With [TxOptions.Resolvable] it asks the database, or
+// [CommitUnknownError.Resolve] does later. A statement whose context ends is stopped on
+// the server, so that its locks are gone when the call returns; a server that does not
+// answer is waited for half a second at most.
 //
 // # Mistakes
 //

@@ -26,6 +26,7 @@ type entry struct {
 	replicas *replicaset.Set[*node] // those that serve reads
 	hooks    *hookList
 	ages     ages
+	outcomes outcomes
 
 	// running counts what uses the entry; the bit draining says that nothing
 	// more may start.

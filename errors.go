@@ -62,16 +62,20 @@ var (
 	ErrUndefined = errors.New("dbfleet: no such object in the database")
 
 	// ErrOutcomeUnknown says that a write was sent and no answer came: the
-	// database may or may not have done it.
-	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
+	// database may or may not have done it. A write that surely was not sent, and one
+	// that the server has answered, is never that; nor is one inside a transaction, of
+	// which nothing persists without its commit.
+	ErrOutcomeUnknown = driver.ErrOutcomeUnknown
 	// ErrWritten says that a write succeeded, but not as asked: a trigger or a rule
 	// left rows out, changed them or put them elsewhere, or what the database made
 	// could not be read. What was written stays, so it is not to be sent again; in a
 	// transaction it ends with that.
 	ErrWritten = errors.New("dbfleet: written, but not as asked")
 	// ErrCommitUnknown says that COMMIT was sent and no answer came. It is
-	// never retried. It comes with ErrOutcomeUnknown.
-	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
+	// never retried. It comes with ErrOutcomeUnknown, of which it is one kind: who handles
+	// that handles this. The error of Transaction is a *CommitUnknownError. Where the
+	// server had ended the session before COMMIT could be sent, it is ErrTxLost instead.
+	ErrCommitUnknown = driver.ErrCommitUnknown
 	// ErrTxLost says that the server has ended the transaction; nothing more can be
 	// done in it but roll back. It comes with the class of its cause, such as
 	// ErrDeadlock. Nothing of the transaction persists, unless a statement in it has
@@ -147,12 +151,14 @@ func (q *query) place() string {
 
 // IsRetryable says whether a whole transaction that failed with err may be run
 // again: the database undid it because of others (a deadlock, a serialization
-// failure, a lock not had in time). It is never true when the outcome is
-// unknown, or when a statement has committed by itself.
+// failure, a lock not had in time), or it was asked for the outcome of a commit and
+// told that nothing persists (TxOptions.Resolvable). It is never true when the outcome
+// is unknown, or when a statement has committed by itself.
 func IsRetryable(err error) bool {
 	var several *AtomicError
 	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxCommitted) || driver.EndedUnasked(err) || errors.As(err, &several) {
 		return false
 	}
-	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)
+	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout) ||
+		errors.Is(err, errNotCommitted)
 }

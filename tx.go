@@ -33,7 +33,8 @@ import (
 // PostgreSQL's commit. A deadlock, a lock timeout on MySQL, or a lost
 // connection ends it on every database: nothing later in it is sent. An error
 // that is ErrCommitUnknown means that the answer to COMMIT was lost: it may
-// have been done.
+// have been done. It is a *CommitUnknownError, which can tell if the transaction is
+// Resolvable.
 //
 // A statement that MySQL is known to commit by itself, as one that changes the schema,
 // is refused there before it is sent, and the transaction goes on. What its words do not

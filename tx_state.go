@@ -12,6 +12,8 @@ import (
 type txState struct {
 	held
 
+	marker *marker // of a transaction that is Resolvable, else nil
+
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 
@@ -73,13 +75,20 @@ func (st *txState) standing() *Tx {
 	return st.stack[i]
 }
 
+// place is where the statements of the transaction itself go; before it has begun, the
+// primary.
+func (st *txState) place() *place {
+	p := &place{}
+	p.inTx(st.stack[0], "a transaction")
+	if st.conn == nil {
+		p.tx, p.by, p.on = nil, nil, nil
+	}
+	return p
+}
+
 // turn sends a statement that begins or ends the transaction, or a savepoint in it.
 func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
-	p := &place{}
-	p.inTx(tx, "a transaction")
-	if tx.st.conn == nil {
-		p.tx, p.by, p.on = nil, nil, nil // not begun yet
-	}
+	p := tx.st.place()
 	s := statement{op: op, text: text, turns: true, write: true}
 	_, err := p.send(ctx, &s, x)
 	return err
@@ -87,6 +96,11 @@ func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
 
 // begin takes a connection for the transaction, which keeps it.
 func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
+	if o.Resolvable {
+		if err := tx.st.newMarker(ctx); err != nil {
+			return err
+		}
+	}
 	return tx.beginAs(ctx, o, func(ctx context.Context, c *driver.Conn, o driver.TxOptions) error { return c.Begin(ctx, o) })
 }
 
@@ -123,7 +137,11 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 }
 
 func (tx *Tx) commit(ctx context.Context) error {
-	return tx.turn(ctx, "commit", "COMMIT", &ending{tx.st, true})
+	if err := tx.st.mark(ctx); err != nil {
+		_ = tx.rollback(ctx)
+		return err
+	}
+	return tx.st.settled(ctx, tx.turn(ctx, "commit", "COMMIT", &ending{tx.st, true}))
 }
 
 func (tx *Tx) rollback(ctx context.Context) error {

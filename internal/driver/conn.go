@@ -236,6 +236,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 		c.broken.Store(true)
 	}
 	err = c.s.Explain(err)
+	c.stopped(ctx, v, err)
 	out := err
 	switch {
 	case v.Answered:

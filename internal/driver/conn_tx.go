@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
 // txState is the transaction of a connection.
@@ -73,6 +75,13 @@ func (c *conn) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err} // the transaction stays open, for Rollback
 	}
+	if f, ok := c.s.(session.FarewellTeller); ok {
+		if why := f.Farewell(); why != nil { // it cannot have been committed: COMMIT was not sent
+			c.tx = txState{}
+			c.broken.Store(true)
+			return &TxLostError{Err: &ConnLostError{Err: why}}
+		}
+	}
 	err := c.s.Commit(ctx)
 	c.forgetMoved()
 	c.tx = txState{}
@@ -81,6 +90,7 @@ func (c *conn) commit(ctx context.Context) error {
 	}
 	v := c.s.Verdict(err)
 	err = c.s.Explain(err)
+	c.stopped(ctx, v, err)
 	if v.Broken {
 		c.broken.Store(true)
 	}

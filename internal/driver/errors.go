@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // The sentinels of this package. Each is matched with errors.Is.
@@ -15,9 +17,13 @@ var (
 	ErrBusy       = errors.New("connection is busy: the rows of an earlier statement are still open")
 	errLent error = lentError{}
 
+	// ErrOutcomeUnknown says that a write was sent and no answer came. It and
+	// ErrCommitUnknown are those of package dbfleet, by which also what a *sql.DB or a
+	// *sql.Stmt of a pool returns is known.
+	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
 	// ErrCommitUnknown says that COMMIT was sent and no answer came: the
 	// transaction may have been committed or rolled back.
-	ErrCommitUnknown = errors.New("the outcome of COMMIT is unknown")
+	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
 	// ErrPoolClosed says that the pool was closed.
 	ErrPoolClosed = errors.New("the connection pool is closed")
 	// ErrImplicitCommit is the cause of a *TxLostError when a statement has committed
@@ -37,17 +43,19 @@ func (lentError) Error() string        { return "connection is busy: the functio
 func (lentError) Is(target error) bool { return target == ErrBusy }
 
 // A CommitUnknownError is what Commit returns when its answer was lost. It
-// matches ErrCommitUnknown; Err is why no answer came.
+// matches ErrCommitUnknown and ErrOutcomeUnknown; Err is why no answer came.
 type CommitUnknownError struct{ Err error }
 
 func (e *CommitUnknownError) Error() string {
-	return ErrCommitUnknown.Error() + ": " + e.Err.Error()
+	return "the outcome of COMMIT is unknown: " + e.Err.Error()
 }
 
 func (e *CommitUnknownError) Unwrap() error { return e.Err }
 
-// Is reports whether target is ErrCommitUnknown.
-func (e *CommitUnknownError) Is(target error) bool { return target == ErrCommitUnknown }
+// Is reports whether target is ErrCommitUnknown or ErrOutcomeUnknown.
+func (e *CommitUnknownError) Is(target error) bool {
+	return target == ErrCommitUnknown || target == ErrOutcomeUnknown
+}
 
 // An AcquireTimeoutError says that no connection of the pool became free in
 // time. Stats is the pool's state at that moment.
@@ -98,13 +106,29 @@ func newConnectError(node string, err error, passwords []string) *ConnectError {
 
 // An UnansweredError says that a statement was sent and no answer came, so that
 // the outcome of a write is unknown. Err is why.
-type UnansweredError struct{ Err error }
+type UnansweredError struct {
+	Err error
+	// Write says that the statement came through database/sql, outside of a transaction,
+	// and is not known to be a plain read: the error matches ErrOutcomeUnknown.
+	Write bool
+}
 
 func (e *UnansweredError) Error() string {
 	return "the statement was sent but not answered: " + e.Err.Error()
 }
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrOutcomeUnknown, and the outcome is.
+func (e *UnansweredError) Is(target error) bool { return target == ErrOutcomeUnknown && e.Write }
+
+// tellWrite completes the error of a statement that was not answered. Who holds a Conn
+// knows better than its text tells what a statement is.
+func (c *conn) tellWrite(query string, err error) {
+	if u, ok := err.(*UnansweredError); ok && !c.tx.active && !c.held.Load() { //nolint:errorlint // as failed returns it
+		u.Write = c.pool.dialect == nil || !lex.PlainRead(query, c.pool.dialect)
+	}
+}
 
 // interruptedError is the end of a context that interrupted a statement. Who looks for
 // a type of the driver's errors, as pgconn.Timeout does, finds it.

@@ -119,6 +119,7 @@ var receivers = map[string]func(w *world) any{
 	"SQLiteConfig":     func(*world) any { return &dbfleet.SQLiteConfig{} },
 	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
 
+	"CommitUnknownError":     func(*world) any { return &dbfleet.CommitUnknownError{} },
 	"PoolTimeoutError":       func(*world) any { return &dbfleet.PoolTimeoutError{} },
 	"ColumnError":            func(*world) any { return &dbfleet.ColumnError{} },
 	"ConfigError":            func(*world) any { return &dbfleet.ConfigError{} },

@@ -30,8 +30,10 @@ type conn struct {
 	step      int64 // auto_increment_increment
 	maxPacket int64 // max_allowed_packet
 	version   string
+	thread    thread
 	status    *uint16 // the server's status flags, nil if they cannot be seen
-	peeked    [1]byte
+	peeked    [512]byte
+	tls       bool
 	pooler    bool
 	readOnly  bool // the session takes no writes
 	// readOnlyTx says that the transaction is one for reading.
@@ -46,7 +48,10 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 	if o.Pooler {
 		size = 0
 	}
-	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, readOnly: o.ReadOnly, net: nc, status: statusOf(dc)}
+	s := &conn{
+		Session: plain.New(dc, size), pooler: o.Pooler, readOnly: o.ReadOnly, net: nc, status: statusOf(dc),
+		tls: o.TLS != nil && o.Socket == "",
+	}
 	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
@@ -291,7 +296,7 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 // Alive reports false as soon as the server has sent something to an idle
 // connection: it has nothing to say but farewell.
 func (s *conn) Alive() bool {
-	n, gone := s.net.Peek(s.peeked[:])
+	n, gone := s.net.Peek(s.peeked[:1])
 	return n == 0 && !gone
 }
 

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"database/sql"
 	sqldriver "database/sql/driver"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"time"
@@ -211,6 +210,8 @@ func (s *conn) Verdict(err error) session.Verdict {
 		}
 	case !closed && pgconn.SafeToRetry(err):
 		return session.Verdict{NotSent: true}
+	case pgconn.SafeToRetry(err) && s.net.Unwritten(): // pgx says so of an answer that was cut off, too
+		return session.Verdict{NotSent: true, Broken: true}
 	case !closed && !s.pc.IsBusy():
 		// pgx made it before it sent anything, or after the server's last word: it gives
 		// up a connection on which it loses count.
@@ -248,32 +249,6 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 }
 
 func (s *conn) Usable() bool { return !s.pc.IsClosed() }
-
-// Alive looks for what the server may have sent to an idle connection: an error
-// is its farewell, notices and changed parameters are not. What TLS has
-// encrypted cannot be told apart and counts as a farewell.
-func (s *conn) Alive() bool {
-	n, gone := s.net.Peek(s.peeked[:])
-	if gone || n > 0 && s.tls {
-		return false
-	}
-	for b := s.peeked[:n]; len(b) > 0; {
-		switch b[0] {
-		case 'N', 'S', 'A':
-		default:
-			return false
-		}
-		if len(b) < 5 {
-			break
-		}
-		next := 1 + int(binary.BigEndian.Uint32(b[1:5]))
-		if next < 5 || next >= len(b) {
-			break
-		}
-		b = b[next:]
-	}
-	return true
-}
 
 func (s *conn) Close() error {
 	if s.pc.IsClosed() {
