@@ -138,6 +138,10 @@ type ConnectionConfig struct {
 	// SQLite. Those on which the library's promises rest are refused. They are no
 	// place for secrets: the server shows them to others, and logs them.
 	//
+	// "TimeZone" on PostgreSQL, which is UTC otherwise, is the zone of the database's own
+	// functions and casts (CURRENT_DATE, timestamptz::date). Values of time.Time go in
+	// and come out as the same instants.
+	//
 	// "multiStatements": "true" lets MySQL take several statements in one text without
 	// arguments, as migration tools send them and as the other databases do anyway. Give
 	// such a connection to nothing that makes SQL of what users enter.

@@ -87,9 +87,10 @@ func SelectIter[T any](ctx context.Context, on Queryer, sql string, args ...any)
 //	dbfleet.Select[Person](ctx, db, "SELECT * FROM people WHERE city = :city OR boss_id IN (:bosses)",
 //		dbfleet.Named("city", "oslo"), dbfleet.Named("bosses", []int64{1, 2}))
 //
-// A list as a member of IN (…) stands for its elements; an empty one matches nothing,
-// and behind NOT IN everything; nil among them is refused. Elsewhere a list is one
-// value, an array of PostgreSQL. An argument that the text lacks, a name without an
+// A list as a member of IN (…) stands for its elements; an empty one that is the only
+// member matches nothing, and behind NOT IN everything, and beside other members it is
+// refused; nil among the elements is refused. Elsewhere a list is one value, an array of
+// PostgreSQL. An argument that the text lacks, a name without an
 // argument, one given twice, and arguments without a name beside others are errors
 // that tell the name. Colons in quotes and comments, of casts (x::int), assignments
 // (:=) and slices (a[1:n]) are none of a name. Names are told by their case.
