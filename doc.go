@@ -266,7 +266,7 @@
 //   - others at work: [ErrDeadlock], [ErrSerialization], [ErrLockTimeout]; whether it
 //     may be tried again is [IsRetryable]
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
-//     [ErrTooManyConnections], [ErrPoolTimeout], [ErrTimeout], [ErrReadOnly],
+//     [ErrTooManyConnections], [ErrAcquireTimeout], [ErrTimeout], [ErrReadOnly],
 //     [ErrUndefined]
 //   - a transaction: [ErrTxLost], [ErrTxDone], [ErrBusy]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],

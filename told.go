@@ -54,7 +54,7 @@ func retell(err error, name string) (changed bool, is error) {
 	case *table.SameRowError:
 		return true, (*SameRowError)(e)
 	case *driver.AcquireTimeoutError: // whose class is asked for later
-		return true, &retold{err: e, as: (*PoolTimeoutError)(e)}
+		return true, &retold{err: e, as: (*AcquireTimeoutError)(e)}
 	case *ColumnError:
 		if e.Table == "" && name != "" {
 			located := *e

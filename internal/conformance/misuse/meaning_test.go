@@ -22,7 +22,7 @@ var meaning = map[string]string{
 	"Registry.HealthHandler options (none)": "the defaults",
 	"Secret.UnmarshalBinary data":           "an empty secret",
 	"Secret.UnmarshalText text":             "an empty secret",
-	"PoolTimeoutError.Is target":            "matches nothing",
+	"AcquireTimeoutError.Is target":         "matches nothing",
 	"And conds (none)":                      "holds, as documented",
 	"Col.Between high":                      "a zero is a number like others",
 	"Col.Between low":                       "a zero is a number like others",

@@ -118,7 +118,7 @@ var receivers = map[string]func(w *world) any{
 	"SQLiteConfig":     func(*world) any { return &dbfleet.SQLiteConfig{} },
 	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
 
-	"PoolTimeoutError":       func(*world) any { return &dbfleet.PoolTimeoutError{} },
+	"AcquireTimeoutError":    func(*world) any { return &dbfleet.AcquireTimeoutError{} },
 	"ColumnError":            func(*world) any { return &dbfleet.ColumnError{} },
 	"ConfigError":            func(*world) any { return &dbfleet.ConfigError{} },
 	"ModelError":             func(*world) any { return &dbfleet.ModelError{} },
