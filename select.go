@@ -51,7 +51,7 @@ type Queryer interface {
 // another statement that turns out to return no rows the error says so, and is
 // ErrWritten where it may have changed something; so is the error of rows that a
 // statement has written and that T cannot hold. Statements that begin or end a
-// transaction are refused.
+// transaction are refused, and several statements in one text.
 func Select[T any](ctx context.Context, on Queryer, sql string, args ...any) ([]T, error) {
 	var rows []T
 	err := selectAll(ctx, on, shapeOf[T](), &rows, sql, args)
@@ -164,7 +164,14 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 		return err
 	}
 	changes, silent := lex.Changes(text, d)
+	statements := lex.New(text, d)
+	_, _, one := statements.Statement()
+	_, _, more := statements.Statement()
 	switch {
+	case !one:
+		return &StatementError{Part: "Select", Reason: "the SQL is empty"}
+	case more:
+		return &StatementError{Part: "Select", Reason: "the text has several statements, of which each has its own rows; send them one by one"}
 	case changes && v.q.wish().read:
 		return errorf("connection %q: Select of a statement that changes rows: %w", p.e.name, ErrReadHandle)
 	case silent:
