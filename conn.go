@@ -36,6 +36,14 @@ type Conn struct {
 // with it. Statements that begin or end a transaction are refused then. Otherwise
 // they are sent: BEGIN and COMMIT are the caller's.
 //
+//	err := db.Conn(ctx, func(ctx context.Context, c *dbfleet.Conn) error {
+//		if _, err := c.ExecContext(ctx, "LISTEN jobs"); err != nil {
+//			return err
+//		}
+//		return c.Raw(func(driverConn any) error {
+//			told, err := driverConn.(*pgx.Conn).WaitForNotification(ctx)
+//			…
+//
 // When fn returns, panics or ends its goroutine, rows that it has left open are
 // closed, and the connection goes back to the pool only if it is known to be as it
 // was: plain reads alone were sent. After anything else it is closed, and an open

@@ -50,9 +50,9 @@ var (
 	ErrAuthentication = errors.New("dbfleet: authentication failed")
 	// ErrTooManyConnections is a server that takes no more connections.
 	ErrTooManyConnections = errors.New("dbfleet: the server has too many connections")
-	// ErrPoolTimeout is a pool in which no connection became free within
-	// PoolConfig.AcquireTimeout. The error is a *PoolTimeoutError.
-	ErrPoolTimeout = errors.New("dbfleet: no free connection in time")
+	// ErrAcquireTimeout is a pool in which no connection became free within
+	// PoolConfig.AcquireTimeout. The error is an *AcquireTimeoutError.
+	ErrAcquireTimeout = errors.New("dbfleet: no free connection in time")
 	// ErrTimeout is a statement that ran longer than the server or
 	// StatementTimeout allows. A context's end is context.DeadlineExceeded
 	// instead.

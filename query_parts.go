@@ -62,7 +62,7 @@ func (q *Query[T]) SelectCount(alias string) *Query[T] {
 // sql.Null, and in a Row.
 //
 // The sum is exact, and what its field does not hold exactly is ErrRange. SQLite has
-// no decimals: it adds whole numbers exactly, beyond int64 it is an error, and decimals
+// no decimals: it adds whole numbers exactly, beyond int64 it is ErrInvalidValue, and decimals
 // as floats do; dbfleet.Sum adds those exactly, of one group. What a Row has is said
 // there.
 func (q *Query[T]) SelectSum(column, alias string) *Query[T] {

@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -52,17 +51,7 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 }
 
 // located is an error as callers see it, which tells the table of a column at fault.
-func (t *trip) located(err error) error {
-	if err == nil {
-		return nil
-	}
-	err = told(err)
-	var column *ColumnError
-	if errors.As(err, &column) && column.Table == "" {
-		column.Table = t.q.src.table.Name
-	}
-	return err
-}
+func (t *trip) located(err error) error { return toldOf(err, t.q.src.table.Name) }
 
 // route decides the trip's place. The caller must call leave, unless there is an
 // error.

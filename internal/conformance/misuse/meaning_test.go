@@ -23,7 +23,7 @@ var meaning = map[string]string{
 	"Secret.UnmarshalBinary data":           "an empty secret",
 	"Secret.UnmarshalText text":             "an empty secret",
 	"CommitUnknownError.Is target":          "matches nothing",
-	"PoolTimeoutError.Is target":            "matches nothing",
+	"AcquireTimeoutError.Is target":         "matches nothing",
 	"And conds (none)":                      "holds, as documented",
 	"Col.Between high":                      "a zero is a number like others",
 	"Col.Between low":                       "a zero is a number like others",

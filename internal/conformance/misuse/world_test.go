@@ -120,7 +120,7 @@ var receivers = map[string]func(w *world) any{
 	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
 
 	"CommitUnknownError":     func(*world) any { return &dbfleet.CommitUnknownError{} },
-	"PoolTimeoutError":       func(*world) any { return &dbfleet.PoolTimeoutError{} },
+	"AcquireTimeoutError":    func(*world) any { return &dbfleet.AcquireTimeoutError{} },
 	"ColumnError":            func(*world) any { return &dbfleet.ColumnError{} },
 	"ConfigError":            func(*world) any { return &dbfleet.ConfigError{} },
 	"ModelError":             func(*world) any { return &dbfleet.ModelError{} },

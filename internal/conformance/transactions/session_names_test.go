@@ -12,14 +12,6 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// ofOne opens a fleet with a pool of one connection, so that the next user gets what
-// the one before has left.
-func ofOne(t *testing.T, db dbtest.Database) conformance.Fleet {
-	config := conformance.ConnectionTo(db)
-	config.Pool.MaxOpen = 1
-	return conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config}), Database: db}
-}
-
 // What a SET TRANSACTION outside of a transaction asks for is for nobody's next one.
 func TestSession_SetTransactionIsForNobody(t *testing.T) {
 	t.Parallel()
