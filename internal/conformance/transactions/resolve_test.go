@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -135,10 +136,13 @@ func (c unclosed) Close() error { return c.SetDeadline(time.Unix(1, 0)) }
 func TestResolve_WaitsForATransactionThatIsOpen(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		var kept sync.Map // what is collected as garbage is closed
+		defer kept.Clear()
 		fl, proxy := conformance.ThroughProxy(t, db, func(c *dbfleet.ConnectionConfig) {
 			c.Pooler = true // so that MariaDB does not end what nobody waits for
 			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				nc, err := new(net.Dialer).DialContext(ctx, network, address)
+				kept.Store(nc, nil)
 				return unclosed{nc}, err
 			}
 		})
