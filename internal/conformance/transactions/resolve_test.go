@@ -154,7 +154,11 @@ func TestResolve_WaitsForATransactionThatIsOpen(t *testing.T) {
 		_, err := e.Resolve(short)
 		require.ErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		proxy.Heal() // the server loses its client, and rolls back
+		proxy.Heal()
+		kept.Range(func(nc, _ any) bool { // the server loses its client, and rolls back
+			require.NoError(t, nc.(net.Conn).Close())
+			return true
+		})
 		committed, err := e.Resolve(t.Context())
 		require.NoError(t, err)
 		require.False(t, committed)
