@@ -243,8 +243,10 @@
 // [ConnectionConfig].LongTransaction.
 //
 // A statement that MySQL commits by itself is refused inside of a transaction. Where the
-// pool has one connection, what would wait for it in vain is [ErrBusy] at once. For
-// transactions on several connections there is [Registry.Atomic].
+// pool has one connection, what would wait for it in vain is [ErrBusy] at once.
+//
+// Several databases are changed together by [Registry.Atomic], or step by step by what
+// [NewOutbox], [NewInbox] and [NewSaga] make.
 //
 // # Watching
 //
