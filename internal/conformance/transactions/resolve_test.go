@@ -143,7 +143,9 @@ func TestResolve_WaitsForATransactionThatIsOpen(t *testing.T) {
 			c.Pooler = true // so that MariaDB does not end what nobody waits for
 			c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				nc, err := new(net.Dialer).DialContext(ctx, network, address)
-				kept.Store(nc, nil)
+				if err == nil {
+					kept.Store(nc, nil)
+				}
 				return unclosed{nc}, err
 			}
 		})
@@ -157,7 +159,7 @@ func TestResolve_WaitsForATransactionThatIsOpen(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		proxy.Heal()
 		kept.Range(func(nc, _ any) bool { // the server loses its client, and rolls back
-			require.NoError(t, nc.(net.Conn).Close())
+			_ = nc.(net.Conn).Close() // some are closed
 			return true
 		})
 		committed, err := e.Resolve(t.Context())
