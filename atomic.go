@@ -125,8 +125,10 @@ var (
 	// its databases could not be reached to do so yet. Nothing is to be done again.
 	// Recover finishes it.
 	ErrCommitPending = errors.New("dbfleet: committed, but not on all databases yet")
-	// ErrCommitMixed says that somebody from outside finished a part of an Atomic
-	// contrary to its decision. InDoubt shows it until a person has dealt with it.
+	// ErrCommitMixed says that a part of an Atomic was finished contrary to its decision:
+	// by somebody from outside, which InDoubt shows until Acknowledge is called, or by a
+	// statement in it that has committed its own transaction, as a procedure may do on
+	// MySQL.
 	ErrCommitMixed = errors.New("dbfleet: a part of the atomic commit was finished contrary to its decision")
 )
 

@@ -80,6 +80,39 @@ func incidents(list []twophase.Incident) (out []Incident) {
 	return out
 }
 
+// Acknowledge says that a person has dealt with the incidents of an atomic commit, which
+// InDoubt shows no longer then. It changes nothing else. An ID that none of the databases
+// knows is ErrNotFound. It fails while one of the databases does not answer.
+func (r *Registry) Acknowledge(ctx context.Context, id string) error {
+	if err := r.usable(); err != nil {
+		return err
+	}
+	if err := checkContext(ctx, ""); err != nil {
+		return errorf("Acknowledge: %w", err)
+	}
+	parsed, ok := twophase.ParseID(id)
+	if !ok {
+		return errorf("Acknowledge: %q is not the ID of an atomic commit", id)
+	}
+	ctx = OutsideTx(ctx)
+	members, err := r.members(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		if m.LedgerID != parsed.Ledger() {
+			continue
+		}
+		for _, b := range members { // or else the markers of an abort would be found again
+			if err := b.Resource.Unmark(ctx, []twophase.ID{parsed}); err != nil {
+				return told(err)
+			}
+		}
+		return told(m.Ledger.(*ledger).acknowledge(ctx, parsed))
+	}
+	return notFound{"atomic " + id}
+}
+
 // doubtTimeout bounds how long Health waits for what is in doubt.
 const doubtTimeout = time.Second
 

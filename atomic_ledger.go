@@ -552,3 +552,23 @@ func (l *ledger) Marks(ctx context.Context, after twophase.ID) (ids []twophase.I
 func (l *ledger) Unmark(ctx context.Context, ids []twophase.ID) error {
 	return l.exec(ctx, l.text.Unmark(len(ids)), argsOf(ids)...)
 }
+
+// acknowledge closes a record with incidents.
+func (l *ledger) acknowledge(ctx context.Context, id twophase.ID) error {
+	return l.inTx(ctx, func(c *driver.Conn) error {
+		list, err := l.read(ctx, c, l.text.Lock, string(id))
+		switch {
+		case err != nil:
+			return err
+		case len(list) == 0:
+			return notFound{"atomic " + string(id)}
+		case len(list[0].Incidents) == 0:
+			return nil
+		}
+		if _, err := c.Exec(ctx, l.text.Incident, []any{"", string(id)}); err != nil {
+			return err
+		}
+		_, err = c.Exec(ctx, l.text.Finish(1), []any{stateOf(list[0].Decision), string(id)})
+		return err
+	})
+}

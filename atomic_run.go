@@ -51,12 +51,12 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 	defer a.all(func(p *participant) { p.tx.st.giveBack() })
 	committing := false
 	defer func() {
-		if !committing {
-			a.all(func(p *participant) {
-				if p.tx.st.needsRollback() {
-					_ = p.tx.rollback(ctx)
-				}
-			})
+		if committing {
+			return
+		}
+		ended := a.rollback(ctx)
+		if ended != nil || driver.EndedUnasked(err) { // a statement has committed one of them, or may have
+			how, err = unknownOutcome, afterRollback(err, ended)
 		}
 	}()
 	if err = a.begin(ctx, o); err != nil {
@@ -175,6 +175,23 @@ func (a *atomicRun) watch(ctx context.Context) (stop func()) {
 	}
 }
 
+// rollback rolls all of them back. It returns an error if a statement has ended one of
+// them before: its failure changes nothing otherwise, since nothing is committed.
+func (a *atomicRun) rollback(ctx context.Context) (ended error) {
+	var mu sync.Mutex
+	a.all(func(p *participant) {
+		if !p.tx.st.needsRollback() {
+			return
+		}
+		if err := p.tx.rollback(ctx); driver.EndedUnasked(err) {
+			mu.Lock()
+			defer mu.Unlock()
+			ended = err
+		}
+	})
+	return ended
+}
+
 // commit ends all of them, and tells how.
 func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 	a.all(func(p *participant) { p.ask(ctx) })
@@ -200,10 +217,19 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 		fail.is = ErrCommitMixed
 		return unknownOutcome, fail
 	}
-	if ctx.Err() != nil && !errors.Is(res.Err, ctx.Err()) {
-		return rolledBack, errorf("atomic over %s rolled back: %w", quotedList(a.names), errors.Join(ctx.Err(), res.Err))
+	if driver.EndedUnasked(res.Err) { // what that participant did is committed, or may be
+		fail.is = ErrCommitMixed
+		return unknownOutcome, fail
 	}
-	return rolledBack, errorf("atomic over %s rolled back: %w", quotedList(a.names), res.Err)
+	err := res.Err
+	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+		err = errors.Join(ctx.Err(), err)
+	}
+	locked := ""
+	if len(fail.Pending) > 0 {
+		locked = "; until Recover has come by, its locks may be held on " + quotedList(fail.Pending)
+	}
+	return rolledBack, errorf("atomic over %s rolled back%s: %w", quotedList(a.names), locked, err)
 }
 
 // participant is one connection of an Atomic: twophase.Anchor and twophase.Branch. Its

@@ -61,14 +61,36 @@ func isSavepoint(query string, d *dialect.Dialect) bool {
 	return strings.EqualFold(word, "SAVEPOINT") || strings.EqualFold(word, "RELEASE") || isRollbackTo(query, d)
 }
 
-// BeginAnchor is Begin for a transaction of which Wrote will be asked.
+// BeginAnchor is Begin for a transaction of which Wrote will be asked, and whose commit is
+// a decision: on SQLite it is on the disk before it is answered.
 func (c *Conn) BeginAnchor(ctx context.Context, o TxOptions) error {
+	if c.inner == nil {
+		return errReleased
+	}
+	if err := c.inner.makeDurable(ctx); err != nil {
+		return err
+	}
 	if err := c.Begin(ctx, o); err != nil {
 		return err
 	}
 	c.inner.lockAnyway()
 	defer c.inner.unlock()
 	c.inner.tx.branch = new(branch)
+	return nil
+}
+
+func (c *conn) makeDurable(ctx context.Context) error {
+	d, ok := c.s.(session.Durable)
+	if !ok {
+		return nil
+	}
+	if err := c.enter(ctx, ""); err != nil {
+		return err
+	}
+	defer c.unlock()
+	if err := d.MakeDurable(ctx); err != nil {
+		return c.failed(ctx, err)
+	}
 	return nil
 }
 

@@ -3,10 +3,13 @@
 package driver
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -492,4 +495,30 @@ func TestWrote_CountsLoads(t *testing.T) {
 		}
 		require.Len(t, rowsOf(t, c, "SELECT id FROM "+table), 1)
 	})
+}
+
+// The decision of a commit over several databases must outlive a power failure.
+func TestAnchor_OfSQLiteIsOnTheDisk(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "sqlite")
+	p := open(t, optionsFor(db))
+	mustExec(t, acquire(t, p), createT)
+	c := acquire(t, p)
+	level := func() string {
+		t.Helper()
+		rows, err := c.Query(t.Context(), "PRAGMA synchronous", nil)
+		require.NoError(t, err)
+		defer func() { require.NoError(t, rows.Close()) }()
+		row := make([]sqldriver.Value, 1)
+		require.NoError(t, rows.Next(row))
+		return fmt.Sprint(row[0])
+	}
+	require.Equal(t, "1", level())
+	for _, end := range []func(context.Context) error{c.Commit, c.Rollback} {
+		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+		mustExec(t, c, "INSERT INTO t VALUES (1, 'a') ON CONFLICT DO NOTHING")
+		require.Equal(t, "2", level())
+		require.NoError(t, end(t.Context()))
+		require.Equal(t, "1", level())
+	}
 }

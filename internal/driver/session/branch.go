@@ -35,6 +35,12 @@ type WriteTeller interface {
 	Wrote(ctx context.Context) (bool, error)
 }
 
+// A Durable is a Session that may answer COMMIT before it is on the disk.
+type Durable interface {
+	// MakeDurable keeps it from that for the next transaction.
+	MakeDurable(ctx context.Context) error
+}
+
 // branchPrefix begins the names of all branches. Prepared transactions without it are
 // somebody else's.
 const branchPrefix = "dbfleet_"

@@ -33,8 +33,10 @@ type conn struct {
 	// inTx, committed and rolledBack follow the transaction: SQLite calls back when it
 	// commits one that has written, and when it rolls one back, also by itself.
 	inTx, committed, rolledBack bool
-	readOnlyTx                  bool
-	schemas                     *schemas // see Strayed
+	// synchronous is the level to go back to at the end of the transaction, "" for none.
+	synchronous string
+	readOnlyTx  bool
+	schemas     *schemas // see Strayed
 }
 
 func newConn(dc sqldriver.Conn, o session.Options) *conn {

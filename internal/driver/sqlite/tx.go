@@ -26,8 +26,25 @@ func (s *conn) Rollback(context.Context) error {
 	return err
 }
 
+// MakeDurable implements session.Durable: until endTx a COMMIT is on the disk before it is
+// answered. SQLite takes that outside of transactions only.
+func (s *conn) MakeDurable(ctx context.Context) error {
+	level, err := s.pragma(ctx, "PRAGMA synchronous")
+	if err != nil || level == "2" || level == "3" { // FULL, EXTRA
+		return err
+	}
+	if _, err = s.Session.Exec(ctx, "PRAGMA synchronous = FULL", nil); err == nil {
+		s.synchronous = level
+	}
+	return err
+}
+
 func (s *conn) endTx() error {
 	s.inTx = false
+	if s.synchronous != "" {
+		_, _ = s.Session.Exec(context.Background(), "PRAGMA synchronous = "+s.synchronous, nil) // else it costs time, and nothing else
+		s.synchronous = ""
+	}
 	if !s.readOnlyTx {
 		return nil
 	}
