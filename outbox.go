@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"time"
 )
 
@@ -102,16 +101,17 @@ func (o *Outbox) SQL() ([]string, error) {
 
 func (o *Outbox) tables() []keptTable {
 	return []keptTable{
-		{o.table, "id {counter}, uid {name} NOT NULL UNIQUE, topic {name} NOT NULL, event_key {name} NOT NULL, payload {bytes}, created_at {time} NOT NULL, attempts {number} NOT NULL, failed {number} NOT NULL, failure {text} NOT NULL"},
+		{o.table, "id {counter}, uid {name} NOT NULL UNIQUE, topic {name} NOT NULL, event_key {name} NOT NULL, payload {bytes}, created_at {time} NOT NULL, attempts {number} NOT NULL, failed {number} NOT NULL, failure {text} NOT NULL, UNIQUE (event_key, id)"},
 		{o.table + "_keys", "event_key {name} NOT NULL PRIMARY KEY, writes {number} NOT NULL"},
-		{o.table + "_lease", "id {number} NOT NULL PRIMARY KEY, owner {name} NOT NULL, beat {number} NOT NULL"},
+		{o.table + "_lease", "id {number} NOT NULL PRIMARY KEY, owner {name} NOT NULL, beat {number} NOT NULL, lasts {number} NOT NULL"},
 	}
 }
 
 // Add writes an event, with a new ID that it returns. ctx must carry a transaction on
 // the outbox's connection, since the event belongs to what that changes; without one
 // nothing is written. With a key, it waits for other transactions that have added an
-// event of the same key, until they have ended.
+// event of the same key, until they have ended: transactions that add events of several
+// keys should do so in one order, or have TxOptions.Retries for their deadlocks.
 func (o *Outbox) Add(ctx context.Context, e Event) (id string, err error) {
 	if err := o.usable(); err != nil {
 		return "", err
@@ -123,11 +123,12 @@ func (o *Outbox) Add(ctx context.Context, e Event) (id string, err error) {
 	if tx == nil {
 		return "", errorf("connection %q: Outbox.Add: the context carries no transaction of this connection; the event must be written with what it tells of", o.db.name)
 	}
-	if e.Topic == "" {
-		return "", errorf("connection %q: Outbox.Add: the event has no Topic", o.db.name)
+	err = keptName("the event's Topic", e.Topic)
+	if err == nil && e.Key != "" {
+		err = keptName("the event's Key", e.Key)
 	}
-	if len([]rune(e.Topic)) > maxKeptName || len([]rune(e.Key)) > maxKeptName {
-		return "", errorf("connection %q: Outbox.Add: Topic and Key have at most %d characters", o.db.name, maxKeptName)
+	if err != nil {
+		return "", errorf("connection %q: Outbox.Add: %w", o.db.name, err)
 	}
 	if e.Key != "" { // whoever writes the row holds it until the end of the transaction
 		keys := o.db.Table(o.table + "_keys")
@@ -237,5 +238,3 @@ type outboxRow struct {
 func (r *outboxRow) event() Event {
 	return Event{ID: r.UID, Topic: r.Topic, Key: r.EventKey, Payload: r.Payload, CreatedAt: r.CreatedAt, Attempt: r.Attempts + 1}
 }
-
-var errNoHandler = errors.New("the handler is nil")
