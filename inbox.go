@@ -29,9 +29,9 @@ type Inbox struct {
 
 // NewInbox makes an inbox. Its table must be there, see CreateTables.
 func NewInbox(registry *Registry, config InboxConfig) (*Inbox, error) {
-	db, err := keptIn(registry, "NewInbox", config.Connection)
+	db, err := keptIn(registry, config.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errorf("NewInbox: %w", err)
 	}
 	return &Inbox{db: db, table: cmp.Or(config.Table, "dbfleet_inbox")}, nil
 }

@@ -54,23 +54,21 @@ type Outbox struct {
 
 // NewOutbox makes an outbox. Its tables must be there, see CreateTables.
 func NewOutbox(registry *Registry, config OutboxConfig) (*Outbox, error) {
-	db, err := keptIn(registry, "NewOutbox", config.Connection)
+	db, err := keptIn(registry, config.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errorf("NewOutbox: %w", err)
 	}
 	return &Outbox{db: db, table: cmp.Or(config.Table, "dbfleet_outbox"), added: make(chan struct{}, 1)}, nil
 }
 
 // keptIn is the connection of something that keeps tables of its own.
-func keptIn(r *Registry, who, connection string) (*DB, error) {
+func keptIn(r *Registry, connection string) (*DB, error) {
 	if err := r.usable(); err != nil {
-		return nil, errorf("%s: %w", who, err)
+		return nil, err
 	}
 	db := r.DB(connection)
-	if _, err := r.lookup(db.name); err != nil {
-		return nil, errorf("%s: %w", who, err)
-	}
-	return db, nil
+	_, err := r.lookup(db.name)
+	return db, err
 }
 
 // usable returns what is wrong with the handle itself.

@@ -76,9 +76,9 @@ type sagaStep struct {
 // reverse. Its tables must be there, see CreateTables. The data of a run is kept as
 // JSON.
 func NewSaga[D any](registry *Registry, config SagaConfig, steps ...SagaStep[D]) (*Saga[D], error) {
-	home, err := keptIn(registry, "NewSaga", config.Connection)
+	home, err := keptIn(registry, config.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errorf("NewSaga: %w", err)
 	}
 	if err := keptName("the saga's Name", config.Name); err != nil {
 		return nil, errorf("NewSaga: %w", err)
@@ -103,7 +103,7 @@ func NewSaga[D any](registry *Registry, config SagaConfig, steps ...SagaStep[D])
 			return nil, errorf("%w: Retries is %d, not 0 to %d", where, step.Retries, maxRetries)
 		}
 		names[step.Name] = true
-		db, err := keptIn(registry, "NewSaga", step.Connection)
+		db, err := keptIn(registry, step.Connection)
 		if err != nil {
 			return nil, errorf("%w: %w", where, err)
 		}
@@ -170,7 +170,7 @@ func (s *Saga[D]) SQL() (map[string][]string, error) {
 // already, it is finished with the data that it has, and its outcome is returned.
 //
 // Inside a transaction on one of its connections Run is refused: its steps have their
-// own. A step whose database cannot be reached is tried again for a few seconds. Then
+// own. A step whose database cannot be reached is tried again for a second or two. Then
 // the run is unfinished, as it is when ctx ends.
 func (s *Saga[D]) Run(ctx context.Context, id string, data D) (D, error) {
 	if err := s.usable(); err != nil {
