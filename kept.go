@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -43,13 +44,18 @@ func (db *DB) createKept(ctx context.Context, tables []keptTable) error {
 				break
 			}
 			// PostgreSQL fails when two create a table at the same time, whatever IF NOT EXISTS says.
-			if attempt >= maxRetries || !errors.Is(err, ErrUnique) && !IsRetryable(err) || pause(ctx, attempt) != nil {
+			var refused *QueryError
+			atOnce := errors.Is(err, ErrUnique) || errors.As(err, &refused) && slices.Contains(tableExists, refused.Code)
+			if attempt >= maxRetries || !atOnce && !IsRetryable(err) || pause(ctx, attempt) != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
+
+// tableExists are PostgreSQL's codes for a table that is there, and for its type.
+var tableExists = []string{"42P07", "42710"}
 
 // maxFailure is how many bytes of the text of an error are kept.
 const maxFailure = 2000
