@@ -14,15 +14,16 @@ import (
 // atomicRun is one attempt of Registry.Atomic. See package twophase for the protocol; here
 // its participants are begun, and its outcome is told.
 type atomicRun struct {
-	reg   *Registry
-	names []string
-	id    twophase.ID
-	parts []*participant // the anchor first
+	reg     *Registry
+	names   []string
+	options TxOptions
+	id      twophase.ID
+	parts   []*participant // the anchor first
 }
 
 // atomicOnce runs one attempt.
 func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx context.Context) error, o TxOptions) (err error) {
-	a := &atomicRun{reg: r, names: names}
+	a := &atomicRun{reg: r, names: names, options: o}
 	defer func() {
 		for _, p := range a.parts {
 			p.tx.st.e.leave()
@@ -44,7 +45,7 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 			}
 		}
 		for _, p := range a.parts {
-			p.tx.tell(OutsideTx(ctx), how, err)
+			p.tx.tell(ctx, how, err)
 		}
 	}()
 	defer a.all(func(p *participant) { p.tx.st.giveBack() })
@@ -98,7 +99,7 @@ func (a *atomicRun) enter() error {
 		if err != nil {
 			return err
 		}
-		st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}}
+		st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}, options: a.options}
 		p := &participant{name: name, tx: &Tx{st: st}}
 		st.stack = []*Tx{p.tx}
 		a.parts = append(a.parts, p)
@@ -147,6 +148,7 @@ func (a *atomicRun) begin(ctx context.Context, o TxOptions) error {
 		if err := p.tx.beginAs(ctx, o, p.beginOn); err != nil {
 			return err
 		}
+		p.tx.st.age = p.tx.st.e.begun(ctx)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (db *DB) createKept(ctx context.Context, tables []keptTable) error {
 			// PostgreSQL fails when two create a table at the same time, whatever IF NOT EXISTS says.
 			var refused *QueryError
 			atOnce := errors.Is(err, ErrUnique) || errors.As(err, &refused) && slices.Contains(tableExists, refused.Code)
-			if attempt >= maxRetries || !atOnce && !IsRetryable(err) || pause(ctx, attempt) != nil {
+			if attempt >= maxRetries || !atOnce && !IsRetryable(err) || !pause(ctx, attempt) {
 				return err
 			}
 		}

@@ -63,7 +63,7 @@ func (s *saga) once(ctx context.Context, step *sagaStep, fn func(ctx context.Con
 		}, TxOptions{Retries: step.retries})
 		again := errors.Is(err, ErrCommitUnknown) ||
 			!begun && (IsRetryable(err) || errors.Is(err, errUnseen) || errors.Is(err, ErrTxLost) || errors.Is(err, ErrConnection) || errors.Is(err, ErrOutcomeUnknown))
-		if !again || attempt >= maxRetries || pause(ctx, attempt) != nil {
+		if !again || attempt >= maxRetries || !pause(ctx, attempt) {
 			return begun, err
 		}
 	}
