@@ -257,6 +257,9 @@ func (e *SagaError) Error() string {
 	if e.Step != "" {
 		where = ", step " + quoted(e.Step)
 	}
+	if e.Err == nil {
+		return errorf("saga %q, run %q%s: %s", e.Saga, e.ID, where, what).Error()
+	}
 	return errorf("saga %q, run %q%s: %s: %w", e.Saga, e.ID, where, what, e.Err).Error()
 }
 

@@ -133,6 +133,7 @@ func TestOutbox_AddsInTransactionsOfItsConnectionOnly(t *testing.T) {
 	require.EqualError(t, err, `dbfleet: NewOutbox: unknown connection "nowhere"; known are "main"`)
 	_, err = o.Deliver(t.Context(), nil)
 	require.EqualError(t, err, `dbfleet: connection "main": Outbox.Deliver: the handler is nil`)
+	require.EqualError(t, o.Run(t.Context(), nil), `dbfleet: connection "main": Outbox.Run: the handler is nil`)
 	_, err = o.Deliver(t.Context(), new(log).handle, dbfleet.DeliverOptions{Workers: -1})
 	require.EqualError(t, err, `dbfleet: connection "main": Outbox.Deliver: DeliverOptions.Workers is negative`)
 }
