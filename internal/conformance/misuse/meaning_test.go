@@ -102,6 +102,8 @@ var meaning = map[string]string{
 	"Outbox.Deliver options":                      "the defaults",
 	"Outbox.Deliver options (none)":               "the defaults",
 	"Outbox.Failed limit":                         "no events",
+	"Registry.Atomic options":                     "the defaults",
+	"Registry.Atomic options (none)":              "the defaults",
 	"Registry.Recover options":                    "the defaults",
 	"Registry.Recover options (none)":             "the defaults",
 	"Registry.RecoverInBackground options":        "the defaults",
