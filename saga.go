@@ -51,7 +51,8 @@ type SagaStep[D any] struct {
 // The state of each run is kept in a table, so that Resume finishes what a crash left.
 // Each step has a row that is written in its own transaction: it says whether the step
 // was done, so that neither Do nor Undo has its effect twice, and Do has none after its
-// Undo. What Do does elsewhere than on its connection is not covered.
+// Undo. What Do does elsewhere than on its connection is not covered, nor is a database
+// that loses what it has acknowledged.
 //
 // A Saga is safe for concurrent use, also by several processes.
 type Saga[D any] struct{ s *saga }

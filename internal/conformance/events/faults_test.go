@@ -57,6 +57,34 @@ func TestOutbox_KeepsTheOrderOfAKeyBeyondAPage(t *testing.T) {
 	})
 }
 
+// What waits behind an event that was refused waits on every page of its pass.
+func TestOutbox_AnEventThatIsRefusedHoldsMoreThanAPageUp(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	o := outbox(t, fl)
+	events := make([]dbfleet.Event, 250)
+	for i := range events {
+		events[i] = dbfleet.Event{Topic: "x", Key: "k", Payload: []byte(fmt.Sprint(i))}
+	}
+	add(t, fl, o, events...)
+	var got log
+	refused := false
+	for range 2 {
+		_, _ = o.Deliver(t.Context(), func(ctx context.Context, e dbfleet.Event) error {
+			if !refused {
+				refused = true
+				return errRefused
+			}
+			return got.handle(ctx, e)
+		})
+	}
+	payloads := got.payloads("k")
+	require.Len(t, payloads, len(events))
+	for i, payload := range payloads {
+		require.Equal(t, fmt.Sprint(i), payload)
+	}
+}
+
 func TestOutbox_AHandlerThatEndsItsGoroutineIsRefused(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

@@ -3,6 +3,7 @@ package sagas
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,28 +57,79 @@ func TestSaga_SeveralProcessesRunTheSameID(t *testing.T) {
 	})
 }
 
-// throughProxy is a world whose step b is on a server behind a proxy.
-func throughProxy(t *testing.T, dialect string) (*world, *dbtest.Proxy) {
+// throughProxy is a world one step of which is on a server behind a proxy.
+func throughProxy(t *testing.T, step, dialect string) (*world, *dbtest.Proxy) {
 	t.Helper()
-	w := fresh(t, "sqlite", dialect, "sqlite")
-	proxy := dbtest.NewProxy(t, w.databases["b"].Server.Addr())
+	mix := []string{"sqlite", "sqlite", "sqlite"}
+	mix[slices.Index(steps, step)] = dialect
+	w := fresh(t, mix...)
+	proxy := dbtest.NewProxy(t, w.databases[step].Server.Addr())
 	connections := map[string]dbfleet.ConnectionConfig{}
 	for name, db := range w.databases {
 		connections[name] = conformance.ConnectionTo(db)
 	}
-	connections["b"] = conformance.ConnectionTo(proxy.Through(w.databases["b"]))
+	connections[step] = conformance.ConnectionTo(proxy.Through(w.databases[step]))
 	return over(t, w.databases, connections), proxy
 }
 
+// onProxies runs f on a world whose step b is behind a proxy.
 func onProxies(t *testing.T, f func(t *testing.T, w *world, proxy *dbtest.Proxy)) {
 	t.Helper()
 	for _, dialect := range []string{"postgres", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			w, proxy := throughProxy(t, dialect)
+			w, proxy := throughProxy(t, "b", dialect)
 			f(t, w, proxy)
 		})
 	}
+}
+
+// A lost answer to a change of the run itself is settled by its row.
+func TestSaga_SettlesALostAnswerToItsOwnState(t *testing.T) {
+	t.Parallel()
+	for _, dialect := range []string{"postgres", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			w, proxy := throughProxy(t, "a", dialect)
+			w.on(failing("b"), nil)
+			for i, action := range []dbtest.Action{dbtest.CutReply, dbtest.CutRequest} {
+				id := fmt.Sprint(i)
+				lost := proxy.On(dbtest.Fault{Marker: "undoing", Action: action, Times: 1})
+				_, err := w.run(t.Context(), id)
+				var told *dbfleet.SagaError
+				require.ErrorAs(t, err, &told)
+				require.True(t, told.Undone, err)
+				require.Empty(t, w.owners(t, id))
+				<-lost.Fired()
+			}
+			w.requireFinished(t)
+		})
+	}
+}
+
+// A process whose step has failed finds that another has done it meanwhile, and all that
+// is behind it: the run is done.
+func TestSaga_IsNotUndoneOnceItIsDone(t *testing.T) {
+	t.Parallel()
+	onMixes(t, func(t *testing.T, w *world) {
+		other := open(t, w.databases)
+		w.on(failing("c"), nil)
+		finished := false
+		w.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
+			if e.Op == "rollback" && !finished {
+				finished = true
+				n, err := other.saga.Resume(t.Context(), 0)
+				if err != nil || n != 1 {
+					t.Error(n, err)
+				}
+			}
+		})
+		_, err := w.run(t.Context(), "x")
+		require.True(t, finished)
+		require.NoError(t, err)
+		require.Equal(t, steps, w.owners(t, "x"))
+		w.requireFinished(t)
+	})
 }
 
 // A lost answer to COMMIT is settled by the row of the step, whether it was committed
@@ -169,27 +221,30 @@ func TestSaga_HoldsWhileConnectionsAreCut(t *testing.T) {
 	})
 }
 
-// Resume finds a run that is alive after all, in the middle of a step: it waits for it,
-// and both see it done.
+// Two processes find a run that is alive after all, in the middle of a step: they wait
+// for it, and all see it done.
 func TestSaga_IsResumedBesideALiveRun(t *testing.T) {
 	t.Parallel()
 	onProxies(t, func(t *testing.T, w *world, _ *dbtest.Proxy) {
 		db := w.databases["b"]
-		other := open(t, w.databases)
 		if db.Dialect == "postgres" { // the stricter one, where a row that came late is not seen
 			_, err := db.Server.Admin().ExecContext(t.Context(), `ALTER ROLE "`+db.Username+`" SET default_transaction_isolation = 'repeatable read'`)
 			require.NoError(t, err)
 		}
-		resumed := make(chan error, 1)
+		const others = 2
+		resumed := make(chan error, others)
 		w.on(func(ctx context.Context, step string) error {
 			if step != "b" {
 				return nil
 			}
-			go func() {
-				_, err := other.saga.Resume(t.Context(), 0)
-				resumed <- err
-			}()
-			for deadline := time.Now().Add(time.Minute); len(conformance.Waiting(t, db)) == 0; {
+			for range others {
+				other := open(t, w.databases)
+				go func() {
+					_, err := other.saga.Resume(t.Context(), 0)
+					resumed <- err
+				}()
+			}
+			for deadline := time.Now().Add(time.Minute); len(conformance.Waiting(t, db)) < others; {
 				if time.Now().After(deadline) {
 					return context.DeadlineExceeded
 				}
@@ -203,7 +258,9 @@ func TestSaga_IsResumedBesideALiveRun(t *testing.T) {
 		}, nil)
 		_, err := w.run(t.Context(), "x")
 		require.NoError(t, err)
-		require.NoError(t, <-resumed)
+		for range others {
+			require.NoError(t, <-resumed)
+		}
 		require.Equal(t, steps, w.owners(t, "x"))
 		w.requireFinished(t)
 	})
