@@ -125,7 +125,7 @@ func (s *saga) finish(ctx context.Context, id string) ([]byte, error) {
 			err = s.fails(id, "", false, errorf("its state %q is not known", row.State))
 		}
 		switch {
-		case err != nil && err != errMoved: //nolint:errorlint // a step's error may be that of another saga
+		case err != nil && err != errMoved: // itself: a step's error may be that of another saga
 			return nil, err
 		case attempt >= maxRetries:
 			return nil, s.fails(id, "", false, errMoved)
@@ -174,7 +174,7 @@ func (s *saga) forward(ctx context.Context, row sagaRow) error {
 
 // movedOr is the error of a move: errMoved as it is, another with what was to be told.
 func (s *saga) movedOr(id, step string, moveErr, cause error) error {
-	if moveErr == nil || moveErr == errMoved { //nolint:errorlint // as move has it
+	if moveErr == nil || moveErr == errMoved { // as move has it
 		return moveErr
 	}
 	return s.fails(id, step, false, errors.Join(cause, moveErr))
