@@ -80,8 +80,8 @@ func (o *Outbox) usable() error {
 }
 
 // CreateTables creates the outbox's tables unless they are there. A program that keeps
-// its schema elsewhere takes their statements from SQL. Inside a transaction MySQL
-// commits by itself what came before it.
+// its schema elsewhere takes their statements from SQL. Inside a transaction on MySQL
+// it is refused: MySQL would commit that.
 func (o *Outbox) CreateTables(ctx context.Context) error {
 	if err := o.usable(); err != nil {
 		return err
