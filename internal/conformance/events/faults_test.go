@@ -312,5 +312,15 @@ func TestOutbox_ManyCreateItsTablesAtOnce(t *testing.T) {
 			}
 			group.Wait()
 		}
+		o := outbox(t, fl)
+		require.NoError(t, fl.Transaction(t.Context(), "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+			err := o.CreateTables(ctx)
+			if fl.Database.Dialect == "mysql" { // which would commit the transaction
+				require.ErrorContains(t, err, "dbfleet: ")
+			} else {
+				require.NoError(t, err)
+			}
+			return nil
+		}))
 	})
 }
