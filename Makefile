@@ -128,9 +128,10 @@ docs: ## copy the code of bench/tasks and of the first examples into docs/tasks.
 	$(GO) test -count=1 -run '^TestShown_' . -update
 
 .PHONY: examples
-examples: ## build the examples and run the quickstart
+examples: ## build the examples and run the quickstart and the transfer
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
+	@[ ! -d examples/transfer ] || $(GO) run ./examples/transfer
 
 .PHONY: bench
 bench: ## dbfleet beside hand-written database/sql and its peers on all databases (half an hour); redraws docs/performance.*

@@ -245,8 +245,53 @@
 // A statement that MySQL commits by itself is refused inside of a transaction. Where the
 // pool has one connection, what would wait for it in vain is [ErrBusy] at once.
 //
-// Several databases are changed together by [Registry.Atomic], or step by step by what
-// [NewOutbox], [NewInbox] and [NewSaga] make.
+// # Across databases
+//
+// [Registry.Atomic] commits what its function does on several connections, or nothing
+// of it, in two phases. [Registry.Recover] ends what a crash has left of one.
+//
+//	err = registry.Atomic(ctx, []string{"users_db", "orders_db"}, func(ctx context.Context) error {
+//		if err := users.Create(ctx, &john); err != nil {
+//			return err
+//		}
+//		return orders.Create(ctx, &Order{UserID: john.ID})
+//	})
+//
+// Where a database cannot take part in that, or others are not to wait for so long, a
+// [Saga] does it in steps, each in a transaction of its own, and undoes those that are
+// done if one fails. Its state is in a table: a crash leaves nothing half done that
+// [Saga.Resume] does not finish. The id makes it one run, however often it is asked for.
+//
+//	saga, err := dbfleet.NewSaga(registry, dbfleet.SagaConfig{Name: "sign up", Connection: "users_db"},
+//		dbfleet.SagaStep[User]{
+//			Name: "user", Connection: "users_db",
+//			Do:   func(ctx context.Context, u *User) error { return users.Create(ctx, u) },
+//			Undo: func(ctx context.Context, u *User) error { return users.Delete(ctx, u) },
+//		},
+//		dbfleet.SagaStep[User]{
+//			Name: "order", Connection: "orders_db",
+//			Do: func(ctx context.Context, u *User) error { return orders.Create(ctx, &Order{UserID: u.ID}) },
+//		})
+//	john, err := saga.Run(ctx, "request 4711", User{Name: "John"})
+//
+// An [Outbox] keeps events in the transaction that they tell of, and delivers each at
+// least once, those of a key in order. An [Inbox] makes that exactly once, in the
+// database that they change.
+//
+//	outbox, err := dbfleet.NewOutbox(registry, dbfleet.OutboxConfig{Connection: "users_db"})
+//	inbox, err := dbfleet.NewInbox(registry, dbfleet.InboxConfig{Connection: "analytics"})
+//	err = registry.Transaction(ctx, "users_db", func(ctx context.Context, _ *dbfleet.Tx) error {
+//		if err := users.Save(ctx, &john); err != nil {
+//			return err
+//		}
+//		_, err := outbox.Add(ctx, dbfleet.Event{Topic: "user changed", Key: "1", Payload: []byte("John")})
+//		return err
+//	})
+//	err = outbox.Run(ctx, inbox.Handler(func(ctx context.Context, e dbfleet.Event) error { // until ctx ends
+//		return events.Create(ctx, &Event{Kind: e.Topic})
+//	}))
+//
+// Their tables are made by CreateTables, or from what SQL returns.
 //
 // # Watching
 //

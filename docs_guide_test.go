@@ -155,6 +155,7 @@ import ("context"; "fmt"; "log/slog"; "time"; "github.com/dbfleet/dbfleet")
 
 type Order struct { ID, UserID int64; Paid bool; Total float64 }
 type Entry struct { ID int64 }
+type Event struct { ID int64; Kind string }
 
 var (
 	ctx      context.Context
@@ -164,6 +165,7 @@ var (
 	posts    *dbfleet.Model[Post]
 	orders   *dbfleet.Model[Order]
 	audit    *dbfleet.Model[Entry]
+	events   *dbfleet.Model[Event]
 	john     User
 	entry    Entry
 	err      error

@@ -29,9 +29,9 @@ type Inbox struct {
 
 // NewInbox makes an inbox. Its table must be there, see CreateTables.
 func NewInbox(registry *Registry, config InboxConfig) (*Inbox, error) {
-	db, err := keptIn(registry, "NewInbox", config.Connection)
+	db, err := keptIn(registry, config.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errorf("NewInbox: %w", err)
 	}
 	return &Inbox{db: db, table: cmp.Or(config.Table, "dbfleet_inbox")}, nil
 }
@@ -82,8 +82,8 @@ func (b *Inbox) Receive(ctx context.Context, e Event, fn func(ctx context.Contex
 	if fn == nil {
 		return errorf("connection %q: Inbox.Receive: the function is nil", b.db.name)
 	}
-	if e.ID == "" {
-		return errorf("connection %q: Inbox.Receive: the event has no ID", b.db.name)
+	if err := keptName("the event's ID", e.ID); err != nil {
+		return errorf("connection %q: Inbox.Receive: %w", b.db.name, err)
 	}
 	err := b.db.Transaction(ctx, func(ctx context.Context, _ *Tx) error {
 		_, err := b.db.Table(b.table).Insert(ctx, Row{"uid": e.ID, "received_at": time.Now()})

@@ -2,6 +2,10 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -34,9 +38,46 @@ func (db *DB) createKept(ctx context.Context, tables []keptTable) error {
 		return err
 	}
 	for _, text := range texts {
-		if _, err := db.ExecContext(ctx, text); err != nil {
-			return err
+		for attempt := 0; ; attempt++ {
+			_, err := db.ExecContext(ctx, text)
+			if err == nil {
+				break
+			}
+			// PostgreSQL fails when two create a table at the same time, whatever IF NOT EXISTS says.
+			var refused *QueryError
+			atOnce := errors.Is(err, ErrUnique) || errors.As(err, &refused) && slices.Contains(tableExists, refused.Code)
+			if attempt >= maxRetries || !atOnce && !IsRetryable(err) || !pause(ctx, attempt) {
+				return err
+			}
 		}
+	}
+	return nil
+}
+
+// tableExists are PostgreSQL's codes for a table that is there, and for its type.
+var tableExists = []string{"42P07", "42710"}
+
+// maxFailure is how many bytes of the text of an error are kept.
+const maxFailure = 2000
+
+// failureText is the text of an error as every database takes it.
+func failureText(err error) string {
+	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", "\uFFFD"), "\uFFFD")
+	if len(text) > maxFailure {
+		text = strings.ToValidUTF8(text[:maxFailure], "")
+	}
+	return text
+}
+
+// keptName returns what is wrong with a text as the name of something.
+func keptName(what, name string) error {
+	switch {
+	case name == "":
+		return errorf("%s is empty", what)
+	case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
+		return errorf("%s is no text: it has bytes that are not UTF-8, or that are zero", what)
+	case utf8.RuneCountInString(name) > maxKeptName:
+		return errorf("%s has more than %d characters", what, maxKeptName)
 	}
 	return nil
 }

@@ -9,41 +9,49 @@ import (
 )
 
 // lease is the right of one process at a time to do some work, kept in a row of a table
-// with the columns id, owner and beat. Its holder counts beat up again and again. Who
-// wants it takes it when it is free, or when it has seen the same beat for the whole of
-// the lease's time. Each process measures by its own clock, and none reads another's.
+// with the columns id, owner, beat and lasts. Its holder counts beat up again and again.
+// Who wants it takes it when it is free, or when it has seen the same beat for as long as
+// it lasts. Each process measures by its own clock, and none reads another's.
 type lease struct {
 	db    *DB
 	table string
 	time  time.Duration
-	owner string
+	owner string // another at each taking: what is late of an old one finds it no more
+	taken time.Time
 }
 
 func newLease(db *DB, table string, d time.Duration) *lease {
-	return &lease{db: db, table: table, time: d, owner: rand.Text()}
+	return &lease{db: db, table: table, time: d}
 }
 
+// leaseRow is the row. Lasts is the time of its holder in milliseconds, which others
+// respect: processes may be configured differently.
 type leaseRow struct {
 	ID    int64
 	Owner string
 	Beat  int64
+	Lasts int64
 }
+
+func (r leaseRow) lasts() time.Duration { return time.Duration(r.Lasts) * time.Millisecond }
 
 func (l *lease) row() *Query[Row] { return l.db.Table(l.table).Primary().Where("id", "=", 1) }
 
 // take waits until the lease is this one's. ok is false when another has held it, alive,
-// for the whole of the lease's time.
+// for twice its time.
 func (l *lease) take(ctx context.Context) (ok bool, err error) {
 	ctx = OutsideTx(ctx)
+	before := l.owner // its taking may have had an unknown outcome
 	began := time.Now()
 	var seen leaseRow
-	tick := time.NewTicker(max(l.time/10, time.Millisecond))
+	tick := time.NewTicker(l.time / 10)
 	defer tick.Stop()
 	for since := began; ; {
+		asked := time.Now()
 		now, err := Into[leaseRow](l.row()).First(ctx)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			if err := l.db.Table(l.table).Upsert(ctx, Row{"id": 1, "owner": "", "beat": 0}, Conflict{DoNothing: true}); err != nil {
+			if err := l.db.Table(l.table).Upsert(ctx, Row{"id": 1, "owner": "", "beat": 0, "lasts": 0}, Conflict{DoNothing: true}); err != nil {
 				return false, err
 			}
 			continue
@@ -53,13 +61,14 @@ func (l *lease) take(ctx context.Context) (ok bool, err error) {
 		if now != seen {
 			seen, since = now, time.Now()
 		}
-		if now.Owner == "" || time.Since(since) >= l.time {
-			if ok, err := l.swap(ctx, now, l.owner); ok || err != nil {
+		lasts := max(l.time, now.lasts())
+		if now.Owner == "" || now.Owner == before || asked.Sub(since) >= lasts {
+			if ok, err := l.swap(ctx, now); ok || err != nil {
 				return ok, err
 			}
 			continue
 		}
-		if time.Since(began) >= 2*l.time {
+		if time.Since(began) >= 2*lasts {
 			return false, nil
 		}
 		select {
@@ -70,17 +79,29 @@ func (l *lease) take(ctx context.Context) (ok bool, err error) {
 	}
 }
 
-// swap makes owner the holder if nothing has changed since the row was seen.
-func (l *lease) swap(ctx context.Context, seen leaseRow, owner string) (bool, error) {
-	n, err := l.row().Where("owner", "=", seen.Owner).Where("beat", "=", seen.Beat).Update(ctx, Row{"owner": owner, "beat": seen.Beat + 1})
+// swap takes the lease if nothing has changed since the row was seen.
+func (l *lease) swap(ctx context.Context, seen leaseRow) (bool, error) {
+	l.owner, l.taken = rand.Text(), time.Now()
+	n, err := l.row().Where("owner", "=", seen.Owner).Where("beat", "=", seen.Beat).
+		Update(ctx, Row{"owner": l.owner, "beat": seen.Beat + 1, "lasts": l.time.Milliseconds()})
 	return n == 1, err
+}
+
+// freeTimeout bounds what is still written when a context has ended.
+const freeTimeout = time.Second
+
+// lateContext is ctx, or a second more if it has ended.
+func lateContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), freeTimeout)
 }
 
 // hold calls do while the lease is this one's. The context that do gets ends early when
 // the lease can no longer be counted on: before another may have taken it.
-func (l *lease) hold(ctx context.Context, do func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+func (l *lease) hold(outer context.Context, do func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(outer)
 	alive := make(chan struct{})
 	var beating atomic.Pointer[error]
 	go func() {
@@ -90,15 +111,22 @@ func (l *lease) hold(ctx context.Context, do func(ctx context.Context) error) er
 			cancel(err)
 		}
 	}()
+	defer func() { // also when do ends in a panic
+		cancel(nil)
+		<-alive
+	}()
 	err := do(ctx)
 	cancel(nil)
 	<-alive
-	free, end := context.WithTimeout(context.WithoutCancel(ctx), l.time)
-	defer end()
 	if lost := beating.Load(); lost != nil {
+		if errors.Is(err, *lost) {
+			return err
+		}
 		return errors.Join(err, *lost)
 	}
-	_, freeErr := l.row().Where("owner", "=", l.owner).Update(OutsideTx(free), Row{"owner": ""})
+	late, end := lateContext(outer)
+	defer end()
+	_, freeErr := l.row().Where("owner", "=", l.owner).Update(OutsideTx(late), Row{"owner": ""})
 	return errors.Join(err, freeErr)
 }
 
@@ -110,7 +138,7 @@ func (l *lease) beat(ctx context.Context) error {
 	ctx = OutsideTx(ctx)
 	tick := time.NewTicker(l.time / 6)
 	defer tick.Stop()
-	last := time.Now()
+	last := l.taken
 	for {
 		select {
 		case <-ctx.Done():

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"time"
 )
 
@@ -55,23 +54,21 @@ type Outbox struct {
 
 // NewOutbox makes an outbox. Its tables must be there, see CreateTables.
 func NewOutbox(registry *Registry, config OutboxConfig) (*Outbox, error) {
-	db, err := keptIn(registry, "NewOutbox", config.Connection)
+	db, err := keptIn(registry, config.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errorf("NewOutbox: %w", err)
 	}
 	return &Outbox{db: db, table: cmp.Or(config.Table, "dbfleet_outbox"), added: make(chan struct{}, 1)}, nil
 }
 
 // keptIn is the connection of something that keeps tables of its own.
-func keptIn(r *Registry, who, connection string) (*DB, error) {
+func keptIn(r *Registry, connection string) (*DB, error) {
 	if err := r.usable(); err != nil {
-		return nil, errorf("%s: %w", who, err)
+		return nil, err
 	}
 	db := r.DB(connection)
-	if _, err := r.lookup(db.name); err != nil {
-		return nil, errorf("%s: %w", who, err)
-	}
-	return db, nil
+	_, err := r.lookup(db.name)
+	return db, err
 }
 
 // usable returns what is wrong with the handle itself.
@@ -83,8 +80,8 @@ func (o *Outbox) usable() error {
 }
 
 // CreateTables creates the outbox's tables unless they are there. A program that keeps
-// its schema elsewhere takes their statements from SQL. Inside a transaction MySQL
-// commits by itself what came before it.
+// its schema elsewhere takes their statements from SQL. Inside a transaction on MySQL
+// it is refused: MySQL would commit that.
 func (o *Outbox) CreateTables(ctx context.Context) error {
 	if err := o.usable(); err != nil {
 		return err
@@ -102,16 +99,17 @@ func (o *Outbox) SQL() ([]string, error) {
 
 func (o *Outbox) tables() []keptTable {
 	return []keptTable{
-		{o.table, "id {counter}, uid {name} NOT NULL UNIQUE, topic {name} NOT NULL, event_key {name} NOT NULL, payload {bytes}, created_at {time} NOT NULL, attempts {number} NOT NULL, failed {number} NOT NULL, failure {text} NOT NULL"},
+		{o.table, "id {counter}, uid {name} NOT NULL UNIQUE, topic {name} NOT NULL, event_key {name} NOT NULL, payload {bytes}, created_at {time} NOT NULL, attempts {number} NOT NULL, failed {number} NOT NULL, failure {text} NOT NULL, UNIQUE (event_key, id)"},
 		{o.table + "_keys", "event_key {name} NOT NULL PRIMARY KEY, writes {number} NOT NULL"},
-		{o.table + "_lease", "id {number} NOT NULL PRIMARY KEY, owner {name} NOT NULL, beat {number} NOT NULL"},
+		{o.table + "_lease", "id {number} NOT NULL PRIMARY KEY, owner {name} NOT NULL, beat {number} NOT NULL, lasts {number} NOT NULL"},
 	}
 }
 
 // Add writes an event, with a new ID that it returns. ctx must carry a transaction on
 // the outbox's connection, since the event belongs to what that changes; without one
 // nothing is written. With a key, it waits for other transactions that have added an
-// event of the same key, until they have ended.
+// event of the same key, until they have ended: transactions that add events of several
+// keys should do so in one order, or have TxOptions.Retries for their deadlocks.
 func (o *Outbox) Add(ctx context.Context, e Event) (id string, err error) {
 	if err := o.usable(); err != nil {
 		return "", err
@@ -123,11 +121,12 @@ func (o *Outbox) Add(ctx context.Context, e Event) (id string, err error) {
 	if tx == nil {
 		return "", errorf("connection %q: Outbox.Add: the context carries no transaction of this connection; the event must be written with what it tells of", o.db.name)
 	}
-	if e.Topic == "" {
-		return "", errorf("connection %q: Outbox.Add: the event has no Topic", o.db.name)
+	err = keptName("the event's Topic", e.Topic)
+	if err == nil && e.Key != "" {
+		err = keptName("the event's Key", e.Key)
 	}
-	if len([]rune(e.Topic)) > maxKeptName || len([]rune(e.Key)) > maxKeptName {
-		return "", errorf("connection %q: Outbox.Add: Topic and Key have at most %d characters", o.db.name, maxKeptName)
+	if err != nil {
+		return "", errorf("connection %q: Outbox.Add: %w", o.db.name, err)
 	}
 	if e.Key != "" { // whoever writes the row holds it until the end of the transaction
 		keys := o.db.Table(o.table + "_keys")
@@ -237,5 +236,3 @@ type outboxRow struct {
 func (r *outboxRow) event() Event {
 	return Event{ID: r.UID, Topic: r.Topic, Key: r.EventKey, Payload: r.Payload, CreatedAt: r.CreatedAt, Attempt: r.Attempts + 1}
 }
-
-var errNoHandler = errors.New("the handler is nil")

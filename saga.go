@@ -32,11 +32,12 @@ type SagaStep[D any] struct {
 	// Defaults to the registry's default.
 	Connection string
 	// Do does the step. It runs in a transaction on Connection, which ctx carries; what
-	// it changes in data is kept with that. An error undoes the saga.
+	// it changes in data is kept with that, for the steps behind it. An error or a panic
+	// undoes the saga; a database that cannot be reached before Do is called does not.
 	Do func(ctx context.Context, data *D) error
-	// Undo takes back what Do did, in a transaction of its own. It is called only if Do
-	// was committed, and must succeed in the end: it is tried again until it does. nil
-	// is a step that needs no taking back.
+	// Undo takes back what Do did, in a transaction of its own, from the data that Do has
+	// left. It is called only if Do was committed, and must succeed in the end: Resume
+	// tries it again. nil is a step that needs no taking back.
 	Undo func(ctx context.Context, data *D) error
 	// Retries is TxOptions.Retries of both transactions.
 	Retries int
@@ -50,7 +51,8 @@ type SagaStep[D any] struct {
 // The state of each run is kept in a table, so that Resume finishes what a crash left.
 // Each step has a row that is written in its own transaction: it says whether the step
 // was done, so that neither Do nor Undo has its effect twice, and Do has none after its
-// Undo. What Do does elsewhere than on its connection is not covered.
+// Undo. What Do does elsewhere than on its connection is not covered, nor is a database
+// that loses what it has acknowledged.
 //
 // A Saga is safe for concurrent use, also by several processes.
 type Saga[D any] struct{ s *saga }
@@ -75,12 +77,12 @@ type sagaStep struct {
 // reverse. Its tables must be there, see CreateTables. The data of a run is kept as
 // JSON.
 func NewSaga[D any](registry *Registry, config SagaConfig, steps ...SagaStep[D]) (*Saga[D], error) {
-	home, err := keptIn(registry, "NewSaga", config.Connection)
+	home, err := keptIn(registry, config.Connection)
 	if err != nil {
-		return nil, err
+		return nil, errorf("NewSaga: %w", err)
 	}
-	if config.Name == "" || len([]rune(config.Name)) > maxKeptName {
-		return nil, errorf("NewSaga: the saga's Name is empty or longer than %d characters", maxKeptName)
+	if err := keptName("the saga's Name", config.Name); err != nil {
+		return nil, errorf("NewSaga: %w", err)
 	}
 	if len(steps) == 0 {
 		return nil, errorf("NewSaga: saga %q has no steps", config.Name)
@@ -89,10 +91,11 @@ func NewSaga[D any](registry *Registry, config SagaConfig, steps ...SagaStep[D])
 	s := &saga{config: config, home: home}
 	names := map[string]bool{}
 	for i, step := range steps {
-		where := errorf("NewSaga: saga %q, step %d %q", config.Name, i+1, step.Name)
+		where := errorf("NewSaga: saga %q, step %d (%q)", config.Name, i+1, step.Name)
+		if err := keptName("its Name", step.Name); err != nil {
+			return nil, errorf("%w: %w", where, err)
+		}
 		switch {
-		case step.Name == "" || len([]rune(step.Name)) > maxKeptName:
-			return nil, errorf("%w: its Name is empty or longer than %d characters", where, maxKeptName)
 		case names[step.Name]:
 			return nil, errorf("%w: its Name is taken", where)
 		case step.Do == nil:
@@ -101,7 +104,7 @@ func NewSaga[D any](registry *Registry, config SagaConfig, steps ...SagaStep[D])
 			return nil, errorf("%w: Retries is %d, not 0 to %d", where, step.Retries, maxRetries)
 		}
 		names[step.Name] = true
-		db, err := keptIn(registry, "NewSaga", step.Connection)
+		db, err := keptIn(registry, step.Connection)
 		if err != nil {
 			return nil, errorf("%w: %w", where, err)
 		}
@@ -120,11 +123,22 @@ func onJSON[D any](f func(context.Context, *D) error) func(context.Context, []by
 		if err := json.Unmarshal(text, &data); err != nil {
 			return nil, err
 		}
-		if err := f(ctx, &data); err != nil {
+		if err := called(f, ctx, &data); err != nil {
 			return nil, err
 		}
 		return json.Marshal(data)
 	}
+}
+
+// called calls a function of a step. Its panic is an error, so that a run which makes
+// one is undone, and does not end each process that resumes it.
+func called[D any](f func(context.Context, *D) error, ctx context.Context, data *D) (err error) { //nolint:revive // the function comes first
+	defer func() {
+		if v := recover(); v != nil {
+			err = errorf("the function %w: %v", errCallPanicked, v)
+		}
+	}()
+	return f(ctx, data)
 }
 
 func (s *Saga[D]) usable() error {
@@ -156,7 +170,9 @@ func (s *Saga[D]) SQL() (map[string][]string, error) {
 // done; a *SagaError says what a failure has come to. If a run with that id is there
 // already, it is finished with the data that it has, and its outcome is returned.
 //
-// Inside a transaction Run is refused: its steps have transactions of their own.
+// Inside a transaction on one of its connections Run is refused: its steps have their
+// own. A step whose database cannot be reached is tried again for a second or two. Then
+// the run is unfinished, as it is when ctx ends.
 func (s *Saga[D]) Run(ctx context.Context, id string, data D) (D, error) {
 	if err := s.usable(); err != nil {
 		return data, err
@@ -180,12 +196,23 @@ func (s *Saga[D]) Run(ctx context.Context, id string, data D) (D, error) {
 // their steps, or undoes them. It returns how many it has finished, and the errors of
 // those that it could not. A process calls it at its start and now and then; that others
 // do so too, or that a run is alive after all, does no harm. To see that nobody moves a
-// run, Resume waits for idle.
+// run, Resume waits for idle. A run moves when it begins, fails and ends.
 func (s *Saga[D]) Resume(ctx context.Context, idle time.Duration) (finished int, err error) {
 	if err := s.usable(); err != nil {
 		return 0, err
 	}
 	return s.s.resume(ctx, idle)
+}
+
+// Forget deletes the memory of runs that have ended longer ago than age, by this
+// process's clock, and returns how many those were. Run with the id of one begins anew:
+// age must be longer than a caller may come back with an id, and than a process may
+// hang. Runs that are not finished stay.
+func (s *Saga[D]) Forget(ctx context.Context, age time.Duration) (int64, error) {
+	if err := s.usable(); err != nil {
+		return 0, err
+	}
+	return s.s.forget(ctx, age)
 }
 
 // Unfinished returns the runs of the saga that are neither done nor undone, the oldest
@@ -202,22 +229,24 @@ type SagaRun struct {
 	ID string
 	// Undoing says that a step has failed, and that the run is being undone.
 	Undoing bool
-	// Failure is the text of the error of the step that failed, or of the last Undo that
-	// did; "" for none.
+	// Failure is the text of the error of the step that failed; "" for none.
 	Failure string
-	// BegunAt is when Run was called, by the clock of its process.
-	BegunAt time.Time
+	// BegunAt is when Run was called, and MovedAt when its state last changed, each by the
+	// clock of the process.
+	BegunAt, MovedAt time.Time
 }
 
 // SagaError says that a saga was not done.
 type SagaError struct {
 	Saga, ID string
-	// Step failed: its Do or, if Undone is false, perhaps an Undo.
+	// Step failed: its Do or, if Undone is false, perhaps an Undo. "" is not known: the
+	// run's own row could not be written, or the run had ended before.
 	Step string
-	// Undone says that nothing of the run is left. Otherwise the run is unfinished, and
+	// Undone says that nothing of the run is left. Otherwise it may be unfinished, and
 	// Resume or another Run with its id goes on.
 	Undone bool
-	Err    error
+	// Err is the cause; of a run that had ended before, only its text.
+	Err error
 }
 
 func (e *SagaError) Error() string {
@@ -228,6 +257,9 @@ func (e *SagaError) Error() string {
 	where := ""
 	if e.Step != "" {
 		where = ", step " + quoted(e.Step)
+	}
+	if e.Err == nil {
+		return errorf("saga %q, run %q%s: %s", e.Saga, e.ID, where, what).Error()
 	}
 	return errorf("saga %q, run %q%s: %s: %w", e.Saga, e.ID, where, what, e.Err).Error()
 }

@@ -23,10 +23,11 @@ type sagaRow struct {
 	Data    string
 	Failure string
 	BegunAt time.Time
+	MovedAt time.Time
 }
 
 func (s *saga) tables() []keptTable {
-	return []keptTable{{s.config.Table, "saga {name} NOT NULL, id {name} NOT NULL, state {name} NOT NULL, version {number} NOT NULL, data {text} NOT NULL, failure {text} NOT NULL, begun_at {time} NOT NULL, PRIMARY KEY (saga, id)"}}
+	return []keptTable{{s.config.Table, "saga {name} NOT NULL, id {name} NOT NULL, state {name} NOT NULL, version {number} NOT NULL, data {text} NOT NULL, failure {text} NOT NULL, begun_at {time} NOT NULL, moved_at {time} NOT NULL, PRIMARY KEY (saga, id)"}}
 }
 
 func (s *saga) stepTables() []keptTable {
@@ -70,16 +71,15 @@ func (s *saga) run(ctx context.Context, id string, data []byte) ([]byte, error) 
 	if err := checkContext(ctx, s.home.name); err != nil {
 		return nil, err
 	}
-	if id == "" || len([]rune(id)) > maxKeptName {
-		return nil, errorf("saga %q: the run's id is empty or longer than %d characters", s.config.Name, maxKeptName)
+	if err := keptName("the run's id", id); err != nil {
+		return nil, errorf("saga %q: %w", s.config.Name, err)
 	}
-	for _, db := range s.databases() {
-		if txOf(ctx, db.reg, db.name) != nil {
-			return nil, errorf("saga %q: the context carries a transaction on connection %q; a saga has its own", s.config.Name, db.name)
-		}
+	if err := s.outside(ctx); err != nil {
+		return nil, err
 	}
+	now := time.Now()
 	err := s.home.Table(s.config.Table).Upsert(ctx, Row{
-		"saga": s.config.Name, "id": id, "state": sagaRunning, "version": 1, "data": string(data), "failure": "", "begun_at": time.Now(),
+		"saga": s.config.Name, "id": id, "state": sagaRunning, "version": 1, "data": string(data), "failure": "", "begun_at": now, "moved_at": now,
 	}, Conflict{Key: []string{"saga", "id"}, DoNothing: true})
 	if err != nil {
 		return nil, s.fails(id, "", false, err)
@@ -87,13 +87,18 @@ func (s *saga) run(ctx context.Context, id string, data []byte) ([]byte, error) 
 	return s.finish(ctx, id)
 }
 
-// databases are the connections of the saga.
-func (s *saga) databases() []*DB {
+// outside returns an error inside of a transaction on a connection of the saga.
+func (s *saga) outside(ctx context.Context) error {
 	list := []*DB{s.home}
 	for _, step := range s.steps {
 		list = append(list, step.db)
 	}
-	return list
+	for _, db := range list {
+		if txOf(ctx, db.reg, db.name) != nil {
+			return errorf("saga %q: the context carries a transaction on connection %q; a saga has its own", s.config.Name, db.name)
+		}
+	}
+	return nil
 }
 
 func (s *saga) fails(id, step string, undone bool, err error) error {
@@ -102,7 +107,7 @@ func (s *saga) fails(id, step string, undone bool, err error) error {
 
 // finish does or undoes what is left of a run.
 func (s *saga) finish(ctx context.Context, id string) ([]byte, error) {
-	for {
+	for attempt := 0; ; attempt++ {
 		row, err := s.read(ctx, id)
 		if err != nil {
 			return nil, s.fails(id, "", false, err)
@@ -119,20 +124,24 @@ func (s *saga) finish(ctx context.Context, id string) ([]byte, error) {
 		default:
 			err = s.fails(id, "", false, errorf("its state %q is not known", row.State))
 		}
-		if err != nil && !errors.Is(err, errMoved) {
+		switch {
+		case err != nil && err != errMoved: // itself: a step's error may be that of another saga
 			return nil, err
+		case attempt >= maxRetries:
+			return nil, s.fails(id, "", false, errMoved)
 		}
 	}
 }
 
-// errMoved says that another has changed the run meanwhile.
+// errMoved says that another has changed the run meanwhile, or that it may be changed:
+// its row tells.
 var errMoved = errors.New("dbfleet: the run was moved by another")
 
 // move changes a run, unless another has changed it since row was read.
 func (s *saga) move(ctx context.Context, row sagaRow, state, data, failure string) error {
 	n, err := s.runs().Where("id", "=", row.ID).Where("version", "=", row.Version).
-		Update(ctx, Row{"state": state, "version": row.Version + 1, "data": data, "failure": failure})
-	if err == nil && n == 0 {
+		Update(ctx, Row{"state": state, "version": row.Version + 1, "data": data, "failure": failure, "moved_at": time.Now()})
+	if err == nil && n == 0 || errors.Is(err, ErrOutcomeUnknown) && ctx.Err() == nil {
 		return errMoved
 	}
 	return err
@@ -143,86 +152,32 @@ func (s *saga) forward(ctx context.Context, row sagaRow) error {
 	data := []byte(row.Data)
 	for i := range s.steps {
 		step := &s.steps[i]
-		next, err := s.do(ctx, step, row.ID, data)
+		next, refused, err := s.do(ctx, step, row.ID, data)
 		if err == nil {
 			data = next
 			continue
 		}
-		if ctx.Err() != nil { // the end of the call is no failure of the step
+		if !refused || ctx.Err() != nil { // the step may be done another time
 			return s.fails(row.ID, step.name, false, err)
 		}
-		if moveErr := s.move(ctx, row, sagaUndoing, row.Data, err.Error()); moveErr != nil {
-			if errors.Is(moveErr, errMoved) {
-				return moveErr
-			}
-			return s.fails(row.ID, step.name, false, errors.Join(err, moveErr))
+		if moveErr := s.move(ctx, row, sagaUndoing, row.Data, failureText(err)); moveErr != nil {
+			return s.movedOr(row.ID, step.name, moveErr, err)
 		}
-		row.State, row.Version, row.Failure = sagaUndoing, row.Version+1, err.Error()
+		row.State, row.Version, row.Failure = sagaUndoing, row.Version+1, failureText(err)
 		if backErr := s.backward(ctx, row); backErr != nil {
 			return backErr
 		}
 		return s.fails(row.ID, step.name, true, err)
 	}
-	if err := s.move(ctx, row, sagaDone, string(data), ""); err != nil && !errors.Is(err, errMoved) {
-		return s.fails(row.ID, "", false, err)
-	}
-	return nil
+	return s.movedOr(row.ID, "", s.move(ctx, row, sagaDone, string(data), ""), nil)
 }
 
-// errFenced says that a step was undone before it was done: another undoes the run.
-var errFenced = errors.New("dbfleet: the step was undone")
-
-type stepRow struct{ State, Data string }
-
-// claim writes the row of a step, and returns the one that is there if it is.
-func (s *saga) claim(ctx context.Context, step *sagaStep, id, state string, data []byte) (there *stepRow, err error) {
-	rows := step.db.Table(s.config.Table + "_steps")
-	err = step.db.Transaction(ctx, func(ctx context.Context, _ *Tx) error {
-		_, err := rows.Insert(ctx, Row{"saga": s.config.Name, "id": id, "step": step.name, "state": state, "data": string(data)})
-		return err
-	})
-	if !errors.Is(err, ErrUnique) {
-		return nil, err
+// movedOr is the error of a move: errMoved as it is, another with what was to be told.
+func (s *saga) movedOr(id, step string, moveErr, cause error) error {
+	if moveErr == nil || moveErr == errMoved { // as move has it
+		return moveErr
 	}
-	q := rows.Primary().Where("saga", "=", s.config.Name).Where("id", "=", id).Where("step", "=", step.name)
-	if step.db.Driver() != SQLite {
-		q = q.ForUpdate() // sees what was committed since the transaction began
-	}
-	row, err := Into[stepRow](q).First(ctx)
-	return &row, err
-}
-
-// mark changes the row of a step.
-func (s *saga) mark(ctx context.Context, step *sagaStep, id, state string, data []byte) error {
-	_, err := step.db.Table(s.config.Table+"_steps").Where("saga", "=", s.config.Name).Where("id", "=", id).Where("step", "=", step.name).
-		Update(ctx, Row{"state": state, "data": string(data)})
-	return err
-}
-
-// do does a step unless it is done, and returns the data after it. A lost answer to its
-// commit is settled by another try: the row says whether it was done.
-func (s *saga) do(ctx context.Context, step *sagaStep, id string, data []byte) (after []byte, err error) {
-	for attempt := 0; ; attempt++ {
-		err = step.db.Transaction(ctx, func(ctx context.Context, _ *Tx) error {
-			there, err := s.claim(ctx, step, id, sagaDone, data)
-			switch {
-			case err != nil:
-				return err
-			case there != nil && there.State == sagaDone:
-				after = []byte(there.Data)
-				return nil
-			case there != nil:
-				return errFenced
-			}
-			if after, err = step.do(ctx, data); err != nil {
-				return err
-			}
-			return s.mark(ctx, step, id, sagaDone, after)
-		}, TxOptions{Retries: step.retries})
-		if !errors.Is(err, ErrCommitUnknown) || attempt >= maxRetries || !pause(ctx, attempt) {
-			return after, err
-		}
-	}
+	return s.fails(id, step, false, errors.Join(cause, moveErr))
 }
 
 // backward undoes all steps of a run, the last first. A step that was not done is marked,
@@ -234,53 +189,34 @@ func (s *saga) backward(ctx context.Context, row sagaRow) error {
 			return s.fails(row.ID, step.name, false, errors.Join(errors.New(row.Failure), err))
 		}
 	}
-	if err := s.move(ctx, row, sagaUndone, row.Data, row.Failure); err != nil && !errors.Is(err, errMoved) {
-		return s.fails(row.ID, "", false, err)
-	}
-	return nil
-}
-
-// undo undoes a step if it was done.
-func (s *saga) undo(ctx context.Context, step *sagaStep, id string, data []byte) (err error) {
-	for attempt := 0; ; attempt++ {
-		err = step.db.Transaction(ctx, func(ctx context.Context, _ *Tx) error {
-			there, err := s.claim(ctx, step, id, sagaUndone, data)
-			if err != nil || there == nil || there.State == sagaUndone {
-				return err
-			}
-			after := []byte(there.Data)
-			if step.undo != nil {
-				if after, err = step.undo(ctx, after); err != nil {
-					return err
-				}
-			}
-			return s.mark(ctx, step, id, sagaUndone, after)
-		}, TxOptions{Retries: step.retries})
-		if !errors.Is(err, ErrCommitUnknown) || attempt >= maxRetries || !pause(ctx, attempt) {
-			return err
-		}
-	}
+	return s.movedOr(row.ID, "", s.move(ctx, row, sagaUndone, row.Data, row.Failure), nil)
 }
 
 func (s *saga) unfinished(ctx context.Context, limit int) ([]SagaRun, error) {
-	rows, err := s.open(ctx, limit)
+	if err := checkContext(ctx, s.home.name); err != nil {
+		return nil, err
+	}
+	rows, err := Into[sagaRow](s.open().Limit(limit)).Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	runs := make([]SagaRun, len(rows))
 	for i, row := range rows {
-		runs[i] = SagaRun{ID: row.ID, Undoing: row.State == sagaUndoing, Failure: row.Failure, BegunAt: row.BegunAt}
+		runs[i] = SagaRun{ID: row.ID, Undoing: row.State == sagaUndoing, Failure: row.Failure, BegunAt: row.BegunAt, MovedAt: row.MovedAt}
 	}
 	return runs, nil
 }
 
-// open are the runs that are neither done nor undone.
-func (s *saga) open(ctx context.Context, limit int) ([]sagaRow, error) {
-	return Into[sagaRow](s.runs().WhereNotIn("state", []string{sagaDone, sagaUndone}).OrderBy("begun_at", Asc).OrderBy("id", Asc).Limit(limit)).Get(ctx)
+// open are the runs that are neither done nor undone, the oldest first.
+func (s *saga) open() *Query[Row] {
+	return s.runs().WhereNotIn("state", []string{sagaDone, sagaUndone}).OrderBy("begun_at", Asc).OrderBy("id", Asc)
 }
 
-// resumed is how many runs Resume looks at in one call.
-const resumed = 1000
+// movedRow is what resume compares.
+type movedRow struct {
+	ID      string `db:"id"`
+	Version int64
+}
 
 func (s *saga) resume(ctx context.Context, idle time.Duration) (finished int, err error) {
 	if err := checkContext(ctx, s.home.name); err != nil {
@@ -289,8 +225,10 @@ func (s *saga) resume(ctx context.Context, idle time.Duration) (finished int, er
 	if idle < 0 {
 		return 0, errorf("saga %q: the time without a move is negative", s.config.Name)
 	}
-	ctx = OutsideTx(ctx)
-	before, err := s.open(ctx, resumed)
+	if err := s.outside(ctx); err != nil {
+		return 0, err
+	}
+	before, err := Into[movedRow](s.open().Select("id", "version")).Get(ctx)
 	if err != nil || len(before) == 0 {
 		return 0, err
 	}
@@ -302,18 +240,52 @@ func (s *saga) resume(ctx context.Context, idle time.Duration) (finished int, er
 		return 0, ctx.Err()
 	}
 	for _, was := range before {
+		if ctx.Err() != nil {
+			return finished, errors.Join(err, ctx.Err())
+		}
 		now, readErr := s.read(ctx, was.ID)
 		if readErr != nil || now.Version != was.Version {
 			err = errors.Join(err, readErr)
 			continue
 		}
 		_, runErr := s.finish(ctx, was.ID)
-		var undone *SagaError
-		if runErr == nil || errors.As(runErr, &undone) && undone.Undone {
+		var told *SagaError
+		if runErr == nil || errors.As(runErr, &told) && told.Undone {
 			finished++
 			continue
 		}
 		err = errors.Join(err, runErr)
 	}
 	return finished, err
+}
+
+func (s *saga) forget(ctx context.Context, age time.Duration) (int64, error) {
+	if err := checkContext(ctx, s.home.name); err != nil {
+		return 0, err
+	}
+	if age <= 0 {
+		return 0, errorf("saga %q: Forget: the age is not positive", s.config.Name)
+	}
+	var forgotten int64
+	for {
+		old, err := Into[movedRow](s.runs().WhereIn("state", []string{sagaDone, sagaUndone}).Where("moved_at", "<", time.Now().Add(-age)).
+			Select("id", "version").OrderBy("moved_at", Asc).Limit(eventsAtOnce)).Get(ctx)
+		if err != nil || len(old) == 0 {
+			return forgotten, err
+		}
+		ids := make([]string, len(old))
+		for i, run := range old {
+			ids[i] = run.ID
+		}
+		for i := range s.steps { // before the run, which leads here again after a failure
+			if _, err := s.stepRows(&s.steps[i]).WhereIn("id", ids).Delete(ctx); err != nil {
+				return forgotten, err
+			}
+		}
+		n, err := s.runs().WhereIn("id", ids).Delete(ctx)
+		forgotten += n
+		if err != nil || n == 0 {
+			return forgotten, err
+		}
+	}
 }

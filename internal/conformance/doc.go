@@ -6,6 +6,8 @@
 //   - queries: conditions, lists, joins, iterations, relations, injection
 //   - writes: creates, saves, updates, upserts, bulk writes, loads, callbacks
 //   - transactions: savepoints, retries, lost answers, what ends one
+//   - sagas: sagas over mixes of databases, killed after each statement
+//   - events: outbox and inbox, killed and cut off
 //   - connections: registry, pools, routes, shards, replicas, hooks, errors, health
 //   - promises: one test for each line of docs/promises.md
 //   - misuse: what a new user does wrong, and what is nil, each with its message

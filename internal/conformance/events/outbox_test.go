@@ -124,15 +124,16 @@ func TestOutbox_AddsInTransactionsOfItsConnectionOnly(t *testing.T) {
 	require.EqualError(t, err, `dbfleet: connection "main": Outbox.Add: the context carries no transaction of this connection; the event must be written with what it tells of`)
 	require.NoError(t, fl.Transaction(t.Context(), "main", func(ctx context.Context, _ *dbfleet.Tx) error {
 		_, err := o.Add(ctx, dbfleet.Event{})
-		require.EqualError(t, err, `dbfleet: connection "main": Outbox.Add: the event has no Topic`)
+		require.EqualError(t, err, `dbfleet: connection "main": Outbox.Add: the event's Topic is empty`)
 		_, err = o.Add(ctx, dbfleet.Event{Topic: "x", Key: fmt.Sprintf("%256d", 1)})
-		require.ErrorContains(t, err, "at most 255")
+		require.ErrorContains(t, err, "more than 255")
 		return nil
 	}))
 	_, err = dbfleet.NewOutbox(fl.Registry, dbfleet.OutboxConfig{Connection: "nowhere"})
 	require.EqualError(t, err, `dbfleet: NewOutbox: unknown connection "nowhere"; known are "main"`)
 	_, err = o.Deliver(t.Context(), nil)
 	require.EqualError(t, err, `dbfleet: connection "main": Outbox.Deliver: the handler is nil`)
+	require.EqualError(t, o.Run(t.Context(), nil), `dbfleet: connection "main": Outbox.Run: the handler is nil`)
 	_, err = o.Deliver(t.Context(), new(log).handle, dbfleet.DeliverOptions{Workers: -1})
 	require.EqualError(t, err, `dbfleet: connection "main": Outbox.Deliver: DeliverOptions.Workers is negative`)
 }
@@ -273,7 +274,7 @@ func TestOutbox_AnotherTakesOverFromADeadProcess(t *testing.T) {
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		o := outbox(t, fl)
 		add(t, fl, o, dbfleet.Event{Topic: "x", Key: "1"})
-		_, err := fl.DB("main").Table("dbfleet_outbox_lease").Insert(t.Context(), dbfleet.Row{"id": 1, "owner": "dead", "beat": 7})
+		_, err := fl.DB("main").Table("dbfleet_outbox_lease").Insert(t.Context(), dbfleet.Row{"id": 1, "owner": "dead", "beat": 7, "lasts": 200})
 		require.NoError(t, err)
 		n, err := o.Deliver(t.Context(), new(log).handle, dbfleet.DeliverOptions{Lease: 200 * time.Millisecond})
 		require.NoError(t, err)

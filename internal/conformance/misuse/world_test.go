@@ -44,6 +44,7 @@ type world struct {
 	posts   *dbfleet.Model[post]
 	sharded *dbfleet.Model[user]
 	tx      *dbfleet.Tx
+	inTx    context.Context // of tx
 }
 
 func newWorld(t *testing.T) *world {
@@ -85,6 +86,7 @@ func (w *world) functions() map[string]reflect.Value {
 		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
 		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
+		"NewInbox": dbfleet.NewInbox, "NewOutbox": dbfleet.NewOutbox, "NewSaga": dbfleet.NewSaga[user],
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 	} {
 		out[name] = reflect.ValueOf(f)
@@ -110,6 +112,10 @@ var receivers = map[string]func(w *world) any{
 	"Conn":     func(*world) any { return new(dbfleet.Conn) },
 	"Secret":   func(*world) any { s := dbfleet.Secret("x"); return &s },
 
+	"Inbox":  func(w *world) any { return w.inbox() },
+	"Outbox": func(w *world) any { return w.outbox() },
+	"Saga":   func(w *world) any { return w.saga() },
+
 	"ErrorClass": func(*world) any { return dbfleet.ClassOf(nil) },
 	"QueryEvent": func(*world) any { return dbfleet.QueryEvent{} },
 
@@ -121,6 +127,9 @@ var receivers = map[string]func(w *world) any{
 
 	"CommitUnknownError":     func(*world) any { return &dbfleet.CommitUnknownError{} },
 	"AcquireTimeoutError":    func(*world) any { return &dbfleet.AcquireTimeoutError{} },
+	"AtomicConnectionError":  func(*world) any { return &dbfleet.AtomicConnectionError{} },
+	"AtomicError":            func(*world) any { return &dbfleet.AtomicError{} },
+	"SagaError":              func(*world) any { return &dbfleet.SagaError{} },
 	"ColumnError":            func(*world) any { return &dbfleet.ColumnError{} },
 	"ConfigError":            func(*world) any { return &dbfleet.ConfigError{} },
 	"ModelError":             func(*world) any { return &dbfleet.ModelError{} },
@@ -153,7 +162,8 @@ func (w *world) begun() *dbfleet.Tx {
 	}
 	begun, end, ended := make(chan *dbfleet.Tx), make(chan struct{}), make(chan error, 1)
 	go func() {
-		ended <- w.reg.Transaction(w.ctx, "main", func(_ context.Context, tx *dbfleet.Tx) error {
+		ended <- w.reg.Transaction(w.ctx, "main", func(ctx context.Context, tx *dbfleet.Tx) error {
+			w.inTx = ctx
 			begun <- tx
 			<-end
 			return nil
@@ -182,7 +192,7 @@ var texts = map[string]string{
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
-	"Tx.Table name": "users", "DB.Table name": "users",
+	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one",
 }
 
 func (w *world) good(t *testing.T, function, name string, in reflect.Type) reflect.Value {
@@ -215,6 +225,9 @@ func (w *world) value(function, name string, in reflect.Type) any {
 	case "JSON.Scan":
 		return "1"
 	}
+	if function == "Outbox.Add" && in == reflect.TypeFor[context.Context]() {
+		return w.inTransaction()
+	}
 	given := []any{
 		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
 		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
@@ -228,6 +241,9 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
 		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },
 		func(u *user) *[]post { return &u.Posts }, func(u *user) **post { return &u.Pet }, func(p *post) **user { return &p.Owner },
+		dbfleet.InboxConfig{}, dbfleet.OutboxConfig{}, dbfleet.SagaConfig{Name: "saga"}, w.step(), dbfleet.DeliverOptions{}, dbfleet.RecoverOptions{}, *one,
+		dbfleet.Event{ID: "one", Topic: "x"}, func(context.Context, dbfleet.Event) error { return nil }, func(context.Context) error { return nil },
+		[]string{"main"}, time.Millisecond,
 		func(int) string { return "main" }, time.UTC, document, dbfleet.Args{1}, 'v', fmt.State(state{}),
 	}
 	if in == reflect.TypeFor[*dbfleet.Tx]() {
@@ -364,6 +380,8 @@ func (w *world) use(function string, result any) error {
 		}
 	case func():
 		r()
+	case func(context.Context, dbfleet.Event) error:
+		return r(w.ctx, dbfleet.Event{ID: "two", Topic: "x"})
 	case http.Handler:
 		return nil
 	}

@@ -1,0 +1,2 @@
+// Package sagas tests Saga over mixes of databases.
+package sagas
