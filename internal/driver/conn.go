@@ -138,6 +138,9 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 	if err != nil {
 		return Result{}, c.failedIn(ctx, query, err)
 	}
+	if b := c.tx.branch; b != nil && b.wrote && res.RowsAffected > 0 {
+		b.changed = true
+	}
 	return res, c.succeeded(query)
 }
 
