@@ -143,6 +143,12 @@ bench-quick: ## the same with few rounds, within three minutes; keeps nothing bu
 	@scripts/install-databases --check
 	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -quick
 
+.PHONY: bench-transactions
+bench-transactions: ## transactions and atomic commits beside hand-written database/sql, with round trips (five minutes); redraws docs/performance.md
+	@scripts/install-databases
+	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -transactions -json results/transactions.json
+	cd bench && "$(BIN)/bench" -from results/latest.json -docs ../docs >/dev/null
+
 .PHONY: bench-build
 bench-build: ## what a record type costs a build, with dbfleet and its peers (a quarter of an hour); redraws docs/performance.md
 	cd bench && $(GO) build -o "$(BIN)/bench-build" ./build && "$(BIN)/bench-build" -json results/build.json

@@ -99,9 +99,7 @@ func (a *atomicRun) enter() error {
 		if err != nil {
 			return err
 		}
-		st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}, options: a.options}
-		p := &participant{name: name, tx: &Tx{st: st}}
-		st.stack = []*Tx{p.tx}
+		p := &participant{name: name, tx: newTx(e, a.options)}
 		a.parts = append(a.parts, p)
 		if e.dialect.Name != string(SQLite) {
 			continue
@@ -164,13 +162,12 @@ func (a *atomicRun) context(ctx context.Context) context.Context {
 
 // watch rolls all of them back as soon as ctx ends.
 func (a *atomicRun) watch(ctx context.Context) (stop func()) {
-	var stops []func()
 	for _, p := range a.parts {
-		stops = append(stops, p.tx.st.watch(ctx))
+		p.tx.st.watch(ctx)
 	}
 	return func() {
-		for _, stop := range stops {
-			stop()
+		for _, p := range a.parts {
+			p.tx.st.unwatch()
 		}
 	}
 }
@@ -276,6 +273,7 @@ func (p *participant) Wrote() bool { return p.wrote }
 
 // step is the exchange of one command of the protocol on the transaction's connection.
 type atomicStep struct {
+	turn
 	p    *participant
 	do   func(ctx context.Context, c *driver.Conn) error
 	ends func(err error) bool // whether the transaction is over by that, or its connection of no more use
@@ -303,7 +301,7 @@ func (x *atomicStep) exchange(ctx context.Context, _ *place, _ *statement) (driv
 // tells it.
 func (p *participant) send(ctx context.Context, op, text string, ends func(error) bool, do func(context.Context, *driver.Conn) error) (shown, raw error) {
 	x := &atomicStep{p: p, do: do, ends: ends}
-	shown = p.tx.turn(ctx, op, text, x)
+	shown = p.tx.turn(ctx, op, text, &x.turn, x)
 	if shown != nil && x.err == nil {
 		x.err = shown
 	}

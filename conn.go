@@ -69,7 +69,7 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 	if err != nil {
 		return err
 	}
-	h := &held{e: p.e, node: p.node, conn: conn, pinned: true, gate: driver.NewGate()}
+	h := &held{e: p.e, node: p.node, conn: conn, pinned: true}
 	defer h.giveBack()
 	c := &Conn{read: db.read, place: place{e: p.e, on: h, node: p.node, index: -1, route: p.route}}
 	c.place.lent = &c.lent

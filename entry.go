@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,23 +39,32 @@ type entry struct {
 	prepares atomic.Bool            // the database can prepare a transaction
 
 	mu   sync.Mutex
-	open map[*txState]struct{} // transactions that a cut rolls back; protected by mu
+	open *txState // the first of the transactions that a cut rolls back; protected by mu
 }
 
 // watched notes a transaction that is to be rolled back when the entry is cut off.
 func (e *entry) watched(st *txState) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.open == nil {
-		e.open = map[*txState]struct{}{}
+	if st.next = e.open; st.next != nil {
+		st.next.prev = st
 	}
-	e.open[st] = struct{}{}
+	e.open = st
 }
 
+// unwatched may be called only once for each call of watched.
 func (e *entry) unwatched(st *txState) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.open, st)
+	if st.prev == nil {
+		e.open = st.next
+	} else {
+		st.prev.next = st.next
+	}
+	if st.next != nil {
+		st.next.prev = st.prev
+	}
+	st.prev, st.next = nil, nil
 }
 
 var errCutOff = fmt.Errorf("it is cut off: %w", ErrClosed)
@@ -67,7 +74,10 @@ var errCutOff = fmt.Errorf("it is cut off: %w", ErrClosed)
 func (e *entry) cutOff() {
 	e.cut.Store(true)
 	e.mu.Lock()
-	open := slices.Collect(maps.Keys(e.open))
+	var open []*txState
+	for st := e.open; st != nil; st = st.next {
+		open = append(open, st)
+	}
 	e.mu.Unlock()
 	for _, st := range open {
 		if st.condemn(errCutOff) && st.gate.TryLock() {

@@ -211,11 +211,25 @@ type txList struct {
 
 func withTx(ctx context.Context, tx *Tx) context.Context {
 	outer, _ := ctx.Value(txKey{}).(*txList)
-	inner := &txList{tx: tx, outer: outer}
+	inner := &txContext{ctx, txList{tx: tx, outer: outer}}
 	if outer != nil {
-		inner.atomic = outer.atomic
+		inner.list.atomic = outer.atomic
 	}
-	return context.WithValue(ctx, txKey{}, inner)
+	return inner
+}
+
+// txContext is a context with its transactions: context.WithValue in one allocation.
+type txContext struct {
+	context.Context
+	list txList
+}
+
+// Value implements context.Context.
+func (c *txContext) Value(key any) any {
+	if _, ok := key.(txKey); ok {
+		return &c.list
+	}
+	return c.Context.Value(key)
 }
 
 // txOf returns the transaction, or the savepoint in it, that ctx carries for a

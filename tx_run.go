@@ -16,9 +16,8 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}, options: o}
-	tx := &Tx{st: st}
-	st.stack = []*Tx{tx}
+	tx := newTx(e, o)
+	st := tx.st
 
 	how := rolledBack
 	err = errPanicked // until something else is known
@@ -44,7 +43,8 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	st.age = e.begun(ctx)
-	defer st.watch(ctx)()
+	st.watch(ctx)
+	defer st.unwatch()
 
 	err = errPanicked
 	if err = tx.call(ctx, fn); err != nil {
@@ -109,7 +109,8 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 	if err := tx.st.nameIt(tx, inner); err != nil {
 		return err
 	}
-	if err := tx.turn(ctx, "savepoint", "SAVEPOINT "+inner.name, &savepoint{tx, inner}); err != nil {
+	x := &savepoint{outer: tx, inner: inner}
+	if err := tx.turn(ctx, "savepoint", "SAVEPOINT "+inner.name, &x.turn, x); err != nil {
 		return err
 	}
 	err = errPanicked // until something else is known
@@ -128,8 +129,14 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 		return err
 	}
 	err = errPanicked
-	err = inner.turn(ctx, "release", "RELEASE SAVEPOINT "+inner.name, &leaving{inner})
+	err = inner.leaves(ctx, "release", "RELEASE SAVEPOINT "+inner.name)
 	return err
+}
+
+// leaves sends a statement that ends the savepoint.
+func (tx *Tx) leaves(ctx context.Context, op, text string) error {
+	x := &leaving{tx: tx}
+	return tx.turn(ctx, op, text, &x.turn, x)
 }
 
 // leave ends the handle of a savepoint.
@@ -150,25 +157,26 @@ func (tx *Tx) back(ctx context.Context) error {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), savepointTimeout)
 		defer cancel()
 	}
-	if err := tx.turn(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name, &leaving{tx}); err != nil {
+	if err := tx.leaves(ctx, "rollback to", "ROLLBACK TO SAVEPOINT "+tx.name); err != nil {
 		return err
 	}
-	return tx.turn(ctx, "release", "RELEASE SAVEPOINT "+tx.name, &leaving{tx})
+	return tx.leaves(ctx, "release", "RELEASE SAVEPOINT "+tx.name)
 }
 
 // watch rolls the transaction back as soon as ctx ends, or its registry cuts it off,
-// whatever its function does meanwhile. stop ends that.
-func (st *txState) watch(ctx context.Context) (stop func()) {
+// whatever its function does meanwhile, until unwatch.
+func (st *txState) watch(ctx context.Context) {
 	st.e.watched(st)
-	var stopCtx func() bool
 	if ctx.Done() != nil {
-		stopCtx = context.AfterFunc(ctx, func() { st.expire(ctx.Err()) })
+		st.unwatchCtx = context.AfterFunc(ctx, func() { st.expire(ctx.Err()) })
 	}
-	return func() {
-		st.e.unwatched(st)
-		if stopCtx != nil {
-			stopCtx()
-		}
+}
+
+// unwatch ends what one call of watch has begun.
+func (st *txState) unwatch() {
+	st.e.unwatched(st)
+	if st.unwatchCtx != nil {
+		st.unwatchCtx()
 	}
 }
 

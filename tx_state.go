@@ -14,6 +14,8 @@ type txState struct {
 
 	marker *marker // of a transaction that is Resolvable, else nil
 
+	beginning *beginning // for begin, nil afterwards
+
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 
@@ -21,6 +23,23 @@ type txState struct {
 	age     *age               // nil if nobody looks at it; does not change once it has begun
 	options TxOptions          // how it was begun; does not change
 	level   sql.IsolationLevel // what the server said it is, if it was asked; protected by mu
+
+	unwatchCtx func() bool // by watch, for unwatch
+	prev, next *txState    // among those that are watched; protected by the entry's mu
+}
+
+// newTx makes a transaction that has not begun, of a connection whose entry is entered.
+// What every transaction needs is one allocation.
+func newTx(e *entry, o TxOptions) *Tx {
+	all := &struct {
+		st    txState
+		tx    Tx
+		begin beginning
+		stack [1]*Tx
+	}{st: txState{held: held{e: e, node: e.primary()}, options: o}}
+	all.tx.st, all.st.beginning, all.stack[0] = &all.st, &all.begin, &all.tx
+	all.st.stack = all.stack[:]
+	return &all.tx
 }
 
 // top is the innermost savepoint. st.mu is held.
@@ -79,18 +98,29 @@ func (st *txState) standing() *Tx {
 // primary.
 func (st *txState) place() *place {
 	p := &place{}
+	st.locate(p)
+	return p
+}
+
+func (st *txState) locate(p *place) {
 	p.inTx(st.stack[0], "a transaction")
 	if st.conn == nil {
 		p.tx, p.by, p.on = nil, nil, nil
 	}
-	return p
 }
 
-// turn sends a statement that begins or ends the transaction, or a savepoint in it.
-func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
-	p := tx.st.place()
-	s := statement{op: op, text: text, turns: true, write: true}
-	_, err := p.send(ctx, &s, x)
+// turn is what is sent to begin or end a transaction, or a savepoint in it. Its exchange
+// embeds it: all that one needs is one allocation.
+type turn struct {
+	place     place
+	statement statement
+}
+
+// turn sends t, which is part of x and new.
+func (tx *Tx) turn(ctx context.Context, op, text string, t *turn, x exchange) error {
+	tx.st.locate(&t.place)
+	t.statement = statement{op: op, text: text, turns: true, write: true}
+	_, err := t.place.send(ctx, &t.statement, x)
 	return err
 }
 
@@ -101,16 +131,23 @@ func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
 			return err
 		}
 	}
-	return tx.beginAs(ctx, o, func(ctx context.Context, c *driver.Conn, o driver.TxOptions) error { return c.Begin(ctx, o) })
+	return tx.beginAs(ctx, o, beginPlain)
 }
 
 // beginAs is begin by another of the driver's ways.
 func (tx *Tx) beginAs(ctx context.Context, o TxOptions, begin func(context.Context, *driver.Conn, driver.TxOptions) error) error {
-	return tx.turn(ctx, "begin", "BEGIN", &beginning{tx, o, begin})
+	x := tx.st.beginning
+	x.tx, x.o, x.begin, tx.st.beginning = tx, o, begin, nil
+	return tx.turn(ctx, "begin", "BEGIN", &x.turn, x)
+}
+
+func beginPlain(ctx context.Context, c *driver.Conn, o driver.TxOptions) error {
+	return c.Begin(ctx, o)
 }
 
 // beginning is the exchange of BEGIN.
 type beginning struct {
+	turn
 	tx    *Tx
 	o     TxOptions
 	begin func(context.Context, *driver.Conn, driver.TxOptions) error
@@ -141,15 +178,18 @@ func (tx *Tx) commit(ctx context.Context) error {
 		_ = tx.rollback(ctx)
 		return err
 	}
-	return tx.st.settled(ctx, tx.turn(ctx, "commit", "COMMIT", &ending{tx.st, true}))
+	x := &ending{st: tx.st, commit: true}
+	return tx.st.settled(ctx, tx.turn(ctx, "commit", "COMMIT", &x.turn, x))
 }
 
 func (tx *Tx) rollback(ctx context.Context) error {
-	return tx.turn(ctx, "rollback", "ROLLBACK", &ending{tx.st, false})
+	x := &ending{st: tx.st}
+	return tx.turn(ctx, "rollback", "ROLLBACK", &x.turn, x)
 }
 
 // ending is the exchange of COMMIT and ROLLBACK.
 type ending struct {
+	turn
 	st     *txState
 	commit bool
 }
@@ -224,7 +264,10 @@ func (tx *Tx) endedRows() error {
 }
 
 // savepoint is the exchange of the statement that begins a savepoint.
-type savepoint struct{ outer, inner *Tx }
+type savepoint struct {
+	turn
+	outer, inner *Tx
+}
 
 func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
 	st := x.outer.st
@@ -248,7 +291,10 @@ func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (drive
 }
 
 // leaving is the exchange of the statements that end a savepoint.
-type leaving struct{ tx *Tx }
+type leaving struct {
+	turn
+	tx *Tx
+}
 
 func (x *leaving) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
 	st := x.tx.st

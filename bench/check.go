@@ -51,6 +51,8 @@ func (t *Target) check(ctx context.Context, db *sql.DB, op Operation, f Func) er
 		return sameFamilies(got)
 	case Build:
 		return t.checkBuilt(ctx, db, got)
+	case Tx4, Atomic:
+		return t.checkTransaction(ctx, db, got)
 	}
 	return errors.New("no check")
 }

@@ -21,3 +21,17 @@ func TestPeers_DoTheSameWork(t *testing.T) {
 		})
 	}
 }
+
+func TestPeers_DoTheSameTransactions(t *testing.T) {
+	for _, database := range append(TransactionDatabases, "null") {
+		t.Run(database, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, database)
+			l, err := openLab(t.Context(), t, s, updates, Peers()[:3])
+			require.NoError(t, err)
+			err = l.checkAll(t.Context(), Transactions)
+			require.NoError(t, l.close())
+			require.NoError(t, err)
+		})
+	}
+}

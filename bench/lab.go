@@ -61,6 +61,9 @@ func (l *lab) operation(p *Peer, op Operation) (Func, bool) {
 	if op == ReadParallel {
 		op = Read
 	}
+	if (op == Atomic) != (l.target.Beside != nil) {
+		return Func{}, false
+	}
 	f, ok := l.open[p.Name].Funcs[op]
 	return f, ok
 }

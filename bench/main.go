@@ -44,6 +44,8 @@ type options struct {
 	from      string
 	docs      string
 	build     string
+
+	transactions string
 }
 
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
@@ -68,16 +70,22 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	if o.docs == "" {
 		return nil
 	}
-	section, err := buildCost(o.build)
+	section, err := transactionCost(o.transactions)
 	if err != nil {
 		return err
 	}
+	builds, err := buildCost(o.build)
+	if err != nil {
+		return err
+	}
+	section = strings.TrimSpace(section + "\n" + builds)
 	return report.publish(o.docs, section)
 }
 
 func parse(args []string) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	tx := flags.Bool("transactions", false, "the operations of transactions, on their databases, of dbfleet alone")
 	quick := flags.Bool("quick", false, "few rounds: the order of things within three minutes")
 	databases := flags.String("db", strings.Join(Databases, ","), "the databases")
 	ops := flags.String("op", "", "the operations, all by default: "+joined(Operations))
@@ -88,6 +96,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.from, "from", "", "measure nothing, show the results of that `file`")
 	flags.StringVar(&o.docs, "docs", "", "the `folder` for performance.md and performance.svg")
 	flags.StringVar(&o.build, "build", filepath.Join("results", "build.json"), "the `file` that make bench-build has left, for performance.md")
+	flags.StringVar(&o.transactions, "with", filepath.Join("results", "transactions.json"), "the `file` that make bench-transactions has left, for performance.md")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -105,11 +114,21 @@ func parse(args []string) (*options, error) {
 	if *quick {
 		o.plan.HeavyRounds = min(o.plan.Rounds, 3)
 	}
+	known, of := Operations, Databases
+	if *tx {
+		known, of = Transactions, TransactionDatabases
+		if *databases == strings.Join(Databases, ",") {
+			*databases = ""
+		}
+		if *peers == "" {
+			*peers = ours
+		}
+	}
 	var err error
-	if o.databases, err = chosen("database", *databases, Databases, func(s string) string { return s }); err != nil {
+	if o.databases, err = chosen("database", *databases, of, func(s string) string { return s }); err != nil {
 		return nil, err
 	}
-	if o.ops, err = chosen("operation", *ops, Operations, func(op Operation) string { return string(op) }); err != nil {
+	if o.ops, err = chosen("operation", *ops, known, func(op Operation) string { return string(op) }); err != nil {
 		return nil, err
 	}
 	if *peers != "" {
@@ -166,6 +185,9 @@ func (o *options) measure(ctx context.Context, progress io.Writer) (*Report, err
 				if err := o.measurePlace(ctx, t, s, p, report); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if err := o.countTrips(ctx, t, s, report); err != nil {
+				t.Fatal(err)
 			}
 		})
 		switch {

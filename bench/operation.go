@@ -43,7 +43,7 @@ func (o Operation) place() place {
 	switch o {
 	case Insert, InsertMany, Load:
 		return inserts
-	case Update:
+	case Update, Tx4, Atomic:
 		return updates
 	}
 	return reads

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet"
 )
 
-func openDBFleet(_ context.Context, t *Target) (*Session, error) {
+func openDBFleet(ctx context.Context, t *Target) (*Session, error) {
 	people, registry, err := dbfleetModel(t.Config)
 	if err != nil {
 		return nil, err
@@ -31,6 +32,12 @@ func openDBFleet(_ context.Context, t *Target) (*Session, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	hooked, withHook, err := dbfleetModel(t.Config)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	registries = append(registries, withHook)
+	withHook.OnQuery(dbfleet.QueryHook{After: func(_ context.Context, e dbfleet.QueryEvent) { rows.Add(e.Rows) }})
 	childrenOf := dbfleet.HasMany(parents, children, dbfleet.On("parent_id"), func(p *Parent) *[]Child { return &p.Children })
 	hundred := people.OrderBy("id", dbfleet.Asc).Limit(batch)
 	families := parents.OrderBy("id", dbfleet.Asc).With(childrenOf)
@@ -61,6 +68,34 @@ func openDBFleet(_ context.Context, t *Target) (*Session, error) {
 			return Statement{text, args}, err
 		}),
 	}
+	s.Funcs[Tx4] = repeat(func(ctx context.Context, i int) (p Person, err error) {
+		err = hooked.Query().Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+			for range 2 {
+				if p, err = hooked.Find(ctx, key(i)); err != nil {
+					return err
+				}
+				p.Balance = float64(changes.Add(1)) + 0.5
+				if err := hooked.Save(ctx, &p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return p, err
+	})
+	if t.private {
+		if err := t.createTables(ctx, withHook.DB("main").Pool(), updates); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	if t.Beside != nil {
+		both, registry, err := openAtomic(t)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		registries = append(registries, registry)
+		s.Funcs[Atomic] = both
+	}
 	if t.RoutedConfig != nil {
 		routed, registry, err := dbfleetModel(*t.RoutedConfig)
 		if err != nil {
@@ -71,6 +106,9 @@ func openDBFleet(_ context.Context, t *Target) (*Session, error) {
 	}
 	return s, nil
 }
+
+// rows is what the query hook counts.
+var rows atomic.Int64
 
 func dbfleetModel(config dbfleet.ConnectionConfig) (*dbfleet.Model[Person], *dbfleet.Registry, error) {
 	config.Pool.MaxOpen = poolSize

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,7 +26,7 @@ type rawSession struct {
 	read, update, insert string
 }
 
-func openRaw(_ context.Context, t *Target) (*Session, error) {
+func openRaw(ctx context.Context, t *Target) (*Session, error) {
 	pools, err := t.OpenSeveral(3)
 	if err != nil {
 		return nil, err
@@ -39,9 +40,21 @@ func openRaw(_ context.Context, t *Target) (*Session, error) {
 	if s.numbered {
 		s.insert += ` RETURNING id`
 	}
+	closing := func() error { return closeAll(pools) }
+	var both Func
+	if t.Beside != nil {
+		a, err := openAtomicByHand(ctx, t)
+		if err != nil {
+			return nil, errors.Join(err, closing())
+		}
+		both = repeat(a.run)
+		closing = func() error { return errors.Join(a.close(), closeAll(pools)) }
+	}
 	return &Session{
-		Close: func() error { return closeAll(pools) },
+		Close: closing,
 		Funcs: map[Operation]Func{
+			Tx4:        repeat(s.txByHand),
+			Atomic:     both,
 			Insert:     repeat(s.insertOne),
 			InsertMany: repeat(s.insertMany),
 			Update:     repeat(s.updateOne),

@@ -34,14 +34,18 @@ func (r *Report) print(w io.Writer) {
 
 // databases are those with results, in their order.
 func (r *Report) databases() []string {
-	return slices.DeleteFunc(slices.Clone(Databases), func(d string) bool {
+	all := append(slices.Clone(Databases), TransactionDatabases...)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	slices.SortStableFunc(all, func(a, b string) int { return rank(a) - rank(b) })
+	return slices.DeleteFunc(all, func(d string) bool {
 		return !slices.ContainsFunc(r.Results, func(x Result) bool { return x.Database == d })
 	})
 }
 
 // operations are those with results for a database, in their order.
 func (r *Report) operations(database string) []Operation {
-	return slices.DeleteFunc(slices.Clone(Operations), func(op Operation) bool { return r.find(database, op, raw) == nil })
+	return slices.DeleteFunc(slices.Concat(Operations, Transactions), func(op Operation) bool { return r.find(database, op, raw) == nil })
 }
 
 // table is a database's results, a row for each peer.
@@ -124,4 +128,12 @@ func (r *Report) behind() []string {
 		}
 	}
 	return out
+}
+
+// rank is where a database stands in a report.
+func rank(database string) int {
+	if i := slices.Index(Databases, database); i >= 0 {
+		return 2 * i
+	}
+	return 2*slices.Index(TransactionDatabases, database) + 1
 }

@@ -110,3 +110,35 @@ func TestParse_RefusesWhatThereIsNot(t *testing.T) {
 	require.Equal(t, []Operation{Insert, Read}, o.ops)
 	require.Len(t, o.peers, 4)
 }
+
+func TestReport_HasASectionAboutTransactions(t *testing.T) {
+	t.Parallel()
+	r := twoRounds()
+	r.add("postgres", Tx4, series{raw: {{ns: 1000, allocs: 10}}, rawAgain: {{ns: 1100}}, ours: {{ns: 500, allocs: 7}}})
+	r.find("postgres", Tx4, ours).Trips = 6
+	file := filepath.Join(t.TempDir(), "transactions.json")
+	require.NoError(t, r.write(file))
+	section, err := transactionCost(file)
+	require.NoError(t, err)
+	require.Contains(t, section, "| tx_4, PostgreSQL | 1.0 µs | 10 | – | 0.10 | **0.50** | 0.50–0.50 | 7 | 6 |")
+	section, err = transactionCost(file + ".missing")
+	require.NoError(t, err)
+	require.Empty(t, section)
+}
+
+func TestCounter_CountsRoundTrips(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "postgres")
+	target := s.counters(t, reads)
+	db, err := target.Open()
+	require.NoError(t, err)
+	defer db.Close()
+	for range 2 { // the driver looks at a new connection once more
+		require.NoError(t, db.PingContext(t.Context()))
+	}
+	before := target.trips()
+	for range 3 {
+		require.NoError(t, db.PingContext(t.Context()))
+	}
+	require.EqualValues(t, 3, target.trips()-before)
+}

@@ -40,6 +40,8 @@ type Result struct {
 	High   float64 `json:"high"`
 	Allocs float64 `json:"allocs"` // per operation, of this process
 	Bytes  float64 `json:"bytes"`
+	// Trips are the round trips to the servers per operation, where they were counted.
+	Trips float64 `json:"trips,omitempty"`
 }
 
 func newReport(plan Plan) *Report {

@@ -39,6 +39,16 @@ func (t *Target) createTables(ctx context.Context, db *sql.DB, p place) error {
 			return fmt.Errorf("%s: %w", s, err)
 		}
 	}
+	if t.Beside != nil {
+		beside, err := t.Beside.Open()
+		if err != nil {
+			return err
+		}
+		defer beside.Close()
+		if err := t.Beside.createTables(ctx, beside, p); err != nil {
+			return err
+		}
+	}
 	if p == inserts {
 		return nil
 	}

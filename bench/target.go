@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"net"
@@ -36,7 +37,11 @@ type Target struct {
 	Config       dbfleet.ConnectionConfig
 	RoutedConfig *dbfleet.ConnectionConfig
 
-	null *null
+	Beside *Target // the other database of Atomic, else nil
+
+	null    *null
+	private bool         // dbfleet has a database of its own, which nobody else sees
+	trips   func() int64 // round trips so far, where they are counted
 }
 
 // Open opens a pool as a careful user of database/sql does: as many idle
@@ -91,6 +96,7 @@ func closeAll(pools []*sql.DB) error {
 type server struct {
 	database string
 	make     func(t testing.TB, p place) *Target
+	counters func(t testing.TB, p place) *Target // make with round trips counted, nil if there are none
 }
 
 // startServer starts the database's server, which ends with t. It skips t if
@@ -102,16 +108,40 @@ func startServer(t testing.TB, database string) *server {
 		s.make = nullTarget
 	case "sqlite":
 		s.make = sqliteTarget
+	case "sqlite_memory":
+		s.make = memoryTarget
 	case "postgres":
-		run := dbtest.StartPostgres(t, "shared_buffers=256MB")
-		s.make = func(t testing.TB, _ place) *Target { return postgresTarget(run.Database(t)) }
+		s.onServer(dbtest.StartPostgres(t, "shared_buffers=256MB"), func(_ testing.TB, db dbtest.Database) *Target { return postgresTarget(db) })
 	case "mariadb":
-		run := dbtest.StartMariaDB(t, "innodb-buffer-pool-size=256M")
-		s.make = func(t testing.TB, _ place) *Target { return mariadbTarget(t, run.Database(t)) }
+		s.onServer(dbtest.StartMariaDB(t, "innodb-buffer-pool-size=256M"), mariadbTarget)
+	case "postgres_mariadb":
+		main, beside := startServer(t, "postgres"), startServer(t, "mariadb")
+		both := func(make, makeBeside func(testing.TB, place) *Target) func(testing.TB, place) *Target {
+			return func(t testing.TB, p place) *Target {
+				target := make(t, p)
+				target.Database, target.Beside = database, makeBeside(t, p)
+				if trips := target.trips; trips != nil {
+					target.trips = func() int64 { return trips() + target.Beside.trips() }
+				}
+				return target
+			}
+		}
+		s.make, s.counters = both(main.make, beside.make), both(main.counters, beside.counters)
 	default:
 		t.Fatalf("there is no database %q", database)
 	}
 	return s
+}
+
+// onServer makes the server's targets on a running one.
+func (s *server) onServer(run *dbtest.Server, target func(t testing.TB, db dbtest.Database) *Target) {
+	s.make = func(t testing.TB, _ place) *Target { return target(t, run.Database(t)) }
+	s.counters = func(t testing.TB, _ place) *Target {
+		c := newCounter(t, run.Addr())
+		made := target(t, c.through(run.Database(t)))
+		made.trips = c.trips.Load
+		return made
+	}
 }
 
 func nullTarget(testing.TB, place) *Target {
@@ -139,6 +169,15 @@ func sqliteTarget(t testing.TB, p place) *Target {
 		DSN: "file:" + file + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)" +
 			"&_pragma=foreign_keys(ON)&_txlock=immediate&_time_format=sqlite",
 		Config: dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: file},
+	}
+}
+
+// memoryTarget is a database in memory. That of dbfleet is its registry's own.
+func memoryTarget(testing.TB, place) *Target {
+	return &Target{
+		Database: "sqlite_memory", Dialect: "sqlite", private: true,
+		DSN:    "file:/bench-" + rand.Text() + "?vfs=memdb&_pragma=busy_timeout(5000)&_pragma=foreign_keys(ON)&_txlock=immediate&_time_format=sqlite",
+		Config: dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
 	}
 }
 

@@ -30,6 +30,7 @@ type branch struct {
 	attached bool     // it is prepared, and the session can do nothing but finish it
 	wrote    bool     // something was sent that is not known to be a plain read
 	notified bool     // NOTIFY may have been sent
+	changed  bool     // since then a statement said that it changed rows, so nobody need be asked
 }
 
 func (t *txState) attached() bool { return t.branch != nil && t.branch.attached }
@@ -232,6 +233,9 @@ func (c *conn) wroteAnything(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	b := c.tx.branch
+	if b.changed {
+		return true, nil
+	}
 	teller, ok := c.s.(session.WriteTeller)
 	if !ok {
 		return b.wrote, nil

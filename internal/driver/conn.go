@@ -61,7 +61,7 @@ type conn struct {
 // newConn makes the driver connection of a session that may live so long; 0 is
 // forever. A timer costs less than to look at the clock at each use.
 func newConn(s session.Session, p *Pool, lifetime time.Duration) *conn {
-	c := &conn{s: s, asIs: s.AsIs(), pool: p, gate: newGate()}
+	c := &conn{s: s, asIs: s.AsIs(), pool: p}
 	if st, ok := s.(session.Strayer); ok {
 		st.Strayed() // from now on
 	}
@@ -137,6 +137,9 @@ func (c *conn) exec(ctx context.Context, query string, args []sqldriver.NamedVal
 	res, err := c.s.Exec(ctx, query, args)
 	if err != nil {
 		return Result{}, c.failedIn(ctx, query, err)
+	}
+	if b := c.tx.branch; b != nil && b.wrote && res.RowsAffected > 0 {
+		b.changed = true
 	}
 	return res, c.succeeded(query)
 }

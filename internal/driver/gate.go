@@ -7,10 +7,10 @@ import (
 
 // gate lets one statement at a time use a connection. It is a mutex that can be
 // waited for with a context, and that costs one atomic operation when nobody
-// waits, where a channel costs ten times as much.
+// waits, where a channel costs ten times as much. The zero value is open.
 type gate struct {
 	state atomic.Int32
-	wake  chan struct{} // holds one token; whoever takes it tries again
+	wake  atomic.Pointer[chan struct{}] // holds one token; whoever takes it tries again. nil until somebody waits
 }
 
 // The states of a gate.
@@ -20,17 +20,16 @@ const (
 	gateWanted // taken, and somebody may be waiting
 )
 
-func newGate() gate { return gate{wake: make(chan struct{}, 1)} }
-
 // lock takes the gate, or returns the context's error. It prefers the gate: a
 // context that has ended is noticed only while somebody else holds it.
 func (g *gate) lock(ctx context.Context) error {
 	if g.state.CompareAndSwap(gateOpen, gateTaken) {
 		return nil
 	}
+	wake := g.waking() // before anybody can see that it is wanted
 	for g.state.Swap(gateWanted) != gateOpen {
 		select {
-		case <-g.wake:
+		case <-wake:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -41,20 +40,28 @@ func (g *gate) lock(ctx context.Context) error {
 // tryLock takes the gate unless somebody has it.
 func (g *gate) tryLock() bool { return g.state.CompareAndSwap(gateOpen, gateTaken) }
 
+// waking is the channel of those who wait.
+func (g *gate) waking() chan struct{} {
+	if wake := g.wake.Load(); wake != nil {
+		return *wake
+	}
+	wake := make(chan struct{}, 1)
+	g.wake.CompareAndSwap(nil, &wake)
+	return *g.wake.Load()
+}
+
 func (g *gate) unlock() {
 	if g.state.Swap(gateOpen) == gateWanted {
 		select {
-		case g.wake <- struct{}{}:
+		case *g.wake.Load() <- struct{}{}:
 		default: // a token is there already
 		}
 	}
 }
 
 // A Gate lets one at a time use something, and waits no longer than a context allows.
+// The zero value is open.
 type Gate struct{ gate gate }
-
-// NewGate makes a gate that is open.
-func NewGate() Gate { return Gate{newGate()} }
 
 // Lock takes the gate, or returns the context's error. It prefers the gate: a context
 // that has ended is noticed only while somebody else holds it.

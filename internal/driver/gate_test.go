@@ -12,7 +12,7 @@ import (
 
 func TestGate_LetsOneThroughAtATime(t *testing.T) {
 	t.Parallel()
-	g := newGate()
+	var g gate
 	n := 0
 	var wg sync.WaitGroup
 	for range 8 {
@@ -34,7 +34,7 @@ func TestGate_LetsOneThroughAtATime(t *testing.T) {
 func TestGate_WakesWhoWaitsAlsoAfterOthersGaveUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
+		var g gate
 		require.NoError(t, g.lock(t.Context()))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

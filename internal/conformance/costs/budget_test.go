@@ -85,3 +85,47 @@ func TestBudget_AllocationsToRestoreARecord(t *testing.T) {
 		return nil
 	}))
 }
+
+// A transaction of four statements, two of which save a record that it restores if it is
+// rolled back: fewer allocations than database/sql by hand, which has no such thing.
+func TestBudget_AllocationsOfATransaction(t *testing.T) {
+	m, db := benchTwins(t, 1)
+	ctx := context.Background()
+	four := func(ctx context.Context) error {
+		for i := range 2 {
+			a, err := m.Find(ctx, 1000)
+			if err != nil {
+				return err
+			}
+			a.Age += i
+			if err := m.Save(ctx, &a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	inTx := func() {
+		require.NoError(t, m.Query().Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error { return four(ctx) }))
+	}
+	byHand := func() {
+		tx, err := db.BeginTx(ctx, nil)
+		require.NoError(t, err)
+		for range 2 {
+			a, err := scanBenchRecord(tx.QueryRowContext(ctx, `SELECT `+benchColumns+` FROM "accounts" WHERE "id" = ? LIMIT 1`, 1000).Scan)
+			require.NoError(t, err)
+			_, err = tx.ExecContext(ctx, `UPDATE "accounts" SET "name" = ?, "email" = ?, "age" = ?, "balance" = ?, "active" = ?, "note" = ?, "created_at" = ? WHERE "id" = ?`,
+				a.Name, a.Email, a.Age, a.Balance, a.Active, a.Note, a.CreatedAt, a.ID)
+			require.NoError(t, err)
+		}
+		require.NoError(t, tx.Commit())
+	}
+	alone := testing.AllocsPerRun(200, func() { require.NoError(t, four(ctx)) })
+	ours, hand := testing.AllocsPerRun(200, inTx), testing.AllocsPerRun(200, byHand)
+	t.Logf("four statements %v, in a transaction %v, by hand %v", alone, ours, hand)
+	require.LessOrEqual(t, ours, hand-15)
+	require.LessOrEqual(t, ours, alone+1, "a statement takes fewer in a transaction, whose connection it need not take")
+	empty := testing.AllocsPerRun(200, func() {
+		require.NoError(t, m.Query().Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil }))
+	})
+	require.LessOrEqual(t, empty, 6.0)
+}
