@@ -406,13 +406,13 @@ func stateOf(d twophase.Decision) string {
 
 // Finish implements twophase.Ledger.
 func (l *ledger) Finish(ctx context.Context, d twophase.Decision, ids []twophase.ID) error {
-	return l.exec(ctx, l.text.Finish(len(ids)), argsOf(ids, stateOf(d))...)
-}
-
-func (l *ledger) exec(ctx context.Context, text string, args ...any) error {
 	return l.on(ctx, func(c *driver.Conn) error {
-		_, err := c.Exec(ctx, text, args)
-		return err
+		for _, id := range ids {
+			if _, err := c.Exec(ctx, l.text.Finish, []any{stateOf(d), string(id)}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -470,8 +470,12 @@ func (l *ledger) Forget(ctx context.Context, ids []twophase.ID) error {
 		if _, err := c.Exec(ctx, l.text.Raise, []any{youngest}); err != nil {
 			return err
 		}
-		_, err = c.Exec(ctx, l.text.Forget(len(ids)), argsOf(ids))
-		return err
+		for _, id := range ids {
+			if _, err := c.Exec(ctx, l.text.Forget, []any{string(id)}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
@@ -550,5 +554,20 @@ func (l *ledger) Marks(ctx context.Context, after twophase.ID) (ids []twophase.I
 
 // Unmark implements twophase.Resource.
 func (l *ledger) Unmark(ctx context.Context, ids []twophase.ID) error {
-	return l.exec(ctx, l.text.Unmark(len(ids)), argsOf(ids)...)
+	return l.on(ctx, func(c *driver.Conn) error {
+		keys, err := l.rows(ctx, c, l.text.Keys(len(ids)), argsOf(ids)...)
+		if err != nil || len(keys) == 0 {
+			return err
+		}
+		if err := c.Begin(ctx, driver.TxOptions{}); err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if _, err := c.Exec(ctx, l.text.Unmark, []any{textOf(key[0]), numberOf(key[1])}); err != nil {
+				_ = c.Rollback(ctx)
+				return err
+			}
+		}
+		return c.Commit(ctx)
+	})
 }

@@ -180,7 +180,7 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 	for _, p := range a.parts[1:] {
 		t.Branches = append(t.Branches, twophase.TransactionBranch{Name: p.name, LedgerID: p.ledger.id, Live: p, Resource: p.ledger})
 	}
-	res := twophase.Commit(ctx, t, twophase.Options{Step: a.reg.atomicStep})
+	res := twophase.Commit(ctx, t)
 	fail := &AtomicError{ID: string(res.ID), Err: res.Err, reg: a.reg}
 	for _, b := range res.Pending {
 		fail.Pending = append(fail.Pending, b.Name)

@@ -252,7 +252,7 @@ func TestCommit_NamesTheBranchesThatArePending(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, doubts, 1)
 		require.Equal(t, Committing, doubts[0].Standing)
-		require.Equal(t, []Prepared{{Branch: BranchID{f.t.ID, 2}}}, doubts[0].Prepared)
+		require.Equal(t, []Prepared{{Branch: BranchID{f.t.ID, 2}, Name: "stock"}}, doubts[0].Prepared)
 
 		_, err = Recover(t.Context(), f.members(), Options{Retention: -1})
 		require.NoError(t, err)
