@@ -198,10 +198,11 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 		fail.is = ErrCommitMixed
 		return unknownOutcome, fail
 	}
-	if ctx.Err() != nil && !errors.Is(res.Err, ctx.Err()) {
-		return rolledBack, errorf("atomic over %s rolled back: %w", quotedList(a.names), errors.Join(ctx.Err(), res.Err))
+	cause := ofWhole(res.Err)
+	if ctx.Err() != nil && !errors.Is(cause, ctx.Err()) {
+		cause = errors.Join(ctx.Err(), cause)
 	}
-	return rolledBack, errorf("atomic over %s rolled back: %w", quotedList(a.names), res.Err)
+	return rolledBack, errorf("atomic over %s rolled back: %w", quotedList(a.names), cause)
 }
 
 // participant is one connection of an Atomic: twophase.Anchor and twophase.Branch. Its
