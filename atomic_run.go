@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,10 @@ type atomicRun struct {
 	names []string
 	id    twophase.ID
 	parts []*participant // the anchor first
+
+	mu       sync.Mutex // protects following fields
+	panicked bool
+	panic    any // the first of hooks, which run on goroutines of the protocol
 }
 
 // atomicOnce runs one attempt.
@@ -77,6 +82,9 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 	unwatch()
 	unwatch = func() {}
 	how, err = a.commit(ctx)
+	if a.panicked {
+		panic(a.panic) // all is over: as a hook's panic in any other call
+	}
 	return err
 }
 
@@ -99,7 +107,7 @@ func (a *atomicRun) enter() error {
 			return err
 		}
 		st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}}
-		p := &participant{name: name, tx: &Tx{st: st}}
+		p := &participant{run: a, name: name, tx: &Tx{st: st}}
 		st.stack = []*Tx{p.tx}
 		a.parts = append(a.parts, p)
 		if e.dialect.Name != string(SQLite) {
@@ -208,6 +216,7 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 // participant is one connection of an Atomic: twophase.Anchor and twophase.Branch. Its
 // transaction is a Tx as any other until it ends.
 type participant struct {
+	run    *atomicRun
 	name   string
 	tx     *Tx
 	ledger *ledger
@@ -253,10 +262,12 @@ type atomicStep struct {
 	do   func(ctx context.Context, c *driver.Conn) error
 	ends func(err error) bool // whether the transaction is over by that, or its connection of no more use
 	err  error                // of do, as the driver tells it
+	went bool                 // it was not kept back by a hook
 }
 
 func (x *atomicStep) exchange(ctx context.Context, _ *place, _ *statement) (driver.Result, error) {
 	st := x.p.tx.st
+	x.went = true
 	if x.err = st.lock(ctx); x.err != nil {
 		return unknownRows, x.err
 	}
@@ -276,11 +287,40 @@ func (x *atomicStep) exchange(ctx context.Context, _ *place, _ *statement) (driv
 // tells it.
 func (p *participant) send(ctx context.Context, op, text string, ends func(error) bool, do func(context.Context, *driver.Conn) error) (shown, raw error) {
 	x := &atomicStep{p: p, do: do, ends: ends}
-	shown = p.tx.turn(ctx, op, text, x)
+	shown = p.turn(ctx, op, text, x)
 	if shown != nil && x.err == nil {
 		x.err = shown
 	}
 	return shown, x.err
+}
+
+// turn is the turn of a step. What a hook panics with is kept for the caller of Atomic;
+// the step itself is what it was or not sent, and the vote is lost.
+func (p *participant) turn(ctx context.Context, op, text string, x *atomicStep) (err error) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		p.run.mu.Lock()
+		defer p.run.mu.Unlock()
+		if !p.run.panicked {
+			p.run.panicked, p.run.panic = true, v
+		}
+		err = fmt.Errorf("a hook has panicked: %v", v)
+		switch {
+		case !x.went:
+			err = &driver.NotSentError{Err: err}
+			if x.ends(err) {
+				p.tx.st.giveBack()
+			}
+		case x.err != nil || x.ends(nil):
+			err = x.err
+		default: // it was done, but it is a vote, which is lost
+			err = &driver.UnansweredError{Err: err}
+		}
+	}()
+	return p.tx.turn(ctx, op, text, x)
 }
 
 func always(error) bool     { return true }

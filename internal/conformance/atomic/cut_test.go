@@ -2,6 +2,7 @@ package atomic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -121,6 +122,17 @@ func (c *cut) run(ctx context.Context, s *stage) {
 	c.err = goAlong(ctx, c.registry, s.names, s.mix, c.Path, c.Owner)
 }
 
+// kind is what its caller was told.
+func (c *cut) kind() string {
+	switch {
+	case c.err == nil:
+		return "committed"
+	case errors.Is(c.err, dbfleet.ErrCommitPending):
+		return "pending"
+	}
+	return told(c.err)
+}
+
 func (c *cut) heal() {
 	for _, p := range c.proxies {
 		if p != nil {
@@ -134,6 +146,7 @@ func (c *cut) heal() {
 func TestCut_WhatWasToldIsTrue(t *testing.T) {
 	t.Parallel()
 	var count atomic.Int64
+	var seen sync.Map // what was told
 	t.Run("mixes", func(t *testing.T) {
 		for _, mix := range crashMixes {
 			t.Run(fmtMix(mix), func(t *testing.T) {
@@ -151,6 +164,8 @@ func TestCut_WhatWasToldIsTrue(t *testing.T) {
 				}
 				s.runAll(t, cuts)
 				for _, c := range cuts {
+					n, _ := seen.LoadOrStore(c.kind(), new(atomic.Int64))
+					n.(*atomic.Int64).Add(1)
 					c.true(t, s)
 				}
 				s.recovered(t)
@@ -164,6 +179,11 @@ func TestCut_WhatWasToldIsTrue(t *testing.T) {
 		}
 	})
 	t.Logf("%d points", count.Load())
+	for _, kind := range []string{"committed", "pending", "unknown", "none"} {
+		n, ok := seen.Load(kind)
+		require.True(t, ok, "no one was %s", kind)
+		t.Logf("%s: %d", kind, n.(*atomic.Int64).Load())
+	}
 	require.GreaterOrEqual(t, count.Load(), int64(500))
 }
 
