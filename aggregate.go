@@ -69,9 +69,12 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 	return out, nil
 }
 
-// Sum adds up a column's values as V. What does not fit V exactly is ErrRange: take
-// int64 for whole numbers, string or a decimal type for decimals. NULL is no value,
-// and without values the sum is 0.
+// Sum adds up a column's values as V. What does not fit V exactly is ErrRange, on every
+// database: take int64 for whole numbers, string or a decimal type for decimals. NULL is
+// no value, and without values the sum is 0. A text that is no number is ErrType;
+// PostgreSQL has no sum of texts at all, which is ErrUndefined. SelectSum and SQL of
+// one's own are as the database has them: MySQL and SQLite take such a text for 0, and
+// a sum of SQLite's beyond int64 is ErrInvalidValue.
 //
 // The methods and the functions Sum, Avg, Min and Max have one rule for rows without
 // values, and for no rows: a sum is 0, there is no mean, no smallest and no largest
@@ -85,6 +88,8 @@ func Pluck[V any](ctx context.Context, from Queryable, column string) ([]V, erro
 //
 // SQLite has no decimals. What is kept there as text or as floats is added up as the
 // decimals that it reads as, if V is no number of Go's: all values are read for that.
+// They are read too, on SQLite and MySQL, where some are texts, and on SQLite where the
+// sum leaves int64 on the way.
 func Sum[V any](ctx context.Context, from Queryable, column string) (V, error) {
 	return aggregate[V](ctx, baseOf(from), "SUM", column)
 }
@@ -168,16 +173,46 @@ func (q *query) summarize(ctx context.Context, function, column string, kind row
 			return err
 		}
 	}
+	d, err := q.summarizeBy(ctx, column, take, func(d *dialect.Dialect) (string, []string, rowmap.Summary) {
+		return summaryOn(d, function, kind)
+	})
+	if wantsAll(err, function, d) {
+		_, err = q.summarizeBy(ctx, column, take, func(*dialect.Dialect) (string, []string, rowmap.Summary) {
+			return ofAll(function)
+		})
+	}
+	return q.ofColumn(err, column)
+}
+
+// summarizeBy asks in one of the ways in which the database can be. It tells which that is.
+func (q *query) summarizeBy(ctx context.Context, column string, take func(driver.Rows, rowmap.Summary) error,
+	by func(*dialect.Dialect) (ask string, more []string, how rowmap.Summary),
+) (d *dialect.Dialect, err error) {
 	how := rowmap.First
 	v := &summary{trip: trip{q: q}}
-	v.made = func(q *sqlgen.Query, d *dialect.Dialect) sqlgen.Query {
-		ask, more, read := summaryOn(d, function, kind)
-		how = read
+	v.made = func(q *sqlgen.Query, on *dialect.Dialect) sqlgen.Query {
+		ask, more, read := by(on)
+		d, how = on, read
 		return q.Aggregated(ask, column, more...)
 	}
 	v.take = func(rows driver.Rows, _ *dialect.Dialect) (int, error) { return 1, take(rows, how) }
-	_, err := v.run(ctx, v)
-	return q.ofColumn(err, column)
+	_, err = v.run(ctx, v)
+	return d, err
+}
+
+// wantsAll says whether a sum or mean failed that all values, read one by one, have or
+// tell the fault of: where some are texts, which a database takes for 0 in silence, and
+// where a sum of SQLite's leaves int64 on the way.
+func wantsAll(err error, function string, d *dialect.Dialect) bool {
+	return errors.Is(err, rowmap.ErrNoNumber) || function == "SUM" && d == dialect.SQLite && errors.Is(err, ErrInvalidValue)
+}
+
+// ofAll is how all values are asked for.
+func ofAll(function string) (ask string, more []string, how rowmap.Summary) {
+	if function == "AVG" {
+		return sqlgen.AllValues, nil, rowmap.MeanOfAll
+	}
+	return sqlgen.AllValues, nil, rowmap.TotalOfAll
 }
 
 // ofColumn is the error of an aggregate with the column's name in place of the one
@@ -189,7 +224,7 @@ func (q *query) ofColumn(err error, column string) error {
 		value.Model, value.Column = q.src.table.Name, column
 	}
 	var unknown *UnknownColumnError
-	if errors.As(err, &unknown) && slices.Equal(unknown.Selected, []string{inside}) {
+	if errors.As(err, &unknown) && len(unknown.Selected) > 0 && !slices.ContainsFunc(unknown.Selected, func(name string) bool { return !strings.HasPrefix(name, inside) }) {
 		unknown.Selected = nil
 	}
 	return err
@@ -198,16 +233,21 @@ func (q *query) ofColumn(err error, column string) error {
 // summaryOn is what is asked for an aggregate, and how it is read. SQLite adds up and
 // divides as floats do: where that would lose digits, all values are asked for. It
 // also has no type but the column's for a time or a decimal: beside the largest value
-// it is asked for the column of its row.
+// it is asked for the column of its row. SQLite and MySQL add texts up as 0: the largest
+// value tells that there are some.
 func summaryOn(d *dialect.Dialect, function string, kind rowmap.Kind) (ask string, more []string, how rowmap.Summary) {
 	sqlite := d == dialect.SQLite
 	switch {
 	case function == "AVG" && sqlite:
-		return sqlgen.AllValues, nil, rowmap.MeanOfAll
+		return ofAll(function)
+	case function == "AVG" && d == dialect.MySQL:
+		return "SUM", []string{"COUNT", "AVG", "MAX"}, rowmap.MeanOfNumbers
 	case function == "AVG":
 		return "SUM", []string{"COUNT", "AVG"}, rowmap.Mean
 	case function == "SUM" && sqlite && kind != rowmap.Int && kind != rowmap.Uint && kind != rowmap.Float:
-		return sqlgen.AllValues, nil, rowmap.TotalOfAll
+		return ofAll(function)
+	case function == "SUM" && d != dialect.Postgres:
+		return function, []string{"MAX"}, rowmap.TotalOfNumbers
 	case function == "SUM":
 		return function, nil, rowmap.Total
 	case function != "COUNT" && sqlite && kind == rowmap.Any:

@@ -70,12 +70,14 @@ func (r *Registry) Atomic(ctx context.Context, connections []string, fn func(ctx
 	case len(names) == 1:
 		return r.Transaction(ctx, names[0], func(ctx context.Context, _ *Tx) error { return fn(ctx) }, o)
 	}
-	if o.Retries < 0 || o.Retries > maxRetries {
-		return errorf("Atomic: TxOptions.Retries is %d, not 0 to %d", o.Retries, maxRetries)
+	for _, name := range names {
+		if err := o.check(r.DB(name)); err != nil {
+			return errorf("Atomic: %w", err)
+		}
 	}
 	for attempt := 0; ; attempt++ {
 		err := r.atomicOnce(ctx, names, fn, o)
-		if err == nil || attempt >= o.Retries || !IsRetryable(err) || ctx.Err() != nil || pause(ctx, attempt) != nil {
+		if err == nil || attempt >= o.Retries || !IsRetryable(err) || !pause(ctx, attempt) {
 			return err
 		}
 	}

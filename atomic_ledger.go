@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
-	"github.com/dbfleet/dbfleet/internal/sqlgen"
 	"github.com/dbfleet/dbfleet/internal/twophase"
 )
 
@@ -21,7 +21,7 @@ import (
 // primary's pool, each for itself; hooks do not see them. It is safe for concurrent use.
 type ledger struct {
 	e        *entry
-	text     *sqlgen.Ledger
+	text     *dialect.Ledger
 	id       twophase.LedgerID
 	branches bool // the database can prepare
 }
@@ -45,7 +45,7 @@ func (e *entry) knownLedger(ctx context.Context, create bool) (*ledger, error) {
 	if l := e.decides.Load(); l != nil {
 		return l, nil
 	}
-	l := &ledger{e: e, text: sqlgen.LedgerOf(e.dialect), branches: e.dialect.Name != string(SQLite)}
+	l := &ledger{e: e, text: dialect.LedgerOf(e.dialect), branches: e.dialect.Name != string(SQLite)}
 	var found bool
 	err := l.on(ctx, func(c *driver.Conn) error {
 		if !create {
@@ -81,14 +81,14 @@ func (l *ledger) create(ctx context.Context, c *driver.Conn) error {
 	}
 	if kind == "" {
 		if _, err := c.Exec(ctx, l.text.Create, nil); err != nil && driver.Classify(err).Class != driver.Unique {
-			return fmt.Errorf("the table %s cannot be created: %w; create it as in docs/atomic.md", sqlgen.LedgerTable, err)
+			return fmt.Errorf("the table %s cannot be created: %w; create it as in docs/atomic.md", dialect.LedgerTable, err)
 		}
 		if kind, err = l.value(ctx, c, l.text.Durable); err != nil {
 			return err
 		}
 	}
 	if kind != l.text.DurableKind {
-		return fmt.Errorf("the table %s is of kind %q, not %q: what it holds would not outlive a crash", sqlgen.LedgerTable, kind, l.text.DurableKind)
+		return fmt.Errorf("the table %s is of kind %q, not %q: what it holds would not outlive a crash", dialect.LedgerTable, kind, l.text.DurableKind)
 	}
 	for i, text := range l.text.Found {
 		var args []any
@@ -111,11 +111,11 @@ func (l *ledger) identify(ctx context.Context, c *driver.Conn) error {
 			return err
 		}
 		if len(rows) != 1 {
-			return fmt.Errorf("the table %s has no identity: it was not made by this library", sqlgen.LedgerTable)
+			return fmt.Errorf("the table %s has no identity: it was not made by this library", dialect.LedgerTable)
 		}
 		id, was, is := textOf(rows[0][0]), textOf(rows[0][1]), textOf(rows[0][2])
 		if !twophase.LedgerID(id).Valid() {
-			return fmt.Errorf("the identity in table %s is not one of this library", sqlgen.LedgerTable)
+			return fmt.Errorf("the identity in table %s is not one of this library", dialect.LedgerTable)
 		}
 		if was == is {
 			l.id = twophase.LedgerID(id)
@@ -125,7 +125,7 @@ func (l *ledger) identify(ctx context.Context, c *driver.Conn) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the identity in table %s changes again and again", sqlgen.LedgerTable)
+	return fmt.Errorf("the identity in table %s changes again and again", dialect.LedgerTable)
 }
 
 // on calls do with a connection of the primary's pool.
@@ -230,10 +230,10 @@ type writtenIncident struct {
 func record(row []sqldriver.Value) (r twophase.Record, err error) {
 	id, ok := twophase.ParseID(textOf(row[0]))
 	if !ok {
-		return r, fmt.Errorf("the table %s has a row whose id is not one of this library", sqlgen.LedgerTable)
+		return r, fmt.Errorf("the table %s has a row whose id is not one of this library", dialect.LedgerTable)
 	}
 	r = twophase.Record{ID: id, Decision: twophase.ToAbort, Since: time.UnixMilli(numberOf(row[4])), Finished: row[5] != nil}
-	if textOf(row[1]) == sqlgen.LedgerCommit {
+	if textOf(row[1]) == dialect.LedgerCommit {
 		r.Decision = twophase.ToCommit
 	}
 	var branches []writtenBranch
@@ -245,7 +245,7 @@ func record(row []sqldriver.Value) (r twophase.Record, err error) {
 		err = errors.Join(err, json.Unmarshal([]byte(text), &incidents))
 	}
 	if err != nil {
-		return r, fmt.Errorf("the row %q of table %s cannot be read: %w", id, sqlgen.LedgerTable, err)
+		return r, fmt.Errorf("the row %q of table %s cannot be read: %w", id, dialect.LedgerTable, err)
 	}
 	for _, b := range branches {
 		r.Branches = append(r.Branches, twophase.BranchRef{Number: b.Number, Name: b.Name, Ledger: twophase.LedgerID(b.Ledger)})
@@ -380,7 +380,7 @@ func (l *ledger) younger(ctx context.Context, c *driver.Conn, id twophase.ID, ot
 	case err != nil:
 		return err
 	case len(rows) != 1:
-		return fmt.Errorf("the table %s has no horizon: it was not made by this library", sqlgen.LedgerTable)
+		return fmt.Errorf("the table %s has no horizon: it was not made by this library", dialect.LedgerTable)
 	case int64(id.Made()) <= numberOf(rows[0][0]):
 		return twophase.As(otherwise, errorf("atomic %s is older than what the ledger of connection %q keeps", id, l.e.name))
 	}
@@ -399,9 +399,9 @@ func fenced(err error) error {
 // stateOf is a decision as the ledger has it.
 func stateOf(d twophase.Decision) string {
 	if d == twophase.ToCommit {
-		return sqlgen.LedgerCommit
+		return dialect.LedgerCommit
 	}
-	return sqlgen.LedgerAbort
+	return dialect.LedgerAbort
 }
 
 // Finish implements twophase.Ledger.

@@ -24,12 +24,12 @@ func (m *Model[T]) CreateMany(ctx context.Context, records []T) error {
 
 //go:noinline
 func (q *query) createAll(ctx context.Context, list any) error {
-	return q.restoring(list, func(records rowmap.Records) error { return q.createMany(ctx, records) })
+	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.createMany(ctx, records) })
 }
 
-// restoring gives the records of *list, a *[]T, to write. On an error they are as
-// they were before.
-func (q *query) restoring(list any, write func(records rowmap.Records) error) error {
+// restoring gives the records of *list, a *[]T, to write, which tells the transaction
+// that it wrote in. On an error, and when that is undone, they are as they were before.
+func (q *query) restoring(list any, write func(records rowmap.Records) (*Tx, error)) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
@@ -41,13 +41,19 @@ func (q *query) restoring(list any, write func(records rowmap.Records) error) er
 			old.Restore()
 		}
 	}()
-	err := told(write(plan.Records(list)))
-	done = err == nil
-	return err
+	in, err := write(plan.Records(list))
+	if err = told(err); err != nil {
+		return err
+	}
+	done = true
+	if in == nil {
+		return nil
+	}
+	return q.restored(in, old.Changes(q.src.table.Key()))
 }
 
-func (q *query) createMany(ctx context.Context, records rowmap.Records) error {
-	return q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
+func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {
+	err = q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
 		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {
 			return err
@@ -71,10 +77,12 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) error {
 				if _, err := v.run(ctx, v); err != nil {
 					return err
 				}
+				in = v.place.within
 			}
 			return nil
 		})
 	})
+	return in, err
 }
 
 // writeMany runs a write of several records between their callbacks.

@@ -41,7 +41,17 @@ func (d Driver) canonical() Driver {
 // Durations are texts such as "30s" there, and -1 where that has a meaning; a text
 // in the place of a number, a truth value or a list is read as from the environment.
 // Unknown keys are errors. A false of "ssl" is [TLSDisable]. Decoders that go by the
-// tags alone (mapstructure before 2.5, pelletier/go-toml) can tell neither.
+// tags alone (mapstructure before 2.5, pelletier/go-toml) can tell neither. In YAML:
+//
+//	default: main
+//	connections:
+//	  main: {driver: sqlite, database: app.db}
+//	  users:
+//	    url: postgres://app@db1/users
+//	    read_hosts: [r1, r2]
+//	    pool: {max_open: 20, max_lifetime: 1h}
+//
+// which yaml.Unmarshal(text, &config) takes, and [Open] then.
 //
 // Printing a Config (fmt, slog, JSON, YAML) shows no secret, but with the two verbs
 // that [Secret] names. Encoders that go by the fields (gob, TOML) redact each Secret
@@ -84,7 +94,9 @@ type ConnectionConfig struct {
 	Socket string `json:"socket" yaml:"socket" mapstructure:"socket" toml:"socket,omitempty"`
 
 	// Database is the database's name; on SQLite the path of the file, taken
-	// literally whatever characters it has, or ":memory:". Required. A relative
+	// literally whatever characters it has, or ":memory:": a database of this connection
+	// alone, which its whole pool shares, and which is gone when the connection is
+	// replaced, removed or closed. Required. A relative
 	// path, also one with "..", is relative to the working directory: the path
 	// is trusted, so do not build it from a request.
 	Database string `json:"database" yaml:"database" mapstructure:"database" toml:"database,omitempty"`
@@ -133,17 +145,29 @@ type ConnectionConfig struct {
 	//
 	// Defaults to 5 minutes.
 	StatementTimeout time.Duration `json:"statement_timeout" yaml:"statement_timeout" mapstructure:"statement_timeout" toml:"statement_timeout,omitzero"`
+	// LongTransaction is the age from which an open transaction is told to the hooks of
+	// OnLongTransaction; Health tells the oldest open one then. It costs each transaction
+	// about two microseconds.
+	//
+	// Defaults to 0: nobody looks.
+	LongTransaction time.Duration `json:"long_transaction" yaml:"long_transaction" mapstructure:"long_transaction" toml:"long_transaction,omitzero"`
 	// Params are session parameters for each connection: run-time parameters on
 	// PostgreSQL ("application_name"), system variables on MySQL, pragmas on
 	// SQLite. Those on which the library's promises rest are refused. They are no
 	// place for secrets: the server shows them to others, and logs them.
+	//
+	// "TimeZone" on PostgreSQL, which is UTC otherwise, is the zone of the database's own
+	// functions and casts (CURRENT_DATE, timestamptz::date). Values of time.Time go in
+	// and come out as the same instants.
 	//
 	// "multiStatements": "true" lets MySQL take several statements in one text without
 	// arguments, as migration tools send them and as the other databases do anyway. Give
 	// such a connection to nothing that makes SQL of what users enter.
 	Params map[string]string `json:"params" yaml:"params" mapstructure:"params" toml:"params,omitempty"`
 	// Pooler says that a transaction-mode pooler (PgBouncer, ProxySQL) stands
-	// between, so nothing may be kept in the server's session.
+	// between, so nothing may be kept in the server's session. What a statement does on
+	// MySQL whose context has ended is not stopped behind one: the sessions are the
+	// pooler's.
 	Pooler bool `json:"pooler" yaml:"pooler" mapstructure:"pooler" toml:"pooler,omitempty"`
 
 	// SQLite are the settings that only SQLite has.

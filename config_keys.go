@@ -41,6 +41,7 @@ var configFields = slices.Concat(
 		{"read_hosts", config.List, func(c *ConnectionConfig) any { return &c.ReadHosts }},
 		{"connect_timeout", config.Duration, func(c *ConnectionConfig) any { return &c.ConnectTimeout }},
 		{"statement_timeout", config.Duration, func(c *ConnectionConfig) any { return &c.StatementTimeout }},
+		{"long_transaction", config.Duration, func(c *ConnectionConfig) any { return &c.LongTransaction }},
 		{"pooler", config.Bool, func(c *ConnectionConfig) any { return &c.Pooler }},
 		{"sqlite.journal_mode", config.Text, func(c *ConnectionConfig) any { return &c.SQLite.JournalMode }},
 		{"sqlite.synchronous", config.Text, func(c *ConnectionConfig) any { return &c.SQLite.Synchronous }},

@@ -39,6 +39,7 @@ type (
 		ReadHosts                        []string
 		Pool, ReadPool                   PoolConfig
 		ConnectTimeout, StatementTimeout time.Duration
+		LongTransaction                  time.Duration
 		Params                           map[string]string
 		Pooler                           bool
 		SQLite                           SQLiteConfig
@@ -56,7 +57,7 @@ func (c ConnectionConfig) printed() printedConnection {
 		Driver: c.Driver, URL: string(c.URL), Host: c.Host, Port: c.Port, Socket: c.Socket,
 		Database: c.Database, Username: c.Username, Password: string(c.Password), SSL: c.SSL, TLS: c.TLS,
 		ReadHosts: c.ReadHosts, Pool: c.Pool, ReadPool: read,
-		ConnectTimeout: c.ConnectTimeout, StatementTimeout: c.StatementTimeout,
+		ConnectTimeout: c.ConnectTimeout, StatementTimeout: c.StatementTimeout, LongTransaction: c.LongTransaction,
 		Params: c.Params, Pooler: c.Pooler, SQLite: c.SQLite,
 	}
 }

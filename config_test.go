@@ -155,12 +155,14 @@ func TestConnectionConfig_FaultsNameTheirKeys(t *testing.T) {
 			c.ReadHosts = []string{"r1", "r1:5433", "[::1]", "[::1]:1", "db.example.com"}
 		}), nil},
 
-		"idle over open":       {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{MaxOpen: 5, MaxIdle: 6} }), []string{"pool.max_idle"}},
-		"idle over default":    {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{MaxIdle: 11} }), []string{"pool.max_idle"}},
-		"no bounds":            {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{-1, -1, -1, -1, -1, -1} }), nil},
-		"negative pool":        {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{-2, -2, -2, -2, -2, -2} }), []string{"pool.max_open", "pool.max_idle", "pool.statement_cache", "pool.max_lifetime", "pool.max_idle_time", "pool.acquire_timeout"}},
-		"read pool":            {with(func(c *ConnectionConfig) { c.ReadPool = &PoolConfig{MaxOpen: 1, MaxIdle: 2} }), []string{"read_pool.max_idle"}},
-		"negative timeouts":    {with(func(c *ConnectionConfig) { c.ConnectTimeout, c.StatementTimeout = -1, -time.Second }), []string{"connect_timeout", "statement_timeout"}},
+		"idle over open":    {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{MaxOpen: 5, MaxIdle: 6} }), []string{"pool.max_idle"}},
+		"idle over default": {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{MaxIdle: 11} }), []string{"pool.max_idle"}},
+		"no bounds":         {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{-1, -1, -1, -1, -1, -1} }), nil},
+		"negative pool":     {with(func(c *ConnectionConfig) { c.Pool = PoolConfig{-2, -2, -2, -2, -2, -2} }), []string{"pool.max_open", "pool.max_idle", "pool.statement_cache", "pool.max_lifetime", "pool.max_idle_time", "pool.acquire_timeout"}},
+		"read pool":         {with(func(c *ConnectionConfig) { c.ReadPool = &PoolConfig{MaxOpen: 1, MaxIdle: 2} }), []string{"read_pool.max_idle"}},
+		"negative timeouts": {with(func(c *ConnectionConfig) {
+			c.ConnectTimeout, c.StatementTimeout, c.LongTransaction = -1, -time.Second, -1
+		}), []string{"connect_timeout", "statement_timeout", "long_transaction"}},
 		"no statement timeout": {with(func(c *ConnectionConfig) { c.StatementTimeout = -1 }), nil},
 
 		"params": {with(func(c *ConnectionConfig) {

@@ -153,6 +153,9 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 		f.Add("connect_timeout", "must be positive")
 	}
 	validDuration(f, "statement_timeout", c.StatementTimeout)
+	if c.LongTransaction < 0 {
+		f.Add("long_transaction", "must not be negative")
+	}
 	config.CheckParams(string(c.Driver), c.Params, f)
 }
 

@@ -36,6 +36,14 @@ type Conn struct {
 // with it. Statements that begin or end a transaction are refused then. Otherwise
 // they are sent: BEGIN and COMMIT are the caller's.
 //
+//	err := db.Conn(ctx, func(ctx context.Context, c *dbfleet.Conn) error {
+//		if _, err := c.ExecContext(ctx, "LISTEN jobs"); err != nil {
+//			return err
+//		}
+//		return c.Raw(func(driverConn any) error {
+//			told, err := driverConn.(*pgx.Conn).WaitForNotification(ctx)
+//			…
+//
 // When fn returns, panics or ends its goroutine, rows that it has left open are
 // closed, and the connection goes back to the pool only if it is known to be as it
 // was: plain reads alone were sent. After anything else it is closed, and an open
@@ -215,10 +223,12 @@ func (c *Conn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, err
 // database/sql/driver.Conn of go-sql-driver/mysql or modernc.org/sqlite elsewhere, or
 // the Connector's. It is fn's until fn returns; other statements of the Conn get
 // ErrBusy meanwhile, those of a transaction that it is part of too. No hook sees what
-// fn sends, and nothing bounds it but the context that fn gives to the driver. A
-// transaction that fn ends is lost to the library (ErrTxLost); that it has ended one
-// and begun another is not noticed, nor a BEGIN on MySQL, which commits what came
-// before it.
+// fn sends, and nothing bounds it but the context that fn gives to the driver. In a
+// transaction a savepoint is set before fn and released after it: a transaction that fn
+// ends, also if it begins another one, is lost to the library (ErrTxLost), with
+// ErrTxCommitted or ErrOutcomeUnknown where something of it is written or may be.
+// Savepoints that fn leaves open end with that, and what PostgreSQL refuses behind a
+// savepoint (SET TRANSACTION, exporting a snapshot) it refuses fn in a transaction.
 //
 // Raw returns the error of fn as it is. It fails with ErrBusy while rows are open
 // on PostgreSQL and MySQL.

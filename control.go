@@ -23,6 +23,14 @@ func refuseControl(query string, d *dialect.Dialect) error {
 			return err
 		}
 	}
+	if d == dialect.MySQL && strings.Contains(query, "/*") && (strings.Contains(query, "/*!") || strings.Contains(query, "/*M!")) {
+		// The server's version decides which of the two readings is right.
+		if rest := lex.WithoutExecuted(query); rest != "" {
+			if err := refuseControl(rest, d); err != nil {
+				return err
+			}
+		}
+	}
 	for s := lex.New(query, d); ; {
 		first, second, ok := s.Statement()
 		if !ok {

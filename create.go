@@ -15,7 +15,8 @@ import (
 // Timestamps are set; a created_at that is not zero is kept. The record's times
 // become what was stored, the same instants in UTC and to the microsecond (see
 // TimePrecision), so that the record equals the one that Find returns. A zero
-// time.Time is written as NULL. On an error the record is as it was before.
+// time.Time is written as NULL. On an error the record is as it was before, and its
+// columns are when the transaction is undone; see Registry.Transaction.
 //
 // The key in the record is that of its row, whoever made it: the database's
 // counter, a default, a trigger that changes even one that was given. A server
@@ -40,11 +41,11 @@ func (q *query) createFrom(ctx context.Context, record any, values map[string]an
 		return err
 	}
 	filled := q.src.table.Plan.Clone(record)
-	undo, err := recordWrite{do: createRecord}.run(ctx, q, record)
-	if undo {
+	done := recordWrite{do: createRecord}.run(ctx, q, record) // the caller gets a copy of the record
+	if done.undo {
 		q.src.table.Plan.Copy(record, filled)
 	}
-	return told(err)
+	return told(done.err)
 }
 
 // recording is what the verbs that write records have in common.
@@ -75,23 +76,25 @@ func (q *query) stillAt(home destination, record any) error {
 	return err
 }
 
-func (q *query) create(ctx context.Context, record any) error {
+func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
 	home, err := q.homeOf(record)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: rowmap.One(record), record: record}
 	write := func(ctx context.Context) error {
 		if err := q.stillAt(home, record); err != nil {
 			return err
 		}
-		v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: rowmap.One(record), record: record}
 		_, err := v.run(ctx, v)
 		return err
 	}
 	if q.src.callbacks.none() {
-		return write(ctx)
+		err = write(ctx)
+	} else {
+		err = q.around(ctx, home.connection, q.src.creating(), v.records, write)
 	}
-	return q.around(ctx, home.connection, q.src.creating(), rowmap.One(record), write)
+	return v.place.within, err
 }
 
 // insertion is the verb that inserts records of one plan by one statement.

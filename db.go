@@ -82,16 +82,15 @@ func (db *DB) Pool() *sql.DB {
 }
 
 // Ping asks the primary for an answer, or the replica in turn on the handle
-// that Read gives.
+// that Read gives. In a transaction that ctx carries for this connection it asks that
+// one's: the answer is ErrTxLost when the transaction is lost, and ErrBusy while rows
+// are open on PostgreSQL and MySQL.
 func (db *DB) Ping(ctx context.Context) error {
 	var p place
 	if err := db.place(ctx, &p, db.reads()); err != nil {
 		return err
 	}
 	defer p.leave()
-	if p.tx != nil { // the connection is asked whether it is there, not the transaction
-		p = place{e: p.e, node: p.node, index: -1, route: p.route}
-	}
 	return p.ping(ctx)
 }
 

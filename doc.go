@@ -47,15 +47,15 @@
 // as its tag db:"name" says.
 //
 //	type User struct {
-//		ID                   int64
+//		ID                   int64 // the key, unless PrimaryKey names others; the database makes it while it is 0
 //		Name, Email          string
 //		IsAdmin              bool
-//		CreatedAt, UpdatedAt time.Time
-//		Posts                []Post // read by a relation
+//		CreatedAt, UpdatedAt time.Time // set because of Timestamps
+//		Posts                []Post    // no column, since Post is a struct: a relation fills it in
 //	}
 //
 //	users, err := dbfleet.NewModel[User](registry, dbfleet.ModelConfig{
-//		Table: "users", Connection: "users_db", Fillable: []string{"name", "email"}, Timestamps: true,
+//		Table: "users", Connection: "users_db", Timestamps: true,
 //	})
 //
 //	john := User{Name: "John"}
@@ -73,7 +73,11 @@
 //	err = users.CreateMany(ctx, []User{{Name: "Ada"}, {Name: "Grace"}})
 //	err = users.Upsert(ctx, &john, dbfleet.Conflict{Key: []string{"email"}, Update: []string{"name"}})
 //
-// [Model.Fill] takes values that come from outside: only Fillable columns. What a
+// A key of several columns is PrimaryKey: []string{"tenant_id", "id"}, and found by
+// Find(ctx, tenant, id).
+//
+// [Model.Fill] and [Model.CreateFrom] take values that come from outside, a form or JSON,
+// and of these only the columns that [ModelConfig].Fillable names. What a
 // record has to say about itself are plain methods of the struct. BeforeCreate and its
 // like are called if it has them: see [BeforeCreator], [BeforeUpdater],
 // [BeforeDeleter], [AfterCreator], [AfterUpdater] and [AfterDeleter].
@@ -91,6 +95,12 @@
 //	n, err := admins.Count(ctx)
 //	for user, err := range admins.Iter(ctx) { … }         // one row at a time
 //	names, err := dbfleet.Pluck[string](ctx, admins, "name")
+//
+// A condition that always holds is a query that is kept, as where rows are only marked
+// as deleted:
+//
+//	live := users.Query().WhereNull("deleted_at")
+//	list, err := live.Where("name", "=", "Ada").Get(ctx)
 //
 // Columns, operators and directions given as text are checked, so that they may
 // come from a request. Conditions can also be typed: with
@@ -146,13 +156,23 @@
 //
 // # Relations
 //
-// A relation is a typed value. Its two sides may live on different connections,
-// databases and shards: related records are read by statements of their own,
-// one for all parents (and shard).
+// A relation is a typed value, made once, where the models are. Its two sides may live on
+// different connections, databases and shards: related records are read by statements of
+// their own, one for all parents (and shard). Here the users are in users_db, of MySQL,
+// and their posts in analytics, of PostgreSQL:
 //
-//	var postsOf = dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
+//	type Post struct {
+//		ID, UserID int64
+//		Title      string
+//		Author     *User // no column either
+//	}
+//
+//	posts, err := dbfleet.NewModel[Post](registry, dbfleet.ModelConfig{Table: "posts", Connection: "analytics"})
+//	postsOf := dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
+//	authorOf := dbfleet.BelongsTo(posts, users, dbfleet.On("user_id"), func(p *Post) **User { return &p.Author })
 //
 //	list, err := users.With(postsOf).Get(ctx)             // with their posts
+//	some, err := posts.With(authorOf).Limit(10).Get(ctx)  // with their authors
 //	recent, err := postsOf.For(&john).OrderBy("id", dbfleet.Desc).Limit(3).Get(ctx)
 //
 // [HasOne] and [BelongsTo] are the siblings of [HasMany]. Models that are keyed by
@@ -246,9 +266,9 @@
 //   - others at work: [ErrDeadlock], [ErrSerialization], [ErrLockTimeout]; whether it
 //     may be tried again is [IsRetryable]
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
-//     [ErrTooManyConnections], [ErrPoolTimeout], [ErrTimeout], [ErrReadOnly],
+//     [ErrTooManyConnections], [ErrAcquireTimeout], [ErrTimeout], [ErrReadOnly],
 //     [ErrUndefined]
-//   - a transaction: [ErrTxLost], [ErrTxDone], [ErrBusy]
+//   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
 //     [ErrTooManyArgs], [ErrClosed]
 //
@@ -262,7 +282,10 @@
 //
 // A statement is sent once. If a write's answer is lost the error is
 // [ErrOutcomeUnknown], and [ErrCommitUnknown] for a commit: the library does not
-// guess, and does not try again.
+// guess, and does not try again. With [TxOptions.Resolvable] it asks the database, or
+// [CommitUnknownError.Resolve] does later. A statement whose context ends is stopped on
+// the server, so that its locks are gone when the call returns; a server that does not
+// answer is waited for half a second at most.
 //
 // # Mistakes
 //

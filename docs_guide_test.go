@@ -153,7 +153,6 @@ const guidePrelude = `package main
 
 import ("context"; "fmt"; "log/slog"; "time"; "github.com/dbfleet/dbfleet")
 
-type Post struct { ID, UserID int64 }
 type Order struct { ID, UserID int64; Paid bool; Total float64 }
 type Entry struct { ID int64 }
 

@@ -25,6 +25,8 @@ type entry struct {
 	leader   atomic.Pointer[node]   // the node in the role of the primary
 	replicas *replicaset.Set[*node] // those that serve reads
 	hooks    *hookList
+	ages     ages
+	outcomes outcomes
 
 	// running counts what uses the entry; the bit draining says that nothing
 	// more may start.
@@ -85,7 +87,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 	if err := driver.Linked(primary.Dialect); err != nil {
 		return nil, &ConfigError{Connection: name, Key: "driver", Reason: "cannot be used", Err: err}
 	}
-	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{})}
+	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{}), ages: ages{limit: config.LongTransaction}}
 	leader := newNode(primary, config.Pool.acquireWait(), RolePrimary)
 	leader.guard = newNode(config.guardOptions(primary), config.readPool().acquireWait(), RolePrimary)
 	e.leader.Store(leader)

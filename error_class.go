@@ -33,7 +33,7 @@ const (
 	ClassConnection         ErrorClass = "connection"           // ErrConnection, also ErrConnectionRefused
 	ClassAuthentication     ErrorClass = "authentication"       // ErrAuthentication
 	ClassTooManyConnections ErrorClass = "too_many_connections" // ErrTooManyConnections, of the server
-	ClassPoolTimeout        ErrorClass = "pool_timeout"         // ErrPoolTimeout
+	ClassAcquireTimeout     ErrorClass = "acquire_timeout"      // ErrAcquireTimeout
 	ClassUndefined          ErrorClass = "undefined"            // ErrUndefined
 	ClassSyntax             ErrorClass = "syntax"               // a text that the database does not understand
 	ClassResources          ErrorClass = "resources"            // disk, memory or the like of the server is used up
@@ -98,9 +98,9 @@ func ClassOf(err error) ErrorClass {
 			return ClassCanceled
 		}
 	case driver.TooManyConnections:
-		var a *PoolTimeoutError
+		var a *AcquireTimeoutError
 		if errors.As(known.Err, &a) {
-			return ClassPoolTimeout
+			return ClassAcquireTimeout
 		}
 	case driver.Unknown: // not made here, or of the program's own code
 		return classOfOther(known.Err)
@@ -111,7 +111,7 @@ func ClassOf(err error) ErrorClass {
 // classOfOther is the class of an error that no QueryError is around.
 func classOfOther(err error) ErrorClass {
 	var column *ColumnError
-	var acquire *PoolTimeoutError
+	var acquire *AcquireTimeoutError
 	switch {
 	case err == nil:
 		return ClassOther
@@ -128,7 +128,7 @@ func classOfOther(err error) ErrorClass {
 	case errors.Is(err, ErrBusy):
 		return ClassBusy
 	case errors.As(err, &acquire) && acquire.Err == nil:
-		return ClassPoolTimeout
+		return ClassAcquireTimeout
 	}
 	return classesOfDriver[driver.Classify(err).Class]
 }

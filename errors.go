@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -49,9 +50,9 @@ var (
 	ErrAuthentication = errors.New("dbfleet: authentication failed")
 	// ErrTooManyConnections is a server that takes no more connections.
 	ErrTooManyConnections = errors.New("dbfleet: the server has too many connections")
-	// ErrPoolTimeout is a pool in which no connection became free within
-	// PoolConfig.AcquireTimeout. The error is a *PoolTimeoutError.
-	ErrPoolTimeout = errors.New("dbfleet: no free connection in time")
+	// ErrAcquireTimeout is a pool in which no connection became free within
+	// PoolConfig.AcquireTimeout. The error is an *AcquireTimeoutError.
+	ErrAcquireTimeout = errors.New("dbfleet: no free connection in time")
 	// ErrTimeout is a statement that ran longer than the server or
 	// StatementTimeout allows. A context's end is context.DeadlineExceeded
 	// instead.
@@ -61,25 +62,36 @@ var (
 	ErrUndefined = errors.New("dbfleet: no such object in the database")
 
 	// ErrOutcomeUnknown says that a write was sent and no answer came: the
-	// database may or may not have done it.
-	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
+	// database may or may not have done it. A write that surely was not sent, and one
+	// that the server has answered, is never that; nor is one inside a transaction, of
+	// which nothing persists without its commit.
+	ErrOutcomeUnknown = driver.ErrOutcomeUnknown
 	// ErrWritten says that a write succeeded, but not as asked: a trigger or a rule
 	// left rows out, changed them or put them elsewhere, or what the database made
 	// could not be read. What was written stays, so it is not to be sent again; in a
 	// transaction it ends with that.
 	ErrWritten = errors.New("dbfleet: written, but not as asked")
 	// ErrCommitUnknown says that COMMIT was sent and no answer came. It is
-	// never retried. It comes with ErrOutcomeUnknown.
-	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
-	// ErrTxLost says that the server has ended the transaction; nothing of it
-	// persists and nothing more can be done in it but roll back. It comes with
-	// the class of its cause, such as ErrDeadlock.
+	// never retried. It comes with ErrOutcomeUnknown, of which it is one kind: who handles
+	// that handles this. The error of Transaction is a *CommitUnknownError. Where the
+	// server had ended the session before COMMIT could be sent, it is ErrTxLost instead.
+	ErrCommitUnknown = driver.ErrCommitUnknown
+	// ErrTxLost says that the server has ended the transaction; nothing more can be
+	// done in it but roll back. It comes with the class of its cause, such as
+	// ErrDeadlock. Nothing of the transaction persists, unless a statement in it has
+	// ended it, as a procedure with COMMIT does on MySQL: then it is also
+	// ErrTxCommitted, or ErrOutcomeUnknown where the server does not say how it ended.
+	// Such a transaction is never run again by TxOptions.Retries.
 	ErrTxLost = errors.New("dbfleet: transaction lost")
+	// ErrTxCommitted says that a statement inside of a transaction has committed it:
+	// what came before it is written. It comes with ErrTxLost.
+	ErrTxCommitted = errors.New("dbfleet: committed by a statement")
 	// ErrTxDone says that the transaction or savepoint has ended. It is
 	// sql.ErrTxDone.
 	ErrTxDone = sql.ErrTxDone
 	// ErrBusy says that the connection of a transaction still has rows open, or
-	// is in another savepoint.
+	// is in another savepoint, or that it is the only one of the pool that its own
+	// function asks for another.
 	ErrBusy = errors.New("dbfleet: the transaction's connection is in use")
 
 	// ErrClosed says that the registry, or the connection in it, was closed.
@@ -139,12 +151,14 @@ func (q *query) place() string {
 
 // IsRetryable says whether a whole transaction that failed with err may be run
 // again: the database undid it because of others (a deadlock, a serialization
-// failure, a lock not had in time). It is never true when the outcome is
-// unknown.
+// failure, a lock not had in time), or it was asked for the outcome of a commit and
+// told that nothing persists (TxOptions.Resolvable). It is never true when the outcome
+// is unknown, or when a statement has committed by itself.
 func IsRetryable(err error) bool {
 	var several *AtomicError
-	if errors.Is(err, ErrOutcomeUnknown) || errors.As(err, &several) {
+	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxCommitted) || driver.EndedUnasked(err) || errors.As(err, &several) {
 		return false
 	}
-	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout)
+	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout) ||
+		errors.Is(err, errNotCommitted)
 }

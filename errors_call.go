@@ -67,9 +67,9 @@ func (e *StatementError) Error() string { return (*sqlgen.StatementError)(e).Err
 // Unwrap returns the cause.
 func (e *StatementError) Unwrap() error { return e.Err }
 
-// PoolTimeoutError carries the pool's figures when none of its connections
-// became free in time. It matches ErrPoolTimeout.
-type PoolTimeoutError struct {
+// AcquireTimeoutError carries the pool's figures when none of its connections
+// became free in time. It matches ErrAcquireTimeout.
+type AcquireTimeoutError struct {
 	// Node is the server, as Route has it.
 	Node string
 	// Wait is how long was waited at most; 0 is until the context's end.
@@ -80,18 +80,18 @@ type PoolTimeoutError struct {
 	Err error
 }
 
-func (e *PoolTimeoutError) Error() string {
+func (e *AcquireTimeoutError) Error() string {
 	return prefix + (*driver.AcquireTimeoutError)(e).Error()
 }
 
 // Unwrap returns the context's error.
-func (e *PoolTimeoutError) Unwrap() error { return e.Err }
+func (e *AcquireTimeoutError) Unwrap() error { return e.Err }
 
-// Is matches ErrPoolTimeout.
-func (e *PoolTimeoutError) Is(target error) bool { return target == ErrPoolTimeout }
+// Is matches ErrAcquireTimeout.
+func (e *AcquireTimeoutError) Is(target error) bool { return target == ErrAcquireTimeout }
 
 // Timeout reports true, as a net.Error does.
-func (e *PoolTimeoutError) Timeout() bool { return true }
+func (e *AcquireTimeoutError) Timeout() bool { return true }
 
 // UnknownConnectionError names a connection that is not in the registry.
 type UnknownConnectionError struct {

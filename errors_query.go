@@ -94,13 +94,15 @@ func (e *QueryError) Is(target error) bool {
 		return e.unknown
 	}
 	switch target {
+	case ErrTxCommitted:
+		return errors.Is(e.Err, driver.ErrImplicitCommit)
 	case ErrConnectionRefused:
 		var c *driver.ConnectError
 		return e.class == driver.Connection && errors.As(e.Err, &c)
-	case ErrPoolTimeout, ErrTooManyConnections:
-		var a *PoolTimeoutError
+	case ErrAcquireTimeout, ErrTooManyConnections:
+		var a *AcquireTimeoutError
 		if errors.As(e.Err, &a) {
-			return target == ErrPoolTimeout
+			return target == ErrAcquireTimeout
 		}
 	case ErrTimeout:
 		if errors.Is(e.Err, context.DeadlineExceeded) {

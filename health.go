@@ -39,6 +39,9 @@ type ConnectionHealth struct {
 	// Notice says that a faster way of the driver is not taken, because the version
 	// that is linked is not one that dbfleet was tested with; "" otherwise.
 	Notice string `json:"notice,omitempty"`
+	// OldestTransaction is the transaction that has been open for longest; nil for none,
+	// and without ConnectionConfig.LongTransaction.
+	OldestTransaction *OpenTransaction `json:"oldest_transaction,omitempty"`
 }
 
 // NodeHealth is the health of one node: the primary first, then the replicas
@@ -126,7 +129,7 @@ func (r *Registry) Health(ctx context.Context) Health {
 
 func (e *entry) health(ctx context.Context) ConnectionHealth {
 	nodes := e.nodes()
-	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes)), Notice: driver.Fallback(e.dialect)}
+	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes)), Notice: driver.Fallback(e.dialect), OldestTransaction: e.ages.oldest()}
 	var wg sync.WaitGroup
 	for i, n := range nodes {
 		wg.Go(func() { c.Nodes[i] = n.health(ctx, e, i-1) })

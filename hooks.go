@@ -103,6 +103,16 @@ func (a Args) MarshalJSON() ([]byte, error) { return []byte(`"` + a.String() + `
 // of a hook behind it may have cancelled. Befores run in the order in which the hooks
 // were added, those of the registry first, Afters in the reverse order.
 //
+// A tracer starts its span before, and ends it after:
+//
+//	registry.OnQuery(dbfleet.QueryHook{
+//		Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+//			ctx, _ = tracer.Start(ctx, e.Op+" "+e.Table)
+//			return ctx
+//		},
+//		After: func(ctx context.Context, e dbfleet.QueryEvent) { trace.SpanFromContext(ctx).End() },
+//	})
+//
 // Whatever Before returns, the statement stays in its transaction, and the hooks'
 // contexts carry that: even a context that has nothing to do with the one given
 // does; but it hides the caller's deadline and values. A Before that returns nil
@@ -188,6 +198,8 @@ type hookList struct {
 	mu   sync.Mutex // serialises changes
 	list atomic.Pointer[[]hook]
 	next int
+
+	long longHooks
 }
 
 type hook struct {

@@ -4,13 +4,16 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/config"
 )
 
 // LogOptions say what LogQueries writes. The zero value is sensible.
 type LogOptions struct {
 	// Slow is the duration from which a statement is logged as a warning.
 	//
-	// Defaults to 1 second; -1 is never.
+	// Defaults to 1 second; -1 is never. Other negative durations have no meaning and
+	// are refused.
 	Slow time.Duration
 	// OnlySlow leaves out statements that are neither slow nor failed.
 	OnlySlow bool
@@ -29,15 +32,18 @@ type LogOptions struct {
 //	       lock_timeout)
 //	error  all other failures
 //
-// Values of arguments are not written unless asked for. It panics if logger is nil,
-// and if there are several options.
+// Values of arguments are not written unless asked for. It panics if logger is nil, if
+// there are several options, and if Slow is negative and not -1.
 func LogQueries(logger *slog.Logger, options ...LogOptions) QueryHook {
 	if logger == nil {
 		panic("dbfleet: LogQueries: the logger is nil")
 	}
 	o, err := atMostOne(options)
 	must("LogQueries", err)
-	if o.Slow == 0 {
+	switch {
+	case o.Slow < config.Unbounded:
+		panic("dbfleet: LogQueries: Slow is negative: only -1 has a meaning")
+	case o.Slow == 0:
 		o.Slow = time.Second
 	}
 	return QueryHook{After: func(ctx context.Context, e QueryEvent) {

@@ -25,9 +25,9 @@ type Result struct {
 	RowsAffected int64
 }
 
-// Insert inserts rows given as column to value, all of them or none. All have the same
-// columns, else the error is a *RecordError that names one which a row has or lacks: no
-// NULL is made up. A column that is not named has its default; a row without columns is
+// Insert inserts rows given as column to value (a Row or a map[string]any), all of them or
+// none. All have the same columns, else the error is a *RecordError that names one which
+// a row has or lacks: no NULL is made up. A column that is not named has its default; a row without columns is
 // one of defaults. A value may be SQL (Raw, Expr), or a query for one value. On a model
 // the columns and values are checked, and with Timestamps created_at and updated_at are
 // set unless the row has them.
@@ -44,6 +44,8 @@ func (q *Query[T]) Insert(ctx context.Context, rows ...Row) (Result, error) {
 // and all columns but created_at and the shard key. The key's columns must be in the
 // row, and under a unique constraint. In one statement, so it does not race. MySQL
 // decides by any unique key of the table.
+//
+//	err := users.Query().Upsert(ctx, dbfleet.Row{"email": "a@b.c", "name": "Ada"}, dbfleet.Conflict{Key: []string{"email"}})
 func (q *Query[T]) Upsert(ctx context.Context, row map[string]any, conflict ...Conflict) error {
 	return (*query)(q).upsertRow(ctx, row, conflict)
 }

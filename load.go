@@ -240,6 +240,7 @@ func (w *loading) next(d *dialect.Dialect) (*table.InsertPlan, error) {
 			return nil, recordError(int(w.rows), err)
 		}
 	}
+	t.Plan.OwnEmbedded(w.record) // the iterator's own is left alone
 	if err := t.Stamp(w.record, true); err != nil {
 		return nil, recordError(int(w.rows), err)
 	}

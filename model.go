@@ -74,12 +74,17 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 //	OAuthToken   oauth_token   the one word with a capital in it
 //	APIURL       apiurl        two runs side by side cannot be told apart: write db:"api_url"
 //
-// docs/models.md has more, and the types that fields may have. db:"-" skips a field. A tag is the column's name as the database
-// has it, whatever characters are in it: it is always quoted. Two columns may differ
-// in case only, where the database tells them apart; MySQL and SQLite do not, and
-// what is sent there is refused. Embedded structs count as if their
-// fields were T's own. Fields that are structs, or slices of them, without a
-// tag are for relations.
+// A field may be a number, string, bool, []byte, time.Time, Date or JSON, a type made of
+// one of these, a [16]byte (a UUID), what has the methods of sql.Scanner and
+// driver.Valuer, any, and a pointer or sql.Null for what may be NULL; a slice with a tag is
+// an array of PostgreSQL. Fields that are structs, pointers to them or slices of them,
+// without a tag and none of these, are no columns but for relations. Embedded structs
+// count as if their fields were T's own. docs/models.md has more on names and types.
+//
+// db:"-" skips a field. A tag is the column's name as the database has it, whatever
+// characters are in it: it is always quoted. Two columns may differ in case only, where
+// the database tells them apart; MySQL and SQLite do not, and what is sent there is
+// refused.
 func NewModel[T any](r *Registry, config ModelConfig) (*Model[T], error) {
 	plan, err := rowmap.Of[T]()
 	q, err := newModel(r, config, plan, err, (*T)(nil))

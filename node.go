@@ -94,6 +94,7 @@ func (n *node) open() (*driver.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.RefuseWaits(n.waitsForItself)
 	n.pool.Store(p)
 	return p, nil
 }

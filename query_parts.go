@@ -62,7 +62,7 @@ func (q *Query[T]) SelectCount(alias string) *Query[T] {
 // sql.Null, and in a Row.
 //
 // The sum is exact, and what its field does not hold exactly is ErrRange. SQLite has
-// no decimals: it adds whole numbers exactly, beyond int64 it is an error, and decimals
+// no decimals: it adds whole numbers exactly, beyond int64 it is ErrInvalidValue, and decimals
 // as floats do; dbfleet.Sum adds those exactly, of one group. What a Row has is said
 // there.
 func (q *Query[T]) SelectSum(column, alias string) *Query[T] {
@@ -201,7 +201,9 @@ func (q *Query[T]) UnionAll(other Queryable) *Query[T] {
 }
 
 // ForUpdate locks the rows against writers until the transaction's end. It
-// reads from the primary. SQLite has no row locks and refuses it.
+// reads from the primary. Outside of a transaction it is refused, as are the other
+// locks, but not in a subquery of an Update or a Delete. SQLite has no row locks and
+// refuses it.
 func (q *Query[T]) ForUpdate() *Query[T] { return (*Query[T])((*query)(q).lock(sqlgen.ForUpdate)) }
 
 // ForShare locks the rows against changes, but not against other ForShare.

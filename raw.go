@@ -72,6 +72,11 @@ func (db *DB) rawPlace(ctx context.Context, p *place) error {
 // PrepareContext prepares a statement on the primary's pool, or on the
 // transaction's connection. It must be closed. Most callers need none:
 // repeated statements are prepared once per connection anyway.
+//
+// A statement is where it was prepared: one of the pool is in no transaction, also with
+// the context of one. It takes a connection of its own then, and on a pool of one it
+// waits in vain, until its context ends. Prepare it in the transaction, or use
+// ExecContext and QueryContext, which join.
 func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if err := db.writes("PrepareContext"); err != nil {
 		return nil, err

@@ -84,8 +84,8 @@ func (r *Registry) nameOr(name string) string {
 	return name
 }
 
-// Connect returns the handle of a connection once its primary has answered.
-// Replicas are not asked.
+// Connect returns the handle of a connection once its primary has answered, as to
+// DB.Ping. Replicas are not asked.
 func (r *Registry) Connect(ctx context.Context, name string) (*DB, error) {
 	db := r.DB(name)
 	if err := db.Ping(ctx); err != nil {

@@ -110,7 +110,7 @@ type ToOne[P, C any] struct {
 // HasMany relates a parent to the children whose columns that link names refer to
 // it. field says where the parent keeps them.
 //
-//	var postsOf = dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
+//	postsOf := dbfleet.HasMany(users, posts, dbfleet.On("user_id"), func(u *User) *[]Post { return &u.Posts })
 //
 // A fault of the link is told when the relation is used.
 func HasMany[P, C any](parents *Model[P], children *Model[C], link Link, field func(*P) *[]C) ToMany[P, C] {

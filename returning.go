@@ -20,8 +20,9 @@ import (
 // PostgreSQL, SQLite and MariaDB from 10.5 on return the rows of an INSERT and of a
 // DELETE, and PostgreSQL and SQLite those of an UPDATE. Where a server cannot, nothing is
 // sent and the error says so: rows that are read by another statement may be others. On
-// SQLite the rows are what they were before AFTER triggers. If the rows are written and
-// cannot be read into T, the error is ErrWritten, and in a transaction the caller's fn
+// SQLite the rows are what they were before AFTER triggers. A select list that names what
+// T has no field for is refused. If the rows are written and cannot be read into T all the
+// same, the error is ErrWritten, and in a transaction the caller's fn
 // decides.
 func InsertReturning[T any](ctx context.Context, q *Query[T], rows ...Row) ([]T, error) {
 	list := []T{}
@@ -134,9 +135,26 @@ func (v *returningWrite) render(p *place, s *statement) error {
 		return err
 	}
 	r := q.Returning()
+	if err := v.foreseen(&r, p.e.dialect); err != nil {
+		return err
+	}
 	s.op, s.write = v.op, true
 	s.text, s.args, err = v.text(&r, v.q.env(p))
 	return err
+}
+
+// foreseen refuses a select list whose names do not fit T before anything is written, as
+// far as they are known.
+func (v *returningWrite) foreseen(q *sqlgen.Query, d *dialect.Dialect) error {
+	plan := v.q.plan()
+	if plan == nil || !q.Selects() {
+		return nil
+	}
+	columns, all := q.ResultColumns(d, v.q.src.table)
+	if !all {
+		return nil
+	}
+	return v.fits(plan, rowmap.NoRows(columns))
 }
 
 func (v *returningWrite) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {

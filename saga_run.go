@@ -219,7 +219,7 @@ func (s *saga) do(ctx context.Context, step *sagaStep, id string, data []byte) (
 			}
 			return s.mark(ctx, step, id, sagaDone, after)
 		}, TxOptions{Retries: step.retries})
-		if !errors.Is(err, ErrCommitUnknown) || attempt >= maxRetries || pause(ctx, attempt) != nil {
+		if !errors.Is(err, ErrCommitUnknown) || attempt >= maxRetries || !pause(ctx, attempt) {
 			return after, err
 		}
 	}
@@ -256,7 +256,7 @@ func (s *saga) undo(ctx context.Context, step *sagaStep, id string, data []byte)
 			}
 			return s.mark(ctx, step, id, sagaUndone, after)
 		}, TxOptions{Retries: step.retries})
-		if !errors.Is(err, ErrCommitUnknown) || attempt >= maxRetries || pause(ctx, attempt) != nil {
+		if !errors.Is(err, ErrCommitUnknown) || attempt >= maxRetries || !pause(ctx, attempt) {
 			return err
 		}
 	}

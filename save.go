@@ -51,17 +51,19 @@ func (q *query) checkColumns(columns []string) error {
 	return nil
 }
 
-func (q *query) save(ctx context.Context, record any, only []string) error {
+func (q *query) save(ctx context.Context, record any, only []string) (*Tx, error) {
 	v := &saving{recording: recording{writing: writing{trip{q: q}}}, record: record, only: only}
 	if only != nil && q.src.callbacks.beforeUpdate {
 		v.before = q.src.table.State(record)
 	}
-	return q.recorded(ctx, &v.recording, v, record, q.updating)
+	err := q.recorded(ctx, &v.recording, v, record, q.updating)
+	return v.place.within, err
 }
 
-func (q *query) delete(ctx context.Context, record any) error {
+func (q *query) delete(ctx context.Context, record any) (*Tx, error) {
 	v := &deletion{recording: recording{writing: writing{trip{q: q}}}, record: record}
-	return q.recorded(ctx, &v.recording, v, record, q.deleting)
+	err := q.recorded(ctx, &v.recording, v, record, q.deleting)
+	return v.place.within, err
 }
 
 //go:noinline

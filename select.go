@@ -51,7 +51,7 @@ type Queryer interface {
 // another statement that turns out to return no rows the error says so, and is
 // ErrWritten where it may have changed something; so is the error of rows that a
 // statement has written and that T cannot hold. Statements that begin or end a
-// transaction are refused.
+// transaction are refused, and several statements in one text.
 func Select[T any](ctx context.Context, on Queryer, sql string, args ...any) ([]T, error) {
 	var rows []T
 	err := selectAll(ctx, on, shapeOf[T](), &rows, sql, args)
@@ -87,9 +87,10 @@ func SelectIter[T any](ctx context.Context, on Queryer, sql string, args ...any)
 //	dbfleet.Select[Person](ctx, db, "SELECT * FROM people WHERE city = :city OR boss_id IN (:bosses)",
 //		dbfleet.Named("city", "oslo"), dbfleet.Named("bosses", []int64{1, 2}))
 //
-// A list as a member of IN (…) stands for its elements; an empty one matches nothing,
-// and behind NOT IN everything; nil among them is refused. Elsewhere a list is one
-// value, an array of PostgreSQL. An argument that the text lacks, a name without an
+// A list as a member of IN (…) stands for its elements; an empty one that is the only
+// member matches nothing, and behind NOT IN everything, and beside other members it is
+// refused; nil among the elements is refused. Elsewhere a list is one value, an array of
+// PostgreSQL. An argument that the text lacks, a name without an
 // argument, one given twice, and arguments without a name beside others are errors
 // that tell the name. Colons in quotes and comments, of casts (x::int), assignments
 // (:=) and slices (a[1:n]) are none of a name. Names are told by their case.
@@ -163,7 +164,14 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 		return err
 	}
 	changes, silent := lex.Changes(text, d)
+	statements := lex.New(text, d)
+	_, _, one := statements.Statement()
+	_, _, more := statements.Statement()
 	switch {
+	case !one:
+		return &StatementError{Part: "Select", Reason: "the SQL is empty"}
+	case more:
+		return &StatementError{Part: "Select", Reason: "the text has several statements, of which each has its own rows; send them one by one"}
 	case changes && v.q.wish().read:
 		return errorf("connection %q: Select of a statement that changes rows: %w", p.e.name, ErrReadHandle)
 	case silent:

@@ -97,9 +97,11 @@ func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) e
 func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	switch {
 	case p.tx != nil:
-		if err := p.tx.admit(ctx, p.by); err != nil {
+		within, err := p.tx.admit(ctx, p.by)
+		if err != nil {
 			return nil, err
 		}
+		p.within = within
 		return p.on.conn, nil
 	case p.on != nil:
 		if err := p.on.lock(ctx); err != nil {
@@ -228,8 +230,8 @@ func (p *place) wrap(s *statement, err error) error {
 	if problem.Class == driver.InvalidValue {
 		e.tellPlace(s, p.e.dialect)
 	}
-	// Of a transaction nothing persists without its commit.
-	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered
+	// Of a transaction nothing persists without its commit, unless a statement ends it.
+	e.unknown = problem.Class == driver.CommitUnknown || s.write && !s.turns && p.tx == nil && problem.Unanswered || errors.Is(err, driver.ErrTxEnded)
 	var lost *driver.TxLostError
 	var unknown *driver.CommitUnknownError
 	switch {

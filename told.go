@@ -23,47 +23,71 @@ func told(err error) error {
 	if err == nil || err == ErrNotFound {
 		return err
 	}
-	_, err = retell(err)
+	_, err = retell(err, "")
 	return err
 }
 
-// retell is told, and says whether the error is another one now. Errors are not
-// compared: those of callers may be slices.
-func retell(err error) (changed bool, is error) {
+// toldOf is told of what happened on a table: the outermost ColumnError of a chain that
+// names none gets it. That error is a copy, since a caller's may be shared.
+//
+//go:noinline
+func toldOf(err error, name string) error {
+	if err == nil || err == ErrNotFound {
+		return err
+	}
+	_, err = retell(err, name)
+	return err
+}
+
+// retell is toldOf, or told without a table, and says whether the error is another one
+// now. Errors are not compared: those of callers may be slices.
+func retell(err error, name string) (changed bool, is error) {
 	switch e := err.(type) { //nolint:errorlint // the chain is walked by itself
 	case *rowmap.ColumnError:
-		return true, told((*ColumnError)(e))
+		_, is = retell((*ColumnError)(e), name)
+		return true, is
 	case *sqlgen.UnknownColumnError:
 		return true, (*UnknownColumnError)(e)
 	case *sqlgen.StatementError:
-		return true, told((*StatementError)(e))
+		_, is = retell((*StatementError)(e), name)
+		return true, is
 	case *table.SameRowError:
 		return true, (*SameRowError)(e)
 	case *driver.AcquireTimeoutError: // whose class is asked for later
-		return true, &retold{err: e, as: (*PoolTimeoutError)(e)}
+		return true, &retold{err: e, as: (*AcquireTimeoutError)(e)}
 	case *ColumnError:
-		return retellIn(e, func(e *ColumnError) *error { return &e.Err })
+		if e.Table == "" && name != "" {
+			located := *e
+			located.Table, located.Err = name, told(e.Err)
+			return true, &located
+		}
+		return retellIn(e, "", func(e *ColumnError) *error { return &e.Err })
 	case *StatementError:
-		return retellIn(e, func(e *StatementError) *error { return &e.Err })
+		return retellIn(e, name, func(e *StatementError) *error { return &e.Err })
 	case *QueryError:
-		return retellIn(e, func(e *QueryError) *error { return &e.Err })
+		return retellIn(e, name, func(e *QueryError) *error { return &e.Err })
 	case *RecordError:
-		return retellIn(e, func(e *RecordError) *error { return &e.Err })
+		return retellIn(e, name, func(e *RecordError) *error { return &e.Err })
 	case *ModelError:
-		return retellIn(e, func(e *ModelError) *error { return &e.Err })
+		return retellIn(e, name, func(e *ModelError) *error { return &e.Err })
 	case *writtenError:
-		return retellIn(e, func(e *writtenError) *error { return &e.err })
+		return retellIn(e, name, func(e *writtenError) *error { return &e.err })
 	case *retold:
-		return false, err
+		if name == "" {
+			return false, err
+		}
+		if changed, is = retell(e.as, name); changed {
+			return true, &retold{err: e.err, as: is}
+		}
 	case interface{ Unwrap() error }:
-		if changed, is = retell(e.Unwrap()); changed {
+		if changed, is = retell(e.Unwrap(), name); changed {
 			return true, &retold{err: err, as: is}
 		}
 	case interface{ Unwrap() []error }:
 		all := make([]error, len(e.Unwrap()))
 		for i, inner := range e.Unwrap() {
 			var other bool
-			other, all[i] = retell(inner)
+			other, all[i] = retell(inner, name)
 			changed = changed || other
 		}
 		switch joined := errors.Join(all...); {
@@ -80,8 +104,8 @@ func retell(err error) (changed bool, is error) {
 func retellIn[E any, P interface {
 	*E
 	error
-}](e P, held func(P) *error) (bool, error) {
-	changed, is := retell(*held(e))
+}](e P, name string, held func(P) *error) (bool, error) {
+	changed, is := retell(*held(e), name)
 	if !changed {
 		return false, e
 	}

@@ -2,9 +2,9 @@ package dbfleet
 
 import (
 	"context"
-	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // A verb is what a query can be asked to do. Each says where it goes, what is sent
@@ -36,6 +36,9 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 		return unknownRows, told(err)
 	}
 	defer t.place.leave()
+	if err := t.locksInTx(); err != nil {
+		return unknownRows, err
+	}
 	t.statement.table = t.q.src.table.Name
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
 		return unknownRows, t.located(err)
@@ -48,17 +51,7 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 }
 
 // located is an error as callers see it, which tells the table of a column at fault.
-func (t *trip) located(err error) error {
-	if err == nil {
-		return nil
-	}
-	err = told(err)
-	var column *ColumnError
-	if errors.As(err, &column) && column.Table == "" {
-		column.Table = t.q.src.table.Name
-	}
-	return err
-}
+func (t *trip) located(err error) error { return toldOf(err, t.q.src.table.Name) }
 
 // route decides the trip's place. The caller must call leave, unless there is an
 // error.
@@ -86,6 +79,15 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	}
 	t.place.holds(t.q.src)
 	return nil
+}
+
+// locksInTx refuses a lock that would end with its statement. A database without row
+// locks says that itself.
+func (t *trip) locksInTx() error {
+	if t.place.tx != nil || t.q.q.Lock() == sqlgen.NoLock || !t.place.e.dialect.RowLocks {
+		return nil
+	}
+	return &StatementError{Table: t.q.src.table.Name, Part: "lock", Reason: "outside of a transaction it would end with the statement; use Transaction"}
 }
 
 // to is where the query's own conditions lead.

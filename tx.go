@@ -2,30 +2,9 @@ package dbfleet
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
 )
-
-// TxOptions say how a transaction runs. The zero value is the database's
-// default isolation, for reading and writing, tried once.
-type TxOptions struct {
-	// Isolation is the isolation level; one that the database does not have is
-	// an error.
-	Isolation sql.IsolationLevel
-	// ReadOnly makes the database refuse writes.
-	ReadOnly bool
-	// Retries is how often the whole closure is run again after a failure for
-	// which IsRetryable holds, with a growing random pause. What the closure
-	// does outside the database then happens again too. At most 10.
-	//
-	// Defaults to 0.
-	Retries int
-}
-
-const maxRetries = 10
 
 // Transaction runs fn in a transaction on one connection; "" is the default.
 //
@@ -34,16 +13,35 @@ const maxRetries = 10
 // elsewhere runs on its own. fn's nil commits; an error, a panic,
 // runtime.Goexit and the end of ctx roll back. Inside a transaction on the same
 // connection, Transaction makes a savepoint: its failure undoes only what it
-// did, its success is released into the outer transaction; it takes no options.
+// did, its success is released into the outer transaction. What its options ask for
+// the outer one must give; see TxOptions.
+//
+// When a transaction or savepoint is undone, each attempt of Retries among them, the
+// records that Create, Save, SaveColumns, Delete, Upsert, CreateMany and UpsertMany were
+// given in it get back what their columns held before each call: ids, times, and what
+// callbacks have changed. It is the records at the addresses that were given, once fn
+// has returned: not copies, nor what reads and CreateFrom return. What is no column
+// stays, a column that the program has set since stays, and a record whose key is
+// another by then stays whole. Nothing is restored if the outcome is unknown. Until its
+// end a transaction keeps what it would restore: an allocation for each record that was
+// changed, one for all records of CreateMany or UpsertMany, with the old and the new
+// values of the columns that changed and of the key. No other goroutine may use the
+// records when fn returns.
 //
 // A failed statement aborts the whole transaction on PostgreSQL, and not on
 // MySQL and SQLite: an fn that goes on after an error gets ErrTxLost from
 // PostgreSQL's commit. A deadlock, a lock timeout on MySQL, or a lost
 // connection ends it on every database: nothing later in it is sent. An error
 // that is ErrCommitUnknown means that the answer to COMMIT was lost: it may
-// have been done.
+// have been done. It is a *CommitUnknownError, which can tell if the transaction is
+// Resolvable.
 //
-// A statement that changes the schema ends a transaction on MySQL by itself.
+// A statement that MySQL is known to commit by itself, as one that changes the schema,
+// is refused there before it is sent, and the transaction goes on. What its words do not
+// tell (CALL of a procedure with COMMIT, EXECUTE IMMEDIATE) is noticed at once: the
+// error is ErrTxLost with ErrOutcomeUnknown or ErrTxCommitted, nothing later is sent,
+// Retries do not run fn again, and an error of fn's own comes back with that one. Such
+// statements cost two round trips more.
 func (r *Registry) Transaction(ctx context.Context, name string, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
 	return r.DB(name).Transaction(ctx, fn, options...)
 }
@@ -58,8 +56,8 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if err != nil {
 		return errorf("connection %q: %w", db.name, err)
 	}
-	if o.Retries < 0 || o.Retries > maxRetries {
-		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+	if err := o.check(db); err != nil {
+		return err
 	}
 	if db.read {
 		return errorf("connection %q: a transaction begins on the primary's handle: %w", db.name, ErrReadHandle)
@@ -71,15 +69,7 @@ func (db *DB) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	if tx != nil {
 		return tx.nestedWith(ctx, fn, o)
 	}
-	for attempt := 0; ; attempt++ {
-		err := db.once(ctx, fn, o)
-		if err == nil || attempt >= o.Retries || !IsRetryable(err) || ctx.Err() != nil {
-			return err
-		}
-		if pause(ctx, attempt) != nil {
-			return err
-		}
-	}
+	return db.attempts(ctx, fn, o)
 }
 
 // framed is Transaction for a verb that needs its statements to be undone together.
@@ -128,20 +118,6 @@ func (tx *Tx) Transaction(ctx context.Context, fn func(ctx context.Context, tx *
 	return tx.nested(ctx, &Tx{st: tx.st}, fn)
 }
 
-// pause waits before another attempt: about 5 ms, doubling up to half a
-// second, each between half and all of that.
-func pause(ctx context.Context, attempt int) error {
-	d := min(5*time.Millisecond<<attempt, 500*time.Millisecond)
-	timer := time.NewTimer(d/2 + rand.N(d/2))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // Transaction runs fn in a transaction on the connection that the query routes
 // to; see Registry.Transaction.
 func (q *Query[T]) Transaction(ctx context.Context, fn func(ctx context.Context, tx *Tx) error, options ...TxOptions) error {
@@ -186,8 +162,12 @@ type Tx struct {
 
 	// The following are protected by st.mu.
 	ended bool
-	undo  []func()
+	undo  []undoer
 	after []*afterEnd
+	into  *Tx   // that it was released into
+	fate  error // that it was undone for
+
+	wentBack bool // or was released: what is sent now stands in what is around it
 }
 
 // Connection is the name of the transaction's connection.
@@ -225,7 +205,7 @@ type txKey struct{}
 // tx hides all outer ones.
 type txList struct {
 	tx     *Tx
-	outer  *txList
+	outer  *txList    // of a nil tx, those that it hides
 	atomic *atomicRun // of the Atomic that it is in, nil without one
 }
 
@@ -267,8 +247,11 @@ func txFor(ctx context.Context, r *Registry, name string) (*Tx, error) {
 }
 
 // OutsideTx returns a context that carries no transaction: what runs with it
-// is on its own, also inside a closure of Transaction.
+// is on its own, also inside a closure of Transaction. It takes a connection of its
+// own: in the closure of a transaction that has the only one of its pool, it is
+// ErrBusy at once; in another goroutine it waits for the end of the transaction.
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)
-	return context.WithValue(ctx, txKey{}, &txList{})
+	hidden, _ := ctx.Value(txKey{}).(*txList)
+	return context.WithValue(ctx, txKey{}, &txList{outer: hidden})
 }

@@ -16,7 +16,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	defer e.leave()
-	st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}}
+	st := &txState{held: held{e: e, node: e.primary(), gate: driver.NewGate()}, options: o}
 	tx := &Tx{st: st}
 	st.stack = []*Tx{tx}
 
@@ -26,17 +26,24 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		if how == rolledBack {
 			tx.undone(nil, err)
 		}
-		tx.tell(OutsideTx(ctx), how, err)
+		tx.tell(ctx, how, err)
 	}()
 	defer st.giveBack()
 	defer func() {
 		if err != nil && how == rolledBack && st.needsRollback() {
-			_ = tx.rollback(ctx) // its failure changes nothing: without a commit nothing persists
+			// Its failure changes nothing, unless it says that a statement has ended the
+			// transaction: without a commit nothing persists.
+			backErr := tx.rollback(ctx)
+			if driver.EndedUnasked(backErr) {
+				how = unknownOutcome
+			}
+			err = afterRollback(err, backErr)
 		}
 	}()
 	if err = tx.begin(ctx, o); err != nil {
 		return err
 	}
+	st.age = e.begun(ctx)
 	defer st.watch(ctx)()
 
 	err = errPanicked
@@ -47,7 +54,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	switch err = tx.commit(ctx); {
 	case err == nil:
 		how = committed
-	case errors.Is(err, ErrCommitUnknown):
+	case errors.Is(err, ErrCommitUnknown), driver.EndedUnasked(err):
 		how = unknownOutcome
 	}
 	return err
@@ -82,8 +89,11 @@ func (st *txState) giveBack() {
 
 // nestedWith is nested for a call with options.
 func (tx *Tx) nestedWith(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
-	if o != (TxOptions{}) {
-		return errorf("connection %q: a transaction inside another takes no options", tx.st.e.name)
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	if err := tx.st.gives(ctx, o); err != nil {
+		return err
 	}
 	return tx.nested(ctx, &Tx{st: tx.st}, fn)
 }
@@ -109,9 +119,9 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 			inner.released(tx)
 			return
 		}
-		defer inner.undone(tx, err)
-		if backErr := inner.back(ctx); backErr != nil && !errors.Is(backErr, ErrTxDone) && err != errPanicked { //nolint:errorlint // as it was set above
-			err = errors.Join(err, backErr)
+		defer func() { inner.undone(tx, err) }()
+		if backErr := inner.back(ctx); err != errPanicked { //nolint:errorlint // as it was set above
+			err = afterBack(err, backErr)
 		}
 	}()
 	if err = inner.call(ctx, fn); err != nil {

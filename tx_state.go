@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"database/sql"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -11,8 +12,15 @@ import (
 type txState struct {
 	held
 
+	marker *marker // of a transaction that is Resolvable, else nil
+
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
+
+	waiting int                // how many calls of afterEnd there were; protected by mu
+	age     *age               // nil if nobody looks at it; does not change once it has begun
+	options TxOptions          // how it was begun; does not change
+	level   sql.IsolationLevel // what the server said it is, if it was asked; protected by mu
 }
 
 // top is the innermost savepoint. st.mu is held.
@@ -28,41 +36,59 @@ func (st *txState) handle() *Tx {
 	return st.top()
 }
 
-// admit waits until tx may send a statement, and takes the gate. A savepoint that a verb
-// has made for itself lets only those through that are inside of it: what others were
-// told is written would be undone with it.
-func (st *txState) admit(ctx context.Context, tx *Tx) error {
+// admit waits until tx may send a statement, and takes the gate. within is the savepoint,
+// or tx itself, that it will stand in. A savepoint that a verb has made for itself lets
+// only those through that are inside of it: what others were told is written would be
+// undone with it.
+func (st *txState) admit(ctx context.Context, tx *Tx) (within *Tx, err error) {
 	for {
 		if err := st.lock(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		st.mu.Lock()
 		err := st.readyLocked()
 		top := st.top()
+		within := st.standing()
 		st.mu.Unlock()
 		if err != nil {
 			st.gate.Unlock()
-			return err
+			return nil, err
 		}
 		if top == tx || top.over == nil || insideHidden() {
-			return nil
+			return within, nil
 		}
 		st.gate.Unlock()
 		select {
 		case <-top.over:
 		case <-ctx.Done():
-			return &driver.NotSentError{Err: ctx.Err()}
+			return nil, &driver.NotSentError{Err: ctx.Err()}
 		}
 	}
 }
 
+// standing is the innermost savepoint that is not rolled back. st.mu is held.
+func (st *txState) standing() *Tx {
+	i := len(st.stack) - 1
+	for i > 0 && st.stack[i].wentBack {
+		i--
+	}
+	return st.stack[i]
+}
+
+// place is where the statements of the transaction itself go; before it has begun, the
+// primary.
+func (st *txState) place() *place {
+	p := &place{}
+	p.inTx(st.stack[0], "a transaction")
+	if st.conn == nil {
+		p.tx, p.by, p.on = nil, nil, nil
+	}
+	return p
+}
+
 // turn sends a statement that begins or ends the transaction, or a savepoint in it.
 func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
-	p := &place{}
-	p.inTx(tx, "a transaction")
-	if tx.st.conn == nil {
-		p.tx, p.by, p.on = nil, nil, nil // not begun yet
-	}
+	p := tx.st.place()
 	s := statement{op: op, text: text, turns: true, write: true}
 	_, err := p.send(ctx, &s, x)
 	return err
@@ -70,6 +96,11 @@ func (tx *Tx) turn(ctx context.Context, op, text string, x exchange) error {
 
 // begin takes a connection for the transaction, which keeps it.
 func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
+	if o.Resolvable {
+		if err := tx.st.newMarker(ctx); err != nil {
+			return err
+		}
+	}
 	return tx.beginAs(ctx, o, func(ctx context.Context, c *driver.Conn, o driver.TxOptions) error { return c.Begin(ctx, o) })
 }
 
@@ -96,7 +127,8 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 			c.Release()
 		}
 	}()
-	if err := x.begin(ctx, c, driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly}); err != nil {
+	o := driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly, Deferrable: x.o.Deferrable}
+	if err := x.begin(ctx, c, o); err != nil {
 		return unknownRows, err
 	}
 	st.conn, p.tx, p.by, p.on = c, st, x.tx, &st.held
@@ -105,7 +137,11 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 }
 
 func (tx *Tx) commit(ctx context.Context) error {
-	return tx.turn(ctx, "commit", "COMMIT", &ending{tx.st, true})
+	if err := tx.st.mark(ctx); err != nil {
+		_ = tx.rollback(ctx)
+		return err
+	}
+	return tx.st.settled(ctx, tx.turn(ctx, "commit", "COMMIT", &ending{tx.st, true}))
 }
 
 func (tx *Tx) rollback(ctx context.Context) error {
@@ -157,6 +193,7 @@ func (st *txState) end(cause error) {
 	if done || st.conn == nil {
 		return
 	}
+	st.age.end()
 	st.endLent()
 	st.conn.Release()
 	st.node.transactions.Add(-1)
@@ -191,7 +228,7 @@ type savepoint struct{ outer, inner *Tx }
 
 func (x *savepoint) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
 	st := x.outer.st
-	if err := st.admit(ctx, x.outer); err != nil {
+	if _, err := st.admit(ctx, x.outer); err != nil {
 		return unknownRows, err
 	}
 	defer st.gate.Unlock()
@@ -226,8 +263,13 @@ func (x *leaving) exchange(ctx context.Context, _ *place, s *statement) (driver.
 		return unknownRows, err
 	}
 	x.tx.lent.end(x.tx.endedRows())
-	_, err := st.conn.Exec(ctx, s.text, nil)
-	return unknownRows, err
+	if _, err := st.conn.Exec(ctx, s.text, nil); err != nil {
+		return unknownRows, err
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	x.tx.wentBack = true
+	return unknownRows, nil
 }
 
 // nests says whether a savepoint may be begun in outer. st.mu is held.

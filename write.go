@@ -9,8 +9,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// Update sets columns of the rows that match, and returns how many rows
-// matched (also those that had these values already). A value may be SQL (Raw,
+// Update sets columns of the rows that match, given as column to value (a Row or a
+// map[string]any), and returns how many rows matched (also those that had these values already). A value may be SQL (Raw,
 // Expr), or a query for one value, and sees the row as it was; on MySQL, which assigns one column
 // after the other, two columns that read each other are refused. Without conditions
 // it is refused with ErrMissingWhere unless AllRows was called. On a model with Timestamps it sets updated_at too.

@@ -67,7 +67,7 @@ func (h *handlers) fail(w http.ResponseWriter, r *http.Request, err error) {
 // unavailable says whether err may be over when it is tried again later.
 func unavailable(err error) bool {
 	for _, passing := range []error{
-		dbfleet.ErrConnection, dbfleet.ErrTooManyConnections, dbfleet.ErrPoolTimeout, dbfleet.ErrTimeout,
+		dbfleet.ErrConnection, dbfleet.ErrTooManyConnections, dbfleet.ErrAcquireTimeout, dbfleet.ErrTimeout,
 		dbfleet.ErrReadOnly, dbfleet.ErrTxLost, dbfleet.ErrClosed, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, passing) {

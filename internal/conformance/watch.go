@@ -63,7 +63,7 @@ func Slow(dialect string) string {
 const WaitingTick = 150 * time.Millisecond
 
 // Waiting are the numbers of the connections to a database of a server whose
-// statements wait for a lock. MariaDB lets one wait for a client that has gone.
+// statements wait for a lock. MariaDB lets one wait for a client that has gone, until it is killed.
 func Waiting(t testing.TB, db dbtest.Database) (numbers []int64) {
 	t.Helper()
 	query := "SELECT pid FROM pg_stat_activity WHERE datname = '" + db.Name + "' AND wait_event_type = 'Lock'"

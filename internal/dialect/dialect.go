@@ -23,6 +23,8 @@ type Dialect struct {
 	InsertReturning bool
 	// RowLocks says that SELECT … FOR UPDATE exists.
 	RowLocks bool
+	// Deferrable says that a transaction may wait for a snapshot that needs no checks.
+	Deferrable bool
 	// ArrayIn says that column = ANY($1) takes a list as one argument.
 	ArrayIn bool
 	// FoldsColumns says that columns whose names differ only in case are one.
@@ -59,7 +61,7 @@ const Count = 3
 var (
 	Postgres = &Dialect{
 		Name: "postgres", Index: 0, Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
-		InsertReturning: true, RowLocks: true, ArrayIn: true, ILike: true, PlansByLimit: true,
+		InsertReturning: true, RowLocks: true, Deferrable: true, ArrayIn: true, ILike: true, PlansByLimit: true,
 		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
 		InNothing: "= ANY('{}')", NotInNothing: "<> ALL('{}')",
 	}

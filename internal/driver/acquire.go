@@ -15,6 +15,9 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
+	if err := p.waitsInVain(ctx); err != nil {
+		return nil, err
+	}
 	a := acquires.Get().(*acquireCtx)
 	a.Context, a.wait = ctx, wait
 	sc, err := p.db.Conn(a)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"testing"
 	"time"
 
@@ -296,7 +297,10 @@ func TestBranch_RefusesWhatWouldEndIt(t *testing.T) {
 	mustExec(t, c, "INSERT INTO t VALUES (1, 'a')")
 	for _, query := range []string{"BEGIN", "COMMIT", "ROLLBACK", "CREATE TABLE u (id INT)", "LOCK TABLES t WRITE", "XA START 'dbfleet_x','1'", "TRUNCATE t"} {
 		_, err := c.Exec(t.Context(), query, nil)
-		require.Equal(t, "1399", Classify(err).Code, query)
+		var refused *CommitsError // before it was sent
+		if !errors.As(err, &refused) {
+			require.Equal(t, "1399", Classify(err).Code, query)
+		}
 		require.Equal(t, session.TxOpen, c.inner.s.TxStatus(), query)
 	}
 	mustExec(t, c, "INSERT INTO t VALUES (2, 'b')")

@@ -40,7 +40,7 @@ var (
 // startCopy begins a stream. It returns nil without an error when the rows are
 // to be inserted instead.
 func (c *conn) startCopy(ctx context.Context, s session.CopySession, into LoadTarget, first []any) (*copying, error) {
-	if err := c.enter(ctx, into.Table); err != nil {
+	if err := c.enter(ctx, "COPY "+into.Table); err != nil {
 		return nil, err
 	}
 	defer c.unlock()

@@ -56,8 +56,10 @@ func (c *conn) insertKeyed(ctx context.Context, s session.KeyedInserter, in *Key
 	switch lost := errors.As(err, &unanswered); {
 	case made.Undone && lost:
 		err = &UndoneError{Err: unanswered.Err}
-	case !made.Undone && !lost: // the server's own word, which leaves the commit open
-		err = &UnansweredError{Err: err}
+	case lost:
+		unanswered.Write = true
+	case !made.Undone: // the server's own word, which leaves the commit open
+		err = &UnansweredError{Err: err, Write: true}
 	}
 	made.Sent = sentUnless(err, made.Sent)
 	return made, err

@@ -43,6 +43,10 @@ type conn struct {
 	tx      txState
 	uses    uint64  // how often something was admitted
 	dirty   bool    // the session's settings were changed
+	effects effects // of the statements
+	state   string  // of the session before other code ran in it, see strayed
+	asked   bool    // state is known
+	unsure  bool    // other code has run since
 	cursors *cursor // that are open
 
 	held     atomic.Bool // a Conn has it
@@ -58,6 +62,9 @@ type conn struct {
 // forever. A timer costs less than to look at the clock at each use.
 func newConn(s session.Session, p *Pool, lifetime time.Duration) *conn {
 	c := &conn{s: s, asIs: s.AsIs(), pool: p, gate: newGate()}
+	if st, ok := s.(session.Strayer); ok {
+		st.Strayed() // from now on
+	}
 	if lifetime > 0 {
 		c.age = time.AfterFunc(lifetime, func() { c.old.Store(true) })
 	}
@@ -92,11 +99,14 @@ func (c *conn) enter(ctx context.Context, query string) error {
 	if err := c.lock(ctx); err != nil {
 		return err
 	}
-	if err := c.admit(query); err != nil {
-		c.unlock()
-		return err
+	err := c.admit(query)
+	if err == nil {
+		err = c.before(ctx, query)
 	}
-	return nil
+	if err != nil {
+		c.unlock()
+	}
+	return err
 }
 
 func (c *conn) admit(query string) error {
@@ -193,27 +203,26 @@ func (c *conn) prepare(ctx context.Context, query string) (int, error) {
 // succeeded notes what a statement that succeeded has done to the session. Its
 // error says that the statement ended the transaction.
 func (c *conn) succeeded(query string) error {
-	if e := effectOfAll(query, c.pool.dialect, c.pool.manyStatements); e.session || e.begins && !c.tx.active {
-		c.dirty = true
-	}
+	c.noted(c.effectOf(query))
 	if !c.tx.active {
 		return nil
 	}
 	if c.tx.cause != nil { // only ROLLBACK TO gets here
 		c.tx.cause, c.tx.final = nil, false
 	}
-	switch c.s.TxStatus() {
-	case session.TxNone:
-		if c.tx.plain {
-			return nil
+	if c.tx.moved && isRollbackTo(query, c.pool.dialect) {
+		c.forget()
+	}
+	if c.tx.plain {
+		if c.s.TxStatus() == session.TxAborted {
+			c.lose(ErrTxAborted, false)
 		}
-		cause := ErrTxEnded
-		if c.pool.implicitCommits {
-			cause = ErrImplicitCommit
-		}
-		c.lose(cause, true)
-		return &TxLostError{Err: cause}
-	case session.TxAborted:
+		return nil
+	}
+	switch status := c.statusNow(); {
+	case status.Over():
+		return c.endedBy(status, nil)
+	case status == session.TxAborted:
 		c.lose(ErrTxAborted, false)
 	}
 	return nil
@@ -227,6 +236,7 @@ func (c *conn) failed(ctx context.Context, err error) error {
 		c.broken.Store(true)
 	}
 	err = c.s.Explain(err)
+	c.stopped(ctx, v, err)
 	out := err
 	switch {
 	case v.Answered:
@@ -239,8 +249,14 @@ func (c *conn) failed(ctx context.Context, err error) error {
 		out = &UnansweredError{Err: reason(ctx, err)}
 	}
 	if c.tx.active && c.tx.cause == nil {
-		switch status := c.s.TxStatus(); {
-		case v.Broken, v.TxLost, status == session.TxNone && !(c.tx.plain && v.Answered):
+		status := c.statusAfter(ctx, v, err)
+		switch {
+		case c.tx.plain:
+		case v.Answered && status == session.TxCommitted, c.tx.watched && !v.NotSent && (status.Over() || !v.Answered):
+			return c.endedBy(status, out)
+		}
+		switch {
+		case c.broken.Load(), v.TxLost, status.Over() && !(c.tx.plain && v.Answered):
 			c.lose(out, true)
 		case v.TxDoubtful, status == session.TxAborted:
 			c.lose(out, false)

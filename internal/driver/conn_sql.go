@@ -119,7 +119,7 @@ func (c *conn) IsValid() bool {
 	if c.pool.remote {
 		c.idleFrom = time.Now()
 	}
-	return !c.leftovers() && c.s.Usable() && !c.inStrayTx()
+	return !c.leftovers() && c.s.Usable() && !c.inStrayTx() && !c.strayed()
 }
 
 // inStrayTx reports whether the server is in a transaction that this package

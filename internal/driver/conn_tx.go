@@ -21,6 +21,11 @@ type txState struct {
 	// comes after it commits by itself.
 	plain  bool
 	branch *branch // nil where nothing is asked of the transaction but to end
+	// watched says that the session has a mark in the transaction, see session.Watcher.
+	watched bool
+	// moved says that a statement has changed what names mean, which the end of the
+	// transaction may change back.
+	moved bool
 }
 
 func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, final }
@@ -36,6 +41,9 @@ func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 		return &NotSentError{Err: errTxOpen}
 	}
 	if err := c.s.Begin(ctx, o); err != nil {
+		if c.pool.remote && o != (TxOptions{}) {
+			c.dirty = true // what was asked for may wait for the next transaction
+		}
 		return c.failed(ctx, err)
 	}
 	c.tx = txState{active: true, plain: plain}
@@ -67,13 +75,22 @@ func (c *conn) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err} // the transaction stays open, for Rollback
 	}
+	if f, ok := c.s.(session.FarewellTeller); ok {
+		if why := f.Farewell(); why != nil { // it cannot have been committed: COMMIT was not sent
+			c.tx = txState{}
+			c.broken.Store(true)
+			return &TxLostError{Err: &ConnLostError{Err: why}}
+		}
+	}
 	err := c.s.Commit(ctx)
+	c.forgetMoved()
 	c.tx = txState{}
 	if err == nil {
 		return nil
 	}
 	v := c.s.Verdict(err)
 	err = c.s.Explain(err)
+	c.stopped(ctx, v, err)
 	if v.Broken {
 		c.broken.Store(true)
 	}
@@ -105,13 +122,18 @@ func (c *conn) rollback(ctx context.Context) error {
 	if !c.tx.active || c.tx.attached() {
 		return sql.ErrTxDone
 	}
-	if c.tx.cause != nil || c.broken.Load() {
-		return c.endLost()
+	if cause := c.tx.cause; cause != nil || c.broken.Load() {
+		err := c.endLost()
+		if EndedUnasked(cause) {
+			return &TxLostError{Err: cause}
+		}
+		return err
 	}
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
 	}
 	err := c.s.Rollback(ctx)
+	c.forgetMoved()
 	c.tx = txState{}
 	if err != nil {
 		c.broken.Store(true) // closing it rolls back
@@ -123,12 +145,19 @@ func (c *conn) rollback(ctx context.Context) error {
 // endLost ends a transaction that is broken already; what is left of it on the
 // server is rolled back, by ROLLBACK or by giving the connection up.
 func (c *conn) endLost() error {
+	unasked := c.pool.remote && EndedUnasked(c.tx.cause)
+	c.forgetMoved()
 	c.tx = txState{}
-	if c.broken.Load() {
+	switch over := c.s.TxStatus().Over(); {
+	case c.broken.Load():
 		return nil
-	}
-	if c.open.Load() > 0 && !c.s.ManyCursors() || c.s.TxStatus() == session.TxNone {
-		c.broken.Store(c.s.TxStatus() != session.TxNone)
+	case unasked: // in what it is now nobody knows
+		c.broken.Store(true)
+		return nil
+	case c.open.Load() > 0 && !c.s.ManyCursors():
+		c.broken.Store(!over)
+		return nil
+	case over && c.pool.remote:
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)

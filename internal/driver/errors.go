@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // The sentinels of this package. Each is matched with errors.Is.
@@ -15,17 +17,23 @@ var (
 	ErrBusy       = errors.New("connection is busy: the rows of an earlier statement are still open")
 	errLent error = lentError{}
 
+	// ErrOutcomeUnknown says that a write was sent and no answer came. It and
+	// ErrCommitUnknown are those of package dbfleet, by which also what a *sql.DB or a
+	// *sql.Stmt of a pool returns is known.
+	ErrOutcomeUnknown = errors.New("dbfleet: outcome unknown")
 	// ErrCommitUnknown says that COMMIT was sent and no answer came: the
 	// transaction may have been committed or rolled back.
-	ErrCommitUnknown = errors.New("the outcome of COMMIT is unknown")
+	ErrCommitUnknown = errors.New("dbfleet: outcome of the commit unknown")
 	// ErrPoolClosed says that the pool was closed.
 	ErrPoolClosed = errors.New("the connection pool is closed")
-	// ErrImplicitCommit is the cause of a *TxLostError when a statement made
-	// the server commit the transaction by itself, as DDL does on MySQL.
-	ErrImplicitCommit = errors.New("the statement committed the transaction implicitly")
-	// ErrTxEnded is the cause of a *TxLostError when the server is no longer in
-	// the transaction although nobody ended it through this package.
-	ErrTxEnded = errors.New("the server has left the transaction")
+	// ErrImplicitCommit is the cause of a *TxLostError when a statement has committed
+	// the transaction.
+	ErrImplicitCommit = errors.New("the statement has committed the transaction: what came before it is written")
+	// ErrTxRolledBack is the cause when it has rolled it back.
+	ErrTxRolledBack = errors.New("the statement has rolled the transaction back")
+	// ErrTxEnded is the cause when the server is no longer in the transaction, and does
+	// not say how it ended.
+	ErrTxEnded = errors.New("the statement has ended the transaction: what came before it may be written")
 )
 
 // lentError is ErrBusy on a connection that a function has the driver's own of.
@@ -35,17 +43,19 @@ func (lentError) Error() string        { return "connection is busy: the functio
 func (lentError) Is(target error) bool { return target == ErrBusy }
 
 // A CommitUnknownError is what Commit returns when its answer was lost. It
-// matches ErrCommitUnknown; Err is why no answer came.
+// matches ErrCommitUnknown and ErrOutcomeUnknown; Err is why no answer came.
 type CommitUnknownError struct{ Err error }
 
 func (e *CommitUnknownError) Error() string {
-	return ErrCommitUnknown.Error() + ": " + e.Err.Error()
+	return "the outcome of COMMIT is unknown: " + e.Err.Error()
 }
 
 func (e *CommitUnknownError) Unwrap() error { return e.Err }
 
-// Is reports whether target is ErrCommitUnknown.
-func (e *CommitUnknownError) Is(target error) bool { return target == ErrCommitUnknown }
+// Is reports whether target is ErrCommitUnknown or ErrOutcomeUnknown.
+func (e *CommitUnknownError) Is(target error) bool {
+	return target == ErrCommitUnknown || target == ErrOutcomeUnknown
+}
 
 // An AcquireTimeoutError says that no connection of the pool became free in
 // time. Stats is the pool's state at that moment.
@@ -96,13 +106,29 @@ func newConnectError(node string, err error, passwords []string) *ConnectError {
 
 // An UnansweredError says that a statement was sent and no answer came, so that
 // the outcome of a write is unknown. Err is why.
-type UnansweredError struct{ Err error }
+type UnansweredError struct {
+	Err error
+	// Write says that the statement came through database/sql, outside of a transaction,
+	// and is not known to be a plain read: the error matches ErrOutcomeUnknown.
+	Write bool
+}
 
 func (e *UnansweredError) Error() string {
 	return "the statement was sent but not answered: " + e.Err.Error()
 }
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// Is reports whether target is ErrOutcomeUnknown, and the outcome is.
+func (e *UnansweredError) Is(target error) bool { return target == ErrOutcomeUnknown && e.Write }
+
+// tellWrite completes the error of a statement that was not answered. Who holds a Conn
+// knows better than its text tells what a statement is.
+func (c *conn) tellWrite(query string, err error) {
+	if u, ok := err.(*UnansweredError); ok && !c.tx.active && !c.held.Load() { //nolint:errorlint // as failed returns it
+		u.Write = c.pool.dialect == nil || !lex.PlainRead(query, c.pool.dialect)
+	}
+}
 
 // interruptedError is the end of a context that interrupted a statement. Who looks for
 // a type of the driver's errors, as pgconn.Timeout does, finds it.
@@ -135,3 +161,23 @@ func (e *ConnLostError) Error() string {
 }
 
 func (e *ConnLostError) Unwrap() error { return e.Err }
+
+// EndedUnasked says that an error is that of a transaction which a statement has
+// ended, so that something of it is committed or may be.
+func EndedUnasked(err error) bool {
+	return errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrTxEnded)
+}
+
+// endedError is a statement that has ended the transaction, and failed.
+type endedError struct{ how, err error }
+
+func (e *endedError) Error() string   { return e.how.Error() + ": " + e.err.Error() }
+func (e *endedError) Unwrap() []error { return []error{e.how, e.err} }
+
+// A CommitsError refuses a statement in a transaction that MySQL would commit before it
+// runs the statement. The transaction goes on.
+type CommitsError struct{ Statement string }
+
+func (e *CommitsError) Error() string {
+	return e.Statement + " commits the transaction that it runs in: run it outside of the transaction (it was not sent, and the transaction goes on)"
+}

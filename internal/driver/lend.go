@@ -24,6 +24,10 @@ func (c *Conn) Lend() (driverConn any, back func(), err error) {
 	if err := inner.enter(context.Background(), ""); err != nil {
 		return nil, nil, err
 	}
+	if err := inner.markLent(); err != nil {
+		inner.unlock()
+		return nil, nil, err
+	}
 	inner.spoiled.Store(true)
 	inner.lent.Store(true)
 	inner.tx.branch.unseen()
@@ -34,23 +38,42 @@ func (c *Conn) Lend() (driverConn any, back func(), err error) {
 	}, nil
 }
 
+// markLent marks the transaction, if there is one, before the connection is lent.
+func (c *conn) markLent() error {
+	w, ok := c.s.(session.Watcher)
+	if !ok || !c.tx.active || c.tx.cause != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	if err := w.Watch(ctx); err != nil {
+		return c.failed(ctx, err)
+	}
+	c.tx.watched = true
+	return nil
+}
+
 // returned looks at what has become of a connection that was lent. The gate is held.
 func (c *conn) returned() {
+	c.forget()
+	c.tx.moved = c.tx.active
 	if !c.s.Usable() {
 		c.broken.Store(true)
 	}
-	if !c.tx.active || c.tx.cause != nil {
+	switch {
+	case !c.tx.active || c.tx.cause != nil:
 		return
-	}
-	if r, ok := c.s.(session.Rechecker); ok && !c.broken.Load() {
-		r.Recheck()
-	}
-	switch status := c.s.TxStatus(); {
 	case c.broken.Load():
 		c.lose(&ConnLostError{}, true)
-	case status == session.TxNone:
-		c.lose(ErrTxEnded, true)
-	case status == session.TxAborted:
+		return
+	}
+	aborted := c.s.TxStatus() == session.TxAborted
+	switch status := c.statusNow(); {
+	case c.broken.Load():
+		c.lose(&ConnLostError{}, true)
+	case status.Over():
+		_ = c.endedBy(status, nil)
+	case aborted, status == session.TxAborted:
 		c.lose(ErrTxAborted, false)
 	}
 }

@@ -14,6 +14,7 @@ type NamesError = session.NamesError
 // a second time. What runs through the pool by database/sql has the driver's own error.
 func (c *conn) failedIn(ctx context.Context, query string, err error) error {
 	err = c.failed(ctx, err)
+	c.tellWrite(query, err)
 	namer, ok := c.s.(session.Namer)
 	if !ok || !c.held.Load() || c.broken.Load() || ctx.Err() != nil || c.open.Load() > 0 {
 		return err

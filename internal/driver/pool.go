@@ -49,8 +49,11 @@ type Pool struct {
 	onConnect   func(ctx context.Context, driverConn any) error // nil is none
 	late        sync.WaitGroup                                  // sessions that onConnect has not given back in time
 
+	inVain func(ctx context.Context) error // see RefuseWaits; nil is none
+
 	closed atomic.Bool
 	loans  loans
+	stops  stops
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -101,6 +104,7 @@ func (p *Pool) start(o Options) *Pool {
 	p.credentials.fixed, p.credentials.ask = o.Password, o.PasswordFunc
 	_, p.credentials.address = o.Address()
 	p.dials = make(chan struct{}, maxDials)
+	p.stops.start(p, o)
 	p.db = sql.OpenDB((*connector)(p))
 	p.db.SetMaxOpenConns(o.MaxOpen)
 	p.db.SetMaxIdleConns(o.MaxIdle)
@@ -127,6 +131,7 @@ func (p *Pool) Close() error {
 	p.EndLoans()
 	err := p.db.Close()
 	p.waitLate()
+	p.stops.close()
 	return errors.Join(err, p.backend.Close())
 }
 

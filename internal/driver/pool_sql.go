@@ -12,13 +12,20 @@ import (
 // QueryContext is *sql.DB's, with at most wait for a connection; 0 is no bound.
 // The rows belong to ctx.
 func (p *Pool) QueryContext(ctx context.Context, wait time.Duration, query string, args ...any) (*sql.Rows, error) {
+	if err := p.waitsInVain(ctx); err != nil {
+		return nil, err
+	}
 	a := &acquireCtx{Context: ctx, wait: wait}
 	rows, err := p.db.QueryContext(a, query, args...)
 	return rows, p.waited(a, err)
 }
 
-// QueryRowContext is *sql.DB's; the error is the row's Err.
+// QueryRowContext is *sql.DB's; the error is the row's Err. Without a row nothing was
+// sent.
 func (p *Pool) QueryRowContext(ctx context.Context, wait time.Duration, query string, args ...any) (*sql.Row, error) {
+	if err := p.waitsInVain(ctx); err != nil {
+		return nil, err
+	}
 	a := &acquireCtx{Context: ctx, wait: wait}
 	row := p.db.QueryRowContext(a, query, args...)
 	return row, p.waited(a, row.Err())
@@ -27,6 +34,9 @@ func (p *Pool) QueryRowContext(ctx context.Context, wait time.Duration, query st
 // PrepareContext is *sql.DB's. What is done with the statement waits without a
 // bound of its own.
 func (p *Pool) PrepareContext(ctx context.Context, wait time.Duration, query string) (*sql.Stmt, error) {
+	if err := p.waitsInVain(ctx); err != nil {
+		return nil, err
+	}
 	a := &acquireCtx{Context: ctx, wait: wait}
 	stmt, err := p.db.PrepareContext(a, query)
 	return stmt, p.waited(a, err)

@@ -264,3 +264,30 @@ func TestSQLite_OpenRowsEndWithTheirConnection(t *testing.T) {
 	_, err = c.Exec(t.Context(), "SELECT 1", nil)
 	require.Error(t, err)
 }
+
+// A session that SQLite has taken out of a transaction that only read still refuses
+// writes, so nobody else gets it.
+func TestSQLite_ReadOnlyDoesNotOutliveARollbackOfSQLitesOwn(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(c *Conn) error{
+		"commit":   func(c *Conn) error { return c.Commit(context.Background()) },
+		"rollback": func(c *Conn) error { return c.Rollback(context.Background()) },
+		"release":  func(*Conn) error { return nil },
+	} {
+		o := sqliteAt(filepath.Join(t.TempDir(), "x.db"))
+		o.MaxOpen, o.MaxIdle = 1, 1
+		p := open(t, o)
+		c := acquire(t, p)
+		mustExec(t, c, createT)
+		require.NoError(t, c.Begin(t.Context(), TxOptions{ReadOnly: true}))
+		_, err := c.inner.s.Exec(t.Context(), "ROLLBACK", nil)
+		require.NoError(t, err)
+		_, err = c.Exec(t.Context(), "SELECT 1", nil)
+		var lost *TxLostError
+		require.ErrorAs(t, err, &lost)
+		_ = end(c)
+		c.Release()
+		mustExec(t, acquire(t, p), "INSERT INTO t VALUES (1, 'a')")
+		t.Log(name)
+	}
+}

@@ -216,10 +216,16 @@ func TestTx_MySQLImplicitCommitIsNoticed(t *testing.T) {
 	require.NoError(t, c.Begin(t.Context(), TxOptions{}))
 	mustExec(t, c, "INSERT INTO t VALUES (1, 'a')")
 	_, err := c.Exec(t.Context(), "CREATE TABLE u (id INT)", nil)
-	require.ErrorIs(t, err, ErrImplicitCommit)
+	var refused *CommitsError
+	require.ErrorAs(t, err, &refused)
+	require.True(t, Classify(err).NotSent)
+	_, err = c.Exec(t.Context(), "EXECUTE IMMEDIATE 'CREATE TABLE u (id INT)'", nil)
+	require.ErrorIs(t, err, ErrTxEnded)
 	_, err = c.Exec(t.Context(), "INSERT INTO t VALUES (2, 'b')", nil)
-	require.ErrorIs(t, err, ErrImplicitCommit)
-	require.NoError(t, c.Rollback(t.Context()))
+	require.ErrorIs(t, err, ErrTxEnded)
+	require.ErrorIs(t, c.Rollback(t.Context()), ErrTxEnded)
+	c.Release()
+	c = acquire(t, p)
 	require.Equal(t, [][]any{{int64(1)}}, rowsOf(t, c, "SELECT id FROM t"))
 }
 

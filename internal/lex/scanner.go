@@ -42,6 +42,19 @@ type Scanner struct {
 	open  bool // a quote or comment had no end
 	line  bool // the text ends in a comment that a line's end would end
 	inner bool // in a comment that MySQL executes
+	skips bool // such a comment is one
+}
+
+// WithoutExecuted is a text of MySQL's without the comments that it executes, as a
+// server reads it whose version is not one of those that they are for.
+func WithoutExecuted(text string) string {
+	var b strings.Builder
+	s := Scanner{text: text, d: dialect.MySQL, skips: true}
+	for t := s.Next(); t.Kind != End; t = s.Next() {
+		b.WriteString(t.Text)
+		b.WriteByte(' ')
+	}
+	return b.String()
 }
 
 // New returns a scanner that reads text as the dialect does. Without a dialect
@@ -143,7 +156,7 @@ func (s *Scanner) skipLine() {
 // skipComment skips a comment, which PostgreSQL nests. What MySQL executes
 // although it looks like a comment (/*!50000 …) is none.
 func (s *Scanner) skipComment(rest string) {
-	if s.d == dialect.MySQL {
+	if s.d == dialect.MySQL && !s.skips {
 		for _, executed := range [...]string{"/*!", "/*M!"} {
 			if strings.HasPrefix(rest, executed) {
 				s.inner = true

@@ -13,14 +13,13 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	fleet "github.com/dbfleet/dbfleet/internal/driver"
-	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // ledger is a database's ledger, newly made.
-func ledger(t *testing.T, p *fleet.Pool, db dbtest.Database) *sqlgen.Ledger {
+func ledger(t *testing.T, p *fleet.Pool, db dbtest.Database) *dialect.Ledger {
 	t.Helper()
 	d, _ := dialect.Lookup(db.Dialect)
-	l := sqlgen.LedgerOf(d)
+	l := dialect.LedgerOf(d)
 	c := conn(t, p)
 	defer c.Release()
 	for range 2 { // the second finds it
@@ -70,7 +69,7 @@ const (
 )
 
 // fence fences a transaction off, as a recoverer does.
-func fence(t *testing.T, p *fleet.Pool, db dbtest.Database, l *sqlgen.Ledger, id string) string {
+func fence(t *testing.T, p *fleet.Pool, db dbtest.Database, l *dialect.Ledger, id string) string {
 	t.Helper()
 	c := conn(t, p)
 	defer c.Release()
@@ -139,7 +138,7 @@ func TestLedger_FenceTellsALivingAnchorFromADeadOne(t *testing.T) {
 					require.Equal(t, exists, fence(t, p, db, l, id))
 				}
 				state := texts(t, anchor, l.Read(1), id)[0][1]
-				require.Equal(t, map[bool]string{true: sqlgen.LedgerCommit, false: sqlgen.LedgerAbort}[commit], state)
+				require.Equal(t, map[bool]string{true: dialect.LedgerCommit, false: dialect.LedgerAbort}[commit], state)
 				anchor.Release()
 			}
 		}
@@ -170,7 +169,7 @@ func TestLedger_FenceHoldsTheAnchorOff(t *testing.T) {
 			_, err := anchor.Exec(t.Context(), l.Decide, []any{id, "[]", int64(7)})
 			require.Contains(t, []fleet.Class{fleet.Unique, fleet.Serialization}, fleet.Classify(err).Class, "%v", err)
 			require.NoError(t, anchor.Rollback(t.Context()))
-			require.Equal(t, sqlgen.LedgerAbort, texts(t, anchor, l.Read(1), id)[0][1])
+			require.Equal(t, dialect.LedgerAbort, texts(t, anchor, l.Read(1), id)[0][1])
 			anchor.Release()
 		}
 	})
@@ -279,9 +278,9 @@ func TestLedger_KnowsTransactionsWhateverTheDefaultEngine(t *testing.T) {
 	db := dbtest.New(t, "mysql")
 	p := open(t, db)
 	c := conn(t, p)
-	l := sqlgen.LedgerOf(dialect.MySQL)
+	l := dialect.LedgerOf(dialect.MySQL)
 	exec(t, c, "SET default_storage_engine = MyISAM", l.Create)
 	require.Equal(t, [][]string{{l.DurableKind}}, texts(t, c, l.Durable))
-	exec(t, c, "DROP TABLE "+sqlgen.LedgerTable, "CREATE TABLE "+sqlgen.LedgerTable+" (id INT) ENGINE = MyISAM", l.Create)
+	exec(t, c, "DROP TABLE "+dialect.LedgerTable, "CREATE TABLE "+dialect.LedgerTable+" (id INT) ENGINE = MyISAM", l.Create)
 	require.Equal(t, [][]string{{"MyISAM"}}, texts(t, c, l.Durable), "one of others is noticed")
 }

@@ -191,6 +191,9 @@ func unsupported(t reflect.Type) error {
 	if t.Kind() == reflect.Slice {
 		return fmt.Errorf("%w: a %s is a list; IN and WhereIn take one", ErrType, t)
 	}
+	if t.Kind() == reflect.Map {
+		return fmt.Errorf("%w: no database takes a %s; JSONOf makes a document of one", ErrType, t)
+	}
 	return fmt.Errorf("%w: no database takes a %s", ErrType, t)
 }
 

@@ -108,3 +108,21 @@ func TestBudget_ReadMatchedAllocatesAKeyARow(t *testing.T) {
 	})
 	require.LessOrEqual(t, found, 2.0*n+4)
 }
+
+// What is kept to restore a record is one allocation, however many columns changed.
+func TestBudget_ChangesAllocateOnce(t *testing.T) {
+	p := mustPlan[usual](t)
+	now := time.Now()
+	was, rec := &usual{}, &usual{ID: 1000, Name: "n", Note: new("x"), At: now, Seen: &now}
+	key := []int{0}
+	kept := func(rec *usual) float64 {
+		return testing.AllocsPerRun(100, func() {
+			old := p.Scratch().(*usual)
+			*old = *was
+			_ = p.Changes(rec, old, key)
+			p.GiveBack(old)
+		})
+	}
+	require.LessOrEqual(t, kept(rec), 1.0)
+	require.Zero(t, kept(was))
+}

@@ -30,6 +30,10 @@ type Plan struct {
 	shared  []int          // the struct's fields that copies of it have in common
 	scalar  bool           // a T is one value, which is the plan's only field
 
+	changing []changing // what a write may change in a record
+
+	layouts  changeLayouts
+	scratch  sync.Pool // of *T
 	bindings atomic.Pointer[[]*binding]
 	bindMu   sync.Mutex // held to add to bindings
 }
@@ -99,7 +103,7 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),
-		shared:  sharedFields(t),
+		shared:  sharedFields(t), changing: changingOf(fields),
 	}
 	for i, f := range fields {
 		p.columns[i] = f.column

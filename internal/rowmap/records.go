@@ -96,20 +96,6 @@ func (p *Plan) Records(list any) Records {
 // NewList returns a new *[]T of the plan's T.
 func (p *Plan) NewList() any { return reflect.New(p.list).Interface() }
 
-// A Snapshot is what records were, to restore them.
-type Snapshot struct{ records, old reflect.Value }
-
-// Snapshot copies the records of *list, a *[]T.
-func (p *Plan) Snapshot(list any) Snapshot {
-	records := reflect.ValueOf(list).Elem()
-	old := reflect.MakeSlice(p.list, records.Len(), records.Len())
-	reflect.Copy(old, records)
-	return Snapshot{records, old}
-}
-
-// Restore makes the records what they were.
-func (s Snapshot) Restore() { reflect.Copy(s.records, s.old) }
-
 // slice is a []T as the runtime has it. A test compares it with reflect's.
 type slice struct {
 	data     unsafe.Pointer

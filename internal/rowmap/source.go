@@ -97,3 +97,18 @@ func dialectOf(src Source) *dialect.Dialect {
 // stringOf returns b's bytes as a string without copying them. The caller
 // must never write to b again while the string is used.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// NoRows is a result without rows, of which the names of the columns are known.
+type NoRows []string
+
+// Columns are the names.
+func (n NoRows) Columns() []string { return n }
+
+// TypeName is not known.
+func (n NoRows) TypeName(int) string { return "" }
+
+// Next is the end.
+func (n NoRows) Next([]driver.Value) error { return io.EOF }
+
+// Close does nothing.
+func (n NoRows) Close() error { return nil }

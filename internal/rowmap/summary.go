@@ -2,6 +2,7 @@ package rowmap
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -24,14 +25,24 @@ const (
 	FirstOfRow
 	// Total is a sum, in a result of one value.
 	Total
+	// TotalOfNumbers is a sum, beside the largest value. Where that tells that there are
+	// values which are no numbers, and the sum would be that of what the database takes
+	// for them, the error is ErrNoNumber.
+	TotalOfNumbers
 	// TotalOfAll is the sum of all values of a result.
 	TotalOfAll
 	// Mean is the mean of values whose sum, number and mean are a result's columns.
 	// The quotient of an exact sum is better than what databases make of it.
 	Mean
+	// MeanOfNumbers is Mean beside the largest value; see TotalOfNumbers.
+	MeanOfNumbers
 	// MeanOfAll is the mean of all values of a result.
 	MeanOfAll
 )
+
+// ErrNoNumber says that a sum or mean is not to be had of the database, since some of
+// the values are no numbers.
+var ErrNoNumber = errors.New("some of the values are no numbers")
 
 // MeanDigits is how many digits behind the point a mean as text has at most.
 const MeanDigits = 30
@@ -58,7 +69,7 @@ func ReadSummary[V any](src Source, s Summary, dst *V) (found bool, err error) {
 
 func readSummary(src Source, s Summary, c *codec, p unsafe.Pointer) (found bool, err error) {
 	columns := src.Columns()
-	if want := [...]int{First: 1, FirstOfRow: 2, Total: 1, TotalOfAll: 1, Mean: 3, MeanOfAll: 1}[s]; len(columns) != want {
+	if want := [...]int{First: 1, FirstOfRow: 2, Total: 1, TotalOfNumbers: 2, TotalOfAll: 1, Mean: 3, MeanOfNumbers: 4, MeanOfAll: 1}[s]; len(columns) != want {
 		return false, fmt.Errorf("%w: a result of %d columns where %d are needed", ErrColumn, len(columns), want)
 	}
 	from := &origin{of: &reading{src: src}}
@@ -67,7 +78,7 @@ func readSummary(src Source, s Summary, c *codec, p unsafe.Pointer) (found bool,
 		err = c.set(p, v, from)
 		switch {
 		case err == nil || v != nil:
-		case s == Total || s == TotalOfAll:
+		case s == Total || s == TotalOfNumbers || s == TotalOfAll:
 			err = c.set(p, int64(0), nil)
 		default: // it is NULL
 			return false, nil
@@ -91,7 +102,13 @@ func summarize(src Source, s Summary, k Kind, dest []driver.Value, from *origin)
 	case FirstOfRow:
 		from.index = 1
 		return dest[1], nil
-	case First, Total:
+	case TotalOfNumbers, MeanOfNumbers:
+		if _, float := dest[0].(float64); float && !numeric(dest[len(dest)-1]) {
+			return nil, ErrNoNumber
+		}
+	}
+	switch s {
+	case First, Total, TotalOfNumbers:
 		return dest[0], nil
 	}
 	if sum, ok := exact(dest[0]); ok {
@@ -99,6 +116,15 @@ func summarize(src Source, s Summary, k Kind, dest []driver.Value, from *origin)
 	}
 	from.index = 2
 	return dest[2], nil
+}
+
+// numeric says whether a driver gives numbers as such a value.
+func numeric(v driver.Value) bool {
+	switch v.(type) {
+	case int64, uint64, float64, float32:
+		return true
+	}
+	return false
 }
 
 // exact is the number that a sum is, if it is no float.

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // CTE is a query that the rest of the statement reads as a table of that name.
@@ -55,7 +57,11 @@ func (r *renderer) with(q *Query) {
 			r.fail(err)
 			continue
 		}
-		columns, all := sub.resultColumns(r, t)
+		columns, all := sub.ResultColumns(r.d, t)
+		if twice := repeated(columns); twice != "" { // SQLite gives it another name
+			r.fail(r.fault(part, "has the column "+strconv.Quote(twice)+" twice; give one an alias", nil))
+			continue
+		}
 		if c.Recursive {
 			r.ctes = append(r.ctes, visible{c.Name, columns, all})
 		}
@@ -77,9 +83,9 @@ func (r *renderer) cte(q Query, t Table) {
 	r.q, r.table, r.outer, r.having = outer, outerTable, scopes, having
 }
 
-// resultColumns are the columns of q's result as far as they are known; all says that
+// ResultColumns are the columns of q's result as far as they are known; all says that
 // there are no others.
-func (q *Query) resultColumns(r *renderer, t Table) (columns []string, all bool) {
+func (q *Query) ResultColumns(d *dialect.Dialect, t Table) (columns []string, all bool) {
 	if !q.Selects() {
 		if t == nil {
 			return nil, false
@@ -87,7 +93,7 @@ func (q *Query) resultColumns(r *renderer, t Table) (columns []string, all bool)
 		return t.Columns(), !q.Joined()
 	}
 	all = true
-	for o := range q.outputs(r.d) {
+	for o := range q.outputs(d) {
 		switch {
 		case o.name != "":
 			columns = append(columns, o.name)
@@ -98,6 +104,16 @@ func (q *Query) resultColumns(r *renderer, t Table) (columns []string, all bool)
 		}
 	}
 	return columns, all
+}
+
+// repeated is a name that is in a list twice, "" if none is.
+func repeated(names []string) string {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // cteHas says whether a CTE of that name has the column, and whether there is one whose

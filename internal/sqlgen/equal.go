@@ -34,10 +34,11 @@ func (c *Cond) equal(column string, q *Query) (any, bool, bool) {
 		if !q.means(c.col, column) {
 			return nil, false, false
 		}
-		switch c.op {
-		case Eq:
+		switch {
+		case decided(c.val): // what it is, only the database knows
+		case c.op == Eq:
 			return c.val, false, c.val != nil
-		case In:
+		case c.op == In:
 			return c.val, true, true
 		}
 	case group:
@@ -51,6 +52,15 @@ func (c *Cond) equal(column string, q *Query) (any, bool, bool) {
 		}
 	}
 	return nil, false, false
+}
+
+// decided says whether the database makes a value: it is SQL or a query.
+func decided(v any) bool {
+	switch v.(type) {
+	case *Expr, Expr, Subquery:
+		return true
+	}
+	return false
 }
 
 // WhyNotEqual says why Equal finds no values for a column that the conditions name,
@@ -80,6 +90,9 @@ func (q *Query) whyNotIn(conds []Cond, column string) string {
 			}
 			if c.op != Eq && c.op != In {
 				return opName(c.op) + " does not say which shard; = and IN do"
+			}
+			if decided(c.val) {
+				return "SQL or a query in the place of its value does not say which shard; give the key by Shard"
 			}
 		case columns:
 			return "a comparison with another column does not say which shard; add the value"

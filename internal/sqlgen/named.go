@@ -22,25 +22,22 @@ func Named(text string, args []any, env *Env) (string, []any, error) {
 	if !slices.ContainsFunc(args, isNamed) {
 		return text, args, nil
 	}
-	n := naming{text: text, d: d, lists: env.Values, numbers: map[string]int{}, used: map[string]bool{}}
+	n := naming{text: text, d: d, lists: env.Values}
 	if err := n.take(args); err != nil {
 		return "", nil, err
 	}
-	list := lex.NewParameters(text, d)
-	for p, ok := list.Next(); ok; p, ok = list.Next() {
-		if err := n.parameter(p); err != nil {
+	if err := n.write(); err != nil {
+		return "", nil, err
+	}
+	if len(n.args) > d.MaxParams { // it may fit without what lists are padded with
+		n.exact = true
+		if err := n.write(); err != nil {
 			return "", nil, err
 		}
 	}
-	for _, name := range n.names {
-		if !n.used[name] {
-			return "", nil, namedFault("the SQL has no :%s, which is among the arguments", name)
-		}
-	}
 	if len(n.args) > d.MaxParams {
-		return "", nil, &StatementError{Reason: fmt.Sprintf("%d arguments, of %d at most", len(n.args), d.MaxParams), Err: ErrTooManyArgs}
+		return "", nil, &StatementError{Part: "named arguments", Reason: fmt.Sprintf("%d of them, %s takes %d; WhereIn takes a list of any length", len(n.args), d.Name, d.MaxParams), Err: ErrTooManyArgs}
 	}
-	n.buf.WriteString(text[n.at:])
 	return n.buf.String(), n.args, nil
 }
 
@@ -64,7 +61,8 @@ type naming struct {
 	numbers map[string]int // the placeholders of names that are numbered
 	buf     strings.Builder
 	args    []any
-	at      int // up to where text was written
+	at      int  // up to where text was written
+	exact   bool // lists are not padded
 }
 
 // take takes the arguments.
@@ -84,6 +82,26 @@ func (n *naming) take(args []any) error {
 		n.values[a.Name] = a.Value
 		n.names = append(n.names, a.Name)
 	}
+	return nil
+}
+
+// write writes the text with placeholders, and checks that it has every argument.
+func (n *naming) write() error {
+	n.used, n.numbers = make(map[string]bool, len(n.names)), make(map[string]int, len(n.names))
+	n.args, n.at = n.args[:0], 0
+	n.buf.Reset()
+	list := lex.NewParameters(n.text, n.d)
+	for p, ok := list.Next(); ok; p, ok = list.Next() {
+		if err := n.parameter(p); err != nil {
+			return err
+		}
+	}
+	for _, name := range n.names {
+		if !n.used[name] {
+			return namedFault("the SQL has no :%s, which is among the arguments", name)
+		}
+	}
+	n.buf.WriteString(n.text[n.at:])
 	return nil
 }
 
@@ -142,7 +160,11 @@ func (n *naming) list(p lex.Parameter, v any) error {
 		return nil
 	}
 	n.until(p.At, p.End)
-	for i := range paddedSize(len(elements)) {
+	size := len(elements)
+	if !n.exact {
+		size = paddedSize(size)
+	}
+	for i := range size {
 		if i > 0 {
 			n.buf.WriteString(", ")
 		}

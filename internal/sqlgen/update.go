@@ -95,6 +95,10 @@ func (r *renderer) returning(q *Query) {
 	if q.more == nil || !q.more.returning {
 		return
 	}
+	if columns, _ := q.ResultColumns(r.d, r.table); repeated(columns) != "" { // told before anything is written
+		r.fail(r.fault("select", "has the column "+strconv.Quote(repeated(columns))+" twice; give one an alias", nil))
+		return
+	}
 	r.str(" RETURNING ")
 	r.selectList(q, r.table)
 }

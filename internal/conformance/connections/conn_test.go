@@ -69,7 +69,7 @@ func TestConn_IsOneConnection(t *testing.T) {
 			var n int
 			require.NoError(t, c.QueryRowContext(ctx, "SELECT COUNT(*) FROM mine").Scan(&n))
 			require.Equal(t, 2, n)
-			require.ErrorIs(t, h.Ping(ctx), dbfleet.ErrPoolTimeout, "others take connections of their own")
+			require.ErrorIs(t, h.Ping(ctx), dbfleet.ErrAcquireTimeout, "others take connections of their own")
 			return failed
 		})
 		require.Same(t, failed, err, "it is returned as it is")
@@ -202,7 +202,7 @@ func TestConn_RespectsTheWaitForOne(t *testing.T) {
 		never := func(context.Context, *dbfleet.Conn) error { t.Error("called"); return nil }
 		require.NoError(t, h.Conn(t.Context(), func(context.Context, *dbfleet.Conn) error {
 			err := h.Conn(t.Context(), never)
-			require.ErrorIs(t, err, dbfleet.ErrPoolTimeout)
+			require.ErrorIs(t, err, dbfleet.ErrAcquireTimeout)
 			require.ErrorContains(t, err, `dbfleet: connect on "main": no connection to main became free within 100ms`)
 			canceled, cancel := context.WithCancel(t.Context())
 			cancel()

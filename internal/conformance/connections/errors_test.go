@@ -69,7 +69,7 @@ func TestErrors_AreClassesOnAllDatabases(t *testing.T) {
 		classes := []error{
 			dbfleet.ErrUnique, dbfleet.ErrForeignKey, dbfleet.ErrNotNull, dbfleet.ErrCheck, dbfleet.ErrInvalidValue, dbfleet.ErrUndefined,
 			dbfleet.ErrDeadlock, dbfleet.ErrSerialization, dbfleet.ErrLockTimeout, dbfleet.ErrReadOnly, dbfleet.ErrConnection, dbfleet.ErrTimeout,
-			dbfleet.ErrAuthentication, dbfleet.ErrTooManyConnections, dbfleet.ErrPoolTimeout, dbfleet.ErrOutcomeUnknown, dbfleet.ErrCommitUnknown,
+			dbfleet.ErrAuthentication, dbfleet.ErrTooManyConnections, dbfleet.ErrAcquireTimeout, dbfleet.ErrOutcomeUnknown, dbfleet.ErrCommitUnknown,
 			dbfleet.ErrTxLost, dbfleet.ErrTxDone, dbfleet.ErrNotFound, dbfleet.ErrClosed, dbfleet.ErrConnectionRefused, dbfleet.ErrBusy,
 		}
 		insert := func(row map[string]any) error { _, err := table.Insert(ctx, row); return err }

@@ -113,7 +113,7 @@ func TestPool_FrozenServer(t *testing.T) {
 					default:
 						require.ErrorIs(t, err, dbfleet.ErrTimeout, name)
 						require.NotErrorIs(t, err, context.DeadlineExceeded, name)
-						require.NotErrorIs(t, err, dbfleet.ErrPoolTimeout, name)
+						require.NotErrorIs(t, err, dbfleet.ErrAcquireTimeout, name)
 						require.NotErrorIs(t, err, dbfleet.ErrConnectionRefused, name)
 					}
 					limit := 4 * time.Second
@@ -130,7 +130,7 @@ func TestPool_FrozenServer(t *testing.T) {
 			err := accounts.Create(t.Context(), &conformance.Account{Owner: "x"})
 			require.ErrorIs(t, err, dbfleet.ErrConnectionRefused)
 			require.NotErrorIs(t, err, dbfleet.ErrTimeout)
-			require.NotErrorIs(t, err, dbfleet.ErrPoolTimeout)
+			require.NotErrorIs(t, err, dbfleet.ErrAcquireTimeout)
 			require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
 			require.Less(t, time.Since(start), 4*time.Second)
 			s.Resume(t)

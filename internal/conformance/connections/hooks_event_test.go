@@ -166,8 +166,8 @@ func TestErrorClass_IsThatOfTheSentinel(t *testing.T) {
 	})
 	for err, class := range map[error]dbfleet.ErrorClass{
 		nil: "", sql.ErrNoRows: dbfleet.ClassNotFound, sql.ErrTxDone: dbfleet.ClassTxLost, dbfleet.ErrClosed: dbfleet.ClassClosed,
-		errors.New("x"): dbfleet.ClassOther, &dbfleet.ColumnError{}: dbfleet.ClassUnfit, &dbfleet.PoolTimeoutError{}: dbfleet.ClassPoolTimeout,
-		&dbfleet.PoolTimeoutError{Err: context.Canceled}: dbfleet.ClassCanceled, &dbfleet.QueryError{Err: errors.New("x")}: dbfleet.ClassOther, &dbfleet.QueryError{}: dbfleet.ClassOther,
+		errors.New("x"): dbfleet.ClassOther, &dbfleet.ColumnError{}: dbfleet.ClassUnfit, &dbfleet.AcquireTimeoutError{}: dbfleet.ClassAcquireTimeout,
+		&dbfleet.AcquireTimeoutError{Err: context.Canceled}: dbfleet.ClassCanceled, &dbfleet.QueryError{Err: errors.New("x")}: dbfleet.ClassOther, &dbfleet.QueryError{}: dbfleet.ClassOther,
 	} {
 		require.Equal(t, class, dbfleet.ClassOf(err), "%v", err)
 	}

@@ -89,7 +89,7 @@ func TestLogQueries_ShoutsOnlyAboutFaults(t *testing.T) {
 	}
 	for _, class := range []dbfleet.ErrorClass{
 		dbfleet.ClassUnfit, dbfleet.ClassTimeout, dbfleet.ClassKilled, dbfleet.ClassReadOnly, dbfleet.ClassConnection, dbfleet.ClassAuthentication,
-		dbfleet.ClassTooManyConnections, dbfleet.ClassPoolTimeout, dbfleet.ClassUndefined, dbfleet.ClassSyntax, dbfleet.ClassResources, dbfleet.ClassTxLost,
+		dbfleet.ClassTooManyConnections, dbfleet.ClassAcquireTimeout, dbfleet.ClassUndefined, dbfleet.ClassSyntax, dbfleet.ClassResources, dbfleet.ClassTxLost,
 		dbfleet.ClassCommitUnknown, dbfleet.ClassBusy, dbfleet.ClassClosed, dbfleet.ClassPanic, dbfleet.ClassOther,
 	} {
 		require.Equal(t, slog.LevelError, level(class), class)

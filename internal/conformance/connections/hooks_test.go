@@ -242,10 +242,10 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 		config.Pool.MaxOpen, config.Pool.AcquireTimeout = 1, 30*time.Millisecond
 		tight := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		rec := record(t, tight)
-		require.NoError(t, tight.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+		require.NoError(t, tight.Transaction(ctx, "main", func(context.Context, *dbfleet.Tx) error {
 			rec.took(t)
-			outside := dbfleet.OutsideTx(ctx)
-			var full *dbfleet.PoolTimeoutError
+			outside := t.Context() // who is somebody else waits
+			var full *dbfleet.AcquireTimeoutError
 			for _, call := range []func() error{
 				func() error { _, err := tight.DB("main").ExecContext(outside, "SELECT 1"); return err },
 				func() error { _, err := tight.DB("main").Table("x").Get(outside); return err },
@@ -255,10 +255,10 @@ func TestHooks_TellOfMissingConnections(t *testing.T) {
 				},
 			} {
 				err := call()
-				require.ErrorIs(t, err, dbfleet.ErrPoolTimeout)
+				require.ErrorIs(t, err, dbfleet.ErrAcquireTimeout)
 				require.ErrorAs(t, err, &full)
 				require.Equal(t, 1, full.Stats.MaxOpenConnections)
-				require.ErrorIs(t, rec.one(t).Err, dbfleet.ErrPoolTimeout)
+				require.ErrorIs(t, rec.one(t).Err, dbfleet.ErrAcquireTimeout)
 			}
 			return nil
 		}))

@@ -64,11 +64,11 @@ func TestPool_ExhaustedFailsInTimeAndRecovers(t *testing.T) {
 					err = run(t.Context())
 					trying.Done()
 					trying.Wait()
-					if !errors.Is(err, dbfleet.ErrPoolTimeout) {
+					if !errors.Is(err, dbfleet.ErrAcquireTimeout) {
 						t.Errorf("%s: %v", name, err)
 						return
 					}
-					var a *dbfleet.PoolTimeoutError
+					var a *dbfleet.AcquireTimeoutError
 					require.ErrorAs(t, err, &a)
 					require.Equal(t, size, a.Stats.InUse, name)
 					require.Contains(t, err.Error(), "3 in use", name)
@@ -149,7 +149,7 @@ func TestPool_TooManyConnections(t *testing.T) {
 				held = append(held, rows)
 			}
 			require.ErrorIs(t, err, dbfleet.ErrTooManyConnections)
-			require.NotErrorIs(t, err, dbfleet.ErrPoolTimeout)
+			require.NotErrorIs(t, err, dbfleet.ErrAcquireTimeout)
 			require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
 			require.Greater(t, len(held), 3)
 			for _, rows := range held {
@@ -234,7 +234,7 @@ func TestHazard_AServerThatTakesNoMoreConnections(t *testing.T) {
 			}
 			require.NotEmpty(t, held)
 			require.ErrorIs(t, err, dbfleet.ErrTooManyConnections)
-			require.NotErrorIs(t, err, dbfleet.ErrPoolTimeout)
+			require.NotErrorIs(t, err, dbfleet.ErrAcquireTimeout)
 			for _, rows := range held {
 				require.NoError(t, rows.Close())
 			}

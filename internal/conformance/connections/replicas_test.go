@@ -122,10 +122,12 @@ func TestReplicas(t *testing.T) {
 			_, err = h.Read().Table("accounts").Count(fresh)
 			run(err)
 			run(h.QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(&n))
-			_, err = accounts.Where("id", "=", a.ID).ForUpdate().Get(ctx)
-			run(err)
-			_, err = accounts.Where("id", "=", a.ID).ForShare().Get(ctx)
-			run(err)
+			run(r.Transaction(ctx, "", func(ctx context.Context, _ *dbfleet.Tx) error {
+				_, err = accounts.Where("id", "=", a.ID).ForUpdate().Get(ctx)
+				run(err)
+				_, err = accounts.Where("id", "=", a.ID).ForShare().Get(ctx)
+				return err
+			}))
 			run(r.Transaction(ctx, "", func(ctx context.Context, _ *dbfleet.Tx) error {
 				read := func() { _, err := accounts.Get(ctx); require.NoError(t, err) }
 				read()

@@ -60,3 +60,28 @@ func TestBudget_AllocationsOnTheDatabases(t *testing.T) {
 		})
 	}
 }
+
+// What a transaction keeps to restore a record that it writes is one allocation, and
+// a record whose write changes nothing in it costs none.
+func TestBudget_AllocationsToRestoreARecord(t *testing.T) {
+	m, _ := benchTwins(t, 1)
+	ctx := context.Background()
+	record := benchRecord{Name: "Ada Lovelace", Email: "ada@example.com", CreatedAt: benchTime}
+	create := func(ctx context.Context) float64 {
+		return testing.AllocsPerRun(500, func() {
+			record.ID = 0
+			require.NoError(t, m.Create(ctx, &record))
+		})
+	}
+	save := func(ctx context.Context) float64 {
+		return testing.AllocsPerRun(500, func() { require.NoError(t, m.Save(ctx, &record)) })
+	}
+	created, saved := create(ctx), save(ctx)
+	require.NoError(t, m.Query().Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+		inTx := create(ctx)
+		t.Logf("create %v, in a transaction %v; save %v", created, inTx, saved)
+		require.LessOrEqual(t, inTx, created+1)
+		require.LessOrEqual(t, save(ctx), saved)
+		return nil
+	}))
+}

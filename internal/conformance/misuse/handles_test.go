@@ -2,6 +2,8 @@ package misuse
 
 import (
 	"context"
+	"log/slog"
+	"time"
 
 	"github.com/dbfleet/dbfleet"
 )
@@ -78,13 +80,13 @@ func ofTransactions(w *world) []mistake {
 		{"an unknown connection", w.reg.Transaction(w.ctx, "mian", nothing), `dbfleet: unknown connection "mian"; known are "main", "other"`},
 		{"two options", w.reg.Transaction(w.ctx, "main", nothing, dbfleet.TxOptions{}, dbfleet.TxOptions{}), `dbfleet: connection "main": more than one TxOptions`},
 		{"too many retries", w.reg.Transaction(w.ctx, "main", nothing, dbfleet.TxOptions{Retries: 100}), `dbfleet: connection "main": TxOptions.Retries is 100, not 0 to 10`},
-		{"an isolation level that is none", w.reg.Transaction(w.ctx, "main", nothing, dbfleet.TxOptions{Isolation: 42}), `dbfleet: begin on "main": SQLite has no isolation level IsolationLevel(42)`},
+		{"an isolation level that is none", w.reg.Transaction(w.ctx, "main", nothing, dbfleet.TxOptions{Isolation: 42}), `dbfleet: connection "main": TxOptions.Isolation: sqlite has no isolation level IsolationLevel(42): value refused by the database`},
 		{"a write in a transaction for reading", w.reg.Transaction(w.ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
 			return u.Create(ctx, &user{Name: "x"})
 		}, dbfleet.TxOptions{ReadOnly: true}), `dbfleet: insert on "main": attempt to write a readonly database (8)`},
 		{"options inside of another", inTx(func(ctx context.Context, _ *dbfleet.Tx) error {
 			return w.reg.Transaction(ctx, "main", nothing, dbfleet.TxOptions{ReadOnly: true})
-		}), `dbfleet: connection "main": a transaction inside another takes no options`},
+		}), `dbfleet: connection "main": a transaction that is ReadOnly cannot be inside one that writes: its writes would not be refused`},
 		{"COMMIT inside", inTx(func(ctx context.Context, tx *dbfleet.Tx) error { return of(tx.ExecContext(ctx, "COMMIT")) }), `dbfleet: connection "main": COMMIT: a transaction is begun and ended by Transaction`},
 		{"a handle after its end", of(old.ExecContext(w.ctx, "SELECT 1")), `dbfleet: transaction on connection "main": sql: transaction has already been committed or rolled back`},
 		{"a context after its end", of(u.Get(oldContext)), `dbfleet: transaction on connection "main": sql: transaction has already been committed or rolled back`},
@@ -149,5 +151,6 @@ func ofHooks(w *world) []mistake {
 		{"a nil hook of a connection", panicOf(func() { w.reg.DB("main").OnAfterQuery(nil) }), `dbfleet: OnAfterQuery: the hook is nil`},
 		{"a hook of a nil connection", panicOf(func() { (*dbfleet.DB)(nil).OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {}) }), `dbfleet: OnAfterQuery: the DB is nil; Registry.DB gives one`},
 		{"no logger", panicOf(func() { dbfleet.LogQueries(nil) }), `dbfleet: LogQueries: the logger is nil`},
+		{"a slow query of less than never", panicOf(func() { dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: -5 * time.Second}) }), `dbfleet: LogQueries: Slow is negative: only -1 has a meaning`},
 	}
 }

@@ -70,7 +70,7 @@ func ofValues(w *world) []mistake {
 		{"a bool for a number", w.get(u.Where("age", "=", true)), `dbfleet: misuse.user.Age (column "age"): unsupported type: a bool does not fit a column of kind integer`},
 		{"a time for a number", w.get(u.Where("age", "=", time.Unix(0, 0))), `dbfleet: misuse.user.Age (column "age"): unsupported type: a time.Time does not fit a column of kind integer`},
 		{"a record for a number", w.get(u.Where("age", "=", user{})), `dbfleet: misuse.user.Age (column "age"): unsupported type: no database takes a misuse.user`},
-		{"a map for a number", w.get(u.Where("age", "=", map[string]any{})), `dbfleet: misuse.user.Age (column "age"): unsupported type: no database takes a map[string]interface {}`},
+		{"a map for a number", w.get(u.Where("age", "=", map[string]any{})), `dbfleet: misuse.user.Age (column "age"): unsupported type: no database takes a map[string]interface {}; JSONOf makes a document of one`},
 		{"a channel for a number", w.get(u.Where("age", "=", make(chan int))), `dbfleet: misuse.user.Age (column "age"): unsupported type: no database takes a chan int`},
 		{"a number that is too large", w.get(u.Where("age", "=", uint64(1<<63))), `dbfleet: misuse.user.Age (column "age"): value out of range: a uint64 that int64 cannot hold exactly`},
 		{"a text among numbers", w.get(u.WhereIn("age", []any{1, "old"})), `dbfleet: misuse.user.Age (column "age"): element 1: unsupported type: a string does not fit a column of kind integer`},

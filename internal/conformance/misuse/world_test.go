@@ -75,6 +75,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) functions() map[string]reflect.Value {
 	out := map[string]reflect.Value{}
 	for name, f := range map[string]any{
+		"AfterCommit": dbfleet.AfterCommit, "AfterRollback": dbfleet.AfterRollback,
 		"And": dbfleet.And, "Avg": dbfleet.Avg[float64], "BelongsTo": dbfleet.BelongsTo[post, user], "ConfigFromEnv": dbfleet.ConfigFromEnv,
 		"DateOf": dbfleet.DateOf, "Decimal": dbfleet.Decimal, "EscapeLike": dbfleet.EscapeLike, "Expr": dbfleet.Expr,
 		"HasMany": dbfleet.HasMany[user, post], "HasOne": dbfleet.HasOne[user, post], "IsRetryable": dbfleet.IsRetryable,
@@ -118,7 +119,8 @@ var receivers = map[string]func(w *world) any{
 	"SQLiteConfig":     func(*world) any { return &dbfleet.SQLiteConfig{} },
 	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
 
-	"PoolTimeoutError":       func(*world) any { return &dbfleet.PoolTimeoutError{} },
+	"CommitUnknownError":     func(*world) any { return &dbfleet.CommitUnknownError{} },
+	"AcquireTimeoutError":    func(*world) any { return &dbfleet.AcquireTimeoutError{} },
 	"ColumnError":            func(*world) any { return &dbfleet.ColumnError{} },
 	"ConfigError":            func(*world) any { return &dbfleet.ConfigError{} },
 	"ModelError":             func(*world) any { return &dbfleet.ModelError{} },
@@ -221,6 +223,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
 		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
 		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),
+		func(context.Context) {}, func(context.Context, error) {}, func(context.Context, dbfleet.OpenTransaction) {},
 		func(context.Context, *dbfleet.Tx) error { return nil }, slices.Values([]user{{Name: "Bob"}}),
 		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
 		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },

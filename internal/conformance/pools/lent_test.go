@@ -63,7 +63,7 @@ func TestLent_BoundsAreThePools(t *testing.T) {
 		other, err := fl.DB("main").QueryContext(ctx, "SELECT 1")
 		require.NoError(t, err)
 		pool.SetMaxOpenConns(0)
-		var waited *dbfleet.PoolTimeoutError
+		var waited *dbfleet.AcquireTimeoutError
 		require.ErrorAs(t, pool.PingContext(ctx), &waited)
 		require.Equal(t, 2, fl.Stats()["main"].OpenConnections)
 		require.NoError(t, other.Close())

@@ -87,7 +87,8 @@ func TestTx_OwnTransactionsStillRefuseImplicitCommits(t *testing.T) {
 			return err
 		})
 		if fl.Database.Dialect == "mysql" {
-			require.ErrorIs(t, err, dbfleet.ErrTxLost)
+			require.ErrorContains(t, err, "commits the transaction")
+			require.NotErrorIs(t, err, dbfleet.ErrTxLost)
 			return
 		}
 		require.NoError(t, err)

@@ -110,3 +110,31 @@ func TestNamed_TellsTheNameThatIsWrong(t *testing.T) {
 		require.Equal(t, before, count(), "nothing was sent")
 	})
 }
+
+// A list is padded so that lists of many lengths are few texts, but never beyond what
+// the database takes.
+func TestNamed_ListsUpToTheLimitFit(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		newLibrary(t, fl)
+		ctx, db := t.Context(), fl.DB("main")
+		most := 65535
+		if fl.Database.Dialect == "sqlite" {
+			most = 32766
+		}
+		ids := make([]int, most)
+		for i := range ids {
+			ids[i] = 6 + i
+		}
+		const in = "SELECT id FROM people WHERE id IN (:ids)"
+		list, err := dbfleet.Select[int64](ctx, db, in, dbfleet.Named("ids", ids))
+		require.NoError(t, err)
+		require.Equal(t, []int64{6}, list)
+		list, err = dbfleet.Select[int64](ctx, db, in+" OR name = :name", dbfleet.Named("ids", ids[:most-1]), dbfleet.Named("name", "none"))
+		require.NoError(t, err)
+		require.Equal(t, []int64{6}, list)
+		_, err = dbfleet.Select[int64](ctx, db, in+" OR name = :name", dbfleet.Named("ids", ids), dbfleet.Named("name", "none"))
+		require.ErrorIs(t, err, dbfleet.ErrTooManyArgs)
+		require.ErrorContains(t, err, strconv.Itoa(most+1)+" of them", "those that were given are counted")
+	})
+}

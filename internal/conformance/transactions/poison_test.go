@@ -277,20 +277,3 @@ func TestTransaction_AfterAFailedStatement(t *testing.T) {
 		require.Equal(t, []string{"first", "second"}, conformance.Owners(t, fl.Database))
 	})
 }
-
-// What MySQL commits by itself is told.
-func TestTransaction_ImplicitCommitIsTold(t *testing.T) {
-	t.Parallel()
-	db := dbtest.New(t, "mysql")
-	fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
-	accounts := fl.Bank(t)
-	err := fl.Transaction(t.Context(), "", func(ctx context.Context, tx *dbfleet.Tx) error {
-		require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "earlier"}))
-		_, err := tx.ExecContext(ctx, "CREATE TABLE meanwhile (v INT)")
-		require.ErrorIs(t, err, dbfleet.ErrTxLost)
-		require.ErrorIs(t, accounts.Create(ctx, &conformance.Account{Owner: "ghost"}), dbfleet.ErrTxLost)
-		return nil
-	})
-	require.ErrorIs(t, err, dbfleet.ErrTxLost)
-	require.Equal(t, []string{"earlier"}, conformance.Owners(t, db), "nothing after it commits by itself")
-}

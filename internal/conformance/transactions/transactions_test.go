@@ -216,7 +216,7 @@ func TestTransaction_Options(t *testing.T) {
 		require.ErrorAs(t, fl.Transaction(t.Context(), "nowhere", never), &unknown)
 		require.Equal(t, []string{"main"}, unknown.Known)
 		require.NoError(t, fl.Transaction(t.Context(), "", func(ctx context.Context, _ *dbfleet.Tx) error {
-			require.Error(t, fl.Transaction(ctx, "", never, dbfleet.TxOptions{ReadOnly: true}), "a savepoint takes no options")
+			require.Error(t, fl.Transaction(ctx, "", never, dbfleet.TxOptions{ReadOnly: true}), "the outer one writes")
 			return nil
 		}))
 	})

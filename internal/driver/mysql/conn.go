@@ -30,12 +30,17 @@ type conn struct {
 	step      int64 // auto_increment_increment
 	maxPacket int64 // max_allowed_packet
 	version   string
+	thread    thread
 	status    *uint16 // the server's status flags, nil if they cannot be seen
-	peeked    [1]byte
+	peeked    [512]byte
+	tls       bool
 	pooler    bool
-	noLocal   bool   // the server has refused LOAD DATA LOCAL
-	returns   bool   // the server knows INSERT … RETURNING
-	xa        string // the branch that is open and not prepared, as XA has its name
+	readOnly  bool // the session takes no writes
+	// readOnlyTx says that the transaction is one for reading.
+	readOnlyTx bool
+	noLocal    bool   // the server has refused LOAD DATA LOCAL
+	returns    bool   // the server knows INSERT … RETURNING
+	xa         string // the branch that is open and not prepared, as XA has its name
 }
 
 func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
@@ -43,7 +48,10 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 	if o.Pooler {
 		size = 0
 	}
-	s := &conn{Session: plain.New(dc, size), pooler: o.Pooler, net: nc, status: statusOf(dc)}
+	s := &conn{
+		Session: plain.New(dc, size), pooler: o.Pooler, readOnly: o.ReadOnly, net: nc, status: statusOf(dc),
+		tls: o.TLS != nil && o.Socket == "",
+	}
 	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
 		// Without arguments the text costs one round trip, preparing it two; it
@@ -114,6 +122,7 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	default:
 		return &session.NotSentError{Err: &session.UnsupportedIsolationError{Level: o.Isolation.String(), Database: "MySQL"}}
 	}
+	s.readOnlyTx = o.ReadOnly
 	return s.Session.Begin(ctx, o)
 }
 
@@ -133,7 +142,9 @@ func (s *conn) end(ctx context.Context, query string) error {
 
 // Bits of the server's status flags, from the protocol's SERVER_STATUS_….
 const (
-	statusInTrans = 1 << 0
+	statusInTrans            = 1 << 0
+	statusAutocommit         = 1 << 1
+	statusNoBackslashEscapes = 1 << 9
 )
 
 func (s *conn) TxStatus() session.TxStatus {
@@ -285,7 +296,7 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 // Alive reports false as soon as the server has sent something to an idle
 // connection: it has nothing to say but farewell.
 func (s *conn) Alive() bool {
-	n, gone := s.net.Peek(s.peeked[:])
+	n, gone := s.net.Peek(s.peeked[:1])
 	return n == 0 && !gone
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver/netconn"
+	"github.com/dbfleet/dbfleet/internal/driver/plain"
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
@@ -174,23 +175,45 @@ func (s *conn) pin(ctx context.Context, o session.Options) error {
 			return fmt.Errorf("making the session read-only: %w", err)
 		}
 	}
-	rows, err := s.QueryText(ctx, "SELECT @@auto_increment_increment, @@version, @@max_allowed_packet", nil)
+	values, err := variables(ctx, s.Session, variablesOf+threadOf)
+	if numberOf(err) != 0 { // a server that does not know all of them
+		values, err = variables(ctx, s.Session, variablesOf)
+	}
 	if err != nil {
 		return fmt.Errorf("reading the session's variables: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-	dest := make([]sqldriver.Value, 3)
-	if err := rows.Next(dest); err != nil {
-		return fmt.Errorf("reading the session's variables: %w", err)
+	s.step = max(1, toInt(values[0]))
+	s.version = fmt.Sprintf("%s", values[1])
+	s.maxPacket = toInt(values[2])
+	if len(values) > 3 && !o.Pooler {
+		s.thread.learn(values[3:])
 	}
-	s.step = max(1, toInt(dest[0]))
-	s.version = fmt.Sprintf("%s", dest[1])
-	s.maxPacket = toInt(dest[2])
 	s.returns = returning(s.version)
 	return nil
 }
 
-func toInt(v sqldriver.Value) int64 {
+// variables are the values of the one row of a query.
+func variables(ctx context.Context, s *plain.Session, query string) ([]any, error) {
+	rows, err := s.QueryText(ctx, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	dest := make([]sqldriver.Value, len(rows.Columns()))
+	if err := rows.Next(dest); err != nil {
+		return nil, err
+	}
+	values := make([]any, len(dest))
+	for i, v := range dest {
+		if raw, ok := v.([]byte); ok { // the driver's own, until it reads on
+			v = string(raw)
+		}
+		values[i] = v
+	}
+	return values, nil
+}
+
+func toInt(v any) int64 {
 	switch v := v.(type) {
 	case int64:
 		return v
@@ -198,6 +221,9 @@ func toInt(v sqldriver.Value) int64 {
 		return int64(v)
 	case []byte:
 		n, _ := strconv.ParseInt(string(v), 10, 64)
+		return n
+	case string:
+		n, _ := strconv.ParseInt(v, 10, 64)
 		return n
 	}
 	return 0

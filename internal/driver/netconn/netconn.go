@@ -22,11 +22,13 @@ type Conn struct {
 	net.Conn
 	timeout time.Duration // 0 is none
 	raw     syscall.RawConn
+	looking looking
 	remote  addr
 
 	mu          sync.Mutex
 	read, write time.Time // the driver's own deadlines
 	failure     error     // the first failed Read or Write
+	unwritten   bool      // it was a Write
 	// feed says that the server waits for this program, fed when it last did:
 	// until then its silence means nothing.
 	feed bool
@@ -164,8 +166,17 @@ func (c *Conn) fail(err error, driver *time.Time) error {
 	}
 	if c.failure == nil {
 		c.failure = err
+		c.unwritten = driver == &c.write
 	}
 	return err
+}
+
+// Unwritten says that what failed first was a Write: the server has not got all that
+// was to be written.
+func (c *Conn) Unwritten() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.unwritten
 }
 
 // Failed is the first error of a Read or Write, nil if there was none.

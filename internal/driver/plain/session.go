@@ -223,6 +223,9 @@ func (p *Session) Prepare(ctx context.Context, query string) (int, error) {
 
 // Begin implements session.Session.
 func (p *Session) Begin(ctx context.Context, o session.TxOptions) error {
+	if o.Deferrable {
+		return &session.NotSentError{Err: session.ErrNotDeferrable}
+	}
 	var err error
 	if c, ok := p.Conn.(sqldriver.ConnBeginTx); ok {
 		p.Tx, err = c.BeginTx(ctx, sqldriver.TxOptions{Isolation: sqldriver.IsolationLevel(o.Isolation), ReadOnly: o.ReadOnly})

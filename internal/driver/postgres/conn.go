@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"database/sql"
 	sqldriver "database/sql/driver"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"time"
@@ -42,11 +41,16 @@ type conn struct {
 	names  int
 	// altered says that the transaction has changed the schema.
 	altered bool
-	bases   map[uint32]uint32 // see base
-	params  pgx.ExtendedQueryBuilder
-	args    []any
-	arrays  [][]byte // see InsertRows
-	peeked  [512]byte
+	// begun says that Begin began a transaction that Commit and Rollback have not ended;
+	// over is how it has ended in spite of that, text what was sent last.
+	begun  bool
+	over   session.TxStatus
+	text   string
+	bases  map[uint32]uint32 // see base
+	params pgx.ExtendedQueryBuilder
+	args   []any
+	arrays [][]byte // see InsertRows
+	peeked [512]byte
 }
 
 func newConn(pc *pgx.Conn, b *backend) *conn {
@@ -98,6 +102,7 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, error) {
 	var tag pgconn.CommandTag
 	s.unnamed = nil
+	s.text = query
 	mrr := s.pc.Exec(ctx, query)
 	for mrr.NextResult() {
 		tag, _ = mrr.ResultReader().Close()
@@ -120,6 +125,7 @@ func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedVa
 		}
 		tag, err := rr.Close()
 		if err == nil {
+			s.text = query
 			s.changed(tag)
 			return s.rows(st, rr, false), nil
 		}
@@ -156,11 +162,16 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	if o.ReadOnly {
 		query += " READ ONLY"
 	}
+	if o.Deferrable {
+		query += " DEFERRABLE"
+	}
 	_, err := s.simple(ctx, query)
+	s.begun, s.over = err == nil, session.TxUnknown
 	return err
 }
 
 func (s *conn) Commit(ctx context.Context) error {
+	s.begun = false
 	tag, err := s.simple(ctx, "COMMIT")
 	if err == nil && tag.String() == "ROLLBACK" {
 		return &session.TxLostError{Err: session.ErrTxAborted}
@@ -169,20 +180,9 @@ func (s *conn) Commit(ctx context.Context) error {
 }
 
 func (s *conn) Rollback(ctx context.Context) error {
+	s.begun = false
 	_, err := s.simple(ctx, "ROLLBACK")
 	return err
-}
-
-func (s *conn) TxStatus() session.TxStatus {
-	switch s.pc.TxStatus() {
-	case 'I':
-		return session.TxNone
-	case 'T':
-		return session.TxOpen
-	case 'E':
-		return session.TxAborted
-	}
-	return session.TxUnknown
 }
 
 func (s *conn) Explain(err error) error {
@@ -210,6 +210,8 @@ func (s *conn) Verdict(err error) session.Verdict {
 		}
 	case !closed && pgconn.SafeToRetry(err):
 		return session.Verdict{NotSent: true}
+	case pgconn.SafeToRetry(err) && s.net.Unwritten(): // pgx says so of an answer that was cut off, too
+		return session.Verdict{NotSent: true, Broken: true}
 	case !closed && !s.pc.IsBusy():
 		// pgx made it before it sent anything, or after the server's last word: it gives
 		// up a connection on which it loses count.
@@ -247,32 +249,6 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 }
 
 func (s *conn) Usable() bool { return !s.pc.IsClosed() }
-
-// Alive looks for what the server may have sent to an idle connection: an error
-// is its farewell, notices and changed parameters are not. What TLS has
-// encrypted cannot be told apart and counts as a farewell.
-func (s *conn) Alive() bool {
-	n, gone := s.net.Peek(s.peeked[:])
-	if gone || n > 0 && s.tls {
-		return false
-	}
-	for b := s.peeked[:n]; len(b) > 0; {
-		switch b[0] {
-		case 'N', 'S', 'A':
-		default:
-			return false
-		}
-		if len(b) < 5 {
-			break
-		}
-		next := 1 + int(binary.BigEndian.Uint32(b[1:5]))
-		if next < 5 || next >= len(b) {
-			break
-		}
-		b = b[next:]
-	}
-	return true
-}
 
 func (s *conn) Close() error {
 	if s.pc.IsClosed() {

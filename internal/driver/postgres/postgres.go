@@ -33,6 +33,7 @@ type backend struct {
 	o       session.Options
 	cfg     *pgx.ConnConfig
 	closing sync.WaitGroup // connections being given up
+	cancels chan struct{}  // a place for each connection that cancels a statement
 }
 
 func open(o session.Options) (session.Backend, error) {
@@ -46,7 +47,18 @@ func open(o session.Options) (session.Backend, error) {
 	if err != nil {
 		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
 	}
-	return &backend{o: o, cfg: cfg}, nil
+	b := &backend{o: o, cfg: cfg, cancels: make(chan struct{}, maxCancels)}
+	dial := cfg.DialFunc
+	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if ctx.Value(sessionKey{}) != nil {
+			return dial(ctx, network, address)
+		}
+		if o.Dial != nil { // pgx dials what the connection tells of itself: a tunnel's end
+			network, address = o.Address()
+		}
+		return b.dialCancel(ctx, network, address)
+	}
+	return b, nil
 }
 
 // configOf builds the driver's configuration. pgx wants one that its
@@ -76,9 +88,6 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 	cfg.ConnectTimeout = 0 // the context that Connect makes has it
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if o.Dial != nil { // to cancel, pgx dials what the connection tells of itself: a tunnel's end
-			network, address = o.Address()
-		}
 		return netconn.Dial(ctx, o.Dial, network, address, o.StatementTimeout)
 	}
 	cfg.AfterConnect, cfg.AfterNetConnect, cfg.ValidateConnect = nil, nil, nil
@@ -169,7 +178,7 @@ func isLoopback(host string) bool {
 func (b *backend) Open(ctx context.Context, password string) (session.Session, error) {
 	cfg := b.cfg.Copy()
 	cfg.Password = password
-	pc, err := pgx.ConnectConfig(ctx, cfg)
+	pc, err := pgx.ConnectConfig(context.WithValue(ctx, sessionKey{}, true), cfg)
 	if err != nil {
 		// pgx's own error carries the whole configuration; what it wraps does not.
 		var ce *pgconn.ConnectError

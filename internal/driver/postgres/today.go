@@ -154,6 +154,7 @@ func (s *conn) today(ctx context.Context, query string, known *statement) (*stat
 // again once one of them was refused. What ROLLBACK takes back changes it too.
 func (s *conn) changed(tag pgconn.CommandTag) {
 	word, _, _ := strings.Cut(tag.String(), " ")
+	s.turned(word, tag.String())
 	switch word {
 	case "ALTER", "CREATE", "DROP", "DO", "CALL", "IMPORT", "DISCARD", "DEALLOCATE":
 		s.altered = s.pc.TxStatus() != 'I'

@@ -28,6 +28,11 @@ func (e *NotSentError) Error() string { return e.Err.Error() }
 
 func (e *NotSentError) Unwrap() error { return e.Err }
 
+// A HungUpError says that the server has closed the connection, and not why.
+type HungUpError struct{}
+
+func (*HungUpError) Error() string { return "the server has closed the connection" }
+
 // A SilenceError says that the server sent nothing for as long as
 // Options.StatementTimeout, or took no data for as long.
 type SilenceError struct{ After time.Duration }

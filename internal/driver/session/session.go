@@ -33,8 +33,9 @@ type Result struct {
 
 // TxOptions say how a transaction begins.
 type TxOptions struct {
-	Isolation sql.IsolationLevel
-	ReadOnly  bool
+	Isolation  sql.IsolationLevel
+	ReadOnly   bool
+	Deferrable bool // PostgreSQL only
 }
 
 // A Session is one physical connection in its database's own driver. It is used
@@ -88,6 +89,12 @@ type ReadOnlyTeller interface {
 	ReadOnly(ctx context.Context) (bool, error)
 }
 
+// An IsolationTeller is a Session that can tell the isolation level of the transaction
+// that it is in.
+type IsolationTeller interface {
+	Isolation(ctx context.Context) (sql.IsolationLevel, error)
+}
+
 // RowSource is what a session gives for a query. Next fills dest and returns
 // io.EOF at the end; Close may be called more than once.
 type RowSource interface {
@@ -110,11 +117,39 @@ type MoreResults interface {
 	NextResultSet() error
 }
 
-// A Rechecker is a Session whose TxStatus follows its own statements only.
-type Rechecker interface {
-	// Recheck sees whether what others did with the driver's connection has ended the
-	// transaction.
-	Recheck()
+// An Asker is a Session whose errors do not carry the state of the transaction.
+type Asker interface {
+	// Ask asks the server for it after an error that it answered with, unless that is
+	// known to leave the transaction as it is. TxStatus then tells.
+	Ask(ctx context.Context, err error) error
+}
+
+// A Watcher is a Session whose TxStatus does not tell when one statement has ended the
+// transaction and begun another.
+type Watcher interface {
+	// Watch sets a mark in the transaction.
+	Watch(ctx context.Context) error
+	// Watched takes it off and says whether it was still there.
+	Watched(ctx context.Context) (still bool, err error)
+}
+
+// A Strayer is a Session that knows, without asking, of some changes that others would
+// meet.
+type Strayer interface {
+	// Strayed says that the session is not as it was when this was called first.
+	Strayed() bool
+}
+
+// A Stater is a Session that can tell what others would meet in it.
+type Stater interface {
+	// State is that as a text to compare. The server is asked.
+	State(ctx context.Context) (string, error)
+}
+
+// A Forgetter is a Session that keeps what it has prepared.
+type Forgetter interface {
+	// Forget drops it: names may mean something else now.
+	Forget()
 }
 
 // TxStatus is the server's view of the transaction.
@@ -125,8 +160,13 @@ const (
 	TxUnknown TxStatus = iota // the session cannot tell
 	TxNone
 	TxOpen
-	TxAborted // refuses everything but ROLLBACK and ROLLBACK TO
+	TxAborted    // refuses everything but ROLLBACK and ROLLBACK TO
+	TxCommitted  // none, or another one: that of Begin was committed, not by Commit
+	TxRolledBack // none, or another one: that of Begin was rolled back, not by Rollback
 )
+
+// Over says that the transaction of Begin is not there any more.
+func (s TxStatus) Over() bool { return s == TxNone || s == TxCommitted || s == TxRolledBack }
 
 // Verdict is the meaning of an error.
 type Verdict struct {

@@ -20,6 +20,9 @@ func classify(err error) (session.Problem, bool) {
 		return session.Problem{}, false
 	}
 	p := session.Problem{Class: classOf(se.Code()), Code: strconv.Itoa(se.Code())}
+	if se.Code() == 1 && strings.Contains(se.Error(), overflow) {
+		p.Class = session.InvalidValue
+	}
 	_, detail, _ := strings.Cut(se.Error(), "constraint failed: ")
 	// The driver writes "constraint failed: UNIQUE constraint failed: t.c (2067)".
 	if _, rest, ok := strings.Cut(detail, "constraint failed: "); ok {
@@ -44,6 +47,9 @@ func classify(err error) (session.Problem, bool) {
 	}
 	return p, true
 }
+
+// overflow is what SQLite says, by the code of any mistake, of a sum beyond int64.
+const overflow = "SQL logic error: integer overflow (1)"
 
 // columnsOf reads "t.a, t.b". Names with dots of their own could be read in several
 // ways: then none is told.

@@ -30,10 +30,11 @@ type conn struct {
 	in     counters
 	rowids rowids
 
-	// inTx and rolledBack follow the transaction: SQLite calls back when it
-	// rolls one back, also when it does so by itself.
-	inTx, rolledBack bool
-	readOnlyTx       bool
+	// inTx, committed and rolledBack follow the transaction: SQLite calls back when it
+	// commits one that has written, and when it rolls one back, also by itself.
+	inTx, committed, rolledBack bool
+	readOnlyTx                  bool
+	schemas                     *schemas // see Strayed
 }
 
 func newConn(dc sqldriver.Conn, o session.Options) *conn {
@@ -45,6 +46,7 @@ func newConn(dc sqldriver.Conn, o session.Options) *conn {
 	}
 	if h, ok := dc.(sqlite.HookRegisterer); ok {
 		h.RegisterRollbackHook(func() { s.rolledBack = true })
+		h.RegisterCommitHook(func() int32 { s.committed = true; return 0 })
 	}
 	return s
 }
@@ -76,24 +78,38 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	if err := checkIsolation(o.Isolation); err != nil {
 		return err
 	}
+	if o.Deferrable {
+		return &session.NotSentError{Err: session.ErrNotDeferrable}
+	}
 	query := "BEGIN IMMEDIATE"
 	if o.ReadOnly || s.o.ReadOnly || s.o.SQLite.DeferredWrites {
 		query = "BEGIN"
 	}
-	s.rolledBack = false
+	s.committed, s.rolledBack = false, false
 	if _, err := s.Session.Exec(ctx, query, nil); err != nil {
 		_, _ = s.Session.Exec(context.Background(), "ROLLBACK", nil) // it may have begun before ctx ended
 		return err
 	}
-	s.inTx, s.rolledBack = true, false
-	if o.ReadOnly && !s.o.ReadOnly {
-		if _, err := s.Session.Exec(context.Background(), "PRAGMA query_only = ON", nil); err != nil {
-			_ = s.Rollback(context.Background())
-			return err
-		}
-		s.readOnlyTx = true
+	s.inTx, s.committed, s.rolledBack = true, false, false
+	if !o.ReadOnly || s.o.ReadOnly {
+		return nil
+	}
+	if err := s.refuseWrites(); err != nil {
+		_ = s.Rollback(context.Background())
+		return err
 	}
 	return nil
+}
+
+// refuseWrites lets SQLite refuse writes until endTx, unless it does anyway.
+func (s *conn) refuseWrites() error {
+	only, err := s.pragma(context.Background(), "PRAGMA query_only")
+	if err != nil || only == "1" {
+		return err
+	}
+	s.readOnlyTx = true
+	_, err = s.Session.Exec(context.Background(), "PRAGMA query_only = ON", nil)
+	return err
 }
 
 // Commit knows its outcome also when ctx ends meanwhile: if no transaction is
@@ -115,44 +131,11 @@ func (s *conn) Commit(ctx context.Context) error {
 	return err
 }
 
-func (s *conn) Rollback(context.Context) error {
-	var err error
-	if !s.rolledBack {
-		_, err = s.Session.Exec(context.Background(), "ROLLBACK", nil)
-	}
-	if endErr := s.endTx(); err == nil {
-		return endErr
-	}
-	return err
-}
-
-func (s *conn) endTx() error {
-	s.inTx = false
-	if !s.readOnlyTx {
-		return nil
-	}
-	s.readOnlyTx = false
-	_, err := s.Session.Exec(context.Background(), "PRAGMA query_only = OFF", nil)
-	return err
-}
-
-func (s *conn) TxStatus() session.TxStatus {
-	if s.inTx && !s.rolledBack {
-		return session.TxOpen
-	}
-	return session.TxNone
-}
-
-// Recheck implements session.Rechecker: SQLite calls back for a rollback only, so it is
-// asked whether a transaction can begin.
-func (s *conn) Recheck() {
-	if !s.inTx || s.rolledBack {
-		return
-	}
-	if _, err := s.Session.Exec(context.Background(), "BEGIN", nil); err == nil {
-		_, _ = s.Session.Exec(context.Background(), "ROLLBACK", nil)
-		s.rolledBack = true
-	}
+// Usable implements session.Session. A session that still refuses writes after a
+// transaction that only read is nobody else's: SQLite has rolled it back by itself, or
+// could not be told to take writes again.
+func (s *conn) Usable() bool {
+	return (!s.readOnlyTx || s.TxStatus() == session.TxOpen) && s.Session.Usable()
 }
 
 func (s *conn) Verdict(err error) session.Verdict {

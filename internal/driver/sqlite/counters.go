@@ -57,6 +57,22 @@ func (c counters) lastID() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.t
 
 func (c counters) setLastID(id int64) { sqlite3.Xsqlite3_set_last_insert_rowid(c.tls, c.db, id) }
 
+// autocommit is SQLite's flag that no transaction is open.
+func (c counters) autocommit() (on, known bool) {
+	if !c.known() {
+		return false, false
+	}
+	return sqlite3.Xsqlite3_get_autocommit(c.tls, c.db) != 0, true
+}
+
+// schemas are the connection's databases; of the temporary one only that it has been
+// changed counts, not that it was read.
+func (c counters) schemas() schemas {
+	temp := c.schema().temp
+	temp.loaded = false
+	return schemas{databases: (*(**sqlite3.Tsqlite3)(unsafe.Pointer(&c.db))).FnDb, temp: temp}
+}
+
 // schema is the version of what a name without its database may mean: the main
 // database's schema and that of temporary tables.
 type schema struct{ main, temp version }

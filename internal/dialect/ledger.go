@@ -1,10 +1,8 @@
-package sqlgen
+package dialect
 
 import (
 	"strconv"
 	"strings"
-
-	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // LedgerTable is the table of a database in which the decisions of commits over several
@@ -89,15 +87,15 @@ type Ledger struct {
 	Unmark string
 
 	now string
-	d   *dialect.Dialect
+	d   *Dialect
 }
 
 // LedgerOf is the texts in a dialect.
-func LedgerOf(d *dialect.Dialect) *Ledger { return ledgers[d.Index] }
+func LedgerOf(d *Dialect) *Ledger { return ledgers[d.Index] }
 
-var ledgers = [dialect.Count]*Ledger{ // by Dialect.Index
+var ledgers = [Count]*Ledger{ // by Dialect.Index
 	newLedger(&Ledger{
-		d:      dialect.Postgres,
+		d:      Postgres,
 		now:    "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
 		Create: ledgerColumns("varchar(64)", "integer", "varchar(16)", "text", "bigint"),
 		Durable: "SELECT CAST(relpersistence AS text) FROM pg_catalog.pg_class WHERE oid = CAST('" +
@@ -106,7 +104,7 @@ var ledgers = [dialect.Count]*Ledger{ // by Dialect.Index
 		FenceWait:   "SET LOCAL lock_timeout = '200ms'", FenceInside: true,
 	}, "current_database()", "ON CONFLICT (id, number) DO NOTHING", "GREATEST"),
 	newLedger(&Ledger{
-		d:   dialect.MySQL,
+		d:   MySQL,
 		now: "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)",
 		Create: ledgerColumns("varchar(64)", "integer", "varchar(16)", "longtext", "bigint") +
 			" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
@@ -115,7 +113,7 @@ var ledgers = [dialect.Count]*Ledger{ // by Dialect.Index
 		FenceWait:   "SET SESSION innodb_lock_wait_timeout = 1",
 	}, "DATABASE()", "ON DUPLICATE KEY UPDATE "+LedgerTable+".number = "+LedgerTable+".number", "GREATEST"),
 	newLedger(&Ledger{
-		d:           dialect.SQLite,
+		d:           SQLite,
 		now:         "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
 		Create:      ledgerColumns("text", "integer", "text", "text", "integer"),
 		Durable:     "SELECT type FROM sqlite_master WHERE name = '" + LedgerTable + "'",

@@ -1,6 +1,7 @@
-package sqlgen
+package dialect
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,13 +9,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/dbfleet/dbfleet/internal/dialect"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 func TestLedger_TextsAreAsPinned(t *testing.T) {
 	t.Parallel()
-	for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
+	for _, d := range []*Dialect{Postgres, MySQL, SQLite} {
 		l := LedgerOf(d)
 		require.Same(t, d, l.d)
 		var b strings.Builder
@@ -34,6 +35,6 @@ func TestLedger_TextsAreAsPinned(t *testing.T) {
 		}
 		want, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.Equal(t, string(want), b.String(), "go test ./internal/sqlgen -update writes %s", path)
+		require.Equal(t, string(want), b.String(), "go test ./internal/dialect -update writes %s", path)
 	}
 }
