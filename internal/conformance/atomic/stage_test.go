@@ -264,11 +264,16 @@ func (s *stage) free(t *testing.T) {
 }
 
 // steps are those of one atomic commit, in order, as twophase.Step writes them.
-func (s *stage) steps(t *testing.T, p path) (list []string) {
+func (s *stage) steps(t *testing.T, p path) []string {
+	t.Helper()
+	return s.stepsOf(t, p, "dry run "+string(p))
+}
+
+// stepsOf is steps of another run, which needs rows of its own.
+func (s *stage) stepsOf(t *testing.T, p path, owner string) (list []string) {
 	t.Helper()
 	var seen = make(chan string, 1000)
 	ctx := twophase.With(t.Context(), twophase.Options{Step: func(x twophase.Step) { seen <- x.String() }})
-	owner := "dry run " + string(p)
 	s.owner(t, owner)
 	err := goAlong(ctx, s.Registry, s.names, s.mix, p, owner)
 	if p == refuses {
