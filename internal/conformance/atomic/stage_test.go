@@ -256,7 +256,7 @@ func (s *stage) free(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for _, name := range s.names {
-		for _, text := range []string{"UPDATE touched SET owner = owner, n = n + 10 WHERE n < 10", "UPDATE touched SET n = n - 10 WHERE n >= 10", "DELETE FROM left_behind WHERE owner = 'nobody'"} {
+		for _, text := range []string{"UPDATE touched SET owner = owner, n = n + 1000000 WHERE n < 500000", "UPDATE touched SET n = n - 1000000 WHERE n >= 500000", "DELETE FROM left_behind WHERE owner = 'nobody'"} {
 			_, err := s.DB(name).ExecContext(ctx, text)
 			require.NoError(t, err, name)
 		}
