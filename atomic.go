@@ -170,13 +170,38 @@ func (e *AtomicError) kind() error {
 	return e.is
 }
 
-// Unwrap returns the cause.
-func (e *AtomicError) Unwrap() error { return e.Err }
+// Unwrap returns the cause. What that says of the outcome of a single statement is not
+// said of the whole.
+func (e *AtomicError) Unwrap() error { return ofWhole(e.Err) }
 
-// Is matches what has become of the commit. What its cause says of a single statement
-// is not said of the whole.
+// Is matches what has become of the commit.
 func (e *AtomicError) Is(target error) bool {
 	return target == e.kind() || target == ErrOutcomeUnknown && e.kind() == ErrCommitUnknown
+}
+
+// ofWhole is the cause of an outcome that is known, of which one statement's may not be:
+// the answer to a COMMIT was lost, say, that has been made impossible since.
+func ofWhole(err error) error {
+	if !errors.Is(err, ErrOutcomeUnknown) {
+		return err
+	}
+	return &knownOutcome{err}
+}
+
+type knownOutcome struct{ err error }
+
+func (e *knownOutcome) Error() string { return e.err.Error() }
+
+func (e *knownOutcome) Is(target error) bool {
+	return target != ErrOutcomeUnknown && target != ErrCommitUnknown && errors.Is(e.err, target)
+}
+
+// As finds what the error wraps, but no QueryError: its class would be told of the whole.
+func (e *knownOutcome) As(target any) bool {
+	if _, ok := target.(**QueryError); ok {
+		return false
+	}
+	return errors.As(e.err, target)
 }
 
 // Resolve asks what became of the commit; see Registry.ResolveAtomic.

@@ -62,7 +62,7 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 	}
 	ctx = OutsideTx(ctx)
 	members, unreached := r.members(ctx)
-	report, err := twophase.Recover(ctx, members, twophase.Options{Retention: o.Retention, Step: r.atomicStep})
+	report, err := twophase.Recover(ctx, members, twophase.Options{Retention: o.Retention})
 	out := Recovery{Committed: len(report.Committed), RolledBack: len(report.RolledBack)}
 	for _, id := range report.Alive {
 		out.Alive = append(out.Alive, string(id))

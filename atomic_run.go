@@ -19,6 +19,10 @@ type atomicRun struct {
 	options TxOptions
 	id      twophase.ID
 	parts   []*participant // the anchor first
+
+	mu       sync.Mutex // protects following fields
+	panicked bool
+	panic    any // the first of hooks, which run on goroutines of the protocol
 }
 
 // atomicOnce runs one attempt.
@@ -78,6 +82,9 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 	unwatch()
 	unwatch = func() {}
 	how, err = a.commit(ctx)
+	if a.panicked {
+		panic(a.panic) // all is over: as a hook's panic in any other call
+	}
 	return err
 }
 
@@ -99,7 +106,7 @@ func (a *atomicRun) enter() error {
 		if err != nil {
 			return err
 		}
-		p := &participant{name: name, tx: newTx(e, a.options)}
+		p := &participant{run: a, name: name, tx: newTx(e, a.options)}
 		a.parts = append(a.parts, p)
 		if e.dialect.Name != string(SQLite) {
 			continue
@@ -196,7 +203,7 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 	for _, p := range a.parts[1:] {
 		t.Branches = append(t.Branches, twophase.TransactionBranch{Name: p.name, LedgerID: p.ledger.id, Live: p, Resource: p.ledger})
 	}
-	res := twophase.Commit(ctx, t, twophase.Options{Step: a.reg.atomicStep})
+	res := twophase.Commit(ctx, t)
 	fail := &AtomicError{ID: string(res.ID), Err: res.Err, reg: a.reg}
 	for _, b := range res.Pending {
 		fail.Pending = append(fail.Pending, b.Name)
@@ -218,180 +225,13 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 		fail.is = ErrCommitMixed
 		return unknownOutcome, fail
 	}
-	err := res.Err
-	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-		err = errors.Join(ctx.Err(), err)
+	cause := ofWhole(res.Err)
+	if ctx.Err() != nil && !errors.Is(cause, ctx.Err()) {
+		cause = errors.Join(ctx.Err(), cause)
 	}
 	locked := ""
 	if len(fail.Pending) > 0 {
 		locked = "; until Recover has come by, its locks may be held on " + quotedList(fail.Pending)
 	}
-	return rolledBack, errorf("atomic over %s rolled back%s: %w", quotedList(a.names), locked, err)
-}
-
-// participant is one connection of an Atomic: twophase.Anchor and twophase.Branch. Its
-// transaction is a Tx as any other until it ends.
-type participant struct {
-	name   string
-	tx     *Tx
-	ledger *ledger
-	branch twophase.BranchID
-	wrote  bool
-}
-
-func (p *participant) driverID() driver.BranchID {
-	return driver.BranchID{Global: string(p.branch.ID), Qualifier: p.branch.Qualifier()}
-}
-
-// beginOn begins the transaction on a connection.
-func (p *participant) beginOn(ctx context.Context, c *driver.Conn, o driver.TxOptions) error {
-	if p.branch.Number == 0 {
-		return c.BeginAnchor(ctx, o)
-	}
-	return c.BeginBranch(ctx, p.driverID(), o)
-}
-
-// ask finds out whether the transaction has written anything.
-func (p *participant) ask(ctx context.Context) {
-	st := p.tx.st
-	p.wrote = true
-	if st.lock(ctx) != nil {
-		return
-	}
-	defer st.gate.Unlock()
-	if st.ready() != nil {
-		return
-	}
-	st.endLent()
-	if wrote, err := st.conn.Wrote(ctx); err == nil {
-		p.wrote = wrote
-	}
-}
-
-// Wrote implements twophase.Participant.
-func (p *participant) Wrote() bool { return p.wrote }
-
-// step is the exchange of one command of the protocol on the transaction's connection.
-type atomicStep struct {
-	turn
-	p    *participant
-	do   func(ctx context.Context, c *driver.Conn) error
-	ends func(err error) bool // whether the transaction is over by that, or its connection of no more use
-	err  error                // of do, as the driver tells it
-}
-
-func (x *atomicStep) exchange(ctx context.Context, _ *place, _ *statement) (driver.Result, error) {
-	st := x.p.tx.st
-	if x.err = st.lock(ctx); x.err != nil {
-		return unknownRows, x.err
-	}
-	defer st.gate.Unlock()
-	if x.err = st.ready(); x.err != nil {
-		return unknownRows, x.err
-	}
-	st.endLent()
-	x.err = x.do(ctx, st.conn)
-	if x.ends(x.err) {
-		st.end(nil)
-	}
-	return unknownRows, x.err
-}
-
-// send sends one command. It returns the error as callers see it, and as the driver
-// tells it.
-func (p *participant) send(ctx context.Context, op, text string, ends func(error) bool, do func(context.Context, *driver.Conn) error) (shown, raw error) {
-	x := &atomicStep{p: p, do: do, ends: ends}
-	shown = p.tx.turn(ctx, op, text, &x.turn, x)
-	if shown != nil && x.err == nil {
-		x.err = shown
-	}
-	return shown, x.err
-}
-
-func always(error) bool     { return true }
-func never(error) bool      { return false }
-func failed(err error) bool { return err != nil }
-
-// insert sends a row of the ledger.
-func (p *participant) insert(ctx context.Context, op, text string, args ...any) error {
-	shown, _ := p.send(ctx, op, text, never, func(ctx context.Context, c *driver.Conn) error {
-		_, err := c.Exec(ctx, text, args)
-		return err
-	})
-	return shown
-}
-
-// Decide implements twophase.Anchor.
-func (p *participant) Decide(ctx context.Context, r twophase.Record) error {
-	return p.insert(ctx, "decide", p.ledger.text.Decide, string(r.ID), writeBranches(r.Branches), int64(r.ID.Made()))
-}
-
-// Mark implements twophase.Branch.
-func (p *participant) Mark(ctx context.Context, b twophase.BranchID) error {
-	return p.insert(ctx, "mark", p.ledger.text.Mark, string(b.ID), int64(b.Number), int64(b.ID.Made()))
-}
-
-// Commit implements twophase.Participant.
-func (p *participant) Commit(ctx context.Context) error {
-	shown, raw := p.send(ctx, "commit", "COMMIT", always, func(ctx context.Context, c *driver.Conn) error { return c.Commit(ctx) })
-	var unknown *driver.CommitUnknownError
-	if errors.As(raw, &unknown) {
-		return shown
-	}
-	return twophase.As(twophase.ErrRefused, shown) // what was not sent is rolled back with the connection
-}
-
-// Rollback implements twophase.Participant.
-func (p *participant) Rollback(ctx context.Context) error {
-	shown, _ := p.send(ctx, "rollback", "ROLLBACK", always, func(ctx context.Context, c *driver.Conn) error { return c.Rollback(ctx) })
-	return shown
-}
-
-// Prepare implements twophase.Branch.
-func (p *participant) Prepare(ctx context.Context, _ twophase.BranchID) error {
-	shown, raw := p.send(ctx, "prepare", "PREPARE TRANSACTION", failed, func(ctx context.Context, c *driver.Conn) error { return c.PrepareBranch(ctx) })
-	if raw != nil && driver.Classify(raw).Unanswered {
-		return shown
-	}
-	return twophase.As(twophase.ErrRefused, shown)
-}
-
-// CommitPrepared implements twophase.Branch.
-func (p *participant) CommitPrepared(ctx context.Context, b twophase.BranchID) error {
-	return p.finish(ctx, b, true)
-}
-
-// RollbackPrepared implements twophase.Branch.
-func (p *participant) RollbackPrepared(ctx context.Context, b twophase.BranchID) error {
-	return p.finish(ctx, b, false)
-}
-
-// finish finishes the prepared branch: first on its own connection, which is given back,
-// then by any.
-func (p *participant) finish(ctx context.Context, b twophase.BranchID, commit bool) error {
-	if p.tx.st.isDone() {
-		return p.ledger.finish(ctx, b, commit)
-	}
-	op, text := "commit prepared", "COMMIT PREPARED"
-	if !commit {
-		op, text = "rollback prepared", "ROLLBACK PREPARED"
-	}
-	shown, raw := p.send(ctx, op, text, always, func(ctx context.Context, c *driver.Conn) error {
-		if commit {
-			return c.CommitPrepared(ctx, p.driverID())
-		}
-		return c.RollbackPrepared(ctx, p.driverID())
-	})
-	return meaning(shown, raw)
-}
-
-// meaning is what an answer to COMMIT PREPARED means for the protocol.
-func meaning(shown, raw error) error {
-	switch {
-	case errors.Is(raw, driver.ErrBranchUnknown), errors.Is(raw, driver.ErrBranchRolledBack):
-		return twophase.As(twophase.ErrNoSuch, shown)
-	case errors.Is(raw, driver.ErrBranchHeld):
-		return twophase.As(twophase.ErrHeld, shown)
-	}
-	return shown
+	return rolledBack, errorf("atomic over %s rolled back%s: %w", quotedList(a.names), locked, cause)
 }

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/dbfleet/dbfleet/internal/twophase"
 )
 
 // Registry holds named connections. It is safe for concurrent use; a program
@@ -29,8 +27,6 @@ type Registry struct {
 	ended    chan struct{}   // closed when a shutdown has ended
 	err      error           // of the shutdown
 	recovery *background     // of atomic commits, nil without one
-
-	atomicStep func(twophase.Step) // tests stop the process in it
 }
 
 // drainTimeout bounds how long Close, Remove and Replace wait for running work

@@ -75,6 +75,17 @@ type Ledger struct {
 	// Marks selects the transactions that have markers.
 	Marks string
 
+	// Finish finishes a decision, if it is of this state and has no incidents. (state, id)
+	//
+	// This one and the two below name one whole key, because MySQL waits for every row that
+	// it passes on its way to another: for those of living and of prepared transactions,
+	// of which the latter wait for a recovery.
+	Finish string
+	// Forget deletes a decision that is finished. (id)
+	Forget string
+	// Unmark deletes a marker. (id, number)
+	Unmark string
+
 	now string
 	d   *Dialect
 }
@@ -151,28 +162,21 @@ func newLedger(l *Ledger, database, missing, greatest string) *Ledger {
 	l.Incident = "UPDATE " + LedgerTable + " SET incidents = " + p(1) + ", finished = NULL WHERE id = " + p(2) + " AND number = 0"
 	l.Marked = "SELECT number FROM " + LedgerTable + " WHERE id = " + p(1) + " AND number > 0 ORDER BY number"
 	l.Marks = "SELECT DISTINCT id FROM " + LedgerTable + " WHERE number > 0 ORDER BY id"
+
+	key := func(first int) string { return "id = " + p(first) + " AND number = " }
+	l.Finish = "UPDATE " + LedgerTable + " SET finished = " + l.now + " WHERE state = " + p(1) + " AND " + key(2) + "0 AND finished IS NULL AND incidents = ''"
+	l.Forget = "DELETE FROM " + LedgerTable + " WHERE " + key(1) + "0 AND finished IS NOT NULL"
+	l.Unmark = "DELETE FROM " + LedgerTable + " WHERE " + key(1) + p(2)
 	return l
+}
+
+// Keys selects the markers of n transactions. (id, …)
+func (l *Ledger) Keys(n int) string {
+	return "SELECT id, number FROM " + LedgerTable + " WHERE number > 0 AND id" + l.in(1, n) + " ORDER BY id, number"
 }
 
 // Read selects the decisions of n transactions. (id, …)
 func (l *Ledger) Read(n int) string { return ledgerRow + " WHERE number = 0 AND id" + l.in(1, n) }
-
-// Finish finishes the decisions of n transactions, if they are of this state and have no
-// incidents. (state, id, …)
-func (l *Ledger) Finish(n int) string {
-	return "UPDATE " + LedgerTable + " SET finished = " + l.now + " WHERE number = 0 AND finished IS NULL AND incidents = '' AND state = " +
-		l.placeholder(1) + " AND id" + l.in(2, n)
-}
-
-// Forget deletes the finished decisions of n transactions. (id, …)
-func (l *Ledger) Forget(n int) string {
-	return "DELETE FROM " + LedgerTable + " WHERE number = 0 AND finished IS NOT NULL AND id" + l.in(1, n)
-}
-
-// Unmark deletes the markers of n transactions. (id, …)
-func (l *Ledger) Unmark(n int) string {
-	return "DELETE FROM " + LedgerTable + " WHERE number > 0 AND id" + l.in(1, n)
-}
 
 // in compares with n placeholders, the first of which has that number.
 func (l *Ledger) in(first, n int) string {

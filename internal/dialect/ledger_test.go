@@ -25,7 +25,7 @@ func TestLedger_TextsAreAsPinned(t *testing.T) {
 			{"decide", l.Decide}, {"mark", l.Mark}, {"fence wait", l.FenceWait}, {"fence", l.Fence}, {"horizon", l.Horizon},
 			{"open", l.Open}, {"old", l.Old}, {"lock", l.Lock}, {"incident", l.Incident}, {"lost", l.Lost}, {"raise", l.Raise},
 			{"marked", l.Marked}, {"marks", l.Marks}, {"read", l.Read(2)}, {"read none", l.Read(0)},
-			{"finish", l.Finish(2)}, {"forget", l.Forget(1)}, {"unmark", l.Unmark(2)},
+			{"finish", l.Finish}, {"forget", l.Forget}, {"keys", l.Keys(2)}, {"unmark", l.Unmark},
 		} {
 			fmt.Fprintf(&b, "# %s\n%s\n\n", text[0], text[1])
 		}

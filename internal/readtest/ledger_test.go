@@ -243,9 +243,10 @@ func TestLedger_LivesItsLife(t *testing.T) {
 		require.WithinDuration(t, time.Now(), time.UnixMilli(created), time.Minute)
 		require.Empty(t, texts(t, c, l.Read(0)))
 
-		require.EqualValues(t, 0, run(t, c, l.Finish(1), "abort", "dbfleet_a"), "another decision")
-		require.EqualValues(t, 0, run(t, c, l.Finish(1), "abort", "dbfleet_c"), "it has incidents")
-		require.EqualValues(t, 2, run(t, c, l.Finish(2), "commit", "dbfleet_a", "dbfleet_b"))
+		require.EqualValues(t, 0, run(t, c, l.Finish, "abort", "dbfleet_a"), "another decision")
+		require.EqualValues(t, 0, run(t, c, l.Finish, "abort", "dbfleet_c"), "it has incidents")
+		require.EqualValues(t, 1, run(t, c, l.Finish, "commit", "dbfleet_a"))
+		require.EqualValues(t, 1, run(t, c, l.Finish, "commit", "dbfleet_b"))
 		require.Equal(t, []string{"dbfleet_c"}, names(texts(t, c, l.Open)))
 		require.Empty(t, texts(t, c, l.Old, int64(3600_000)))
 		require.ElementsMatch(t, []string{"dbfleet_a", "dbfleet_b"}, names(texts(t, c, l.Old, int64(-3600_000))))
@@ -256,12 +257,17 @@ func TestLedger_LivesItsLife(t *testing.T) {
 		require.NoError(t, c.Commit(t.Context()))
 		require.ElementsMatch(t, []string{"dbfleet_b", "dbfleet_c"}, names(texts(t, c, l.Open)))
 
-		require.EqualValues(t, 1, run(t, c, l.Forget(3), "dbfleet_a", "dbfleet_b", "dbfleet_c"), "what is finished")
+		require.EqualValues(t, 1, run(t, c, l.Forget, "dbfleet_a"))
+		require.EqualValues(t, 0, run(t, c, l.Forget, "dbfleet_b"), "it is open")
 		for _, made := range []int64{9, 5} {
 			run(t, c, l.Raise, made)
 			require.Equal(t, [][]string{{"9"}}, texts(t, c, l.Horizon))
 		}
-		require.EqualValues(t, 2, run(t, c, l.Unmark(1), "dbfleet_a"))
+		keys := texts(t, c, l.Keys(1), "dbfleet_a")
+		require.Len(t, keys, 2)
+		for _, key := range keys {
+			require.EqualValues(t, 1, run(t, c, l.Unmark, key[0], key[1]))
+		}
 		require.Empty(t, texts(t, c, l.Marks))
 	})
 }

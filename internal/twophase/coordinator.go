@@ -48,11 +48,7 @@ type Result struct {
 // The context bounds the vote, and the commit of a participant that alone wrote. From the
 // COMMIT of the anchor on, or from the first ROLLBACK, Options.Bound does.
 func Commit(ctx context.Context, t Transaction, options ...Options) Result {
-	var o Options
-	if len(options) > 0 {
-		o = options[0]
-	}
-	c := &coordinator{t: t, o: o.withDefaults(), answers: make(chan reply)}
+	c := &coordinator{t: t, o: chosen(ctx, options), answers: make(chan reply)}
 	return c.run(ctx)
 }
 

@@ -32,6 +32,25 @@ type Options struct {
 	wait func(ctx context.Context, attempt int) // before a repetition; for tests
 }
 
+// With is ctx in which Commit and Recover have the Step and the Bound of these options.
+// So tests that come through the whole of the library stop it at a step.
+func With(ctx context.Context, o Options) context.Context {
+	return context.WithValue(ctx, optionsKey{}, o)
+}
+
+type optionsKey struct{}
+
+// chosen are the options that are given, with the Step and the Bound of the context's.
+func chosen(ctx context.Context, given []Options) (o Options) {
+	if len(given) > 0 {
+		o = given[0]
+	}
+	if of, ok := ctx.Value(optionsKey{}).(Options); ok {
+		o.Step, o.Bound = of.Step, of.Bound
+	}
+	return o.withDefaults()
+}
+
 func (o Options) withDefaults() Options {
 	if o.Bound == 0 {
 		o.Bound = 5 * time.Second

@@ -35,11 +35,7 @@ type Report struct {
 //
 // What it cannot reach is in the error, joined, and does not keep it from the rest.
 func Recover(ctx context.Context, members []Member, options ...Options) (Report, error) {
-	var o Options
-	if len(options) > 0 {
-		o = options[0]
-	}
-	r := &recoverer{members: members, o: o.withDefaults()}
+	r := &recoverer{members: members, o: chosen(ctx, options)}
 	for _, id := range r.found(ctx) {
 		if ctx.Err() != nil {
 			break
