@@ -30,6 +30,8 @@ type faultPoint struct {
 	// arm sets the fault when the script is ready; disarm ends it once Transaction is back.
 	arm    func(s *faultScript, run *faultRun)
 	disarm func(run *faultRun)
+	// back is called once Transaction is back, before anything else.
+	back   func()
 	config func(*dbfleet.ConnectionConfig)
 	// ends says that a statement may have committed the steps before it by itself.
 	ends bool
@@ -199,6 +201,9 @@ func (b *faultBench) run(p faultPoint) {
 	case <-time.After(faultBound):
 		b.t.Fatalf("%s: Transaction does not come back\n%s", p.name, stacks())
 	}
+	if p.back != nil {
+		p.back()
+	}
 	if b.proxy != nil {
 		b.proxy.Heal()
 	}
@@ -305,4 +310,12 @@ func running(label string) bool {
 func stacks() string {
 	buf := make([]byte, 1<<20)
 	return string(buf[:runtime.Stack(buf, true)])
+}
+
+// counted fails if points were left out, or are fewer than a test promises.
+func (b *faultBench) counted(want, least int) {
+	b.t.Helper()
+	require.Equal(b.t, want, b.ran)
+	require.GreaterOrEqual(b.t, want, least)
+	b.t.Logf("%d points", b.ran)
 }
