@@ -11,6 +11,7 @@ import (
 	"runtime/pprof"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type faultRun struct {
 	fl     conformance.Fleet
 	ctx    context.Context
 	cancel context.CancelFunc
+	others sync.WaitGroup // strangers that wait for something
 }
 
 func newFaultBench(t *testing.T, db dbtest.Database, proxied bool) *faultBench {
@@ -210,6 +212,7 @@ func (b *faultBench) run(p faultPoint) {
 	if p.disarm != nil {
 		p.disarm(run)
 	}
+	run.others.Wait()
 	conformance.RequireIdle(b.t, r)
 	rows, err := b.free()
 	where := fmt.Sprintf("%s: %+v, attempts %d, done %v, told %v (%v)", p.name, got, s.attempts, s.done, s.told, s.toldErr)
