@@ -46,6 +46,9 @@ func TestFaults_InTheFunctionOfATransaction(t *testing.T) {
 		for name, options := range faultOptions {
 			for fault, do := range closureFaults {
 				for k := range len(faultSteps) + 1 {
+					if !chosen(options, k, len(faultSteps)+1) {
+						continue
+					}
 					b.run(faultPoint{
 						name: fmt.Sprintf("%s: %s before step %d", name, fault, k), options: options,
 						fails: fault != "a conflict that it tells itself" || options.Retries == 0,
@@ -57,7 +60,7 @@ func TestFaults_InTheFunctionOfATransaction(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 240)
+		b.counted(want, 120)
 	})
 }
 

@@ -58,6 +58,9 @@ func TestFaults_AtEachMessageOfATransaction(t *testing.T) {
 					f.Dialect = db.Dialect
 				}
 				for i := range n {
+					if !chosen(options, i, n) || silent(f) && faultEach > 1 && (!patient(options) || i%8 != 1 && i < n-2) {
+						continue // silence takes time
+					}
 					f.Skip = i
 					b.run(faultPoint{
 						name: fmt.Sprintf("%s: %s at message %d", name, fault, i), options: options,
@@ -78,7 +81,7 @@ func TestFaults_AtEachMessageOfATransaction(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 900)
+		b.counted(want, 300)
 	})
 }
 
@@ -125,6 +128,9 @@ func TestFaults_ConnectionKilledAtEachStatement(t *testing.T) {
 			n := b.statements(options)
 			want += 2
 			for i := int64(1); i <= n; i++ {
+				if !chosen(options, int(i-1), int(n)) {
+					continue
+				}
 				for _, after := range []bool{false, true} {
 					arm, _ := atStatement(i, after, func(run *faultRun) { _ = run.kill(context.WithoutCancel(run.ctx)) })
 					b.run(faultPoint{name: fmt.Sprintf("%s: killed at statement %d, after it %v", name, i, after), options: options, arm: arm})
@@ -132,7 +138,7 @@ func TestFaults_ConnectionKilledAtEachStatement(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 200)
+		b.counted(want, 100)
 	})
 }
 

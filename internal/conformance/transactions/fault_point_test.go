@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"runtime"
 	"runtime/pprof"
 	"slices"
@@ -60,6 +61,7 @@ type faultRun struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	others sync.WaitGroup // strangers that wait for something
+	cutOff bool           // the registry is told to end with work still running
 }
 
 func newFaultBench(t *testing.T, db dbtest.Database, proxied bool) *faultBench {
@@ -218,7 +220,11 @@ func (b *faultBench) run(p faultPoint) {
 	where := fmt.Sprintf("%s: %+v, attempts %d, done %v, told %v (%v)", p.name, got, s.attempts, s.done, s.told, s.toldErr)
 	require.NoError(b.t, err, where)
 	b.judge(&p, s, got, rows, where)
-	within(b.t, "Close after "+where, func() { require.NoError(b.t, r.Close(), where) })
+	within(b.t, "Close after "+where, func() {
+		if err := r.Close(); !run.cutOff || !errors.Is(err, context.Canceled) {
+			require.NoError(b.t, err, where)
+		}
+	})
 	require.True(b.t, waitFor(bounded(b.t), func() bool { return !running(label) }), "a goroutine is left after %s\n%s", where, stacks())
 	b.ran++
 	if took := time.Since(start); took > b.long {
@@ -313,6 +319,36 @@ func running(label string) bool {
 func stacks() string {
 	buf := make([]byte, 1<<20)
 	return string(buf[:runtime.Stack(buf, true)])
+}
+
+// faultEach says how many of the points of what is not the plain transaction are run:
+// one of three, in torture all.
+var faultEach = func() int {
+	if os.Getenv("DBFLEET_TORTURE") != "" {
+		return 1
+	}
+	return 3
+}()
+
+// chosen says whether the point i of n is run with some options. Those at the end, where
+// it is decided what becomes of the transaction, always are.
+func chosen(options dbfleet.TxOptions, i, n int) bool {
+	if options == (dbfleet.TxOptions{}) || i >= n-3 {
+		return true
+	}
+	turn := 0
+	if options.Resolvable {
+		turn++
+	}
+	if options.Retries > 0 {
+		turn++
+	}
+	return i%faultEach == turn%faultEach
+}
+
+// patient says whether points that take time are run with some options.
+func patient(options dbfleet.TxOptions) bool {
+	return faultEach == 1 || options == (dbfleet.TxOptions{}) || options.Resolvable && options.Retries > 0
 }
 
 // counted fails if points were left out, or are fewer than a test promises.

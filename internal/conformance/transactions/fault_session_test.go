@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,7 +51,7 @@ var intruders = map[string]intruder{
 	"COMMIT in another text":                {on: []string{"sqlite", "postgres"}, do: executes("SELECT 1; COMMIT")},
 	"COMMIT that no word tells":             {on: []string{"mysql"}, ends: true, do: executes("EXECUTE IMMEDIATE 'COMMIT'")},
 	"COMMIT in a condition":                 {on: []string{"mysql"}, ends: true, do: executes("IF 1 THEN COMMIT; END IF")},
-	"COMMIT in a comment":                   {on: []string{"mysql"}, ends: true, do: executes("/*!99999 x */ commit")},
+	"COMMIT in a comment":                   {on: []string{"mysql"}, do: executes("/*!99999 x */ commit")},
 	"ROLLBACK that no word tells":           {on: []string{"mysql"}, ends: true, do: executes("EXECUTE IMMEDIATE 'ROLLBACK'")},
 	"an isolation level for the next one":   {do: executes("SET TRANSACTION READ ONLY")},
 	"a temporary table":                     {do: executes("CREATE TEMPORARY TABLE passing (v {int})")},
@@ -179,6 +180,7 @@ func givenUp(ctx context.Context, tx *dbfleet.Tx, s *faultScript, run *faultRun)
 func (run *faultRun) remove(s *faultScript, now bool) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(run.ctx))
 	if now {
+		run.cutOff = true
 		cancel()
 	}
 	old := run.fl.DB("main").Pool()
@@ -225,9 +227,10 @@ func deadlocked(ctx context.Context, tx *dbfleet.Tx, s *faultScript, run *faultR
 		s.wrong("rival: %v", err)
 		return
 	}
+	waiting, giveUp := context.WithCancel(context.WithoutCancel(run.ctx))
 	waited := make(chan error, 1)
 	go func() {
-		_, err := rival.ExecContext(context.WithoutCancel(run.ctx), "UPDATE wares SET note = 'rival' WHERE name = 'created'")
+		_, err := rival.ExecContext(waiting, "UPDATE wares SET note = 'rival' WHERE name = 'saved'")
 		waited <- err
 	}()
 	err = tx.Transaction(ctx, func(ctx context.Context, tx *dbfleet.Tx) error {
@@ -237,15 +240,19 @@ func deadlocked(ctx context.Context, tx *dbfleet.Tx, s *faultScript, run *faultR
 	if err != nil && !errors.Is(err, dbfleet.ErrDeadlock) {
 		s.wrong("deadlock: %v", err)
 	}
-	_ = rival.Rollback()
+	if run.db.Dialect == "postgres" { // which keeps what was locked before the savepoint
+		giveUp()
+	}
 	<-waited
+	giveUp()
+	_ = rival.Rollback()
 }
 
 // waits has a stranger wait for the transaction's locks.
 func (run *faultRun) waits() {
 	run.others.Go(func() {
 		_, err := run.free()
-		if err != nil {
+		if err != nil && !strings.Contains(err.Error(), "1213") { // MariaDB may choose who waits as a deadlock's victim
 			run.t.Errorf("who waits for the transaction's locks: %v", err)
 		}
 	})
@@ -262,7 +269,7 @@ func TestFaults_BetweenTheStepsOfATransaction(t *testing.T) {
 					continue
 				}
 				for k := range len(faultSteps) + 1 {
-					if i.notFirst && k == 0 || i.seldom && k%4 != 1 {
+					if i.notFirst && k < 2 || i.seldom && (k%8 != 1 || !patient(options)) || !chosen(options, k, len(faultSteps)+1) {
 						continue
 					}
 					for _, careless := range []bool{false, true} {
@@ -279,6 +286,6 @@ func TestFaults_BetweenTheStepsOfATransaction(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 20)
+		b.counted(want, 500)
 	})
 }
