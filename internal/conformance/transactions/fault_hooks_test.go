@@ -71,7 +71,7 @@ func TestFaults_AtEachStatementOfATransactionByItsHooks(t *testing.T) {
 			want += 2
 			for fault, do := range hookFaults {
 				for i := int64(1); i <= n; i++ {
-					if !chosen(options, int(i-1), int(n)) {
+					if !chosen(options, fault, int(i-1), int(n)) {
 						continue
 					}
 					for _, after := range []bool{false, true} {
@@ -82,6 +82,6 @@ func TestFaults_AtEachStatementOfATransactionByItsHooks(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 300)
+		b.counted(want, 180)
 	})
 }

@@ -58,7 +58,7 @@ func TestFaults_AtEachMessageOfATransaction(t *testing.T) {
 					f.Dialect = db.Dialect
 				}
 				for i := range n {
-					if !chosen(options, i, n) || silent(f) && faultEach > 1 && (!patient(options) || i%8 != 1 && i < n-2) {
+					if !chosen(options, fault, i, n) || silent(f) && !faultTorture && (!patient(options) || i%8 != 1 && i < n-2) {
 						continue // silence takes time
 					}
 					f.Skip = i
@@ -81,7 +81,7 @@ func TestFaults_AtEachMessageOfATransaction(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 300)
+		b.counted(want, 180)
 	})
 }
 
@@ -128,7 +128,7 @@ func TestFaults_ConnectionKilledAtEachStatement(t *testing.T) {
 			n := b.statements(options)
 			want += 2
 			for i := int64(1); i <= n; i++ {
-				if !chosen(options, int(i-1), int(n)) {
+				if !chosen(options, "kill", int(i-1), int(n)) {
 					continue
 				}
 				for _, after := range []bool{false, true} {
@@ -138,7 +138,7 @@ func TestFaults_ConnectionKilledAtEachStatement(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 100)
+		b.counted(want, 50)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"os"
 	"runtime"
@@ -321,34 +322,25 @@ func stacks() string {
 	return string(buf[:runtime.Stack(buf, true)])
 }
 
-// faultEach says how many of the points of what is not the plain transaction are run:
-// one of three, in torture all.
-var faultEach = func() int {
-	if os.Getenv("DBFLEET_TORTURE") != "" {
-		return 1
-	}
-	return 3
-}()
+// faultTorture runs all points, which takes minutes.
+var faultTorture = os.Getenv("DBFLEET_TORTURE") != ""
 
-// chosen says whether the point i of n is run with some options. Those at the end, where
-// it is decided what becomes of the transaction, always are.
-func chosen(options dbfleet.TxOptions, i, n int) bool {
-	if options == (dbfleet.TxOptions{}) || i >= n-3 {
-		return true
+// chosen says whether the point i of n is run for a fault: one of three of the plain
+// transaction, one of nine of others, and those at the end, where it is decided what
+// becomes of it. Each fault has others.
+func chosen(options dbfleet.TxOptions, fault string, i, n int) bool {
+	each := 9
+	if options == (dbfleet.TxOptions{}) {
+		each = 3
 	}
-	turn := 0
-	if options.Resolvable {
-		turn++
-	}
-	if options.Retries > 0 {
-		turn++
-	}
-	return i%faultEach == turn%faultEach
+	h := fnv.New32a()
+	fmt.Fprint(h, fault, options)
+	return faultTorture || i >= n-max(1, n/10) || i%each == int(h.Sum32()%uint32(each))
 }
 
 // patient says whether points that take time are run with some options.
 func patient(options dbfleet.TxOptions) bool {
-	return faultEach == 1 || options == (dbfleet.TxOptions{}) || options.Resolvable && options.Retries > 0
+	return faultTorture || options == (dbfleet.TxOptions{}) || options.Resolvable && options.Retries > 0
 }
 
 // counted fails if points were left out, or are fewer than a test promises.

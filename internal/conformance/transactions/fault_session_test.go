@@ -269,10 +269,13 @@ func TestFaults_BetweenTheStepsOfATransaction(t *testing.T) {
 					continue
 				}
 				for k := range len(faultSteps) + 1 {
-					if i.notFirst && k < 2 || i.seldom && (k%8 != 1 || !patient(options)) || !chosen(options, k, len(faultSteps)+1) {
+					if i.notFirst && k < 2 || i.seldom && (k%8 != 1 || !patient(options)) || !i.seldom && !chosen(options, what, k, len(faultSteps)+1) {
 						continue
 					}
-					for _, careless := range []bool{false, true} {
+					for j, careless := range []bool{false, true} {
+						if !faultTorture && k%2 != j {
+							continue
+						}
 						b.run(faultPoint{
 							name: fmt.Sprintf("%s: %s before step %d, careless %v", name, what, k, careless), options: options,
 							careless: careless, ends: i.ends, fails: i.ends, config: i.config,
@@ -286,6 +289,6 @@ func TestFaults_BetweenTheStepsOfATransaction(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 500)
+		b.counted(want, 200)
 	})
 }
