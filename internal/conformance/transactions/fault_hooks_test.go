@@ -82,6 +82,6 @@ func TestFaults_AtEachStatementOfATransactionByItsHooks(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 180)
+		b.counted(want, 150)
 	})
 }

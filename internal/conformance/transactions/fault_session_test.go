@@ -289,6 +289,6 @@ func TestFaults_BetweenTheStepsOfATransaction(t *testing.T) {
 				}
 			}
 		}
-		b.counted(want, 200)
+		b.counted(want, 150)
 	})
 }
