@@ -108,7 +108,19 @@ func (st *txState) alone(ctx context.Context, text string, args ...any) error {
 	p := st.place()
 	p.tx, p.by, p.on, p.route.Tx = nil, nil, nil, false
 	_, err := p.send(ctx, &statement{op: "outcomes", text: text, args: args, write: true}, execution{})
-	return err
+	return repeatable(err)
+}
+
+// repeatable is the error of a statement that is done again as often as it is needed:
+// whether it was done once already leaves nothing unknown to who began the transaction.
+func repeatable(err error) error {
+	q, ok := err.(*QueryError) //nolint:errorlint // what is wrapped is another statement's
+	if !ok || !q.unknown {
+		return err
+	}
+	known := *q
+	known.unknown = false
+	return &known
 }
 
 // firstText is the first value that a query gives, "" if it has no rows.
@@ -148,7 +160,7 @@ func texts(ctx context.Context, p *place, query string, args []any, each func(va
 			n++
 		}
 	})
-	return err
+	return repeatable(err)
 }
 
 // forget notes that the outcome of the transaction is known, and now and then deletes the

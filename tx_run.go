@@ -22,6 +22,9 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	how := rolledBack
 	err = errPanicked // until something else is known
 	defer func() {    // last: the connection is back
+		if err == errPanicked { //nolint:errorlint // as it was set above or below
+			how, err = st.answered(err)
+		}
 		if how == rolledBack {
 			tx.undone(nil, err)
 		}
@@ -51,13 +54,34 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 		return err
 	}
 	err = errPanicked
-	switch err = tx.commit(ctx); {
-	case err == nil:
-		how = committed
-	case errors.Is(err, ErrCommitUnknown), driver.EndedUnasked(err):
-		how = unknownOutcome
-	}
+	err = tx.commit(ctx)
+	how = howCommitted(err)
 	return err
+}
+
+// howCommitted is how a transaction has ended whose COMMIT had err.
+func howCommitted(err error) outcome {
+	switch {
+	case err == nil:
+		return committed
+	case errors.Is(err, ErrCommitUnknown), driver.EndedUnasked(err):
+		return unknownOutcome
+	}
+	return rolledBack
+}
+
+// answered is how a transaction has ended that ended in a panic, of a hook after its
+// COMMIT perhaps.
+func (st *txState) answered(panicked error) (outcome, error) {
+	if st.commitErr == nil {
+		return rolledBack, panicked
+	}
+	err := *st.commitErr
+	how := howCommitted(err)
+	if errors.Is(err, ErrCommitUnknown) {
+		err = &CommitUnknownError{Connection: st.e.name, Err: err, marker: st.marker}
+	}
+	return how, err
 }
 
 // call calls fn in tx. Its error is that of the context if that has ended.
@@ -116,7 +140,7 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 	err = errPanicked // until something else is known
 	defer func() {
 		defer inner.leave()
-		if err == nil {
+		if err == nil || inner.passed() { // or a hook has panicked after RELEASE
 			inner.released(tx)
 			return
 		}
@@ -137,6 +161,13 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 func (tx *Tx) leaves(ctx context.Context, op, text string) error {
 	x := &leaving{tx: tx}
 	return tx.turn(ctx, op, text, &x.turn, x)
+}
+
+// passed says that the savepoint was released, or rolled back.
+func (tx *Tx) passed() bool {
+	tx.st.mu.Lock()
+	defer tx.st.mu.Unlock()
+	return tx.wentBack
 }
 
 // leave ends the handle of a savepoint.

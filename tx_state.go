@@ -16,6 +16,10 @@ type txState struct {
 
 	beginning *beginning // for begin, nil afterwards
 
+	// commitErr is what came of COMMIT once it was sent, nil before. It is used by who
+	// ends the transaction.
+	commitErr *error
+
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 
@@ -217,7 +221,9 @@ func (x *ending) exchange(ctx context.Context, _ *place, _ *statement) (driver.R
 	if !x.commit {
 		return unknownRows, st.conn.Rollback(ctx)
 	}
-	return unknownRows, st.conn.Commit(ctx)
+	err = st.conn.Commit(ctx)
+	st.commitErr = &err
+	return unknownRows, err
 }
 
 // end notes that the transaction is over and gives its connection back, which rolls back

@@ -41,6 +41,8 @@ type Fault struct {
 	// Reset ends the connection with RST ("connection reset by peer") instead
 	// of FIN (end of file).
 	Reset bool
+	// Skip is how many occurrences pass before the fault happens for the first time.
+	Skip int
 	// Times is how often the fault happens; later occurrences pass. 0 is always.
 	Times int
 	// Packets is how many packets of what the server sends from then on CutReply
@@ -238,8 +240,9 @@ func (p *Proxy) look(before, now []byte) *Trigger {
 		if n == 0 {
 			continue
 		}
-		earlier := tr.seen.Add(int64(n)) - int64(n)
-		if tr.fault.Times == 0 || earlier < int64(tr.fault.Times) {
+		seen := tr.seen.Add(int64(n))
+		earlier := seen - int64(n)
+		if seen > int64(tr.fault.Skip) && (tr.fault.Times == 0 || earlier < int64(tr.fault.Skip+tr.fault.Times)) {
 			tr.once.Do(func() { close(tr.fired) })
 			if tr.fault.Action != Count && found == nil {
 				found = tr
