@@ -135,6 +135,9 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 	if err := checkContext(ctx, name); err != nil {
 		return err
 	}
+	if err := r.waitsForItself(ctx, "Replace", name); err != nil {
+		return err
+	}
 	old, err := r.put(name, config, func(old *entry) error {
 		if old == nil {
 			return &UnknownConnectionError{Name: name, Known: r.Names()}
@@ -145,6 +148,14 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 		return err
 	}
 	return r.closeLeaving(ctx, old)
+}
+
+// waitsForItself refuses what would wait for the transaction in its own context.
+func (r *Registry) waitsForItself(ctx context.Context, method, name string) error {
+	if tx := txOf(ctx, r, name); tx == nil || tx.usable() != nil {
+		return nil
+	}
+	return errorf("connection %q: %s would wait for the transaction in its context: %w", name, method, ErrBusy)
 }
 
 // closeLeaving closes an entry that has left the registry.
@@ -198,9 +209,13 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 
 // Remove takes a connection out of the registry: new work finds it unknown,
 // running work goes on, and its pools are closed when that is done or ctx
-// ends. The default connection can be removed too.
+// ends. The default connection can be removed too. With the context of a transaction on
+// the connection Remove, Replace and Shutdown are ErrBusy: they would wait for it.
 func (r *Registry) Remove(ctx context.Context, name string) error {
 	if err := cmp.Or(r.usable(), checkContext(ctx, name)); err != nil {
+		return err
+	}
+	if err := r.waitsForItself(ctx, "Remove", name); err != nil {
 		return err
 	}
 	r.mu.Lock()
@@ -234,6 +249,11 @@ func (r *Registry) Close() error {
 func (r *Registry) Shutdown(ctx context.Context) error {
 	if err := cmp.Or(r.usable(), checkContext(ctx, "")); err != nil {
 		return err
+	}
+	for _, name := range r.Names() {
+		if err := r.waitsForItself(ctx, "Shutdown", name); err != nil {
+			return err
+		}
 	}
 	r.mu.Lock()
 	if r.closed {
