@@ -27,16 +27,6 @@ type Recovery struct {
 	Incidents []Incident
 }
 
-// Incident tells of a part of an atomic commit that was finished contrary to its
-// decision, by a person, a failover or a restored backup.
-type Incident struct {
-	ID         string
-	Connection string
-	// Lost: it was to be committed, and is not there any more. Otherwise it was to be
-	// rolled back, and is committed.
-	Lost bool
-}
-
 // RecoverOptions say how atomic commits are recovered. The zero value has the defaults.
 type RecoverOptions struct {
 	// Retention is how long the record of a finished commit is kept: longer than a replica
@@ -86,13 +76,6 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 	out.Undecidable = slices.Compact(out.Undecidable)
 	out.Incidents = incidents(report.Incidents)
 	return out, told(errors.Join(unreached, err))
-}
-
-func incidents(list []twophase.Incident) (out []Incident) {
-	for _, i := range list {
-		out = append(out, Incident{ID: string(i.Branch.ID), Connection: i.Name, Lost: i.Breach == twophase.Lost})
-	}
-	return out
 }
 
 func recoverOptions(options []RecoverOptions) (RecoverOptions, error) {
@@ -147,54 +130,6 @@ func (r *Registry) ledgerOf(ctx context.Context, name string) (*ledger, error) {
 	}
 	defer e.leave()
 	return e.knownLedger(ctx, false)
-}
-
-// InDoubt is an atomic commit that is not over.
-type InDoubt struct {
-	ID string
-	// Anchor is the connection whose database decides.
-	Anchor string
-	// Decided says that the decision is made: to commit if Commits, else to roll back.
-	// Without one, its process is alive, or the next recovery rolls it back.
-	Decided, Commits bool
-	// Prepared are the connections on which it is prepared, and holds its locks.
-	Prepared []string
-	// Since is when it began, as far as the databases tell.
-	Since time.Time
-	// Incidents are what a person must deal with.
-	Incidents []Incident
-}
-
-// InDoubt lists the atomic commits that are not over, in the databases of this registry.
-// It changes nothing and waits for no lock. What it could not reach is in the error, and
-// does not keep it from the rest.
-func (r *Registry) InDoubt(ctx context.Context) ([]InDoubt, error) {
-	if err := r.usable(); err != nil {
-		return nil, err
-	}
-	if err := checkContext(ctx, ""); err != nil {
-		return nil, errorf("InDoubt: %w", err)
-	}
-	ctx = OutsideTx(ctx)
-	members, unreached := r.members(ctx)
-	doubts, err := twophase.InDoubt(ctx, members)
-	list := make([]InDoubt, len(doubts))
-	for i, d := range doubts {
-		one := InDoubt{ID: string(d.ID), Anchor: d.Anchor, Since: d.Since, Incidents: incidents(d.Incidents)}
-		one.Decided = d.Standing != twophase.Undecided
-		one.Commits = d.Standing == twophase.Committing || d.Standing == twophase.Breached && len(d.Branches) > 0
-		for _, p := range d.Prepared {
-			name := p.Name // of several databases of one server the first
-			for _, b := range d.Branches {
-				if b.Number == p.Branch.Number {
-					name = b.Name
-				}
-			}
-			one.Prepared = append(one.Prepared, name)
-		}
-		list[i] = one
-	}
-	return list, told(errors.Join(unreached, err))
 }
 
 // RecoverInBackground runs Recover now and then, until stop is called or the registry is

@@ -147,7 +147,7 @@ type ConnectionConfig struct {
 	StatementTimeout time.Duration `json:"statement_timeout" yaml:"statement_timeout" mapstructure:"statement_timeout" toml:"statement_timeout,omitzero"`
 	// LongTransaction is the age from which an open transaction is told to the hooks of
 	// OnLongTransaction; Health tells the oldest open one then. It costs each transaction
-	// about two microseconds.
+	// a timer and a look at who has called it.
 	//
 	// Defaults to 0: nobody looks.
 	LongTransaction time.Duration `json:"long_transaction" yaml:"long_transaction" mapstructure:"long_transaction" toml:"long_transaction,omitzero"`

@@ -225,9 +225,28 @@
 //		return audit.Using(tx).Create(ctx, &entry)        // named instead of carried
 //	})
 //
-// [TxOptions] choose the isolation, and how often the closure is run again after
-// a deadlock or a serialization failure. There is no transaction across
-// connections. [OutsideTx] makes a context that leaves the transactions of another.
+// [TxOptions] choose the isolation, how often the closure is run again after a deadlock
+// or a serialization failure, and whether the outcome can be asked for if the answer to
+// COMMIT is lost. [OutsideTx] makes a context that leaves the transactions of another.
+//
+//	err = registry.Transaction(ctx, "users_db", func(ctx context.Context, _ *dbfleet.Tx) error {
+//		if err := dbfleet.AfterCommit(ctx, func(context.Context) { welcome(john) }); err != nil {
+//			return err
+//		}
+//		return users.Create(ctx, &john)
+//	}, dbfleet.TxOptions{Retries: 3, Resolvable: true})
+//
+// What is to happen once it is known that the transaction is committed, or that it is
+// not, is given to [AfterCommit] and [AfterRollback]. Records that were written in a
+// transaction or savepoint which is undone get back what their columns held before.
+// [Registry.OnLongTransaction] is told of a transaction that stays open for longer than
+// [ConnectionConfig].LongTransaction.
+//
+// A statement that MySQL commits by itself is refused inside of a transaction. Where the
+// pool has one connection, what would wait for it in vain is [ErrBusy] at once.
+//
+// Several databases are changed together by [Registry.Atomic], or step by step by what
+// [NewOutbox], [NewInbox] and [NewSaga] make.
 //
 // # Watching
 //
@@ -268,7 +287,8 @@
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
 //     [ErrTooManyConnections], [ErrAcquireTimeout], [ErrTimeout], [ErrReadOnly],
 //     [ErrUndefined]
-//   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]
+//   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]; one on
+//     several databases: [ErrCommitPending], [ErrCommitMixed], in an [*AtomicError]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
 //     [ErrTooManyArgs], [ErrClosed]
 //

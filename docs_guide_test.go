@@ -174,6 +174,8 @@ var (
 
 func count(node string, class dbfleet.ErrorClass, d time.Duration) {}
 
+func welcome(User) {}
+
 var _, _ = fmt.Sprint, slog.Default
 `
 

@@ -76,7 +76,7 @@ func tableRows(t *testing.T, page string) map[string]string {
 func TestDocs_PromisesNameTestsThatExist(t *testing.T) {
 	t.Parallel()
 	tests, table := testsHere(t), tableRows(t, "docs/promises.md")
-	for _, promise := range strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 19 22 23 24 26 27 28 29") {
+	for _, promise := range strings.Fields("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 19 22 23 24 26 27 28 29 30 31 32 33 34 35 36") {
 		names := testName.FindAllStringSubmatch(table[promise], -1)
 		require.NotEmpty(t, names, "promise %s names no test", promise)
 		for _, n := range names {
@@ -158,6 +158,21 @@ func TestReadme_ItsProgramPrintsWhatItSays(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Equal(t, output, string(out))
+}
+
+// Whoever may not have the library make its table makes it by the page.
+func TestDocs_AtomicHasTheStatementsOfTheLedger(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/atomic.md")
+	require.NoError(t, err)
+	for _, database := range []string{"postgres", "mysql", "sqlite"} {
+		golden, err := os.ReadFile("internal/dialect/testdata/golden/ledger_" + database + ".golden")
+		require.NoError(t, err)
+		create, _, found := strings.Cut(strings.TrimPrefix(string(golden), "# create\n"), "\n")
+		require.True(t, found)
+		require.Contains(t, create, "CREATE TABLE")
+		require.Contains(t, string(page), "\n"+create+"\n", database)
+	}
 }
 
 // A name in the documentation that the package does not have would mislead.

@@ -29,6 +29,9 @@ type Health struct {
 	Status      HealthStatus                `json:"status"`
 	Connections map[string]ConnectionHealth `json:"connections"`
 	CheckedAt   time.Time                   `json:"checked_at"`
+	// InDoubt are the atomic commits that are not over; see Registry.InDoubt. Only the
+	// databases are asked which this process has used for one, and they have a second.
+	InDoubt []InDoubt `json:"in_doubt,omitempty"`
 }
 
 // ConnectionHealth is the health of one connection.
@@ -108,6 +111,7 @@ func (r *Registry) Health(ctx context.Context) Health {
 			h.Connections[name] = c
 		})
 	}
+	wg.Go(func() { h.InDoubt = r.knownDoubts(ctx) })
 	wg.Wait()
 	down := 0
 	for _, c := range h.Connections {

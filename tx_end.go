@@ -17,18 +17,11 @@ const (
 // An undoer is undone with a transaction or savepoint.
 type undoer interface{ Undo() }
 
-type undoFunc func()
-
-func (f undoFunc) Undo() { f() }
-
-// onUndo calls undo when what the transaction or savepoint did is undone, before its
-// function's caller hears of it: with the savepoint that it stands in, or with the
-// whole. The last that was given is called first. It is not called when the outcome is
-// unknown.
-func (tx *Tx) onUndo(undo func()) { _ = tx.undoes(undoFunc(undo)) }
-
-// undoes is onUndo. If all is undone by now, because a goroutine went on after the end,
-// u is called at once and the error says so.
+// undoes undoes u when what the transaction or savepoint did is undone, before its
+// function's caller hears of it: with the savepoint that it stands in, or with the whole.
+// The last that was given is undone first. Nothing is undone when the outcome is unknown.
+// If all is undone by now, because a goroutine went on after the end, u is undone at once
+// and the error says so.
 func (tx *Tx) undoes(u undoer) error {
 	tx.st.mu.Lock()
 	in := tx.holder()

@@ -131,7 +131,7 @@ func texts(ctx context.Context, p *place, query string, args []any, each func(va
 		row := make([]sqldriver.Value, len(rows.Columns()))
 		values := make([]string, len(row))
 		for {
-			switch err := rows.Next(row); err { //nolint:errorlint // what is wrapped is no end
+			switch err := rows.Next(row); err {
 			case nil:
 			case io.EOF:
 				return n, nil

@@ -120,7 +120,7 @@ func (tx *Tx) nested(ctx context.Context, inner *Tx, fn func(context.Context, *T
 			return
 		}
 		defer func() { inner.undone(tx, err) }()
-		if backErr := inner.back(ctx); err != errPanicked { //nolint:errorlint // as it was set above
+		if backErr := inner.back(ctx); err != errPanicked {
 			err = afterBack(err, backErr)
 		}
 	}()

@@ -308,6 +308,7 @@ func TestCommit_APanicOfAParticipantIsAnError(t *testing.T) {
 	f.clean(t)
 }
 
+// hazard 316
 // The coordinator is cut off from everything at each of its steps, and its sessions end;
 // then there is a recovery.
 func TestCommit_CutOffAtEachStepLeavesAllOrNone(t *testing.T) {

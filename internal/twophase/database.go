@@ -176,10 +176,10 @@ type BranchRef struct {
 type Breach int8
 
 const (
-	// Lost: the decision is to commit, the branch was prepared, and now it is neither
+	// Lost says that the decision is to commit, the branch was prepared, and now it is neither
 	// prepared nor committed. Someone rolled it back by hand, or a failover lost it.
 	Lost Breach = iota
-	// Contradicting: the decision is to abort, and the branch is committed. Someone
+	// Contradicting says that the decision is to abort, and the branch is committed. Someone
 	// committed it by hand, or a failover or a restored backup lost the decision.
 	Contradicting
 )

@@ -11,13 +11,14 @@ import (
 type Standing int8
 
 const (
-	// Undecided: it has prepared branches and no decision that can be read. Its
+	// Undecided says that it has prepared branches and no decision that can be read. Its
 	// coordinator lives, or is gone and the next recovery rolls it back.
 	Undecided Standing = iota
-	// Committing and Aborting: decided, and not verified at every branch.
+	// Committing says that it is decided to commit, and not verified at every branch.
 	Committing
+	// Aborting is the same for a decision to roll back.
 	Aborting
-	// Breached: it has incidents, which stay until a person has dealt with them.
+	// Breached says that it has incidents, which stay until a person has dealt with them.
 	Breached
 )
 

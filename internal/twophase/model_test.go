@@ -171,6 +171,7 @@ func search(first *world) found {
 
 func (f found) String() string { return f.fault + "\n  " + strings.Join(f.trace, "\n  ") }
 
+// truth 1116
 // promise: all or none across databases after recovery, and results that are true.
 func TestModel_AllOrNoneInEveryInterleaving(t *testing.T) {
 	t.Parallel()

@@ -4,19 +4,19 @@ package twophase
 type Outcome int8
 
 const (
-	// Committed: every participant is committed.
+	// Committed says that every participant is committed.
 	Committed Outcome = iota
-	// RolledBack: none is committed, and none will be. Result.Pending names branches
+	// RolledBack says that none is committed, and none will be. Result.Pending names branches
 	// whose locks may still be held until a recoverer has come by.
 	RolledBack
-	// CommittedPending: it is decided, every participant will be committed, and
+	// CommittedPending says that it is decided, every participant will be committed, and
 	// Result.Pending names those that are not yet known to be.
 	CommittedPending
-	// Unknown: the anchor's answer was lost, and its ledger could not be asked. It is one
+	// Unknown says that the anchor's answer was lost, and its ledger could not be asked. It is one
 	// or the other as a whole; ask for Result.ID. Where one participant alone wrote there
 	// is no ID to ask for.
 	Unknown
-	// Mixed: someone from outside finished a branch contrary to the decision.
+	// Mixed says that someone from outside finished a branch contrary to the decision.
 	// Result.Incidents tells which.
 	Mixed
 )

@@ -112,6 +112,7 @@ func fmtMix(mix []string) (s string) {
 	return s
 }
 
+// truth 1114
 func TestAtomic_CommitsAllOrNone(t *testing.T) {
 	t.Parallel()
 	onMixes(t, func(t *testing.T, f *fleet) {
@@ -166,6 +167,7 @@ func TestAtomic_CommitsAllOrNone(t *testing.T) {
 	})
 }
 
+// truth 1115
 func TestAtomic_StatementsElsewhereAreRefused(t *testing.T) {
 	t.Parallel()
 	f := open(t, "sqlite", "postgres", "sqlite")
@@ -205,6 +207,7 @@ func TestAtomic_NestsAsSavepoints(t *testing.T) {
 	})
 }
 
+// hazard 326
 func TestAtomic_RefusesWhatCannotBe(t *testing.T) {
 	t.Parallel()
 	f := open(t, "sqlite", "sqlite", "postgres")

@@ -192,9 +192,11 @@ func TestRelation_LoadsFromThePrimaryWithItsParents(t *testing.T) {
 		_, err = l.people.Primary().With(postsOf(l).With(authorOf(l)), bossOf(l)).Get(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, map[dbfleet.Role]int{dbfleet.RoleReplica: 3, dbfleet.RolePrimary: 4}, roles)
-		_, err = l.people.Query().ForUpdate().Find(t.Context(), 1)
-		require.NoError(t, err)
-		require.Equal(t, 5, roles[dbfleet.RolePrimary], "a lock is the primary's")
+		require.NoError(t, r.Transaction(t.Context(), "", func(ctx context.Context, _ *dbfleet.Tx) error {
+			_, err := l.people.Query().ForUpdate().Find(ctx, 1)
+			return err
+		}))
+		require.Equal(t, 7, roles[dbfleet.RolePrimary], "a transaction is the primary's")
 	})
 }
 

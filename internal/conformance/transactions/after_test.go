@@ -30,6 +30,7 @@ func (l *told) rollback(ctx context.Context, name string) {
 	}))
 }
 
+// hazard 135
 func TestAfterCommit_RunsInOrderOnceTheConnectionIsGivenBack(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

@@ -78,6 +78,7 @@ func TestTx_RowsThatAreOpenAtItsEndTellWhy(t *testing.T) {
 	})
 }
 
+// truth 1110
 // A loop that is cut short by a savepoint would read one row of three, without an error.
 func TestTx_ASavepointInsideALoopOverRowsCutsNothingShort(t *testing.T) {
 	t.Parallel()
@@ -180,6 +181,7 @@ func TestTransaction_ReturnsWhateverPanicsWithRowsOpen(t *testing.T) {
 	})
 }
 
+// hazard 133
 func TestTransaction_IsRolledBackWhenItsContextEnds(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
@@ -318,6 +320,7 @@ func TestTx_AScannerThatAsksItGetsErrBusy(t *testing.T) {
 	})
 }
 
+// truth 1111
 func TestTx_OthersWaitForASavepointThatAVerbHasMade(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {

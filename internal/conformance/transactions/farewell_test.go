@@ -13,6 +13,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
+// hazard 203
+// truth 1106
 // promise: an unknown outcome is its own error, and what can be known is none. Where the
 // server has ended the session before COMMIT is sent, the transaction is lost for certain.
 func TestTransaction_EndedBeforeCommitIsLostNotUnknown(t *testing.T) {

@@ -167,6 +167,7 @@ func TestTransaction_ReadOnlyLeavesARefusingSQLiteAsItIs(t *testing.T) {
 	}
 }
 
+// hazard 137
 // A store's method that says what it needs can be called inside of a transaction that
 // gives it.
 func TestTransaction_OptionsInsideAnotherComposeIfItGivesThem(t *testing.T) {

@@ -94,6 +94,7 @@ func TestPoolOfOne_PingTellsOfTheTransaction(t *testing.T) {
 	})
 }
 
+// hazard 144
 // What does not join fails at once where it would wait for its own connection.
 func TestPoolOfOne_WhatWouldWaitForItsOwnConnectionFailsAtOnce(t *testing.T) {
 	t.Parallel()

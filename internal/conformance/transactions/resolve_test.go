@@ -27,6 +27,7 @@ var cuts = []struct {
 	{dbtest.Fault{Action: dbtest.CutRequest, Reset: true}, false},
 }
 
+// truth 1107
 // hazard 201: the outcome of a transaction whose answer was lost is asked for, and its
 // error, nil and the rows agree.
 func TestResolvable_TransactionAsksForItsOutcome(t *testing.T) {

@@ -158,6 +158,7 @@ func TestSavepoint_RestoresWhatWasWrittenInIt(t *testing.T) {
 	})
 }
 
+// truth 1109
 // A goroutine that learns only after the end that it has written: its record is told
 // the truth as well.
 func TestRollback_RestoresWhatAGoroutineHoldsBeyondTheEnd(t *testing.T) {

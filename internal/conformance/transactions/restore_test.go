@@ -10,6 +10,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
+// truth 1108
 // The record of an order that was rolled back is new again: the id that it had is
 // somebody else's by the time that it is saved.
 func TestRollback_LeavesNoIDByWhichSaveOverwritesAnotherRow(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
+// truth 1113
 // What a SET TRANSACTION outside of a transaction asks for is for nobody's next one.
 func TestSession_SetTransactionIsForNobody(t *testing.T) {
 	t.Parallel()
@@ -69,6 +70,7 @@ func tenants(t *testing.T, fl conformance.Fleet) (moves, back []string) {
 	}, nil
 }
 
+// truth 1112
 // What changes the meaning of a name does so for what was prepared before, too, until it
 // is changed back; and for nobody who comes later.
 func TestSession_ReadsAndWritesAreWhereTheNamesAre(t *testing.T) {

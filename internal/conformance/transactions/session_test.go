@@ -52,6 +52,8 @@ func truth(t *testing.T, fl conformance.Fleet, accounts *dbfleet.Model[conforman
 	return err, hidden
 }
 
+// hazard 128
+// truth 1101
 // The statements of the manuals that commit by themselves on MySQL, by all words and
 // spellings, those that fail too, are refused before anything is lost.
 func TestTransaction_WhatCommitsByItselfIsRefused(t *testing.T) {
@@ -89,6 +91,7 @@ func TestTransaction_WhatCommitsByItselfIsRefused(t *testing.T) {
 	require.Zero(t, conformance.Counted(t, db, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'meanwhile'"))
 }
 
+// truth 1102
 // What the words of a statement do not tell is told by the session, at once.
 func TestTransaction_WhatEndsItUnseenIsToldAtOnce(t *testing.T) {
 	t.Parallel()
@@ -169,6 +172,7 @@ func TestTransaction_WhatEndsItUnseenIsToldAtOnce(t *testing.T) {
 	conformance.RequireIdle(t, fl.Registry)
 }
 
+// truth 1105
 // A transaction for reading changes nothing, whatever runs in it.
 func TestTransaction_ForReadingDoesNotWriteByTheWayOfACommit(t *testing.T) {
 	t.Parallel()
@@ -194,6 +198,7 @@ func TestTransaction_ForReadingDoesNotWriteByTheWayOfACommit(t *testing.T) {
 	}
 }
 
+// truth 1103
 // hazard 123, finding 4: SQLite's own flag and its calls decide.
 func TestTransaction_SQLiteTellsItsEnd(t *testing.T) {
 	t.Parallel()
@@ -267,6 +272,7 @@ func TestTransaction_PostgreSQLTellsItsEnd(t *testing.T) {
 	conformance.RequireIdle(t, fl.Registry)
 }
 
+// truth 1104
 // What a function of Raw does to the transaction is noticed, also that it has ended one
 // and begun another.
 func TestTransaction_RawThatEndsItIsTold(t *testing.T) {

@@ -93,7 +93,7 @@ func TestSums_OfTextsAreErrorsOnEveryDatabase(t *testing.T) {
 // sharedFault is a Sqlizer that fails by one error, as a package's variable is.
 type sharedFault struct{ err error }
 
-func (s sharedFault) ToSql() (string, []any, error) { return "", nil, s.err } //nolint:revive // squirrel's name
+func (s sharedFault) ToSql() (string, []any, error) { return "", nil, s.err }
 
 // A caller's error is not changed: two queries that fail by it each tell their own table.
 func TestColumnErrors_TellTheirTableAndLeaveACallersAsItIs(t *testing.T) {

@@ -2,7 +2,6 @@ package writes
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -60,7 +59,7 @@ func TestWrites_ThatFailLeaveEmbeddedStructsAsTheyWere(t *testing.T) {
 			require.Equal(t, was, *stored.Stamps, name)
 		}
 		list := []stampedNote{{&Stamps{}, "x"}, {&Stamps{}, "y"}}
-		_, err := notes.Load(ctx, iter.Seq[stampedNote](slices.Values(list)))
+		_, err := notes.Load(ctx, slices.Values(list))
 		require.NoError(t, err)
 		require.Equal(t, []stampedNote{{&Stamps{}, "x"}, {&Stamps{}, "y"}}, list, "Load takes copies")
 	})

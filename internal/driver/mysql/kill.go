@@ -126,7 +126,7 @@ func (s *stopper) Left(ctx context.Context, list []session.Session) ([]session.S
 	left := []session.Session{}
 	dest := make([]sqldriver.Value, 1)
 	for {
-		switch err := rows.Next(dest); err { //nolint:errorlint // what is wrapped is no end
+		switch err := rows.Next(dest); err {
 		case nil:
 			left = append(left, asked[toInt(dest[0])])
 		case io.EOF:

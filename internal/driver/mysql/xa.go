@@ -146,7 +146,7 @@ func (s *conn) PrepareBranch(ctx context.Context, _ session.BranchID) (attached 
 	defer cancel()
 	if undoErr := s.rollbackXA(undo, name); undoErr != nil {
 		_ = s.Conn.Close()
-		return false, fmt.Errorf("the branch may be prepared: it could not be rolled back after %v", err) // not an answer
+		return false, fmt.Errorf("the branch may be prepared: it could not be rolled back after %v", err) //nolint:errorlint // it must not match: it is no answer to the vote
 	}
 	return false, &session.TxLostError{Err: err}
 }
