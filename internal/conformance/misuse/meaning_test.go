@@ -126,6 +126,7 @@ var untried = map[string]string{
 	"Conn.PrepareContext": "a Conn ends with its function", "Conn.Raw": "a Conn ends with its function",
 	"CommitUnknownError.Resolve": "one that can be asked for comes of an answer that was lost",
 	"AtomicError.Resolve":        "one that can be asked for comes of an answer that was lost",
+	"Registry.Acknowledge":       "an ID is that of a commit across databases",
 	"Registry.ResolveAtomic":     "an ID is that of a commit across databases",
 	"Outbox.Run":                 "it runs until its context ends",
 	"Query.SelectCount":          "a count fits no field of the model",
