@@ -128,7 +128,7 @@ func (a *atomicRun) prepare(ctx context.Context) error {
 	for i, p := range a.parts {
 		l, err := p.tx.st.e.ledger(OutsideTx(ctx), i > 0)
 		if err != nil {
-			return errorf("Atomic: connection %q: %w", p.name, err)
+			return errorf("Atomic: connection %q: %w", p.name, ofWhole(err)) // nothing is begun
 		}
 		p.ledger = l
 	}
@@ -151,7 +151,7 @@ func (a *atomicRun) begin(ctx context.Context, o TxOptions) error {
 	})
 	for _, p := range order {
 		if err := p.tx.beginAs(ctx, o, p.beginOn); err != nil {
-			return err
+			return ofWhole(err)
 		}
 		p.tx.st.age = p.tx.st.e.begun(ctx)
 	}
