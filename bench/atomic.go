@@ -41,7 +41,7 @@ func openAtomicByHand(ctx context.Context, t *Target) (*atomicByHand, error) {
 	a.mariadb.SetMaxIdleConns(poolSize)
 	of := func(text string) string { return strings.ReplaceAll(text, dialect.LedgerTable, handLedger) }
 	pg, my := dialect.LedgerOf(dialect.Postgres), dialect.LedgerOf(dialect.MySQL)
-	a.decide, a.finish, a.mark = of(pg.Decide), of(pg.Finish(1)), of(my.Mark)
+	a.decide, a.finish, a.mark = of(pg.Decide), of(pg.Finish), of(my.Mark)
 	_, err = a.postgres.ExecContext(ctx, of(pg.Create))
 	if err == nil {
 		_, err = a.mariadb.ExecContext(ctx, of(my.Create))

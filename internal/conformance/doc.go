@@ -6,6 +6,7 @@
 //   - queries: conditions, lists, joins, iterations, relations, injection
 //   - writes: creates, saves, updates, upserts, bulk writes, loads, callbacks
 //   - transactions: savepoints, retries, lost answers, what ends one
+//   - atomic: commits over several databases, killed and cut off at each step
 //   - sagas: sagas over mixes of databases, killed after each statement
 //   - events: outbox and inbox, killed and cut off
 //   - connections: registry, pools, routes, shards, replicas, hooks, errors, health
