@@ -152,7 +152,7 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 
 // waitsForItself refuses what would wait for the transaction in its own context.
 func (r *Registry) waitsForItself(ctx context.Context, method, name string) error {
-	if tx := txOf(ctx, r, name); tx == nil || tx.usable() != nil {
+	if tx := txOf(ctx, r, name); tx == nil || tx.isOver() {
 		return nil
 	}
 	return errorf("connection %q: %s would wait for the transaction in its context: %w", name, method, ErrBusy)

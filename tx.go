@@ -199,6 +199,9 @@ func (tx *Tx) usable() error {
 	return nil
 }
 
+// isOver says that the handle takes no statement any more.
+func (tx *Tx) isOver() bool { return tx.usable() != nil }
+
 type txKey struct{}
 
 // txList is what a context knows of transactions, the innermost first. A nil

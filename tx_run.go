@@ -22,7 +22,7 @@ func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o T
 	how := rolledBack
 	err = errPanicked // until something else is known
 	defer func() {    // last: the connection is back
-		if err == errPanicked { //nolint:errorlint // as it was set above or below
+		if err == errPanicked { // as it was set above or below
 			how, err = st.answered(err)
 		}
 		if how == rolledBack {

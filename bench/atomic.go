@@ -19,9 +19,9 @@ import (
 // atomicByHand is the protocol of package twophase written on database/sql, its good case
 // only: nothing looks whether a participant wrote, nobody would find what a crash leaves.
 type atomicByHand struct {
-	postgres, mariadb      *sql.DB
-	read, update, updateIn string
-	decide, finish, mark   string
+	postgres, mariadb    *sql.DB
+	update, updateIn     string
+	decide, finish, mark string
 }
 
 const handLedger = "hand_ledger"

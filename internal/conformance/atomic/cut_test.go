@@ -229,6 +229,6 @@ func (c *cut) true(t *testing.T, s *stage) {
 	}, patience, 50*time.Millisecond)
 	c.err = dbfleet.ErrCommitPending
 	if !committed {
-		c.err = fmt.Errorf("resolved: nothing of it: %s", fail)
+		c.err = fmt.Errorf("resolved: nothing of it: %v", fail) //nolint:errorlint // it is known now
 	}
 }

@@ -14,9 +14,9 @@ import (
 )
 
 // guarded calls do, and returns what it panicked with.
-func guarded(do func() error) (err error, panicked any) {
+func guarded(do func() error) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return do(), nil
+	return nil, do()
 }
 
 type kept struct{}
@@ -48,7 +48,7 @@ func TestHooks_APanicLeavesAllOrNone(t *testing.T) {
 					}}
 					remove := s.OnQuery(hook)
 					began := time.Now()
-					err, panicked := guarded(func() error {
+					panicked, err := guarded(func() error {
 						return goAlong(t.Context(), s.Registry, s.names, s.mix, p, owner)
 					})
 					took := time.Since(began)

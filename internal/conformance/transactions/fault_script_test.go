@@ -177,7 +177,7 @@ var faultSteps = []faultStep{
 		if !sameWare(was, s.undone) {
 			s.faults = append(s.faults, fmt.Sprintf("the savepoint was undone, and its record is %+v", s.undone))
 		}
-		if err == errUndo { //nolint:errorlint // anything around it says that the way back failed
+		if err == errUndo { // anything around it says that the way back failed
 			return nil
 		}
 		return err
