@@ -25,7 +25,7 @@ type counter struct {
 
 // newCounter listens before a server until t ends.
 func newCounter(t testing.TB, target string) *counter {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func newCounter(t testing.TB, target string) *counter {
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", target)
+			server, err := new(net.Dialer).DialContext(t.Context(), "tcp", target)
 			if err != nil {
 				client.Close()
 				continue
@@ -124,7 +124,7 @@ func countPeer(ctx context.Context, t testing.TB, s *server, op Operation, peer 
 	if err != nil {
 		return err
 	}
-	defer l.close()
+	defer func() { _ = l.close() }()
 	f, ok := l.operation(peer, op)
 	result := report.find(s.database, op, peer.Name)
 	if !ok || result == nil {
