@@ -2,6 +2,7 @@ package connections
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -95,5 +96,37 @@ func TestConn_ATransactionThatRawEndsIsLost(t *testing.T) {
 			require.ErrorIs(t, err, dbfleet.ErrTxLost, end)
 			require.NotContains(t, conformance.Owners(t, fl.Database), "after", end)
 		}
+	})
+}
+
+// Rows of a statement that Conn has prepared end with its function, and cost the
+// transaction nothing.
+func TestConn_InATransactionEndsThePreparedRowsThatItLeavesOpen(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		accounts := fl.Bank(t)
+		require.NoError(t, accounts.CreateMany(t.Context(), []conformance.Account{{Owner: "a"}, {Owner: "b"}, {Owner: "c"}}))
+		db := fl.DB("main")
+		require.NoError(t, fl.Transaction(t.Context(), "main", func(ctx context.Context, tx *dbfleet.Tx) error {
+			for range 3 {
+				var rows *sql.Rows
+				require.NoError(t, db.Conn(ctx, func(ctx context.Context, c *dbfleet.Conn) error {
+					stmt, err := c.PrepareContext(ctx, "SELECT owner FROM accounts ORDER BY owner") //nolint:sqlclosecheck // left open
+					require.NoError(t, err)
+					rows, err = stmt.QueryContext(ctx) //nolint:sqlclosecheck // left open
+					require.NoError(t, err)
+					require.True(t, rows.Next())
+					return nil
+				}))
+				_, err := tx.ExecContext(ctx, "UPDATE accounts SET balance = balance + 1")
+				require.NoError(t, err)
+				require.False(t, rows.Next())
+				require.ErrorIs(t, rows.Err(), sql.ErrConnDone)
+			}
+			return nil
+		}))
+		sum, err := dbfleet.Sum[int64](t.Context(), accounts.Query(), "balance")
+		require.NoError(t, err)
+		require.EqualValues(t, 9, sum)
 	})
 }
