@@ -150,9 +150,10 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 	return r.closeLeaving(ctx, old)
 }
 
-// waitsForItself refuses what would wait for the transaction in its own context.
+// waitsForItself refuses what would wait for the transaction in whose function it is
+// called.
 func (r *Registry) waitsForItself(ctx context.Context, method, name string) error {
-	if tx := txOf(ctx, r, name); tx == nil || tx.isOver() {
+	if tx := txOf(ctx, r, name); tx == nil || tx.isOver() || !insideClosure() {
 		return nil
 	}
 	return errorf("connection %q: %s would wait for the transaction in its context: %w", name, method, ErrBusy)
@@ -209,8 +210,9 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 
 // Remove takes a connection out of the registry: new work finds it unknown,
 // running work goes on, and its pools are closed when that is done or ctx
-// ends. The default connection can be removed too. With the context of a transaction on
-// the connection Remove, Replace and Shutdown are ErrBusy: they would wait for it.
+// ends. The default connection can be removed too. In the function of a transaction on
+// the connection Remove, Replace and Shutdown with its context are ErrBusy: they would
+// wait for their caller.
 func (r *Registry) Remove(ctx context.Context, name string) error {
 	if err := cmp.Or(r.usable(), checkContext(ctx, name)); err != nil {
 		return err

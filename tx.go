@@ -84,7 +84,7 @@ func (db *DB) framed(ctx context.Context, fn func(ctx context.Context, tx *Tx) e
 	if tx != nil {
 		return tx.hidden(ctx, fn)
 	}
-	return db.once(ctx, fn, TxOptions{})
+	return db.attempts(ctx, fn, TxOptions{})
 }
 
 // begins returns what is missing for a transaction.

@@ -25,6 +25,6 @@ func (n *node) waitsForItself(ctx context.Context) error {
 	return nil
 }
 
-// insideClosure says whether the caller was called from inside of a transaction's
-// function.
-func insideClosure() bool { return inside("(*Tx).call", 1) }
+// insideClosure says whether the caller was called from inside of the function of a
+// transaction, or of an Atomic.
+func insideClosure() bool { return inside("(*Tx).call", 1) || inside("(*Registry).atomicOnce", 1) }

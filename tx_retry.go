@@ -10,10 +10,16 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// attempts runs the transaction, again as often as the options allow.
+// attempts runs the transaction, again as often as the options allow. All attempts are
+// one work: the end of the registry waits for the last of them.
 func (db *DB) attempts(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
+	e, err := db.reg.use(db.name)
+	if err != nil {
+		return err
+	}
+	defer e.leave()
 	for attempt := 0; ; attempt++ {
-		err := db.once(ctx, fn, o)
+		err := e.attempt(ctx, fn, o)
 		if err == nil || attempt >= o.Retries || !IsRetryable(err) || !pause(ctx, attempt) {
 			return err
 		}

@@ -8,14 +8,9 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// once runs one attempt. Whatever panics in it, the connection is given back, and what
+// attempt runs a transaction once. Whatever panics in it, the connection is given back, and what
 // waits for the end of the transaction is told.
-func (db *DB) once(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) (err error) {
-	e, err := db.reg.use(db.name)
-	if err != nil {
-		return err
-	}
-	defer e.leave()
+func (e *entry) attempt(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) (err error) {
 	tx := newTx(e, o)
 	st := tx.st
 

@@ -154,3 +154,24 @@ func isolated(dialect string) sql.IsolationLevel {
 	}
 	return sql.LevelSerializable
 }
+
+// All attempts are one work, which the end of a connection waits for.
+func TestTransaction_RetriesGoOnWhileItsConnectionIsRemoved(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		accounts := fl.Bank(t)
+		removed := make(chan error, 1)
+		attempts := 0
+		err := fl.Transaction(t.Context(), "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+			if attempts++; attempts == 1 {
+				go func() { removed <- fl.Remove(context.WithoutCancel(t.Context()), "main") }()
+				require.Eventually(t, func() bool { return len(fl.Names()) == 0 }, 20*time.Second, time.Millisecond)
+				return dbfleet.ErrSerialization
+			}
+			return accounts.Create(ctx, &conformance.Account{Owner: "second"})
+		}, dbfleet.TxOptions{Retries: 1})
+		require.NoError(t, err)
+		require.NoError(t, <-removed)
+		require.Equal(t, []string{"second"}, conformance.Owners(t, fl.Database))
+	})
+}
