@@ -220,8 +220,10 @@ func (b *binding) store(s *state, base unsafe.Pointer) error {
 // set writes place i of the row that was read to the struct at base.
 func (b *binding) set(s *state, i int, base unsafe.Pointer) (err error) {
 	at := &b.places[i]
-	p := unsafe.Add(base, at.offset)
-	if at.field.via != nil {
+	var p unsafe.Pointer
+	if at.field.via == nil {
+		p = unsafe.Add(base, at.offset)
+	} else { // the offset is one in another struct
 		p = at.field.at(base, true)
 	}
 	if s.cells != nil {
