@@ -45,6 +45,8 @@ func TestConnectionConfig_AFaultOfTheURLIsToldAlone(t *testing.T) {
 // Neither a printed connection nor a fault contains a part of the URL's password.
 func FuzzConnectionURL(f *testing.F) {
 	f.Add("u", "127.0.0.1@/\x9e(")
+	f.Add("/", "?A=")
+	f.Add("@/x", "?A=")
 	for _, s := range []string{"", "p@ss", "p@/a(b", "p@/?a=(b", "a/b?c#d", "100%", "%41", "1?a=b", "@h/db?x", "é\x00", "h@x?y=z"} {
 		f.Add(s, s)
 	}

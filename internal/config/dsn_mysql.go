@@ -10,9 +10,9 @@ import (
 
 // mysqlDSN is what go-sql-driver/mysql reads: user:password@net(address)/database?name=value,
 // where everything but the slash may be left out. The password is taken as it is,
-// and may have any character; a database is written with %40 for @, or else the end
-// of a password would be taken for one.
-var mysqlDSN = regexp.MustCompile(`(?s)^(?:(.*)@)?([A-Za-z0-9+._-]*)(?:\(([^()]*)\))?/([^/?@]*)(?:\?([^/]*))?$`)
+// and may have any character; a database is written with %40 for @ and %3A for :, or
+// else the end of a password would be taken for one.
+var mysqlDSN = regexp.MustCompile(`(?s)^(?:(.*)@)?([A-Za-z0-9+._-]*)(?:\(([^()]*)\))?/([^/?@:]*)(?:\?([^/]*))?$`)
 
 // isMySQLDSN reports whether text is one rather than a host and a path: it has an
 // address in parentheses, or an account and no address.

@@ -54,7 +54,7 @@ func readURL(userinfo, rest string) (parts urlParts, ok bool) {
 	var path string
 	path, parts.query, _ = strings.Cut(rest, "?")
 	parts.host, parts.database, _ = strings.Cut(path, "/")
-	if strings.ContainsAny(parts.database, "/@") || strings.Contains(rest, " ") {
+	if strings.ContainsAny(parts.database, "/@:") || strings.Contains(rest, " ") {
 		return parts, false
 	}
 	if parts.query != "" {

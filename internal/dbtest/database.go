@@ -106,6 +106,14 @@ func needs(t testing.TB, dialect string) {
 	}
 }
 
+// Complete says that no test of the package had to do without its database until now:
+// what is counted over all of them is then whole.
+func Complete() bool {
+	sharedMu.Lock()
+	defer sharedMu.Unlock()
+	return len(leftOut) == 0
+}
+
 // doWithout ends a test whose database is not there.
 func doWithout(t testing.TB, dialect string, err error) {
 	t.Helper()

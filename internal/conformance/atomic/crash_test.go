@@ -87,5 +87,7 @@ func TestCrash_TheCoordinatorDiesAtEachStep(t *testing.T) {
 		}
 	})
 	t.Logf("%d points", count.Load())
-	require.GreaterOrEqual(t, count.Load(), int64(300))
+	if dbtest.Complete() {
+		require.GreaterOrEqual(t, count.Load(), int64(300))
+	}
 }

@@ -183,6 +183,9 @@ func TestCut_WhatWasToldIsTrue(t *testing.T) {
 		}
 	})
 	t.Logf("%d points", count.Load())
+	if !dbtest.Complete() {
+		return
+	}
 	for _, kind := range []string{"committed", "pending", "unknown", "none"} {
 		n, ok := seen.Load(kind)
 		require.True(t, ok, "no one was %s", kind)

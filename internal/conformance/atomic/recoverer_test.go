@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dbfleet/dbfleet/internal/dbtest"
 	"github.com/dbfleet/dbfleet/internal/twophase"
 )
 
@@ -74,7 +75,9 @@ func TestCrash_TheRecoveryDiesAtEachStep(t *testing.T) {
 		}
 	})
 	t.Logf("%d points", count.Load())
-	require.GreaterOrEqual(t, count.Load(), int64(40))
+	if dbtest.Complete() {
+		require.GreaterOrEqual(t, count.Load(), int64(40))
+	}
 }
 
 // Recoveries run beside processes that live and die, and what was acknowledged is there.
