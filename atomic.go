@@ -31,7 +31,8 @@ import (
 // nil means that all are committed. A *AtomicError says that the outcome is another one
 // than a rollback: ErrCommitPending is decided, and branches that it names will be
 // committed; ErrCommitUnknown is all or none, and Resolve asks for it. Every other error
-// means that nothing is committed.
+// means that nothing is committed, unless it is ErrTxCommitted or ErrOutcomeUnknown: then
+// a statement of fn has committed the transaction that it stood in.
 //
 // It is atomic, not isolated: between the first COMMIT and the last others see some of
 // the databases changed and some not.

@@ -131,8 +131,8 @@ func (l *ledger) on(ctx context.Context, do func(c *driver.Conn) error) error {
 	s := statement{op: "ledger", write: true}
 	c, err := p.hold(ctx)
 	if err == nil {
+		defer c.Release()
 		err = do(c)
-		c.Release()
 	}
 	return p.ended(&s, nil, unknownRows, err)
 }

@@ -99,11 +99,7 @@ func (p *participant) turn(ctx context.Context, op, text string, x *atomicStep) 
 		if v == nil {
 			return
 		}
-		p.run.mu.Lock()
-		defer p.run.mu.Unlock()
-		if !p.run.panicked {
-			p.run.panicked, p.run.panic = true, v
-		}
+		p.run.keep(v)
 		err = fmt.Errorf("a hook has panicked: %v", v)
 		switch {
 		case !x.went:
@@ -181,7 +177,7 @@ func (p *participant) RollbackPrepared(ctx context.Context, b twophase.BranchID)
 // finish finishes the prepared branch: first on its own connection, which is given back,
 // then by any.
 func (p *participant) finish(ctx context.Context, b twophase.BranchID, commit bool) error {
-	if p.tx.st.isDone() {
+	if p.tx.st.handle() == nil {
 		return p.ledger.finish(ctx, b, commit)
 	}
 	op, text := "commit prepared", "COMMIT PREPARED"

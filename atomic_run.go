@@ -51,6 +51,9 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 		for _, p := range a.parts {
 			p.tx.tell(ctx, how, err)
 		}
+		if a.panicked {
+			panic(a.panic) // all is over: as a hook's panic in any other call
+		}
 	}()
 	defer a.all(func(p *participant) { p.tx.st.giveBack() })
 	committing := false
@@ -82,19 +85,29 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 	unwatch()
 	unwatch = func() {}
 	how, err = a.commit(ctx)
-	if a.panicked {
-		panic(a.panic) // all is over: as a hook's panic in any other call
-	}
 	return err
 }
 
-// all calls do for every participant, at once.
+// all calls do for every participant, at once. What a hook panics with is kept for the
+// caller of Atomic.
 func (a *atomicRun) all(do func(p *participant)) {
 	var group sync.WaitGroup
 	for _, p := range a.parts {
-		group.Go(func() { do(p) })
+		group.Go(func() {
+			defer func() { a.keep(recover()) }()
+			do(p)
+		})
 	}
 	group.Wait()
+}
+
+// keep remembers the first value that a hook has panicked with; nil is none.
+func (a *atomicRun) keep(v any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if v != nil && !a.panicked {
+		a.panicked, a.panic = true, v
+	}
 }
 
 // enter makes the participants, the anchor first: the one of SQLite, or else the first

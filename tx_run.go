@@ -8,8 +8,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// attempt runs a transaction once. Whatever panics in it, the connection is given back, and what
-// waits for the end of the transaction is told.
+// attempt runs a transaction once. Whatever panics in it, the connection is given back,
+// and what waits for the end of the transaction is told.
 func (e *entry) attempt(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) (err error) {
 	tx := newTx(e, o)
 	st := tx.st

@@ -245,13 +245,6 @@ func (st *txState) end(cause error) {
 	st.node.transactions.Add(-1)
 }
 
-// isDone says that the transaction is over and its connection given back.
-func (st *txState) isDone() bool {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	return st.done
-}
-
 // endLent closes what raw methods gave out. The gate is held.
 func (st *txState) endLent() {
 	st.mu.Lock()

@@ -191,3 +191,24 @@ func TestRetries_EndADeadlockAcrossDatabases(t *testing.T) {
 	}
 	s.recovered(t)
 }
+
+// The ROLLBACKs of an Atomic run at once: a hook's panic there reaches its caller, too.
+func TestHooks_APanicAtRollbackReachesTheCaller(t *testing.T) {
+	t.Parallel()
+	f := open(t, "postgres", "mysql", "sqlite")
+	remove := f.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+		if e.Op == "rollback" {
+			panic("hook")
+		}
+		return ctx
+	})
+	require.PanicsWithValue(t, "hook", func() {
+		_ = f.Atomic(t.Context(), f.names, func(ctx context.Context) error {
+			require.NoError(t, f.write(ctx, "undone", f.names...))
+			return errUndo
+		})
+	})
+	remove()
+	require.Equal(t, f.everywhere(), f.owners(t))
+	f.clean(t)
+}
