@@ -127,6 +127,16 @@ type ConnectionConfig struct {
 	// is noticed by the next query; one that is missing, empty or no database is left
 	// out like a server that is down.
 	ReadHosts []string `json:"read_hosts" yaml:"read_hosts" mapstructure:"read_hosts" toml:"read_hosts,omitempty"`
+	// Replicas are replicas as ReadHosts are, with a name, a weight, a zone or bounds of
+	// their own. Both may be given.
+	Replicas []ReplicaConfig `json:"replicas" yaml:"replicas" mapstructure:"replicas" toml:"replicas,omitempty"`
+	// Hosts are further servers that may be the primary, "host" or "host:port": the standbys
+	// of a cluster that fails over, the nodes of Galera. The primary is then found by its
+	// role: the one server that takes writes. Host may be empty beside them. PostgreSQL and
+	// MySQL only.
+	Hosts []string `json:"hosts" yaml:"hosts" mapstructure:"hosts" toml:"hosts,omitempty"`
+	// Reads says how reads are spread over the replicas.
+	Reads ReadsConfig `json:"reads" yaml:"reads" mapstructure:"reads" toml:"reads,omitempty"`
 	// Pool bounds the primary's connections.
 	Pool PoolConfig `json:"pool" yaml:"pool" mapstructure:"pool" toml:"pool,omitempty"`
 	// ReadPool bounds the connections to each replica; its own zero fields have

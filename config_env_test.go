@@ -61,7 +61,7 @@ func TestConfigFromEnv_ReadsTheGuidesVariables(t *testing.T) {
 
 	c, err = c.prepare()
 	require.NoError(t, err)
-	primary, _, err := c.Connections["analytics"].nodeOptions("analytics")
+	primary, _, err := nodeOptions(c.Connections["analytics"], "analytics")
 	require.NoError(t, err)
 	require.Equal(t, "analytics.example.com", primary.TLS.ServerName, "encrypted and verified, though nothing said so")
 }

@@ -1,27 +1,81 @@
 package dbfleet
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"math"
 
 	"github.com/dbfleet/dbfleet/internal/config"
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// nodeOptions turns a prepared configuration into the options of its nodes: the
-// primary is called by the connection's name, the replicas name/replica-1 and so
-// on in the order of ReadHosts. It reads the TLS files, and reports all faults.
-func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, replicas []driver.Options, err error) {
+// nodesSettings are those of the nodes of one connection.
+type nodesSettings struct {
+	primary  nodeSettings
+	hosts    []nodeSettings // others that may be the primary
+	replicas []nodeSettings
+}
+
+// nodeMaker makes the settings of nodes. It has read the TLS files.
+type nodeMaker struct {
+	c            ConnectionConfig
+	connection   string
+	certificates config.Certificates
+	common       driver.Options
+	f            *config.Faults
+}
+
+// nodes turns a prepared configuration into the settings of its nodes: the primary is
+// called by the connection's name, other hosts name/host-2 and so on, replicas
+// name/replica-1 and so on where they have no name of their own. It reports all faults.
+func (c ConnectionConfig) nodes(name string) (nodesSettings, error) {
+	m, err := c.nodeMaker(name)
+	if err != nil {
+		return nodesSettings{}, err
+	}
+	var all nodesSettings
+	all.primary = m.primary(name, c.Host, c.Port, c.Socket)
+	for i, address := range c.Hosts {
+		host, port, err := config.SplitAddress(address, c.Port)
+		if err != nil {
+			m.f.Add("hosts", "number %d %v", i+1, err)
+			continue
+		}
+		all.hosts = append(all.hosts, m.primary(fmt.Sprintf("%s/host-%d", name, i+2), host, port, ""))
+	}
+	all.replicas = m.replicas(c.allReplicas())
+	return all, configError(m.f.List())
+}
+
+// allReplicas are ReadHosts and Replicas as one list, each with its name.
+func (c ConnectionConfig) allReplicas() []ReplicaConfig {
+	list := make([]ReplicaConfig, 0, len(c.ReadHosts)+len(c.Replicas))
+	for _, address := range c.ReadHosts {
+		list = append(list, ReplicaConfig{Host: address})
+	}
+	return named(append(list, c.Replicas...))
+}
+
+// named gives a name to each that has none.
+func named(list []ReplicaConfig) []ReplicaConfig {
+	for i := range list {
+		list[i].Name = cmp.Or(list[i].Name, fmt.Sprintf("replica-%d", i+1))
+	}
+	return list
+}
+
+func (c ConnectionConfig) nodeMaker(name string) (*nodeMaker, error) {
 	f := config.NewFaults(name, c.envPrefix)
 	d, ok := config.Dialect(string(c.Driver))
 	if !ok {
 		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
-		return driver.Options{}, nil, configError(f.List())
+		return nil, configError(f.List())
 	}
-	certificates := config.LoadCertificates(c.settings(), f)
 	password := string(c.Password)
-	node := driver.Options{
+	m := &nodeMaker{c: c, connection: name, certificates: config.LoadCertificates(c.settings(), f), f: f}
+	m.common = driver.Options{
 		Dialect:          d,
 		Database:         c.Database,
 		Username:         c.Username,
@@ -34,7 +88,7 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 		ChannelBinding:   c.TLS.ChannelBinding,
 	}
 	if d.Name == string(SQLite) {
-		node.SQLite = driver.SQLite{
+		m.common.SQLite = driver.SQLite{
 			JournalMode:     c.SQLite.JournalMode,
 			Synchronous:     c.SQLite.Synchronous,
 			BusyTimeout:     max(c.SQLite.BusyTimeout, 0),
@@ -44,36 +98,70 @@ func (c ConnectionConfig) nodeOptions(name string) (primary driver.Options, repl
 			Memory:          rand.Text(),
 		}
 	}
+	return m, nil
+}
 
-	primary = node
-	primary.Name = name
-	primary.Host, primary.Port, primary.Socket = c.Host, c.Port, c.Socket
-	primary.TLS = certificates.ClientConfig(string(c.modeFor(c.Host)), c.Host, c.TLS.ServerName)
-	c.Pool.apply(&primary, c.Pooler)
+// primary is a server that may be the primary.
+func (m *nodeMaker) primary(name, host string, port int, socket string) nodeSettings {
+	o := m.common
+	o.Name, o.Host, o.Port, o.Socket = name, host, port, socket
+	o.TLS = m.certificates.ClientConfig(string(m.c.modeFor(host)), host, m.c.TLS.ServerName)
+	s := m.sides(o, m.c.readPool())
+	s.reads.Guard = true
+	return s
+}
 
-	for i, address := range c.ReadHosts {
-		replica := node
-		replica.Name = fmt.Sprintf("%s/replica-%d", name, i+1)
-		replica.ReadOnly = true
-		c.readPool().apply(&replica, c.Pooler)
-		if d.Name == string(SQLite) {
-			replica.Database = address
-			replicas = append(replicas, replica)
-			continue
+// replicas are the nodes of a list whose members have names. Faults are noted.
+func (m *nodeMaker) replicas(list []ReplicaConfig) []nodeSettings {
+	var all []nodeSettings
+	for i, r := range list {
+		o := m.common
+		o.Name = m.connection + "/" + r.Name
+		if len(r.Params) > 0 {
+			o.Params = maps.Clone(o.Params)
+			if o.Params == nil {
+				o.Params = map[string]string{}
+			}
+			maps.Copy(o.Params, r.Params)
 		}
-		host, port, err := config.SplitAddress(address, c.Port)
-		if err != nil {
-			f.Add("read_hosts", "number %d %v", i+1, err)
-			continue
+		if o.Dialect.Name == string(SQLite) {
+			o.Database = r.Host
+		} else {
+			host, port, err := config.SplitAddress(r.Host, m.c.Port)
+			if err != nil {
+				m.c.faultOfReplica(m.f, i, "%v", err)
+				continue
+			}
+			o.Host, o.Port = host, port
+			o.TLS = m.certificates.ClientConfig(string(m.c.modeFor(host)), host, m.c.TLS.ServerName)
 		}
-		replica.Host, replica.Port = host, port
-		replica.TLS = certificates.ClientConfig(string(c.modeFor(host)), host, c.TLS.ServerName)
-		replicas = append(replicas, replica)
+		pool := m.c.readPool()
+		if r.Pool != nil {
+			pool = r.Pool.withDefaults()
+		}
+		s := m.sides(o, pool)
+		s.zone, s.weight = r.Zone, r.Weight
+		all = append(all, s)
 	}
-	if err := configError(f.List()); err != nil {
-		return driver.Options{}, nil, err
+	return all
+}
+
+// faultOfReplica notes a fault of one of allReplicas, counted from 0.
+func (c ConnectionConfig) faultOfReplica(f *config.Faults, i int, reason string, args ...any) {
+	if i < len(c.ReadHosts) {
+		f.Add("read_hosts", "number %d "+reason, append([]any{i + 1}, args...)...)
+		return
 	}
-	return primary, replicas, nil
+	f.Add("replicas", "number %d "+reason, append([]any{i - len(c.ReadHosts) + 1}, args...)...)
+}
+
+// sides are the two kinds of sessions of a node.
+func (m *nodeMaker) sides(o driver.Options, reads PoolConfig) nodeSettings {
+	s := nodeSettings{writes: o, reads: o, writesWait: m.c.Pool.acquireWait(), readsWait: reads.acquireWait()}
+	m.c.Pool.apply(&s.writes, m.c.Pooler)
+	reads.apply(&s.reads, m.c.Pooler)
+	s.reads.ReadOnly = true
+	return s
 }
 
 // readPool bounds the connections that only read.
@@ -84,18 +172,9 @@ func (c ConnectionConfig) readPool() PoolConfig {
 	return c.Pool
 }
 
-// maxGuardIdle is how many unused connections of a guard are kept.
+// maxGuardIdle is how many unused connections of a primary's sessions that refuse writes
+// are kept.
 const maxGuardIdle = 2
-
-// guardOptions are those of the sessions on the primary that refuse writes: for what a
-// handle for reads is given to run when there is no replica for it.
-func (c ConnectionConfig) guardOptions(primary driver.Options) driver.Options {
-	guard := primary
-	guard.ReadOnly, guard.Guard = true, true
-	c.readPool().apply(&guard, c.Pooler)
-	guard.MaxIdle = min(guard.MaxIdle, maxGuardIdle)
-	return guard
-}
 
 // apply writes the pool's bounds in the driver's terms, where 0 is no bound.
 func (p PoolConfig) apply(o *driver.Options, pooler bool) {

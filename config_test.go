@@ -238,7 +238,7 @@ func TestNodeOptions_DescribeEachNode(t *testing.T) {
 		StatementTimeout: -1, Params: map[string]string{"application_name": "x"},
 	}.prepare("users_db")
 	require.NoError(t, err)
-	primary, replicas, err := c.nodeOptions("users_db")
+	primary, replicas, err := nodeOptions(c, "users_db")
 	require.NoError(t, err)
 
 	require.Equal(t, "users_db", primary.Name)
@@ -276,7 +276,7 @@ func TestNodeOptions_SQLiteAndPooler(t *testing.T) {
 		JournalMode: "delete", BusyTimeout: -1, DisableForeignKeys: true, DeferredTransactions: true, DoubleQuotedStrings: true,
 	}}.prepare("x")
 	require.NoError(t, err)
-	o, replicas, err := c.nodeOptions("x")
+	o, replicas, err := nodeOptions(c, "x")
 	require.NoError(t, err)
 	require.Empty(t, replicas)
 	require.Equal(t, "DELETE", o.SQLite.JournalMode)
@@ -289,8 +289,17 @@ func TestNodeOptions_SQLiteAndPooler(t *testing.T) {
 	p.Pooler = true
 	p, err = p.prepare("x")
 	require.NoError(t, err)
-	o, _, err = p.nodeOptions("x")
+	o, _, err = nodeOptions(p, "x")
 	require.NoError(t, err)
 	require.True(t, o.Pooler)
 	require.Zero(t, o.StatementCache)
+}
+
+// nodeOptions are the options of the sessions by which each node serves.
+func nodeOptions(c ConnectionConfig, name string) (primary driver.Options, replicas []driver.Options, err error) {
+	all, err := c.nodes(name)
+	for _, r := range all.replicas {
+		replicas = append(replicas, r.reads)
+	}
+	return all.primary.writes, replicas, err
 }

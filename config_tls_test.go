@@ -55,7 +55,7 @@ func TestTLS_DefaultIsVerifiedExceptOnThisMachine(t *testing.T) {
 		c, err := ConnectionConfig{Driver: MySQL, Host: tc.host, Database: "d", Username: "u", SSL: tc.ssl, TLS: tc.tls}.prepare("x")
 		require.NoError(t, err, name)
 		require.Equal(t, tc.want, c.modeFor(c.Host), name)
-		o, _, err := c.nodeOptions("x")
+		o, _, err := nodeOptions(c, "x")
 		require.NoError(t, err, name)
 		if tc.want == TLSDisable {
 			require.Nil(t, o.TLS, name)
@@ -68,7 +68,7 @@ func TestTLS_DefaultIsVerifiedExceptOnThisMachine(t *testing.T) {
 
 	c, err := ConnectionConfig{Driver: Postgres, Socket: "/run/pg", Database: "d", Username: "u", ReadHosts: []string{"r1"}}.prepare("x")
 	require.NoError(t, err)
-	o, replicas, err := c.nodeOptions("x")
+	o, replicas, err := nodeOptions(c, "x")
 	require.NoError(t, err)
 	require.Nil(t, o.TLS, "a socket")
 	require.NotNil(t, replicas[0].TLS)
@@ -115,7 +115,7 @@ func TestTLS_FilesAreReadByOpen(t *testing.T) {
 		if err != nil {
 			return driver.Options{}, err
 		}
-		primary, _, err := c.nodeOptions("x")
+		primary, _, err := nodeOptions(c, "x")
 		return primary, err
 	}
 	files := TLSConfig{CAFile: certFile, CertFile: certFile, KeyFile: keyFile, ServerName: "other"}

@@ -71,7 +71,7 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 	}
 	h := &held{e: p.e, node: p.node, conn: conn, pinned: true}
 	defer h.giveBack()
-	c := &Conn{read: db.read, place: place{e: p.e, on: h, node: p.node, index: -1, route: p.route}}
+	c := &Conn{read: db.read, place: place{e: p.e, on: h, node: p.node, route: p.route}}
 	c.place.lent = &c.lent
 	return c.lend(ctx, fn)
 }
@@ -112,6 +112,7 @@ func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 	s := statement{op: "connect"}
 	p.choose(false)
 	for again := false; ; {
+		p.asks()
 		c, err := p.hold(ctx)
 		if err = p.ended(&s, nil, unknownRows, err); err == nil || !p.failover(ctx, &s, err, &again) {
 			return c, err

@@ -78,7 +78,7 @@ func (db *DB) Pool() *sql.DB {
 	if err != nil {
 		return db.reg.failing(db.name, err)
 	}
-	return e.handle(e.primary())
+	return e.handle(&e.primary().writes)
 }
 
 // Ping asks the primary for an answer, or the replica in turn on the handle
@@ -103,6 +103,7 @@ func (p *place) ping(ctx context.Context) error {
 // ask asks the place's node, which is chosen. No hook is told.
 func (p *place) ask(ctx context.Context, x exchange) error {
 	s := statement{op: "ping"}
+	p.asks()
 	_, err := x.exchange(ctx, p, &s)
 	return p.ended(&s, nil, unknownRows, err)
 }

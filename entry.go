@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +21,11 @@ type entry struct {
 	reg      *Registry
 	name     string
 	dialect  *dialect.Dialect
-	leader   atomic.Pointer[node]   // the node in the role of the primary
+	config   ConnectionConfig       // prepared
+	hosts    []*node                // those that may be the primary, at least one
+	leader   atomic.Pointer[node]   // the one that is
 	replicas *replicaset.Set[*node] // those that serve reads
+	monitor  *monitor               // nil where there is nothing to watch
 	hooks    *hookList
 	ages     ages
 	outcomes outcomes
@@ -90,29 +94,65 @@ func (e *entry) cutOff() {
 const draining = int64(1) << 62
 
 func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList) (*entry, error) {
-	primary, replicas, err := config.nodeOptions(name)
+	all, err := config.nodes(name)
 	if err != nil {
 		return nil, err
 	}
-	if err := driver.Linked(primary.Dialect); err != nil {
+	d := all.primary.writes.Dialect
+	if err := driver.Linked(d); err != nil {
 		return nil, &ConfigError{Connection: name, Key: "driver", Reason: "cannot be used", Err: err}
 	}
-	e := &entry{reg: r, name: name, dialect: primary.Dialect, hooks: hooks, idle: make(chan struct{}), ages: ages{limit: config.LongTransaction}}
-	leader := newNode(primary, config.Pool.acquireWait(), RolePrimary)
-	leader.guard = newNode(config.guardOptions(primary), config.readPool().acquireWait(), RolePrimary)
-	e.leader.Store(leader)
-	nodes := make([]*node, len(replicas))
-	for i, o := range replicas {
-		nodes[i] = newNode(o, config.ReadPool.acquireWait(), RoleReplica)
+	e := &entry{reg: r, name: name, dialect: d, config: config, hooks: hooks, idle: make(chan struct{}), ages: ages{limit: config.LongTransaction}}
+	e.hosts = append(e.hosts, newNode(all.primary, RolePrimary))
+	for _, s := range all.hosts {
+		e.hosts = append(e.hosts, newNode(s, RoleReplica))
 	}
-	e.replicas = replicaset.New(nodes, time.Now)
+	e.leader.Store(e.hosts[0])
+	nodes := make([]*node, len(all.replicas))
+	for i, s := range all.replicas {
+		nodes[i] = e.hostAt(s)
+		if nodes[i] == nil {
+			nodes[i] = newNode(s, RoleReplica)
+		}
+	}
+	e.startReplicas(nodes)
 	return e, nil
+}
+
+// hostAt is the node of Hosts at the address of a replica, which then serves as both: its
+// role says as which. nil is none. Without Hosts the primary is never a replica as well.
+func (e *entry) hostAt(s nodeSettings) *node {
+	if len(e.config.Hosts) == 0 {
+		return nil
+	}
+	for _, n := range e.hosts {
+		if n.address == addressOf(&s.writes) {
+			n.zone, n.weight = s.zone, s.weight
+			return n
+		}
+	}
+	return nil
 }
 
 // primary is the node in the role of the primary.
 func (e *entry) primary() *node { return e.leader.Load() }
 
-func (e *entry) nodes() []*node { return append([]*node{e.primary()}, e.replicas.Nodes()...) }
+// nodes are all nodes: the primary first, other hosts, and the replicas in their order.
+func (e *entry) nodes() []*node {
+	list := []*node{e.primary()}
+	add := func(n *node) {
+		if !slices.Contains(list, n) {
+			list = append(list, n)
+		}
+	}
+	for _, n := range e.hosts {
+		add(n)
+	}
+	for _, m := range e.replicas.Members() {
+		add(m.Node())
+	}
+	return list
+}
 
 // enter notes that something uses the entry until leave. It fails with
 // ErrClosed once the entry is being closed.
@@ -162,6 +202,7 @@ func (e *entry) close(ctx context.Context) error {
 		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
 	}
 	e.ending.Do(func() {
+		e.monitor.stop()
 		e.cutOff()
 		e.err = err
 		for _, n := range e.nodes() {
@@ -197,12 +238,12 @@ func (e *entry) drainHandles(ctx context.Context) error {
 }
 
 // handle is a node's pool as a *sql.DB; every use of it fails where there is none.
-func (e *entry) handle(n *node) *sql.DB {
-	p, err := n.open()
+func (e *entry) handle(s *sessions) *sql.DB {
+	p, err := s.open()
 	if err != nil {
 		return e.reg.failing(e.name, err)
 	}
-	return p.Lend(n.wait, told)
+	return p.Lend(s.wait, told)
 }
 
 func (e *entry) stats(out map[string]sql.DBStats) {
@@ -212,14 +253,6 @@ func (e *entry) stats(out map[string]sql.DBStats) {
 // pools calls each for every pool that is open.
 func (e *entry) pools(each func(name string, p *driver.Pool)) {
 	for _, n := range e.nodes() {
-		if p := n.pool.Load(); p != nil {
-			each(n.name, p)
-		}
-		if n.guard == nil {
-			continue
-		}
-		if p := n.guard.pool.Load(); p != nil {
-			each(n.name+"/read-only", p)
-		}
+		n.pools(each)
 	}
 }

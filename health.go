@@ -136,7 +136,7 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes)), Notice: driver.Fallback(e.dialect), OldestTransaction: e.ages.oldest()}
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		wg.Go(func() { c.Nodes[i] = n.health(ctx, e, i-1) })
+		wg.Go(func() { c.Nodes[i] = n.health(ctx, e) })
 	}
 	wg.Wait()
 	for i, n := range c.Nodes {
@@ -152,15 +152,16 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 	return c
 }
 
-func (n *node) health(ctx context.Context, e *entry, index int) NodeHealth {
+func (n *node) health(ctx context.Context, e *entry) NodeHealth {
 	h := NodeHealth{Name: n.name, Role: n.role()}
-	p := place{e: e, node: n, index: index, route: Route{Connection: e.name, Node: n.name, Role: h.Role}}
-	x := checking{writes: h.Role == RolePrimary && !n.readsOnly()}
+	own := n.inRole()
+	p := place{e: e, node: own, route: Route{Connection: e.name, Node: n.name, Role: h.Role}}
+	x := checking{writes: h.Role == RolePrimary && !own.readsOnly()}
 	start := time.Now()
 	h.Err = p.ask(ctx, &x)
 	h.Latency = time.Since(start)
 	h.Up, h.Problem = judge(e.dialect, x.state, h.Err)
-	if p := n.pool.Load(); p != nil {
+	if p := own.pool.Load(); p != nil {
 		h.Pool = poolHealth(p.DB().Stats())
 	}
 	return h
@@ -170,8 +171,8 @@ func (n *node) health(ctx context.Context, e *entry, index int) NodeHealth {
 func (h NodeHealth) doesItsJob() bool { return h.Up && h.Problem != ProblemReadOnly }
 
 // readsOnly reports whether the configuration says that the sessions take no writes.
-func (n *node) readsOnly() bool {
-	for name, value := range n.opts.Params {
+func (s *sessions) readsOnly() bool {
+	for name, value := range s.opts.Params {
 		switch strings.ToLower(name) {
 		case "default_transaction_read_only", "transaction_read_only", "tx_read_only", "query_only":
 			switch strings.ToLower(value) {

@@ -12,7 +12,7 @@ import (
 // transaction's, or that of a Conn. It is safe for concurrent use.
 type held struct {
 	e      *entry
-	node   *node
+	node   *sessions
 	conn   *driver.Conn // nil before a transaction's BEGIN
 	pinned bool         // for a Conn
 

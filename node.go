@@ -21,39 +21,58 @@ const (
 	RoleReplica Role = "replica"
 )
 
-// node is one server behind a connection, with a pool of its own that opens on
-// first use. It is safe for concurrent use.
+// node is one server behind a connection. Its role may change. It is safe for
+// concurrent use.
 type node struct {
 	name     string
-	database string        // as others see it
-	address  string        // of its server, "" for none
-	wait     time.Duration // for a free connection
-	opts     driver.Options
+	database string // as others see it
+	address  string // of its server, "" for none
+	zone     string
+	weight   int // 0 is 1
 
+	replica      atomic.Bool  // its role
 	transactions atomic.Int64 // that are open
-	// guard is the same node by sessions that refuse writes; nil on a replica, whose
-	// own do.
-	guard *node
 
-	replica atomic.Bool // its role, which may change
-	pool    atomic.Pointer[driver.Pool]
-
-	mu     sync.Mutex // protects following fields
-	closed bool
+	writes sessions // that may write: the primary's
+	reads  sessions // that refuse writes, whatever the node's role
 }
 
-func newNode(opts driver.Options, wait time.Duration, role Role) *node {
-	n := &node{name: opts.Name, database: opts.Database, wait: wait, opts: opts}
-	switch {
-	case opts.Dialect.Name == string(SQLite):
-		n.database = filepath.Base(opts.Database)
-	case opts.Socket != "":
-		n.address = opts.Socket
-	default:
-		n.address = net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port))
+// nodeSettings is what a configuration says of one node.
+type nodeSettings struct {
+	zone   string
+	weight int
+	writes driver.Options
+	reads  driver.Options
+	// writesWait and readsWait are how long to wait for a free connection, 0 until the
+	// context ends.
+	writesWait, readsWait time.Duration
+}
+
+// same says that a node of these settings need not be made anew for others.
+func (s *nodeSettings) same(name, address string) bool {
+	return s.writes.Name == name && addressOf(&s.writes) == address
+}
+
+func newNode(s nodeSettings, role Role) *node {
+	n := &node{name: s.writes.Name, database: s.writes.Database, address: addressOf(&s.writes), zone: s.zone, weight: s.weight}
+	if s.writes.Dialect.Name == string(SQLite) {
+		n.database = filepath.Base(s.writes.Database)
 	}
+	n.writes.node, n.writes.opts, n.writes.wait = n, s.writes, s.writesWait
+	n.reads.node, n.reads.opts, n.reads.wait = n, s.reads, s.readsWait
 	n.setRole(role)
 	return n
+}
+
+// addressOf is where the server is, "" for a file.
+func addressOf(o *driver.Options) string {
+	switch {
+	case o.Dialect.Name == string(SQLite):
+		return ""
+	case o.Socket != "":
+		return o.Socket
+	}
+	return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
 }
 
 // role is what the node is now.
@@ -64,51 +83,96 @@ func (n *node) role() Role {
 	return RolePrimary
 }
 
-// reader is the node by sessions that refuse writes.
-func (n *node) reader() *node {
-	if n.guard != nil {
-		return n.guard
-	}
-	return n
+func (n *node) setRole(r Role) {
+	n.replica.Store(r == RoleReplica)
+	n.reads.keepIdle(r)
 }
 
-// servesReads says whether reads may go to the node as a replica.
-func (n *node) servesReads() bool { return n.role() == RoleReplica }
+// inRole is the sessions by which the node does what its role asks of it.
+func (n *node) inRole() *sessions {
+	if n.role() == RoleReplica {
+		return &n.reads
+	}
+	return &n.writes
+}
 
-func (n *node) setRole(r Role) { n.replica.Store(r == RoleReplica) }
+func (n *node) close() error { return errors.Join(n.reads.close(), n.writes.close()) }
 
-// open returns the node's pool, which is made on first use, once.
-func (n *node) open() (*driver.Pool, error) {
-	if p := n.pool.Load(); p != nil {
+// pools calls each for every pool of the node that is open, with the name that tells it.
+func (n *node) pools(each func(name string, p *driver.Pool)) {
+	own, other, what := &n.writes, &n.reads, "/read-only"
+	if n.role() == RoleReplica {
+		own, other, what = &n.reads, &n.writes, "/read-write"
+	}
+	if p := own.pool.Load(); p != nil {
+		each(n.name, p)
+	}
+	if p := other.pool.Load(); p != nil {
+		each(n.name+what, p)
+	}
+}
+
+// sessions are connections to a node that are all alike, in a pool that opens on first
+// use. They are safe for concurrent use.
+type sessions struct {
+	*node
+	opts driver.Options
+	wait time.Duration // for a free connection
+	pool atomic.Pointer[driver.Pool]
+
+	mu     sync.Mutex // protects following fields
+	closed bool
+}
+
+// open returns the pool, which is made on first use, once.
+func (s *sessions) open() (*driver.Pool, error) {
+	if p := s.pool.Load(); p != nil {
 		return p, nil
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if p := n.pool.Load(); p != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.pool.Load(); p != nil {
 		return p, nil
 	}
-	if n.closed {
-		return nil, errorf("node %q: %w", n.name, ErrClosed)
+	if s.closed {
+		return nil, errorf("node %q: %w", s.name, ErrClosed)
 	}
-	p, err := driver.Open(n.opts)
+	p, err := driver.Open(s.opts)
 	if err != nil {
 		return nil, err
 	}
-	p.RefuseWaits(n.waitsForItself)
-	n.pool.Store(p)
+	p.RefuseWaits(s.waitsForItself)
+	s.pool.Store(p)
+	s.keepIdleLocked(s.role())
 	return p, nil
 }
 
-func (n *node) close() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.closed = true
-	var err error
-	if n.guard != nil {
-		err = n.guard.close()
+func (s *sessions) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if p := s.pool.Load(); p != nil {
+		return p.Close()
 	}
-	if p := n.pool.Load(); p != nil {
-		err = errors.Join(err, p.Close())
+	return nil
+}
+
+// keepIdle bounds the unused connections as the node's role asks: the sessions of a
+// primary that refuse writes are few.
+func (s *sessions) keepIdle(r Role) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepIdleLocked(r)
+}
+
+func (s *sessions) keepIdleLocked(r Role) {
+	p := s.pool.Load()
+	if p == nil || !s.opts.ReadOnly {
+		return
 	}
-	return err
+	keep := s.opts.MaxIdle
+	if r == RolePrimary {
+		keep = min(keep, maxGuardIdle)
+	}
+	p.DB().SetMaxIdleConns(keep)
 }

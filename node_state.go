@@ -36,12 +36,15 @@ func (r *Registry) Nodes() []NodeState {
 }
 
 func (e *entry) states(out []NodeState) []NodeState {
-	for i, n := range e.nodes() {
+	for _, n := range e.nodes() {
 		s := NodeState{
 			Connection: e.name, Node: n.name, Role: n.role(), Driver: Driver(e.dialect.Name), Database: n.database, Address: n.address,
-			Resting: i > 0 && e.replicas.Resting(i-1), Transactions: int(n.transactions.Load()),
+			Transactions: int(n.transactions.Load()),
 		}
-		if p := n.pool.Load(); p != nil {
+		if m := e.replicas.Of(n); m != nil && s.Role == RoleReplica {
+			s.Resting = m.State() == replicaset.EjectedState
+		}
+		if p := n.inRole().pool.Load(); p != nil {
 			s.Pool = p.DB().Stats()
 		}
 		out = append(out, s)

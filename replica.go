@@ -3,10 +3,8 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"strconv"
 
-	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
 // ReplicaPool lends the pool of the next replica in turn, or one of the primary when
@@ -19,10 +17,12 @@ func (db *DB) ReplicaPool() *sql.DB {
 	if err != nil {
 		return db.reg.failing(db.name, err)
 	}
-	if n, _, ok := e.replicas.Pick(0, (*node).servesReads); ok {
-		return e.handle(n)
+	e.monitor.begin()
+	var tried replicaset.Tried[*node]
+	if m, resort, ok := e.replicas.Pick(&place{e: e}, &tried); ok && resort != replicaset.Ejected {
+		return e.handle(&m.Node().reads)
 	}
-	return e.handle(e.primary().reader())
+	return e.handle(&e.primary().reads)
 }
 
 // Read returns a handle whose queries run on a replica, in turn, or on the
@@ -63,88 +63,3 @@ func ReadPrimary(ctx context.Context) context.Context {
 // readPrimaryKey marks the contexts of ReadPrimary.
 type readPrimaryKey struct{}
 
-// toReplica takes the next replica in turn, or the primary when none is fit.
-func (p *place) toReplica() {
-	n, i, ok := p.e.replicas.Pick(p.tried, (*node).servesReads)
-	if !ok {
-		p.toPrimary("; no replica is fit")
-		return
-	}
-	p.node, p.index = n, i
-	if i < 64 {
-		p.tried |= 1 << i
-	}
-	p.route.Node, p.route.Role, p.route.more = n.name, n.role(), "; a replica in turn"
-}
-
-// answered tells the replica set how the node did. A caller who did not wait says
-// nothing about it; one whose deadline passed in silence, a little.
-func (p *place) answered(err error) {
-	if p.index < 0 {
-		return
-	}
-	if err == nil {
-		p.e.replicas.Answered(p.index)
-		return
-	}
-	problem := driver.Classify(err)
-	switch {
-	case isAcquireTimeout(err):
-	case unreachable(err):
-		p.e.replicas.Failed(p.index)
-	case problem.Class == driver.Timeout && (problem.Unanswered || isConnectError(err)):
-		p.e.replicas.Silent(p.index)
-	case !problem.NotSent && !problem.Unanswered:
-		p.e.replicas.Answered(p.index) // with an error of the statement
-	}
-}
-
-func isAcquireTimeout(err error) bool {
-	var a *driver.AcquireTimeoutError
-	return errors.As(err, &a)
-}
-
-func isConnectError(err error) bool {
-	var c *driver.ConnectError
-	return errors.As(err, &c)
-}
-
-// unreachable says that the node cannot serve, whoever asks.
-func unreachable(err error) bool {
-	var silence *driver.SilenceError
-	switch driver.Classify(err).Class {
-	case driver.Connection, driver.TooManyConnections:
-		return true
-	case driver.Auth: // not of a table
-		return isConnectError(err)
-	case driver.Timeout:
-		return errors.As(err, &silence)
-	}
-	return false
-}
-
-// failover decides whether a statement that err ended may be asked again, and
-// where: the next replica, the primary when all have been tried, and once more the
-// primary itself if a connection of it was lost. again remembers that.
-//
-// Only a plain read is asked again, or what a replica was asked, whose session
-// refuses writes.
-func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) bool {
-	if p.on != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !unreachable(err) {
-		return false
-	}
-	if p.index >= 0 {
-		if p.index >= 64 {
-			return false
-		}
-		p.route.Reason = "failover from " + strconv.Quote(p.route.Node)
-		p.toReplica()
-		return true
-	}
-	problem := driver.Classify(err)
-	if *again || problem.Class != driver.Connection || isConnectError(err) {
-		return false
-	}
-	*again = true
-	return true
-}

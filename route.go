@@ -3,6 +3,8 @@ package dbfleet
 import (
 	"context"
 	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
 // Route tells where an operation goes, and why.
@@ -96,10 +98,13 @@ type place struct {
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
 
-	node  *node  // nil until it is chosen
-	index int    // of a replica in the set, -1 for none
-	tried uint64 // replicas that were asked
+	node  *sessions  // nil until they are chosen
 	route Route
+
+	member       *replicaset.Member[*node] // the replica that node is, nil for none
+	attempt      replicaset.Attempt[*node] // at member
+	tried        replicaset.Tried[*node]   // replicas that were asked
+	askedPrimary bool
 }
 
 // place decides the place of one operation. The caller must call leave, unless
@@ -136,7 +141,8 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	if err != nil {
 		return err
 	}
-	p.e, p.index, p.primary = e, -1, w.primary
+	p.e, p.primary = e, w.primary
+	e.monitor.begin()
 	if e.replicas.Len() > 0 && !p.primary {
 		p.primary = ctx.Value(readPrimaryKey{}) != nil
 	}
@@ -169,7 +175,7 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 
 func (p *place) inTx(tx *Tx, reason string) {
 	st := tx.st
-	p.e, p.tx, p.by, p.on, p.lent, p.node, p.index = st.e, st, tx, &st.held, &tx.lent, st.node, -1
+	p.e, p.tx, p.by, p.on, p.lent, p.node = st.e, st, tx, &st.held, &tx.lent, st.node
 	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tx: true, Reason: reason}
 }
 
@@ -203,9 +209,10 @@ func (p *place) choose(write bool) {
 }
 
 func (p *place) toPrimary(more string) {
-	p.node, p.index = p.e.primary(), -1
+	n := p.e.primary()
+	p.node, p.member, p.askedPrimary = &n.writes, nil, true
 	if p.guarded {
-		p.node = p.node.reader()
+		p.node = &n.reads
 	}
 	p.route.Node, p.route.Role, p.route.more = p.node.name, p.node.role(), more
 }

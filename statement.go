@@ -63,6 +63,7 @@ var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
 func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res driver.Result, err error) {
 	hooks := p.callHooks(ctx, s)
+	p.asks()
 	if hooks == nil {
 		res, err = x.exchange(ctx, p, s)
 		return res, p.ended(s, hooks, res, err)
@@ -84,7 +85,7 @@ var unknownRows = driver.Result{RowsAffected: -1}
 // it. Load, whose one statement takes rows until the caller has no more, calls
 // callHooks and ended by itself; every other statement is sent.
 func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) error {
-	p.answered(err)
+	p.answered(s, err)
 	err = p.wrap(s, err)
 	if hooks != nil {
 		hooks.end(p, s, res.RowsAffected, err)

@@ -11,14 +11,14 @@ var errOwnConnection = fmt.Errorf("the pool has one connection, and the transact
 // waitsForItself is an error where who asks for the only connection of the node's pool
 // would wait for itself: where ctx carries a transaction that has it, or hides one whose
 // function is what asks. Another goroutine that is to run outside may wait for its end.
-func (n *node) waitsForItself(ctx context.Context) error {
+func (s *sessions) waitsForItself(ctx context.Context) error {
 	l, _ := ctx.Value(txKey{}).(*txList)
 	for hidden := false; l != nil; l = l.outer {
 		if l.tx == nil {
 			hidden = true
 			continue
 		}
-		if st := l.tx.st; st.node == n && st.handle() != nil && (!hidden || insideClosure()) {
+		if st := l.tx.st; st.node == s && st.handle() != nil && (!hidden || insideClosure()) {
 			return errOwnConnection
 		}
 	}

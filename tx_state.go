@@ -40,7 +40,7 @@ func newTx(e *entry, o TxOptions) *Tx {
 		tx    Tx
 		begin beginning
 		stack [1]*Tx
-	}{st: txState{held: held{e: e, node: e.primary()}, options: o}}
+	}{st: txState{held: held{e: e, node: &e.primary().writes}, options: o}}
 	all.tx.st, all.st.beginning, all.stack[0] = &all.st, &all.begin, &all.tx
 	all.st.stack = all.stack[:]
 	return &all.tx
