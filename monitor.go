@@ -214,3 +214,60 @@ func (m *monitor) forget(nodes []*node) {
 		_ = n.close()
 	}
 }
+
+// A lookup waits until all nodes have been asked.
+type lookup struct {
+	since time.Time
+	over  chan struct{}
+}
+
+// lookup asks all nodes at once, and returns when they have answered or had their time.
+// Those who call it at the same time share the questions.
+func (m *monitor) lookup(ctx context.Context) error {
+	m.begin()
+	l := &lookup{since: time.Now().Add(-lookupFresh), over: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(ctx, lookupWait)
+	defer cancel()
+	select {
+	case m.lookups <- l:
+	case <-m.ctx.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-l.over:
+		return nil
+	case <-m.ctx.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// lookupFresh is how old an answer may be that a lookup takes.
+const lookupFresh = 100 * time.Millisecond
+
+// wants has all nodes asked that l waits for.
+func (m *monitor) wants(l *lookup) {
+	for _, n := range m.e.nodes() {
+		if w := m.watched[n]; w == nil || w.heard.Before(l.since) {
+			m.urge(n)
+		}
+	}
+	m.waiting = append(m.waiting, l)
+	m.release()
+}
+
+// release ends the lookups that have what they waited for.
+func (m *monitor) release() {
+	m.waiting = slices.DeleteFunc(m.waiting, func(l *lookup) bool {
+		for _, n := range m.e.nodes() {
+			if w := m.watched[n]; w == nil || w.heard.Before(l.since) {
+				return false
+			}
+		}
+		close(l.over)
+		return true
+	})
+}
