@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ func (e *entry) atPrimary(ctx context.Context) (*node, error) {
 	if e.found.Load() {
 		return e.primary(), nil
 	}
-	if err := e.monitor.lookup(ctx); err != nil {
+	if _, err := e.monitor.lookup(ctx); err != nil {
 		return nil, errorf("connection %q: looking for the primary: %w", e.name, err)
 	}
 	if claim := e.claim.Load(); claim != nil {
@@ -77,10 +78,13 @@ func (m *monitor) decide() {
 	var claims []claim
 	for _, n := range e.nodes() {
 		if w := m.watched[n]; w != nil && w.known {
-			claims = append(claims, w.claim(slicesContains(e.hosts, n)))
+			claims = append(claims, w.claim(slices.Contains(e.hosts, n)))
 		}
 	}
-	c := chooseLeader(claims, e.primary())
+	now := e.primary()
+	c := chooseLeader(claims, now)
+	w := m.watched[now]
+	m.leaderless = c.leader == nil && w != nil && !w.heard.IsZero() && w.last.Role != driver.RoleUnknown
 	switch {
 	case len(c.claim) > 1 && c.leader == nil:
 		err := &TwoPrimariesError{Connection: e.name}
@@ -108,12 +112,12 @@ func (w *watch) claim(host bool) claim {
 func (m *monitor) takesPlace(leader *node) {
 	e := m.e
 	list := e.configured
-	if slicesContains(list, leader) {
+	if slices.Contains(list, leader) {
 		for _, n := range e.hosts {
-			if w := m.watched[n]; n != leader && !slicesContains(list, n) && w != nil && w.answers && w.last.Role == driver.RoleStandby {
+			if w := m.watched[n]; n != leader && !slices.Contains(list, n) && w != nil && w.answers && w.last.Role == driver.RoleStandby {
 				list = append(list[:len(list):len(list)], n)
 			}
 		}
 	}
-	e.setMembers(list)
+	e.replicas.Replace(list, (*node).spec)
 }

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -39,10 +40,11 @@ func (e *entry) refused(ctx context.Context, n *node, readOnly bool) bool {
 		if readOnly {
 			n.demotions.drop(n)
 		}
-		if e.monitor.lookup(ctx) != nil || e.claim.Load() != nil {
+		found, err := e.monitor.lookup(ctx)
+		if err != nil || e.claim.Load() != nil {
 			return false
 		}
-		return e.primary() != n || readOnly && e.monitor.takesWrites(n)
+		return e.primary() != n || readOnly && slices.Contains(found.writes, n)
 	}
 	return readOnly && n.demotions.again(ctx, n)
 }
