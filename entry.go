@@ -18,20 +18,21 @@ import (
 // entry is one generation of a connection: what Open, Add or Replace made of a
 // ConnectionConfig. It is safe for concurrent use.
 type entry struct {
-	reg        *Registry
-	name       string
-	dialect    *dialect.Dialect
-	config     ConnectionConfig                  // prepared
-	hosts      []*node                           // those that may be the primary, at least one
-	leader     atomic.Pointer[node]              // the one that is, as far as that is known
-	found      atomic.Bool                       // it is known
-	claim      atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
-	replicas   *replicaset.Set[*node]            // those that serve reads
-	configured []*node                           // the replicas of the configuration; used by the monitor once it has begun
-	monitor    *monitor                          // nil where there is nothing to watch
-	hooks      *hookList
-	ages       ages
-	outcomes   outcomes
+	reg          *Registry
+	name         string
+	dialect      *dialect.Dialect
+	config       ConnectionConfig                  // prepared
+	hosts        []*node                           // those that may be the primary, at least one
+	leader       atomic.Pointer[node]              // the one that is, as far as that is known
+	found        atomic.Bool                       // it is known
+	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
+	replicas     *replicaset.Set[*node]            // those that serve reads
+	configured   []*node                           // the replicas of the configuration; used by the monitor once it has begun
+	monitor      *monitor                          // nil where there is nothing to watch
+	hooks        *hookList
+	primaryReads turns // of reads that no replica could serve
+	ages         ages
+	outcomes     outcomes
 
 	// running counts what uses the entry; the bit draining says that nothing
 	// more may start.
@@ -120,6 +121,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 		}
 	}
 	e.configured = nodes
+	e.primaryReads = newTurns(&e.config)
 	e.startReplicas(nodes)
 	return e, nil
 }
