@@ -97,7 +97,7 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // ping asks the place's node for an answer. No hook is told.
 func (p *place) ping(ctx context.Context) error {
-	if err := p.choose(false); err != nil {
+	if err := p.choose(ctx, false); err != nil {
 		return err
 	}
 	return p.ask(ctx, pinging{})

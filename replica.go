@@ -37,9 +37,9 @@ func (db *DB) ReplicaPool() *sql.DB {
 				return db.reg.failing(db.name+"/"+db.replica, err)
 			}
 		case e.replicas.Len() == 0:
-			p.toPrimary("")
+			err = p.toPrimary(context.Background(), "")
 		default:
-			err = p.toReplica()
+			err = p.toReplica(context.Background())
 		}
 	}
 	switch { // one of each kind is kept, whose figures would not be those of the next
