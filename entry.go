@@ -30,7 +30,8 @@ type entry struct {
 	configured   []*node                           // the replicas of the configuration; used by the monitor once it has begun
 	monitor      *monitor                          // nil where there is nothing to watch
 	hooks        *hookList
-	primaryReads turns // of reads that no replica could serve
+	primaryReads turns             // of reads that no replica could serve
+	hedges       replicaset.Budget // of reads that a second node is asked
 	ages         ages
 	outcomes     outcomes
 
