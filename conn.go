@@ -109,7 +109,7 @@ func (c *Conn) endLent() {
 // pin takes a connection to the place's node, or to another that may take its turn.
 func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 	s := statement{op: "connect"}
-	if err := p.choose(false); err != nil {
+	if err := p.choose(ctx, false); err != nil {
 		return nil, err
 	}
 	for again := false; ; {

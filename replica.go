@@ -34,9 +34,9 @@ func (db *DB) ReplicaPool() *sql.DB {
 				p.toOnly()
 			}
 		case e.replicas.Len() == 0:
-			p.toPrimary("")
+			err = p.toPrimary(context.Background(), "")
 		default:
-			err = p.toReplica()
+			err = p.toReplica(context.Background())
 		}
 	}
 	if err != nil {

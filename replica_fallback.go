@@ -51,12 +51,10 @@ func (p *place) freshEnough(n *node) bool {
 // fallBack decides about a read that no replica which is well may serve: the primary, or
 // where that is forbidden because of MaxLag a replica that is not well but fresh, the
 // freshest, or an error.
-func (p *place) fallBack() error {
+func (p *place) fallBack(ctx context.Context) error {
 	reads := &p.e.config.Reads
 	if p.maxLag <= 0 {
-		p.toPrimary("; no replica is fit")
-		p.capped = true
-		return nil
+		return p.toPrimaryInTurn(ctx, "; no replica is fit")
 	}
 	switch reads.WhenStale {
 	case FallbackError:
@@ -72,11 +70,18 @@ func (p *place) fallBack() error {
 			return nil
 		}
 	default:
-		p.toPrimary("; no replica is fit and within " + p.maxLag.String())
-		p.capped = true
-		return nil
+		return p.toPrimaryInTurn(ctx, "; no replica is fit and within "+p.maxLag.String())
 	}
 	return p.noneFresh()
+}
+
+// toPrimaryInTurn is toPrimary for a read that should have gone to a replica.
+func (p *place) toPrimaryInTurn(ctx context.Context, more string) error {
+	if err := p.toPrimary(ctx, more); err != nil {
+		return err
+	}
+	p.capped = true
+	return nil
 }
 
 // freshest takes the replica whose staleness is the smallest, of those that have not been

@@ -17,11 +17,11 @@ func (p *place) Fits(m *replicaset.Member[*node]) bool {
 }
 
 // toReplica takes the next replica, or what stands in for it when none is well.
-func (p *place) toReplica() error {
+func (p *place) toReplica(ctx context.Context) error {
 	if p.nextReplica(replicaset.Suspected) {
 		return nil
 	}
-	return p.fallBack()
+	return p.fallBack(ctx)
 }
 
 // nextReplica takes the next replica that has not been asked and is not in a worse state
@@ -181,9 +181,16 @@ func isUnwell(s replicaset.State) bool {
 //
 // Only a plain read is asked again, or what a replica was asked, whose session refuses
 // writes. It is never asked again in a transaction or Conn, on the replica that the caller
-// has named, or when the caller's time is over.
+// has named, or when the caller's time is over. What the primary has surely not done is
+// sent once more where another is the primary by now; see refind.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) error {
-	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
+	if p.on != nil || p.only != nil || ctx.Err() != nil {
+		return err
+	}
+	if p.member == nil && p.refind(ctx, s, err) {
+		return p.choose(ctx, s.write && !s.raw)
+	}
+	if s.write && p.member == nil || !p.goesElsewhere(err) {
 		return err
 	}
 	from := p.route.Node
@@ -194,7 +201,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 		*again = true
 	case elsewhere && p.nextReplica(replicaset.Suspected):
 	case !p.askedPrimary && !p.primary:
-		if none := p.fallBack(); none != nil {
+		if none := p.fallBack(ctx); none != nil {
 			return errorf("%w; %w", none, err)
 		}
 	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer

@@ -43,7 +43,7 @@ type exchange interface {
 // before and after, the exchange is made, what is wrong is wrapped, and a read that
 // was not answered is asked again elsewhere.
 func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
-	if err := p.choose(s.write && !s.raw); err != nil {
+	if err := p.choose(ctx, s.write && !s.raw); err != nil {
 		return unknownRows, err
 	}
 	again := false
