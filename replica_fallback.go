@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -54,7 +55,7 @@ func (p *place) freshEnough(n *node) bool {
 func (p *place) fallBack(ctx context.Context) error {
 	reads := &p.e.config.Reads
 	if p.maxLag <= 0 {
-		return p.toPrimaryInTurn(ctx, "; no replica is fit")
+		return p.toCapped(ctx, "; no replica is fit")
 	}
 	switch reads.WhenStale {
 	case FallbackError:
@@ -70,18 +71,32 @@ func (p *place) fallBack(ctx context.Context) error {
 			return nil
 		}
 	default:
-		return p.toPrimaryInTurn(ctx, "; no replica is fit and within "+p.maxLag.String())
+		return p.toCapped(ctx, "; no replica is fit and within "+p.maxLag.String())
 	}
 	return p.noneFresh()
 }
 
-// toPrimaryInTurn is toPrimary for a read that should have gone to a replica.
-func (p *place) toPrimaryInTurn(ctx context.Context, more string) error {
-	if err := p.toPrimary(ctx, more); err != nil {
-		return err
+// toCapped takes the primary for a read that replicas should serve; where none is known,
+// whoever might answer.
+func (p *place) toCapped(ctx context.Context, more string) error {
+	err := p.toPrimary(ctx, more)
+	if err == nil {
+		p.capped = true
+	} else if p.nextReplica(replicaset.Ejected) {
+		err = nil
 	}
-	p.capped = true
-	return nil
+	return err
+}
+
+// toPrimaryOf takes the primary that a read asks for or, where there is none and the
+// connection allows that, a replica.
+func (p *place) toPrimaryOf(ctx context.Context) error {
+	err := p.toPrimary(ctx, "; the primary was asked for")
+	if errors.Is(err, ErrNoPrimary) && p.e.config.Reads.WhenPrimaryDown && p.nextReplica(replicaset.Ejected) {
+		p.route.Reason = "there is no primary"
+		return nil
+	}
+	return err
 }
 
 // freshest takes the replica whose staleness is the smallest, of those that have not been

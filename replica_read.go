@@ -13,7 +13,7 @@ import (
 // Fits implements replicaset.Wants: the read of the place may be served by m.
 func (p *place) Fits(m *replicaset.Member[*node]) bool {
 	n := m.Node()
-	return n.role() == RoleReplica && !m.Has(replicaset.Draining) && !m.Has(replicaset.RoleMismatch) && p.freshEnough(n)
+	return n.role() == RoleReplica && p.freshEnough(n)
 }
 
 // toReplica takes the next replica, or what stands in for it when none is well.

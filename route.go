@@ -118,6 +118,7 @@ type place struct {
 	tried        replicaset.Tried[*node]   // replicas that were asked
 	askedPrimary bool
 	capped       bool // on the primary in a turn of those that no replica serves
+	refound      bool // the primary was looked for because of this statement
 }
 
 // place decides the place of one operation. The caller must call leave, unless
@@ -240,7 +241,7 @@ func (p *place) choose(ctx context.Context, write bool) error {
 	case write:
 		return p.toPrimary(ctx, "; a write")
 	case p.primary:
-		return p.toPrimary(ctx, "; the primary was asked for")
+		return p.toPrimaryOf(ctx)
 	case p.e.replicas.Len() == 0:
 		return p.toPrimary(ctx, "")
 	default:
@@ -249,7 +250,7 @@ func (p *place) choose(ctx context.Context, write bool) error {
 	return nil
 }
 
-// toPrimary takes the primary. Its error says that there is none, as far as is known.
+// toPrimary takes the primary, once it is known which node that is.
 func (p *place) toPrimary(ctx context.Context, more string) error {
 	n, err := p.e.atPrimary(ctx)
 	if err != nil {
