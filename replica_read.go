@@ -184,13 +184,7 @@ func isUnwell(s replicaset.State) bool {
 // has named, or when the caller's time is over. What the primary has surely not done is
 // sent once more where another is the primary by now; see refind.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) error {
-	if p.on != nil || p.only != nil || ctx.Err() != nil {
-		return err
-	}
-	if p.member == nil && p.refind(ctx, s, err) {
-		return p.choose(ctx, s.write && !s.raw)
-	}
-	if s.write && p.member == nil || !p.goesElsewhere(err) {
+	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
 		return err
 	}
 	from := p.route.Node

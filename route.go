@@ -102,7 +102,6 @@ type place struct {
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
 	begins  bool     // a transaction, at the primary
-	refound bool     // the primary was looked for once more
 	tellTo  *Route   // WithRoute, nil for none
 
 	node  *sessions // nil until they are chosen
