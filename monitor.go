@@ -154,11 +154,10 @@ func (m *monitor) round(now time.Time) time.Duration {
 	m.forget(nodes)
 	for _, n := range nodes {
 		w := m.watch(n)
-		if w == nil {
+		if w == nil || w.asking {
 			continue
 		}
-		wait, due := m.due(w, now)
-		if due && !w.asking {
+		if wait, due := m.due(w, now); due {
 			m.ask(w, wait)
 		}
 	}
@@ -190,7 +189,7 @@ func (m *monitor) watch(n *node) *watch {
 // due says whether a node is to be asked now, and how long its answer may take.
 func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, due bool) {
 	wait = m.e.config.Reads.MaxWait
-	if !w.probe.Open() {
+	if !w.probe.IsOpen() {
 		wait = max(wait, dialWait)
 	}
 	if w.again {
@@ -204,7 +203,7 @@ func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, due bool) {
 		return wait, !now.Before(w.due)
 	}
 	if member.Doubt(now) {
-		if w.probe.Open() {
+		if w.probe.IsOpen() {
 			wait = member.Bound()
 		}
 		return wait, true
