@@ -278,7 +278,7 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 	if l.s.text, err = into.Insert(1); err != nil {
 		return nil, err
 	}
-	if err := p.choose(true); err != nil {
+	if err := p.choose(ctx, true); err != nil {
 		return nil, err
 	}
 	l.ctx = ctx

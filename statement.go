@@ -43,14 +43,17 @@ type exchange interface {
 // before and after, the exchange is made, what is wrong is wrapped, and a read that
 // was not answered is asked again elsewhere.
 func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
-	if err := p.choose(s.write && !s.raw); err != nil {
-		return unknownRows, err
-	}
 	again := false
 	for {
+		if err := p.choose(ctx, s.write && !s.raw); err != nil {
+			return unknownRows, err
+		}
 		res, err := p.sendOnce(ctx, s, x)
 		if err == nil || s.begun(x) {
 			return res, err
+		}
+		if p.refind(ctx, s, err) {
+			continue
 		}
 		if err = p.failover(ctx, s, err, &again); err != nil {
 			return res, err
