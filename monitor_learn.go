@@ -84,6 +84,7 @@ func (m *monitor) learn(a answer) {
 		return
 	}
 	w := a.w
+	w.open = a.err == nil
 	silent := a.err != nil && a.took >= a.wait
 	if silent && a.took > a.wait+a.wait/2+lookEvery && w.starved < maxStarved {
 		// This machine was too busy to look at the answer: it says nothing of the node.
@@ -124,4 +125,9 @@ func (w *watch) learnDial(took time.Duration) {
 		return
 	}
 	w.dialled += (took - w.dialled) / 4
+}
+
+// abort ends everything that runs on the node.
+func (n *node) abort(cause error) {
+	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
 }
