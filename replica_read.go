@@ -181,7 +181,8 @@ func isUnwell(s replicaset.State) bool {
 //
 // Only a plain read is asked again, or what a replica was asked, whose session refuses
 // writes. It is never asked again in a transaction or Conn, on the replica that the caller
-// has named, or when the caller's time is over.
+// has named, or when the caller's time is over. What the primary has surely not done is
+// sent once more where another is the primary by now; see refind.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) error {
 	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
 		return err

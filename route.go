@@ -101,6 +101,7 @@ type place struct {
 	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
+	begins  bool     // a transaction, at the primary
 	tellTo  *Route   // WithRoute, nil for none
 
 	node  *sessions // nil until they are chosen
@@ -230,6 +231,8 @@ func (p *place) leave() {
 func (p *place) choose(ctx context.Context, write bool) error {
 	switch {
 	case p.node != nil:
+	case p.begins:
+		return p.toPrimary(ctx, "")
 	case p.only != nil && write:
 		return errorf("connection %q: what is not known to be a plain read, on a replica: %w", p.e.name, ErrReadHandle)
 	case p.only != nil:
