@@ -23,8 +23,8 @@ type fleet struct {
 	seen    *seen
 }
 
-// onClusters runs f on a cluster of each server, with a table "t" of one row.
-func onClusters(t *testing.T, change func(*dbfleet.ConnectionConfig), f func(t *testing.T, fl *fleet)) {
+// onFleets runs f on a cluster of each server, with a table "t" of one row.
+func onFleets(t *testing.T, change func(*dbfleet.ConnectionConfig), f func(t *testing.T, fl *fleet)) {
 	t.Helper()
 	for _, start := range []struct {
 		name string
