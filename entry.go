@@ -30,7 +30,8 @@ type entry struct {
 	monitor      *monitor
 	events       nodeEvents
 	hooks        *hookList
-	primaryReads turns // of reads that no replica could serve
+	primaryReads turns             // of reads that no replica could serve
+	hedges       replicaset.Budget // of reads that a second node is asked
 	ages         ages
 	outcomes     outcomes
 
