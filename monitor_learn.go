@@ -95,6 +95,7 @@ func (m *monitor) learn(a answer) {
 	w.heard, w.answers = a.asked, a.err == nil
 	now := time.Now()
 	if a.err == nil {
+		w.n.heard.Store(heardYes)
 		w.last, w.known, w.rests = a.report, true, 0
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 		w.due = a.asked.Add(m.every())
@@ -102,6 +103,7 @@ func (m *monitor) learn(a answer) {
 			w.learnDial(a.took)
 		}
 	} else {
+		w.n.heard.Store(heardNo)
 		w.rests++
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
