@@ -5,198 +5,89 @@ import (
 	"time"
 )
 
-// State is how a member is.
-type State uint32
-
-// The states.
-const (
-	StateUnknown State = iota
-	StateHealthy
-	StateSuspect
-	StateEjected
-	StateSlowStart
-)
-
-var stateNames = [...]string{"unknown", "healthy", "suspect", "ejected", "slow start"}
-
-func (s State) String() string { return stateNames[s] }
-
-// Change is a transition of a member's state.
-type Change struct {
-	Name     string
-	From, To State
-	Reason   string
-}
-
-// Flag is a condition beside the state, in which a member is not picked.
-type Flag uint32
-
-// The flags.
-const (
-	Lagging Flag = 1 << iota
-	Draining
-	RoleMismatch
-)
-
 // Member is one replica. It is safe for concurrent use.
 type Member[N comparable] struct {
 	set  *Set[N]
 	node N
-	spec Spec
+	spec atomic.Pointer[Spec]
 
-	state    atomic.Uint32
-	flags    atomic.Uint32
-	inFlight atomic.Int64
-	latency  atomic.Int64 // smoothed, ns
-	answered atomic.Int64 // when it last answered, or was first asked since
-	due      atomic.Int64
-	fails    atomic.Int32
+	state atomic.Uint32
+	flags atomic.Uint32
+	kept  atomic.Bool   // in service although it is under suspicion
+	since atomic.Int64  // when it came into its state
+	due   atomic.Int64  // when it is to be probed
+	epoch atomic.Uint32 // of what is known of it; each transition begins another
+	trial trial         // protected by set.mu
+	gone  bool          // protected by set.mu
+
+	// What follows changes with each read, what precedes hardly ever: the processors'
+	// caches are to keep the two apart.
+	_ [64]byte
+
+	inFlight  atomic.Int64
+	waiting   atomic.Int64 // since when reads have had no answer; 0 is not at all
+	heard     atomic.Int64 // when a read was last answered
+	latency   atomic.Int64 // smoothed, 0 if there is none yet
+	deviation atomic.Int64 // of it
+	passes    [lanes]atomic.Uint64
+	_         [64]byte
 }
 
-// Figures are what is known of a member.
-type Figures struct {
-	State      State
-	Zone       string
-	Weight     int
-	InFlight   int
-	Latency    time.Duration
-	Bound      time.Duration
-	Lagging    bool
-	Draining   bool
-	Mismatched bool
-}
+// Flag is a condition beside the state in which a member is not picked, unless a read
+// Bears it.
+type Flag uint32
+
+// The flags.
+const (
+	Lagging      Flag = 1 << iota // too far behind
+	Draining                      // to be taken out of service
+	RoleMismatch                  // it is no replica now
+)
 
 // Node is what the member stands for.
 func (m *Member[N]) Node() N { return m.node }
 
 // Name is the member's name.
-func (m *Member[N]) Name() string { return m.spec.Name }
+func (m *Member[N]) Name() string { return m.spec.Load().Name }
 
 // State is how the member is now.
 func (m *Member[N]) State() State { return State(m.state.Load()) }
 
+// Set sets or clears flags, and says whether that changed one.
+func (m *Member[N]) Set(f Flag, on bool) (changed bool) {
+	if on {
+		return Flag(m.flags.Or(uint32(f)))&f != f
+	}
+	return Flag(m.flags.And(^uint32(f)))&f != 0
+}
+
+// Has says whether one of flags is set.
+func (m *Member[N]) Has(f Flag) bool { return Flag(m.flags.Load())&f != 0 }
+
+// Figures are what is known of a member.
+type Figures struct {
+	State     State
+	Since     time.Time // when it came into its state
+	Reason    string    // of that; "" at first
+	Zone      string
+	Weight    int
+	InFlight  int
+	Latency   time.Duration // smoothed, of reads that were answered; 0 if there was none
+	Bound     time.Duration // see Member.Bound
+	Ejections int           // so far
+
+	Lagging, Draining, Mismatched bool
+}
+
 // Figures are what is known now.
 func (m *Member[N]) Figures() Figures {
-	return Figures{State: m.State(), Zone: m.spec.Zone, Weight: max(1, m.spec.Weight), InFlight: int(m.inFlight.Load()), Latency: time.Duration(m.latency.Load()), Bound: m.Bound(),
-		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatched: m.Has(RoleMismatch)}
-}
-
-// Set sets or clears a flag.
-func (m *Member[N]) Set(f Flag, on bool) {
-	if on {
-		m.flags.Or(uint32(f))
-	} else {
-		m.flags.And(^uint32(f))
+	spec := m.spec.Load()
+	f := Figures{
+		Zone: spec.Zone, Weight: spec.Weight, InFlight: int(m.inFlight.Load()), Latency: time.Duration(m.latency.Load()), Bound: m.Bound(),
+		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatched: m.Has(RoleMismatch),
 	}
-}
-
-// Has says whether a flag is set.
-func (m *Member[N]) Has(f Flag) bool { return m.flags.Load()&uint32(f) != 0 }
-
-func (m *Member[N]) resort() Resort {
-	switch m.State() {
-	case StateSuspect:
-		return Suspected
-	case StateEjected:
-		return Ejected
-	}
-	return Well
-}
-
-// Attempt is one read at a member.
-type Attempt[N comparable] struct {
-	m     *Member[N]
-	start time.Time
-}
-
-// Begin notes that a read is sent to the member.
-func (m *Member[N]) Begin() Attempt[N] {
-	now := m.set.o.Now()
-	if m.inFlight.Add(1) == 1 {
-		m.answered.Store(now.UnixNano())
-	}
-	return Attempt[N]{m, now}
-}
-
-// Answered says that the node answered, be it with an error of the statement.
-func (a Attempt[N]) Answered() {
-	if a.m == nil {
-		return
-	}
-	a.m.inFlight.Add(-1)
-	now := a.m.set.o.Now()
-	a.m.answered.Store(now.UnixNano())
-	took, old := int64(now.Sub(a.start)), a.m.latency.Load()
-	if old != 0 {
-		took = old + (took-old)/8
-	}
-	a.m.latency.Store(took)
-}
-
-// Failed says that the node cannot have served the read.
-func (a Attempt[N]) Failed() {
-	if a.m == nil {
-		return
-	}
-	a.m.inFlight.Add(-1)
-	if s := a.m.State(); s == StateHealthy || s == StateUnknown || s == StateSlowStart {
-		a.m.turn(s, StateSuspect, "a read was not served")
-		a.m.due.Store(0)
-	}
-}
-
-// GaveUp says that nothing is known of the node.
-func (a Attempt[N]) GaveUp() {
-	if a.m != nil {
-		a.m.inFlight.Add(-1)
-	}
-}
-
-func (m *Member[N]) turn(from, to State, reason string) {
-	if from != to && m.state.CompareAndSwap(uint32(from), uint32(to)) && m.set.o.Changed != nil {
-		m.set.o.Changed(Change{m.spec.Name, from, to, reason})
-	}
-}
-
-// Due is when the next probe is to be sent.
-func (m *Member[N]) Due() time.Time { return time.Unix(0, m.due.Load()) }
-
-// Bound is how long reads may go unanswered before the member is doubted.
-func (m *Member[N]) Bound() time.Duration {
-	floor, ceiling := m.set.o.Floor, m.set.o.Ceiling
-	if floor <= 0 {
-		floor = 100 * time.Millisecond
-	}
-	if ceiling <= 0 {
-		ceiling = 500 * time.Millisecond
-	}
-	return min(max(4*time.Duration(m.latency.Load()), floor), ceiling)
-}
-
-// Doubt says that reads are under way, and that none was answered for Bound.
-func (m *Member[N]) Doubt(now time.Time) bool {
-	return m.inFlight.Load() > 0 && now.Sub(time.Unix(0, m.answered.Load())) > m.Bound()
-}
-
-// Probed says what came of a probe.
-func (m *Member[N]) Probed(ok bool, reason string) {
-	now, from := m.set.o.Now(), m.State()
-	every := m.set.o.Every
-	if every <= 0 {
-		every = time.Second
-	}
-	if ok {
-		m.fails.Store(0)
-		m.due.Store(now.Add(every).UnixNano())
-		m.turn(from, StateHealthy, "it answers")
-		return
-	}
-	n := m.fails.Add(1)
-	m.due.Store(now.Add(min(50*time.Millisecond<<min(n-1, 5), 500*time.Millisecond)).UnixNano())
-	if from == StateSuspect || from == StateUnknown {
-		m.turn(from, StateEjected, reason)
-	} else if from != StateEjected {
-		m.turn(from, StateSuspect, reason)
-		m.due.Store(0)
-	}
+	m.set.mu.Lock()
+	defer m.set.mu.Unlock()
+	f.State, f.Since, f.Reason, f.Ejections = m.State(), m.set.epoch.Add(time.Duration(m.since.Load())), m.trial.reason, m.trial.ejections
+	return f
 }

@@ -1,32 +1,83 @@
 package replicaset
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/position"
 )
 
-// Ruler measures staleness on this program's own clock. It is used by one goroutine at a
-// time.
-type Ruler struct{ samples []sample }
+// Ruler measures how far a replica is behind on this program's own clock, whatever those of
+// the servers say: it keeps where the primary was at which time, and looks up the last of
+// these places that the replica has reached. Its zero value knows nothing. It is used by one
+// goroutine at a time.
+type Ruler struct{ samples []sample } // the oldest first
 
+// sample says that the primary was at p at t or later.
 type sample struct {
 	t time.Time
 	p position.Position
 }
 
-// Sampled notes that the primary was at p at t or later.
+// The samples reach back for an hour. Where there are too many, the older ones are thinned:
+// the answer is coarser the longer ago it is, by about a tenth, and never too small.
+const (
+	maxSamples = 128
+	maxAge     = time.Hour
+)
+
+// Sampled notes that the primary was asked at t and then was at p: t is taken before the
+// question is sent. A zero p is not known, and says nothing, as does one that was asked
+// before the last sample.
 func (r *Ruler) Sampled(t time.Time, p position.Position) {
-	if r.samples = append(r.samples, sample{t, p}); len(r.samples) > 128 {
-		r.samples = r.samples[1:]
+	if p.IsZero() {
+		return
+	}
+	if n := len(r.samples); n > 0 {
+		last := &r.samples[n-1]
+		if !t.After(last.t) {
+			return
+		}
+		if p.Reached(last.p) == position.Yes && last.p.Reached(p) == position.Yes {
+			last.t = t // nothing was written in between
+			return
+		}
+	}
+	r.samples = append(r.samples, sample{t, p})
+	old := 0
+	for t.Sub(r.samples[old].t) > maxAge {
+		old++
+	}
+	r.samples = slices.Delete(r.samples, 0, old)
+	if len(r.samples) > maxSamples {
+		r.thin(t)
 	}
 }
 
-// Staleness is how old what a replica shows at now is at most, when it has applied p.
+// thin drops the sample whose loss is least for its age.
+func (r *Ruler) thin(now time.Time) {
+	at, least := 1, 0.0
+	for i := 1; i < len(r.samples)-1; i++ {
+		gap := r.samples[i+1].t.Sub(r.samples[i-1].t)
+		loss := float64(gap) / float64(now.Sub(r.samples[i].t))
+		if i == 1 || loss < least {
+			at, least = i, loss
+		}
+	}
+	r.samples = slices.Delete(r.samples, at, at+1)
+}
+
+// Staleness is how old what a server shows at now is at most, when it has applied p: it has
+// all that the primary had at the time of a sample, and may lack what came right after. It is not
+// known where no sample says so, as when p is none, when the server is more than an hour
+// behind, or on another line of history. What is not known is not fresh.
 func (r *Ruler) Staleness(p position.Position, now time.Time) (atMost time.Duration, known bool) {
-	for i := len(r.samples) - 1; i >= 0; i-- {
-		if p.Reached(r.samples[i].p) == position.Yes {
-			return now.Sub(r.samples[i].t), true
+	if p.IsZero() {
+		return 0, false
+	}
+	for _, s := range slices.Backward(r.samples) {
+		if p.Reached(s.p) == position.Yes {
+			return max(0, now.Sub(s.t)), true
 		}
 	}
 	return 0, false

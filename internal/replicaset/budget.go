@@ -1,0 +1,33 @@
+package replicaset
+
+import "sync/atomic"
+
+// Budget bounds what is done beside the reads that were asked for: one extra read for
+// every twenty, at most ten of them at once after a while without. Its zero value has none
+// saved. It is safe for concurrent use.
+type Budget struct{ saved atomic.Int64 }
+
+const (
+	readsPerExtra = 20
+	mostExtra     = 10
+)
+
+// Counted counts a read.
+func (b *Budget) Counted() {
+	if b.saved.Load() < mostExtra*readsPerExtra {
+		b.saved.Add(1)
+	}
+}
+
+// Take says whether an extra read may be sent, and counts it.
+func (b *Budget) Take() bool {
+	for {
+		saved := b.saved.Load()
+		if saved < readsPerExtra {
+			return false
+		}
+		if b.saved.CompareAndSwap(saved, saved-readsPerExtra) {
+			return true
+		}
+	}
+}

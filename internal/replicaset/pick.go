@@ -1,0 +1,170 @@
+package replicaset
+
+import "slices"
+
+// Wants says which members one read may be served by. A pointer implements it, so that no
+// closure is allocated; nil wants any.
+type Wants[N comparable] interface{ Fits(m *Member[N]) bool }
+
+// Bears is a Wants that may be served by members in spite of their flags, of which at
+// least one is set. Where Wants is no Bears, none of these is picked.
+type Bears[N comparable] interface {
+	Bears(m *Member[N], flags Flag) bool
+}
+
+// Resort says how good a pick is.
+type Resort uint8
+
+// The resorts, the best first.
+const (
+	Well      Resort = iota // nothing speaks against the member, or it is still in service
+	Suspected               // there is none of the first kind
+	Ejected                 // does not answer probes, but nobody else is left
+)
+
+// Tried holds the members that a read has asked. Its zero value is empty, and up to eight
+// are added without an allocation. It is for one goroutine at a time.
+type Tried[N comparable] struct {
+	few  [8]*Member[N]
+	n    int
+	more []*Member[N]
+}
+
+// Add notes that m was asked.
+func (t *Tried[N]) Add(m *Member[N]) {
+	if t.n < len(t.few) {
+		t.few[t.n] = m
+		t.n++
+		return
+	}
+	t.more = append(t.more, m)
+}
+
+// Has says whether m was asked.
+func (t *Tried[N]) Has(m *Member[N]) bool {
+	return slices.Contains(t.few[:t.n], m) || slices.Contains(t.more, m)
+}
+
+func (t *Tried[N]) empty() bool { return t == nil || t.n == 0 }
+
+// Pick returns the next member for a read that has asked those of tried, nil for none: by
+// policy and zone one that is well, else one under suspicion, else, for whoever might answer
+// is asked before an error, one that was ejected. ok is false when none fits.
+//
+// A read that has asked before takes nobody's turn, and where a member is missing the
+// others share evenly what it would have served. The caller adds the member to tried when
+// it asks there. Pick takes no lock and allocates nothing.
+func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort, ok bool) {
+	c := chooser[N]{s: s, random: s.next.Load()}
+	if s.o.Policy == Random || s.o.Policy == Latency {
+		c.random = s.next.Swap(s.o.Rand())
+	}
+	if !tried.empty() {
+		c.lane = laneFailover
+	}
+	for range 8 {
+		c.scan(w, tried)
+		if c.best == nil || c.take() {
+			break
+		}
+	}
+	return c.result()
+}
+
+// Peek is what Pick would return for a read that has asked nobody. It changes nothing.
+func (s *Set[N]) Peek(w Wants[N]) (m *Member[N], resort Resort, ok bool) {
+	c := chooser[N]{s: s, random: s.next.Load()}
+	c.scan(w, nil)
+	return c.result()
+}
+
+// chooser finds the best member for one read.
+type chooser[N comparable] struct {
+	s      *Set[N]
+	random uint64
+	lane   int
+	now    int64 // 0 until it is needed
+
+	best *slot[N]
+	rank uint8 // of best, the lower the better
+
+	turn turn   // of best
+	load uint64 // of best: its reads in flight for its weight
+
+	state  uint64   // of the random numbers
+	count  uint64   // of members so far, or of their weights
+	second *slot[N] // the other of two to choose from
+}
+
+// result is what was found.
+func (c *chooser[N]) result() (*Member[N], Resort, bool) {
+	if c.best == nil {
+		return nil, Well, false
+	}
+	return c.best.m, Resort(c.rank / 2), true
+}
+
+// scan looks at all members.
+func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
+	c.best, c.second, c.state = nil, nil, c.random
+	slots := c.s.list.Load().slots
+	for i := range slots {
+		sl := &slots[i]
+		rank := sl.rank()
+		if c.best != nil && rank > c.rank || tried != nil && tried.Has(sl.m) || !fits(w, sl.m) {
+			continue
+		}
+		if c.best != nil && rank < c.rank {
+			c.best, c.second = nil, nil
+		}
+		c.rank = rank
+		switch c.s.o.Policy {
+		case Random:
+			c.offerRandom(sl)
+		case Latency:
+			c.offerTwo(sl)
+		case LeastInFlight:
+			c.offerIdle(sl)
+		default:
+			c.offerTurn(sl)
+		}
+	}
+	if c.second != nil {
+		c.decideTwo()
+	}
+}
+
+// rank is how good it is to pick the slot at all: by resort, then by zone.
+func (sl *slot[N]) rank() uint8 {
+	r := uint8(sl.m.resort()) * 2
+	if sl.distant {
+		r++
+	}
+	return r
+}
+
+func fits[N comparable](w Wants[N], m *Member[N]) bool {
+	if flags := Flag(m.flags.Load()); flags != 0 {
+		if b, ok := w.(Bears[N]); !ok || !b.Bears(m, flags) {
+			return false
+		}
+	}
+	return w == nil || w.Fits(m)
+}
+
+// clock is the time of the pick.
+func (c *chooser[N]) clock() int64 {
+	if c.now == 0 {
+		c.now = c.s.clock()
+	}
+	return c.now
+}
+
+// take has the chosen member's turn be over. It is false where another read was faster.
+func (c *chooser[N]) take() bool {
+	switch c.s.o.Policy {
+	case Random, Latency:
+		return true
+	}
+	return c.takeTurn()
+}
