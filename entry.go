@@ -18,17 +18,21 @@ import (
 // entry is one generation of a connection: what Open, Add or Replace made of a
 // ConnectionConfig. It is safe for concurrent use.
 type entry struct {
-	reg      *Registry
-	name     string
-	dialect  *dialect.Dialect
-	config   ConnectionConfig       // prepared
-	hosts    []*node                // those that may be the primary, at least one
-	leader   atomic.Pointer[node]   // the one that is
-	replicas *replicaset.Set[*node] // those that serve reads
-	monitor  *monitor               // nil where there is nothing to watch
-	hooks    *hookList
-	ages     ages
-	outcomes outcomes
+	reg          *Registry
+	name         string
+	dialect      *dialect.Dialect
+	config       ConnectionConfig                  // prepared
+	hosts        []*node                           // those that may be the primary, at least one
+	leader       atomic.Pointer[node]              // the one that is, as far as that is known
+	found        atomic.Bool                       // it is known
+	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
+	replicas     *replicaset.Set[*node]            // those that serve reads
+	monitor      *monitor
+	events       nodeEvents
+	hooks        *hookList
+	primaryReads turns // of reads that no replica could serve
+	ages         ages
+	outcomes     outcomes
 
 	// running counts what uses the entry; the bit draining says that nothing
 	// more may start.
@@ -41,6 +45,10 @@ type entry struct {
 
 	decides  atomic.Pointer[ledger] // of atomic commits, nil until it is known
 	prepares atomic.Bool            // the database can prepare a transaction
+
+	listing sync.Mutex     // serialises changes of replicas
+	members membership     // protected by listing
+	drains  sync.WaitGroup // of replicas that have left
 
 	mu   sync.Mutex
 	open *txState // the first of the transactions that a cut rolls back; protected by mu
@@ -108,6 +116,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 		e.hosts = append(e.hosts, newNode(s, RoleReplica))
 	}
 	e.leader.Store(e.hosts[0])
+	e.found.Store(len(e.hosts) == 1)
 	nodes := make([]*node, len(all.replicas))
 	for i, s := range all.replicas {
 		nodes[i] = e.hostAt(s)
@@ -115,6 +124,11 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 			nodes[i] = newNode(s, RoleReplica)
 		}
 	}
+	e.members.listed, e.members.nodes = config.allReplicas(), nodes
+	for i, n := range nodes {
+		n.of = e.members.listed[i]
+	}
+	e.primaryReads = newTurns(&e.config)
 	e.startReplicas(nodes)
 	return e, nil
 }

@@ -94,6 +94,13 @@ var (
 	// function asks for another.
 	ErrBusy = errors.New("dbfleet: the transaction's connection is in use")
 
+	// ErrNoPrimary says that none of a connection's hosts answers as the primary. Nothing
+	// was sent.
+	ErrNoPrimary = errors.New("dbfleet: no primary")
+	// ErrTwoPrimaries says that several servers claim to be a connection's primary. Nothing
+	// was sent. The error is a *TwoPrimariesError.
+	ErrTwoPrimaries = errors.New("dbfleet: two primaries")
+
 	// ErrClosed says that the registry, or the connection in it, was closed.
 	ErrClosed = errors.New("dbfleet: closed")
 	// ErrMissingWhere refuses an Update or Delete without conditions.
@@ -103,6 +110,12 @@ var (
 	ErrMissingShardKey = errors.New("dbfleet: no shard key")
 	// ErrReadHandle refuses a write on a handle for reads.
 	ErrReadHandle = errors.New("dbfleet: a handle for reads does not write")
+	// ErrStale says that no replica is known to be within MaxLag, and that
+	// ReadsConfig.WhenStale forbids the primary. Its text tells how far behind they are.
+	ErrStale = errors.New("dbfleet: no replica is fresh enough")
+	// ErrNoReplica says that no replica answers, for a read that ReadsConfig.WhenStale
+	// keeps from the primary.
+	ErrNoReplica = errors.New("dbfleet: no replica answers")
 	// ErrTooManyArgs refuses a statement with more arguments than the database
 	// takes.
 	ErrTooManyArgs = sqlgen.ErrTooManyArgs

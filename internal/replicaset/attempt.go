@@ -29,8 +29,8 @@ func (a Attempt[N]) Answered() {
 	}
 	now := m.set.clock()
 	m.answeredAt(now, m.inFlight.Add(-1))
+	m.learn(now-a.start, now-m.heard.Load())
 	m.heard.Store(now)
-	m.learn(now - a.start)
 	if m.State() != StateHealthy {
 		m.sign(a.epoch, now)
 	}
@@ -70,20 +70,28 @@ func (m *Member[N]) answeredAt(now, flying int64) {
 	m.waiting.Store(now)
 }
 
-// learn smooths the latency as TCP does its round trips (RFC 6298). Of two answers at the
-// same time one may go uncounted. One that took very long says less of the node than of the
-// statement, and counts as twice the ceiling.
-func (m *Member[N]) learn(took int64) {
+// learn smooths the latency as TCP does its round trips (RFC 6298), but that what was
+// learned long ago counts less: idle is the time since the last answer. Of two answers at
+// the same time one may go uncounted. One that took very long says less of the node than of
+// the statement, and counts as twice the ceiling.
+func (m *Member[N]) learn(took, idle int64) {
 	took = min(max(1, took), 2*int64(m.set.o.Ceiling))
-	old := m.latency.Load()
+	old, deviation := m.latency.Load(), m.deviation.Load()
 	if old == 0 {
 		m.latency.Store(took)
 		m.deviation.Store(took / 2)
 		return
 	}
-	off, deviation := took-old, m.deviation.Load()
+	off := took - old
+	away := max(off, -off) - deviation
+	if idle > int64(halfLife)/5 {
+		part := 1 - fade(idle)
+		m.latency.Store(max(1, old+int64(float64(off)*part)))
+		m.deviation.Store(deviation + int64(float64(away)*part))
+		return
+	}
 	m.latency.Store(old + off/8)
-	m.deviation.Store(deviation + (max(off, -off)-deviation)/4)
+	m.deviation.Store(deviation + away/4)
 }
 
 // Bound is how long reads may all go unanswered before the member is doubted: four times
@@ -105,14 +113,17 @@ func (m *Member[N]) Doubt(now time.Time) bool {
 	case StateSuspect, StateEjected: // which Due has probed
 		return false
 	}
-	at := m.set.instant(now)
+	return m.doubt(m.set.instant(now))
+}
+
+func (m *Member[N]) doubt(now int64) bool {
 	since := m.waiting.Load()
 	if since == 0 {
 		if m.inFlight.Load() > 0 {
 			// It began while the answer to another was noted.
-			m.waiting.CompareAndSwap(0, at)
+			m.waiting.CompareAndSwap(0, now)
 		}
 		return false
 	}
-	return at-since > int64(m.Bound())
+	return now-since > int64(m.Bound())
 }

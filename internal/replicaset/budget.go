@@ -12,15 +12,15 @@ const (
 	mostExtra     = 10
 )
 
-// Counted counts a read.
-func (b *Budget) Counted() {
+// Read counts a read.
+func (b *Budget) Read() {
 	if b.saved.Load() < mostExtra*readsPerExtra {
 		b.saved.Add(1)
 	}
 }
 
-// Take says whether an extra read may be sent, and counts it.
-func (b *Budget) Take() bool {
+// Extra says whether an extra read may be sent, and counts it.
+func (b *Budget) Extra() bool {
 	for {
 		saved := b.saved.Load()
 		if saved < readsPerExtra {

@@ -33,11 +33,11 @@ type Member[N comparable] struct {
 	_         [64]byte
 }
 
-// Flag is a condition beside the state in which a member is not picked, unless a read
-// Bears it.
+// Flag is a condition beside the state.
 type Flag uint32
 
-// The flags.
+// The flags. A member that is Draining or has a RoleMismatch is never picked; of one that
+// is Lagging, Wants decides, for reads differ in what they bear.
 const (
 	Lagging      Flag = 1 << iota // too far behind
 	Draining                      // to be taken out of service
@@ -52,6 +52,9 @@ func (m *Member[N]) Name() string { return m.spec.Load().Name }
 
 // State is how the member is now.
 func (m *Member[N]) State() State { return State(m.state.Load()) }
+
+// InFlight is how many reads are under way.
+func (m *Member[N]) InFlight() int { return int(m.inFlight.Load()) }
 
 // Set sets or clears flags, and says whether that changed one.
 func (m *Member[N]) Set(f Flag, on bool) (changed bool) {
@@ -76,7 +79,8 @@ type Figures struct {
 	Bound     time.Duration // see Member.Bound
 	Ejections int           // so far
 
-	Lagging, Draining, Mismatched bool
+	Lagging, Draining bool
+	Mismatch          bool // RoleMismatch
 }
 
 // Figures are what is known now.
@@ -84,7 +88,7 @@ func (m *Member[N]) Figures() Figures {
 	spec := m.spec.Load()
 	f := Figures{
 		Zone: spec.Zone, Weight: spec.Weight, InFlight: int(m.inFlight.Load()), Latency: time.Duration(m.latency.Load()), Bound: m.Bound(),
-		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatched: m.Has(RoleMismatch),
+		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatch: m.Has(RoleMismatch),
 	}
 	m.set.mu.Lock()
 	defer m.set.mu.Unlock()

@@ -6,12 +6,6 @@ import "slices"
 // closure is allocated; nil wants any.
 type Wants[N comparable] interface{ Fits(m *Member[N]) bool }
 
-// Bears is a Wants that may be served by members in spite of their flags, of which at
-// least one is set. Where Wants is no Bears, none of these is picked.
-type Bears[N comparable] interface {
-	Bears(m *Member[N], flags Flag) bool
-}
-
 // Resort says how good a pick is.
 type Resort uint8
 
@@ -144,12 +138,7 @@ func (sl *slot[N]) rank() uint8 {
 }
 
 func fits[N comparable](w Wants[N], m *Member[N]) bool {
-	if flags := Flag(m.flags.Load()); flags != 0 {
-		if b, ok := w.(Bears[N]); !ok || !b.Bears(m, flags) {
-			return false
-		}
-	}
-	return w == nil || w.Fits(m)
+	return !m.Has(Draining|RoleMismatch) && (w == nil || w.Fits(m))
 }
 
 // clock is the time of the pick.

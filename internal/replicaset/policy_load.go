@@ -45,9 +45,12 @@ func (c *chooser[N]) decideTwo() {
 }
 
 // halfLife is after what time without an answer a member's latency counts as half, for the
-// choice: one that was slow is asked again some time, and has the chance to show that it is
-// not any more.
+// choice and beside the next answer: one that was slow is asked again some time, and has the
+// chance to show that it is not any more.
 const halfLife = time.Second
+
+// fade is how much of what was known counts after so long.
+func fade(idle int64) float64 { return math.Exp2(-float64(idle) / float64(halfLife)) }
 
 // cost is what a read at the member costs.
 func (c *chooser[N]) cost(sl *slot[N]) float64 {
@@ -56,7 +59,7 @@ func (c *chooser[N]) cost(sl *slot[N]) float64 {
 	switch {
 	case latency > 0:
 		if idle := c.clock() - m.heard.Load(); idle > int64(halfLife)/64 {
-			latency *= math.Exp2(-float64(idle) / float64(halfLife))
+			latency *= fade(idle)
 		}
 	case flying > 0:
 		// Nothing is known of it, and somebody is finding out.

@@ -30,15 +30,13 @@ type turn struct {
 func (t turn) before(o turn) bool { return t.at < o.at || t.at == o.at && t.pass < o.pass }
 
 // turnOf is where a member stands. Its pass counts as no less than the virtual time, so
-// that one that was missing does not have to make up for it, and as no more than one of its
-// reads ahead, so that what it was charged for while it started slowly is forgotten.
+// that one that was missing does not have to make up for it.
 func (c *chooser[N]) turnOf(sl *slot[N]) turn {
 	t := turn{pass: sl.m.passes[c.lane].Load(), charge: sl.stride}
 	if sl.m.State() == StateSlowStart {
 		t.charge = sl.stride * fullShare / sl.m.share(c.clock())
 	}
-	virtual := c.s.virtual[c.lane].Load()
-	t.at = min(max(t.pass, virtual), virtual+t.charge)
+	t.at = max(t.pass, c.s.virtual[c.lane].Load())
 	return t
 }
 
@@ -60,6 +58,16 @@ func (c *chooser[N]) takeTurn() bool {
 		v := virtual.Load()
 		if v >= c.turn.at || virtual.CompareAndSwap(v, c.turn.at) {
 			return true
+		}
+	}
+}
+
+// evenTurn forgets what the member was charged for while it had a lesser share.
+func (m *Member[N]) evenTurn() {
+	for lane := range m.passes {
+		virtual := m.set.virtual[lane].Load()
+		if pass := m.passes[lane].Load(); pass > virtual {
+			m.passes[lane].CompareAndSwap(pass, virtual) // else it has just served
 		}
 	}
 }

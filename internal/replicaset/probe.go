@@ -35,7 +35,9 @@ type trial struct {
 func (m *Member[N]) Due() time.Time { return m.set.epoch.Add(time.Duration(m.due.Load())) }
 
 // Probed says what came of a probe: whether the node answered in time, and if not, why. One
-// failure puts a member that is well under suspicion, and the next one ejects it.
+// failure puts a member that is well under suspicion, and the next one ejects it; the first
+// one ejects it where reads have shown the same (see Doubt), and where it has never
+// answered.
 func (m *Member[N]) Probed(ok bool, reason string) {
 	defer m.set.deliver()
 	m.set.mu.Lock()
@@ -96,15 +98,20 @@ func (m *Member[N]) probedBadly(now int64, reason string) {
 	wait := int64(0)
 	switch m.State() {
 	case StateSuspect:
-		t.ejections++
-		t.bad = 0
-		m.turn(StateEjected, now, reason)
+		m.ejected(now, reason)
 		wait = m.backoff()
 	case StateEjected:
 		t.bad++
 		wait = m.backoff()
 	default:
-		m.suspect(now, false, reason)
+		m.incident(now)
+		t.passive = false
+		if m.State() != StateUnknown && !m.doubt(now) {
+			m.turn(StateSuspect, now, reason)
+			break
+		}
+		m.ejected(now, reason)
+		wait = m.backoff()
 	}
 	t.trouble = now
 	m.due.Store(now + wait)
@@ -114,16 +121,20 @@ func (m *Member[N]) backoff() int64 {
 	return m.set.jitter(min(minBackoff<<min(m.trial.bad, 10), maxBackoff))
 }
 
-// suspect begins an incident. The caller holds set.mu.
-func (m *Member[N]) suspect(now int64, passive bool, reason string) {
+func (m *Member[N]) ejected(now int64, reason string) {
+	m.trial.ejections++
+	m.trial.bad = 0
+	m.turn(StateEjected, now, reason)
+}
+
+// incident begins one. The caller holds set.mu.
+func (m *Member[N]) incident(now int64) {
 	t := &m.trial
 	if now-t.trouble > int64(calm) {
 		t.incidents = 0
 	}
 	t.incidents++
-	t.trouble, t.passive, t.good = now, passive, 0
-	m.turn(StateSuspect, now, reason)
-	m.due.Store(now)
+	t.trouble, t.good = now, 0
 }
 
 // lost says that a read of an epoch was not served.
@@ -136,7 +147,11 @@ func (m *Member[N]) lost(epoch uint32) {
 	}
 	switch m.State() {
 	case StateUnknown, StateHealthy, StateSlowStart:
-		m.suspect(m.set.clock(), true, "a read was not served")
+		now := m.set.clock()
+		m.incident(now)
+		m.trial.passive = true
+		m.turn(StateSuspect, now, "a read was not served")
+		m.due.Store(now)
 	}
 }
 

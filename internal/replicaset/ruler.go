@@ -38,7 +38,7 @@ func (r *Ruler) Sampled(t time.Time, p position.Position) {
 		if !t.After(last.t) {
 			return
 		}
-		if p.Reached(last.p) == position.Yes && last.p.Reached(p) == position.Yes {
+		if p.Equal(last.p) {
 			last.t = t // nothing was written in between
 			return
 		}
@@ -67,18 +67,30 @@ func (r *Ruler) thin(now time.Time) {
 	r.samples = slices.Delete(r.samples, at, at+1)
 }
 
-// Staleness is how old what a server shows at now is at most, when it has applied p: it has
-// all that the primary had at the time of a sample, and may lack what came right after. It is not
-// known where no sample says so, as when p is none, when the server is more than an hour
-// behind, or on another line of history. What is not known is not fresh.
+// Forget drops all samples: they were of another history.
+func (r *Ruler) Forget() { r.samples = nil }
+
+// Staleness is how old what a server shows at now is at most, when it has applied p. It is
+// not known where no sample says so, as when p is none, when the server is more than an
+// hour behind, or on another line of history. What is not known is not fresh.
 func (r *Ruler) Staleness(p position.Position, now time.Time) (atMost time.Duration, known bool) {
-	if p.IsZero() {
+	t, known := r.Reached(p)
+	if !known {
 		return 0, false
+	}
+	return max(0, now.Sub(t)), true
+}
+
+// Reached is the last time of which p is known to have all that the primary had. It may
+// lack what was written right after.
+func (r *Ruler) Reached(p position.Position) (t time.Time, known bool) {
+	if p.IsZero() {
+		return time.Time{}, false
 	}
 	for _, s := range slices.Backward(r.samples) {
 		if p.Reached(s.p) == position.Yes {
-			return max(0, now.Sub(s.t)), true
+			return s.t, true
 		}
 	}
-	return 0, false
+	return time.Time{}, false
 }

@@ -94,7 +94,8 @@ func (s *Set[N]) Replace(nodes []N, spec func(N) Spec) {
 	defer s.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := s.list.Load().members
+	before := s.list.Load()
+	old := before.members
 	next := &list[N]{members: make([]*Member[N], 0, len(nodes))}
 	for _, n := range nodes {
 		is := func(m *Member[N]) bool { return m.node == n }
@@ -117,6 +118,11 @@ func (s *Set[N]) Replace(nodes []N, spec func(N) Spec) {
 		m.gone = !slices.Contains(next.members, m)
 	}
 	next.slots = s.slots(next.members)
+	for _, was := range before.slots {
+		if slices.ContainsFunc(next.slots, func(is slot[N]) bool { return is.m == was.m && is.stride != was.stride }) {
+			was.m.evenTurn()
+		}
+	}
 	s.list.Store(next)
 	s.settle()
 }

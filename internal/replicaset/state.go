@@ -75,6 +75,9 @@ func (m *Member[N]) turn(to State, now int64, reason string) {
 	m.epoch.Add(1)
 	m.since.Store(now)
 	m.state.Store(uint32(to))
+	if from == StateSlowStart {
+		m.evenTurn()
+	}
 	m.trial.reason = reason
 	m.set.settle()
 	if m.set.o.Changed != nil && !m.gone {
