@@ -104,7 +104,7 @@ func (c *Conn) endLent() {
 	if h.pinned && h.conn.OpenRows() > 0 {
 		h.conn.Spoil() // where a transaction would go on is not known
 	}
-	c.lent.end(connDone(c.place.e))
+	c.lent.finish(connDone(c.place.e))
 }
 
 // pin takes a connection to the place's node, or to another that may take its turn.

@@ -91,10 +91,16 @@ func (h *held) lock(ctx context.Context) error {
 
 // lent is what raw methods gave out and an end must close. It is used by who has the
 // connection's gate.
-type lent struct{ group *driver.Group }
+type lent struct {
+	group *driver.Group
+	over  error // nothing is given out any more, because of it
+}
 
 // of is the group that new rows and statements of a connection join.
 func (l *lent) of(c *driver.Conn) (*driver.Group, error) {
+	if l.over != nil { // told while this statement waited for the gate
+		return nil, l.over
+	}
 	if l.group == nil {
 		var err error
 		if l.group, err = c.NewGroup(); err != nil {
@@ -102,6 +108,12 @@ func (l *lent) of(c *driver.Conn) (*driver.Group, error) {
 		}
 	}
 	return l.group, nil
+}
+
+// finish is end, after which nothing is given out any more.
+func (l *lent) finish(cause error) {
+	l.end(cause)
+	l.over = cause
 }
 
 // end closes everything. Rows that are open tell cause.
