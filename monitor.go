@@ -268,20 +268,16 @@ func (m *monitor) patience(w *watch, member *replicaset.Member[*node]) time.Dura
 	case w.open:
 		return m.e.config.Reads.MaxWait
 	}
-	return m.toDial(w, member)
+	return m.toDial(w)
 }
 
 // toDial is patience for an answer on a new connection.
-func (m *monitor) toDial(w *watch, member *replicaset.Member[*node]) time.Duration {
-	reads := &m.e.config.Reads
-	waited := member != nil && member.InFlight() > 0
-	switch {
-	case w.dialled == 0:
-		return min(max(dialWait, reads.MaxWait)<<min(w.rests, 4), m.e.config.ConnectTimeout)
-	case waited && member.State() != replicaset.StateEjected:
-		return min(max(4*w.dialled, reads.MinWait), max(dialWait, reads.MaxWait))
+func (m *monitor) toDial(w *watch) time.Duration {
+	wait := max(4*w.dialled, m.e.config.Reads.MaxWait)
+	if w.dialled == 0 {
+		wait = max(dialWait, wait) << min(w.rests, 4)
 	}
-	return min(max(4*w.dialled, reads.MaxWait), m.e.config.ConnectTimeout)
+	return min(wait, m.e.config.ConnectTimeout)
 }
 
 // ask asks a node in a goroutine, which gives the answer to the monitor's.
@@ -292,10 +288,10 @@ func (m *monitor) ask(w *watch, wait time.Duration) {
 	}
 	w.asking, w.again = true, false
 	a := answer{w: w, wait: wait, dialled: !w.open}
-	again := m.toDial(w, m.e.replicas.Of(w.n))
+	again := m.toDial(w)
 	m.asking.Go(func() {
 		a.ask(m.ctx)
-		if a.err != nil && !a.dialled && a.took < a.wait { // that connection was cut, which says nothing of the node
+		if a.err != nil && a.took < a.wait { // that connection was cut, which alone says nothing of the node
 			a.dialled, a.wait = true, again
 			a.ask(m.ctx)
 		}
