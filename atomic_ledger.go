@@ -125,7 +125,7 @@ func (l *ledger) identify(ctx context.Context, c *driver.Conn) error {
 
 // on calls do with a connection of the primary's pool.
 func (l *ledger) on(ctx context.Context, do func(c *driver.Conn) error) error {
-	p := place{e: l.e, index: -1, primary: true}
+	p := place{e: l.e, primary: true}
 	p.route.Connection = l.e.name
 	p.choose(true)
 	s := statement{op: "ledger", write: true}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // configFaults returns the faults in err, flattened; anything else fails the test.

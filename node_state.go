@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"database/sql"
 	"slices"
+
+	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
 // NodeState tells how a node is, as far as that is known without asking it.
@@ -42,7 +44,7 @@ func (e *entry) states(out []NodeState) []NodeState {
 			Transactions: int(n.transactions.Load()),
 		}
 		if m := e.replicas.Of(n); m != nil && s.Role == RoleReplica {
-			s.Resting = m.State() == replicaset.EjectedState
+			s.Resting = m.State() == replicaset.StateEjected
 		}
 		if p := n.inRole().pool.Load(); p != nil {
 			s.Pool = p.DB().Stats()

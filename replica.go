@@ -62,4 +62,3 @@ func ReadPrimary(ctx context.Context) context.Context {
 
 // readPrimaryKey marks the contexts of ReadPrimary.
 type readPrimaryKey struct{}
-

@@ -98,7 +98,7 @@ type place struct {
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
 
-	node  *sessions  // nil until they are chosen
+	node  *sessions // nil until they are chosen
 	route Route
 
 	member       *replicaset.Member[*node] // the replica that node is, nil for none

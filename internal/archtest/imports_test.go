@@ -24,7 +24,7 @@ const module = "github.com/dbfleet/dbfleet"
 // CONTRIBUTING.md, which shows these floors from the top down. A name ending in
 // /... stands for all packages below a folder.
 var floors = [][]string{
-	{"internal/dialect", "internal/cell", "internal/value"},
+	{"internal/dialect", "internal/cell", "internal/value", "internal/position"},
 	{"internal/lex"},
 	{"internal/driver/session"},
 	{"internal/driver/stmtcache", "internal/driver/netconn"},

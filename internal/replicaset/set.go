@@ -1,125 +1,161 @@
-// Package replicaset decides which replica serves the next read. It knows no
-// SQL and opens no connection: it is told how a node answered, and by what
-// clock.
+// Package replicaset decides which replica serves the next read, who is well, and how far
+// behind one is. It knows no SQL, opens no connection and starts no goroutine: it is told
+// how a node answered, and by what clock.
 package replicaset
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// A replica that did not answer is left out for minRest, which doubles with
-// each further failure up to maxRest. When its rest is over the next read
-// tries it again; one answer readmits it.
+// Policy says how reads are spread.
+type Policy string
+
+// The policies. "" is RoundRobin.
 const (
-	minRest = time.Second
-	maxRest = time.Minute
+	RoundRobin    Policy = "round-robin"
+	Weighted      Policy = "weighted"
+	Random        Policy = "random"
+	LeastInFlight Policy = "least-in-flight"
+	Latency       Policy = "latency"
 )
 
-// Set holds the replicas of one connection. Its members never change; it is
-// safe for concurrent use and takes no lock.
-type Set[N any] struct {
-	members []member[N]
+// Settings of a Set. The zero value of each field has a meaning.
+type Settings struct {
+	Policy         Policy
+	Zone           string           // is served from first
+	Now            func() time.Time // nil is time.Now
+	Rand           func() uint64    // nil is math/rand's
+	Floor, Ceiling time.Duration    // of Member.Bound; 0 is 100 ms and 500 ms
+	Every          time.Duration    // between the probes of a well member; 0 is 1 s
+	Changed        func(Change)     // is told of each transition, without locks held
+}
+
+// Spec is what a Set knows of a member from the configuration.
+type Spec struct {
+	Name, Zone string
+	Weight     int // 0 is 1
+}
+
+// Set holds the replicas of one connection. It is safe for concurrent use.
+type Set[N comparable] struct {
+	o       Settings
+	members atomic.Pointer[[]*Member[N]]
 	turn    atomic.Uint64
-	now     func() time.Time
 }
 
-type member[N any] struct {
-	node     N
-	failures atomic.Int32
-	silences atomic.Int32 // in a row
-	restsTil atomic.Int64 // unix nanoseconds; 0 while the node is fit
-}
-
-// New returns a set of nodes that reads time from now.
-func New[N any](nodes []N, now func() time.Time) *Set[N] {
-	s := &Set[N]{members: make([]member[N], len(nodes)), now: now}
-	for i, n := range nodes {
-		s.members[i].node = n
+// New returns an empty set.
+func New[N comparable](o Settings) *Set[N] {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
+	s := &Set[N]{o: o}
+	s.members.Store(new([]*Member[N]))
 	return s
 }
 
-// Len is the number of members, fit or not.
-func (s *Set[N]) Len() int { return len(s.members) }
-
-// Nodes returns all members in the order of the configuration.
-func (s *Set[N]) Nodes() []N {
-	out := make([]N, len(s.members))
-	for i := range s.members {
-		out[i] = s.members[i].node
+// Replace makes list the members. One whose node stays keeps its state.
+func (s *Set[N]) Replace(list []N, spec func(N) Spec) {
+	old := *s.members.Load()
+	next := make([]*Member[N], len(list))
+	for i, n := range list {
+		at := slices.IndexFunc(old, func(m *Member[N]) bool { return m.node == n })
+		if at >= 0 {
+			next[i] = old[at]
+			continue
+		}
+		next[i] = &Member[N]{set: s, node: n, spec: spec(n)}
 	}
-	return out
+	s.members.Store(&next)
 }
 
-// Pick returns the next node that may serve a read, in turn, and its index
-// for Failed and Answered. ok is false when no node may. tried is a bit set of
-// indexes that this read has already asked; a set of more than 64 members
-// picks among all of them. fit says which nodes the read may be served by.
-func (s *Set[N]) Pick(tried uint64, fit func(node N) bool) (node N, index int, ok bool) {
-	n := uint64(len(s.members))
-	if n == 0 {
-		return node, 0, false
+// Len is the number of members, well or not.
+func (s *Set[N]) Len() int { return len(*s.members.Load()) }
+
+// Members returns all members in the order of the list, which is not to be changed.
+func (s *Set[N]) Members() []*Member[N] { return *s.members.Load() }
+
+// Find returns the member of a name, nil for none.
+func (s *Set[N]) Find(name string) *Member[N] {
+	for _, m := range s.Members() {
+		if m.spec.Name == name {
+			return m
+		}
+	}
+	return nil
+}
+
+// Of returns the member that a node is, nil for none.
+func (s *Set[N]) Of(node N) *Member[N] {
+	for _, m := range s.Members() {
+		if m.node == node {
+			return m
+		}
+	}
+	return nil
+}
+
+// Wants says which members one read may be served by.
+type Wants[N comparable] interface{ Fits(m *Member[N]) bool }
+
+// Resort says how good a pick is.
+type Resort uint8
+
+// The resorts, the best first.
+const (
+	Well Resort = iota
+	Suspected
+	Ejected
+)
+
+// Tried holds the members that a read has asked.
+type Tried[N comparable] struct {
+	few  [4]*Member[N]
+	n    int
+	more []*Member[N]
+}
+
+// Add notes that m was asked.
+func (t *Tried[N]) Add(m *Member[N]) {
+	if t.n < len(t.few) {
+		t.few[t.n] = m
+		t.n++
+		return
+	}
+	t.more = append(t.more, m)
+}
+
+// Has says whether m was asked.
+func (t *Tried[N]) Has(m *Member[N]) bool {
+	return slices.Contains(t.few[:t.n], m) || slices.Contains(t.more, m)
+}
+
+// Pick returns the next member for a read that has asked those of tried: one that is well,
+// else one under suspicion, else, for there is nobody better, one that was ejected.
+func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (*Member[N], Resort, bool) {
+	members := s.Members()
+	if len(members) == 0 {
+		return nil, 0, false
 	}
 	start := s.turn.Add(1) - 1
-	for i := range n {
-		at := int((start + i) % n)
-		if at < 64 && tried&(1<<at) != 0 {
-			continue
-		}
-		m := &s.members[at]
-		if !fit(m.node) {
-			continue
-		}
-		til := m.restsTil.Load()
-		if til == 0 {
-			return m.node, at, true
-		}
-		now := s.now()
-		if now.UnixNano() < til {
-			continue
-		}
-		// Its rest is over: this read tries the node, the others leave it out
-		// until it has answered.
-		if m.restsTil.CompareAndSwap(til, now.Add(minRest).UnixNano()) {
-			return m.node, at, true
+	var best *Member[N]
+	worst := Ejected + 1
+	for i := range uint64(len(members)) {
+		m := members[(start+i)%uint64(len(members))]
+		if r := m.resort(); r < worst && !tried.Has(m) && w.Fits(m) {
+			if best, worst = m, r; r == Well {
+				break
+			}
 		}
 	}
-	return node, 0, false
+	return best, worst, best != nil
 }
 
-// Resting says whether a node did not answer and has not been readmitted since.
-func (s *Set[N]) Resting(index int) bool { return s.members[index].restsTil.Load() != 0 }
-
-// maxSilences is how many callers in a row may have given the node up before it
-// counts as failed: one may have had too short a deadline.
-const maxSilences = 3
-
-// Silent says that a caller's deadline passed before the node answered.
-func (s *Set[N]) Silent(index int) {
-	if s.members[index].silences.Add(1) >= maxSilences {
-		s.Failed(index)
-	}
-}
-
-// Failed says that the node did not answer.
-func (s *Set[N]) Failed(index int) {
-	m := &s.members[index]
-	rest := maxRest
-	if f := m.failures.Add(1); f < 7 {
-		rest = min(maxRest, minRest<<(f-1))
-	}
-	m.restsTil.Store(s.now().Add(rest).UnixNano())
-}
-
-// Answered says that the node answered, be it with an error of the statement.
-func (s *Set[N]) Answered(index int) {
-	m := &s.members[index]
-	if m.silences.Load() != 0 {
-		m.silences.Store(0)
-	}
-	if m.restsTil.Load() != 0 {
-		m.failures.Store(0)
-		m.restsTil.Store(0)
-	}
+// Peek is what Pick would return. It changes nothing.
+func (s *Set[N]) Peek(w Wants[N]) (*Member[N], Resort, bool) {
+	turn := s.turn.Load()
+	m, r, ok := s.Pick(w, &Tried[N]{})
+	s.turn.Store(turn)
+	return m, r, ok
 }
