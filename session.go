@@ -85,12 +85,11 @@ type Session struct {
 	options SessionOptions
 
 	mu     sync.Mutex // protects following fields
-	marks  []*mark    // by connection; each is replaced and never changed
-	others []tokenMark
-	first  bool // as by FirstReadFromPrimary, from a token that was not understood
+	marks []*mark // one of each connection; each is replaced and never changed
+	reads uint64  // that were noted
+	first bool    // as FirstReadFromPrimary, of a token that had no room for more
+	reg   *Registry
 }
-
-type sessionKey struct{}
 
 // WithSession begins a session: what reads and writes with the context that it returns
 // belongs to it, and no longer to one that ctx has. Contexts made of it are of the same
@@ -102,7 +101,12 @@ func WithSession(ctx context.Context, options ...SessionOptions) context.Context
 	mustHave("WithSession", "context", ctx != nil)
 	o, err := atMostOne(options)
 	must("WithSession", err)
-	return context.WithValue(ctx, sessionKey{}, &Session{options: o})
+	must("WithSession", o.validate())
+	return inSession(ctx, &Session{options: o})
+}
+
+func inSession(ctx context.Context, s *Session) context.Context {
+	return askingFor(ctx, func(a *asked) { a.session = s })
 }
 
 // SessionOf returns the session of a context; nil is none.
@@ -110,8 +114,14 @@ func SessionOf(ctx context.Context) *Session {
 	if ctx == nil {
 		return nil
 	}
-	s, _ := ctx.Value(sessionKey{}).(*Session)
-	return s
+	return txsOf(ctx).wants().session
+}
+
+func (o SessionOptions) validate() error {
+	if o.Wait < -1 {
+		return errorf("SessionOptions.Wait is negative: only -1 has a meaning")
+	}
+	return nil
 }
 
 // wait is how long a read may wait for a replica.

@@ -45,6 +45,8 @@ type Mark struct {
 	// Pinned says that there is more to be seen than Position tells, so that only the
 	// primary may be read, and Lasting that no later position can end that.
 	Pinned, Lasting bool
+	// Behind says that more was read than Position tells.
+	Behind bool
 }
 
 // Content is what a token says.
@@ -65,7 +67,8 @@ const (
 	hasSystem = 1 << iota
 	isPinned
 	isLasting
-	known = hasSystem | isPinned | isLasting
+	isBehind
+	known = hasSystem | isPinned | isLasting | isBehind
 )
 
 const allPinned = 1
@@ -138,6 +141,9 @@ func (m *Mark) append(b []byte) []byte {
 	if m.Lasting {
 		flags |= isLasting
 	}
+	if m.Behind {
+		flags |= isBehind
+	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, uint64(len(m.Connection)))
 	b = append(b, m.Connection...)
@@ -206,7 +212,7 @@ func parse(b []byte) (c Content, err error) {
 		if at := r.bytes(); len(at) > 0 {
 			m.Position = at
 		}
-		m.Pinned, m.Lasting = flags&isPinned != 0, flags&isLasting != 0
+		m.Pinned, m.Lasting, m.Behind = flags&isPinned != 0, flags&isLasting != 0, flags&isBehind != 0
 		if r.bad || flags&^known != 0 || flags&hasSystem != 0 && m.System == 0 {
 			return Content{}, ErrBad
 		}

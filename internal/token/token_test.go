@@ -19,6 +19,7 @@ var contents = map[string]Content{
 	"a position":        {Marks: []Mark{{Connection: "main", System: 7, Position: []byte{1, 2, 3}}}},
 	"a pin":             {Marks: []Mark{{Connection: "main", Pinned: true}}},
 	"a lasting pin":     {Marks: []Mark{{Connection: "main", Position: []byte{0}, Pinned: true, Lasting: true}}},
+	"more read":         {Marks: []Mark{{Connection: "main", System: 1, Position: []byte{0}, Behind: true}}},
 	"several":           {Marks: []Mark{{Connection: "a", System: 1 << 63, Position: []byte("x")}, {Connection: "b ü \x00"}, {Position: []byte("y")}}},
 	"everything pinned": {All: true},
 }
@@ -114,7 +115,7 @@ func TestToken_RefusesSignedTextsThatItDoesNotKnow(t *testing.T) {
 		"more marks than bytes":  {1, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
 		"an endless number":      {1, 0, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255},
 		"a mark that is missing": {1, 0, 1},
-		"unknown flags of it":    {1, 0, 1, 8, 0, 0},
+		"unknown flags of it":    {1, 0, 1, 16, 0, 0},
 		"a cut name":             {1, 0, 1, 0, 9, 'm'},
 		"a cut system":           {1, 0, 1, 1, 1, 'm', 0, 0},
 		"a cut position":         {1, 0, 1, 0, 1, 'm', 9, 0},
