@@ -127,7 +127,9 @@ func (l *ledger) identify(ctx context.Context, c *driver.Conn) error {
 func (l *ledger) on(ctx context.Context, do func(c *driver.Conn) error) error {
 	p := place{e: l.e, primary: true}
 	p.route.Connection = l.e.name
-	p.choose(true)
+	if err := p.choose(true); err != nil {
+		return err
+	}
 	s := statement{op: "ledger", write: true}
 	c, err := p.hold(ctx)
 	if err == nil {

@@ -173,9 +173,10 @@ func (a *atomicRun) begin(ctx context.Context, o TxOptions) error {
 
 // context is ctx with all transactions.
 func (a *atomicRun) context(ctx context.Context) context.Context {
-	outer, _ := ctx.Value(txKey{}).(*txList)
+	outer := txsOf(ctx)
+	asked := outer.wants()
 	for _, p := range a.parts {
-		outer = &txList{tx: p.tx, outer: outer, atomic: a}
+		outer = &txList{tx: p.tx, outer: outer, atomic: a, asked: asked}
 	}
 	return context.WithValue(ctx, txKey{}, outer)
 }

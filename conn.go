@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
-	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // Conn is one connection to a server that its holder has alone, for what belongs to
@@ -60,7 +59,7 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 		return tx.conn(ctx, fn, db.read)
 	}
 	var p place
-	if err := db.place(ctx, &p, &wish{primary: !db.read}); err != nil {
+	if err := db.place(ctx, &p, db.reads()); err != nil {
 		return err
 	}
 	defer p.leave()
@@ -110,12 +109,17 @@ func (c *Conn) endLent() {
 // pin takes a connection to the place's node, or to another that may take its turn.
 func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 	s := statement{op: "connect"}
-	p.choose(false)
+	if err := p.choose(false); err != nil {
+		return nil, err
+	}
 	for again := false; ; {
 		p.asks()
 		c, err := p.hold(ctx)
-		if err = p.ended(&s, nil, unknownRows, err); err == nil || !p.failover(ctx, &s, err, &again) {
-			return c, err
+		if err = p.ended(&s, nil, unknownRows, err); err == nil {
+			return c, nil
+		}
+		if err = p.failover(ctx, &s, err, &again); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -147,7 +151,11 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 		}
 	}
 	*p = c.place
-	if !lex.PlainRead(query, p.e.dialect) {
+	p.tellTo = txsOf(ctx).wants().route
+	if what, plain := notPlainOn(query, p.e.dialect); !plain {
+		if c.read {
+			return notPlain(p.e.name, what)
+		}
 		p.on.spoil()
 	}
 	return nil

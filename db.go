@@ -24,8 +24,9 @@ import (
 type DB struct {
 	reg     *Registry
 	name    string
-	read    bool // Read gave it
-	primary bool // Primary gave it
+	read    bool   // Read or OnReplica gave it
+	primary bool   // Primary gave it
+	replica string // OnReplica gave it
 }
 
 // Name is the connection's name.
@@ -96,7 +97,9 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // ping asks the place's node for an answer. No hook is told.
 func (p *place) ping(ctx context.Context) error {
-	p.choose(false)
+	if err := p.choose(false); err != nil {
+		return err
+	}
 	return p.ask(ctx, pinging{})
 }
 

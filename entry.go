@@ -26,6 +26,8 @@ type entry struct {
 	leader   atomic.Pointer[node]   // the one that is
 	replicas *replicaset.Set[*node] // those that serve reads
 	monitor  *monitor               // nil where there is nothing to watch
+
+	primaryReads turns // of reads that no replica could serve
 	hooks    *hookList
 	ages     ages
 	outcomes outcomes
@@ -115,6 +117,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 			nodes[i] = newNode(s, RoleReplica)
 		}
 	}
+	e.primaryReads = newTurns(&e.config)
 	e.startReplicas(nodes)
 	return e, nil
 }

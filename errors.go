@@ -103,6 +103,12 @@ var (
 	ErrMissingShardKey = errors.New("dbfleet: no shard key")
 	// ErrReadHandle refuses a write on a handle for reads.
 	ErrReadHandle = errors.New("dbfleet: a handle for reads does not write")
+	// ErrStale says that no replica is known to be within MaxLag, and that
+	// ReadsConfig.WhenStale forbids the primary. Its text tells how far behind they are.
+	ErrStale = errors.New("dbfleet: no replica is fresh enough")
+	// ErrNoReplica says that no replica answers, for a read that ReadsConfig.WhenStale
+	// keeps from the primary.
+	ErrNoReplica = errors.New("dbfleet: no replica answers")
 	// ErrTooManyArgs refuses a statement with more arguments than the database
 	// takes.
 	ErrTooManyArgs = sqlgen.ErrTooManyArgs

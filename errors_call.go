@@ -108,6 +108,21 @@ func (e *UnknownConnectionError) told() string {
 	return fmt.Sprintf("unknown connection %q; known are %s", e.Name, quoteAll(e.Known))
 }
 
+// UnknownReplicaError tells of a replica that OnReplica names and the connection does
+// not have, and of those that it has.
+type UnknownReplicaError struct {
+	Connection string
+	Name       string
+	Known      []string // the whole names, as routes tell them
+}
+
+func (e *UnknownReplicaError) Error() string {
+	if len(e.Known) == 0 {
+		return fmt.Sprintf("dbfleet: connection %q has no replica %q; it has none at all", e.Connection, e.Name)
+	}
+	return fmt.Sprintf("dbfleet: connection %q has no replica %q; it has %s", e.Connection, e.Name, quoteAll(e.Known))
+}
+
 // TxConnectionError tells of a transaction handle used for another connection
 // than its own.
 type TxConnectionError struct {

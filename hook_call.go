@@ -162,7 +162,7 @@ func (p *place) transactions(ctx context.Context) any {
 		return txs
 	}
 	outer, _ := txs.(*txList)
-	return &txList{tx: top, outer: outer}
+	return &txList{tx: top, outer: outer, asked: outer.wants()}
 }
 
 // end tells the hooks what came of the statement.

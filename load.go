@@ -278,7 +278,9 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 	if l.s.text, err = into.Insert(1); err != nil {
 		return nil, err
 	}
-	p.choose(true)
+	if err := p.choose(true); err != nil {
+		return nil, err
+	}
 	l.ctx = ctx
 	if l.hooks = p.callHooks(ctx, &l.s); l.hooks != nil {
 		l.ctx = l.hooks.context(nil)

@@ -170,6 +170,12 @@ func (m *Model[T]) Shard(key any) *Model[T] { return (*Model[T])((*query)(m).sha
 // Primary returns the model reading from the primary.
 func (m *Model[T]) Primary() *Model[T] { return (*Model[T])((*query)(m).primary()) }
 
+// OnReplica returns the model reading from that replica alone; see Query.OnReplica.
+func (m *Model[T]) OnReplica(name string) *Model[T] { return (*Model[T])((*query)(m).onReplica(name)) }
+
+// MaxLag returns the model reading what is at most so old; see Query.MaxLag.
+func (m *Model[T]) MaxLag(d time.Duration) *Model[T] { return (*Model[T])((*query)(m).within(d)) }
+
 // Using returns the model in a transaction, whatever the context carries.
 func (m *Model[T]) Using(tx *Tx) *Model[T] { return (*Model[T])((*query)(m).using(tx)) }
 

@@ -31,6 +31,7 @@ type node struct {
 	weight   int // 0 is 1
 
 	replica      atomic.Bool  // its role
+	fresh        freshness    // of what it shows as a replica
 	transactions atomic.Int64 // that are open
 
 	writes sessions // that may write: the primary's

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -41,6 +42,25 @@ func (q *Query[T]) Shard(key any) *Query[T] {
 
 // Primary reads from the primary instead of a replica.
 func (q *Query[T]) Primary() *Query[T] { return (*Query[T])((*query)(q).primary()) }
+
+// OnReplica reads from the replica of that name and from no other node, in whatever state
+// it is: "replica-1", or whatever ReplicaConfig.Name says. The result is a query of a
+// handle for reads, which refuses to write and to lock with ErrReadHandle, and it goes
+// where it says with ReadPrimary too. A connection that has no such replica is an
+// *UnknownReplicaError; one that does not answer is the error of asking it. In a
+// transaction, whose statements run where it was begun, it is refused. MaxLag does not
+// hold for it.
+func (q *Query[T]) OnReplica(name string) *Query[T] {
+	return (*Query[T])((*query)(q).onReplica(name))
+}
+
+// MaxLag reads from a replica that is known to show no older rows than those of d ago, as
+// ReadsConfig.MaxLag says for all reads of the connection and MaxLag for those of a
+// context: the query's own counts most. Where no replica is, ReadsConfig.WhenStale decides.
+// d must be more than 0. Writes, transactions and reads of the primary are always fresh.
+func (q *Query[T]) MaxLag(d time.Duration) *Query[T] {
+	return (*Query[T])((*query)(q).within(d))
+}
 
 // Using runs in a transaction, whatever the context carries. A transaction on
 // another connection than the query's is a *TxConnectionError.

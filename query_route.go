@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -28,7 +29,27 @@ func (q *query) sharded(key any) *query {
 //go:noinline
 func (q *query) primary() *query {
 	next, w := q.wishing()
-	w.primary = true
+	w.primary, w.replica = true, ""
+	return next
+}
+
+//go:noinline
+func (q *query) onReplica(name string) *query {
+	if name == "" {
+		return q.without("OnReplica", "the name of the replica is empty")
+	}
+	next, w := q.wishing()
+	w.primary, w.read, w.replica = false, true, name
+	return next
+}
+
+//go:noinline
+func (q *query) within(maxLag time.Duration) *query {
+	if maxLag <= 0 {
+		return q.without("MaxLag", "it takes how stale a replica may be, more than nothing; Primary reads what is fresh")
+	}
+	next, w := q.wishing()
+	w.maxLag = maxLag
 	return next
 }
 
@@ -132,7 +153,10 @@ func (q *query) explain(ctx context.Context) (Route, error) {
 	if t.render(&t.place, &t.statement) == nil { // what is wrong with it is told when it runs
 		write = t.statement.write
 	}
-	t.place.choose(write)
+	t.place.explains = true
+	if err := t.place.choose(write); err != nil {
+		return Route{}, told(err)
+	}
 	return t.place.route.told(), nil
 }
 

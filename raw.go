@@ -38,13 +38,18 @@ func (db *DB) writes(method string) error {
 }
 
 // reads is the wish of a query of the caller's.
-func (db *DB) reads() *wish { return &wish{primary: db == nil || !db.read} }
+func (db *DB) reads() *wish {
+	if db == nil || !db.read {
+		return &wish{primary: true}
+	}
+	return &wish{read: true, replica: db.replica}
+}
 
 // QueryContext runs a query. The rows must be closed; what goes wrong while
 // they are read is told by their Err, and is the driver's error.
 func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	var p place
-	if err := db.rawPlace(ctx, &p); err != nil {
+	if err := db.rawPlace(ctx, &p, query); err != nil {
 		return nil, err
 	}
 	defer p.leave()
@@ -54,18 +59,29 @@ func (db *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql
 // QueryRowContext runs a query for at most one row; its error comes from Scan.
 func (db *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	var p place
-	if err := db.rawPlace(ctx, &p); err != nil {
+	if err := db.rawPlace(ctx, &p, query); err != nil {
 		return failedRow(err)
 	}
 	defer p.leave()
 	return p.rawQueryRow(ctx, query, args)
 }
 
-// rawPlace decides the place of a query in SQL. What the text does is not known, so
-// that a handle for reads has it run where writes are refused.
-func (db *DB) rawPlace(ctx context.Context, p *place) error {
-	err := db.place(ctx, p, db.reads())
-	p.guarded = db != nil && db.read
+// rawPlace decides the place of a query in SQL. A handle for reads takes only what is
+// known to be a plain read, the same in a transaction and without replicas, and has it
+// run where writes are refused beside: what the text calls may be another thing on the
+// server than it is known for.
+func (db *DB) rawPlace(ctx context.Context, p *place, text string) error {
+	if err := db.place(ctx, p, db.reads()); err != nil {
+		return err
+	}
+	if !db.read {
+		return nil
+	}
+	p.guarded = true
+	err := db.reg.plain.refuse(db.name, text, p.e.dialect)
+	if err != nil {
+		p.leave()
+	}
 	return err
 }
 
@@ -136,6 +152,7 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 		return noContext(tx.st.e.name)
 	}
 	p.inTx(tx, "the transaction's handle")
+	p.tellTo = txsOf(ctx).wants().route
 	return nil
 }
 
@@ -191,7 +208,7 @@ func (p *place) raw(ctx context.Context, op, query string, args []any, x lending
 	if err := p.refuseControl(query); err != nil {
 		return errorf("connection %q: %w", p.e.name, err)
 	}
-	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: true, raw: true}
+	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: !p.guarded, raw: true}
 	returned := false
 	defer func() {
 		if !returned { // a hook ended in a panic, or in runtime.Goexit

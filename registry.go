@@ -19,6 +19,7 @@ type Registry struct {
 	defaultName string
 	hooks       hookList
 	models      modelList
+	plain       plainReads
 
 	mu       sync.Mutex // protects following fields and every change of entries
 	closed   bool

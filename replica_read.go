@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/replicaset"
@@ -11,27 +12,75 @@ import (
 
 // Fits implements replicaset.Wants: the read of the place may be served by m.
 func (p *place) Fits(m *replicaset.Member[*node]) bool {
-	return m.Node().role() == RoleReplica
+	n := m.Node()
+	return n.role() == RoleReplica && !m.Has(replicaset.Draining) && !m.Has(replicaset.RoleMismatch) && p.freshEnough(n)
 }
 
-// toReplica takes the next replica, or the primary when none is well.
-func (p *place) toReplica() {
-	if !p.nextReplica(replicaset.Suspected) {
-		p.toPrimary("; no replica is fit")
+// toReplica takes the next replica, or what stands in for it when none is well.
+func (p *place) toReplica() error {
+	if p.nextReplica(replicaset.Suspected) {
+		return nil
 	}
+	return p.fallBack()
 }
 
 // nextReplica takes the next replica that has not been asked and is not in a worse state
 // than worst. It is false if there is none.
 func (p *place) nextReplica(worst replicaset.Resort) bool {
-	m, resort, ok := p.e.replicas.Pick(p, &p.tried)
+	if p.maxLag > 0 {
+		p.now = time.Now()
+	}
+	var (
+		m      *replicaset.Member[*node]
+		resort replicaset.Resort
+		ok     bool
+	)
+	if p.explains {
+		m, resort, ok = p.e.replicas.Peek(p)
+	} else {
+		m, resort, ok = p.e.replicas.Pick(p, &p.tried)
+	}
 	if !ok || resort > worst {
 		return false
 	}
-	p.tried.Add(m)
-	p.member, p.node = m, &m.Node().reads
-	p.route.Node, p.route.Role, p.route.more = p.node.name, RoleReplica, "; a replica in turn"
+	p.take(m)
+	switch resort {
+	case replicaset.Suspected:
+		p.route.more = "; a replica that is doubted, since no other is fit"
+	case replicaset.Ejected:
+		p.route.more = "; a replica that does not answer, as the last resort"
+	default:
+		p.route.more = "; a replica in turn"
+	}
 	return true
+}
+
+// take has the place go to a replica.
+func (p *place) take(m *replicaset.Member[*node]) {
+	p.tried.Add(m)
+	p.member, p.node, p.capped = m, &m.Node().reads, false
+	p.route.Node, p.route.Role = p.node.name, RoleReplica
+}
+
+// toOnly takes the replica that the call names, whatever is known of it.
+func (p *place) toOnly() {
+	p.take(p.only)
+	p.route.Role, p.route.more = p.node.role(), "; the replica was asked for"
+}
+
+// replicaNamed is the replica that OnReplica names, by the name of its configuration or
+// the whole one that routes tell.
+func (e *entry) replicaNamed(name string) (*replicaset.Member[*node], error) {
+	for _, whole := range [...]string{e.name + "/" + name, name} {
+		if m := e.replicas.Find(whole); m != nil {
+			return m, nil
+		}
+	}
+	unknown := &UnknownReplicaError{Connection: e.name, Name: name}
+	for _, m := range e.replicas.Members() {
+		unknown.Known = append(unknown.Known, m.Name())
+	}
+	return nil, unknown
 }
 
 // asks notes that the node is being asked.
@@ -42,13 +91,14 @@ func (p *place) asks() {
 }
 
 // answered tells the replica set how the node did. Whether it is fit to serve at all, a
-// question of the monitor's decides.
+// question of the monitor's decides. That is another question than whether this read
+// goes elsewhere.
 func (p *place) answered(s *statement, err error) {
 	if p.member == nil || p.on != nil {
 		return
 	}
 	switch {
-	case err == nil && !s.stream, err != nil && answeredBy(err):
+	case err == nil && s.answersOnce(), err != nil && answeredBy(err):
 		p.attempt.Answered()
 	case err != nil && notServed(err):
 		p.attempt.Failed()
@@ -58,23 +108,29 @@ func (p *place) answered(s *statement, err error) {
 	}
 }
 
+// answersOnce says that the time until the statement has ended is the node's latency: it
+// was asked something, and no code of the caller's ran meanwhile.
+func (s *statement) answersOnce() bool { return !s.stream && s.op != "connect" }
+
 // answeredBy says that the error is what the server said of the statement.
 func answeredBy(err error) bool {
 	problem := driver.Classify(err)
-	return !problem.NotSent && !problem.Unanswered && !notServed(err)
+	return problem.Code != "" && !problem.NotSent && !problem.Unanswered && !notServed(err)
 }
 
 // notServed says that a read has failed because of its node, whoever asks: no connection
-// to it could be made, or it was lost. A caller who has no time left, or finds the pool
-// full, says nothing about the node.
+// to it could be made, for whatever reason, or it was lost. A caller who has no time left,
+// or finds the pool full, says nothing about the node; nor does a statement that takes
+// longer than StatementTimeout.
 func notServed(err error) bool {
 	if isAcquireTimeout(err) {
 		return false
 	}
-	class := driver.Classify(err).Class
-	if isConnectError(err) {
-		return class != driver.Canceled && (class != driver.Timeout || isSilence(err))
+	var connect *driver.ConnectError
+	if errors.As(err, &connect) {
+		return !errors.Is(connect.Err, context.Canceled) && !errors.Is(connect.Err, context.DeadlineExceeded)
 	}
+	class := driver.Classify(err).Class
 	return class == driver.Connection || class == driver.TooManyConnections
 }
 
@@ -94,36 +150,62 @@ func isSilence(err error) bool {
 }
 
 // goesElsewhere says that another node may have the answer that this one did not give: it
-// did not serve, or it is a standby that has cancelled the statement to go on replaying.
+// did not serve; it is a standby that has cancelled the statement to go on replaying; or
+// it was silent for as long as StatementTimeout, and does not answer the monitor either.
+// One that does is slow with this statement, and so would be the others.
 func (p *place) goesElsewhere(err error) bool {
-	return notServed(err) || p.member != nil && driver.Classify(err).Class == driver.Serialization
+	if notServed(err) {
+		return true
+	}
+	if p.member == nil {
+		return false
+	}
+	switch driver.Classify(err).Class {
+	case driver.Serialization, driver.Deadlock: // of a read alone: with replaying
+		return true
+	case driver.Timeout:
+		return isSilence(err) && isUnwell(p.member.State())
+	}
+	return false
+}
+
+func isUnwell(s replicaset.State) bool {
+	return s == replicaset.StateSuspect || s == replicaset.StateEjected
 }
 
 // failover decides whether a statement that err ended may be asked again, and where: the
-// next replica, the primary when those that are well have been tried, whoever might answer
-// then, and once more the primary itself if a connection of it was lost. again remembers
-// that.
+// next replica, what stands in for those that are well when they have been tried, whoever
+// might answer then, and once more the primary itself if a connection of it was lost:
+// again remembers that. It returns nil if the statement is to be sent again, else the
+// error of it.
 //
 // Only a plain read is asked again, or what a replica was asked, whose session refuses
-// writes.
-func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) bool {
-	if p.on != nil || s.write && p.route.Role == RolePrimary || ctx.Err() != nil || !p.goesElsewhere(err) {
-		return false
+// writes. It is never asked again in a transaction or Conn, on the replica that the caller
+// has named, or when the caller's time is over.
+func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) error {
+	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
+		return err
 	}
-	lost := driver.Classify(err).Class == driver.Connection && !isConnectError(err)
-	fromPrimary := p.member == nil
+	from := p.route.Node
+	lost := p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !*again
 	elsewhere := !p.primary || p.e.config.Reads.WhenPrimaryDown
-	p.route.Reason = "failover from " + strconv.Quote(p.route.Node)
 	switch {
-	case elsewhere && p.nextReplica(replicaset.Suspected):
-	case !p.askedPrimary:
-		p.toPrimary("; no other replica is fit")
-	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer
-	case fromPrimary && lost && !*again:
+	case p.primary && lost:
 		*again = true
-		p.toPrimary("; its connection was lost")
+	case elsewhere && p.nextReplica(replicaset.Suspected):
+	case !p.askedPrimary && !p.primary:
+		if none := p.fallBack(); none != nil {
+			return errorf("%w; %w", none, err)
+		}
+	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer
+	case lost:
+		*again = true
 	default:
-		return false
+		return err
 	}
-	return true
+	if *again && p.member == nil && p.askedPrimary {
+		p.route.more = "; its connection was lost"
+	}
+	p.route.Reason = "failover from " + strconv.Quote(from)
+	return nil
 }

@@ -1,8 +1,10 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
@@ -44,7 +46,9 @@ type wish struct {
 	shard    any    // a key given on the call
 	hasShard bool
 	primary  bool
-	read     bool // on a handle for reads
+	read     bool          // on a handle for reads
+	replica  string        // OnReplica
+	maxLag   time.Duration // MaxLag, 0 for none
 }
 
 // noWish asks for nothing.
@@ -97,14 +101,21 @@ type place struct {
 	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
+	tellTo  *Route   // WithRoute, nil for none
 
 	node  *sessions // nil until they are chosen
 	route Route
+
+	only     *replicaset.Member[*node] // the replica that the call names, nil for none
+	maxLag   time.Duration             // how stale a replica may be, 0 for however stale
+	now      time.Time                 // by which that is told
+	explains bool                      // nothing will be sent
 
 	member       *replicaset.Member[*node] // the replica that node is, nil for none
 	attempt      replicaset.Attempt[*node] // at member
 	tried        replicaset.Tried[*node]   // replicas that were asked
 	askedPrimary bool
+	capped       bool // on the primary in a turn of those that no replica serves
 }
 
 // place decides the place of one operation. The caller must call leave, unless
@@ -119,14 +130,17 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	if write && w.read {
 		return errorf("connection %q: %w", to.connection, ErrReadHandle)
 	}
+	list := txsOf(ctx)
+	asked := list.wants()
+	p.tellTo = asked.route
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
 			return err
 		}
 		p.inTx(tx, "the transaction given to Using")
-		return nil
+		return w.onlyOutside(to.connection)
 	}
-	tx, err := txFor(ctx, r, to.connection)
+	tx, err := list.txFor(r, to.connection)
 	if err != nil {
 		return err
 	}
@@ -135,7 +149,7 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 			return err
 		}
 		p.inTx(tx, "the transaction in the context")
-		return nil
+		return w.onlyOutside(to.connection)
 	}
 	e, err := r.use(to.connection)
 	if err != nil {
@@ -143,11 +157,29 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	}
 	p.e, p.primary = e, w.primary
 	e.monitor.begin()
-	if e.replicas.Len() > 0 && !p.primary {
-		p.primary = ctx.Value(readPrimaryKey{}) != nil
+	switch {
+	case w.replica != "":
+		if p.only, err = e.replicaNamed(w.replica); err != nil {
+			e.leave()
+			return err
+		}
+	case e.replicas.Len() > 0:
+		p.primary = w.primary || asked.primary
+		p.maxLag = cmp.Or(w.maxLag, asked.maxLag)
+		if p.maxLag == 0 && !p.primary {
+			p.maxLag = e.config.Reads.MaxLag
+		}
 	}
 	p.route.Connection, p.route.Reason = to.connection, to.reason
 	return nil
+}
+
+// onlyOutside refuses a replica in a transaction, whose statements run where it is.
+func (w *wish) onlyOutside(connection string) error {
+	if w.replica == "" {
+		return nil
+	}
+	return errorf("connection %q: OnReplica(%q) in a transaction, whose statements run where it was begun", connection, w.replica)
 }
 
 // entryAt is the generation of a connection that a write meets there: that of its
@@ -193,10 +225,14 @@ func (p *place) leave() {
 }
 
 // choose decides the node, once: the transaction's, the primary for a write, else
-// a replica.
-func (p *place) choose(write bool) {
+// a replica. Its error says that there is none where the call may go.
+func (p *place) choose(write bool) error {
 	switch {
 	case p.node != nil:
+	case p.only != nil && write:
+		return errorf("connection %q: what is not known to be a plain read, on a replica: %w", p.e.name, ErrReadHandle)
+	case p.only != nil:
+		p.toOnly()
 	case write:
 		p.toPrimary("; a write")
 	case p.primary:
@@ -204,13 +240,14 @@ func (p *place) choose(write bool) {
 	case p.e.replicas.Len() == 0:
 		p.toPrimary("")
 	default:
-		p.toReplica()
+		return p.toReplica()
 	}
+	return nil
 }
 
 func (p *place) toPrimary(more string) {
 	n := p.e.primary()
-	p.node, p.member, p.askedPrimary = &n.writes, nil, true
+	p.node, p.member, p.askedPrimary, p.capped = &n.writes, nil, true, false
 	if p.guarded {
 		p.node = &n.reads
 	}

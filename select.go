@@ -164,6 +164,7 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 		return err
 	}
 	changes, silent := lex.Changes(text, d)
+	what, plain := notPlainOn(text, d)
 	statements := lex.New(text, d)
 	_, _, one := statements.Statement()
 	_, _, more := statements.Statement()
@@ -174,12 +175,14 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 		return &StatementError{Part: "Select", Reason: "the text has several statements, of which each has its own rows; send them one by one"}
 	case changes && v.q.wish().read:
 		return errorf("connection %q: Select of a statement that changes rows: %w", p.e.name, ErrReadHandle)
+	case v.q.wish().read && !plain:
+		return notPlain(p.e.name, what)
 	case silent:
 		return &StatementError{Part: "Select", Reason: "the statement returns no rows; give it RETURNING, or use ExecContext"}
 	}
 	p.guarded = v.q.wish().read
 	s.op, s.raw = "query", true
-	v.changes, s.write = changes, changes || !lex.PlainRead(text, d)
+	v.changes, s.write = changes, changes || !plain
 	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args), v.q.env(p))
 	return err
 }

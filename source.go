@@ -73,7 +73,7 @@ func tableQuery(db *DB, name string, plan *rowmap.Plan, err error) *query {
 	s := &source{reg: db.reg, table: table.Unmodelled(name, plan), connection: db.name, why: "named by the handle", err: told(err)}
 	q := &query{src: s, q: sqlgen.From(name)}
 	if db.read || db.primary {
-		q.at = &wish{read: db.read, primary: db.primary}
+		q.at = &wish{read: db.read, primary: db.primary, replica: db.replica}
 	}
 	return q
 }

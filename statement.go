@@ -43,11 +43,16 @@ type exchange interface {
 // before and after, the exchange is made, what is wrong is wrapped, and a read that
 // was not answered is asked again elsewhere.
 func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
-	p.choose(s.write && !s.raw)
+	if err := p.choose(s.write && !s.raw); err != nil {
+		return unknownRows, err
+	}
 	again := false
 	for {
 		res, err := p.sendOnce(ctx, s, x)
-		if err == nil || s.begun(x) || !p.failover(ctx, s, err, &again) {
+		if err == nil || s.begun(x) {
+			return res, err
+		}
+		if err = p.failover(ctx, s, err, &again); err != nil {
 			return res, err
 		}
 	}
@@ -65,7 +70,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	hooks := p.callHooks(ctx, s)
 	p.asks()
 	if hooks == nil {
-		res, err = x.exchange(ctx, p, s)
+		res, err = p.exchange(ctx, s, x)
 		return res, p.ended(s, hooks, res, err)
 	}
 	returned := false
@@ -74,7 +79,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 			_ = p.ended(s, hooks, unknownRows, errPanicked)
 		}
 	}()
-	res, err = x.exchange(hooks.context(x), p, s)
+	res, err = p.exchange(hooks.context(x), s, x)
 	returned = true
 	return res, p.ended(s, hooks, res, err)
 }
@@ -86,6 +91,7 @@ var unknownRows = driver.Result{RowsAffected: -1}
 // callHooks and ended by itself; every other statement is sent.
 func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) error {
 	p.answered(s, err)
+	p.tell()
 	err = p.wrap(s, err)
 	if hooks != nil {
 		hooks.end(p, s, res.RowsAffected, err)

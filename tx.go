@@ -210,13 +210,14 @@ type txList struct {
 	tx     *Tx
 	outer  *txList    // of a nil tx, those that it hides
 	atomic *atomicRun // of the Atomic that it is in, nil without one
+	asked  *asked     // what the context asks for beside, nil for nothing
 }
 
 func withTx(ctx context.Context, tx *Tx) context.Context {
-	outer, _ := ctx.Value(txKey{}).(*txList)
+	outer := txsOf(ctx)
 	inner := &txContext{ctx, txList{tx: tx, outer: outer}}
 	if outer != nil {
-		inner.list.atomic = outer.atomic
+		inner.list.atomic, inner.list.asked = outer.atomic, outer.asked
 	}
 	return inner
 }
@@ -248,7 +249,11 @@ func txFor(ctx context.Context, r *Registry, name string) (*Tx, error) {
 	if ctx == nil {
 		return nil, nil // which is told on the way
 	}
-	l, _ := ctx.Value(txKey{}).(*txList)
+	return txsOf(ctx).txFor(r, name)
+}
+
+// txFor is txFor of the list's context; l may be nil.
+func (l *txList) txFor(r *Registry, name string) (*Tx, error) {
 	if l == nil || l.tx == nil {
 		return nil, nil
 	}
@@ -269,6 +274,10 @@ func txFor(ctx context.Context, r *Registry, name string) (*Tx, error) {
 // ErrBusy at once; in another goroutine it waits for the end of the transaction.
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)
-	hidden, _ := ctx.Value(txKey{}).(*txList)
-	return context.WithValue(ctx, txKey{}, &txList{outer: hidden})
+	hidden := txsOf(ctx)
+	list := &txList{outer: hidden}
+	if hidden != nil {
+		list.asked = hidden.asked
+	}
+	return context.WithValue(ctx, txKey{}, list)
 }

@@ -11,6 +11,13 @@ import (
 // lock, writes to no variable or file, and calls no function but those that are
 // known to be without effect. What is not known is not a plain read.
 func PlainRead(text string, d *dialect.Dialect) bool {
+	_, plain := NotPlain(text, d)
+	return plain
+}
+
+// NotPlain is PlainRead. Of a text that is none it tells the first word, function or
+// symbol that may do more than read, or "" for a quote or comment without an end.
+func NotPlain(text string, d *dialect.Dialect) (what string, plain bool) {
 	s := New(text, d)
 	var before Token
 	var schema string // what before is qualified with
@@ -18,25 +25,27 @@ func PlainRead(text string, d *dialect.Dialect) bool {
 		t := s.Next()
 		switch t.Kind {
 		case End:
-			return !s.Open()
+			return "", !s.Open()
 		case Word:
 			if notPlain[strings.ToUpper(t.Text)] && before.Text != "." && !calls(s) {
-				return false
+				return t.Text, false
 			}
 			if t.Is("VALUE") && before.Is("NEXT") || t.Is("NEXTVAL") && before.Text == "." { // of a sequence
-				return false
+				return t.Text, false
 			}
 		case Symbol:
 			switch t.Text {
 			case ";":
-				return false
+				if !endsIn(s) {
+					return t.Text, false
+				}
 			case "(":
 				if before.Kind == Quoted && !isLiteral(before.Text) || before.Kind == Word && !harmless(before.Text, schema) {
-					return false
+					return before.Text + "()", false
 				}
 			case "=":
 				if before.Text == ":" { // MySQL's @variable := value
-					return false
+					return ":=", false
 				}
 			}
 		}
@@ -49,6 +58,15 @@ func PlainRead(text string, d *dialect.Dialect) bool {
 		}
 		before = t
 	}
+}
+
+// endsIn says whether nothing follows but further semicolons.
+func endsIn(s Scanner) bool {
+	t := s.Next()
+	for t.Text == ";" {
+		t = s.Next()
+	}
+	return t.Kind == End
 }
 
 // calls says whether an opening bracket follows: REPLACE(…) is a function.

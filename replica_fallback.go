@@ -1,0 +1,199 @@
+package dbfleet
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
+)
+
+// freshness is how old what a replica shows may be. The monitor writes it, reads look at
+// it. The zero value is unknown.
+type freshness struct {
+	// at is when the primary was asked for the latest position that the replica is known
+	// to have reached: nanoseconds from clockZero, 0 for unknown.
+	at atomic.Int64
+}
+
+// clockZero is where freshness counts from, on the monotonic clock.
+var clockZero = time.Now().Add(-time.Hour)
+
+// reached notes that the replica has all that the primary had at t.
+func (f *freshness) reached(t time.Time) { f.at.Store(int64(t.Sub(clockZero))) }
+
+// forget notes that nothing is known any more, as of a node that is another server now.
+func (f *freshness) forget() { f.at.Store(0) }
+
+// staleness is how old what the node shows is at most. It grows by itself while nothing is
+// heard of the node or of the primary. Unknown is not fresh.
+func (n *node) staleness(now time.Time) (atMost time.Duration, known bool) {
+	at := n.fresh.at.Load()
+	if at == 0 {
+		return 0, false
+	}
+	return max(now.Sub(clockZero)-time.Duration(at), 0), true
+}
+
+// freshEnough says whether the node is within the staleness that the place bears.
+func (p *place) freshEnough(n *node) bool {
+	if p.maxLag <= 0 {
+		return true
+	}
+	atMost, known := n.staleness(p.now)
+	return known && atMost <= p.maxLag
+}
+
+// fallBack decides about a read that no replica which is well may serve: the primary, or
+// where that is forbidden because of MaxLag a replica that is not well but fresh, the
+// freshest, or an error.
+func (p *place) fallBack() error {
+	reads := &p.e.config.Reads
+	if p.maxLag <= 0 {
+		p.toPrimary("; no replica is fit")
+		p.capped = true
+		return nil
+	}
+	switch reads.WhenStale {
+	case FallbackError:
+		if p.nextReplica(replicaset.Ejected) {
+			return nil
+		}
+	case FallbackStale:
+		limit := reads.StaleLimit
+		if limit <= 0 {
+			limit = math.MaxInt64
+		}
+		if p.nextReplica(replicaset.Ejected) || p.freshest(limit) {
+			return nil
+		}
+	default:
+		p.toPrimary("; no replica is fit and within " + p.maxLag.String())
+		p.capped = true
+		return nil
+	}
+	return p.noneFresh()
+}
+
+// freshest takes the replica whose staleness is the smallest, of those that have not been
+// asked. One of which nothing is known is the last, where limit is none.
+func (p *place) freshest(limit time.Duration) bool {
+	var best *replicaset.Member[*node]
+	least, bestKnown := limit, false
+	for _, m := range p.e.replicas.Members() {
+		if m.Node().role() != RoleReplica || p.tried.Has(m) || m.State() == replicaset.StateEjected {
+			continue
+		}
+		atMost, known := m.Node().staleness(p.now)
+		switch {
+		case known && atMost <= least, !known && limit == math.MaxInt64 && best == nil:
+			best, bestKnown = m, known
+			if known {
+				least = atMost
+			}
+		}
+	}
+	if best == nil {
+		return false
+	}
+	p.take(best)
+	if p.route.more = "; the freshest replica, of which nothing is known"; bestKnown {
+		p.route.more = "; the freshest replica, at most " + told3(least) + " behind"
+	}
+	return true
+}
+
+// noneFresh is the error of a read that no replica may serve, nor the primary: ErrStale
+// where a replica answers and is not fresh enough, else ErrNoReplica.
+func (p *place) noneFresh() error {
+	what, why := ErrNoReplica, "none is fit to serve"
+	for _, m := range p.e.replicas.Members() {
+		if m.Node().role() != RoleReplica || m.State() == replicaset.StateEjected {
+			continue
+		}
+		atMost, known := m.Node().staleness(p.now)
+		if known && atMost <= p.maxLag {
+			continue // it was asked
+		}
+		text := fmt.Sprintf("replica %q is at most %s behind", m.Name(), told3(atMost))
+		if !known {
+			text = fmt.Sprintf("how far replica %q is behind is not known", m.Name())
+		}
+		if what != ErrStale {
+			what, why = ErrStale, text
+		} else {
+			why += ", " + text
+		}
+	}
+	return errorf("connection %q: %w: within %s: %s", p.e.name, what, p.maxLag, why)
+}
+
+// told3 is a duration for people.
+func told3(d time.Duration) string {
+	if d > time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}
+
+// turns are how many may do something at a time; nil is no bound. It is safe for
+// concurrent use.
+type turns chan struct{}
+
+// newTurns is how many reads may be under way on the primary because no replica could
+// serve them.
+func newTurns(c *ConnectionConfig) turns {
+	n := c.Reads.PrimaryReads
+	if n == 0 {
+		n = (max(c.Pool.MaxOpen, 0) + 1) / 2
+	}
+	if n <= 0 {
+		return nil
+	}
+	return make(turns, n)
+}
+
+// take waits for a turn until ctx ends and at most wait; 0 is no other bound than ctx.
+func (t turns) take(ctx context.Context, node *sessions) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	default:
+	}
+	var timeout <-chan time.Time
+	if node.wait > 0 {
+		timer := time.NewTimer(node.wait)
+		defer timer.Stop()
+		timeout = timer.C
+	}
+	late := &driver.AcquireTimeoutError{Node: node.name, Wait: node.wait}
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-timeout:
+	case <-ctx.Done():
+		late.Err = ctx.Err()
+	}
+	if pool := node.pool.Load(); pool != nil {
+		late.Stats = pool.DB().Stats()
+	}
+	return fmt.Errorf("at most %s reads at a time go to the primary because no replica serves them: %w", strconv.Itoa(cap(t)), late)
+}
+
+func (t turns) give() { <-t }
+
+// exchange sends a statement at the node that is chosen, in its turn.
+func (p *place) exchange(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
+	if !p.capped || p.e.primaryReads == nil {
+		return x.exchange(ctx, p, s)
+	}
+	if err := p.e.primaryReads.take(ctx, p.node); err != nil {
+		return unknownRows, err
+	}
+	defer p.e.primaryReads.give()
+	return x.exchange(ctx, p, s)
+}
