@@ -1,14 +1,9 @@
 package dbfleet
 
 import (
-	"cmp"
 	"context"
 	"database/sql/driver"
-	"maps"
 	"net"
-	"os/user"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/config"
@@ -240,6 +235,15 @@ type ConnectionConfig struct {
 	// whoever made it does that.
 	Connector driver.Connector `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 
+	// Discover tells which replicas there are, beside ReadHosts and Replicas: what an
+	// orchestrator, a cloud or a table of the application's own knows of them. It is asked
+	// when the connection is first used, every Reads.DiscoverEvery and when a replica is
+	// lost, by one goroutine at a time, with a context that ends after ConnectTimeout or
+	// with the connection. A replica that it does not name any more leaves when its reads
+	// are done. After an error, and after a list that is not valid, all stay as they were;
+	// both are told to OnNodeChange. It is in no JSON and never printed.
+	Discover func(ctx context.Context) ([]ReplicaConfig, error) `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
+
 	// envPrefix is what the names of the variables begin with, such as
 	// "DB_USERS_", if the connection came from the environment.
 	envPrefix string
@@ -315,67 +319,4 @@ type SQLiteConfig struct {
 	DeferredTransactions bool `json:"deferred_transactions" yaml:"deferred_transactions" mapstructure:"deferred_transactions" toml:"deferred_transactions,omitempty"`
 	// DoubleQuotedStrings lets "x" be a string where no column is called x.
 	DoubleQuotedStrings bool `json:"double_quoted_strings" yaml:"double_quoted_strings" mapstructure:"double_quoted_strings" toml:"double_quoted_strings,omitempty"`
-}
-
-// withDefaults returns a copy with the default connection's name filled in and
-// the defaults of every connection applied.
-func (c Config) withDefaults() Config {
-	connections := make(map[string]ConnectionConfig, len(c.Connections))
-	for name, conn := range c.Connections {
-		connections[name] = conn.withDefaults()
-		if c.Default == "" && len(c.Connections) == 1 {
-			c.Default = name
-		}
-	}
-	c.Connections = connections
-	return c
-}
-
-// withDefaults returns a deep copy of c with defaults applied and the driver's
-// canonical name. It does not look at URL.
-func (c ConnectionConfig) withDefaults() ConnectionConfig {
-	c.Driver = c.Driver.canonical()
-	c.Host = strings.TrimSuffix(strings.TrimPrefix(c.Host, "["), "]")
-	c.Port = cmp.Or(c.Port, config.WellKnownPort(string(c.Driver)))
-	if c.Username == "" && c.envPrefix == "" && (c.Driver == Postgres || c.Driver == MySQL) {
-		if u, err := user.Current(); err == nil {
-			c.Username = u.Username
-		}
-	}
-	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 5*time.Second)
-	c.StatementTimeout = cmp.Or(c.StatementTimeout, 5*time.Minute)
-	c.ReadHosts = slices.Clone(c.ReadHosts)
-	c.Params = maps.Clone(c.Params)
-	c.Pool = c.Pool.withDefaults()
-	read := c.Pool
-	if c.ReadPool != nil {
-		read = c.ReadPool.withDefaults()
-	}
-	c.ReadPool = &read
-	if c.Driver == SQLite {
-		c.SQLite = c.SQLite.withDefaults()
-	}
-	return c
-}
-
-func (p PoolConfig) withDefaults() PoolConfig {
-	p.MaxOpen = cmp.Or(p.MaxOpen, 10)
-	p.MaxIdle = cmp.Or(p.MaxIdle, max(p.MaxOpen, config.Unbounded))
-	p.MaxLifetime = cmp.Or(p.MaxLifetime, 30*time.Minute)
-	p.MaxIdleTime = cmp.Or(p.MaxIdleTime, 5*time.Minute)
-	p.AcquireTimeout = cmp.Or(p.AcquireTimeout, 10*time.Second)
-	p.StatementCache = cmp.Or(p.StatementCache, 128)
-	return p
-}
-
-func (s SQLiteConfig) withDefaults() SQLiteConfig {
-	s.JournalMode = cmp.Or(strings.ToUpper(s.JournalMode), "WAL")
-	s.Synchronous = cmp.Or(strings.ToUpper(s.Synchronous), "NORMAL")
-	s.BusyTimeout = cmp.Or(s.BusyTimeout, 5*time.Second)
-	return s
-}
-
-// acquireWait is how long to wait for a connection, 0 until the context ends.
-func (p PoolConfig) acquireWait() time.Duration {
-	return max(p.AcquireTimeout, 0)
 }

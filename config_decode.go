@@ -36,6 +36,12 @@ func (s SQLiteConfig) tree() map[string]any {
 	return ConnectionConfig{SQLite: s}.settings().Tree("sqlite")
 }
 
+func (r ReplicaConfig) tree() map[string]any { return r.redacted().settings().Tree("") }
+
+func (r ReadsConfig) tree() map[string]any {
+	return ConnectionConfig{Reads: r}.settings().Tree("reads")
+}
+
 // decoded is a type that JSON is read into.
 type decoded[T any] interface {
 	*T
@@ -136,3 +142,29 @@ func (s *SQLiteConfig) UnmarshalMapstructure(tree any) error { return unmarshalT
 
 // MarshalYAML encodes s without secrets, as MarshalJSON does.
 func (s SQLiteConfig) MarshalYAML() (any, error) { return s.tree(), nil }
+
+// UnmarshalYAML decodes one replica, by the rules of UnmarshalJSON.
+func (r *ReplicaConfig) UnmarshalYAML(decode func(any) error) error { return unmarshalYAML(r, decode) }
+
+// UnmarshalTOML decodes one replica, by the rules of UnmarshalJSON.
+func (r *ReplicaConfig) UnmarshalTOML(tree any) error { return unmarshalTree(r, tree) }
+
+// UnmarshalMapstructure decodes one replica, by the rules of UnmarshalJSON. See
+// [Config.UnmarshalMapstructure].
+func (r *ReplicaConfig) UnmarshalMapstructure(tree any) error { return unmarshalTree(r, tree) }
+
+// MarshalYAML encodes r as MarshalJSON does.
+func (r ReplicaConfig) MarshalYAML() (any, error) { return r.tree(), nil }
+
+// UnmarshalYAML decodes how reads are spread, by the rules of UnmarshalJSON.
+func (r *ReadsConfig) UnmarshalYAML(decode func(any) error) error { return unmarshalYAML(r, decode) }
+
+// UnmarshalTOML decodes how reads are spread, by the rules of UnmarshalJSON.
+func (r *ReadsConfig) UnmarshalTOML(tree any) error { return unmarshalTree(r, tree) }
+
+// UnmarshalMapstructure decodes how reads are spread, by the rules of UnmarshalJSON. See
+// [Config.UnmarshalMapstructure].
+func (r *ReadsConfig) UnmarshalMapstructure(tree any) error { return unmarshalTree(r, tree) }
+
+// MarshalYAML encodes r as MarshalJSON does.
+func (r ReadsConfig) MarshalYAML() (any, error) { return r.tree(), nil }

@@ -75,6 +75,32 @@ func (s *SQLiteConfig) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// UnmarshalJSON decodes one replica. A fault is a *ConfigError without a connection.
+func (r *ReplicaConfig) UnmarshalJSON(data []byte) error {
+	if r == nil {
+		return errNilSettings
+	}
+	s, faults := replicaKeys.Decode(data, "")
+	if len(faults) > 0 {
+		return configError(faults)
+	}
+	*r = ReplicaConfig{}
+	r.set(s)
+	return nil
+}
+
+// UnmarshalJSON decodes how reads are spread; durations are texts such as "5s".
+func (r *ReadsConfig) UnmarshalJSON(data []byte) error {
+	if r == nil {
+		return errNilSettings
+	}
+	c, err := decodeSection(data, "reads")
+	if err == nil {
+		*r = c.Reads
+	}
+	return err
+}
+
 var errNilSettings = errorf("UnmarshalJSON: the settings to decode into are nil")
 
 // decodeSection returns a connection of which only a section is set, or all of
@@ -110,4 +136,14 @@ func (t TLSConfig) MarshalJSON() ([]byte, error) {
 // MarshalJSON encodes s with durations as texts.
 func (s SQLiteConfig) MarshalJSON() ([]byte, error) {
 	return json.Marshal(s.tree())
+}
+
+// MarshalJSON encodes r without what may be a secret.
+func (r ReplicaConfig) MarshalJSON() ([]byte, error) {
+	return json.Marshal(r.tree())
+}
+
+// MarshalJSON encodes r with durations as texts.
+func (r ReadsConfig) MarshalJSON() ([]byte, error) {
+	return json.Marshal(r.tree())
 }

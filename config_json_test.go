@@ -24,7 +24,18 @@ func fleetConfig() Config {
 			Pool: PoolConfig{
 				MaxOpen: 20, MaxIdle: 15, MaxLifetime: time.Hour, MaxIdleTime: -1, AcquireTimeout: 3 * time.Second, StatementCache: -1,
 			},
-			ReadPool: &PoolConfig{MaxOpen: 50}, ConnectTimeout: 2 * time.Second, StatementTimeout: -1,
+			ReadPool: &PoolConfig{MaxOpen: 50},
+			Replicas: []ReplicaConfig{
+				{Host: "r4.example.com", Name: "near", Weight: 3, Zone: "eu-1", Pool: &PoolConfig{}, Params: map[string]string{"wait_timeout": "60"}},
+				{Host: "r5.example.com:3309", Pool: &PoolConfig{MaxOpen: 5, MaxLifetime: time.Minute}},
+			},
+			Hosts: []string{"db3.example.com"},
+			Reads: ReadsConfig{
+				Balance: BalanceLatency, Zone: "eu-1", MaxLag: 2 * time.Second, WhenStale: FallbackStale, StaleLimit: time.Minute, PrimaryReads: -1,
+				WhenPrimaryDown: true, MinWait: 50 * time.Millisecond, MaxWait: time.Second, ProbeInterval: 2 * time.Second, HedgeAfter: 20 * time.Millisecond,
+				DiscoverEvery: 5 * time.Second,
+			},
+			ConnectTimeout: 2 * time.Second, StatementTimeout: -1,
 			Params: map[string]string{"wait_timeout": "600"},
 		},
 		"analytics": {

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,8 +16,17 @@ import (
 // everySetting has another value under each key.
 func everySetting(t *testing.T) config.Settings {
 	t.Helper()
-	s := config.Settings{config.ReadPool: true}
-	for i, key := range configKeys {
+	s := everyKey(t, configKeys)
+	s[config.ReadPool] = true
+	s.SetParam("role", "r")
+	require.Len(t, s, len(configKeys)+2)
+	return s
+}
+
+func everyKey(t *testing.T, keys config.Keys) config.Settings {
+	t.Helper()
+	s := config.Settings{}
+	for i, key := range keys {
 		switch key.Kind {
 		case config.Text:
 			s.Set(key.Name, key.Name)
@@ -32,12 +42,16 @@ func everySetting(t *testing.T) config.Settings {
 			s.Set(key.Name, time.Duration(i+1)*time.Second)
 		case config.List:
 			s.Set(key.Name, []string{key.Name})
+		case config.Objects:
+			one := everyKey(t, key.Of)
+			one.SetParam("role", "r")
+			s.Set(key.Name, []config.Settings{one, {key.Of[0].Name: "other"}})
+		case config.Section:
+			s[key.Name] = true
 		default:
 			t.Fatalf("%s is of an unknown kind", key.Name)
 		}
 	}
-	s.SetParam("role", "r")
-	require.Len(t, s, len(configKeys)+2)
 	return s
 }
 
@@ -125,6 +139,11 @@ func TestConfigFields_EachFieldHasAKeyAndIsPrinted(t *testing.T) {
 	require.Equal(t, fields, setLeaves(reflect.ValueOf(c), ""), "a field without a key")
 	require.Equal(t, fields, leaves(reflect.TypeFor[printedConnection](), ""), "a field that is not printed")
 	require.Equal(t, fields, setLeaves(reflect.ValueOf(c.printed()), ""), "a field that is printed as zero")
+
+	fields = leaves(reflect.TypeFor[ReplicaConfig](), "")
+	require.Equal(t, fields, setLeaves(reflect.ValueOf(c.Replicas[0]), ""), "a field without a key")
+	require.Equal(t, fields, leaves(reflect.TypeFor[printedReplica](), ""), "a field that is not printed")
+	require.Equal(t, fields, setLeaves(reflect.ValueOf(c.Replicas[0].printed()), ""), "a field that is printed as zero")
 }
 
 // The constants of the root are the words that internal/config knows.
@@ -146,13 +165,14 @@ func TestConfigFields_ConstantsAreTheWordsThatAreRead(t *testing.T) {
 func TestConfigFields_EachHasItsKeyAsTagOfEveryDecoder(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{"default": true, "connections": true, "params": true}
-	for _, key := range configKeys {
+	for _, key := range append(slices.Clone(configKeys), replicaKeys...) {
 		for part := range strings.SplitSeq(key.Name, ".") {
 			known[part] = true
 		}
 	}
 	for _, structure := range []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[ConnectionConfig](), reflect.TypeFor[PoolConfig](), reflect.TypeFor[TLSConfig](), reflect.TypeFor[SQLiteConfig](),
+		reflect.TypeFor[ReplicaConfig](), reflect.TypeFor[ReadsConfig](),
 	} {
 		for field := range structure.Fields() {
 			if !field.IsExported() {

@@ -36,17 +36,39 @@ func (c ConnectionConfig) nodes(name string) (nodesSettings, error) {
 		return nodesSettings{}, err
 	}
 	var all nodesSettings
-	all.primary = m.primary(name, c.Host, c.Port, c.Socket)
-	for i, address := range c.Hosts {
-		host, port, err := config.SplitAddress(address, c.Port)
-		if err != nil {
-			m.f.Add("hosts", "number %d %v", i+1, err)
+	for i, at := range c.primaryHosts(m.f) {
+		if i == 0 {
+			all.primary = m.primary(name, at.host, at.port, c.Socket)
 			continue
 		}
-		all.hosts = append(all.hosts, m.primary(fmt.Sprintf("%s/host-%d", name, i+2), host, port, ""))
+		all.hosts = append(all.hosts, m.primary(fmt.Sprintf("%s/host-%d", name, i+1), at.host, at.port, ""))
 	}
 	all.replicas = m.replicas(c.allReplicas())
 	return all, configError(m.f.List())
+}
+
+// hostPort is where a server may be.
+type hostPort struct {
+	host string
+	port int
+}
+
+// primaryHosts are the servers that may be the primary, at least one: Host, if it is
+// given, and then Hosts.
+func (c ConnectionConfig) primaryHosts(f *config.Faults) []hostPort {
+	var list []hostPort
+	if c.Host != "" || len(c.Hosts) == 0 {
+		list = append(list, hostPort{c.Host, c.Port})
+	}
+	for i, address := range c.Hosts {
+		host, port, err := config.SplitAddress(address, c.Port)
+		if err != nil {
+			f.Add("hosts", "number %d %v", i+1, err)
+			continue
+		}
+		list = append(list, hostPort{host, port})
+	}
+	return list
 }
 
 // allReplicas are ReadHosts and Replicas as one list, each with its name.
@@ -144,15 +166,6 @@ func (m *nodeMaker) replicas(list []ReplicaConfig) []nodeSettings {
 		all = append(all, s)
 	}
 	return all
-}
-
-// faultOfReplica notes a fault of one of allReplicas, counted from 0.
-func (c ConnectionConfig) faultOfReplica(f *config.Faults, i int, reason string, args ...any) {
-	if i < len(c.ReadHosts) {
-		f.Add("read_hosts", "number %d "+reason, append([]any{i + 1}, args...)...)
-		return
-	}
-	f.Add("replicas", "number %d "+reason, append([]any{i - len(c.ReadHosts) + 1}, args...)...)
 }
 
 // sides are the two kinds of sessions of a node.

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/config"
@@ -21,7 +22,17 @@ func (c ConnectionConfig) redacted() ConnectionConfig {
 	c.Password = Secret(c.Password.redacted())
 	c.TLS = c.TLS.redacted()
 	c.Params = config.RedactParams(c.Params)
+	c.Replicas = slices.Clone(c.Replicas)
+	for i, r := range c.Replicas {
+		c.Replicas[i] = r.redacted()
+	}
 	return c
+}
+
+// redacted returns a copy of r without what may be a secret.
+func (r ReplicaConfig) redacted() ReplicaConfig {
+	r.Params = config.RedactParams(r.Params)
+	return r
 }
 
 // The types under which fmt prints a redacted copy, so that its own methods do
@@ -37,6 +48,9 @@ type (
 		SSL                              bool
 		TLS                              TLSConfig
 		ReadHosts                        []string
+		Replicas                         []printedReplica
+		Hosts                            []string
+		Reads                            ReadsConfig
 		Pool, ReadPool                   PoolConfig
 		ConnectTimeout, StatementTimeout time.Duration
 		LongTransaction                  time.Duration
@@ -44,7 +58,14 @@ type (
 		Pooler                           bool
 		SQLite                           SQLiteConfig
 	}
-	printedTLS TLSConfig
+	printedTLS     TLSConfig
+	printedReplica struct {
+		Host, Name string
+		Weight     int
+		Zone       string
+		Pool       PoolConfig // zero for ReadPool
+		Params     map[string]string
+	}
 )
 
 func (c ConnectionConfig) printed() printedConnection {
@@ -53,13 +74,26 @@ func (c ConnectionConfig) printed() printedConnection {
 	if c.ReadPool != nil {
 		read = *c.ReadPool
 	}
+	replicas := make([]printedReplica, len(c.Replicas))
+	for i, r := range c.Replicas {
+		replicas[i] = r.printed()
+	}
 	return printedConnection{
 		Driver: c.Driver, URL: string(c.URL), Host: c.Host, Port: c.Port, Socket: c.Socket,
 		Database: c.Database, Username: c.Username, Password: string(c.Password), SSL: c.SSL, TLS: c.TLS,
-		ReadHosts: c.ReadHosts, Pool: c.Pool, ReadPool: read,
+		ReadHosts: c.ReadHosts, Replicas: replicas, Hosts: c.Hosts, Reads: c.Reads, Pool: c.Pool, ReadPool: read,
 		ConnectTimeout: c.ConnectTimeout, StatementTimeout: c.StatementTimeout, LongTransaction: c.LongTransaction,
 		Params: c.Params, Pooler: c.Pooler, SQLite: c.SQLite,
 	}
+}
+
+func (r ReplicaConfig) printed() printedReplica {
+	r = r.redacted()
+	p := printedReplica{Host: r.Host, Name: r.Name, Weight: r.Weight, Zone: r.Zone, Params: r.Params}
+	if r.Pool != nil {
+		p.Pool = *r.Pool
+	}
+	return p
 }
 
 // Format prints c without secrets, whatever the verb; see Secret for %p and %w.
@@ -71,12 +105,16 @@ func (c ConnectionConfig) Format(s fmt.State, verb rune) { formatRedacted(s, ver
 // Format prints t without keys, whatever the verb; see Secret for %p and %w.
 func (t TLSConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, printedTLS(t.redacted())) }
 
+// Format prints r without what may be a secret, whatever the verb; see Secret for %p and %w.
+func (r ReplicaConfig) Format(s fmt.State, verb rune) { formatRedacted(s, verb, r.printed()) }
+
 // formatRedacted prints v, one of the types above, without their names.
 func formatRedacted(s fmt.State, verb rune, v any) {
 	config.Format(s, verb, v, map[string]string{
 		"dbfleet.printedConfig":     "dbfleet.Config",
 		"dbfleet.printedConnection": "dbfleet.ConnectionConfig",
 		"dbfleet.printedTLS":        "dbfleet.TLSConfig",
+		"dbfleet.printedReplica":    "dbfleet.ReplicaConfig",
 	})
 }
 
@@ -88,6 +126,9 @@ func (c ConnectionConfig) String() string { return fmt.Sprintf("%+v", c) }
 
 // String returns t without keys.
 func (t TLSConfig) String() string { return fmt.Sprintf("%+v", t) }
+
+// String returns r without what may be a secret.
+func (r ReplicaConfig) String() string { return fmt.Sprintf("%+v", r) }
 
 // GoString returns c in Go's syntax, without secrets.
 func (c Config) GoString() string { return fmt.Sprintf("%#v", c) }
@@ -106,3 +147,9 @@ func (c ConnectionConfig) LogValue() slog.Value { return slog.StringValue(c.Stri
 
 // LogValue makes slog print t without keys.
 func (t TLSConfig) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// GoString returns r in Go's syntax, without what may be a secret.
+func (r ReplicaConfig) GoString() string { return fmt.Sprintf("%#v", r) }
+
+// LogValue makes slog print r without what may be a secret.
+func (r ReplicaConfig) LogValue() slog.Value { return slog.StringValue(r.String()) }

@@ -41,8 +41,9 @@ func TestConfig_ShowsNoSecretHoweverItIsPrinted(t *testing.T) {
 	t.Parallel()
 	secretive := ConnectionConfig{
 		Driver: Postgres, Host: "visible.example.com", Database: "d", Username: "u", Password: canary,
-		TLS:    TLSConfig{Cert: canary, Key: canary, CA: canary},
-		Params: map[string]string{"password": canary, "sslpassword": canary, "p%61ssword": canary, "api_token": canary, "role": "r"},
+		TLS:      TLSConfig{Cert: canary, Key: canary, CA: canary},
+		Params:   map[string]string{"password": canary, "sslpassword": canary, "p%61ssword": canary, "api_token": canary, "role": "r"},
+		Replicas: []ReplicaConfig{{Host: "visible.example.com", Params: map[string]string{"api_token": canary, "role": "r"}}},
 	}
 	configs := []ConnectionConfig{secretive}
 	for _, text := range []string{
@@ -68,7 +69,7 @@ func TestConfig_ShowsNoSecretHoweverItIsPrinted(t *testing.T) {
 		}
 		for _, v := range []any{
 			c, &c, config, &config, c.TLS, &c.TLS, []ConnectionConfig{c}, []*ConnectionConfig{&c},
-			map[string]ConnectionConfig{"x": c}, map[string]any{"x": c}, holder{c, &c, c.TLS, config}, &holder{C: c, In: &c}, c.printed(),
+			c.Replicas, map[string]ConnectionConfig{"x": c}, map[string]any{"x": c}, holder{c, &c, c.TLS, config}, &holder{C: c, In: &c}, c.printed(),
 		} {
 			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%t", "%10.200v", "%#q"} {
 				text := fmt.Sprintf(verb, v)

@@ -114,4 +114,10 @@ type ReadsConfig struct {
 	//
 	// Defaults to 0: none is.
 	HedgeAfter time.Duration `json:"hedge_after" yaml:"hedge_after" mapstructure:"hedge_after" toml:"hedge_after,omitzero"`
+	// DiscoverEvery is how often ConnectionConfig.Discover is asked for the replicas, and
+	// the names of hosts are looked up: what a connection was made to whose address is not
+	// among those of its host any more is not used again.
+	//
+	// Defaults to 10 seconds.
+	DiscoverEvery time.Duration `json:"discover_every" yaml:"discover_every" mapstructure:"discover_every" toml:"discover_every,omitzero"`
 }

@@ -38,7 +38,7 @@ func (c ConnectionConfig) validateConnector(f *config.Faults) {
 		key string
 		set bool
 	}{
-		{"host", c.Host != ""}, {"socket", c.Socket != ""}, {"password", c.Password != ""}, {"ssl", c.SSL}, {"tls", c.TLS != (TLSConfig{})},
+		{"host", c.Host != ""}, {"hosts", len(c.Hosts) > 0}, {"socket", c.Socket != ""}, {"password", c.Password != ""}, {"ssl", c.SSL}, {"tls", c.TLS != (TLSConfig{})},
 		{"params", len(c.Params) > 0}, {"dial", c.Dial != nil}, {"password_func", c.PasswordFunc != nil},
 	} {
 		if other.set {

@@ -59,6 +59,10 @@ func TestConnectionConfig_ZeroMeansTheDocumentedDefault(t *testing.T) {
 	require.Equal(t, ConnectionConfig{
 		Driver: Postgres, Host: "db.example.com", Port: 5432, Database: "app", Username: "app",
 		Pool: pool, ReadPool: &pool, ConnectTimeout: 5 * time.Second, StatementTimeout: 5 * time.Minute, // hazard 173
+		Reads: ReadsConfig{
+			Balance: BalanceRoundRobin, WhenStale: FallbackPrimary, PrimaryReads: 5, MinWait: 100 * time.Millisecond, MaxWait: 500 * time.Millisecond,
+			ProbeInterval: time.Second, DiscoverEvery: 10 * time.Second,
+		},
 	}, c)
 
 	c, err = ConnectionConfig{Driver: "MariaDB", Host: "h", Database: "d"}.prepare("x")

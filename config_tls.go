@@ -81,7 +81,7 @@ func (c ConnectionConfig) validateTLS(f *config.Faults) {
 		f.Add("tls.mode", "is disable (or ssl is false), but other TLS settings are given")
 	}
 	wantsTLS := c.SSL || t != (TLSConfig{}) || (c.TLS.Mode != "" && c.TLS.Mode != TLSDisable)
-	if c.Socket != "" && wantsTLS && len(c.ReadHosts) == 0 {
+	if c.Socket != "" && wantsTLS && len(c.ReadHosts)+len(c.Replicas) == 0 && c.Discover == nil {
 		f.Add("tls.mode", "asks for TLS, which a unix socket does not have")
 	}
 	if c.TLS.Mode == TLSRequire && (t.CA != "" || t.CAFile != "" || t.ServerName != "") {

@@ -157,6 +157,8 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 		f.Add("long_transaction", "must not be negative")
 	}
 	config.CheckParams(string(c.Driver), c.Params, f)
+	c.validateReplicas(f)
+	c.Reads.validate(f)
 }
 
 func (c ConnectionConfig) validateServer(f *config.Faults) {
@@ -169,9 +171,10 @@ func (c ConnectionConfig) validateServer(f *config.Faults) {
 	if c.Port < 1 || c.Port > 65535 {
 		f.Add("port", "must be between 1 and 65535")
 	}
+	c.validateHosts(f)
 	switch {
 	case c.Host == "" && c.Socket == "":
-		if c.Connector == nil {
+		if c.Connector == nil && len(c.Hosts) == 0 {
 			f.Add("host", reasonMissing)
 		}
 	case c.Host != "" && c.Socket != "":
@@ -190,20 +193,6 @@ func (c ConnectionConfig) validateServer(f *config.Faults) {
 	if c.Username == "" && c.Connector == nil {
 		f.Add("username", reasonMissing)
 	}
-	seen := make(map[string]int, len(c.ReadHosts))
-	for i, address := range c.ReadHosts {
-		host, port, err := config.SplitAddress(address, c.Port)
-		if err != nil {
-			f.Add("read_hosts", "number %d %v", i+1, err)
-			continue
-		}
-		node := fmt.Sprintf("[%s]:%d", strings.ToLower(host), port)
-		if first, ok := seen[node]; ok {
-			f.Add("read_hosts", "number %d (%s) is the same as number %d (%s)", i+1, address, first+1, c.ReadHosts[first])
-			continue
-		}
-		seen[node] = i
-	}
 	c.validateTLS(f)
 }
 
@@ -216,11 +205,10 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		}
 		section, _, _ := strings.Cut(key.Name, ".")
 		switch section {
-		case "host", "port", "socket", "username", "password", "ssl", "tls", "pooler":
+		case "host", "hosts", "port", "socket", "username", "password", "ssl", "tls", "pooler":
 			f.Add(key.Name, "is set, but sqlite has no server")
 		}
 	}
-	c.validateCopies(f)
 	if !slices.Contains([]string{"WAL", "DELETE", "TRUNCATE", "PERSIST", "MEMORY", "OFF"}, c.SQLite.JournalMode) {
 		f.Add("sqlite.journal_mode", "is not WAL, DELETE, TRUNCATE, PERSIST, MEMORY or OFF")
 	}
@@ -228,32 +216,6 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		f.Add("sqlite.synchronous", "is not OFF, NORMAL, FULL or EXTRA")
 	}
 	validDuration(f, "sqlite.busy_timeout", c.SQLite.BusyTimeout)
-}
-
-// validateCopies checks the files that stand in as replicas of a SQLite file.
-func (c ConnectionConfig) validateCopies(f *config.Faults) {
-	if len(c.ReadHosts) > 0 && c.Database == ":memory:" {
-		f.Add("read_hosts", "is set, but a database in memory has no copies in files")
-		return
-	}
-	seen := map[string]int{filepath.Clean(c.Database): 0}
-	for i, path := range c.ReadHosts {
-		first, known := seen[filepath.Clean(path)]
-		switch {
-		case path == "":
-			f.Add("read_hosts", "number %d is empty", i+1)
-		case path == ":memory:":
-			f.Add("read_hosts", "number %d is a database in memory, not a file", i+1)
-		case strings.ContainsRune(path, 0), strings.HasSuffix(path, "/"):
-			f.Add("read_hosts", "number %d is no path of a file", i+1)
-		case known && first == 0:
-			f.Add("read_hosts", "number %d (%s) is the database itself", i+1, path)
-		case known:
-			f.Add("read_hosts", "number %d (%s) is the same as number %d (%s)", i+1, path, first, c.ReadHosts[first-1])
-		default:
-			seen[filepath.Clean(path)] = i + 1
-		}
-	}
 }
 
 func (p PoolConfig) validate(prefix string, f *config.Faults) {

@@ -18,19 +18,21 @@ import (
 // entry is one generation of a connection: what Open, Add or Replace made of a
 // ConnectionConfig. It is safe for concurrent use.
 type entry struct {
-	reg      *Registry
-	name     string
-	dialect  *dialect.Dialect
-	config   ConnectionConfig       // prepared
-	hosts    []*node                // those that may be the primary, at least one
-	leader   atomic.Pointer[node]   // the one that is
-	replicas *replicaset.Set[*node] // those that serve reads
-	monitor  *monitor               // nil where there is nothing to watch
-
+	reg          *Registry
+	name         string
+	dialect      *dialect.Dialect
+	config       ConnectionConfig                  // prepared
+	hosts        []*node                           // those that may be the primary, at least one
+	leader       atomic.Pointer[node]              // the one that is, as far as that is known
+	found        atomic.Bool                       // it is known
+	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
+	replicas     *replicaset.Set[*node]            // those that serve reads
+	configured   []*node                           // the replicas of the configuration; used by the monitor once it has begun
+	monitor      *monitor                          // nil where there is nothing to watch
+	hooks        *hookList
 	primaryReads turns // of reads that no replica could serve
-	hooks    *hookList
-	ages     ages
-	outcomes outcomes
+	ages         ages
+	outcomes     outcomes
 
 	// running counts what uses the entry; the bit draining says that nothing
 	// more may start.
@@ -110,6 +112,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 		e.hosts = append(e.hosts, newNode(s, RoleReplica))
 	}
 	e.leader.Store(e.hosts[0])
+	e.found.Store(len(e.hosts) == 1)
 	nodes := make([]*node, len(all.replicas))
 	for i, s := range all.replicas {
 		nodes[i] = e.hostAt(s)
@@ -117,6 +120,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 			nodes[i] = newNode(s, RoleReplica)
 		}
 	}
+	e.configured = nodes
 	e.primaryReads = newTurns(&e.config)
 	e.startReplicas(nodes)
 	return e, nil

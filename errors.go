@@ -94,6 +94,13 @@ var (
 	// function asks for another.
 	ErrBusy = errors.New("dbfleet: the transaction's connection is in use")
 
+	// ErrNoPrimary says that none of a connection's hosts answers as the primary. Nothing
+	// was sent.
+	ErrNoPrimary = errors.New("dbfleet: no primary")
+	// ErrTwoPrimaries says that several servers claim to be a connection's primary. Nothing
+	// was sent. The error is a *TwoPrimariesError.
+	ErrTwoPrimaries = errors.New("dbfleet: two primaries")
+
 	// ErrClosed says that the registry, or the connection in it, was closed.
 	ErrClosed = errors.New("dbfleet: closed")
 	// ErrMissingWhere refuses an Update or Delete without conditions.

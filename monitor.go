@@ -15,19 +15,23 @@ import (
 // to a node runs in one of its own, which ends by its deadline. It is safe for concurrent
 // use.
 type monitor struct {
-	e     *entry
-	start sync.Once
-	wake  chan struct{} // has room for one
-	told  chan answer
-	quit  context.CancelFunc
-	ctx   context.Context //nolint:containedctx // the life of the goroutine
-	over  chan struct{}   // closed when the goroutine has ended; nil before it starts
+	e       *entry
+	start   sync.Once
+	wake    chan struct{} // has room for one
+	told    chan answer
+	lookups chan *lookup
+	quit    context.CancelFunc
+	ctx     context.Context //nolint:containedctx // the life of the goroutine
+	over    chan struct{}   // closed when the goroutine has ended; nil before it starts
 
 	// The following are used by the goroutine alone.
 	watched map[*node]*watch
 	asking  sync.WaitGroup
 	ruler   replicaset.Ruler
 	busy    time.Time // when reads were last under way
+	waiting []*lookup
+	// leaderless says that the primary does not answer, or not as the primary.
+	leaderless bool
 }
 
 // watch is what the monitor has of one node.
@@ -39,6 +43,10 @@ type watch struct {
 	again  bool      // it is to be asked at once
 	last   driver.Report
 	known  bool // it has answered once
+
+	heard      time.Time // when the last question was sent that is over
+	answers    bool      // it answered the last question
+	wasStandby bool      // it once answered as a standby
 }
 
 // answer is what came of a question to a node.
@@ -55,6 +63,8 @@ const (
 	lookEvery = 50 * time.Millisecond
 	restEvery = 250 * time.Millisecond
 	restAfter = 2 * time.Second
+	// searchEvery is how often all nodes are asked while there is no primary.
+	searchEvery = 200 * time.Millisecond
 	// dialWait is how long a question may take for which a connection must be made.
 	dialWait = time.Second
 )
@@ -64,7 +74,7 @@ func newMonitor(e *entry) *monitor {
 	if e.replicas.Len() == 0 && len(e.hosts) < 2 {
 		return nil
 	}
-	m := &monitor{e: e, wake: make(chan struct{}, 1), told: make(chan answer), watched: map[*node]*watch{}}
+	m := &monitor{e: e, wake: make(chan struct{}, 1), told: make(chan answer), lookups: make(chan *lookup), watched: map[*node]*watch{}}
 	m.ctx, m.quit = context.WithCancel(context.Background())
 	return m
 }
@@ -115,6 +125,8 @@ func (m *monitor) run() {
 			return
 		case <-m.wake:
 		case <-timer.C:
+		case l := <-m.lookups:
+			m.wants(l)
 		case a := <-m.told:
 			a.w.asking = false
 			m.learn(a)
@@ -141,14 +153,9 @@ func (m *monitor) round(now time.Time) time.Duration {
 	nodes := m.e.nodes()
 	m.forget(nodes)
 	for _, n := range nodes {
-		w := m.watched[n]
+		w := m.watch(n)
 		if w == nil {
-			p, err := n.inRole().open()
-			if err != nil {
-				continue // it is closed
-			}
-			w = &watch{n: n, probe: p.NewProbe()}
-			m.watched[n] = w
+			continue
 		}
 		wait, due := m.due(w, now)
 		if due && !w.asking {
@@ -166,6 +173,20 @@ func (m *monitor) round(now time.Time) time.Duration {
 	return lookEvery
 }
 
+// watch returns what the monitor has of a node, nil if that is closed.
+func (m *monitor) watch(n *node) *watch {
+	if w := m.watched[n]; w != nil {
+		return w
+	}
+	p, err := n.inRole().open()
+	if err != nil {
+		return nil
+	}
+	w := &watch{n: n, probe: p.NewProbe()}
+	m.watched[n] = w
+	return w
+}
+
 // due says whether a node is to be asked now, and how long its answer may take.
 func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, due bool) {
 	wait = m.e.config.Reads.MaxWait
@@ -173,6 +194,9 @@ func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, due bool) {
 		wait = max(wait, dialWait)
 	}
 	if w.again {
+		return wait, true
+	}
+	if m.leaderless && now.Sub(w.heard) >= searchEvery {
 		return wait, true
 	}
 	member := m.e.replicas.Of(w.n)

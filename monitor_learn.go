@@ -1,7 +1,6 @@
 package dbfleet
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -65,9 +64,14 @@ func (n *node) eachPool(do func(*driver.Pool)) {
 
 // learn takes what a node has answered.
 func (m *monitor) learn(a answer) {
+	if m.ctx.Err() != nil {
+		return
+	}
 	w := a.w
+	w.heard, w.answers = a.asked, a.err == nil
 	if a.err == nil {
 		w.last, w.known = a.report, true
+		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 	}
 	w.due = time.Now().Add(m.e.config.Reads.ProbeInterval)
 	if member := m.e.replicas.Of(w.n); member != nil {
@@ -77,13 +81,11 @@ func (m *monitor) learn(a answer) {
 		}
 		member.Probed(a.err == nil, reason)
 	}
-	switch {
-	case errors.Is(a.err, m.ctx.Err()) && a.err != nil:
-	case w.n == m.e.primary():
+	m.decide()
+	if w.n == m.e.primary() {
 		m.learnPrimary(a)
-	default:
-		m.learnOther(a)
 	}
+	m.release()
 }
 
 // learnPrimary takes a sample of the primary's position.
@@ -92,6 +94,3 @@ func (m *monitor) learnPrimary(a answer) {
 		m.ruler.Sampled(a.asked, a.report.Position)
 	}
 }
-
-// learnOther takes what another node than the primary has answered.
-func (m *monitor) learnOther(answer) {}

@@ -33,6 +33,7 @@ type node struct {
 	replica      atomic.Bool  // its role
 	fresh        freshness    // of what it shows as a replica
 	transactions atomic.Int64 // that are open
+	demotions    demotions
 
 	writes sessions // that may write: the primary's
 	reads  sessions // that refuse writes, whatever the node's role

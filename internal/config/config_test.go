@@ -8,12 +8,16 @@ import (
 
 // testKeys are keys of every kind, named as the root names its own.
 var testKeys = Keys{
-	{"driver", Driver}, {"url", Text}, {"host", Text}, {"port", Port}, {"socket", Text},
-	{"database", Text}, {"username", Text}, {"password", Text},
-	{"tls.mode", TLSMode}, {"tls.ca_file", Text}, {"tls.cert_file", Text}, {"tls.key_file", Text}, {"tls.key", Text},
-	{"read_hosts", List}, {"connect_timeout", Duration}, {"statement_timeout", Duration}, {"pooler", Bool},
-	{"sqlite.journal_mode", Text}, {"sqlite.synchronous", Text}, {"sqlite.busy_timeout", Duration},
-	{"pool.max_open", Number}, {"pool.max_lifetime", Duration}, {"read_pool.max_open", Number}, {"ssl", SSL},
+	{Name: "driver", Kind: Driver}, {Name: "url", Kind: Text}, {Name: "host", Kind: Text}, {Name: "port", Kind: Port}, {Name: "socket", Kind: Text},
+	{Name: "database", Kind: Text}, {Name: "username", Kind: Text}, {Name: "password", Kind: Text},
+	{Name: "tls.mode", Kind: TLSMode}, {Name: "tls.ca_file", Kind: Text}, {Name: "tls.cert_file", Kind: Text}, {Name: "tls.key_file", Kind: Text}, {Name: "tls.key", Kind: Text},
+	{Name: "read_hosts", Kind: List}, {Name: "connect_timeout", Kind: Duration}, {Name: "statement_timeout", Kind: Duration}, {Name: "pooler", Kind: Bool},
+	{Name: "sqlite.journal_mode", Kind: Text}, {Name: "sqlite.synchronous", Kind: Text}, {Name: "sqlite.busy_timeout", Kind: Duration},
+	{Name: "pool.max_open", Kind: Number}, {Name: "pool.max_lifetime", Kind: Duration}, {Name: "read_pool.max_open", Kind: Number}, {
+		Name: "replicas", Kind: Objects,
+		Of: Keys{{Name: "host", Kind: Text}, {Name: "weight", Kind: Number}, {Name: "pool", Kind: Section}, {Name: "pool.max_open", Kind: Number}},
+	},
+	{Name: "ssl", Kind: SSL},
 }
 
 // canary is a secret that must be seen nowhere.

@@ -156,7 +156,7 @@ func TestParseURL_ReadsWhatHostersPrint(t *testing.T) {
 			"driver": "sqlite", "database": "app.db", "sqlite.busy_timeout": time.Duration(Unbounded), "sqlite.journal_mode": "WAL", "sqlite.synchronous": "FULL",
 		},
 	} {
-		keys := append(Keys{{"tls.channel_binding", Bool}}, testKeys...)
+		keys := append(Keys{{Name: "tls.channel_binding", Kind: Bool}}, testKeys...)
 		got, err := keys.ParseURL(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)

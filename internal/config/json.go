@@ -22,6 +22,7 @@ var (
 	errNotObject   = errors.New("is not an object")
 	errNotString   = errors.New("is not a string: write it in quotes")
 	errNotList     = errors.New("is not a list of strings")
+	errNotObjects  = errors.New("is not a list of objects")
 	errNotDuration = errors.New(`is not a text with a duration and its unit, such as "30s"`)
 )
 
@@ -78,8 +79,8 @@ func (s Settings) decode(keys Keys, data []byte, prefix string, f *Faults) {
 		case name == "params":
 			s.decodeParams(value, f)
 		case keys.isSection(name):
-			if name == ReadPool {
-				s[ReadPool] = true
+			if _, matters := keys.find(name); matters || name == ReadPool {
+				s[name] = true
 			}
 			s.decode(keys, value, name+".", f)
 		default:
@@ -108,9 +109,31 @@ func (s Settings) decodeKey(keys Keys, name string, value json.RawMessage, f *Fa
 		f.Add(name, "is not a key of a connection%s", didYouMean(name, keys.names()))
 		return
 	}
+	var list []json.RawMessage
+	if key.Kind == Objects && json.Unmarshal(value, &list) == nil {
+		s.decodeObjects(key, list, f)
+		return
+	}
 	if err := s.setJSON(key, value); err != nil {
 		f.Add(name, "%v", err)
 	}
+}
+
+// decodeObjects reads a list of objects. A fault tells the number of its object.
+func (s Settings) decodeObjects(key Key, list []json.RawMessage, f *Faults) {
+	var all []Settings
+	for i, value := range list {
+		inner := NewFaults("", "")
+		all = append(all, key.Of.decode(value, "", inner))
+		for _, fault := range inner.List() {
+			what := ""
+			if fault.Key != "" {
+				what = plainOrQuoted(fault.Key) + " "
+			}
+			f.Add(key.Name, "number %d: %s%s", i+1, what, fault.Reason)
+		}
+	}
+	s.Set(key.Name, all)
 }
 
 // setJSON sets a key from its JSON value. A text is read as in the environment. An
@@ -140,6 +163,10 @@ func (s Settings) setJSON(key Key, value json.RawMessage) error {
 		}
 		s.Set(key.Name, list)
 		return nil
+	case Objects:
+		return errNotObjects
+	case Section:
+		return errNotObject
 	case Duration:
 		if string(value) == strconv.Itoa(Unbounded) {
 			return s.setText(key, string(value))

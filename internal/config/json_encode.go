@@ -21,8 +21,8 @@ func (s Settings) Tree(section string) map[string]any {
 		case section != "" && outer == section && nested:
 			o[name] = jsonValue(value)
 		case section != "":
-		case key == ReadPool:
-			sectionOf(o, ReadPool)
+		case value == true && key == ReadPool, value == true && key == "pool": // it is there, if only empty
+			sectionOf(o, key)
 		case nested:
 			sectionOf(o, outer)[name] = jsonValue(value)
 		default:
@@ -42,8 +42,15 @@ func sectionOf(o map[string]any, name string) map[string]any {
 	return inner
 }
 
-// jsonValue writes durations as texts.
+// jsonValue writes durations as texts, and settings as objects.
 func jsonValue(value any) any {
+	if list, ok := value.([]Settings); ok {
+		objects := make([]any, len(list))
+		for i, s := range list {
+			objects[i] = s.Tree("")
+		}
+		return objects
+	}
 	d, ok := value.(time.Duration)
 	switch {
 	case !ok:

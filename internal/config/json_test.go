@@ -122,3 +122,46 @@ func TestTreeJSON_TakesWhatDecodersMake(t *testing.T) {
 	_, err = TreeJSON(map[string]any{"password": func() string { return canary }})
 	require.ErrorContains(t, err, "dbfleet: the configuration has a value that is not a text")
 }
+
+func TestDecode_ReadsListsOfObjects(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]Settings{
+		`[{"host": "r1", "weight": 2, "pool": {}, "params": {"role": "r"}}, {"host": "r2", "pool": {"max_open": 3}}]`: {
+			{"host": "r1", "weight": 2, "pool": true, "params.role": "r"}, {"host": "r2", "pool": true, "pool.max_open": 3},
+		},
+		`"r1, r2"`: {{"host": "r1"}, {"host": "r2"}},
+		`[]`:       nil,
+	} {
+		s, faults := testKeys.Decode([]byte(`{"replicas": `+text+`}`), "")
+		require.Empty(t, faults, text)
+		if want == nil {
+			require.Empty(t, s)
+			continue
+		}
+		require.Equal(t, Settings{"replicas": want}, s, text)
+		data, err := s.EncodeJSON("")
+		require.NoError(t, err)
+		again, faults := testKeys.Decode(data, "")
+		require.Empty(t, faults, text)
+		require.Equal(t, s, again)
+	}
+}
+
+func TestDecode_FaultsOfAnObjectNameItsNumber(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		`5`:                                      {"is not a list of objects"},
+		`["r1"]`:                                 {"number 1: is not an object"},
+		`[{"host": "a"}, {"wieght": 1}, null]`:   {"number 2: wieght is not a key of a connection: did you mean weight?", "number 3: is not an object"},
+		`[{"weight": "x", "pool": "y"}]`:         {"number 1: weight is not a whole number", "number 1: pool is not an object"},
+		`[{"pool": {"max_open": 0}, "host": 1}]`: {"number 1: pool.max_open " + errZero.Error(), "number 1: host " + errNotString.Error()},
+	} {
+		_, faults := testKeys.Decode([]byte(`{"replicas": `+text+`}`), "")
+		var reasons []string
+		for _, fault := range faults {
+			require.Equal(t, "replicas", fault.Key)
+			reasons = append(reasons, fault.Reason)
+		}
+		require.Equal(t, want, reasons, text)
+	}
+}

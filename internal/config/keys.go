@@ -19,6 +19,8 @@ const (
 	SSL                  // bool, true only: false is the TLS mode "disable"
 	Duration             // time.Duration, not 0; -1 is no bound
 	List                 // []string
+	Objects              // []Settings, of Key.Of; as a text a list of the first of those
+	Section              // true: a nested object that matters even if it is empty
 )
 
 // Key names one setting of a connection.
@@ -27,6 +29,8 @@ type Key struct {
 	// object. The environment and URLs spell it in their own ways.
 	Name string
 	Kind Kind
+	// Of are the keys of each object of a list, without that of the list.
+	Of Keys
 }
 
 // Keys are all settings of a connection but the session parameters, whose keys

@@ -31,6 +31,8 @@ func isZero(value any) bool {
 		return v == 0
 	case []string:
 		return len(v) == 0
+	case []Settings:
+		return len(v) == 0
 	}
 	return value == nil
 }

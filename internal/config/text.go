@@ -49,15 +49,27 @@ func (s Settings) setText(key Key, text string) error {
 	case Duration:
 		return s.setDuration(key, text)
 	case List:
-		list := strings.Split(text, ",")
-		for i, item := range list {
-			list[i] = strings.TrimSpace(item)
+		s.Set(key.Name, parseList(text))
+	case Objects:
+		var list []Settings
+		for _, item := range parseList(text) {
+			list = append(list, Settings{key.Of[0].Name: item})
 		}
 		s.Set(key.Name, list)
+	case Section:
+		return errNotObject
 	default:
 		s.Set(key.Name, text)
 	}
 	return nil
+}
+
+func parseList(text string) []string {
+	list := strings.Split(text, ",")
+	for i, item := range list {
+		list[i] = strings.TrimSpace(item)
+	}
+	return list
 }
 
 // setNumber refuses a written zero, which would mean the default in silence.

@@ -36,6 +36,12 @@ func jsonTree(tree any) any {
 			o[key] = jsonTree(value)
 		}
 		return o
+	case []map[string]any:
+		list := make([]any, len(tree))
+		for i, value := range tree {
+			list[i] = jsonTree(value)
+		}
+		return list
 	case []any:
 		list := make([]any, len(tree))
 		for i, value := range tree {

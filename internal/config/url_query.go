@@ -43,7 +43,7 @@ var pinnedURLParams = map[string][]string{
 // refusedURLParams are parameters of libpq and other libraries that must not
 // pass for session parameters. Those of MySQL's driver are known to its dialect.
 var refusedURLParams = []string{
-	"url", "driver", "hostaddr", "service", "servicefile", "passfile", "sslpassword", "require_auth",
+	"url", "driver", "replicas", "hostaddr", "service", "servicefile", "passfile", "sslpassword", "require_auth",
 	"target_session_attrs", "load_balance_hosts", "gssencmode", "krbsrvname", "krbspn",
 	"requiressl", "sslsni", "sslinline", "sslnegotiation", "sslcrl", "sslcrldir", "sslcompression", "replication",
 	"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
@@ -54,7 +54,7 @@ var refusedURLParams = []string{
 
 // insteadOf is what to use for a refused parameter.
 var insteadOf = map[string]string{
-	"schema": "search_path", "currentSchema": "search_path", "pool_timeout": "pool_acquire_timeout", "socket_timeout": "statement_timeout",
+	"replicas": "read_hosts", "schema": "search_path", "currentSchema": "search_path", "pool_timeout": "pool_acquire_timeout", "socket_timeout": "statement_timeout",
 	"statement_cache_size": "pool_statement_cache", "statement_cache_capacity": "pool_statement_cache", "pool_max_conns": "pool_max_open",
 	"useSSL": "tls", "hostaddr": "host", "fallback_application_name": "application_name",
 }

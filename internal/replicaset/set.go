@@ -4,41 +4,58 @@
 package replicaset
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
 )
 
-// Policy says how reads are spread.
-type Policy string
-
-// The policies. "" is RoundRobin.
-const (
-	RoundRobin    Policy = "round-robin"
-	Weighted      Policy = "weighted"
-	Random        Policy = "random"
-	LeastInFlight Policy = "least-in-flight"
-	Latency       Policy = "latency"
-)
-
 // Settings of a Set. The zero value of each field has a meaning.
 type Settings struct {
-	Policy         Policy
-	Zone           string           // is served from first
-	Now            func() time.Time // nil is time.Now
-	Rand           func() uint64    // nil is math/rand's
-	Floor, Ceiling time.Duration    // of Member.Bound; 0 is 100 ms and 500 ms
-	Every          time.Duration    // between the probes of a well member; 0 is 1 s
-	Changed        func(Change)     // is told of each transition, without locks held
+	// Policy says how reads are spread; "" is RoundRobin.
+	Policy Policy
+	// Zone is served from first; "" is none.
+	Zone string
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Rand draws what is random; nil is math/rand/v2's.
+	Rand func() uint64
+	// Floor and Ceiling bound Member.Bound; 0 is 100 ms and 500 ms.
+	Floor, Ceiling time.Duration
+	// Every is the time between two probes of a member that is well; 0 is a second.
+	Every time.Duration
+	// Changed is told of each transition of a member, by whoever caused it, without locks
+	// held; nil is nobody.
+	Changed func(Change)
 }
 
-// Spec is what a Set knows of a member from the configuration.
+func (o Settings) withDefaults() Settings {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Uint64
+	}
+	if o.Floor <= 0 {
+		o.Floor = 100 * time.Millisecond
+	}
+	if o.Ceiling <= 0 {
+		o.Ceiling = max(500*time.Millisecond, o.Floor)
+	}
+	if o.Every <= 0 {
+		o.Every = time.Second
+	}
+	return o
+}
+
+// Spec is what the configuration says of a member.
 type Spec struct {
 	Name, Zone string
 	Weight     int // 0 is 1
 }
 
-// Set holds the replicas of one connection. It is safe for concurrent use.
+// Set holds the replicas of one connection. It is safe for concurrent use; only Replace
+// may be called by one at a time. Picking takes no lock and allocates nothing.
 type Set[N comparable] struct {
 	o       Settings
 	members atomic.Pointer[[]*Member[N]]
@@ -47,25 +64,23 @@ type Set[N comparable] struct {
 
 // New returns an empty set.
 func New[N comparable](o Settings) *Set[N] {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	s := &Set[N]{o: o}
+	s := &Set[N]{o: o.withDefaults()}
 	s.members.Store(new([]*Member[N]))
 	return s
 }
 
-// Replace makes list the members. One whose node stays keeps its state.
+// Replace makes list the members. One whose node stays keeps its state and figures; what
+// spec says of it counts anew.
 func (s *Set[N]) Replace(list []N, spec func(N) Spec) {
-	old := *s.members.Load()
 	next := make([]*Member[N], len(list))
 	for i, n := range list {
-		at := slices.IndexFunc(old, func(m *Member[N]) bool { return m.node == n })
-		if at >= 0 {
-			next[i] = old[at]
-			continue
+		if next[i] = s.Of(n); next[i] == nil {
+			next[i] = &Member[N]{set: s, node: n}
+			next[i].since.Store(s.o.Now().UnixNano())
 		}
-		next[i] = &Member[N]{set: s, node: n, spec: spec(n)}
+		of := spec(n)
+		of.Weight = max(1, of.Weight)
+		next[i].spec.Store(&of)
 	}
 	s.members.Store(&next)
 }
@@ -73,89 +88,22 @@ func (s *Set[N]) Replace(list []N, spec func(N) Spec) {
 // Len is the number of members, well or not.
 func (s *Set[N]) Len() int { return len(*s.members.Load()) }
 
-// Members returns all members in the order of the list, which is not to be changed.
+// Members returns all members in the order of the list. It is not to be changed.
 func (s *Set[N]) Members() []*Member[N] { return *s.members.Load() }
 
 // Find returns the member of a name, nil for none.
 func (s *Set[N]) Find(name string) *Member[N] {
-	for _, m := range s.Members() {
-		if m.spec.Name == name {
-			return m
-		}
-	}
-	return nil
+	return find(s.Members(), func(m *Member[N]) bool { return m.Name() == name })
 }
 
 // Of returns the member that a node is, nil for none.
 func (s *Set[N]) Of(node N) *Member[N] {
-	for _, m := range s.Members() {
-		if m.node == node {
-			return m
-		}
+	return find(s.Members(), func(m *Member[N]) bool { return m.node == node })
+}
+
+func find[N comparable](list []*Member[N], is func(*Member[N]) bool) *Member[N] {
+	if i := slices.IndexFunc(list, is); i >= 0 {
+		return list[i]
 	}
 	return nil
-}
-
-// Wants says which members one read may be served by.
-type Wants[N comparable] interface{ Fits(m *Member[N]) bool }
-
-// Resort says how good a pick is.
-type Resort uint8
-
-// The resorts, the best first.
-const (
-	Well Resort = iota
-	Suspected
-	Ejected
-)
-
-// Tried holds the members that a read has asked.
-type Tried[N comparable] struct {
-	few  [4]*Member[N]
-	n    int
-	more []*Member[N]
-}
-
-// Add notes that m was asked.
-func (t *Tried[N]) Add(m *Member[N]) {
-	if t.n < len(t.few) {
-		t.few[t.n] = m
-		t.n++
-		return
-	}
-	t.more = append(t.more, m)
-}
-
-// Has says whether m was asked.
-func (t *Tried[N]) Has(m *Member[N]) bool {
-	return slices.Contains(t.few[:t.n], m) || slices.Contains(t.more, m)
-}
-
-// Pick returns the next member for a read that has asked those of tried: one that is well,
-// else one under suspicion, else, for there is nobody better, one that was ejected.
-func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (*Member[N], Resort, bool) {
-	members := s.Members()
-	if len(members) == 0 {
-		return nil, 0, false
-	}
-	start := s.turn.Add(1) - 1
-	var best *Member[N]
-	worst := Ejected + 1
-	for i := range uint64(len(members)) {
-		m := members[(start+i)%uint64(len(members))]
-		if r := m.resort(); r < worst && !tried.Has(m) && w.Fits(m) {
-			if best, worst = m, r; r == Well {
-				break
-			}
-		}
-	}
-	return best, worst, best != nil
-}
-
-// Peek is what Pick would return. It changes nothing.
-func (s *Set[N]) Peek(w Wants[N]) (*Member[N], Resort, bool) {
-	turn := s.turn.Load()
-	m, r, ok := s.Pick(w, &Tried[N]{})
-	s.turn.Store(turn)
-	return m, r, ok
 }

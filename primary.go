@@ -1,0 +1,123 @@
+package dbfleet
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// TwoPrimariesError says that several servers claim to be the primary of a connection:
+// one was promoted, and the other takes writes still. None of them is chosen: what is
+// written to the wrong one would be lost. It is ErrTwoPrimaries, and ends when one is
+// left.
+type TwoPrimariesError struct {
+	Connection string
+	Nodes      []string // in the order of the configuration
+}
+
+// Error names the connection and the nodes.
+func (e *TwoPrimariesError) Error() string {
+	return fmt.Sprintf("dbfleet: connection %q: %s claim to be the primary; nothing is written until one is left", e.Connection, strings.Join(e.Nodes, " and "))
+}
+
+// Is reports whether target is ErrTwoPrimaries.
+func (e *TwoPrimariesError) Is(target error) bool { return target == ErrTwoPrimaries }
+
+// lookupWait bounds a search for the primary where the context does not.
+const lookupWait = 2 * time.Second
+
+// atPrimary is the node that serves as the primary. Where several hosts may, it waits
+// until it is known which does.
+func (e *entry) atPrimary(ctx context.Context) (*node, error) {
+	if claim := e.claim.Load(); claim != nil {
+		return nil, claim
+	}
+	if e.found.Load() {
+		return e.primary(), nil
+	}
+	if _, err := e.monitor.lookup(ctx); err != nil {
+		return nil, errorf("connection %q: looking for the primary: %w", e.name, err)
+	}
+	if claim := e.claim.Load(); claim != nil {
+		return nil, claim
+	}
+	if !e.found.Load() {
+		return nil, errorf("connection %q: none of its %d hosts answers as the primary: %w", e.name, len(e.hosts), ErrNoPrimary)
+	}
+	return e.primary(), nil
+}
+
+// follow makes n the primary. It is called by the monitor's goroutine.
+func (e *entry) follow(n *node, why string) {
+	old := e.primary()
+	first := !e.found.Swap(true)
+	if old == n && n.role() == RolePrimary {
+		return
+	}
+	n.setRole(RolePrimary)
+	e.leader.Store(n)
+	if old != n {
+		old.setRole(RoleReplica)
+		old.dropIdle()
+	}
+	if !first {
+		e.nodeChanged(n, ConditionPromoted, why)
+		if old != n {
+			e.nodeChanged(old, ConditionDemoted, why)
+		}
+	}
+}
+
+// decide looks at what is known of all nodes, and follows the primary.
+func (m *monitor) decide() {
+	e := m.e
+	var claims []claim
+	for _, n := range e.nodes() {
+		if w := m.watched[n]; w != nil && w.known {
+			claims = append(claims, w.claim(slices.Contains(e.hosts, n)))
+		}
+	}
+	now := e.primary()
+	c := chooseLeader(claims, now)
+	w := m.watched[now]
+	m.leaderless = c.leader == nil && w != nil && !w.heard.IsZero() && w.last.Role != driver.RoleUnknown
+	switch {
+	case len(c.claim) > 1 && c.leader == nil:
+		err := &TwoPrimariesError{Connection: e.name}
+		for _, n := range c.claim {
+			err.Nodes = append(err.Nodes, n.name)
+		}
+		e.claim.Store(err)
+	case c.leader != nil:
+		e.claim.Store(nil)
+		e.follow(c.leader, "it answers as the primary")
+		m.takesPlace(c.leader)
+	}
+}
+
+func (w *watch) claim(host bool) claim {
+	r := w.last
+	return claim{
+		n: w.n, answered: w.answers, writable: r.Role == driver.RoleWritable, system: r.System, server: r.Server, group: r.Group,
+		timeline: r.Position.Timeline(), host: host, wasStandby: w.wasStandby,
+	}
+}
+
+// takesPlace keeps the number of readers when a replica was promoted: a configured host
+// that is a standby by now serves in its place.
+func (m *monitor) takesPlace(leader *node) {
+	e := m.e
+	list := e.configured
+	if slices.Contains(list, leader) {
+		for _, n := range e.hosts {
+			if w := m.watched[n]; n != leader && !slices.Contains(list, n) && w != nil && w.answers && w.last.Role == driver.RoleStandby {
+				list = append(list[:len(list):len(list)], n)
+			}
+		}
+	}
+	e.replicas.Replace(list, (*node).spec)
+}
