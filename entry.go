@@ -30,7 +30,8 @@ type entry struct {
 	configured   []*node                           // the replicas of the configuration; used by the monitor once it has begun
 	monitor      *monitor                          // nil where there is nothing to watch
 	hooks        *hookList
-	primaryReads turns // of reads that no replica could serve
+	primaryReads turns        // of reads that no replica could serve
+	waitsFrom    atomic.Int64 // when sessions may wait for a replica again, in nanoseconds of the clock
 	ages         ages
 	outcomes     outcomes
 

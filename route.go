@@ -102,6 +102,7 @@ type place struct {
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
 	tellTo  *Route   // WithRoute, nil for none
+	in      sessionPlace
 
 	node  *sessions // nil until they are chosen
 	route Route
@@ -132,7 +133,7 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	}
 	list := txsOf(ctx)
 	asked := list.wants()
-	p.tellTo = asked.route
+	p.tellTo, p.in.session = asked.route, asked.session
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
 			return err
@@ -237,6 +238,8 @@ func (p *place) choose(write bool) error {
 		p.toPrimary("; a write")
 	case p.primary:
 		p.toPrimary("; the primary was asked for")
+	case p.in.session != nil && p.e.monitor != nil:
+		return p.inSession()
 	case p.e.replicas.Len() == 0:
 		p.toPrimary("")
 	default:

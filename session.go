@@ -84,10 +84,10 @@ const sessionWait = 50 * time.Millisecond
 type Session struct {
 	options SessionOptions
 
-	mu     sync.Mutex // protects following fields
-	marks []*mark // one of each connection; each is replaced and never changed
-	reads uint64  // that were noted
-	first bool    // as FirstReadFromPrimary, of a token that had no room for more
+	mu    sync.Mutex // protects following fields
+	marks []*mark    // one of each connection; each is replaced and never changed
+	reads uint64     // that were noted
+	first bool       // as FirstReadFromPrimary, of a token that had no room for more
 	reg   *Registry
 }
 

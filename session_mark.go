@@ -188,6 +188,15 @@ func (n *node) saw(r *driver.Report) *sight {
 	}
 }
 
+// learned notes how far the server of which s is known has got.
+func (n *node) learned(s *sight, at position.Position) {
+	next := *s
+	next.standby, next.position = false, at
+	if old := n.sight.Load(); old == s && old.position.Reached(at) != position.Yes {
+		n.sight.CompareAndSwap(s, &next)
+	}
+}
+
 // has says whether the node is known to have all that m tells of.
 func (s *sight) has(m *mark) bool {
 	return s != nil && s.server != "" && (m.system == 0 || s.system == 0 || s.system == m.system) && s.position.Reached(m.at) == position.Yes

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/dbfleet/dbfleet/internal/config"
 	"github.com/dbfleet/dbfleet/internal/position"
 	"github.com/dbfleet/dbfleet/internal/token"
 )
@@ -136,4 +137,29 @@ func (s *Session) take(r *Registry, content token.Content) error {
 		})
 	}
 	return nil
+}
+
+// minSessionKey is how long a key is at least, in bytes.
+const minSessionKey = 16
+
+func (c Config) sessionKeyFaults() []*config.Fault {
+	f := config.NewFaults("", "")
+	for i, key := range c.SessionKeys {
+		switch {
+		case len(key) < minSessionKey:
+			f.Add("session_keys", "number %d is shorter than %d bytes, so that it could be guessed", i+1, minSessionKey)
+		case slices.Contains(c.SessionKeys[:i], key):
+			f.Add("session_keys", "number %d is given twice", i+1)
+		}
+	}
+	return f.List()
+}
+
+// bytesOf are the keys as they are used.
+func bytesOf(keys []Secret) [][]byte {
+	list := make([][]byte, len(keys))
+	for i, key := range keys {
+		list[i] = []byte(key)
+	}
+	return list
 }
