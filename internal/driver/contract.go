@@ -37,6 +37,13 @@ type (
 	// BranchSetupError is session.BranchSetupError.
 	BranchSetupError = session.BranchSetupError
 
+	// ServerRole is session.ServerRole.
+	ServerRole = session.ServerRole
+	// Report is session.Report.
+	Report = session.Report
+	// InterruptedError is session.InterruptedError.
+	InterruptedError = session.InterruptedError
+
 	// Class is session.Class.
 	Class = session.Class
 	// Problem is session.Problem.
@@ -69,6 +76,13 @@ var (
 	ErrBranchDenied     = session.ErrBranchDenied
 	ErrBranchElsewhere  = session.ErrBranchElsewhere
 	ErrBranchReadOnly   = session.ErrBranchReadOnly
+)
+
+// The roles of a server.
+const (
+	RoleUnknown  = session.RoleUnknown
+	RoleWritable = session.RoleWritable
+	RoleStandby  = session.RoleStandby
 )
 
 // The classes.

@@ -51,9 +51,10 @@ type Pool struct {
 
 	inVain func(ctx context.Context) error // see RefuseWaits; nil is none
 
-	closed atomic.Bool
-	loans  loans
-	stops  stops
+	closed     atomic.Bool
+	generation atomic.Uint64 // of the connections that may be used again
+	loans      loans
+	stops      stops
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -161,7 +162,14 @@ type connector Pool
 // Connect opens a connection and pins its session, within ConnectTimeout even
 // if ctx has no deadline.
 func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
-	p := (*Pool)(cr)
+	c, err := (*Pool)(cr).connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (p *Pool) connect(ctx context.Context) (*conn, error) {
 	outer := unwrapAcquire(ctx)
 	ctx = outer
 	if p.timeout > 0 {

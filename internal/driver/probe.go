@@ -3,49 +3,61 @@ package driver
 import (
 	"context"
 
-	"github.com/dbfleet/dbfleet/internal/position"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
-// ServerRole is what a server is, as itself says.
-type ServerRole uint8
-
-// The roles.
-const (
-	RoleUnknown ServerRole = iota
-	RoleWritable
-	RoleStandby
-)
-
-// Report is what a probe has found out.
-type Report struct {
-	Role     ServerRole
-	System   string
-	Server   string
-	Group    string
-	Position position.Position
-	Received position.Position
+// Probe asks a server on a connection of its own, outside of the pool: a pool that is
+// full, or that waits for its own dials, is not taken for a server that does not answer.
+// It is used by one goroutine at a time. The pool's Close does not close it.
+type Probe struct {
+	pool *Pool
+	conn *conn // nil is not open
 }
 
-// Probe asks a node on a connection of its own.
-type Probe struct{ p *Pool }
+// NewProbe makes a probe of the pool's server. It dials nothing.
+func (p *Pool) NewProbe() *Probe { return &Probe{pool: p} }
 
-// NewProbe makes a probe. It dials nothing.
-func (p *Pool) NewProbe() *Probe { return &Probe{p} }
-
-// Open says that the probe has its connection.
-func (pr *Probe) Open() bool { return true }
-
-// Ask asks the node.
+// Ask opens the connection if it is not open, within the time that ctx leaves and at most
+// ConnectTimeout, and asks the server what it is; open, that is one round trip. The
+// connection stays open unless there is an error. Of a database without roles and
+// positions, the report of a server that answers is empty.
 func (pr *Probe) Ask(ctx context.Context) (Report, error) {
-	_, err := pr.p.Check(ctx, false)
-	return Report{}, err
+	if pr.conn == nil {
+		c, err := pr.pool.connect(ctx)
+		if err != nil {
+			return Report{}, err
+		}
+		pr.conn = c
+	}
+	r, err := pr.conn.probe(ctx)
+	if err != nil {
+		_ = pr.Close()
+	}
+	return r, err
 }
 
-// Close closes the connection.
-func (pr *Probe) Close() error { return nil }
+// Close closes the connection; Ask opens another one. It may be called more than once.
+func (pr *Probe) Close() error {
+	c := pr.conn
+	if c == nil {
+		return nil
+	}
+	pr.conn = nil
+	return c.Close()
+}
 
-// Interrupt ends what waits for the node.
-func (p *Pool) Interrupt(cause error) {}
-
-// DropIdle keeps idle connections from being used again.
-func (p *Pool) DropIdle() {}
+func (c *conn) probe(ctx context.Context) (r Report, err error) {
+	if err := c.enter(ctx, ""); err != nil {
+		return Report{}, err
+	}
+	defer c.unlock()
+	if p, ok := c.s.(session.Prober); ok {
+		r, err = p.Probe(ctx)
+	} else {
+		err = c.s.Ping(ctx)
+	}
+	if err != nil {
+		return Report{}, c.failed(ctx, err)
+	}
+	return r, nil
+}
