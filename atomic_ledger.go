@@ -127,7 +127,7 @@ func (l *ledger) identify(ctx context.Context, c *driver.Conn) error {
 func (l *ledger) on(ctx context.Context, do func(c *driver.Conn) error) error {
 	p := place{e: l.e, primary: true}
 	p.route.Connection = l.e.name
-	if err := p.choose(true); err != nil {
+	if err := p.choose(ctx, true); err != nil {
 		return err
 	}
 	s := statement{op: "ledger", write: true}

@@ -111,14 +111,17 @@ func (c *Conn) endLent() {
 // pin takes a connection to the place's node, or to another that may take its turn.
 func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 	s := statement{op: "connect"}
-	if err := p.chooses(ctx, false); err != nil {
-		return nil, err
-	}
 	for again := false; ; {
+		if err := p.chooses(ctx, false); err != nil {
+			return nil, err
+		}
 		p.asks()
 		c, err := p.hold(ctx)
 		if err = p.ended(&s, nil, unknownRows, err); err == nil {
 			return c, nil
+		}
+		if p.refind(ctx, &s, err) {
+			continue
 		}
 		if err = p.failover(ctx, &s, err, &again); err != nil {
 			return nil, err

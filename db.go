@@ -59,7 +59,10 @@ func (db *DB) GoString() string { return db.String() }
 // Format writes String for every verb.
 func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
 
-// Pool lends the pool of the primary to what wants a *sql.DB. What runs through it
+// Pool lends the pool of the primary to what wants a *sql.DB. It is that of the server
+// which is the primary at the time of the call, so with Hosts or Replicas, where another
+// may become it, Pool is called anew for each piece of work. (With Hosts the first call
+// may take up to two seconds, in which the primary is looked for.) What runs through it
 // behaves as with the database's own driver, but for what docs/pools.md lists: its
 // sessions are pinned like all others. Hooks and transactions in a context do not
 // reach it.
@@ -75,11 +78,15 @@ func (db *DB) Format(f fmt.State, _ rune) { fmt.Fprint(f, db.String()) }
 // an unknown or closed connection, every use of the result fails.
 func (db *DB) Pool() *sql.DB {
 	must("DB.Pool", db.usable())
+	var n *node
 	e, err := db.reg.lookup(db.name)
+	if err == nil {
+		n, err = e.atPrimary(context.Background())
+	}
 	if err != nil {
 		return db.reg.failing(db.name, err)
 	}
-	return e.handle(&e.primary().writes)
+	return e.handle(&n.writes)
 }
 
 // Ping asks the primary for an answer, or the replica in turn on the handle
@@ -98,7 +105,7 @@ func (db *DB) Ping(ctx context.Context) error {
 // ping asks the place's node for an answer. No hook is told.
 func (p *place) ping(ctx context.Context) error {
 	p.in.session = nil // it reads nothing
-	if err := p.choose(false); err != nil {
+	if err := p.choose(ctx, false); err != nil {
 		return err
 	}
 	return p.ask(ctx, pinging{})

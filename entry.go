@@ -27,8 +27,8 @@ type entry struct {
 	found        atomic.Bool                       // it is known
 	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
 	replicas     *replicaset.Set[*node]            // those that serve reads
-	configured   []*node                           // the replicas of the configuration; used by the monitor once it has begun
-	monitor      *monitor                          // nil where there is nothing to watch
+	monitor      *monitor
+	events       nodeEvents
 	hooks        *hookList
 	primaryReads turns        // of reads that no replica could serve
 	waitsFrom    atomic.Int64 // when sessions may wait for a replica again, in nanoseconds of the clock
@@ -46,6 +46,10 @@ type entry struct {
 
 	decides  atomic.Pointer[ledger] // of atomic commits, nil until it is known
 	prepares atomic.Bool            // the database can prepare a transaction
+
+	listing sync.Mutex     // serialises changes of replicas
+	members membership     // protected by listing
+	drains  sync.WaitGroup // of replicas that have left
 
 	mu   sync.Mutex
 	open *txState // the first of the transactions that a cut rolls back; protected by mu
@@ -121,7 +125,10 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 			nodes[i] = newNode(s, RoleReplica)
 		}
 	}
-	e.configured = nodes
+	e.members.listed, e.members.nodes = config.allReplicas(), nodes
+	for i, n := range nodes {
+		n.of = e.members.listed[i]
+	}
 	e.primaryReads = newTurns(&e.config)
 	e.startReplicas(nodes)
 	return e, nil

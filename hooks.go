@@ -199,7 +199,8 @@ type hookList struct {
 	list atomic.Pointer[[]hook]
 	next int
 
-	long longHooks
+	long  listeners[OpenTransaction]
+	nodes listeners[NodeEvent]
 }
 
 type hook struct {

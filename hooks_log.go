@@ -87,3 +87,26 @@ func (o *LogOptions) level(e *QueryEvent) (slog.Level, string) {
 	}
 	return slog.LevelError, "query failed"
 }
+
+// LogNodeChanges returns a hook for OnNodeChange that writes each change to logger:
+//
+//	info   what is healthy, back, fresh, added or removed; what is under suspicion
+//	warn   what is ejected, lags behind, was promoted or demoted, or has moved; a
+//	       Discover that fails
+//
+// It panics if logger is nil.
+func LogNodeChanges(logger *slog.Logger) func(ctx context.Context, e NodeEvent) {
+	if logger == nil {
+		panic("dbfleet: LogNodeChanges: the logger is nil")
+	}
+	return func(ctx context.Context, e NodeEvent) {
+		level := slog.LevelInfo
+		switch e.To {
+		case ConditionEjected, ConditionLagging, ConditionPromoted, ConditionDemoted, ConditionMoved, ConditionUndiscovered:
+			level = slog.LevelWarn
+		}
+		logger.LogAttrs(ctx, level, "node is "+string(e.To),
+			slog.String("connection", e.Connection), slog.String("node", e.Node), slog.String("role", string(e.Role)),
+			slog.String("from", string(e.From)), slog.String("to", string(e.To)), slog.String("reason", e.Reason))
+	}
+}

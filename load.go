@@ -278,11 +278,11 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 	if l.s.text, err = into.Insert(1); err != nil {
 		return nil, err
 	}
-	if err := p.choose(true); err != nil {
+	if err := p.choose(ctx, true); err != nil {
 		return nil, err
 	}
 	if p.in.session != nil {
-		p.begins(ctx, &l.s)
+		p.begun(ctx, &l.s)
 	}
 	l.ctx = ctx
 	if l.hooks = p.callHooks(ctx, &l.s); l.hooks != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -11,27 +12,34 @@ import (
 )
 
 // monitor watches over the nodes of one connection that has replicas, or several hosts.
-// It is one goroutine from the first use of the connection until its end; each question
-// to a node runs in one of its own, which ends by its deadline. It is safe for concurrent
-// use.
+// It is one goroutine from the first use of the connection until its end, or until there
+// is nothing left to watch; each question to a node runs in one of its own, which ends by
+// its deadline. It is safe for concurrent use.
 type monitor struct {
 	e       *entry
-	start   sync.Once
 	wake    chan struct{} // has room for one
 	told    chan answer
 	lookups chan *lookup
 	quit    context.CancelFunc
-	ctx     context.Context //nolint:containedctx // the life of the goroutine
-	over    chan struct{}   // closed when the goroutine has ended; nil before it starts
+	ctx     context.Context //nolint:containedctx // the life of the monitor
+	running atomic.Bool
+	within  atomic.Int64 // the smallest staleness that reads have asked for lately, ns; 0 for none
+
+	mu   sync.Mutex    // protects following field
+	over chan struct{} // closed when the goroutine has ended; nil before it starts
 
 	// The following are used by the goroutine alone.
 	watched map[*node]*watch
 	asking  sync.WaitGroup
 	ruler   replicaset.Ruler
+	system  string    // whose history the ruler measures, "" for not known
 	busy    time.Time // when reads were last under way
+	since   time.Time // of within
 	waiting []*lookup
 	// leaderless says that the primary does not answer, or not as the primary.
 	leaderless bool
+	names      names
+	discovery  discovery
 }
 
 // watch is what the monitor has of one node.
@@ -39,7 +47,7 @@ type watch struct {
 	n      *node
 	probe  *driver.Probe
 	asking bool
-	due    time.Time // of a node that serves no reads
+	due    time.Time // by lag, and of a node that serves no reads
 	again  bool      // it is to be asked at once
 	last   driver.Report
 	known  bool // it has answered once
@@ -47,14 +55,23 @@ type watch struct {
 	heard      time.Time // when the last question was sent that is over
 	answers    bool      // it answered the last question
 	wasStandby bool      // it once answered as a standby
+
+	dialled time.Duration // how long a question with a new connection took, smoothed; 0 for unknown
+	rests   int           // questions in vain, in a row
+	starved int           // questions in a row whose time was over when this machine looked
+	fresh   int           // answers in a row by which it was well within MaxLag
+	judged  time.Time     // the last of those
 }
 
 // answer is what came of a question to a node.
 type answer struct {
-	w      *watch
-	asked  time.Time // before the question was sent
-	report driver.Report
-	err    error
+	w       *watch
+	asked   time.Time // before the question was sent
+	took    time.Duration
+	wait    time.Duration // that it could have had
+	dialled bool          // for a new connection
+	report  driver.Report
+	err     error
 }
 
 const (
@@ -65,57 +82,67 @@ const (
 	restAfter = 2 * time.Second
 	// searchEvery is how often all nodes are asked while there is no primary.
 	searchEvery = 200 * time.Millisecond
-	// dialWait is how long a question may take for which a connection must be made.
+	// dialWait is how long a question may take for which a connection must be made, until
+	// it is known how long that takes.
 	dialWait = time.Second
+	// maxStarved is how many questions in a row may be in vain because this machine was
+	// too busy to look at the answer.
+	maxStarved = 2
 )
 
-// newMonitor returns nil where there is nothing to watch.
 func newMonitor(e *entry) *monitor {
-	if e.replicas.Len() == 0 && len(e.hosts) < 2 {
-		return nil
-	}
 	m := &monitor{e: e, wake: make(chan struct{}, 1), told: make(chan answer), lookups: make(chan *lookup), watched: map[*node]*watch{}}
 	m.ctx, m.quit = context.WithCancel(context.Background())
+	m.names.lookUp = lookUpName
 	return m
 }
 
-// begin starts the goroutine, once. It may be called on nil.
-func (m *monitor) begin() {
-	if m == nil {
-		return
-	}
-	m.start.Do(func() {
-		m.over = make(chan struct{})
-		go m.run()
-	})
+// needed says whether there is anything to watch.
+func (m *monitor) needed() bool {
+	return m.e.replicas.Len() > 0 || len(m.e.hosts) > 1 || m.e.config.Discover != nil
 }
 
-// stop ends the goroutine and what it has asked, and waits for that. It may be called on
-// nil, and before begin.
-func (m *monitor) stop() {
-	if m == nil {
+// begin starts the goroutine, if there is anything to watch and it does not run.
+func (m *monitor) begin() {
+	if m.running.Load() || !m.needed() {
 		return
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ctx.Err() != nil || m.running.Swap(true) {
+		return
+	}
+	before := m.over
+	m.over = make(chan struct{})
+	go m.run(before, m.over)
+}
+
+// stop ends the goroutine and what it has asked, and waits for that. It may be called
+// before begin.
+func (m *monitor) stop() {
 	m.quit()
-	m.start.Do(func() {})
-	if m.over != nil {
-		<-m.over
+	m.mu.Lock()
+	over := m.over
+	m.mu.Unlock()
+	if over != nil {
+		<-over
 	}
 }
 
 // look wakes the monitor: something has happened that it should see at once.
 func (m *monitor) look() {
-	if m == nil {
-		return
-	}
 	select {
 	case m.wake <- struct{}{}:
 	default: // it will look anyway
 	}
 }
 
-func (m *monitor) run() {
-	defer close(m.over)
+// run is the goroutine. before is closed when the one before it has ended.
+func (m *monitor) run(before <-chan struct{}, over chan<- struct{}) {
+	defer close(over)
+	if before != nil {
+		<-before
+	}
 	defer m.leave()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -131,20 +158,33 @@ func (m *monitor) run() {
 			a.w.asking = false
 			m.learn(a)
 		}
+		if !m.needed() {
+			return
+		}
 		timer.Reset(m.round(time.Now()))
 	}
 }
 
-// leave waits for what was asked, and closes the monitor's connections.
+// leave waits for what was asked, and closes the monitor's connections. Another goroutine
+// may begin afterwards.
 func (m *monitor) leave() {
+	m.running.Store(false)
+	over := make(chan struct{})
 	go func() {
 		m.asking.Wait()
-		close(m.told)
+		close(over)
 	}()
-	for range m.told { // what was asked ends with ctx
+	for waiting := true; waiting; {
+		select {
+		case a := <-m.told:
+			a.w.asking = false
+		case <-over:
+			waiting = false
+		}
 	}
-	for _, w := range m.watched {
+	for n, w := range m.watched {
 		_ = w.probe.Close()
+		delete(m.watched, n)
 	}
 }
 
@@ -152,25 +192,37 @@ func (m *monitor) leave() {
 func (m *monitor) round(now time.Time) time.Duration {
 	nodes := m.e.nodes()
 	m.forget(nodes)
+	next := now.Add(lookEvery)
 	for _, n := range nodes {
 		w := m.watch(n)
 		if w == nil {
 			continue
 		}
-		wait, due := m.due(w, now)
-		if due && !w.asking {
+		wait, at := m.due(w, now)
+		switch {
+		case w.asking:
+		case !now.Before(at):
 			m.ask(w, wait)
+		case at.Before(next):
+			next = at
 		}
 	}
+	if now.Sub(m.since) > withinFor {
+		m.since = now
+		m.within.Store(0)
+	}
+	m.judge(now)
+	m.discover(now)
+	m.lookUpNames(now, nodes)
 	for _, member := range m.e.replicas.Members() {
-		if member.Figures().InFlight > 0 {
+		if member.InFlight() > 0 {
 			m.busy = now
 		}
 	}
-	if now.Sub(m.busy) > restAfter {
+	if now.Sub(m.busy) > restAfter && next.Equal(now.Add(lookEvery)) {
 		return restEvery
 	}
-	return lookEvery
+	return next.Sub(now)
 }
 
 // watch returns what the monitor has of a node, nil if that is closed.
@@ -187,43 +239,57 @@ func (m *monitor) watch(n *node) *watch {
 	return w
 }
 
-// due says whether a node is to be asked now, and how long its answer may take.
-func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, due bool) {
-	wait = m.e.config.Reads.MaxWait
-	if !w.probe.Open() {
-		wait = max(wait, dialWait)
-	}
-	if w.again {
-		return wait, true
-	}
-	if m.leaderless && now.Sub(w.heard) >= searchEvery {
-		return wait, true
-	}
+// due says when a node is to be asked, and how long its answer may take.
+func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, at time.Time) {
 	member := m.e.replicas.Of(w.n)
-	if member == nil || w.n.role() == RolePrimary {
-		return wait, !now.Before(w.due)
+	wait = m.patience(w, member)
+	switch {
+	case w.again, m.leaderless && now.Sub(w.heard) >= searchEvery:
+		return wait, now
+	case member == nil || w.n.role() == RolePrimary:
+		return wait, w.due
+	case member.Doubt(now):
+		return wait, now
 	}
-	if member.Doubt(now) {
-		if w.probe.Open() {
-			wait = member.Bound()
-		}
-		return wait, true
+	at = member.Due()
+	if w.due.Before(at) && w.answers {
+		at = w.due
 	}
-	return wait, !now.Before(member.Due())
+	return wait, at
+}
+
+// patience is how long a node may take to answer: where reads wait for it not much longer
+// than they usually do.
+func (m *monitor) patience(w *watch, member *replicaset.Member[*node]) time.Duration {
+	reads := &m.e.config.Reads
+	waited := member != nil && member.InFlight() > 0
+	switch {
+	case w.probe.Open() && waited:
+		return member.Bound()
+	case w.probe.Open():
+		return reads.MaxWait
+	case w.dialled == 0:
+		return min(max(dialWait, reads.MaxWait)<<min(w.rests, 4), m.e.config.ConnectTimeout)
+	case waited && member.State() != replicaset.StateEjected:
+		return min(max(4*w.dialled, reads.MinWait), max(dialWait, reads.MaxWait))
+	}
+	return min(max(4*w.dialled, reads.MaxWait), m.e.config.ConnectTimeout)
 }
 
 // ask asks a node in a goroutine, which gives the answer to the monitor's.
 func (m *monitor) ask(w *watch, wait time.Duration) {
+	if w.n.moved.Swap(false) {
+		_ = w.probe.Close()
+	}
 	w.asking, w.again = true, false
+	a := answer{w: w, wait: wait, dialled: !w.probe.Open()}
 	m.asking.Go(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, wait)
 		defer cancel()
-		a := answer{w: w, asked: time.Now()}
+		a.asked = time.Now()
 		a.report, a.err = w.probe.Ask(ctx)
-		select {
-		case m.told <- a:
-		case <-m.ctx.Done():
-		}
+		a.took = time.Since(a.asked)
+		m.told <- a // the monitor's goroutine waits for all that were asked
 	})
 }
 
@@ -235,6 +301,5 @@ func (m *monitor) forget(nodes []*node) {
 		}
 		_ = w.probe.Close()
 		delete(m.watched, n)
-		_ = n.close()
 	}
 }

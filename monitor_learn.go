@@ -19,7 +19,7 @@ func (e *entry) startReplicas(nodes []*node) {
 	e.monitor = newMonitor(e)
 }
 
-// spec is what the replica set must know of a node.
+// spec is what the replica set must know of a node. The list of members is locked.
 func (n *node) spec() replicaset.Spec {
 	return replicaset.Spec{Name: n.name, Zone: n.zone, Weight: n.weight}
 }
@@ -40,13 +40,29 @@ func (e *entry) replicaChanged(c replicaset.Change) {
 	if m == nil {
 		return
 	}
+	n := m.Node()
 	switch c.To {
 	case replicaset.StateSuspect:
-		m.Node().dropIdle()
+		if !n.slow.Load() {
+			n.dropIdle()
+		}
+		n.problem.Store(&problem{c.Reason, time.Now()})
 	case replicaset.StateEjected:
-		m.Node().interrupt(&errSilent{c.Name, c.Reason})
+		n.interrupt(&errSilent{c.Name, c.Reason})
+		n.problem.Store(&problem{c.Reason, time.Now()})
+		e.monitor.discovery.lost.Store(true)
 	}
+	e.nodeTurned(n, conditionOf(c.From), conditionOf(c.To), c.Reason)
 }
+
+// problem is what was last wrong with a replica.
+type problem struct {
+	reason string
+	at     time.Time
+}
+
+// conditionOf is a state as others see it.
+func conditionOf(s replicaset.State) NodeCondition { return NodeCondition(s.String()) }
 
 // dropIdle keeps connections that are idle from being used again.
 func (n *node) dropIdle() {
@@ -68,29 +84,44 @@ func (m *monitor) learn(a answer) {
 		return
 	}
 	w := a.w
-	w.heard, w.answers = a.asked, a.err == nil
-	if a.err == nil {
-		w.last, w.known = a.report, true
-		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
+	silent := a.err != nil && a.took >= a.wait
+	if silent && a.took > a.wait+a.wait/2+lookEvery && w.starved < maxStarved {
+		// This machine was too busy to look at the answer: it says nothing of the node.
+		w.starved, w.again = w.starved+1, true
+		return
 	}
-	w.due = time.Now().Add(m.e.config.Reads.ProbeInterval)
+	w.starved = 0
+	w.heard, w.answers = a.asked, a.err == nil
+	now := time.Now()
+	if a.err == nil {
+		w.last, w.known, w.rests = a.report, true, 0
+		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
+		w.due = a.asked.Add(m.every())
+		if a.dialled {
+			w.learnDial(a.took)
+		}
+	} else {
+		w.rests++
+		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
+	}
 	if member := m.e.replicas.Of(w.n); member != nil {
 		reason := ""
 		if a.err != nil {
 			reason = told(a.err).Error()
 		}
+		w.n.slow.Store(silent)
 		member.Probed(a.err == nil, reason)
+		w.n.slow.Store(false)
 	}
 	m.decide()
-	if w.n == m.e.primary() {
-		m.learnPrimary(a)
-	}
+	m.measure(a)
 	m.release()
 }
 
-// learnPrimary takes a sample of the primary's position.
-func (m *monitor) learnPrimary(a answer) {
-	if a.err == nil && a.report.Role != driver.RoleStandby {
-		m.ruler.Sampled(a.asked, a.report.Position)
+func (w *watch) learnDial(took time.Duration) {
+	if w.dialled == 0 {
+		w.dialled = took
+		return
 	}
+	w.dialled += (took - w.dialled) / 4
 }

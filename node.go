@@ -27,13 +27,18 @@ type node struct {
 	name     string
 	database string // as others see it
 	address  string // of its server, "" for none
-	zone     string
-	weight   int // 0 is 1
 
-	replica      atomic.Bool           // its role
-	fresh        freshness             // of what it shows as a replica
-	transactions atomic.Int64          // that are open
-	sight        atomic.Pointer[sight] // what sessions know of it, nil for nothing
+	zone   string        // protected by entry.listing, like the following
+	weight int           // 0 is 1
+	of     ReplicaConfig // that it was made of, as a replica
+
+	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
+	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
+	problem      atomic.Pointer[problem] // the last, nil for none
+	replica      atomic.Bool             // its role
+	fresh        freshness               // of what it shows as a replica
+	transactions atomic.Int64            // that are open
+	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
 	demotions    demotions
 
 	writes sessions // that may write: the primary's
@@ -49,11 +54,6 @@ type nodeSettings struct {
 	// writesWait and readsWait are how long to wait for a free connection, 0 until the
 	// context ends.
 	writesWait, readsWait time.Duration
-}
-
-// same says that a node of these settings need not be made anew for others.
-func (s *nodeSettings) same(name, address string) bool {
-	return s.writes.Name == name && addressOf(&s.writes) == address
 }
 
 func newNode(s nodeSettings, role Role) *node {

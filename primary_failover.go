@@ -36,7 +36,7 @@ func (p *place) refind(ctx context.Context, s *statement, err error) bool {
 // It is true if the statement may be sent again: another node is, or n is another server
 // by now.
 func (e *entry) refused(ctx context.Context, n *node, readOnly bool) bool {
-	if e.monitor != nil {
+	if e.monitor.needed() {
 		if readOnly {
 			n.demotions.drop(n)
 		}

@@ -154,7 +154,7 @@ func (q *query) explain(ctx context.Context) (Route, error) {
 		write = t.statement.write
 	}
 	t.place.explains = true
-	if err := t.place.choose(write); err != nil {
+	if err := t.place.choose(ctx, write); err != nil {
 		return Route{}, told(err)
 	}
 	return t.place.route.told(), nil

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/replicaset"
@@ -32,14 +33,21 @@ func (db *DB) ReplicaPool() *sql.DB {
 		case db.replica != "":
 			if p.only, err = e.replicaNamed(db.replica); err == nil {
 				p.toOnly()
+			} else {
+				return db.reg.failing(db.name+"/"+db.replica, err)
 			}
 		case e.replicas.Len() == 0:
-			p.toPrimary("")
+			err = p.toPrimary(context.Background(), "")
 		default:
-			err = p.toReplica()
+			err = p.toReplica(context.Background())
 		}
 	}
-	if err != nil {
+	switch { // one of each kind is kept, whose figures would not be those of the next
+	case errors.Is(err, ErrStale):
+		return db.reg.failing(db.name+"/stale", errorf("connection %q: %w", db.name, ErrStale))
+	case errors.Is(err, ErrNoReplica):
+		return db.reg.failing(db.name+"/none", errorf("connection %q: %w", db.name, ErrNoReplica))
+	case err != nil:
 		return db.reg.failing(db.name, err)
 	}
 	return e.handle(p.node)

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -51,12 +52,10 @@ func (p *place) freshEnough(n *node) bool {
 // fallBack decides about a read that no replica which is well may serve: the primary, or
 // where that is forbidden because of MaxLag a replica that is not well but fresh, the
 // freshest, or an error.
-func (p *place) fallBack() error {
+func (p *place) fallBack(ctx context.Context) error {
 	reads := &p.e.config.Reads
 	if p.maxLag <= 0 {
-		p.toPrimary("; no replica is fit")
-		p.capped = true
-		return nil
+		return p.toCapped(ctx, "; no replica is fit")
 	}
 	switch reads.WhenStale {
 	case FallbackError:
@@ -72,11 +71,32 @@ func (p *place) fallBack() error {
 			return nil
 		}
 	default:
-		p.toPrimary("; no replica is fit and within " + p.maxLag.String())
-		p.capped = true
-		return nil
+		return p.toCapped(ctx, "; no replica is fit and within "+p.maxLag.String())
 	}
 	return p.noneFresh()
+}
+
+// toCapped takes the primary for a read that replicas should serve; where none is known,
+// whoever might answer.
+func (p *place) toCapped(ctx context.Context, more string) error {
+	err := p.toPrimary(ctx, more)
+	if err == nil {
+		p.capped = true
+	} else if p.nextReplica(replicaset.Ejected) {
+		err = nil
+	}
+	return err
+}
+
+// toPrimaryOf takes the primary that a read asks for or, where there is none and the
+// connection allows that, a replica.
+func (p *place) toPrimaryOf(ctx context.Context) error {
+	err := p.toPrimary(ctx, "; the primary was asked for")
+	if errors.Is(err, ErrNoPrimary) && p.e.config.Reads.WhenPrimaryDown && p.nextReplica(replicaset.Ejected) {
+		p.route.Reason = "there is no primary"
+		return nil
+	}
+	return err
 }
 
 // freshest takes the replica whose staleness is the smallest, of those that have not been

@@ -13,15 +13,15 @@ import (
 // Fits implements replicaset.Wants: the read of the place may be served by m.
 func (p *place) Fits(m *replicaset.Member[*node]) bool {
 	n := m.Node()
-	return n.role() == RoleReplica && !m.Has(replicaset.Draining) && !m.Has(replicaset.RoleMismatch) && p.freshEnough(n) && p.hasNeeded(n)
+	return n.role() == RoleReplica && p.freshEnough(n) && p.hasNeeded(n)
 }
 
 // toReplica takes the next replica, or what stands in for it when none is well.
-func (p *place) toReplica() error {
+func (p *place) toReplica(ctx context.Context) error {
 	if p.nextReplica(replicaset.Suspected) {
 		return nil
 	}
-	return p.fallBack()
+	return p.fallBack(ctx)
 }
 
 // nextReplica takes the next replica that has not been asked and is not in a worse state
@@ -181,7 +181,8 @@ func isUnwell(s replicaset.State) bool {
 //
 // Only a plain read is asked again, or what a replica was asked, whose session refuses
 // writes. It is never asked again in a transaction or Conn, on the replica that the caller
-// has named, or when the caller's time is over.
+// has named, or when the caller's time is over. What the primary has surely not done is
+// sent once more where another is the primary by now; see refind.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) error {
 	var behind *behindError
 	if errors.As(err, &behind) && p.on == nil && ctx.Err() == nil {
@@ -198,7 +199,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 		*again = true
 	case elsewhere && p.nextReplica(replicaset.Suspected):
 	case !p.askedPrimary && !p.primary:
-		if none := p.fallBack(); none != nil {
+		if none := p.fallBack(ctx); none != nil {
 			return errorf("%w; %w", none, err)
 		}
 	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer

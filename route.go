@@ -101,6 +101,7 @@ type place struct {
 	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
+	begins  bool     // a transaction, at the primary
 	tellTo  *Route   // WithRoute, nil for none
 	in      sessionPlace
 
@@ -117,6 +118,7 @@ type place struct {
 	tried        replicaset.Tried[*node]   // replicas that were asked
 	askedPrimary bool
 	capped       bool // on the primary in a turn of those that no replica serves
+	refound      bool // the primary was looked for because of this statement
 }
 
 // place decides the place of one operation. The caller must call leave, unless
@@ -227,32 +229,39 @@ func (p *place) leave() {
 
 // choose decides the node, once: the transaction's, the primary for a write, else
 // a replica. Its error says that there is none where the call may go.
-func (p *place) choose(write bool) error {
+func (p *place) choose(ctx context.Context, write bool) error {
 	switch {
 	case p.node != nil:
+	case p.begins:
+		return p.toPrimary(ctx, "")
 	case p.only != nil && write:
 		return errorf("connection %q: what is not known to be a plain read, on a replica: %w", p.e.name, ErrReadHandle)
 	case p.only != nil:
 		p.toOnly()
 	case write:
-		p.toPrimary("; a write")
+		return p.toPrimary(ctx, "; a write")
 	case p.primary:
-		p.toPrimary("; the primary was asked for")
+		return p.toPrimaryOf(ctx)
 	case p.in.session != nil && p.e.monitor != nil:
-		return p.inSession()
+		return p.inSession(ctx)
 	case p.e.replicas.Len() == 0:
-		p.toPrimary("")
+		return p.toPrimary(ctx, "")
 	default:
-		return p.toReplica()
+		return p.toReplica(ctx)
 	}
 	return nil
 }
 
-func (p *place) toPrimary(more string) {
-	n := p.e.primary()
+// toPrimary takes the primary, once it is known which node that is.
+func (p *place) toPrimary(ctx context.Context, more string) error {
+	n, err := p.e.atPrimary(ctx)
+	if err != nil {
+		return err
+	}
 	p.node, p.member, p.askedPrimary, p.capped = &n.writes, nil, true, false
 	if p.guarded {
 		p.node = &n.reads
 	}
 	p.route.Node, p.route.Role, p.route.more = p.node.name, p.node.role(), more
+	return nil
 }

@@ -22,34 +22,31 @@ type sessionPlace struct {
 }
 
 // inSession decides the node of a read by what its session needs.
-func (p *place) inSession() error {
+func (p *place) inSession(ctx context.Context) error {
 	in := &p.in
 	in.needs = in.session.mark(p.e)
 	switch m := in.needs; {
 	case m == nil && in.session.readsFirst():
-		p.toPrimary("; the first read of the session")
-		return nil
+		return p.toPrimary(ctx, "; the first read of the session")
+	case m == nil && p.e.replicas.Len() == 0:
+		return p.toPrimary(ctx, "")
 	case m == nil:
-		return p.outOfSession()
+		return p.toReplica(ctx)
 	case m.pinned:
 		p.primary = true
-		p.toPrimary("; the session has written what no replica is known to have")
-		return nil
+		return p.toPrimary(ctx, "; the session has written what no replica is known to have")
 	case p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected):
 		p.route.more += " that has what the session needs"
 		return nil
 	}
-	p.toPrimary("; no replica is known to have what the session needs")
-	p.capped = p.e.replicas.Len() > 0
-	return nil
+	return p.insteadOfReplicas(ctx)
 }
 
-func (p *place) outOfSession() error {
-	if p.e.replicas.Len() == 0 {
-		p.toPrimary("")
-		return nil
-	}
-	return p.toReplica()
+// insteadOfReplicas takes the primary for a read of a session that no replica can serve.
+func (p *place) insteadOfReplicas(ctx context.Context) error {
+	err := p.toPrimary(ctx, "; no replica is known to have what the session needs")
+	p.capped = p.e.replicas.Len() > 0
+	return err
 }
 
 // readsFirst says that what the session reads first is read from the primary.
@@ -202,7 +199,9 @@ func (p *place) checkPrimary(ctx context.Context, now bool) error {
 	var until time.Time
 	for {
 		more, capped := p.route.more, p.capped
-		p.toPrimary(more)
+		if err := p.toPrimary(ctx, more); err != nil {
+			return err
+		}
 		p.capped = capped
 		n, m := p.node.node, p.in.needs
 		if !now && n.sight.Load().has(m) {
@@ -346,8 +345,9 @@ func (p *place) unlessBehind(ctx context.Context, behind *behindError) error {
 	if p.in.needs != nil && p.nextOfNeeded() {
 		return nil
 	}
-	p.toPrimary("; no replica is known to have what the session needs")
-	p.capped = p.e.replicas.Len() > 0
+	if err := p.insteadOfReplicas(ctx); err != nil {
+		return err
+	}
 	return p.settle(ctx)
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// begins notes what a statement means for its session, before it is sent.
-func (p *place) begins(ctx context.Context, s *statement) {
+// begun notes what a statement means for its session, before it is sent.
+func (p *place) begun(ctx context.Context, s *statement) {
 	in := &p.in
 	in.learns, in.missed, in.server = nil, false, ""
 	switch {

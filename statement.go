@@ -43,14 +43,17 @@ type exchange interface {
 // before and after, the exchange is made, what is wrong is wrapped, and a read that
 // was not answered is asked again elsewhere.
 func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
-	if err := p.chooses(ctx, s.write && !s.raw); err != nil {
-		return unknownRows, err
-	}
 	again := false
 	for {
+		if err := p.chooses(ctx, s.write && !s.raw); err != nil {
+			return unknownRows, err
+		}
 		res, err := p.sendOnce(ctx, s, x)
 		if err == nil || s.begun(x) {
 			return res, err
+		}
+		if p.refind(ctx, s, err) {
+			continue
 		}
 		if err = p.failover(ctx, s, err, &again); err != nil {
 			return res, err
@@ -61,8 +64,9 @@ func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Resu
 // chooses is choose for a statement that is to be sent, for which a session may ask nodes
 // what they have.
 func (p *place) chooses(ctx context.Context, write bool) error {
-	err := p.choose(write)
-	if err == nil && p.in.session != nil {
+	chosen := p.node != nil
+	err := p.choose(ctx, write)
+	if err == nil && !chosen && p.in.session != nil {
 		err = p.settle(ctx)
 	}
 	return err
@@ -78,7 +82,7 @@ var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
 func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res driver.Result, err error) {
 	if p.in.session != nil {
-		p.begins(ctx, s)
+		p.begun(ctx, s)
 	}
 	hooks := p.callHooks(ctx, s)
 	p.asks()

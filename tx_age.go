@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,38 +40,6 @@ func (r *Registry) OnLongTransaction(h func(ctx context.Context, t OpenTransacti
 // removed. It panics if the registry does not know the connection.
 func (db *DB) OnLongTransaction(h func(ctx context.Context, t OpenTransaction)) (remove func()) {
 	return db.hooks("OnLongTransaction").long.add("OnLongTransaction", h)
-}
-
-// longHooks are the functions of OnLongTransaction.
-type longHooks struct {
-	mu   sync.Mutex
-	list []*longHook // never changed, only replaced; protected by mu
-}
-
-type longHook struct {
-	call func(context.Context, OpenTransaction)
-}
-
-func (l *longHooks) add(method string, call func(context.Context, OpenTransaction)) (remove func()) {
-	mustHave(method, "hook", call != nil)
-	h := &longHook{call}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.list = append(slices.Clip(l.list), h)
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.list = slices.DeleteFunc(slices.Clone(l.list), func(x *longHook) bool { return x == h })
-	}
-}
-
-func (l *longHooks) call(ctx context.Context, t OpenTransaction) {
-	l.mu.Lock()
-	list := l.list
-	l.mu.Unlock()
-	for _, h := range list {
-		h.call(ctx, t)
-	}
 }
 
 // ages are the open transactions of an entry, if it looks at their age.

@@ -109,7 +109,7 @@ func (st *txState) place() *place {
 func (st *txState) locate(p *place) {
 	p.inTx(st.stack[0], "a transaction")
 	if st.conn == nil {
-		p.tx, p.by, p.on = nil, nil, nil
+		p.tx, p.by, p.on, p.node, p.begins = nil, nil, nil, nil, true
 	}
 }
 
@@ -172,7 +172,7 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 	if err := x.begin(ctx, c, o); err != nil {
 		return unknownRows, err
 	}
-	st.conn, p.tx, p.by, p.on = c, st, x.tx, &st.held
+	st.conn, st.node, p.tx, p.by, p.on = c, p.node, st, x.tx, &st.held
 	p.node.transactions.Add(1)
 	return unknownRows, nil
 }

@@ -56,6 +56,7 @@ type conn struct {
 	old      atomic.Bool // its time is over
 	age      *time.Timer // sets old; nil is never
 	idleFrom time.Time   // where the pool is remote
+	server   string      // that it leads to, "" for not known; used by who has it from the pool
 }
 
 // newConn makes the driver connection of a session that may live so long; 0 is

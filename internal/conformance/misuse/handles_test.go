@@ -102,6 +102,16 @@ func ofTransactions(w *world) []mistake {
 		{"a table of a nil handle", of((*dbfleet.Tx)(nil).Table("users").Get(w.ctx)), `dbfleet: the Tx is nil; Transaction gives one to its function`},
 		{"the connection of a nil handle", panicOf(func() { _ = (*dbfleet.Tx)(nil).Connection() }), `dbfleet: Tx.Connection: the Tx is nil; Transaction gives one to its function`},
 		{"OutsideTx of nil", panicOf(func() { dbfleet.OutsideTx(noContext) }), `dbfleet: OutsideTx: the context is nil`},
+		{"MaxLag of nil", panicOf(func() { dbfleet.MaxLag(noContext, time.Second) }), `dbfleet: MaxLag: the context is nil`},
+		{"MaxLag of nothing", panicOf(func() { dbfleet.MaxLag(w.ctx, 0) }), `dbfleet: MaxLag: it takes how stale a replica may be, more than nothing; ReadPrimary reads what is fresh`},
+		{"MaxLag of nothing in a query", w.get(u.Query().MaxLag(0)), `dbfleet: table "users": MaxLag: it takes how stale a replica may be, more than nothing; Primary reads what is fresh`},
+		{"a replica without a name", w.get(u.Query().OnReplica("")), `dbfleet: table "users": OnReplica: the name of the replica is empty`},
+		{"a replica without a name of a handle", panicOf(func() { w.reg.DB("main").OnReplica("") }), `dbfleet: DB.OnReplica: the name of the replica is empty`},
+		{"an unknown replica", w.get(u.Query().OnReplica("far")), `dbfleet: connection "main" has no replica "far"; it has none at all`},
+		{"an unknown replica of a handle", w.reg.DB("main").OnReplica("far").Ping(w.ctx), `dbfleet: connection "main" has no replica "far"; it has none at all`},
+		{"a write on a replica", u.OnReplica("far").Create(w.ctx, &user{Name: "x"}), `dbfleet: connection "main": dbfleet: a handle for reads does not write`},
+		{"a route of nil", panicOf(func() { dbfleet.WithRoute(w.ctx, nil) }), `dbfleet: WithRoute: the route is nil`},
+		{"a route of no context", panicOf(func() { dbfleet.WithRoute(noContext, new(dbfleet.Route)) }), `dbfleet: WithRoute: the context is nil`},
 		{"ReadPrimary of nil", panicOf(func() { dbfleet.ReadPrimary(noContext) }), `dbfleet: ReadPrimary: the context is nil`},
 	}
 }

@@ -83,6 +83,7 @@ func (w *world) functions() map[string]reflect.Value {
 		"JSONOf": dbfleet.JSONOf[any], "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
 		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
 		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
+		"MaxLag": dbfleet.MaxLag, "WithRoute": dbfleet.WithRoute,
 		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
 		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],

@@ -37,6 +37,8 @@ type Report struct {
 	// Server is the server itself as it has run since it started: another one behind the
 	// same name has another. "" is unknown.
 	Server string
+	// Group is who writes together with the server, as a cluster of Galera. "" is nobody.
+	Group string
 	// Position is how far the server is: the end of what a primary has written, what a
 	// replica has applied, so that its sessions see it. None is unknown.
 	Position position.Position
@@ -88,3 +90,10 @@ type InterruptedError struct{ Err error }
 func (e *InterruptedError) Error() string { return "interrupted: " + e.Err.Error() }
 
 func (e *InterruptedError) Unwrap() error { return e.Err }
+
+// A Historian is a Session whose server knows who has written which part of its history.
+type Historian interface {
+	// Includes reports whether the history includes all that target does, whoever has
+	// written since.
+	Includes(ctx context.Context, target position.Position) (position.Answer, error)
+}

@@ -1,0 +1,3 @@
+package dbfleet
+
+func (n *node) abort(error) { _ = n.close() }
