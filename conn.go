@@ -158,20 +158,26 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 	}
 	*p = c.place
 	p.tellTo = txsOf(ctx).wants().route
-	session := cmp.Or(SessionOf(ctx), c.session)
 	if what, plain := notPlainOn(query, p.e.dialect); !plain {
 		if c.read {
 			return notPlain(p.e.name, what)
 		}
 		p.on.spoil()
-		if session != nil && !c.read {
-			p.on.writesIn(session)
-			if p.on.pinned {
-				session.pin(p.e, false) // until it ends
-			}
-		}
+		c.writesIn(cmp.Or(SessionOf(ctx), c.session))
 	}
 	return nil
+}
+
+// writesIn notes that what follows may write, for a session; nil is none.
+func (c *Conn) writesIn(s *Session) {
+	h := c.place.on
+	if s == nil || c.read {
+		return
+	}
+	h.writesIn(s)
+	if h.pinned {
+		s.pin(h.e, false) // until it ends
+	}
 }
 
 // connDone is the error of a Conn whose function has returned.
@@ -274,6 +280,7 @@ func (c *Conn) raw() (driverConn any, back func(), err error) {
 	if err := c.begin(context.Background(), &p, ""); err != nil {
 		return nil, nil, err
 	}
+	c.writesIn(c.session)
 	conn, err := p.hold(context.Background())
 	if err == nil {
 		driverConn, back, err = conn.Lend()

@@ -95,6 +95,7 @@ func (m *monitor) learn(a answer) {
 	now := time.Now()
 	if a.err == nil {
 		w.last, w.known, w.rests = a.report, true, 0
+		w.n.saw(&a.report)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 		w.due = a.asked.Add(m.every())
 		if a.dialled {
