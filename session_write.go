@@ -42,9 +42,14 @@ func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ..
 	seen := n.sight.Load()
 	r := driver.Report{Server: c.Server()}
 	var err error
-	if r.Server == "" || seen == nil || seen.server != r.Server {
+	if r.Server != "" && seen != nil && seen.server == r.Server {
+		r.Position, err = c.Position(ctx)
+	}
+	switch {
+	case err != nil:
+	case r.Position.IsZero(): // nothing is known of the server yet, or what wrote has changed nothing
 		r, err = c.Report(ctx)
-	} else if r.Position, err = c.Position(ctx); err == nil {
+	default:
 		n.learned(seen, r.Position)
 	}
 	if err != nil || r.Position.IsZero() || r.Role == driver.RoleStandby {

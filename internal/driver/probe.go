@@ -26,11 +26,11 @@ func (pr *Probe) Open() bool { return pr.conn != nil }
 // positions, the report of a server that answers is empty.
 func (pr *Probe) Ask(ctx context.Context) (Report, error) {
 	if pr.conn == nil {
-		c, err := pr.pool.connect(ctx)
+		c, err := pr.pool.connect(ctx, ctx)
 		if err != nil {
 			return Report{}, err
 		}
-		pr.conn = c
+		c.alone, pr.conn = true, c
 	}
 	r, err := pr.conn.probe(ctx)
 	if err != nil {
