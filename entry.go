@@ -50,6 +50,7 @@ type entry struct {
 	listing sync.Mutex     // serialises changes of replicas
 	members membership     // protected by listing
 	drains  sync.WaitGroup // of replicas that have left
+	leaving atomic.Int64   // how many those are
 
 	mu   sync.Mutex
 	open *txState // the first of the transactions that a cut rolls back; protected by mu
@@ -216,26 +217,48 @@ func (e *entry) close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
 	}
-	e.ending.Do(func() {
-		e.monitor.stop()
-		e.cutOff()
-		e.err = err
-		for _, n := range e.nodes() {
-			e.err = errors.Join(e.err, n.close())
-		}
-	})
+	e.ending.Do(func() { e.err = errors.Join(err, e.end(ctx, err != nil)) })
 	return e.err
 }
 
+// end closes the pools. If it cuts off, what still runs ends now.
+func (e *entry) end(ctx context.Context, cuts bool) error {
+	e.listing.Lock()
+	e.members.over = true
+	e.listing.Unlock()
+	e.monitor.stop() // also what waits for replicas that have left
+	nodes := e.nodes()
+	e.cutOff()
+	errs := make(chan error, len(nodes))
+	for _, n := range nodes {
+		go func() { errs <- n.end(cuts) }()
+	}
+	var err error
+	for range nodes {
+		err = errors.Join(err, <-errs)
+	}
+	e.drains.Wait()
+	e.events.close(ctx)
+	return err
+}
+
+// end closes the node's pools, and cuts off what runs there.
+func (n *node) end(cuts bool) error {
+	if cuts {
+		n.abort(errCutOff)
+	}
+	return n.close()
+}
+
 // drainHandles waits for what uses the raw *sql.DB handles, which only the
-// pools know of.
+// pools know of, and for replicas that have left.
 func (e *entry) drainHandles(ctx context.Context) error {
 	var tick *time.Ticker
 	for {
-		busy := 0
+		busy := e.leaving.Load()
 		e.pools(func(_ string, p *driver.Pool) {
 			p.EndLoans()
-			busy += p.DB().Stats().InUse
+			busy += int64(p.DB().Stats().InUse)
 		})
 		if busy == 0 {
 			return nil

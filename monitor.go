@@ -46,6 +46,7 @@ type monitor struct {
 type watch struct {
 	n      *node
 	probe  *driver.Probe
+	open   bool // the probe has its connection
 	asking bool
 	due    time.Time // by lag, and of a node that serves no reads
 	again  bool      // it is to be asked at once
@@ -264,9 +265,9 @@ func (m *monitor) patience(w *watch, member *replicaset.Member[*node]) time.Dura
 	reads := &m.e.config.Reads
 	waited := member != nil && member.InFlight() > 0
 	switch {
-	case w.probe.Open() && waited:
+	case w.open && waited:
 		return member.Bound()
-	case w.probe.Open():
+	case w.open:
 		return reads.MaxWait
 	case w.dialled == 0:
 		return min(max(dialWait, reads.MaxWait)<<min(w.rests, 4), m.e.config.ConnectTimeout)
@@ -280,9 +281,10 @@ func (m *monitor) patience(w *watch, member *replicaset.Member[*node]) time.Dura
 func (m *monitor) ask(w *watch, wait time.Duration) {
 	if w.n.moved.Swap(false) {
 		_ = w.probe.Close()
+		w.open = false
 	}
 	w.asking, w.again = true, false
-	a := answer{w: w, wait: wait, dialled: !w.probe.Open()}
+	a := answer{w: w, wait: wait, dialled: !w.open}
 	m.asking.Go(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, wait)
 		defer cancel()

@@ -84,6 +84,7 @@ func (m *monitor) learn(a answer) {
 		return
 	}
 	w := a.w
+	w.open = a.err == nil
 	silent := a.err != nil && a.took >= a.wait
 	if silent && a.took > a.wait+a.wait/2+lookEvery && w.starved < maxStarved {
 		// This machine was too busy to look at the answer: it says nothing of the node.
@@ -94,6 +95,7 @@ func (m *monitor) learn(a answer) {
 	w.heard, w.answers = a.asked, a.err == nil
 	now := time.Now()
 	if a.err == nil {
+		w.n.heard.Store(heardYes)
 		w.last, w.known, w.rests = a.report, true, 0
 		w.n.saw(&a.report)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
@@ -102,6 +104,7 @@ func (m *monitor) learn(a answer) {
 			w.learnDial(a.took)
 		}
 	} else {
+		w.n.heard.Store(heardNo)
 		w.rests++
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
@@ -125,4 +128,9 @@ func (w *watch) learnDial(took time.Duration) {
 		return
 	}
 	w.dialled += (took - w.dialled) / 4
+}
+
+// abort ends everything that runs on the node.
+func (n *node) abort(cause error) {
+	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
 }

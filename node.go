@@ -32,6 +32,7 @@ type node struct {
 	weight int           // 0 is 1
 	of     ReplicaConfig // that it was made of, as a replica
 
+	heard        atomic.Uint32           // heardYes or heardNo when the monitor has asked
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
 	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
 	problem      atomic.Pointer[problem] // the last, nil for none

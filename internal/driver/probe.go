@@ -39,6 +39,9 @@ func (pr *Probe) Ask(ctx context.Context) (Report, error) {
 	return r, err
 }
 
+// IsOpen says that Ask need not make a connection.
+func (pr *Probe) IsOpen() bool { return pr.conn != nil }
+
 // Close closes the connection; Ask opens another one. It may be called more than once.
 func (pr *Probe) Close() error {
 	c := pr.conn

@@ -16,7 +16,7 @@ func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
 		"SELECT id FROM t WHERE a IN (1, 2) AND EXISTS (SELECT 1 FROM u)", "JOIN posts p ON p.user_id = users.id AND p.kind = ?",
 		"WITH x AS (SELECT 1) SELECT * FROM x", "replace(name, 'a', 'b')", "'INSERT INTO t' || name", "name -- DELETE", "/* nextval('s') */ 1",
 		"row_number() OVER (PARTITION BY a ORDER BY b)", "CAST(a AS DECIMAL(10, 2))", "json_extract(doc, '$.a')", "(a = 1) OR (b = 2)", "left(a, 1)",
-		"VALUES (1), (2)", "truncate(a, 2)", "E'it\\'s' = a", "max(a) FILTER (WHERE b)", "SELECT 1;", "SELECT 1 ; ; -- DELETE",
+		"VALUES (1), (2)", "truncate(a, 2)", "E'it\\'s' = a", "max(a) FILTER (WHERE b)", "SELECT 1;", "SELECT 1 ; ; -- DELETE", "EXPLAIN (FORMAT JSON) SELECT 1",
 		"pg_catalog.lower(a)", "a.b IN (1)", "to_char(a, 'x')", "jsonb_set(a, b, c)", "date_trunc('day', t.a)", "ST_DWithin(a, b, 1)", "users.a = 1 AND (users.b = 2)",
 	} {
 		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {

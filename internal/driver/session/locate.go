@@ -37,7 +37,7 @@ type Report struct {
 	// Server is the server itself as it has run since it started: another one behind the
 	// same name has another. "" is unknown.
 	Server string
-	// Group is who writes together with the server, as a cluster of Galera. "" is nobody.
+	// Group is the cluster whose members are all primaries, as of Galera. "" is none.
 	Group string
 	// Position is how far the server is: the end of what a primary has written, what a
 	// replica has applied, so that its sessions see it. None is unknown.

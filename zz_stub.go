@@ -1,3 +1,0 @@
-package dbfleet
-
-func (n *node) abort(error) { _ = n.close() }
