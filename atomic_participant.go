@@ -62,7 +62,7 @@ type atomicStep struct {
 	went bool                 // it was not kept back by a hook
 }
 
-func (x *atomicStep) exchange(ctx context.Context, _ *place, _ *statement) (driver.Result, error) {
+func (x *atomicStep) exchange(ctx context.Context, _ *place, s *statement) (driver.Result, error) {
 	st := x.p.tx.st
 	x.went = true
 	if x.err = st.lock(ctx); x.err != nil {
@@ -74,6 +74,9 @@ func (x *atomicStep) exchange(ctx context.Context, _ *place, _ *statement) (driv
 	}
 	st.endLent()
 	x.err = x.do(ctx, st.conn)
+	if x.err == nil && (s.op == "commit" || s.op == "commit prepared") {
+		st.learn(ctx)
+	}
 	if x.ends(x.err) {
 		st.end(nil)
 	}
