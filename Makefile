@@ -83,7 +83,7 @@ torture: ## what make test tries shortly, at length: TORTURE=400 changes of the 
 MUTANTS ?= -n 40 -seed 1
 
 .PHONY: mutants
-mutants: ## break the code in 40 places and count what the tests notice (an hour); MUTANTS="-n 5 -package internal/cell -v"
+mutants: ## break the code in 40 places and count what the tests notice (an hour); MUTANTS="-n 5 -package internal/cell -v", "-light" without databases (minutes)
 	@scripts/install-databases --check
 	$(GO) run ./internal/mutants $(MUTANTS)
 

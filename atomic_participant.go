@@ -95,11 +95,13 @@ func (p *participant) send(ctx context.Context, op, text string, ends func(error
 }
 
 // turn is the turn of a step. What a hook panics with is kept for the caller of Atomic;
-// the step itself is what it was or not sent, and the vote is lost.
+// the step itself is what it was or not sent, and the vote is lost. A hook that ends the
+// goroutine leaves no answer at all, which the protocol takes for one that was lost.
 func (p *participant) turn(ctx context.Context, op, text string, x *atomicStep) (err error) {
+	returned := false
 	defer func() {
 		v := recover()
-		if v == nil {
+		if returned {
 			return
 		}
 		p.run.keep(v)
@@ -116,7 +118,9 @@ func (p *participant) turn(ctx context.Context, op, text string, x *atomicStep) 
 			err = &driver.UnansweredError{Err: err}
 		}
 	}()
-	return p.tx.turn(ctx, op, text, &x.turn, x)
+	err = p.tx.turn(ctx, op, text, &x.turn, x)
+	returned = true
+	return err
 }
 
 func always(error) bool     { return true }

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,8 @@ type atomicRun struct {
 
 	mu       sync.Mutex // protects following fields
 	panicked bool
-	panic    any // the first of hooks, which run on goroutines of the protocol
+	panic    any  // the first of hooks, which run on goroutines of the protocol
+	exited   bool // a hook has ended such a goroutine
 }
 
 // atomicOnce runs one attempt.
@@ -51,8 +53,11 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 		for _, p := range a.parts {
 			p.tx.tell(ctx, how, err)
 		}
-		if a.panicked {
-			panic(a.panic) // all is over: as a hook's panic in any other call
+		switch { // all is over: as with a hook in any other call
+		case a.panicked:
+			panic(a.panic)
+		case a.exited:
+			runtime.Goexit()
 		}
 	}()
 	defer a.all(func(p *participant) { p.tx.st.giveBack() })
@@ -88,24 +93,33 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 	return err
 }
 
-// all calls do for every participant, at once. What a hook panics with is kept for the
-// caller of Atomic.
+// all calls do for every participant, at once. What a hook panics with, or that it ends
+// the goroutine, is kept for the caller of Atomic.
 func (a *atomicRun) all(do func(p *participant)) {
 	var group sync.WaitGroup
 	for _, p := range a.parts {
 		group.Go(func() {
-			defer func() { a.keep(recover()) }()
+			returned := false
+			defer func() {
+				if v := recover(); !returned {
+					a.keep(v)
+				}
+			}()
 			do(p)
+			returned = true
 		})
 	}
 	group.Wait()
 }
 
-// keep remembers the first value that a hook has panicked with; nil is none.
+// keep remembers the first value that a hook has panicked with; nil is runtime.Goexit.
 func (a *atomicRun) keep(v any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if v != nil && !a.panicked {
+	switch {
+	case v == nil:
+		a.exited = true
+	case !a.panicked:
 		a.panicked, a.panic = true, v
 	}
 }

@@ -272,6 +272,7 @@ func TestCommit_TellsOfALostBranch(t *testing.T) {
 	lost := Incident{Branch: BranchID{f.t.ID, 1}, Name: "orders", Breach: Lost}
 	require.Equal(t, Mixed, r.Outcome)
 	require.Equal(t, []Incident{lost}, r.Incidents)
+	require.Equal(t, []Incident{lost}, f.all[0].records[f.t.ID].Incidents, "it is recorded before any recovery")
 	report, err := Recover(t.Context(), f.members())
 	require.NoError(t, err)
 	require.Equal(t, []Incident{lost}, report.Incidents)
