@@ -294,6 +294,42 @@ func TestCommit_ACallThatNeverReturnsIsNoVote(t *testing.T) {
 	f.clean(t)
 }
 
+func TestCommit_GoesOnWhereverItsGoroutineIsEnded(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var steps []string
+	f := newFleet().begin("a", "b", "c")
+	Commit(t.Context(), f.t, Options{Step: func(s Step) {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, s.String())
+	}})
+	require.Len(t, steps, 2*(1+2+2+1+2+1))
+	for _, step := range steps {
+		f := newFleet().begin("a", "b", "c")
+		r := Commit(t.Context(), f.t, Options{Bound: 50 * time.Millisecond, Step: func(s Step) {
+			if s.String() == step {
+				runtime.Goexit()
+			}
+		}})
+		want := 1
+		switch {
+		case step == "before commit 0": // nobody sends it, and the transaction stays open
+			require.Equal(t, Unknown, r.Outcome, step)
+			f.lives[0].disconnect()
+			want = 0
+		case r.Outcome != Committed:
+			require.Equal(t, RolledBack, r.Outcome, step)
+			require.ErrorIs(t, r.Err, errNoAnswer, step)
+			want = 0
+		}
+		_, err := Recover(t.Context(), f.members(), Options{Retention: -1})
+		require.NoError(t, err)
+		require.Equal(t, []int{want, want, want}, f.rows(), step)
+		f.clean(t)
+	}
+}
+
 func TestCommit_APanicOfAParticipantIsAnError(t *testing.T) {
 	t.Parallel()
 	f := newFleet().begin("a", "b", "c")
