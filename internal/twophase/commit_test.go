@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -307,14 +308,19 @@ func TestCommit_GoesOnWhereverItsGoroutineIsEnded(t *testing.T) {
 	require.Len(t, steps, 2*(1+2+2+1+2+1))
 	for _, step := range steps {
 		f := newFleet().begin("a", "b", "c")
-		r := Commit(t.Context(), f.t, Options{Bound: 50 * time.Millisecond, Step: func(s Step) {
+		unsent := step == "before commit 0" // by anybody: the transaction stays open
+		bound := time.Minute
+		if unsent {
+			bound = 50 * time.Millisecond
+		}
+		r := Commit(t.Context(), f.t, Options{Bound: bound, Step: func(s Step) {
 			if s.String() == step {
 				runtime.Goexit()
 			}
 		}})
 		want := 1
 		switch {
-		case step == "before commit 0": // nobody sends it, and the transaction stays open
+		case unsent:
 			require.Equal(t, Unknown, r.Outcome, step)
 			f.lives[0].disconnect()
 			want = 0
@@ -328,6 +334,25 @@ func TestCommit_GoesOnWhereverItsGoroutineIsEnded(t *testing.T) {
 		require.Equal(t, []int{want, want, want}, f.rows(), step)
 		f.clean(t)
 	}
+}
+
+// A goroutine a command is a thread's wake-up a command: only the vote of the second
+// participant has one of its own.
+func TestCommit_OfTwoTakesTwoGoroutines(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	by := map[string][]string{}
+	f := newFleet().begin("a", "b")
+	r := Commit(t.Context(), f.t, Options{Step: func(s Step) {
+		stack := make([]byte, 64)
+		stack = stack[:runtime.Stack(stack, false)]
+		name, _, _ := strings.Cut(string(stack), " [") // "goroutine 7"
+		mu.Lock()
+		defer mu.Unlock()
+		by[name] = append(by[name], s.String())
+	}})
+	require.Equal(t, Committed, r.Outcome)
+	require.Len(t, by, 2, "%v", by)
 }
 
 func TestCommit_APanicOfAParticipantIsAnError(t *testing.T) {
