@@ -133,6 +133,10 @@ examples: ## build the examples and run the quickstart and the transfer
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
 	@[ ! -d examples/transfer ] || $(GO) run ./examples/transfer
 
+# Client and servers on one processor, where the system can do that: else what
+# the scheduler does with the two is most of what is measured.
+PINNED := $(if $(shell command -v taskset),taskset -c 0)
+
 .PHONY: bench
 bench: ## dbfleet beside hand-written database/sql and its peers on all databases (half an hour); redraws docs/performance.*
 	@scripts/install-databases

@@ -32,10 +32,31 @@ func (p *participant) beginOn(ctx context.Context, c *driver.Conn, o driver.TxOp
 	return c.BeginBranch(ctx, p.driverID(), o)
 }
 
+// holds says that the transaction's connection is not back yet, or is only being given back.
+func (p *participant) holds() bool {
+	st := p.tx.st
+	if !st.gate.TryLock() {
+		return true
+	}
+	defer st.gate.Unlock()
+	return st.handle() != nil
+}
+
+// unsure says that nothing yet tells that the transaction has written anything. Until ask
+// it counts as if it had.
+func (p *participant) unsure() bool {
+	p.wrote = true
+	st := p.tx.st
+	if !st.gate.TryLock() {
+		return true
+	}
+	defer st.gate.Unlock()
+	return st.ready() == nil && !st.conn.Changed()
+}
+
 // ask finds out whether the transaction has written anything.
 func (p *participant) ask(ctx context.Context) {
 	st := p.tx.st
-	p.wrote = true
 	if st.lock(ctx) != nil {
 		return
 	}
