@@ -55,6 +55,12 @@ type engine interface {
 	demand(admin *sql.DB, d demand, db Database) error
 }
 
+// A preparing engine has something to do before each start.
+type preparing interface{ prepare(s *Server) error }
+
+// A supervised engine's command starts programs that would outlive it.
+type supervised interface{ supervised() }
+
 // A demand is what a server may ask of a user's connections beyond a password.
 type demand int
 
@@ -147,7 +153,16 @@ func (s *Server) launch() error {
 		return err
 	}
 	defer log.Close()
-	p, err := startProcess(s.engine.command(s), s.dir, log)
+	if e, ok := s.engine.(preparing); ok {
+		if err := e.prepare(s); err != nil {
+			return err
+		}
+	}
+	start := startProcess
+	if _, ok := s.engine.(supervised); ok {
+		start = startSupervised
+	}
+	p, err := start(s.engine.command(s), s.dir, log)
 	if err != nil {
 		return err
 	}
