@@ -17,9 +17,9 @@ import (
 //	db := bouncer.Through(t, s.Database(t))
 type PgBouncer struct {
 	*Front
-	server   *Server
-	config   PgBouncerConfig
-	console  *sql.DB
+	server  *Server
+	config  PgBouncerConfig
+	console *sql.DB
 }
 
 // PgBouncerConfig is what stands in pgbouncer.ini.

@@ -58,6 +58,9 @@ type engine interface {
 // A preparing engine has something to do before each start.
 type preparing interface{ prepare(s *Server) error }
 
+// An answering engine knows more of whether a server serves than a ping tells.
+type answering interface{ answers(s *Server) error }
+
 // A supervised engine's command starts programs that would outlive it.
 type supervised interface{ supervised() }
 
@@ -213,6 +216,9 @@ func (s *Server) launchAnywhere() error {
 }
 
 func (s *Server) answers() error {
+	if e, ok := s.engine.(answering); ok {
+		return e.answers(s)
+	}
 	ctx, cancel := contextWithin(2 * time.Second)
 	defer cancel()
 	return s.admin.PingContext(ctx)
