@@ -258,18 +258,28 @@ func (s *Server) Start(t testing.TB) {
 // Stop shuts the server down in order: it disconnects its clients and ends.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
+	if err := s.shutDown(); err != nil {
+		t.Errorf("dbtest: %v", err)
+	}
+}
+
+func (s *Server) shutDown() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {
-		return
+		return nil
 	}
 	s.resume()
 	s.process.signal(s.engine.stopSignal())
-	if !s.process.wait(stopTimeout) {
+	ended := s.process.wait(stopTimeout)
+	if !ended {
 		s.process.kill()
-		t.Errorf("dbtest: the %s server did not stop within %v:\n%s", s.Dialect, stopTimeout, tail(s.path("log")))
 	}
 	s.process = nil
+	if !ended {
+		return fmt.Errorf("the %s server did not stop within %v:\n%s", s.Dialect, stopTimeout, tail(s.path("log")))
+	}
+	return nil
 }
 
 // Kill ends all processes of the server with SIGKILL, as a crash would. What
