@@ -29,9 +29,9 @@ func backend(t *testing.T, conn *pgx.Conn) (pid int) {
 func TestPgBouncer_GivesASessionToTwoClientsInTransactionMode(t *testing.T) {
 	t.Parallel()
 	needs(t, "pgbouncer")
-	s := StartPostgres(t)
-	b := StartPgBouncer(t, s, PgBouncerConfig{Mode: "transaction", PoolSize: 1})
-	db := b.Through(t, s.Database(t))
+	direct := New(t, "postgres")
+	b := StartPgBouncer(t, direct.Server, PgBouncerConfig{Mode: "transaction", PoolSize: 1})
+	db := b.Through(t, direct)
 	one, two := connect(t, db), connect(t, db)
 	require.Equal(t, backend(t, one), backend(t, two))
 	require.Equal(t, 1, b.Servers(t, db))
@@ -46,9 +46,9 @@ func TestPgBouncer_GivesASessionToTwoClientsInTransactionMode(t *testing.T) {
 func TestPgBouncer_KeepsASessionForItsClientInSessionMode(t *testing.T) {
 	t.Parallel()
 	needs(t, "pgbouncer")
-	s := StartPostgres(t)
-	b := StartPgBouncer(t, s, PgBouncerConfig{Mode: "session"})
-	db := b.Through(t, s.Database(t))
+	direct := New(t, "postgres")
+	b := StartPgBouncer(t, direct.Server, PgBouncerConfig{Mode: "session"})
+	db := b.Through(t, direct)
 	one, two := connect(t, db), connect(t, db)
 	pid := backend(t, one)
 	require.NotEqual(t, pid, backend(t, two))
@@ -58,9 +58,9 @@ func TestPgBouncer_KeepsASessionForItsClientInSessionMode(t *testing.T) {
 func TestPgBouncer_AsksForThePassword(t *testing.T) {
 	t.Parallel()
 	needs(t, "pgbouncer")
-	s := StartPostgres(t)
-	b := StartPgBouncer(t, s, PgBouncerConfig{})
-	db := b.Through(t, s.Database(t))
+	direct := New(t, "postgres")
+	b := StartPgBouncer(t, direct.Server, PgBouncerConfig{})
+	db := b.Through(t, direct)
 	connect(t, db)
 	wrong := db
 	wrong.Password += "x"
@@ -72,13 +72,12 @@ func TestPgBouncer_AsksForThePassword(t *testing.T) {
 func TestPgBouncer_TellsAClientThatIsLeft(t *testing.T) {
 	t.Parallel()
 	needs(t, "pgbouncer")
-	s := StartPostgres(t)
-	b := StartPgBouncer(t, s, PgBouncerConfig{})
-	outer := s.Database(t)
-	db := b.Front.Through(outer)
+	direct := New(t, "postgres")
+	b := StartPgBouncer(t, direct.Server, PgBouncerConfig{})
+	db := b.Front.Through(direct)
 	pool := open(db)
 	require.NoError(t, pool.Ping())
-	r := record(t, func(t testing.TB) { b.Through(t, outer) })
+	r := record(t, func(t testing.TB) { b.Through(t, direct) })
 	require.Contains(t, r.String(), "clients of PgBouncer")
 	pool.Close()
 }
