@@ -187,6 +187,9 @@ func TestRead_SpreadsTheShareOfAMissingNode(t *testing.T) {
 	require.Zero(t, served["main/replica-2"])
 	require.InDelta(t, 30, served["main/replica-1"], 2, "%v", served)
 	fl.settles(t, 5*time.Second, "main/replica-1", "main/replica-3")
+	for range 20 { // nor is the pool of one that is known to be gone lent
+		require.NoError(t, fl.DB("main").ReplicaPool().PingContext(t.Context()))
+	}
 	for range 20 {
 		route, err := fl.DB("main").Table("t").Route(t.Context())
 		require.NoError(t, err)
