@@ -107,8 +107,8 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 var unknownRows = driver.Result{RowsAffected: -1}
 
 // ended notes what came of a statement, wraps its error and calls the hooks after
-// it. Load, whose one statement takes rows until the caller has no more, calls
-// callHooks and ended by itself; every other statement is sent.
+// it. Load, whose one statement takes rows until the caller has no more, and a race
+// call callHooks and ended by themselves; every other statement is sent.
 func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) error {
 	p.answered(s, err)
 	p.tell()

@@ -34,9 +34,10 @@ func TestFiles_AreShort(t *testing.T) {
 	}
 }
 
-// sendingPlaces are the files that call the hooks of a statement: the one road, and
-// the load, whose one statement takes rows until the caller has no more.
-var sendingPlaces = []string{"load.go", "statement.go"}
+// sendingPlaces are the files that call the hooks of a statement: the one road, the
+// load, whose one statement takes rows until the caller has no more, and the read that
+// up to two nodes are asked, whose hooks run where it was called.
+var sendingPlaces = []string{"load.go", "replica_hedge.go", "statement.go"}
 
 func TestStatements_TakeOneRoad(t *testing.T) {
 	t.Parallel()
