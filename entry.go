@@ -30,7 +30,9 @@ type entry struct {
 	monitor      *monitor
 	events       nodeEvents
 	hooks        *hookList
-	primaryReads turns // of reads that no replica could serve
+	primaryReads turns             // of reads that no replica could serve
+	hedges       replicaset.Budget // of reads that a second node is asked
+	waitsFrom    atomic.Int64      // when sessions may wait for a replica again, in nanoseconds of the clock
 	ages         ages
 	outcomes     outcomes
 

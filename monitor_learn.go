@@ -97,6 +97,7 @@ func (m *monitor) learn(a answer) {
 	if a.err == nil {
 		w.n.heard.Store(heardYes)
 		w.last, w.known, w.rests = a.report, true, 0
+		w.n.saw(&a.report)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 		w.due = a.asked.Add(m.every())
 		if a.dialled {

@@ -39,6 +39,7 @@ type node struct {
 	replica      atomic.Bool             // its role
 	fresh        freshness               // of what it shows as a replica
 	transactions atomic.Int64            // that are open
+	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
 	demotions    demotions
 
 	writes sessions // that may write: the primary's

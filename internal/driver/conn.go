@@ -56,9 +56,10 @@ type conn struct {
 	old     atomic.Bool // its time is over
 	// generation is the pool's when it was dialled, see DropIdle.
 	generation uint64
-	alone      bool // of a Probe: what it leaves behind on the server is not waited for
+	alone      bool        // of a Probe: what it leaves behind on the server is not waited for
 	age        *time.Timer // sets old; nil is never
 	idleFrom   time.Time   // where the pool is remote
+	server     string      // that it leads to, "" for not known; used by who has it from the pool
 }
 
 // newConn makes the driver connection of a session that may live so long; 0 is
@@ -238,6 +239,9 @@ func (c *conn) succeeded(query string) error {
 // consequences for the connection and its transaction.
 func (c *conn) failed(ctx context.Context, err error) error {
 	v := c.s.Verdict(err)
+	if err == ctx.Err() { //nolint:errorlint // it is this program's own, and no server's word
+		v.Answered = false
+	}
 	if v.Broken {
 		c.broken.Store(true)
 	}

@@ -17,6 +17,9 @@ type Probe struct {
 // NewProbe makes a probe of the pool's server. It dials nothing.
 func (p *Pool) NewProbe() *Probe { return &Probe{pool: p} }
 
+// Open says that the probe has its connection.
+func (pr *Probe) Open() bool { return pr.conn != nil }
+
 // Ask opens the connection if it is not open, within the time that ctx leaves and at most
 // ConnectTimeout, and asks the server what it is; open, that is one round trip. The
 // connection stays open unless there is an error. Of a database without roles and
