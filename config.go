@@ -61,6 +61,12 @@ type Config struct {
 	// Connections are the databases by name. A name is any text without
 	// control characters.
 	Connections map[string]ConnectionConfig `json:"connections" yaml:"connections" mapstructure:"connections" toml:"connections,omitempty"`
+	// SessionKeys sign the tokens of sessions: the first one new tokens, and each of them
+	// those that are taken. A new key is put last in all processes, then first, and the old
+	// one is taken out when the tokens that it has signed are of no use any more. A key is
+	// any text of at least 16 bytes that cannot be guessed, such as 32 random ones in
+	// base64. Without a key sessions do not leave their process.
+	SessionKeys []Secret `json:"session_keys" yaml:"session_keys" mapstructure:"session_keys" toml:"session_keys,omitempty"`
 }
 
 // ConnectionConfig describes one named database: a primary and its replicas.

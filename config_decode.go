@@ -21,6 +21,13 @@ func (c Config) tree() map[string]any {
 	if c.Default != "" {
 		o["default"] = c.Default
 	}
+	if len(c.SessionKeys) > 0 {
+		keys := make([]any, len(c.SessionKeys))
+		for i, key := range c.SessionKeys {
+			keys[i] = key.redacted()
+		}
+		o["session_keys"] = keys
+	}
 	return o
 }
 

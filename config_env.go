@@ -71,7 +71,7 @@ func ConfigFromEnv(options ...EnvOptions) (Config, error) {
 		o.Lookup = os.Environ
 	}
 	env := configKeys.ReadEnv(o.Lookup(), cmp.Or(o.Prefix, config.EnvPrefix), o.Ignore)
-	c := Config{Default: env.Default, Connections: make(map[string]ConnectionConfig)}
+	c := Config{Default: env.Default, SessionKeys: secrets(env.SessionKeys), Connections: make(map[string]ConnectionConfig)}
 	list := env.Faults
 	for _, conn := range env.Connections {
 		from := ConnectionConfig{envPrefix: conn.Prefix}

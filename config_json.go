@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 )
 
-// UnmarshalJSON decodes {"default": …, "connections": {name: {…}}}. It reports
+// UnmarshalJSON decodes {"default": …, "connections": {name: {…}}, "session_keys": […]}. It reports
 // all unknown and ill-formed keys at once, each as a *ConfigError; whether the
 // values fit together is for Open to say.
 func (c *Config) UnmarshalJSON(data []byte) error {
@@ -15,7 +15,7 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	if len(faults) > 0 {
 		return configError(faults)
 	}
-	*c = Config{Default: decoded.Default}
+	*c = Config{Default: decoded.Default, SessionKeys: secrets(decoded.SessionKeys)}
 	if decoded.Connections != nil {
 		c.Connections = make(map[string]ConnectionConfig, len(decoded.Connections))
 	}
@@ -25,6 +25,15 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		c.Connections[name] = conn
 	}
 	return nil
+}
+
+// secrets are texts as secrets, nil for none.
+func secrets(texts []string) []Secret {
+	var list []Secret
+	for _, text := range texts {
+		list = append(list, Secret(text))
+	}
+	return list
 }
 
 // UnmarshalJSON decodes one connection, as Config's does.

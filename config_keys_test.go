@@ -164,7 +164,7 @@ func TestConfigFields_ConstantsAreTheWordsThatAreRead(t *testing.T) {
 // The tags say for other decoders what configFields says for this package's own.
 func TestConfigFields_EachHasItsKeyAsTagOfEveryDecoder(t *testing.T) {
 	t.Parallel()
-	known := map[string]bool{"default": true, "connections": true, "params": true}
+	known := map[string]bool{"default": true, "connections": true, "session_keys": true, "params": true}
 	for _, key := range append(slices.Clone(configKeys), replicaKeys...) {
 		for part := range strings.SplitSeq(key.Name, ".") {
 			known[part] = true

@@ -61,6 +61,7 @@ func (c Config) prepare() (Config, error) {
 		list = append(list, &config.Fault{Key: "default", Reason: fmt.Sprintf("names %.60q, which is not a connection (%s)",
 			c.Default, config.KnownNames(c.Connections))})
 	}
+	list = append(list, c.sessionKeyFaults()...)
 	c.Connections = connections
 	return c.withDefaults(), configError(list)
 }

@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -17,11 +18,12 @@ import (
 // get ErrBusy while Raw runs or, on PostgreSQL and MySQL, rows are open. Once the
 // function that got it has returned, every method fails with sql.ErrConnDone.
 type Conn struct {
-	place place       // where its statements go
-	tx    *Tx         // the transaction that it is part of, nil outside of one
-	read  bool        // of a handle for reads
-	done  atomic.Bool // the function has returned
-	lent  lent        // what it gave out, for its end to close
+	place   place       // where its statements go
+	tx      *Tx         // the transaction that it is part of, nil outside of one
+	read    bool        // of a handle for reads
+	session *Session    // of the context that it was asked for with, nil for none
+	done    atomic.Bool // the function has returned
+	lent    lent        // what it gave out, for its end to close
 }
 
 // Conn takes a connection out of the pool, as AcquireTimeout and ctx allow, and gives
@@ -69,8 +71,8 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 		return err
 	}
 	h := &held{e: p.e, node: p.node, conn: conn, pinned: true}
-	defer h.giveBack()
-	c := &Conn{read: db.read, place: place{e: p.e, on: h, node: p.node, route: p.route}}
+	defer h.giveBack(ctx)
+	c := &Conn{read: db.read, session: SessionOf(ctx), place: place{e: p.e, on: h, node: p.node, route: p.route}}
 	c.place.lent = &c.lent
 	return c.lend(ctx, fn)
 }
@@ -80,7 +82,7 @@ func (tx *Tx) conn(ctx context.Context, fn func(context.Context, *Conn) error, r
 	if err := tx.usable(); err != nil {
 		return err
 	}
-	c := &Conn{tx: tx, read: read}
+	c := &Conn{tx: tx, read: read, session: SessionOf(ctx)}
 	c.place.inTx(tx, "the transaction in the context")
 	c.place.lent = &c.lent
 	return c.lend(ctx, fn)
@@ -110,7 +112,7 @@ func (c *Conn) endLent() {
 func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 	s := statement{op: "connect"}
 	for again := false; ; {
-		if err := p.choose(ctx, false); err != nil {
+		if err := p.chooses(ctx, false); err != nil {
 			return nil, err
 		}
 		p.asks()
@@ -128,9 +130,10 @@ func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 }
 
 // giveBack releases the connection of a Conn.
-func (h *held) giveBack() {
+func (h *held) giveBack(ctx context.Context) {
 	h.gate.LockAnyway()
 	defer h.gate.Unlock()
+	h.learn(ctx)
 	h.mu.Lock()
 	h.done = true
 	h.mu.Unlock()
@@ -160,8 +163,21 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 			return notPlain(p.e.name, what)
 		}
 		p.on.spoil()
+		c.writesIn(cmp.Or(SessionOf(ctx), c.session))
 	}
 	return nil
+}
+
+// writesIn notes that what follows may write, for a session; nil is none.
+func (c *Conn) writesIn(s *Session) {
+	h := c.place.on
+	if s == nil || c.read {
+		return
+	}
+	h.writesIn(s)
+	if h.pinned {
+		s.pin(h.e, false) // until it ends
+	}
 }
 
 // connDone is the error of a Conn whose function has returned.
@@ -264,6 +280,7 @@ func (c *Conn) raw() (driverConn any, back func(), err error) {
 	if err := c.begin(context.Background(), &p, ""); err != nil {
 		return nil, nil, err
 	}
+	c.writesIn(c.session)
 	conn, err := p.hold(context.Background())
 	if err == nil {
 		driverConn, back, err = conn.Lend()

@@ -104,6 +104,7 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // ping asks the place's node for an answer. No hook is told.
 func (p *place) ping(ctx context.Context) error {
+	p.in.session = nil // it reads nothing
 	if err := p.choose(ctx, false); err != nil {
 		return err
 	}

@@ -30,7 +30,9 @@ type entry struct {
 	monitor      *monitor
 	events       nodeEvents
 	hooks        *hookList
-	primaryReads turns // of reads that no replica could serve
+	primaryReads turns             // of reads that no replica could serve
+	hedges       replicaset.Budget // of reads that a second node is asked
+	waitsFrom    atomic.Int64      // when sessions may wait for a replica again, in nanoseconds of the clock
 	ages         ages
 	outcomes     outcomes
 
@@ -49,6 +51,7 @@ type entry struct {
 	listing sync.Mutex     // serialises changes of replicas
 	members membership     // protected by listing
 	drains  sync.WaitGroup // of replicas that have left
+	leaving atomic.Int64   // how many those are
 
 	mu   sync.Mutex
 	open *txState // the first of the transactions that a cut rolls back; protected by mu
@@ -215,26 +218,65 @@ func (e *entry) close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
 	}
-	e.ending.Do(func() {
-		e.monitor.stop()
-		e.cutOff()
-		e.err = err
-		for _, n := range e.nodes() {
-			e.err = errors.Join(e.err, n.close())
-		}
-	})
+	e.ending.Do(func() { e.err = errors.Join(err, e.end(ctx, err != nil)) })
 	return e.err
 }
 
+// cutWait is how long the rollbacks of a cut may take before their connections end.
+const cutWait = 250 * time.Millisecond
+
+// end closes the pools. If it cuts off, what still runs ends now.
+func (e *entry) end(ctx context.Context, cuts bool) error {
+	e.listing.Lock()
+	e.members.over = true
+	e.listing.Unlock()
+	e.monitor.stop() // also what waits for replicas that have left
+	rolledBack := make(chan struct{})
+	go func() {
+		defer close(rolledBack)
+		e.cutOff()
+	}()
+	if cuts {
+		t := time.NewTimer(cutWait)
+		select {
+		case <-rolledBack:
+		case <-t.C:
+		}
+		t.Stop()
+		for _, n := range e.nodes() {
+			n.abort(errCutOff)
+		}
+	}
+	<-rolledBack
+	err := e.closeNodes()
+	e.drains.Wait()
+	e.events.close(ctx)
+	return err
+}
+
+// closeNodes closes them all at once: one that is silent takes its time.
+func (e *entry) closeNodes() error {
+	nodes := e.nodes()
+	errs := make(chan error, len(nodes))
+	for _, n := range nodes {
+		go func() { errs <- n.close() }()
+	}
+	var err error
+	for range nodes {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
 // drainHandles waits for what uses the raw *sql.DB handles, which only the
-// pools know of.
+// pools know of, and for replicas that have left.
 func (e *entry) drainHandles(ctx context.Context) error {
 	var tick *time.Ticker
 	for {
-		busy := 0
+		busy := e.leaving.Load()
 		e.pools(func(_ string, p *driver.Pool) {
 			p.EndLoans()
-			busy += p.DB().Stats().InUse
+			busy += int64(p.DB().Stats().InUse)
 		})
 		if busy == 0 {
 			return nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
 // HealthStatus says how well a connection, or all of them, can serve.
@@ -18,7 +19,7 @@ const (
 	// Healthy: every node answers.
 	Healthy HealthStatus = "healthy"
 	// Degraded: some node cannot do its job. Of a connection: its primary answers, but
-	// takes no writes, or a replica does not answer.
+	// takes no writes, or a replica does not answer, or is too far behind.
 	Degraded HealthStatus = "degraded"
 	// Unhealthy: the primary does not answer; of a registry: no connection's does.
 	Unhealthy HealthStatus = "unhealthy"
@@ -42,6 +43,11 @@ type ConnectionHealth struct {
 	// Notice says that a faster way of the driver is not taken, because the version
 	// that is linked is not one that dbfleet was tested with; "" otherwise.
 	Notice string `json:"notice,omitempty"`
+	// NotDurable are the settings of the primary's server, as name=value, with which it
+	// may lose in a crash what it has acknowledged, and an atomic commit with that be no
+	// longer all or none: fsync=off, innodb_flush_log_at_trx_commit=2. Only a database that
+	// this process has used for one is asked, and it has a second. The status is the same.
+	NotDurable []string `json:"not_durable,omitempty"`
 	// OldestTransaction is the transaction that has been open for longest; nil for none,
 	// and without ConnectionConfig.LongTransaction.
 	OldestTransaction *OpenTransaction `json:"oldest_transaction,omitempty"`
@@ -55,6 +61,9 @@ type NodeHealth struct {
 	// Up says that the node answers. A primary that answers and takes no writes is up,
 	// with ProblemReadOnly; a node whose pool is full is up, with ProblemPool.
 	Up bool `json:"up"`
+	// Lag is how far a replica is behind at most, as NodeState.Lag tells it; 0 if that is
+	// not known, with ProblemLagging where Reads.MaxLag asks for it.
+	Lag time.Duration `json:"lag_ns,omitempty"`
 	// Latency is how long the answer took.
 	Latency time.Duration `json:"latency_ns"`
 	// Problem is why the node cannot do its job, or could not give a connection; "" if
@@ -132,12 +141,14 @@ func (r *Registry) Health(ctx context.Context) Health {
 }
 
 func (e *entry) health(ctx context.Context) ConnectionHealth {
+	e.monitor.begin() // so that the next one can tell how far replicas are behind
 	nodes := e.nodes()
 	c := ConnectionHealth{Status: Healthy, Driver: Driver(e.dialect.Name), Nodes: make([]NodeHealth, len(nodes)), Notice: driver.Fallback(e.dialect), OldestTransaction: e.ages.oldest()}
 	var wg sync.WaitGroup
 	for i, n := range nodes {
 		wg.Go(func() { c.Nodes[i] = n.health(ctx, e) })
 	}
+	wg.Go(func() { c.NotDurable = e.knownLosses(ctx) })
 	wg.Wait()
 	for i, n := range c.Nodes {
 		if n.doesItsJob() {
@@ -161,14 +172,23 @@ func (n *node) health(ctx context.Context, e *entry) NodeHealth {
 	h.Err = p.ask(ctx, &x)
 	h.Latency = time.Since(start)
 	h.Up, h.Problem = judge(e.dialect, x.state, h.Err)
+	if m := e.replicas.Of(n); m != nil && h.Role == RoleReplica {
+		h.Lag, _ = n.staleness(time.Now())
+		if h.Up && h.Problem == "" && m.Has(replicaset.Lagging) {
+			h.Problem = ProblemLagging
+		}
+	}
 	if p := own.pool.Load(); p != nil {
 		h.Pool = poolHealth(p.DB().Stats())
 	}
 	return h
 }
 
-// doesItsJob reports whether the node answers and, as a primary, takes writes.
-func (h NodeHealth) doesItsJob() bool { return h.Up && h.Problem != ProblemReadOnly }
+// doesItsJob reports whether the node answers and, as a primary, takes writes, or as a
+// replica is fresh enough.
+func (h NodeHealth) doesItsJob() bool {
+	return h.Up && h.Problem != ProblemReadOnly && h.Problem != ProblemLagging
+}
 
 // readsOnly reports whether the configuration says that the sessions take no writes.
 func (s *sessions) readsOnly() bool {

@@ -32,6 +32,9 @@ const (
 	// ProblemReadOnly: a primary takes no writes. It is a standby by now, or the
 	// server, the database, the account or the file is read-only.
 	ProblemReadOnly HealthProblem = "read-only"
+	// ProblemLagging: a replica is further behind than Reads.MaxLag, or how far is not
+	// known: it does not replay, or does not follow this primary.
+	ProblemLagging HealthProblem = "lagging"
 	// ProblemOther: something else, which NodeHealth.Err tells.
 	ProblemOther HealthProblem = "other"
 )

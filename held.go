@@ -21,6 +21,10 @@ type held struct {
 	done bool
 	// cause is why it ended before its time: nothing more is sent.
 	cause error
+	// sessions are those for which it has written.
+	sessions []*Session
+
+	learned bool // sessions know where the primary was after the commit; used by who has the gate
 }
 
 // endedError says that a transaction or a Conn takes no statement any more.

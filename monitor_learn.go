@@ -95,13 +95,16 @@ func (m *monitor) learn(a answer) {
 	w.heard, w.answers = a.asked, a.err == nil
 	now := time.Now()
 	if a.err == nil {
+		w.n.heard.Store(heardYes)
 		w.last, w.known, w.rests = a.report, true, 0
+		w.n.saw(&a.report)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 		w.due = a.asked.Add(m.every())
 		if a.dialled {
 			w.learnDial(a.took)
 		}
 	} else {
+		w.n.heard.Store(heardNo)
 		w.rests++
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
@@ -129,5 +132,5 @@ func (w *watch) learnDial(took time.Duration) {
 
 // abort ends everything that runs on the node.
 func (n *node) abort(cause error) {
-	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
+	n.eachPool(func(p *driver.Pool) { p.Abort(cause) })
 }

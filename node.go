@@ -32,12 +32,14 @@ type node struct {
 	weight int           // 0 is 1
 	of     ReplicaConfig // that it was made of, as a replica
 
+	heard        atomic.Uint32           // heardYes or heardNo when the monitor has asked
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
 	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
 	problem      atomic.Pointer[problem] // the last, nil for none
 	replica      atomic.Bool             // its role
 	fresh        freshness               // of what it shows as a replica
 	transactions atomic.Int64            // that are open
+	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
 	demotions    demotions
 
 	writes sessions // that may write: the primary's

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"database/sql"
 	"slices"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
@@ -17,9 +18,35 @@ type NodeState struct {
 	// Database and Address are as in QueryEvent.
 	Database string
 	Address  string
-	// Resting says that a replica did not answer: reads leave it out, until one of
-	// them tries it again after a while and has an answer.
+	// State says whether a replica, or one of several hosts, answers: ConditionUnknown,
+	// ConditionHealthy, ConditionSuspect, ConditionEjected or ConditionSlowStart. It is ""
+	// of a node that nobody watches: that of a connection without replicas and further
+	// hosts.
+	State NodeCondition
+	// Since is when a replica has come into State, the zero time for other nodes.
+	Since time.Time
+	// Resting says that a replica does not answer: reads leave it out, unless nobody else
+	// might answer. It is asked again and again, and back within a second of its return.
 	Resting bool
+	// Lagging says that a replica is further behind than Reads.MaxLag, or that how far is
+	// not known. Without MaxLag none is.
+	Lagging bool
+	// Lag is how far a replica is behind at most, and LagKnown whether that is known: as
+	// old as the last position of the primary's is that it is known to have reached, by
+	// this program's own clock. It grows while the primary does not answer.
+	Lag      time.Duration
+	LagKnown bool
+	// InFlight is how many reads of the library's are under way on a replica, and Latency
+	// how long one takes, smoothed; 0 before the first answer.
+	InFlight int
+	Latency  time.Duration
+	// Zone and Weight are those of the configuration.
+	Zone   string
+	Weight int
+	// LastProblem is what was last wrong with a replica, in words, and LastProblemAt when;
+	// "" if nothing was.
+	LastProblem   string
+	LastProblemAt time.Time
 	// Transactions is how many transactions are open on the node.
 	Transactions int
 	// Pool are the pool's figures, zero until it is first used.
@@ -37,14 +64,26 @@ func (r *Registry) Nodes() []NodeState {
 	return out
 }
 
+// describe adds what is known of a replica.
+func (s *NodeState) describe(m *replicaset.Member[*node], n *node) {
+	f := m.Figures()
+	s.State, s.Since, s.Resting, s.Lagging = conditionOf(f.State), f.Since, f.State == replicaset.StateEjected, f.Lagging
+	s.Lag, s.LagKnown = n.staleness(time.Now())
+	s.InFlight, s.Latency, s.Zone, s.Weight = f.InFlight, f.Latency, f.Zone, f.Weight
+	if p := n.problem.Load(); p != nil {
+		s.LastProblem, s.LastProblemAt = p.reason, p.at
+	}
+}
+
 func (e *entry) states(out []NodeState) []NodeState {
 	for _, n := range e.nodes() {
 		s := NodeState{
 			Connection: e.name, Node: n.name, Role: n.role(), Driver: Driver(e.dialect.Name), Database: n.database, Address: n.address,
 			Transactions: int(n.transactions.Load()),
 		}
+		s.State = n.condition(e)
 		if m := e.replicas.Of(n); m != nil && s.Role == RoleReplica {
-			s.Resting = m.State() == replicaset.StateEjected
+			s.describe(m, n)
 		}
 		if p := n.inRole().pool.Load(); p != nil {
 			s.Pool = p.DB().Stats()
@@ -53,3 +92,24 @@ func (e *entry) states(out []NodeState) []NodeState {
 	}
 	return out
 }
+
+// condition is whether a node answers that may be the primary, "" if nobody asks it.
+func (n *node) condition(e *entry) NodeCondition {
+	if !e.monitor.needed() {
+		return ""
+	}
+	switch n.heard.Load() {
+	case heardYes:
+		return ConditionHealthy
+	case heardNo:
+		return ConditionEjected
+	}
+	return ConditionUnknown
+}
+
+// What a node has last told the monitor.
+const (
+	heardNothing uint32 = iota
+	heardYes
+	heardNo
+)

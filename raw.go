@@ -152,7 +152,8 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 		return noContext(tx.st.e.name)
 	}
 	p.inTx(tx, "the transaction's handle")
-	p.tellTo = txsOf(ctx).wants().route
+	asked := txsOf(ctx).wants()
+	p.tellTo, p.in.session = asked.route, asked.session
 	return nil
 }
 
@@ -248,7 +249,8 @@ func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.
 		}
 		return unknownRows, err
 	}
-	pool, err := p.node.open()
+	p.unseen(s)
+	pool, err := p.pool(ctx)
 	if err == nil {
 		x.rows, err = pool.QueryContext(ctx, p.node.wait, s.text, s.args...)
 	}
@@ -286,7 +288,8 @@ func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.R
 		x.row = group.QueryRow(ctx, s.text, s.args...)
 		return unknownRows, x.row.Err()
 	}
-	pool, err := p.node.open()
+	p.unseen(s)
+	pool, err := p.pool(ctx)
 	if err == nil {
 		x.row, err = pool.QueryRowContext(ctx, p.node.wait, s.text, s.args...)
 	}
@@ -321,7 +324,8 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 		}
 		return unknownRows, err
 	}
-	pool, err := p.node.open()
+	p.unseen(s)
+	pool, err := p.pool(ctx)
 	if err == nil {
 		x.stmt, err = pool.PrepareContext(ctx, p.node.wait, s.text)
 	}

@@ -20,6 +20,7 @@ type Registry struct {
 	hooks       hookList
 	models      modelList
 	plain       plainReads
+	sessionKeys [][]byte // of tokens; the first signs
 
 	mu       sync.Mutex // protects following fields and every change of entries
 	closed   bool
@@ -45,7 +46,7 @@ func Open(config Config) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{defaultName: config.Default, ended: make(chan struct{})}
+	r := &Registry{defaultName: config.Default, sessionKeys: bytesOf(config.SessionKeys), ended: make(chan struct{})}
 	for _, name := range slices.Sorted(maps.Keys(config.Connections)) {
 		e, openErr := newEntry(r, name, config.Connections[name], &hookList{})
 		err = errors.Join(err, openErr)

@@ -13,7 +13,7 @@ import (
 // Fits implements replicaset.Wants: the read of the place may be served by m.
 func (p *place) Fits(m *replicaset.Member[*node]) bool {
 	n := m.Node()
-	return n.role() == RoleReplica && p.freshEnough(n)
+	return n.role() == RoleReplica && p.freshEnough(n) && p.hasNeeded(n)
 }
 
 // toReplica takes the next replica, or what stands in for it when none is well.
@@ -184,6 +184,10 @@ func isUnwell(s replicaset.State) bool {
 // has named, or when the caller's time is over. What the primary has surely not done is
 // sent once more where another is the primary by now; see refind.
 func (p *place) failover(ctx context.Context, s *statement, err error, again *bool) error {
+	var behind *behindError
+	if errors.As(err, &behind) && p.on == nil && ctx.Err() == nil {
+		return p.unlessBehind(ctx, behind)
+	}
 	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
 		return err
 	}
@@ -201,6 +205,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer
 	case lost:
 		*again = true
+	case p.mayBeStale() && p.nextReplica(replicaset.Ejected):
 	default:
 		return err
 	}

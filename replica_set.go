@@ -223,8 +223,10 @@ func (e *entry) drain(n *node, member *replicaset.Member[*node]) <-chan struct{}
 	if member != nil && member.State() == replicaset.StateEjected {
 		n.interrupt(errLeft)
 	}
+	e.leaving.Add(1)
 	e.drains.Go(func() {
 		defer close(over)
+		defer e.leaving.Add(-1)
 		if !e.waitUnused(n, member) {
 			n.abort(errLeft)
 		}

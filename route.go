@@ -103,6 +103,7 @@ type place struct {
 	guarded bool     // only on sessions that refuse writes
 	begins  bool     // a transaction, at the primary
 	tellTo  *Route   // WithRoute, nil for none
+	in      sessionPlace
 
 	node  *sessions // nil until they are chosen
 	route Route
@@ -134,7 +135,7 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	}
 	list := txsOf(ctx)
 	asked := list.wants()
-	p.tellTo = asked.route
+	p.tellTo, p.in.session = asked.route, asked.session
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
 			return err
@@ -167,8 +168,9 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		}
 	case e.replicas.Len() > 0:
 		p.primary = w.primary || asked.primary
-		p.maxLag = cmp.Or(w.maxLag, asked.maxLag)
-		if p.maxLag == 0 && !p.primary {
+		if p.maxLag = cmp.Or(w.maxLag, asked.maxLag); p.maxLag > 0 {
+			e.monitor.wantsWithin(p.maxLag)
+		} else if !p.primary {
 			p.maxLag = e.config.Reads.MaxLag
 		}
 	}
@@ -241,6 +243,8 @@ func (p *place) choose(ctx context.Context, write bool) error {
 		return p.toPrimary(ctx, "; a write")
 	case p.primary:
 		return p.toPrimaryOf(ctx)
+	case p.in.session != nil && p.e.monitor != nil:
+		return p.inSession(ctx)
 	case p.e.replicas.Len() == 0:
 		return p.toPrimary(ctx, "")
 	default:

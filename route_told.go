@@ -28,6 +28,7 @@ type asked struct {
 	primary bool          // ReadPrimary
 	maxLag  time.Duration // MaxLag, 0 for none
 	route   *Route        // WithRoute, nil for none
+	session *Session      // WithSession, nil for none
 }
 
 // askedNothing is of a context that asks for nothing.

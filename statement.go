@@ -45,7 +45,7 @@ type exchange interface {
 func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
 	again := false
 	for {
-		if err := p.choose(ctx, s.write && !s.raw); err != nil {
+		if err := p.chooses(ctx, s.write && !s.raw); err != nil {
 			return unknownRows, err
 		}
 		res, err := p.sendOnce(ctx, s, x)
@@ -61,6 +61,17 @@ func (p *place) send(ctx context.Context, s *statement, x exchange) (driver.Resu
 	}
 }
 
+// chooses is choose for a statement that is to be sent, for which a session may ask nodes
+// what they have.
+func (p *place) chooses(ctx context.Context, write bool) error {
+	chosen := p.node != nil
+	err := p.choose(ctx, write)
+	if err == nil && !chosen && p.in.session != nil {
+		err = p.settle(ctx)
+	}
+	return err
+}
+
 // begun says that the caller has seen rows already.
 func (s *statement) begun(x exchange) bool {
 	b, ok := x.(interface{ begun() bool })
@@ -70,6 +81,12 @@ func (s *statement) begun(x exchange) bool {
 var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
 func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res driver.Result, err error) {
+	if p.in.session != nil {
+		p.begun(ctx, s)
+	}
+	if h, args, ok := p.hedged(s, x); ok {
+		return p.sendHedged(ctx, s, h, args)
+	}
 	hooks := p.callHooks(ctx, s)
 	p.asks()
 	if hooks == nil {
@@ -96,6 +113,9 @@ func (p *place) ended(s *statement, hooks *call, res driver.Result, err error) e
 	p.answered(s, err)
 	p.tell()
 	err = p.wrap(s, err)
+	if p.in.session != nil {
+		p.wasSent(s, err)
+	}
 	if hooks != nil {
 		hooks.end(p, s, res.RowsAffected, err)
 	}
@@ -127,13 +147,23 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pool.Acquire(ctx, p.node.wait)
+	c, err := pool.Acquire(ctx, p.node.wait)
+	if err == nil && p.in.session != nil && p.verifies() {
+		if err = p.verify(ctx, c); err != nil {
+			c.Release()
+			return nil, err
+		}
+	}
+	return c, err
 }
 
 func (p *place) letGo(c *driver.Conn) {
 	if p.on != nil {
 		p.on.gate.Unlock()
 		return
+	}
+	if p.in.learns != nil {
+		p.learn(c)
 	}
 	c.Release()
 }

@@ -112,6 +112,7 @@ func (tx *Tx) undone(outer *Tx, cause error) {
 // tell calls what waits for the end of the whole transaction, in the order in which it
 // was given.
 func (tx *Tx) tell(ctx context.Context, how outcome, err error) {
+	tx.st.settleSessions(how, err != nil)
 	tx.st.mu.Lock()
 	after := tx.after
 	tx.undo, tx.after = nil, nil

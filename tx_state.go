@@ -223,6 +223,9 @@ func (x *ending) exchange(ctx context.Context, _ *place, _ *statement) (driver.R
 	}
 	err = st.conn.Commit(ctx)
 	st.commitErr = &err
+	if err == nil {
+		st.learn(ctx)
+	}
 	return unknownRows, err
 }
 

@@ -30,7 +30,7 @@ var floors = [][]string{
 	{"internal/driver/stmtcache", "internal/driver/netconn"},
 	{"internal/driver/plain"},
 	{"internal/driver/postgres", "internal/driver/mysql", "internal/driver/sqlite"},
-	{"internal/sqlgen", "internal/driver", "internal/rowmap", "internal/replicaset", "internal/shardmap", "internal/merge", "internal/twophase"},
+	{"internal/sqlgen", "internal/driver", "internal/rowmap", "internal/replicaset", "internal/shardmap", "internal/merge", "internal/twophase", "internal/token"},
 	{"internal/table", "internal/group", "internal/config"},
 	{"."},
 	{"examples/..."},

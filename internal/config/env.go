@@ -12,6 +12,8 @@ import (
 type Environment struct {
 	// Default is the name of the default connection, empty if none was chosen.
 	Default string
+	// SessionKeys are those of the whole configuration.
+	SessionKeys []string
 	// Connections are in the order of their names.
 	Connections []EnvConnection
 	// Faults are those of variables that belong to no connection.
@@ -42,6 +44,9 @@ type envConnection struct {
 // asked for.
 const EnvPrefix = "DB_"
 
+// sessionKeys ends the name of the variable that has the keys of sessions, with commas.
+const sessionKeys = "SESSION_KEYS"
+
 // ReadEnv reads a list of NAME=value, of which those count whose names begin with
 // prefix. Those that ignore names are left out; one that ends with * names all that
 // begin with what stands before it. Names of connections become lower case.
@@ -52,6 +57,10 @@ func (k Keys) ReadEnv(environ []string, prefix string, ignore []string) Environm
 		return env
 	}
 	vars := variables(environ, prefix, ignore)
+	if keys, ok := vars[prefix+sessionKeys]; ok {
+		env.SessionKeys = parseList(keys)
+		delete(vars, prefix+sessionKeys)
+	}
 	named, unnamed := env.sortVariables(k, vars)
 	env.Default = env.chooseDefault(vars, named, unnamed)
 	for _, name := range slices.Sorted(maps.Keys(named)) {

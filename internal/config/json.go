@@ -12,6 +12,8 @@ import (
 type Config struct {
 	// Default is the name of the default connection, empty if none was chosen.
 	Default string
+	// SessionKeys sign the tokens of sessions.
+	SessionKeys []string
 	// Connections are the settings of each connection by name, nil if the text
 	// says nothing of connections.
 	Connections map[string]Settings
@@ -37,6 +39,10 @@ func (k Keys) DecodeConfig(data []byte) (Config, []*Fault) {
 			if json.Unmarshal(value, &c.Default) != nil {
 				f.Add(key, "%v", errNotString)
 			}
+		case "session_keys":
+			if json.Unmarshal(value, &c.SessionKeys) != nil {
+				f.Add(key, "%v", errNotList)
+			}
 		case "connections":
 			c.Connections = make(map[string]Settings)
 			eachMember(value, "connections.", f, func(name string, value json.RawMessage) {
@@ -45,7 +51,7 @@ func (k Keys) DecodeConfig(data []byte) (Config, []*Fault) {
 				f.Append(inner.List()...)
 			})
 		default:
-			f.Add(key, "is not a key of the configuration%s", didYouMean(key, []string{"default", "connections"}))
+			f.Add(key, "is not a key of the configuration%s", didYouMean(key, []string{"default", "connections", "session_keys"}))
 		}
 	})
 	return c, f.List()

@@ -18,12 +18,11 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 	if err := p.waitsInVain(ctx); err != nil {
 		return nil, err
 	}
-	a := acquires.Get().(*acquireCtx)
-	a.Context, a.wait = ctx, wait
+	a := acquires.Get().(*acquireCtx).begin(ctx, p, wait)
 	sc, err := p.db.Conn(a)
 	timedOut, waited := a.stop()
 	if err != nil {
-		return nil, p.acquireError(ctx, err, wait, timedOut, waited)
+		return nil, p.acquireError(a, err, timedOut, waited)
 	}
 	c := &Conn{sc: sc, inner: a.got}
 	a.free()
@@ -37,16 +36,24 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 	return c, nil
 }
 
-func (p *Pool) acquireError(ctx context.Context, err error, wait time.Duration, timedOut, waited bool) error {
+func (p *Pool) acquireError(a *acquireCtx, err error, timedOut, waited bool) error {
+	ctx, wait := a.Context, a.wait
 	var connect *ConnectError
+	var acquire *AcquireTimeoutError
+	var interrupted *InterruptedError
 	switch {
-	case errors.As(err, &connect):
+	case errors.As(err, &connect), errors.As(err, &acquire):
 		return err
+	case errors.As(err, &interrupted):
+		return &NotSentError{Err: interrupted}
 	case p.closed.Load():
 		return ErrPoolClosed
 	case timedOut:
 		return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats()}
 	case ctx.Err() != nil:
+		if a.mute {
+			return p.muteError(ctx.Err())
+		}
 		if stats := p.db.Stats(); waited || stats.MaxOpenConnections > 0 && stats.InUse >= stats.MaxOpenConnections {
 			return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: stats, Err: ctx.Err()}
 		}

@@ -43,7 +43,7 @@ func TestAcquire_ArmsNoTimerWithoutAWait(t *testing.T) {
 	t.Parallel()
 	p := open(t, optionsFor(dbtest.New(t, "sqlite")))
 	acquire(t, p).Release()
-	a := &acquireCtx{Context: t.Context(), wait: time.Minute}
+	a := new(acquireCtx).begin(t.Context(), p, time.Minute)
 	c, err := p.DB().Conn(a)
 	require.NoError(t, err)
 	require.Nil(t, a.timer)

@@ -33,11 +33,16 @@ const lazyTimer = true
 // acquireCtx is used by one acquisition at a time.
 type acquireCtx struct {
 	context.Context
+	pool  *Pool
+	round uint64        // of the pool's interruptions when it began
 	wait  time.Duration // 0 is no timeout
 	calls int
 	got   *conn // what database/sql took from its idle connections
 	// stopped says that it is no more than Context; see afterAcquire.
 	stopped bool
+	// mute says that an idle connection was asked whether it still lives, and did not
+	// answer in time.
+	mute bool
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -49,13 +54,19 @@ type acquireCtx struct {
 // acquires are the contexts of acquisitions that are over.
 var acquires = sync.Pool{New: func() any { return new(acquireCtx) }}
 
+// begin makes it the context of an acquisition that begins now.
+func (c *acquireCtx) begin(ctx context.Context, p *Pool, wait time.Duration) *acquireCtx {
+	c.Context, c.pool, c.round, c.wait = ctx, p, p.ends.rounds.Load(), wait
+	return c
+}
+
 // free gives the context back for another acquisition, unless something may still
 // look at it: the timer of a wait.
 func (c *acquireCtx) free() {
-	if c.calls > 1 || c.timer != nil {
+	if c.calls > 1 || c.done != nil {
 		return
 	}
-	c.Context, c.wait, c.calls, c.got = nil, 0, 0, nil
+	c.Context, c.pool, c.round, c.wait, c.calls, c.got, c.mute = nil, nil, 0, 0, 0, nil, false
 	acquires.Put(c)
 }
 
@@ -63,16 +74,22 @@ func (c *acquireCtx) Done() <-chan struct{} {
 	if c.stopped {
 		return c.Context.Done()
 	}
-	if c.calls++; lazyTimer && c.calls < 2 || c.wait <= 0 {
+	if c.calls++; lazyTimer && c.calls < 2 {
 		return c.Context.Done()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done == nil {
 		c.done = make(chan struct{})
-		c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
+		if c.wait > 0 {
+			c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
+		}
 		ctx := c.Context // stop does not wait for the function
 		c.unsub = context.AfterFunc(ctx, func() { c.end(ctx.Err()) })
+		if err := c.pool.ends.wait(c); err != nil {
+			c.err = err
+			close(c.done)
+		}
 	}
 	return c.done
 }
@@ -100,16 +117,19 @@ func (c *acquireCtx) Err() error {
 
 // stop ends the timer and tells whether it has run out, and whether it was armed.
 func (c *acquireCtx) stop() (timedOut, waited bool) {
-	if lazyTimer && c.calls < 2 || c.wait <= 0 {
-		return false, c.calls > 1
+	if lazyTimer && c.calls < 2 {
+		return false, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.timer == nil {
+	if c.done == nil {
 		return false, c.calls > 1
 	}
-	c.timer.Stop()
+	if c.timer != nil {
+		c.timer.Stop()
+	}
 	c.unsub()
+	c.pool.ends.waited(c)
 	return c.err == errAcquire, true
 }
 

@@ -98,6 +98,10 @@ func contextClass(err error) Class {
 
 // classifyCause knows the drivers' errors and those of the network.
 func classifyCause(err error) Problem {
+	var interrupted *InterruptedError
+	if errors.As(err, &interrupted) { // whatever its cause is of
+		return Problem{Class: Connection, Unanswered: true}
+	}
 	for _, db := range databases {
 		if p, ok := db.Classify(err); ok {
 			return p

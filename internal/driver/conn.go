@@ -49,13 +49,17 @@ type conn struct {
 	unsure  bool    // other code has run since
 	cursors *cursor // that are open
 
-	held     atomic.Bool // a Conn has it
-	broken   atomic.Bool
-	spoiled  atomic.Bool // by Conn.Spoil
-	lent     atomic.Bool // by Conn.Lend
-	old      atomic.Bool // its time is over
-	age      *time.Timer // sets old; nil is never
-	idleFrom time.Time   // where the pool is remote
+	held    atomic.Bool // a Conn has it
+	broken  atomic.Bool
+	spoiled atomic.Bool // by Conn.Spoil
+	lent    atomic.Bool // by Conn.Lend
+	old     atomic.Bool // its time is over
+	// generation is the pool's when it was dialled, see DropIdle.
+	generation uint64
+	alone      bool        // of a Probe: what it leaves behind on the server is not waited for
+	age        *time.Timer // sets old; nil is never
+	idleFrom   time.Time   // where the pool is remote
+	server     string      // that it leads to, "" for not known; used by who has it from the pool
 }
 
 // newConn makes the driver connection of a session that may live so long; 0 is
@@ -235,6 +239,9 @@ func (c *conn) succeeded(query string) error {
 // consequences for the connection and its transaction.
 func (c *conn) failed(ctx context.Context, err error) error {
 	v := c.s.Verdict(err)
+	if err == ctx.Err() { //nolint:errorlint // it is this program's own, and no server's word
+		v.Answered = false
+	}
 	if v.Broken {
 		c.broken.Store(true)
 	}
@@ -288,7 +295,10 @@ func isServerSilence(err error) bool {
 	return errors.As(err, &silence)
 }
 
+// dropped reports whether DropIdle was called since the connection was dialled.
+func (c *conn) dropped() bool { return c.generation != c.pool.generation.Load() }
+
 // leftovers reports whether the connection may not go back to its pool as it is.
 func (c *conn) leftovers() bool {
-	return c.broken.Load() || c.spoiled.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load()
+	return c.broken.Load() || c.spoiled.Load() || c.dirty || c.tx.active || c.open.Load() > 0 || c.old.Load() || c.dropped()
 }

@@ -93,7 +93,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 		if !c.s.Alive() {
 			return sqldriver.ErrBadConn
 		}
-	} else if idle := time.Since(c.idleFrom); idle >= idleCheck && !c.s.Alive() || idle >= idlePing && !c.answers(ctx) {
+	} else if idle := time.Since(c.idleFrom); idle >= idleCheck && !c.s.Alive() || idle >= c.pool.idlePing && !c.answers(ctx) {
 		c.broken.Store(true)
 		return sqldriver.ErrBadConn
 	}
@@ -107,11 +107,21 @@ func (c *conn) ResetSession(ctx context.Context) error {
 }
 
 // answers asks a server that was not heard of for long whether it is still
-// there: something in between may have forgotten the connection in silence.
+// there: something in between may have forgotten the connection in silence. One that
+// does not answer speaks for all that are idle: they are not asked one after the other,
+// but dropped.
 func (c *conn) answers(ctx context.Context) bool {
+	a, _ := ctx.(*acquireCtx)
 	ctx, cancel := context.WithTimeout(unwrapAcquire(ctx), idlePingTimeout)
 	defer cancel()
-	return c.s.Ping(ctx) == nil
+	err := c.s.Ping(ctx)
+	if err != nil && ended(ctx) != nil {
+		c.pool.DropIdle()
+		if a != nil {
+			a.mute = true
+		}
+	}
+	return err == nil
 }
 
 // IsValid is called when the connection goes back to the pool.
@@ -136,6 +146,7 @@ func (c *conn) Close() error {
 	if c.age != nil {
 		c.age.Stop()
 	}
+	c.pool.ends.closedConn(c)
 	c.lockAnyway()
 	defer c.unlock()
 	for r := c.cursors; r != nil && c.s.ManyCursors(); r = c.cursors {

@@ -1,14 +1,59 @@
 package driver
 
+import (
+	"slices"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
 // Interrupt ends what waits for a server that was found silent: statements on connections
 // that have heard nothing for a while, dials under way, and callers who wait for a
 // connection. They get an error that wraps cause, of class Connection. Connections on
 // which data comes are left alone; the idle ones are dropped as by DropIdle. What begins
-// after the call is not hindered. It does not wait.
+// after the call is not hindered. It does not wait: a statement that had just been sent
+// ends a moment later, unless the server answers.
+//
+// Statements on a connector of the program's and on SQLite are not ended.
 func (p *Pool) Interrupt(cause error) {
+	err := &InterruptedError{Err: cause}
 	p.DropIdle()
+	if young := cut(p.ends.interrupt(err), err); len(young) > 0 {
+		time.AfterFunc(quiet, func() { cut(young, err) })
+	}
+}
+
+// cut ends the connections that have waited for their server for long enough, and returns
+// those that wait and have not yet.
+func cut(conns []*conn, err *InterruptedError) (young []*conn) {
+	return slices.DeleteFunc(conns, func(c *conn) bool {
+		s := c.s.(session.Interruptible)
+		silent := s.Silent()
+		if silent >= quiet {
+			s.Interrupt(err)
+			return true
+		}
+		return silent == 0
+	})
+}
+
+// Abort is Interrupt for all that waits for the server, however short, and for rows that
+// are being read: the pool is to be closed.
+func (p *Pool) Abort(cause error) {
+	err := &InterruptedError{Err: cause}
+	p.DropIdle()
+	for _, c := range p.ends.interrupt(err) {
+		c.s.(session.Interruptible).Interrupt(err)
+	}
 }
 
 // DropIdle keeps the connections that are open now from being used by anybody else: the
 // idle ones are closed instead of being given out, those in use when they come back.
-func (p *Pool) DropIdle() { p.generation.Add(1) }
+//
+// SQLite's are kept: a database in memory ends with its connections.
+func (p *Pool) DropIdle() {
+	if p.dialect != dialect.SQLite {
+		p.generation.Add(1)
+	}
+}

@@ -41,8 +41,10 @@ func (p *Pool) Lend(wait time.Duration, told func(error) error) *sql.DB {
 
 // EndLoans lets nobody begin anything with what was lent, and takes back the
 // connections that are held without being used: outside of a transaction, without open
-// rows and without a statement for lentRest. It reports how many are in use.
+// rows and without a statement for lentRest. It reports how many are in use. Connections
+// that are being opened for nobody in particular are given up.
 func (p *Pool) EndLoans() (busy int) {
+	p.ends.endOrphans()
 	l := &p.loans
 	l.mu.Lock()
 	db := l.db

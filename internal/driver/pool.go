@@ -14,7 +14,6 @@ import (
 	"database/sql"
 	sqldriver "database/sql/driver"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -43,6 +42,7 @@ type Pool struct {
 	backend  session.Backend
 	lifetime time.Duration
 	timeout  time.Duration // of connecting
+	idlePing time.Duration // see answers
 	dials    chan struct{} // one slot per dial at a time
 
 	credentials credentials
@@ -54,7 +54,9 @@ type Pool struct {
 	closed     atomic.Bool
 	generation atomic.Uint64 // of the connections that may be used again
 	loans      loans
+	ends       ends
 	stops      stops
+	answers    atomic.Uint64 // dials that the server has answered
 }
 
 // maxDials is how many connections a pool opens at the same time.
@@ -104,7 +106,7 @@ func (p *Pool) start(o Options) *Pool {
 	p.lifetime, p.timeout, p.onConnect = o.MaxLifetime, o.ConnectTimeout, o.OnConnect
 	p.credentials.fixed, p.credentials.ask = o.Password, o.PasswordFunc
 	_, p.credentials.address = o.Address()
-	p.dials = make(chan struct{}, maxDials)
+	p.dials, p.idlePing = make(chan struct{}, maxDials), idlePing
 	p.stops.start(p, o)
 	p.db = sql.OpenDB((*connector)(p))
 	p.db.SetMaxOpenConns(o.MaxOpen)
@@ -129,6 +131,7 @@ func (p *Pool) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
+	p.ends.close()
 	p.EndLoans()
 	err := p.db.Close()
 	p.waitLate()
@@ -155,75 +158,6 @@ func (p *Pool) waitLate() {
 }
 
 const lateWait = 2 * time.Second
-
-// connector is a Pool as database/sql's source of connections.
-type connector Pool
-
-// Connect opens a connection and pins its session, within ConnectTimeout even
-// if ctx has no deadline.
-func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
-	c, err := (*Pool)(cr).connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-func (p *Pool) connect(ctx context.Context) (*conn, error) {
-	outer := unwrapAcquire(ctx)
-	ctx = outer
-	if p.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(outer, p.timeout)
-		defer cancel()
-	}
-	s, err := p.dial(ctx)
-	if err != nil {
-		return nil, p.connectError(outer, ctx, err)
-	}
-	return newConn(s, p, jitter(p.lifetime)), nil
-}
-
-// dial opens a session, made ready, when one of the slots for that is free. A panic,
-// as of a connection of the program's that cannot be used, is an error:
-// database/sql would lose the place of that connection.
-func (p *Pool) dial(ctx context.Context) (s session.Session, err error) {
-	select {
-	case p.dials <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-p.dials }()
-	defer func() {
-		if v := recover(); v != nil {
-			s, err = nil, fmt.Errorf("panicked while it connected: %v", v)
-		}
-	}()
-	password, err := p.credentials.next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s, err = p.backend.Open(ctx, password)
-	if err != nil {
-		return nil, err
-	}
-	return p.prepared(ctx, s)
-}
-
-// connectError is what Connect returns. If a context has ended, that is the
-// cause, rather than what it interrupted; which of the two contexts it was
-// decides whether the caller's time or the time for connecting was over.
-func (p *Pool) connectError(outer, inner context.Context, err error) error {
-	e := newConnectError(p.node, stripBadConn(err), p.credentials.all())
-	switch {
-	case ended(outer) != nil:
-		e.Err = ended(outer)
-	case ended(inner) != nil:
-		e.Err = &SilenceError{After: p.timeout}
-		e.text = e.Err.Error() + ": " + e.text
-	}
-	return e
-}
 
 // ended is ctx.Err, or what it is about to be: a socket's deadline, set from the
 // context's, may be noticed first.

@@ -15,7 +15,7 @@ func (p *Pool) QueryContext(ctx context.Context, wait time.Duration, query strin
 	if err := p.waitsInVain(ctx); err != nil {
 		return nil, err
 	}
-	a := &acquireCtx{Context: ctx, wait: wait}
+	a := new(acquireCtx).begin(ctx, p, wait)
 	rows, err := p.db.QueryContext(a, query, args...)
 	return rows, p.waited(a, err)
 }
@@ -26,7 +26,7 @@ func (p *Pool) QueryRowContext(ctx context.Context, wait time.Duration, query st
 	if err := p.waitsInVain(ctx); err != nil {
 		return nil, err
 	}
-	a := &acquireCtx{Context: ctx, wait: wait}
+	a := new(acquireCtx).begin(ctx, p, wait)
 	row := p.db.QueryRowContext(a, query, args...)
 	return row, p.waited(a, row.Err())
 }
@@ -37,7 +37,7 @@ func (p *Pool) PrepareContext(ctx context.Context, wait time.Duration, query str
 	if err := p.waitsInVain(ctx); err != nil {
 		return nil, err
 	}
-	a := &acquireCtx{Context: ctx, wait: wait}
+	a := new(acquireCtx).begin(ctx, p, wait)
 	stmt, err := p.db.PrepareContext(a, query)
 	return stmt, p.waited(a, err)
 }
@@ -48,7 +48,7 @@ func (p *Pool) waited(a *acquireCtx, err error) error {
 		return err
 	}
 	timedOut, waited := a.stop()
-	return p.acquireError(a.Context, err, a.wait, timedOut, waited)
+	return p.acquireError(a, err, timedOut, waited)
 }
 
 // afterAcquire returns the caller's own context: the acquire timeout applies no

@@ -17,17 +17,20 @@ type Probe struct {
 // NewProbe makes a probe of the pool's server. It dials nothing.
 func (p *Pool) NewProbe() *Probe { return &Probe{pool: p} }
 
+// Open says that the probe has its connection.
+func (pr *Probe) Open() bool { return pr.conn != nil }
+
 // Ask opens the connection if it is not open, within the time that ctx leaves and at most
 // ConnectTimeout, and asks the server what it is; open, that is one round trip. The
 // connection stays open unless there is an error. Of a database without roles and
 // positions, the report of a server that answers is empty.
 func (pr *Probe) Ask(ctx context.Context) (Report, error) {
 	if pr.conn == nil {
-		c, err := pr.pool.connect(ctx)
+		c, err := pr.pool.connect(ctx, ctx)
 		if err != nil {
 			return Report{}, err
 		}
-		pr.conn = c
+		c.alone, pr.conn = true, c
 	}
 	r, err := pr.conn.probe(ctx)
 	if err != nil {

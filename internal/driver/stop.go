@@ -70,7 +70,7 @@ func (st *stops) close() {
 // nobody waits for any more, since its context has ended or the server was silent for
 // too long. It waits for that, but not longer than stopWait.
 func (c *conn) stopped(ctx context.Context, v session.Verdict, err error) {
-	if !v.Broken || v.Answered || v.NotSent || ended(ctx) == nil && !isServerSilence(err) {
+	if c.alone || !v.Broken || v.Answered || v.NotSent || ended(ctx) == nil && !isServerSilence(err) {
 		return
 	}
 	over := c.pool.stops.stop(c.s)

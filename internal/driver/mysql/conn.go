@@ -35,7 +35,9 @@ type conn struct {
 	peeked    [512]byte
 	tls       bool
 	pooler    bool
-	readOnly  bool // the session takes no writes
+	readOnly  bool               // the session takes no writes
+	role      session.ServerRole // of the server, when the session was opened
+	unplaced  bool               // the server has no variables for positions
 	// readOnlyTx says that the transaction is one for reading.
 	readOnlyTx bool
 	noLocal    bool   // the server has refused LOAD DATA LOCAL

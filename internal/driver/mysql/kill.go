@@ -35,14 +35,14 @@ type thread struct {
 
 const (
 	variablesOf  = "SELECT @@auto_increment_increment, @@version, @@max_allowed_packet"
-	threadOf     = ", CONNECTION_ID(), @@hostname, @@port, @@server_id"
+	threadOf     = ", @@global.read_only, CONNECTION_ID(), @@hostname, @@port, @@server_id"
 	uptimeOf     = "SHOW GLOBAL STATUS LIKE 'Uptime'"
 	serverOf     = "SELECT @@hostname, @@port, @@server_id"
 	killText     = "KILL CONNECTION "
 	connectedNow = "SELECT ID FROM information_schema.PROCESSLIST WHERE ID IN ("
 )
 
-// learn takes the thread from the columns of threadOf.
+// learn takes the thread from the columns of threadOf behind read_only.
 func (th *thread) learn(values []any) {
 	th.id, th.server, th.since = toInt(values[0]), serverText(values[1:]), time.Now()
 }
@@ -60,7 +60,9 @@ type stopper struct {
 
 // OpenStopper implements session.StopBackend.
 func (b *backend) OpenStopper(ctx context.Context, password string) (session.Stopper, error) {
-	dc, err := b.connector.Connect(context.WithValue(ctx, passwordKey{}, password))
+	dc, err := atHost(ctx, b, func(ctx context.Context) (sqldriver.Conn, error) {
+		return b.connector.Connect(context.WithValue(ctx, passwordKey{}, password))
+	})
 	if err != nil {
 		return nil, err
 	}

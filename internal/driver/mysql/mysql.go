@@ -33,6 +33,7 @@ var Database = session.Database{
 type backend struct {
 	o         session.Options
 	connector sqldriver.Connector
+	names     netconn.Addresses
 }
 
 // strictMode makes the server refuse what it would otherwise change in silence.
@@ -64,6 +65,9 @@ func configOf(o session.Options) *mysql.Config {
 		}
 	}
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if at, ok := ctx.Value(addressKey{}).(string); ok {
+			address = net.JoinHostPort(at, strconv.Itoa(o.Port))
+		}
 		nc, err := netconn.Dial(ctx, o.Dial, network, address, o.StatementTimeout)
 		if err != nil {
 			return nil, err
@@ -97,10 +101,12 @@ func verifies(c *tls.Config) bool {
 }
 
 // dialedKey is how DialFunc tells Open which connection it has made, passwordKey
-// how Open tells the driver with which password.
+// how Open tells the driver with which password, addressKey to which address.
 type dialedKey struct{}
 
 type passwordKey struct{}
+
+type addressKey struct{}
 
 // takePassword sets the password of one connection.
 func takePassword(ctx context.Context, cfg *mysql.Config) error {
@@ -143,6 +149,29 @@ func literal(value string) string {
 }
 
 func (b *backend) Open(ctx context.Context, password string) (session.Session, error) {
+	return atHost(ctx, b, func(ctx context.Context) (session.Session, error) { return b.open(ctx, password) })
+}
+
+// atHost calls open with a context that says to which address of the host it dials.
+func atHost[T any](ctx context.Context, b *backend, open func(ctx context.Context) (T, error)) (T, error) {
+	if b.o.Socket != "" || b.o.Dial != nil {
+		return open(ctx)
+	}
+	return netconn.Open(ctx, &b.names, b.o.Host, func(ctx context.Context, address string) (T, error) {
+		return open(context.WithValue(ctx, addressKey{}, address))
+	}, denied)
+}
+
+// denied says that the server does not want this account, or has no such database.
+func denied(err error) bool {
+	switch numberOf(err) {
+	case 1044, 1045, 1049, 1698:
+		return true
+	}
+	return false
+}
+
+func (b *backend) open(ctx context.Context, password string) (session.Session, error) {
 	var nc *netconn.Conn
 	dialing := context.WithValue(context.WithValue(ctx, dialedKey{}, &nc), passwordKey{}, password)
 	dc, err := b.connector.Connect(dialing)
@@ -186,7 +215,8 @@ func (s *conn) pin(ctx context.Context, o session.Options) error {
 	s.version = fmt.Sprintf("%s", values[1])
 	s.maxPacket = toInt(values[2])
 	if len(values) > 3 && !o.Pooler {
-		s.thread.learn(values[3:])
+		s.role = roleOf(values[3])
+		s.thread.learn(values[4:])
 	}
 	s.returns = returning(s.version)
 	return nil

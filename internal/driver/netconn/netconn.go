@@ -25,7 +25,10 @@ type Conn struct {
 	looking looking
 	remote  addr
 
+	reads, writes waiting // see Silent
+
 	mu          sync.Mutex
+	interrupted error     // of Interrupt
 	read, write time.Time // the driver's own deadlines
 	failure     error     // the first failed Read or Write
 	unwritten   bool      // it was a Write
@@ -92,6 +95,8 @@ func (c *Conn) readOnce(b []byte) (int, error) {
 		return 0, err
 	}
 	defer c.end(&c.reading)
+	c.reads.start()
+	defer c.reads.stop()
 	return c.Conn.Read(b)
 }
 
@@ -133,6 +138,8 @@ func (c *Conn) writeOnce(b []byte) (int, error) {
 		return 0, err
 	}
 	defer c.end(&c.writing)
+	c.writes.start()
+	defer c.writes.stop()
 	return c.Conn.Write(b)
 }
 
@@ -157,7 +164,9 @@ func (c *Conn) fail(err error, driver *time.Time) error {
 	if c.reading.passed || c.writing.passed {
 		err = os.ErrDeadlineExceeded
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if c.interrupted != nil {
+		err = c.interrupted
+	} else if errors.Is(err, os.ErrDeadlineExceeded) {
 		if c.timeout > 0 && (driver.IsZero() || time.Now().Before(*driver)) {
 			err = &net.OpError{Op: "read", Net: "tcp", Err: &session.SilenceError{After: c.timeout}}
 		} else {

@@ -32,6 +32,7 @@ type sessionKey struct{}
 func (b *backend) dialCancel(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, cancelTime)
 	defer cancel()
+	defer context.AfterFunc(b.down, cancel)()
 	select {
 	case b.cancels <- struct{}{}:
 	case <-ctx.Done():
@@ -44,7 +45,11 @@ func (b *backend) dialCancel(ctx context.Context, network, address string) (net.
 		return nil, err
 	}
 	_ = nc.SetDeadline(time.Now().Add(cancelTime))
-	return &canceling{nc, free}, nil
+	stay := context.AfterFunc(b.down, func() { _ = nc.Close() })
+	return &canceling{nc, func() {
+		stay()
+		free()
+	}}, nil
 }
 
 // canceling is a connection that cancels a statement.
@@ -68,8 +73,8 @@ func (s *conn) Stopped() <-chan struct{} {
 		return nil
 	}
 	over := s.pc.CleanupDone()
-	s.b.closing.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	s.b.begin(func() {
+		ctx, cancel := context.WithTimeout(s.b.down, stopTime)
 		defer cancel()
 		t := time.NewTicker(cancelAgain)
 		defer t.Stop()

@@ -51,6 +51,9 @@ type conn struct {
 	args   []any
 	arrays [][]byte // see InsertRows
 	peeked [512]byte
+
+	tliSeen  uint32 // the timeline that the standby was seen to receive last, see located
+	unplaced bool   // the server has no functions for positions
 }
 
 func newConn(pc *pgx.Conn, b *backend) *conn {

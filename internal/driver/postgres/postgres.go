@@ -32,8 +32,15 @@ var Database = session.Database{
 type backend struct {
 	o       session.Options
 	cfg     *pgx.ConnConfig
-	closing sync.WaitGroup // connections being given up
-	cancels chan struct{}  // a place for each connection that cancels a statement
+	cancels chan struct{} // a place for each connection that cancels a statement
+	names   netconn.Addresses
+
+	down context.Context // ends when nothing is waited for any more
+	fell context.CancelFunc
+
+	mu      sync.Mutex // protects closed
+	closed  bool
+	closing sync.WaitGroup // connections being given up; not added to once closed
 }
 
 func open(o session.Options) (session.Backend, error) {
@@ -48,6 +55,7 @@ func open(o session.Options) (session.Backend, error) {
 		return nil, &session.OptionError{Node: o.Name, Option: "Dialect", Reason: "cannot be configured"}
 	}
 	b := &backend{o: o, cfg: cfg, cancels: make(chan struct{}, maxCancels)}
+	b.down, b.fell = context.WithCancel(context.Background()) // no caller's
 	dial := cfg.DialFunc
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if ctx.Value(sessionKey{}) != nil {
@@ -176,8 +184,28 @@ func isLoopback(host string) bool {
 }
 
 func (b *backend) Open(ctx context.Context, password string) (session.Session, error) {
+	if b.o.Socket != "" || b.o.Dial != nil {
+		return b.openAt(ctx, "", password)
+	}
+	return netconn.Open(ctx, &b.names, b.o.Host, func(ctx context.Context, address string) (session.Session, error) {
+		return b.openAt(ctx, address, password)
+	}, denied)
+}
+
+// denied says that the server does not want this account, or has no such database.
+func denied(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && (strings.HasPrefix(pe.Code, "28") || pe.Code == "3D000" || pe.Code == "42501")
+}
+
+// openAt opens a session at an address of the host's, or at the host itself if that is
+// "".
+func (b *backend) openAt(ctx context.Context, address, password string) (session.Session, error) {
 	cfg := b.cfg.Copy()
 	cfg.Password = password
+	if address != "" {
+		cfg.LookupFunc = func(context.Context, string) ([]string, error) { return []string{address}, nil }
+	}
 	pc, err := pgx.ConnectConfig(context.WithValue(ctx, sessionKey{}, true), cfg)
 	if err != nil {
 		// pgx's own error carries the whole configuration; what it wraps does not.
@@ -195,23 +223,48 @@ func (b *backend) Open(ctx context.Context, password string) (session.Session, e
 	return s, nil
 }
 
-// Close waits for the connections that are being given up.
+// closeGrace is how long Close lets connections that are being given up tell the server
+// so.
+const closeGrace = 500 * time.Millisecond
+
+// Close waits for the connections that are being given up, and cuts them off after
+// closeGrace. Those that are given up later are cut off at once.
 func (b *backend) Close() error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	t := time.AfterFunc(closeGrace, b.fell)
 	b.closing.Wait()
+	t.Stop()
+	b.fell()
 	return nil
+}
+
+// begin calls f in a goroutine that Close waits for. Once closed it calls it itself.
+func (b *backend) begin(f func()) {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		f()
+		return
+	}
+	b.closing.Go(f)
+	b.mu.Unlock()
 }
 
 // giveUp waits until a connection that pgx closes on its own has gone, and
 // helps if a silent server holds it up.
 func (b *backend) giveUp(pc *pgconn.PgConn, nc *netconn.Conn) {
-	b.closing.Go(func() {
+	b.begin(func() {
 		t := time.NewTimer(2 * time.Second)
 		defer t.Stop()
 		select {
 		case <-pc.CleanupDone():
+			return
 		case <-t.C:
-			_ = nc.Close()
-			<-pc.CleanupDone()
+		case <-b.down.Done():
 		}
+		_ = nc.Close()
+		<-pc.CleanupDone()
 	})
 }

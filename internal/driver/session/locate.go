@@ -90,3 +90,10 @@ type InterruptedError struct{ Err error }
 func (e *InterruptedError) Error() string { return "interrupted: " + e.Err.Error() }
 
 func (e *InterruptedError) Unwrap() error { return e.Err }
+
+// A Historian is a Session whose server knows who has written which part of its history.
+type Historian interface {
+	// Includes reports whether the history includes all that target does, whoever has
+	// written since.
+	Includes(ctx context.Context, target position.Position) (position.Answer, error)
+}

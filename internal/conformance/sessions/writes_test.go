@@ -1,0 +1,216 @@
+package sessions
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// ways are all ways to write a counter's value.
+func (c *client) ways() []func(ctx context.Context, name string, value int64) error {
+	text := func(value int64, name string) string {
+		return fmt.Sprintf("UPDATE counters SET value = %d WHERE name = '%s'", value, name)
+	}
+	db := c.DB("main")
+	return []func(ctx context.Context, name string, value int64) error{
+		func(ctx context.Context, name string, value int64) error { // a query
+			_, err := c.counters.Where("name", "=", name).Update(ctx, dbfleet.Row{"value": value})
+			return err
+		},
+		func(ctx context.Context, name string, value int64) error { // SQL
+			_, err := db.ExecContext(ctx, text(value, name))
+			return err
+		},
+		func(ctx context.Context, name string, value int64) error { // a transaction
+			return db.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+				_, err := c.counters.Where("name", "=", name).Update(ctx, dbfleet.Row{"value": value})
+				return err
+			})
+		},
+		func(ctx context.Context, name string, value int64) error { // a savepoint
+			return db.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+				return db.Transaction(ctx, func(ctx context.Context, tx *dbfleet.Tx) error {
+					_, err := tx.ExecContext(ctx, text(value, name))
+					return err
+				})
+			})
+		},
+		func(ctx context.Context, name string, value int64) error { // an upsert
+			return c.counters.Upsert(ctx, &counter{Name: name, Value: value}, dbfleet.Conflict{Key: []string{"name"}})
+		},
+		func(ctx context.Context, name string, value int64) error { // bulk loads
+			return db.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+				if _, err := c.counters.Where("name", "=", name).Delete(ctx); err != nil {
+					return err
+				}
+				_, err := c.counters.Load(ctx, func(yield func(counter) bool) { yield(counter{Name: name, Value: value}) })
+				return err
+			})
+		},
+		func(ctx context.Context, name string, value int64) error { // many records
+			if _, err := c.counters.Where("name", "=", name).Delete(ctx); err != nil {
+				return err
+			}
+			return c.counters.CreateMany(ctx, []counter{{Name: name, Value: value}, {Name: fmt.Sprintf("%s, %d", name, value)}})
+		},
+		func(ctx context.Context, name string, value int64) error { // a connection of one's own
+			return db.Conn(ctx, func(ctx context.Context, conn *dbfleet.Conn) error {
+				_, err := conn.ExecContext(ctx, text(value, name))
+				return err
+			})
+		},
+		func(ctx context.Context, name string, value int64) error { // an atomic commit
+			return c.Atomic(ctx, []string{"main"}, func(ctx context.Context) error {
+				_, err := c.counters.Where("name", "=", name).Update(ctx, dbfleet.Row{"value": value})
+				return err
+			})
+		},
+	}
+}
+
+// promise: never stale within a session.
+func TestSession_FindsItsWritesThoughNoReplicaHasThem(t *testing.T) {
+	t.Parallel()
+	n := 2_000
+	if torture {
+		n = 10_000
+	}
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		ctx := dbfleet.WithSession(t.Context())
+		_, route := c.value(ctx, "a")
+		require.Equal(t, dbfleet.RoleReplica, route.Role, "before the first write: %s", route)
+		s.hold()
+		stale := 0
+		for i := range int64(n) {
+			c.set(ctx, "a", i+1)
+			is, route := c.value(ctx, "a")
+			if is != i+1 {
+				stale++
+			}
+			require.Equal(t, dbfleet.RolePrimary, route.Role, route)
+		}
+		require.Zero(t, stale)
+		is, route := c.value(t.Context(), "a")
+		require.Zero(t, is, "without a session a replica is read: %s", route)
+		_, route = c.value(dbfleet.WithSession(t.Context()), "a")
+		require.Equal(t, dbfleet.RoleReplica, route.Role, "another session has written nothing: %s", route)
+		s.release()
+		for range 2 { // each of them, in turn
+			is, route = c.value(ctx, "a")
+			require.EqualValues(t, n, is)
+		}
+		require.Eventually(t, func() bool {
+			is, route := c.value(ctx, "a")
+			return is == int64(n) && route.Role == dbfleet.RoleReplica
+		}, soon, often, "once a replica has it")
+	})
+}
+
+func TestSession_FindsEveryKindOfWrite(t *testing.T) {
+	t.Parallel()
+	rounds := 10
+	if torture {
+		rounds = 200
+	}
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		value := int64(0)
+		for held := range 2 {
+			if held == 1 {
+				s.hold()
+			}
+			for way, write := range c.ways() {
+				ctx := dbfleet.WithSession(t.Context())
+				for range rounds {
+					value++
+					require.NoError(t, write(ctx, "a", value), "way %d", way)
+					is, route := c.value(ctx, "a")
+					require.Equal(t, value, is, "way %d, held %d: %s", way, held, route)
+					var raw int64
+					require.NoError(t, c.DB("main").Read().QueryRowContext(ctx, "SELECT value FROM counters WHERE name = 'a'").Scan(&raw))
+					require.Equal(t, value, raw, "way %d, held %d, SQL", way, held)
+				}
+				require.Less(t, len(c.token(ctx)), 200)
+			}
+		}
+	})
+}
+
+// A write that has returned is found by whatever goroutine of the session reads after it.
+func TestSession_OfManyGoroutinesFindsWhatHasReturned(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		const workers, rounds = 8, 40
+		for i := range workers {
+			s.create(fmt.Sprint(i))
+		}
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		for _, monotonic := range []bool{false, true} {
+			ctx := dbfleet.WithSession(t.Context(), dbfleet.SessionOptions{MonotonicReads: monotonic})
+			var group sync.WaitGroup
+			for i := range workers {
+				group.Go(func() {
+					name := fmt.Sprint(i)
+					for value := range int64(rounds) {
+						if _, err := c.counters.Where("name", "=", name).Update(ctx, dbfleet.Row{"value": value}); err != nil {
+							t.Errorf("write: %v", err)
+							return
+						}
+						if is, route, err := c.read(ctx, name); err != nil || is != value {
+							t.Errorf("read %d instead of %d at %s: %v", is, value, route, err)
+							return
+						}
+					}
+				})
+			}
+			group.Wait()
+		}
+	})
+}
+
+// promise: an unknown outcome is its own error. The write may be done at any time, so that
+// no position tells when a replica has it.
+func TestSession_WithAnUnknownOutcomeStaysWithThePrimary(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		proxy := dbtest.NewProxy(t, s.cluster.Primary.Addr())
+		c := s.open(s.config(proxy.Addr(), s.cluster.Replicas[0].Addr(), s.cluster.Replicas[1].Addr()))
+		lost := dbfleet.WithSession(t.Context())
+		other := dbfleet.WithSession(t.Context())
+		c.set(other, "a", 1)
+		proxy.On(dbtest.Fault{Marker: "UPDATE counters SET value = 5", Action: dbtest.CutReply, Times: 1})
+		_, err := c.DB("main").ExecContext(lost, "UPDATE counters SET value = 5 WHERE name = 'a'")
+		require.ErrorIs(t, err, dbfleet.ErrOutcomeUnknown)
+		s.cluster.WaitCaughtUp(t)
+		for range 4 {
+			is, route := c.value(lost, "a")
+			require.EqualValues(t, 5, is)
+			require.Equal(t, dbfleet.RolePrimary, route.Role, route)
+		}
+		c.set(lost, "a", 6)
+		s.cluster.WaitCaughtUp(t)
+		_, route := c.value(lost, "a")
+		require.Equal(t, dbfleet.RolePrimary, route.Role, "also after a later write: %s", route)
+		elsewhere := s.open(s.whole())
+		_, route = elsewhere.value(elsewhere.continues(t.Context(), c.token(lost)), "a")
+		require.Equal(t, dbfleet.RolePrimary, route.Role, "also elsewhere: %s", route)
+		require.Eventually(t, func() bool {
+			_, route := c.value(other, "a")
+			return route.Role == dbfleet.RoleReplica
+		}, soon, often, "no other session")
+	})
+}

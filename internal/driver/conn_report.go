@@ -1,0 +1,50 @@
+package driver
+
+import (
+	"context"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+	"github.com/dbfleet/dbfleet/internal/position"
+)
+
+// Report asks the server of the connection what it is and how far, in one round trip.
+func (c *Conn) Report(ctx context.Context) (Report, error) {
+	if c.inner == nil {
+		return Report{}, errReleased
+	}
+	r, err := c.inner.probe(ctx)
+	if err == nil {
+		c.inner.server = r.Server
+	}
+	return r, err
+}
+
+// Server is which server the connection leads to, as it was told by the first Report on
+// it; "" before that.
+func (c *Conn) Server() string {
+	if c.inner == nil {
+		return ""
+	}
+	return c.inner.server
+}
+
+// Includes reports whether the history of the server includes all that target does, whoever
+// has written there since. Unknown is a server that cannot tell.
+func (c *Conn) Includes(ctx context.Context, target position.Position) (position.Answer, error) {
+	if c.inner == nil {
+		return position.Unknown, errReleased
+	}
+	h, ok := c.inner.s.(session.Historian)
+	if !ok {
+		return position.Unknown, nil
+	}
+	if err := c.inner.enter(ctx, ""); err != nil {
+		return position.Unknown, err
+	}
+	defer c.inner.unlock()
+	answer, err := h.Includes(ctx, target)
+	if err != nil {
+		return position.Unknown, c.inner.failed(ctx, err)
+	}
+	return answer, nil
+}

@@ -1,0 +1,148 @@
+package driver
+
+import (
+	"context"
+	sqldriver "database/sql/driver"
+	"fmt"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
+// connector is a Pool as database/sql's source of connections.
+type connector Pool
+
+// Connect opens a connection and pins its session when one of the slots for that is free,
+// within ConnectTimeout from then on, even if ctx has no deadline.
+func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
+	p := (*Pool)(cr)
+	a, _ := ctx.(*acquireCtx)
+	outer := unwrapAcquire(ctx)
+	ctx, over := p.ends.dial(outer, a)
+	defer over()
+	if err := p.takeSlot(ctx, outer, a); err != nil {
+		return nil, err
+	}
+	defer func() { <-p.dials }()
+	c, err := p.connect(ctx, outer)
+	if err != nil {
+		return nil, err
+	}
+	p.ends.opened(c)
+	return c, nil
+}
+
+// takeSlot waits for one of the slots for dials. The time is the pool's own, which bounds
+// it as any wait for a connection, as long as the server answers others: when it has
+// answered nobody for ConnectTimeout, it is the server's silence.
+func (p *Pool) takeSlot(ctx, outer context.Context, a *acquireCtx) error {
+	select {
+	case p.dials <- struct{}{}:
+		return nil
+	default:
+	}
+	var wait time.Duration
+	if a != nil {
+		wait = a.wait
+	}
+	patience, end := after(wait)
+	defer end()
+	silence, end := after(p.timeout)
+	defer func() { end() }()
+	for answers := p.answers.Load(); ; {
+		select {
+		case p.dials <- struct{}{}:
+			return nil
+		case <-patience:
+			return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats()}
+		case <-ctx.Done():
+			if outer.Err() != nil {
+				return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats(), Err: outer.Err()}
+			}
+			return p.connectError(outer, ctx, ctx.Err())
+		case <-silence:
+			now := p.answers.Load()
+			if now == answers {
+				return p.connectError(outer, ctx, &SilenceError{After: p.timeout})
+			}
+			answers = now
+			end()
+			silence, end = after(p.timeout)
+		}
+	}
+}
+
+// after is a timer's channel, and its end; without a duration it is never.
+func after(d time.Duration) (<-chan time.Time, func()) {
+	if d <= 0 {
+		return nil, func() {}
+	}
+	t := time.NewTimer(d)
+	return t.C, func() { t.Stop() }
+}
+
+// connect opens a connection within ConnectTimeout. outer is the caller's context, from
+// which ctx comes.
+func (p *Pool) connect(ctx, outer context.Context) (*conn, error) {
+	generation := p.generation.Load()
+	if p.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+		defer cancel()
+	}
+	s, err := p.open(ctx)
+	if err != nil {
+		if ended(ctx) == nil {
+			p.answers.Add(1)
+		}
+		return nil, p.connectError(outer, ctx, err)
+	}
+	p.answers.Add(1)
+	c := newConn(s, p, jitter(p.lifetime))
+	c.generation = generation
+	return c, nil
+}
+
+// open opens a session, made ready. A panic, as of a connection of the program's that
+// cannot be used, is an error: database/sql would lose the place of that connection.
+func (p *Pool) open(ctx context.Context) (s session.Session, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			s, err = nil, fmt.Errorf("panicked while it connected: %v", v)
+		}
+	}()
+	password, err := p.credentials.next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s, err = p.backend.Open(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	return p.prepared(ctx, s)
+}
+
+// connectError is what a dial returns. If a context has ended, that is the cause, rather
+// than what it interrupted; which of the two contexts it was decides whether the caller's
+// time or the time for connecting was over. inner may also have been ended by the pool.
+func (p *Pool) connectError(outer, inner context.Context, err error) error {
+	e := newConnectError(p.node, stripBadConn(err), p.credentials.all())
+	switch cause := context.Cause(inner); {
+	case ended(outer) != nil:
+		e.Err = ended(outer)
+	case cause != nil && cause != inner.Err(): //nolint:errorlint // as WithCancelCause has it
+		e = newConnectError(p.node, cause, p.credentials.all())
+	case ended(inner) != nil:
+		e.Err = &SilenceError{After: p.timeout}
+		e.text = e.Err.Error() + ": " + e.text
+	}
+	return e
+}
+
+// muteError is the error of a caller whose context ended with err while idle connections
+// did not answer: nothing was sent, and the pool was not full.
+func (p *Pool) muteError(err error) error {
+	e := newConnectError(p.node, err, nil)
+	e.text = (&SilenceError{After: idlePingTimeout}).Error() + ": " + e.text
+	return e
+}

@@ -1,0 +1,196 @@
+package dbfleet
+
+import (
+	"bufio"
+	"cmp"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// SessionHTTP says how requests carry their session, see [Registry.SessionMiddleware].
+type SessionHTTP struct {
+	// Cookie is the name of the cookie that carries the token.
+	//
+	// Defaults to "dbfleet_session" where Header is empty too, else to none.
+	Cookie string
+	// Header carries the token in a header of requests and of answers, for clients that
+	// are programs: they send with each request what the last answer had. Beside a Cookie
+	// a request's header wins, and both are answered.
+	//
+	// Defaults to none.
+	Header string
+	// Path and Domain are the cookie's. Path defaults to "/"; without a Domain the cookie
+	// is for the answering host alone.
+	Path, Domain string
+	// MaxAge is how long the browser keeps the cookie. It is of no use for longer than
+	// replicas may be behind.
+	//
+	// Defaults to the end of the browser's own session.
+	MaxAge time.Duration
+	// SameSite is the cookie's.
+	//
+	// Defaults to http.SameSiteLaxMode.
+	SameSite http.SameSite
+	// Insecure sends the cookie over plain HTTP too, as for development.
+	Insecure bool
+	// Session are the options of each request's session.
+	Session SessionOptions
+}
+
+// defaultSessionCookie is the default of SessionHTTP.Cookie.
+const defaultSessionCookie = "dbfleet_session"
+
+func (o SessionHTTP) withDefaults() SessionHTTP {
+	if o.Header == "" {
+		o.Cookie = cmp.Or(o.Cookie, defaultSessionCookie)
+	}
+	o.Path = cmp.Or(o.Path, "/")
+	if o.SameSite == 0 {
+		o.SameSite = http.SameSiteLaxMode
+	}
+	return o
+}
+
+// SessionMiddleware gives each request a [Session], which goes on with what the client
+// has from the last answer: reads of a request find what the requests before it have
+// written, in whichever process with the same Config.SessionKeys it is served. The token
+// goes out with the header of the answer, if it is another one than the request's, also
+// where the handler writes nothing or panics. The cookie is HttpOnly, and Secure unless
+// SessionHTTP.Insecure says otherwise.
+//
+// What is written once the header has gone out is not in the token: a handler writes to
+// its databases first. Of answers to requests that a client makes at the same time it
+// keeps one token, the last.
+//
+// A token that is not one of these keys, as after a change of all of them, is no error:
+// the session then begins on the primaries, as by SessionOptions.FirstReadFromPrimary,
+// which have all that it could have told of.
+//
+// The ResponseWriter of the handler is an http.Flusher, and reaches what else the
+// server's is by http.ResponseController. At most one SessionHTTP may be given.
+// SessionMiddleware panics if the registry has no SessionKeys, or if the name of the
+// cookie or header is none.
+func (r *Registry) SessionMiddleware(options ...SessionHTTP) func(http.Handler) http.Handler {
+	must("Registry.SessionMiddleware", r.usable())
+	o, err := atMostOne(options)
+	must("SessionMiddleware", err)
+	o = o.withDefaults()
+	must("SessionMiddleware", o.validate())
+	if len(r.sessionKeys) == 0 {
+		must("SessionMiddleware", errNoSessionKeys)
+	}
+	return func(next http.Handler) http.Handler {
+		mustHave("SessionMiddleware", "handler", next != nil)
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			given := o.token(req)
+			ctx, err := r.ContinueSession(req.Context(), given, o.Session)
+			if err != nil {
+				fresh := o.Session
+				fresh.FirstReadFromPrimary = true
+				ctx = WithSession(req.Context(), fresh)
+			}
+			answer := &sessionWriter{ResponseWriter: w, o: &o, session: SessionOf(ctx), given: given}
+			defer answer.tell() // also after a panic, for who answers it
+			next.ServeHTTP(answer, req.WithContext(ctx))
+		})
+	}
+}
+
+func (o *SessionHTTP) validate() error {
+	if o.Cookie != "" && (&http.Cookie{Name: o.Cookie, Path: o.Path, Domain: o.Domain}).Valid() != nil {
+		return errorf("SessionHTTP.Cookie, Path or Domain is not valid in a cookie")
+	}
+	for _, c := range o.Header {
+		if c <= ' ' || c >= 0x7f || c == ':' {
+			return errorf("SessionHTTP.Header is not the name of a header")
+		}
+	}
+	if o.MaxAge < 0 {
+		return errorf("SessionHTTP.MaxAge is negative")
+	}
+	return o.Session.validate()
+}
+
+// token is the request's, "" for none.
+func (o *SessionHTTP) token(req *http.Request) string {
+	if o.Header != "" {
+		if text := req.Header.Get(o.Header); text != "" {
+			return text
+		}
+	}
+	if o.Cookie != "" {
+		if c, err := req.Cookie(o.Cookie); err == nil {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// sessionWriter tells the client the session's token before the header goes out.
+type sessionWriter struct {
+	http.ResponseWriter
+	o       *SessionHTTP
+	session *Session
+	given   string // the request's token
+	told    bool
+}
+
+// tell sets the token's cookie and header, once.
+func (w *sessionWriter) tell() {
+	if w.told {
+		return
+	}
+	w.told = true
+	text, err := w.session.Token()
+	if err != nil || text == w.given || text == "" {
+		return
+	}
+	if w.o.Header != "" {
+		w.Header().Set(w.o.Header, text)
+	}
+	if w.o.Cookie != "" {
+		http.SetCookie(w.ResponseWriter, &http.Cookie{
+			Name: w.o.Cookie, Value: text, Path: w.o.Path, Domain: w.o.Domain, MaxAge: int((w.o.MaxAge + time.Second - 1) / time.Second),
+			HttpOnly: true, Secure: !w.o.Insecure, SameSite: w.o.SameSite,
+		})
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *sessionWriter) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols { // others go out ahead of the answer
+		w.tell()
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *sessionWriter) Write(b []byte) (int, error) {
+	w.tell()
+	return w.ResponseWriter.Write(b)
+}
+
+// ReadFrom lets io.Copy use what the server's own writer has for it.
+func (w *sessionWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.tell()
+	return io.Copy(w.ResponseWriter, r)
+}
+
+// Flush implements http.Flusher.
+func (w *sessionWriter) Flush() { _ = w.FlushError() }
+
+// FlushError is Flush for http.ResponseController.
+func (w *sessionWriter) FlushError() error {
+	w.tell()
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack implements http.Hijacker, if the server's writer does.
+func (w *sessionWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *sessionWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,362 @@
+package dbfleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/position"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
+)
+
+// sessionPlace is what a place has of the session that its operation belongs to. The zero value
+// is of none.
+type sessionPlace struct {
+	session *Session
+	needs   *mark           // what its node must have, nil for nothing
+	server  string          // that served a read of a session whose reads are monotonic
+	learns  context.Context // of the statement after which the primary is asked where it is; nil for none
+	missed  bool            // it could not be
+	checked int             // how often the primary was found not to have what is needed
+}
+
+// inSession decides the node of a read by what its session needs.
+func (p *place) inSession(ctx context.Context) error {
+	in := &p.in
+	in.needs = in.session.mark(p.e)
+	switch m := in.needs; {
+	case m == nil && in.session.readsFirst():
+		return p.toPrimary(ctx, "; the first read of the session")
+	case m == nil && p.e.replicas.Len() == 0:
+		return p.toPrimary(ctx, "")
+	case m == nil:
+		return p.toReplica(ctx)
+	case m.pinned:
+		p.primary = true
+		return p.toPrimary(ctx, "; the session has written what no replica is known to have")
+	case p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected):
+		p.route.more += " that has what the session needs"
+		return nil
+	}
+	return p.insteadOfReplicas(ctx)
+}
+
+// insteadOfReplicas takes the primary for a read of a session that no replica can serve.
+func (p *place) insteadOfReplicas(ctx context.Context) error {
+	err := p.toPrimary(ctx, "; no replica is known to have what the session needs")
+	p.capped = p.e.replicas.Len() > 0
+	return err
+}
+
+// readsFirst says that what the session reads first is read from the primary.
+func (s *Session) readsFirst() bool { return s.options.FirstReadFromPrimary || s.first }
+
+// hasNeeded says whether the node is known to have what the session needs.
+func (p *place) hasNeeded(n *node) bool {
+	m := p.in.needs
+	if m == nil {
+		return true
+	}
+	if m.behind || m.seen != nil && m.seen != n {
+		return false
+	}
+	s := n.sight.Load()
+	return m.seen != nil && m.at.IsZero() || s.has(m)
+}
+
+// settle has a read of a session go where all is that the session needs, if choose has
+// found no replica that is known to have it: to one that gets it in time, else to the
+// primary, which must be the one of what the session has seen.
+func (p *place) settle(ctx context.Context) error {
+	m := p.in.needs
+	if m == nil || p.member != nil || p.on != nil || m.pinned && m.at.IsZero() {
+		return nil
+	}
+	if m.behind || m.seen != nil {
+		if err := p.checkPrimary(ctx, true); err != nil || p.nextOfNeeded() {
+			return err
+		}
+	}
+	if p.waits(ctx) && p.nextOfNeeded() {
+		return nil
+	}
+	return p.checkPrimary(ctx, false)
+}
+
+// nextOfNeeded takes a replica that is known to have what the session needs by now.
+func (p *place) nextOfNeeded() bool {
+	if p.primary || p.e.replicas.Len() == 0 || !p.nextReplica(replicaset.Suspected) {
+		return false
+	}
+	p.route.more += " that has what the session needs"
+	return true
+}
+
+// restsFor is how long no replica is waited for after it was in vain, in waits.
+const restsFor = 20
+
+// waits waits for the replica that is nearest to what the session needs, and says whether
+// it has got there.
+func (p *place) waits(ctx context.Context) bool {
+	m, wait := p.in.needs, p.in.session.wait()
+	if p.primary || wait == 0 || time.Now().UnixNano() < p.e.waitsFrom.Load() {
+		return false
+	}
+	n := p.nearest()
+	if n == nil {
+		return false
+	}
+	if n.got(ctx, m, wait) {
+		return true
+	}
+	p.e.waitsFrom.Store(time.Now().Add(restsFor * wait).UnixNano())
+	return false
+}
+
+// nearest is the well replica that is nearest to what the session needs, nil for none.
+func (p *place) nearest() *node {
+	needs := p.in.needs
+	p.in.needs = nil // for Fits
+	defer func() { p.in.needs = needs }()
+	var best *node
+	var most position.Position
+	for _, m := range p.e.replicas.Members() {
+		n := m.Node()
+		if isUnwell(m.State()) || p.tried.Has(m) || !p.Fits(m) {
+			continue
+		}
+		var at position.Position
+		if s := n.sight.Load(); s != nil {
+			at = s.position
+		}
+		if best == nil || at.Reached(most) == position.Yes {
+			best, most = n, at
+		}
+	}
+	if line := most.Line(); line != "" && needs.at.Timeline() != 0 && line != needs.at.Line() {
+		return nil // it is on another timeline, where this is never reached
+	}
+	return best
+}
+
+// got waits for the node to have what m tells of, and says whether it has.
+func (n *node) got(ctx context.Context, m *mark, wait time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	has := false
+	_ = n.reads.with(ctx, func(c *driver.Conn) error {
+		if s, err := n.look(ctx, c); err != nil || s.has(m) {
+			has = err == nil
+			return err
+		}
+		if _, err := c.WaitFor(ctx, m.at, wait); err != nil {
+			return err
+		}
+		// What was waited for is compared without its line of history by some servers.
+		s, err := n.look(context.WithoutCancel(ctx), c)
+		has = err == nil && s.has(m)
+		return err
+	})
+	return has
+}
+
+// with lends a connection of the pool.
+func (s *sessions) with(ctx context.Context, do func(c *driver.Conn) error) error {
+	pool, err := s.open()
+	if err != nil {
+		return err
+	}
+	c, err := pool.Acquire(ctx, s.wait)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	return do(c)
+}
+
+// look asks the server of a connection where it is.
+func (n *node) look(ctx context.Context, c *driver.Conn) (*sight, error) {
+	r, err := c.Report(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return n.saw(&r), nil
+}
+
+// primaryWait is how long a session waits for the primary of what it has seen to be found,
+// and primaryLook how often it asks.
+const (
+	primaryWait = time.Second
+	primaryLook = 25 * time.Millisecond
+)
+
+// checkPrimary has the place go to the primary, once that is known to be the one of the
+// history that the session has seen and to have all of it. A later history takes its
+// place. With now the session is told where the primary is, so that this includes what
+// reads have shown. An error of asking is left to the read itself, which asks again.
+func (p *place) checkPrimary(ctx context.Context, now bool) error {
+	var until time.Time
+	for {
+		more, capped := p.route.more, p.capped
+		if err := p.toPrimary(ctx, more); err != nil {
+			return err
+		}
+		p.capped = capped
+		n, m := p.node.node, p.in.needs
+		if !now && n.sight.Load().has(m) {
+			return nil
+		}
+		var s *sight
+		before := p.in.session.since(p.e)
+		includes := position.Unknown
+		err := p.node.with(ctx, func(c *driver.Conn) (err error) {
+			if s, err = n.look(ctx, c); err == nil && !s.standby && s.position.Reached(m.at) == position.Unknown {
+				includes, err = c.Includes(ctx, m.at)
+			}
+			return err
+		})
+		switch {
+		case err != nil:
+			return nil
+		case s.standby:
+		case s.has(m):
+			if now {
+				p.in.needs = p.in.session.captured(p.e, before, s.position, s.system, n)
+			}
+			return nil
+		case s.after(m, n, includes):
+			p.in.needs = p.in.session.rebased(p.e, m, s.position, s.system, n)
+			if p.in.needs.behind || p.in.needs.seen != nil || !s.has(p.in.needs) {
+				break // it has read meanwhile, somewhere
+			}
+			return nil
+		}
+		p.e.monitor.look()
+		if until.IsZero() {
+			until = time.Now().Add(primaryWait)
+		}
+		if left := time.Until(until); left <= 0 || !sleeps(ctx, min(left, primaryLook)) {
+			return p.notPrimary(ctx, n)
+		}
+	}
+}
+
+// sleeps waits for d, and says whether ctx has lasted so long.
+func sleeps(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// after says that the primary n, which has not got all that m tells of, is that of a later
+// history, which has none of what is missing. includes says whether its history includes
+// all of that, whoever has written since.
+func (s *sight) after(m *mark, n *node, includes position.Answer) bool {
+	switch {
+	case s.system != 0 && m.system != 0 && s.system != m.system:
+		return true // another database by that name
+	case includes == position.Yes:
+		return true
+	case s.position.Timeline() != m.at.Timeline():
+		return s.position.Timeline() > m.at.Timeline()
+	case m.at.Timeline() != 0:
+		return false
+	}
+	return m.writer != nil && m.writer != n // of another process it is not known which was first
+}
+
+// notPrimary is the error of a read whose session has seen what the primary has not.
+func (p *place) notPrimary(ctx context.Context, n *node) error {
+	if err := ctx.Err(); err != nil {
+		return errorf("connection %q: looking for the primary that has what the session has seen: %w", p.e.name, err)
+	}
+	return errorf("connection %q: the session has seen what node %q, which is the primary as far as is known here, has not: %w", p.e.name, n.name, ErrStale)
+}
+
+// behindError says that a connection leads to a server that has not got what the session
+// needs. Nothing was sent.
+type behindError struct{ node string }
+
+func (e *behindError) Error() string {
+	return fmt.Sprintf("node %q has not got what the session has seen", e.node)
+}
+
+func (e *behindError) Unwrap() error { return ErrStale }
+
+// verifies says that it matters which server is behind a connection of the pool.
+func (p *place) verifies() bool {
+	return p.in.needs != nil || p.member != nil && p.in.session.options.MonotonicReads
+}
+
+// pool is the pool of the node, for who takes connections of it without holding them.
+func (p *place) pool(ctx context.Context) (*driver.Pool, error) {
+	if p.in.session != nil && p.verifies() {
+		err := p.node.with(ctx, func(c *driver.Conn) error { return p.verify(ctx, c) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return p.node.open()
+}
+
+// verify makes sure that the server behind a connection is the one of which it is known
+// what it has, and asks it otherwise: a name may lead to several servers.
+func (p *place) verify(ctx context.Context, c *driver.Conn) error {
+	m, n := p.in.needs, p.node.node
+	s, server := n.sight.Load(), c.Server()
+	if server == "" || s == nil || s.server != server || p.node.opts.Pooler || m != nil && !s.has(m) && (m.seen == nil || !m.at.IsZero()) {
+		r, err := c.Report(ctx)
+		if err != nil {
+			return err
+		}
+		n.saw(&r)
+		s, server = &sight{server: r.Server, system: systemOf(r.System), position: r.Position}, r.Server
+	}
+	if m != nil {
+		moved := m.seen != nil && p.member != nil && m.server != server
+		has := s.has(m) || m.at.IsZero()
+		if p.member == nil && m.pinned && !has {
+			has = s.position.Timeline() >= m.at.Timeline() // more was written than is known of
+		}
+		if moved || !has {
+			return &behindError{n.name}
+		}
+	}
+	p.in.server = server
+	return nil
+}
+
+// maxChecks is how often one read looks for another server because the one that it came
+// to is behind.
+const maxChecks = 3
+
+// unlessBehind decides where a read goes that came to a server which is behind.
+func (p *place) unlessBehind(ctx context.Context, behind *behindError) error {
+	if p.in.checked++; p.in.checked > maxChecks {
+		return errorf("connection %q: %w", p.e.name, behind)
+	}
+	p.in.needs = p.in.session.mark(p.e)
+	if p.in.needs != nil && p.nextOfNeeded() {
+		return nil
+	}
+	if err := p.insteadOfReplicas(ctx); err != nil {
+		return err
+	}
+	return p.settle(ctx)
+}
+
+// mayBeStale lets a read of a session that the primary has not served be stale, where the
+// connection allows that.
+func (p *place) mayBeStale() bool {
+	if p.in.needs == nil || p.member != nil || !p.e.config.Reads.WhenPrimaryDown {
+		return false
+	}
+	p.in.needs = nil
+	return true
+}

@@ -1,0 +1,140 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/driver"
+)
+
+// begun notes what a statement means for its session, before it is sent.
+func (p *place) begun(ctx context.Context, s *statement) {
+	in := &p.in
+	in.learns, in.missed, in.server = nil, false, ""
+	switch {
+	case p.tx != nil:
+		if s.write && !s.turns {
+			p.on.writesIn(in.session)
+		}
+	case p.on != nil || p.member != nil || s.op == "connect":
+	case s.write, in.session.readsFirst() && in.session.mark(p.e) == nil, in.session.options.MonotonicReads:
+		in.learns = ctx
+	}
+}
+
+// learn asks where the primary is, on the connection that has just written. The write is
+// done, so that there is no error: what is not known is read from the primary.
+func (p *place) learn(c *driver.Conn) {
+	ctx := p.in.learns
+	p.in.missed = !capture(ctx, p.e, p.node.node, c, p.in.session)
+}
+
+// capture tells sessions where the primary is, on a connection that has written for them.
+// It is false if that could not be found out.
+func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ...*Session) bool {
+	if e.monitor == nil || c.OpenRows() > 0 {
+		return false // nothing but the primary is ever read here
+	}
+	before := make([]since, len(sessions))
+	for i, s := range sessions {
+		before[i] = s.since(e)
+	}
+	seen := n.sight.Load()
+	r := driver.Report{Server: c.Server()}
+	var err error
+	if r.Server != "" && seen != nil && seen.server == r.Server {
+		r.Position, err = c.Position(ctx)
+	}
+	switch {
+	case err != nil:
+	case r.Position.IsZero(): // nothing is known of the server yet, or what wrote has changed nothing
+		r, err = c.Report(ctx)
+	default:
+		n.learned(seen, r.Position)
+	}
+	if err != nil || r.Position.IsZero() || r.Role == driver.RoleStandby {
+		return false
+	}
+	system := systemOf(r.System)
+	if r.System == "" && seen != nil {
+		system = seen.system
+	} else if r.System != "" {
+		n.saw(&r)
+	}
+	for i, s := range sessions {
+		s.captured(e, before[i], r.Position, system, n)
+	}
+	return true
+}
+
+// wasSent notes what came of the statement for the session.
+func (p *place) wasSent(s *statement, err error) {
+	in := &p.in
+	if in.server != "" && p.member != nil && in.session.options.MonotonicReads {
+		in.session.saw(p.e, p.node.node, in.server)
+	}
+	if p.on != nil || in.learns == nil {
+		return
+	}
+	var q *QueryError
+	switch {
+	case errors.As(err, &q) && q.unknown:
+		in.session.pin(p.e, true)
+	case in.missed && (err == nil || err == errPanicked || errors.Is(err, ErrWritten)): //nolint:errorlint // as it was set
+		in.session.pin(p.e, false)
+	}
+}
+
+// unseen notes that what a statement outside of a transaction does, or will do, is not
+// seen by its session: rows that the caller reads later, a statement that he prepares.
+func (p *place) unseen(s *statement) {
+	in := &p.in
+	if in.session == nil || p.member != nil || p.guarded {
+		return
+	}
+	in.learns = nil
+	if p.e.reg.plain.refuse("", s.text, p.e.dialect) != nil {
+		in.session.pin(p.e, s.op == "prepare")
+	} else if in.session.options.MonotonicReads {
+		in.session.pin(p.e, false)
+	}
+}
+
+// writesIn notes that a transaction, or what Conn lends, writes for a session: it gets the
+// position at the end.
+func (h *held) writesIn(s *Session) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, known := range h.sessions {
+		if known == s {
+			return
+		}
+	}
+	h.sessions = append(h.sessions, s)
+}
+
+// writers are the sessions that have written so far.
+func (h *held) writers() []*Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sessions
+}
+
+// learn tells the sessions of a transaction that was committed where the primary is, or
+// those of a Conn at its end. The gate is held.
+func (h *held) learn(ctx context.Context) {
+	if list := h.writers(); len(list) > 0 {
+		h.learned = capture(ctx, h.e, h.node.node, h.conn, list...)
+	}
+}
+
+// settleSessions tells sessions of a transaction that has ended what they did not learn.
+// pending says that it is committed and not everywhere yet.
+func (st *txState) settleSessions(how outcome, pending bool) {
+	if how == rolledBack || how == committed && st.learned {
+		return
+	}
+	for _, s := range st.writers() {
+		s.pin(st.e, how == unknownOutcome || pending)
+	}
+}
