@@ -56,7 +56,7 @@ type conn struct {
 	old     atomic.Bool // its time is over
 	// generation is the pool's when it was dialled, see DropIdle.
 	generation uint64
-	alone      bool // of a Probe: what it leaves behind on the server is not waited for
+	alone      bool        // of a Probe: what it leaves behind on the server is not waited for
 	age        *time.Timer // sets old; nil is never
 	idleFrom   time.Time   // where the pool is remote
 }
