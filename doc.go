@@ -316,6 +316,8 @@
 // [Registry.Health] asks every node, [Registry.HealthHandler] answers a load
 // balancer, [Registry.Nodes] tells how the nodes are without asking, [Registry.Stats]
 // gives the pools' figures, [Registry.Describe] lists the models.
+// [Registry.OnNodeChange] is told of each node that does not answer, is back, is too far
+// behind, was promoted, has come or gone; [LogNodeChanges] writes that to slog.
 //
 // # Values
 //

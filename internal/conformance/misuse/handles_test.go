@@ -161,6 +161,7 @@ func ofHooks(w *world) []mistake {
 		{"a nil hook of a connection", panicOf(func() { w.reg.DB("main").OnAfterQuery(nil) }), `dbfleet: OnAfterQuery: the hook is nil`},
 		{"a hook of a nil connection", panicOf(func() { (*dbfleet.DB)(nil).OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {}) }), `dbfleet: OnAfterQuery: the DB is nil; Registry.DB gives one`},
 		{"no logger", panicOf(func() { dbfleet.LogQueries(nil) }), `dbfleet: LogQueries: the logger is nil`},
+		{"no logger of changes", panicOf(func() { dbfleet.LogNodeChanges(nil) }), `dbfleet: LogNodeChanges: the logger is nil`},
 		{"a slow query of less than never", panicOf(func() { dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: -5 * time.Second}) }), `dbfleet: LogQueries: Slow is negative: only -1 has a meaning`},
 	}
 }
