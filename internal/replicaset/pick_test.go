@@ -266,6 +266,14 @@ func TestPick_SpreadsReadsAlsoWhereAllAreEjected(t *testing.T) {
 	require.Equal(t, map[string]int{"a": 10, "b": 10, "c": 10}, w.shares(30))
 }
 
+func TestReplace_NewWeightsCountAtOnce(t *testing.T) {
+	t.Parallel()
+	w := setupSpecs(t, replicaset.Settings{Policy: replicaset.Weighted}, map[string]replicaset.Spec{"b": {Weight: 1000}}, "a", "b")
+	w.shares(3)
+	w.Replace([]string{"a", "b"}, specOf(nil))
+	require.InDelta(t, 10, w.shares(20)["a"], 1, "it does not wait for what it owed by the old ones")
+}
+
 func TestReplace_KeepsStateAndFiguresOfWhoStays(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{Policy: replicaset.Weighted}, "a", "b").healthy()

@@ -168,6 +168,14 @@ func TestPolicy_LatencyNoticesThatASlowMemberIsFastAgain(t *testing.T) {
 	require.Greater(t, float64(got["c"]), 0.2*float64(got["a"]+got["b"]+got["c"]), "%v", got)
 }
 
+func TestPolicy_LatencyDrawsEachPairAlike(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{Policy: replicaset.Latency}, "a", "b", "c", "d", "e")
+	for n, got := range w.shares(50_000) { // of whom nothing is known
+		within(t, 0.05, 10_000, float64(got), n)
+	}
+}
+
 func TestPolicy_LatencySendsOneReadToAStranger(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{Policy: replicaset.Latency}, "a", "b")

@@ -90,6 +90,40 @@ func TestState_GoesItsWay(t *testing.T) {
 	}
 }
 
+func TestState_OfWhoHasNeverAnsweredOneProbeIsEnough(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{}, "a", "b")
+	w.Find("a").Probed(false, "no answer")
+	require.Equal(t, replicaset.StateEjected, w.Find("a").State())
+}
+
+func TestState_AfterSeveralIncidentsProbesInARowCount(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+	a := w.Find("a")
+	for incident := range 8 {
+		a.Begin().Failed()
+		require.Equal(t, replicaset.StateSuspect, a.State())
+		begun, probes := w.clock.Now(), 0
+		for a.State() == replicaset.StateSuspect {
+			if d := a.Due().Sub(w.clock.Now()); d > 0 {
+				require.LessOrEqual(t, d, 90*ms, "the next one is asked soon")
+				w.clock.advance(d)
+			}
+			a.Probed(true, "")
+			probes++
+		}
+		took := w.clock.Now().Sub(begun)
+		require.LessOrEqual(t, took, time.Second)
+		switch {
+		case incident == 0:
+			require.Equal(t, 1, probes)
+		case incident < 4:
+			require.Equal(t, 75*ms<<(incident-1), took)
+		}
+	}
+}
+
 func TestDue_IsAtOnceOfANewMember(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{Every: time.Minute}, "a")
