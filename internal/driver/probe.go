@@ -23,9 +23,13 @@ func (pr *Probe) Open() bool { return pr.conn != nil }
 // Ask opens the connection if it is not open, within the time that ctx leaves and at most
 // ConnectTimeout, and asks the server what it is; open, that is one round trip. The
 // connection stays open unless there is an error. Of a database without roles and
-// positions, the report of a server that answers is empty.
+// positions, the report of a server that answers is empty. Once the pool is closed none
+// is opened any more, and the error is ErrPoolClosed.
 func (pr *Probe) Ask(ctx context.Context) (Report, error) {
 	if pr.conn == nil {
+		if pr.pool.closed.Load() {
+			return Report{}, ErrPoolClosed
+		}
 		c, err := pr.pool.connect(ctx, ctx)
 		if err != nil {
 			return Report{}, err
