@@ -41,7 +41,7 @@ func patroniDynamic() map[string]any {
 }
 
 func (e patroni) configure(s *Server) error {
-	if _, err := os.Stat(s.path("data")); err != nil {
+	if _, err := os.Stat(s.path("data")); os.IsNotExist(err) {
 		return nil // Patroni copies the leader
 	}
 	return e.postgres.configure(s)
