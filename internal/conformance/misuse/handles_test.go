@@ -109,7 +109,7 @@ func ofTransactions(w *world) []mistake {
 		{"a replica without a name of a handle", panicOf(func() { w.reg.DB("main").OnReplica("") }), `dbfleet: DB.OnReplica: the name of the replica is empty`},
 		{"an unknown replica", w.get(u.Query().OnReplica("far")), `dbfleet: connection "main" has no replica "far"; it has none at all`},
 		{"an unknown replica of a handle", w.reg.DB("main").OnReplica("far").Ping(w.ctx), `dbfleet: connection "main" has no replica "far"; it has none at all`},
-		{"a write on a replica", u.OnReplica("far").Create(w.ctx, &user{Name: "x"}), `dbfleet: connection "main": dbfleet: a handle for reads does not write`},
+		{"a write on a replica", u.OnReplica("far").Create(w.ctx, &user{Name: "x"}), `dbfleet: connection "main": a handle for reads does not write`},
 		{"a route of nil", panicOf(func() { dbfleet.WithRoute(w.ctx, nil) }), `dbfleet: WithRoute: the route is nil`},
 		{"a route of no context", panicOf(func() { dbfleet.WithRoute(noContext, new(dbfleet.Route)) }), `dbfleet: WithRoute: the context is nil`},
 		{"ReadPrimary of nil", panicOf(func() { dbfleet.ReadPrimary(noContext) }), `dbfleet: ReadPrimary: the context is nil`},
