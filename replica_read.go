@@ -160,6 +160,9 @@ func (p *place) goesElsewhere(err error) bool {
 	if p.member == nil {
 		return false
 	}
+	if errors.Is(err, ErrClosed) || errors.Is(err, driver.ErrPoolClosed) { // the replica has just left
+		return !p.e.cut.Load()
+	}
 	switch driver.Classify(err).Class {
 	case driver.Serialization, driver.Deadlock: // of a read alone: with replaying
 		return true

@@ -206,6 +206,6 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
 		require.Equal(t, []string{"main/replica-1 true connection", "main false "}, tried, "an event for each attempt")
-		require.True(t, r.Nodes()[2].Resting)
+		require.Eventually(t, func() bool { return r.Nodes()[2].Resting }, 20*time.Second, time.Millisecond, "it is asked and does not answer")
 	})
 }

@@ -28,6 +28,7 @@ type call struct {
 var data = map[string]bool{
 	"Args": true, "Config": true, "ConnectionConfig": true, "Date": true, "JSON": true, "PoolConfig": true,
 	"Route": true, "Secret": true, "ErrorClass": true, "QueryEvent": true, "SQLiteConfig": true, "TLSConfig": true,
+	"ReadsConfig": true, "ReplicaConfig": true,
 }
 
 // surface is what testdata/api.txt lists. A new function joins world.functions, a new
