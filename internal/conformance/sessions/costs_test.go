@@ -1,7 +1,10 @@
 package sessions
 
 import (
+	"context"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -49,5 +52,44 @@ func TestSession_AsksNothingInTheSteadyState(t *testing.T) {
 			}
 			require.Less(t, n, reads/10, "of the monitor alone, which asks each node once a second")
 		}
+	})
+}
+
+// A read in a session costs at most a twentieth more than one outside. The bound leaves room
+// for a machine that does something else meanwhile; the figure is logged.
+func TestSession_CostsLittle(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		in := dbfleet.WithSession(t.Context())
+		c.set(in, "a", 1)
+		s.cluster.WaitCaughtUp(t)
+		require.Eventually(t, func() bool {
+			_, route := c.value(in, "a")
+			return route.Role == dbfleet.RoleReplica
+		}, soon, often)
+		q := c.counters.Where("name", "=", "a")
+		takes := func(ctx context.Context) time.Duration {
+			began := time.Now()
+			for range 20 {
+				_, err := q.First(ctx)
+				require.NoError(t, err)
+			}
+			return time.Since(began)
+		}
+		const pairs = 150
+		inside, outside := make([]time.Duration, pairs), make([]time.Duration, pairs)
+		for i := range pairs {
+			inside[i], outside[i] = takes(in), takes(t.Context())
+		}
+		slices.Sort(inside)
+		slices.Sort(outside)
+		ratio := float64(inside[pairs/2]) / float64(outside[pairs/2])
+		t.Logf("inside %v, outside %v: %.3f", inside[pairs/2]/20, outside[pairs/2]/20, ratio)
+		require.Less(t, ratio, 1.5)
+		more := testing.AllocsPerRun(200, func() { _, _ = q.First(in) }) - testing.AllocsPerRun(200, func() { _, _ = q.First(t.Context()) })
+		require.LessOrEqual(t, more, 1.0, "allocations")
 	})
 }
