@@ -18,10 +18,13 @@ MODULES := $(patsubst %/,%,$(dir $(wildcard go.mod */go.mod */*/go.mod)))
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# What the tests run on beside SQLite: databases, and what stands before them.
+ENGINES := postgres,mysql,haproxy,pgbouncer,patroni,galera
+
 .PHONY: test
-test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
-	@scripts/install-databases
-	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m ./...
+test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, under Patroni, Galera, HAProxy and PgBouncer, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
+	@DBFLEET_TEST_REQUIRE=$(ENGINES) scripts/install-databases
+	DBFLEET_TEST_REQUIRE=$(ENGINES) $(GO) test -race -timeout 10m ./...
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -tags dbfleet_plain ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: budgets
@@ -76,14 +79,14 @@ QUERIES ?= 20000
 SEED ?= 1
 
 .PHONY: torture
-torture: ## what make test tries shortly, at length: TORTURE=400 changes of the schema under traffic, QUERIES=20000 random queries beside SQL, every round trip of a value, every fault in a transaction, crashes and a bank under atomic commits (an hour and more)
-	@scripts/install-databases
-	DBFLEET_TEST_REQUIRE=postgres,mysql DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) DBFLEET_TEST_QUERIES=$(QUERIES) $(GO) test -count=1 -timeout 60m -run '^(TestTorture_|TestFaults_|TestNames_RandomQueries|TestRoundTrip|TestCrash_|TestBank_|TestRecover_)' ./internal/conformance/atomic ./internal/conformance/writes ./internal/conformance/transactions ./internal/conformance/queries ./internal/conformance/values ./internal/twophase
+torture: ## what make test tries shortly, at length: TORTURE=400 changes of the schema under traffic, QUERIES=20000 random queries beside SQL, every round trip of a value, every fault in a transaction, crashes and a bank under atomic commits, clusters whose leaders move (an hour and more)
+	@DBFLEET_TEST_REQUIRE=$(ENGINES) scripts/install-databases
+	DBFLEET_TEST_REQUIRE=$(ENGINES) DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) DBFLEET_TEST_QUERIES=$(QUERIES) $(GO) test -count=1 -timeout 60m -run '^(TestTorture_|TestPgBouncer_|TestHAProxy_|TestPatroni_|TestGalera_|TestFaults_|TestNames_RandomQueries|TestRoundTrip|TestCrash_|TestBank_|TestRecover_)' ./internal/conformance/atomic ./internal/conformance/writes ./internal/conformance/transactions ./internal/conformance/queries ./internal/conformance/values ./internal/conformance/engines ./internal/twophase
 
 MUTANTS ?= -n 40 -seed 1
 
 .PHONY: mutants
-mutants: ## break the code in 40 places and count what the tests notice (an hour); MUTANTS="-n 5 -package internal/cell -v"
+mutants: ## break the code in 40 places and count what the tests notice (an hour); MUTANTS="-n 5 -package internal/cell -v", "-light" without databases (minutes)
 	@scripts/install-databases --check
 	$(GO) run ./internal/mutants $(MUTANTS)
 
@@ -132,6 +135,10 @@ examples: ## build the examples and run the quickstart and the transfer
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
 	@[ ! -d examples/transfer ] || $(GO) run ./examples/transfer
+
+# Client and servers on one processor, where the system can do that: else what
+# the scheduler does with the two is most of what is measured.
+PINNED := $(if $(shell command -v taskset),taskset -c 0)
 
 .PHONY: bench
 bench: ## dbfleet beside hand-written database/sql and its peers on all databases (half an hour); redraws docs/performance.*

@@ -43,14 +43,19 @@ func record(row []sqldriver.Value) (r twophase.Record, err error) {
 	if !ok {
 		return r, fmt.Errorf("the table %s has a row whose id is not one of this library", dialect.LedgerTable)
 	}
-	r = twophase.Record{ID: id, Decision: twophase.ToAbort, Since: time.UnixMilli(numberOf(row[4])), Finished: row[5] != nil}
-	if textOf(row[1]) == dialect.LedgerCommit {
+	created, err := numberOf(dialect.LedgerTable, row[4])
+	r = twophase.Record{ID: id, Decision: twophase.ToAbort, Since: time.UnixMilli(created), Finished: row[5] != nil}
+	switch textOf(row[1]) {
+	case dialect.LedgerCommit:
 		r.Decision = twophase.ToCommit
+	case dialect.LedgerAbort:
+	default:
+		err = errors.Join(err, fmt.Errorf("its state %q is not known", textOf(row[1])))
 	}
 	var branches []writtenBranch
 	var incidents []writtenIncident
 	if text := textOf(row[2]); text != "" {
-		err = json.Unmarshal([]byte(text), &branches)
+		err = errors.Join(err, json.Unmarshal([]byte(text), &branches))
 	}
 	if text := textOf(row[6]); text != "" {
 		err = errors.Join(err, json.Unmarshal([]byte(text), &incidents))
@@ -192,10 +197,12 @@ func (l *ledger) younger(ctx context.Context, c *driver.Conn, id twophase.ID, ot
 		return err
 	case len(rows) != 1:
 		return fmt.Errorf("the table %s has no horizon: it was not made by this library", dialect.LedgerTable)
-	case int64(id.Made()) <= numberOf(rows[0][0]):
-		return twophase.As(otherwise, errorf("atomic %s is older than what the ledger of connection %q keeps", id, l.e.name))
 	}
-	return nil
+	horizon, err := numberOf(dialect.LedgerTable, rows[0][0])
+	if err == nil && int64(id.Made()) <= horizon {
+		err = twophase.As(otherwise, errorf("atomic %s is older than what the ledger of connection %q keeps", id, l.e.name))
+	}
+	return err
 }
 
 // fenced is an error of a fence: that of one which waits for a living coordinator.

@@ -4,7 +4,7 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"fmt"
-	"io"
+	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -160,22 +160,8 @@ func (l *ledger) rows(ctx context.Context, c *driver.Conn, text string, args ...
 		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
-	for {
-		row := make([]sqldriver.Value, len(rows.Columns()))
-		switch err := rows.Next(row); err {
-		case nil:
-			for i, v := range row {
-				if b, ok := v.([]byte); ok {
-					row[i] = string(b)
-				}
-			}
-			all = append(all, row)
-		case io.EOF:
-			return all, nil
-		default:
-			return nil, err
-		}
-	}
+	_, err = keptRows(rows, func(row []sqldriver.Value) { all = append(all, slices.Clone(row)) })
+	return all, err
 }
 
 // value is the one value of a query, "" for no row.
@@ -185,17 +171,4 @@ func (l *ledger) value(ctx context.Context, c *driver.Conn, text string, args ..
 		return "", err
 	}
 	return textOf(rows[0][0]), nil
-}
-
-func textOf(v sqldriver.Value) string {
-	if v == nil {
-		return ""
-	}
-	return fmt.Sprint(v)
-}
-
-func numberOf(v sqldriver.Value) int64 {
-	var n int64
-	_, _ = fmt.Sscan(textOf(v), &n)
-	return n
 }

@@ -32,10 +32,31 @@ func (p *participant) beginOn(ctx context.Context, c *driver.Conn, o driver.TxOp
 	return c.BeginBranch(ctx, p.driverID(), o)
 }
 
+// holds says that the transaction's connection is not back yet, or is only being given back.
+func (p *participant) holds() bool {
+	st := p.tx.st
+	if !st.gate.TryLock() {
+		return true
+	}
+	defer st.gate.Unlock()
+	return st.handle() != nil
+}
+
+// unsure says that nothing yet tells that the transaction has written anything. Until ask
+// it counts as if it had.
+func (p *participant) unsure() bool {
+	p.wrote = true
+	st := p.tx.st
+	if !st.gate.TryLock() {
+		return true
+	}
+	defer st.gate.Unlock()
+	return st.ready() == nil && !st.conn.Changed()
+}
+
 // ask finds out whether the transaction has written anything.
 func (p *participant) ask(ctx context.Context) {
 	st := p.tx.st
-	p.wrote = true
 	if st.lock(ctx) != nil {
 		return
 	}
@@ -95,11 +116,13 @@ func (p *participant) send(ctx context.Context, op, text string, ends func(error
 }
 
 // turn is the turn of a step. What a hook panics with is kept for the caller of Atomic;
-// the step itself is what it was or not sent, and the vote is lost.
+// the step itself is what it was or not sent, and the vote is lost. A hook that ends the
+// goroutine leaves no answer at all, which the protocol takes for one that was lost.
 func (p *participant) turn(ctx context.Context, op, text string, x *atomicStep) (err error) {
+	returned := false
 	defer func() {
 		v := recover()
-		if v == nil {
+		if returned {
 			return
 		}
 		p.run.keep(v)
@@ -116,7 +139,9 @@ func (p *participant) turn(ctx context.Context, op, text string, x *atomicStep) 
 			err = &driver.UnansweredError{Err: err}
 		}
 	}()
-	return p.tx.turn(ctx, op, text, &x.turn, x)
+	err = p.tx.turn(ctx, op, text, &x.turn, x)
+	returned = true
+	return err
 }
 
 func always(error) bool     { return true }

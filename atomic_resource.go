@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/twophase"
 )
@@ -30,7 +31,11 @@ func (l *ledger) Marked(ctx context.Context, id twophase.ID) (numbers []int, err
 	err = l.on(ctx, func(c *driver.Conn) error {
 		rows, err := l.rows(ctx, c, l.text.Marked, string(id))
 		for _, row := range rows {
-			numbers = append(numbers, int(numberOf(row[0])))
+			n, numberErr := numberOf(dialect.LedgerTable, row[0])
+			if numberErr != nil {
+				return numberErr
+			}
+			numbers = append(numbers, int(n))
 		}
 		return err
 	})
@@ -92,7 +97,11 @@ func (l *ledger) Unmark(ctx context.Context, ids []twophase.ID) error {
 			return err
 		}
 		for _, key := range keys {
-			if _, err := c.Exec(ctx, l.text.Unmark, []any{textOf(key[0]), numberOf(key[1])}); err != nil {
+			n, err := numberOf(dialect.LedgerTable, key[1])
+			if err == nil {
+				_, err = c.Exec(ctx, l.text.Unmark, []any{textOf(key[0]), n})
+			}
+			if err != nil {
 				_ = c.Rollback(ctx)
 				return err
 			}

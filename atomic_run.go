@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -22,7 +23,8 @@ type atomicRun struct {
 
 	mu       sync.Mutex // protects following fields
 	panicked bool
-	panic    any // the first of hooks, which run on goroutines of the protocol
+	panic    any  // the first of hooks, which run on goroutines of the protocol
+	exited   bool // a hook has ended such a goroutine
 }
 
 // atomicOnce runs one attempt.
@@ -51,11 +53,14 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 		for _, p := range a.parts {
 			p.tx.tell(ctx, how, err)
 		}
-		if a.panicked {
-			panic(a.panic) // all is over: as a hook's panic in any other call
+		switch { // all is over: as with a hook in any other call
+		case a.panicked:
+			panic(a.panic)
+		case a.exited:
+			runtime.Goexit()
 		}
 	}()
-	defer a.all(func(p *participant) { p.tx.st.giveBack() })
+	defer a.all((*participant).holds, func(p *participant) { p.tx.st.giveBack() })
 	committing := false
 	defer func() {
 		if committing {
@@ -88,24 +93,36 @@ func (r *Registry) atomicOnce(ctx context.Context, names []string, fn func(ctx c
 	return err
 }
 
-// all calls do for every participant, at once. What a hook panics with is kept for the
-// caller of Atomic.
-func (a *atomicRun) all(do func(p *participant)) {
+// all calls do, at once, for every participant of which that is true. What a hook panics
+// with, or that it ends the goroutine, is kept for the caller of Atomic.
+func (a *atomicRun) all(of func(p *participant) bool, do func(p *participant)) {
 	var group sync.WaitGroup
 	for _, p := range a.parts {
+		if !of(p) {
+			continue
+		}
 		group.Go(func() {
-			defer func() { a.keep(recover()) }()
+			returned := false
+			defer func() {
+				if v := recover(); !returned {
+					a.keep(v)
+				}
+			}()
 			do(p)
+			returned = true
 		})
 	}
 	group.Wait()
 }
 
-// keep remembers the first value that a hook has panicked with; nil is none.
+// keep remembers the first value that a hook has panicked with; nil is runtime.Goexit.
 func (a *atomicRun) keep(v any) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if v != nil && !a.panicked {
+	switch {
+	case v == nil:
+		a.exited = true
+	case !a.panicked:
 		a.panicked, a.panic = true, v
 	}
 }
@@ -197,10 +214,7 @@ func (a *atomicRun) watch(ctx context.Context) (stop func()) {
 // them before: its failure changes nothing otherwise, since nothing is committed.
 func (a *atomicRun) rollback(ctx context.Context) (ended error) {
 	var mu sync.Mutex
-	a.all(func(p *participant) {
-		if !p.tx.st.needsRollback() {
-			return
-		}
+	a.all(func(p *participant) bool { return p.tx.st.needsRollback() }, func(p *participant) {
 		if err := p.tx.rollback(ctx); driver.EndedUnasked(err) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -212,7 +226,7 @@ func (a *atomicRun) rollback(ctx context.Context) (ended error) {
 
 // commit ends all of them, and tells how.
 func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
-	a.all(func(p *participant) { p.ask(ctx) })
+	a.all((*participant).unsure, func(p *participant) { p.ask(ctx) })
 	t := twophase.Transaction{ID: a.id, Anchor: a.parts[0], Ledger: a.parts[0].ledger}
 	for _, p := range a.parts[1:] {
 		t.Branches = append(t.Branches, twophase.TransactionBranch{Name: p.name, LedgerID: p.ledger.id, Live: p, Resource: p.ledger})

@@ -30,8 +30,9 @@ type entry struct {
 	monitor      *monitor
 	events       nodeEvents
 	hooks        *hookList
-	primaryReads turns        // of reads that no replica could serve
-	waitsFrom    atomic.Int64 // when sessions may wait for a replica again, in nanoseconds of the clock
+	primaryReads turns             // of reads that no replica could serve
+	hedges       replicaset.Budget // of reads that a second node is asked
+	waitsFrom    atomic.Int64      // when sessions may wait for a replica again, in nanoseconds of the clock
 	ages         ages
 	outcomes     outcomes
 
@@ -221,33 +222,50 @@ func (e *entry) close(ctx context.Context) error {
 	return e.err
 }
 
+// cutWait is how long the rollbacks of a cut may take before their connections end.
+const cutWait = 250 * time.Millisecond
+
 // end closes the pools. If it cuts off, what still runs ends now.
 func (e *entry) end(ctx context.Context, cuts bool) error {
 	e.listing.Lock()
 	e.members.over = true
 	e.listing.Unlock()
 	e.monitor.stop() // also what waits for replicas that have left
-	nodes := e.nodes()
-	e.cutOff()
-	errs := make(chan error, len(nodes))
-	for _, n := range nodes {
-		go func() { errs <- n.end(cuts) }()
+	rolledBack := make(chan struct{})
+	go func() {
+		defer close(rolledBack)
+		e.cutOff()
+	}()
+	if cuts {
+		t := time.NewTimer(cutWait)
+		select {
+		case <-rolledBack:
+		case <-t.C:
+		}
+		t.Stop()
+		for _, n := range e.nodes() {
+			n.abort(errCutOff)
+		}
 	}
-	var err error
-	for range nodes {
-		err = errors.Join(err, <-errs)
-	}
+	<-rolledBack
+	err := e.closeNodes()
 	e.drains.Wait()
 	e.events.close(ctx)
 	return err
 }
 
-// end closes the node's pools, and cuts off what runs there.
-func (n *node) end(cuts bool) error {
-	if cuts {
-		n.abort(errCutOff)
+// closeNodes closes them all at once: one that is silent takes its time.
+func (e *entry) closeNodes() error {
+	nodes := e.nodes()
+	errs := make(chan error, len(nodes))
+	for _, n := range nodes {
+		go func() { errs <- n.close() }()
 	}
-	return n.close()
+	var err error
+	for range nodes {
+		err = errors.Join(err, <-errs)
+	}
+	return err
 }
 
 // drainHandles waits for what uses the raw *sql.DB handles, which only the

@@ -43,6 +43,11 @@ type ConnectionHealth struct {
 	// Notice says that a faster way of the driver is not taken, because the version
 	// that is linked is not one that dbfleet was tested with; "" otherwise.
 	Notice string `json:"notice,omitempty"`
+	// NotDurable are the settings of the primary's server, as name=value, with which it
+	// may lose in a crash what it has acknowledged, and an atomic commit with that be no
+	// longer all or none: fsync=off, innodb_flush_log_at_trx_commit=2. Only a database that
+	// this process has used for one is asked, and it has a second. The status is the same.
+	NotDurable []string `json:"not_durable,omitempty"`
 	// OldestTransaction is the transaction that has been open for longest; nil for none,
 	// and without ConnectionConfig.LongTransaction.
 	OldestTransaction *OpenTransaction `json:"oldest_transaction,omitempty"`
@@ -143,6 +148,7 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 	for i, n := range nodes {
 		wg.Go(func() { c.Nodes[i] = n.health(ctx, e) })
 	}
+	wg.Go(func() { c.NotDurable = e.knownLosses(ctx) })
 	wg.Wait()
 	for i, n := range c.Nodes {
 		if n.doesItsJob() {

@@ -2,11 +2,16 @@ package dbfleet
 
 import (
 	"context"
+	sqldriver "database/sql/driver"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -80,4 +85,43 @@ func keptName(what, name string) error {
 		return errorf("%s has more than %d characters", what, maxKeptName)
 	}
 	return nil
+}
+
+// keptRows calls each with the rows of a table that the library keeps, and returns how
+// many there were. Texts are strings. each must not keep the slice.
+func keptRows(rows driver.Rows, each func(row []sqldriver.Value)) (n int64, err error) {
+	row := make([]sqldriver.Value, len(rows.Columns()))
+	for {
+		switch err := rows.Next(row); err {
+		case nil:
+		case io.EOF:
+			return n, nil
+		default:
+			return n, err
+		}
+		for i, v := range row {
+			if b, ok := v.([]byte); ok {
+				row[i] = string(b)
+			}
+		}
+		each(row)
+		n++
+	}
+}
+
+// textOf is a value of a kept table as text; "" for NULL.
+func textOf(v sqldriver.Value) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// numberOf is a value of a kept table as a number.
+func numberOf(table string, v sqldriver.Value) (int64, error) {
+	n, err := strconv.ParseInt(textOf(v), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the table %s has %q where it should have a number", table, textOf(v))
+	}
+	return n, nil
 }

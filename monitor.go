@@ -262,19 +262,22 @@ func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, at time.Time
 // patience is how long a node may take to answer: where reads wait for it not much longer
 // than they usually do.
 func (m *monitor) patience(w *watch, member *replicaset.Member[*node]) time.Duration {
-	reads := &m.e.config.Reads
-	waited := member != nil && member.InFlight() > 0
 	switch {
-	case w.open && waited:
+	case w.open && member != nil && member.InFlight() > 0:
 		return member.Bound()
 	case w.open:
-		return reads.MaxWait
-	case w.dialled == 0:
-		return min(max(dialWait, reads.MaxWait)<<min(w.rests, 4), m.e.config.ConnectTimeout)
-	case waited && member.State() != replicaset.StateEjected:
-		return min(max(4*w.dialled, reads.MinWait), max(dialWait, reads.MaxWait))
+		return m.e.config.Reads.MaxWait
 	}
-	return min(max(4*w.dialled, reads.MaxWait), m.e.config.ConnectTimeout)
+	return m.toDial(w)
+}
+
+// toDial is patience for an answer on a new connection.
+func (m *monitor) toDial(w *watch) time.Duration {
+	wait := max(4*w.dialled, m.e.config.Reads.MaxWait)
+	if w.dialled == 0 {
+		wait = max(dialWait, wait) << min(w.rests, 4)
+	}
+	return min(wait, m.e.config.ConnectTimeout)
 }
 
 // ask asks a node in a goroutine, which gives the answer to the monitor's.
@@ -285,14 +288,23 @@ func (m *monitor) ask(w *watch, wait time.Duration) {
 	}
 	w.asking, w.again = true, false
 	a := answer{w: w, wait: wait, dialled: !w.open}
+	again := m.toDial(w)
 	m.asking.Go(func() {
-		ctx, cancel := context.WithTimeout(m.ctx, wait)
-		defer cancel()
-		a.asked = time.Now()
-		a.report, a.err = w.probe.Ask(ctx)
-		a.took = time.Since(a.asked)
+		a.ask(m.ctx)
+		if a.err != nil && a.took < a.wait { // that connection was cut, which alone says nothing of the node
+			a.dialled, a.wait = true, again
+			a.ask(m.ctx)
+		}
 		m.told <- a // the monitor's goroutine waits for all that were asked
 	})
+}
+
+func (a *answer) ask(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, a.wait)
+	defer cancel()
+	a.asked = time.Now()
+	a.report, a.err = a.w.probe.Ask(ctx)
+	a.took = time.Since(a.asked)
 }
 
 // forget drops what is no node of the connection any more.

@@ -132,5 +132,5 @@ func (w *watch) learnDial(took time.Duration) {
 
 // abort ends everything that runs on the node.
 func (n *node) abort(cause error) {
-	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
+	n.eachPool(func(p *driver.Pool) { p.Abort(cause) })
 }

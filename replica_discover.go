@@ -30,7 +30,8 @@ func (m *monitor) discover(now time.Time) {
 		return
 	}
 	d.lost.Store(false)
-	d.next, d.least = now.Add(m.e.config.Reads.DiscoverEvery), now.Add(rediscover)
+	every := m.e.config.Reads.DiscoverEvery
+	d.next, d.least = now.Add(every), now.Add(min(every, rediscover))
 	m.asking.Go(func() {
 		ctx, cancel := context.WithTimeout(m.ctx, m.e.config.ConnectTimeout)
 		defer cancel()

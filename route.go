@@ -168,8 +168,9 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		}
 	case e.replicas.Len() > 0:
 		p.primary = w.primary || asked.primary
-		p.maxLag = cmp.Or(w.maxLag, asked.maxLag)
-		if p.maxLag == 0 && !p.primary {
+		if p.maxLag = cmp.Or(w.maxLag, asked.maxLag); p.maxLag > 0 {
+			e.monitor.wantsWithin(p.maxLag)
+		} else if !p.primary {
 			p.maxLag = e.config.Reads.MaxLag
 		}
 	}

@@ -243,16 +243,22 @@ type SagaError struct {
 	// run's own row could not be written, or the run had ended before.
 	Step string
 	// Undone says that nothing of the run is left. Otherwise it may be unfinished, and
-	// Resume or another Run with its id goes on.
+	// Resume or another Run with its id goes on; or it is not begun, as where the saga's
+	// table is missing, which only Run does.
 	Undone bool
 	// Err is the cause; of a run that had ended before, only its text.
 	Err error
+
+	unbegun bool // the run's row was not written
 }
 
 func (e *SagaError) Error() string {
 	what := "not finished; Resume goes on"
-	if e.Undone {
+	switch {
+	case e.Undone:
 		what = "undone"
+	case e.unbegun:
+		what = "not begun"
 	}
 	where := ""
 	if e.Step != "" {

@@ -64,7 +64,19 @@ func (s *saga) runs() *Query[Row] {
 }
 
 func (s *saga) read(ctx context.Context, id string) (sagaRow, error) {
-	return Into[sagaRow](s.runs().Where("id", "=", id)).First(ctx)
+	row, err := Into[sagaRow](s.runs().Where("id", "=", id)).First(ctx)
+	return row, s.lacks(s.home, s.tables(), err)
+}
+
+// lacks is an error of one of the saga's own tables, which says so if it is missing.
+func (s *saga) lacks(db *DB, table []keptTable, err error) error {
+	var q *QueryError
+	// SQLite has one code for whatever is wrong with a statement, and these are right.
+	generic := db.Driver() == SQLite && errors.As(err, &q) && q.Code == "1"
+	if !generic && !errors.Is(err, ErrUndefined) {
+		return err
+	}
+	return errorf("connection %q has no table %q for the saga, or one with other columns; Saga.CreateTables makes it, with what Saga.SQL returns: %w", db.name, table[0].name, err)
 }
 
 func (s *saga) run(ctx context.Context, id string, data []byte) ([]byte, error) {
@@ -82,7 +94,8 @@ func (s *saga) run(ctx context.Context, id string, data []byte) ([]byte, error) 
 		"saga": s.config.Name, "id": id, "state": sagaRunning, "version": 1, "data": string(data), "failure": "", "begun_at": now, "moved_at": now,
 	}, Conflict{Key: []string{"saga", "id"}, DoNothing: true})
 	if err != nil {
-		return nil, s.fails(id, "", false, err)
+		unbegun := !errors.Is(err, ErrOutcomeUnknown)
+		return nil, &SagaError{Saga: s.config.Name, ID: id, Err: s.lacks(s.home, s.tables(), err), unbegun: unbegun}
 	}
 	return s.finish(ctx, id)
 }
@@ -144,7 +157,7 @@ func (s *saga) move(ctx context.Context, row sagaRow, state, data, failure strin
 	if err == nil && n == 0 || errors.Is(err, ErrOutcomeUnknown) && ctx.Err() == nil {
 		return errMoved
 	}
-	return err
+	return s.lacks(s.home, s.tables(), err)
 }
 
 // forward does the steps of a run. Those that are done are known by their rows.
@@ -198,7 +211,7 @@ func (s *saga) unfinished(ctx context.Context, limit int) ([]SagaRun, error) {
 	}
 	rows, err := Into[sagaRow](s.open().Limit(limit)).Get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, s.lacks(s.home, s.tables(), err)
 	}
 	runs := make([]SagaRun, len(rows))
 	for i, row := range rows {
@@ -230,7 +243,7 @@ func (s *saga) resume(ctx context.Context, idle time.Duration) (finished int, er
 	}
 	before, err := Into[movedRow](s.open().Select("id", "version")).Get(ctx)
 	if err != nil || len(before) == 0 {
-		return 0, err
+		return 0, s.lacks(s.home, s.tables(), err)
 	}
 	wait := time.NewTimer(idle)
 	defer wait.Stop()
@@ -271,7 +284,7 @@ func (s *saga) forget(ctx context.Context, age time.Duration) (int64, error) {
 		old, err := Into[movedRow](s.runs().WhereIn("state", []string{sagaDone, sagaUndone}).Where("moved_at", "<", time.Now().Add(-age)).
 			Select("id", "version").OrderBy("moved_at", Asc).Limit(eventsAtOnce)).Get(ctx)
 		if err != nil || len(old) == 0 {
-			return forgotten, err
+			return forgotten, s.lacks(s.home, s.tables(), err)
 		}
 		ids := make([]string, len(old))
 		for i, run := range old {
@@ -279,7 +292,7 @@ func (s *saga) forget(ctx context.Context, age time.Duration) (int64, error) {
 		}
 		for i := range s.steps { // before the run, which leads here again after a failure
 			if _, err := s.stepRows(&s.steps[i]).WhereIn("id", ids).Delete(ctx); err != nil {
-				return forgotten, err
+				return forgotten, s.lacks(s.steps[i].db, s.stepTables(), err)
 			}
 		}
 		n, err := s.runs().WhereIn("id", ids).Delete(ctx)

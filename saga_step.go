@@ -32,7 +32,7 @@ func (s *saga) claim(ctx context.Context, step *sagaStep, id, state string, data
 		return err
 	}
 	if err = step.db.Transaction(ctx, insert); !errors.Is(err, ErrUnique) { // behind a savepoint, for PostgreSQL
-		return nil, err
+		return nil, s.lacks(step.db, s.stepTables(), err)
 	}
 	q := s.stepRow(step, id)
 	if step.db.Driver() != SQLite {

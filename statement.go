@@ -84,6 +84,9 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	if p.in.session != nil {
 		p.begun(ctx, s)
 	}
+	if h, args, ok := p.hedged(s, x); ok {
+		return p.sendHedged(ctx, s, h, args)
+	}
 	hooks := p.callHooks(ctx, s)
 	p.asks()
 	if hooks == nil {

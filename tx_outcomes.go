@@ -6,8 +6,6 @@ import (
 	sqldriver "database/sql/driver"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -139,26 +137,14 @@ func (t *outcomeTable) read(ctx context.Context, p *place, id string) (map[strin
 // texts reads rows of texts on the primary.
 func texts(ctx context.Context, p *place, query string, args []any, each func(values []string)) error {
 	s := statement{op: "outcomes", text: query, args: args, write: true}
-	_, err := p.query(ctx, &s, func(rows driver.Rows) (n int64, err error) {
-		row := make([]sqldriver.Value, len(rows.Columns()))
-		values := make([]string, len(row))
-		for {
-			switch err := rows.Next(row); err {
-			case nil:
-			case io.EOF:
-				return n, nil
-			default:
-				return n, err
-			}
+	_, err := p.query(ctx, &s, func(rows driver.Rows) (int64, error) {
+		values := make([]string, len(rows.Columns()))
+		return keptRows(rows, func(row []sqldriver.Value) {
 			for i, v := range row {
-				if b, ok := v.([]byte); ok {
-					v = string(b)
-				}
-				values[i] = fmt.Sprint(v)
+				values[i] = textOf(v)
 			}
 			each(values)
-			n++
-		}
+		})
 	})
 	return repeatable(err)
 }

@@ -18,6 +18,8 @@ type Cluster struct {
 	Replicas []*Server
 
 	replication replication
+	all         []*Server          // also those that follow nobody now
+	links       map[*Server]*Proxy // what each receives from the primary passes there
 }
 
 // replication is what differs between the databases.
@@ -30,6 +32,16 @@ type replication interface {
 	hold(primary, replica *Server) error
 	release(replica *Server) error
 	promote(replica *Server) error
+	// follow makes a replica that runs follow the server that its link leads to now.
+	follow(replica *Server) error
+	// fence makes a server refuse writes.
+	fence(s *Server) error
+	// handOver makes to the primary, and the primary its replica, with all that was
+	// committed.
+	handOver(primary, to *Server, link *Proxy) error
+	// renew starts a server that is stopped as a replica of the primary, with its data
+	// and none of its own.
+	renew(s, primary *Server, link *Proxy) error
 }
 
 // Database returns a fresh database that every server of the cluster has. It
@@ -38,7 +50,7 @@ func (c *Cluster) Database(t testing.TB) Database {
 	t.Helper()
 	db := c.Primary.create(t)
 	t.Cleanup(func() {
-		for _, s := range c.servers() {
+		for _, s := range c.all {
 			s.reportConnections(t, db)
 		}
 	})
@@ -46,7 +58,8 @@ func (c *Cluster) Database(t testing.TB) Database {
 	return db
 }
 
-func (c *Cluster) servers() []*Server { return append([]*Server{c.Primary}, c.Replicas...) }
+// Servers are the primary and the replicas.
+func (c *Cluster) Servers() []*Server { return append([]*Server{c.Primary}, c.Replicas...) }
 
 // WaitCaughtUp waits until the replicas show all that was committed on the
 // primary before the call. Replicas that are down, paused or held are waited
@@ -91,7 +104,8 @@ func (c *Cluster) ResumeReplay(t testing.TB, replica *Server) {
 }
 
 // Promote makes a replica a primary of its own that takes writes, as a failover
-// would. It does not touch the old primary, nor the other replicas.
+// would. It does not touch the old primary, nor the other replicas; [Cluster.Failover]
+// lets these follow it.
 func (c *Cluster) Promote(t testing.TB, replica *Server) {
 	t.Helper()
 	if err := c.replication.promote(replica); err != nil {

@@ -18,7 +18,8 @@ const (
 	dialectsEnv = "DBFLEET_TEST_DIALECTS"
 )
 
-// missingError says that a database is not installed.
+// missingError says that an engine, a database or what stands before some, is not
+// installed.
 type missingError struct {
 	dialect string
 	looked  []string
@@ -37,6 +38,9 @@ func (e *unwantedError) Error() string { return e.reason }
 func required(dialect string) bool { return slices.Contains(listed(requireEnv), dialect) }
 
 func selected(dialect string) bool {
+	if beside, ok := besides[dialect]; ok {
+		return slices.ContainsFunc(beside.dialects, selected)
+	}
 	dialects := listed(dialectsEnv)
 	return len(dialects) == 0 || slices.Contains(dialects, dialect)
 }
@@ -52,6 +56,9 @@ func available(dialect string) (err error) {
 		_, err = findPostgres()
 	case dialect == "mysql":
 		_, err = findMariaDB()
+	}
+	if beside, ok := besides[dialect]; ok && err == nil {
+		err = beside.available()
 	}
 	return err
 }

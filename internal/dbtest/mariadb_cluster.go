@@ -12,12 +12,13 @@ import (
 func MariaDBCluster(t testing.TB, replicas int, settings ...string) *Cluster {
 	t.Helper()
 	replicated := append([]string{
-		"log-bin=binlog", "log-slave-updates", "gtid-strict-mode=1", "binlog-format=ROW",
+		"log-bin=binlog", "relay-log=relay", "log-slave-updates", "gtid-strict-mode=1", "binlog-format=ROW",
 		"slave-net-timeout=10", "report-host=" + loopback,
 	}, settings...)
 	primary := StartMariaDB(t, replicated...)
-	followers := each(t, replicas, func(int) (*Server, error) {
-		s, err := newServer(mariadb{}, append([]string{"relay-log=relay", "read-only=1"}, replicated...),
+	links := newLinks(t, primary, replicas)
+	followers := each(t, replicas, func(i int) (*Server, error) {
+		s, err := newServer(mariadb{}, append([]string{readOnly}, replicated...),
 			fromTemplate(mariadb{}))
 		if err != nil {
 			return s, err
@@ -25,18 +26,21 @@ func MariaDBCluster(t testing.TB, replicas int, settings ...string) *Cluster {
 		if err := s.launchAnywhere(); err != nil {
 			return s, err
 		}
-		return s, s.follow(primary)
+		return s, s.follow(primary, links[i])
 	})
-	return &Cluster{Primary: primary, Replicas: followers, replication: gtid{}}
+	return newCluster(primary, followers, links, gtid{})
 }
+
+// readOnly is what a primary does not have among its settings.
+const readOnly = "read-only=1"
 
 // follow makes a server that was just installed a replica of another: both
 // come from the same template, so that the primary's log is all that they differ in.
-func (s *Server) follow(primary *Server) error {
+func (s *Server) follow(primary *Server, link *Proxy) error {
 	return execAll(s.admin,
 		fmt.Sprintf(`CHANGE MASTER TO MASTER_HOST='%s', MASTER_PORT=%d, MASTER_USER='%s', MASTER_PASSWORD='%s',
 			MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1`,
-			primary.Host, primary.Port, adminName, primary.adminPassword),
+			link.Host, link.Port, adminName, primary.adminPassword),
 		"START SLAVE")
 }
 
@@ -59,10 +63,6 @@ func (gtid) hold(_, replica *Server) error {
 
 func (gtid) release(replica *Server) error {
 	return execAll(replica.admin, "START SLAVE SQL_THREAD")
-}
-
-func (gtid) promote(replica *Server) error {
-	return execAll(replica.admin, "STOP SLAVE", "RESET SLAVE ALL", "SET GLOBAL read_only = 0")
 }
 
 // replicationError is what stopped a replica, if anything did.

@@ -3,7 +3,6 @@ package dbtest
 import (
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -13,32 +12,38 @@ import (
 func PostgresCluster(t testing.TB, standbys int, settings ...string) *Cluster {
 	t.Helper()
 	primary := StartPostgres(t, settings...)
+	links := newLinks(t, primary, standbys)
 	replicas := each(t, standbys, func(i int) (*Server, error) {
 		// One setting more than the primary has: what it is called there.
 		own := append([]string{fmt.Sprintf("cluster_name=standby%d", i+1)}, settings...)
 		s, err := newServer(postgres{}, own, func(_ *workspace, dir string) (string, error) {
-			return primary.adminPassword, postgres{}.backup(primary, dir)
+			return primary.adminPassword, postgres{}.backup(primary, links[i], dir)
 		})
 		if err != nil {
 			return s, err
 		}
 		return s, s.launchAnywhere()
 	})
-	return &Cluster{Primary: primary, Replicas: replicas, replication: streaming{}}
+	return newCluster(primary, replicas, links, streaming{})
 }
 
-// backup copies a running server, so that the copy follows it once started.
-func (e postgres) backup(primary *Server, dir string) error {
+// backup copies a running server through a link, so that the copy follows whom this
+// leads to once started.
+func (e postgres) backup(primary *Server, link *Proxy, dir string) error {
 	program, err := e.program("pg_basebackup")
 	if err != nil {
 		return err
 	}
-	source := fmt.Sprintf("host=%s port=%s user=%s password=%s sslmode=disable",
-		primary.Host, strconv.Itoa(primary.Port), adminName, primary.adminPassword)
+	source := e.conninfo(primary, link)
 	return runProcess([]string{
 		program, "--dbname=" + source, "--pgdata=" + dir, "--write-recovery-conf",
 		"--checkpoint=fast", "--wal-method=stream", "--no-sync", "--no-manifest",
 	}, filepath.Dir(dir))
+}
+
+func (postgres) conninfo(primary *Server, link *Proxy) string {
+	return fmt.Sprintf("host=%s port=%d user=%s password=%s sslmode=disable",
+		link.Host, link.Port, adminName, primary.adminPassword)
 }
 
 // streaming is PostgreSQL's physical replication.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,11 +21,18 @@ type process struct {
 // startProcess runs a program as the server account; its output goes to the
 // log file. On Linux the kernel kills it when this test binary ends.
 func startProcess(args []string, dir string, log *os.File) (*process, error) {
+	return start(command(args, dir, log))
+}
+
+func command(args []string, dir string, log *os.File) *exec.Cmd {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Env = dir, serverEnv(dir)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = processAttributes()
+	return cmd
+}
 
+func start(cmd *exec.Cmd) (*process, error) {
 	p := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
@@ -97,16 +105,35 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// freeze stops the process and its children, and returns the children.
+// freeze stops the process and all below it, and returns those.
 func (p *process) freeze() []child {
 	// A parent that is stopped neither makes children nor takes their exit
 	// status: the numbers found here stay theirs.
 	p.signal(sigStop)
-	children := childrenOf(p.pid())
-	for _, c := range children {
-		c.signal(sigStop)
+	known := map[child]bool{}
+	for {
+		below := descendants(p.pid())
+		more := false
+		for _, c := range below {
+			if !known[c] {
+				known[c], more = true, true
+				c.signal(sigStop)
+			}
+		}
+		if !more {
+			return below
+		}
 	}
-	return children
+}
+
+// descendants are the children of a process, theirs, and so on.
+func descendants(pid int) []child {
+	children := childrenByParent()
+	all := slices.Clone(children[pid])
+	for i := 0; i < len(all); i++ {
+		all = append(all, children[all[i].pid]...)
+	}
+	return all
 }
 
 // pause is freeze, and waits until all of them stand still: the signal takes a
@@ -124,13 +151,13 @@ func (p *process) pause() {
 }
 
 func (p *process) thaw() {
-	for _, c := range childrenOf(p.pid()) {
+	for _, c := range descendants(p.pid()) {
 		c.signal(sigCont)
 	}
 	p.signal(sigCont)
 }
 
-// kill ends the process and its children at once and waits until they are gone.
+// kill ends the process and all below it at once and waits until they are gone.
 func (p *process) kill() {
 	if p.ended() {
 		return

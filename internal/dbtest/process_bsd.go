@@ -13,19 +13,24 @@ import (
 // a test binary that crashes may leave a server behind.
 func dieWithParent(*syscall.SysProcAttr) {}
 
+func surviveParent(*syscall.SysProcAttr) {}
+
 // A child is a process that one of our servers started.
 type child struct{ pid int }
 
-func childrenOf(parent int) []child {
+// childrenByParent are the processes of this machine by the number of their parents.
+func childrenByParent() map[int][]child {
 	out, _ := exec.Command("ps", "-axo", "pid=,ppid=").Output()
-	var children []child
+	children := map[int][]child{}
 	for line := range strings.Lines(string(out)) {
 		f := strings.Fields(line)
-		if len(f) != 2 || f[1] != strconv.Itoa(parent) {
+		if len(f) != 2 {
 			continue
 		}
-		if pid, err := strconv.Atoi(f[0]); err == nil {
-			children = append(children, child{pid: pid})
+		pid, errPID := strconv.Atoi(f[0])
+		parent, errParent := strconv.Atoi(f[1])
+		if errPID == nil && errParent == nil {
+			children[parent] = append(children[parent], child{pid: pid})
 		}
 	}
 	return children

@@ -11,6 +11,9 @@ import (
 // dieWithParent makes the kernel kill the child when its parent ends.
 func dieWithParent(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }
 
+// surviveParent takes that back.
+func surviveParent(a *syscall.SysProcAttr) { a.Pdeathsig = 0 }
+
 // A child is a process that one of our servers started.
 type child struct {
 	pid   int
@@ -29,16 +32,18 @@ func procStat(pid int) ([]string, bool) {
 	return fields, len(fields) > 19
 }
 
-func childrenOf(parent int) []child {
+// childrenByParent are the processes of this machine by the number of their parents.
+func childrenByParent() map[int][]child {
 	entries, _ := os.ReadDir("/proc")
-	var children []child
+	children := map[int][]child{}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil {
 			continue
 		}
-		if stat, ok := procStat(pid); ok && stat[1] == strconv.Itoa(parent) && stat[0] != "Z" {
-			children = append(children, child{pid: pid, start: stat[19]})
+		if stat, ok := procStat(pid); ok && stat[0] != "Z" {
+			parent, _ := strconv.Atoi(stat[1])
+			children[parent] = append(children[parent], child{pid: pid, start: stat[19]})
 		}
 	}
 	return children

@@ -30,6 +30,16 @@ func TestVictim(t *testing.T) {
 	if available("mysql") == nil {
 		servers = append(servers, StartMariaDB(t))
 	}
+	if available("patroni") == nil {
+		servers = append(servers, StartPatroni(t, 2).Nodes...)
+	}
+	if available("galera") == nil {
+		servers = append(servers, StartGalera(t, 1).Nodes...)
+	}
+	if available("pgbouncer") == nil {
+		b := StartPgBouncer(t, servers[0], PgBouncerConfig{})
+		fmt.Printf("victim: %s %s\n", b.Addr(), b.dir)
+	}
 	for _, s := range servers {
 		fmt.Printf("victim: %s %s\n", s.Addr(), s.dir)
 	}

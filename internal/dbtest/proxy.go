@@ -18,12 +18,12 @@ type Proxy struct {
 	Host string
 	Port int
 
-	target   string
 	listener net.Listener
 	ended    sync.WaitGroup
 	accepted atomic.Int64
 
 	mu        sync.Mutex // protects following fields
+	target    string
 	closed    bool
 	links     map[*link]struct{}
 	triggers  []*Trigger
@@ -134,6 +134,10 @@ func (p *Proxy) Refuse() {
 // Delay holds back each answer of the server for d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
+// Retarget passes new connections on to another target. Open ones stay where they
+// are; see [Proxy.Cut].
+func (p *Proxy) Retarget(target string) { p.set(func() { p.target = target }) }
+
 // Heal ends all faults. Connections that were silenced are closed: what they
 // would have carried is lost.
 func (p *Proxy) Heal() {
@@ -191,7 +195,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		return
 	}
 	defer p.leave(l)
-	server, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	server, err := net.DialTimeout("tcp", p.leadsTo(), 5*time.Second)
 	if err != nil {
 		l.close(true) // as a port that nobody listens on
 		return
@@ -202,6 +206,12 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	l.halves.Go(l.requests)
 	l.halves.Go(l.replies)
 	l.halves.Wait()
+}
+
+func (p *Proxy) leadsTo() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
 }
 
 func (p *Proxy) enter(l *link) bool {

@@ -55,6 +55,15 @@ type engine interface {
 	demand(admin *sql.DB, d demand, db Database) error
 }
 
+// A preparing engine has something to do before each start.
+type preparing interface{ prepare(s *Server) error }
+
+// An answering engine knows more of whether a server serves than a ping tells.
+type answering interface{ answers(s *Server) error }
+
+// A supervised engine's command starts programs that would outlive it.
+type supervised interface{ supervised() }
+
 // A demand is what a server may ask of a user's connections beyond a password.
 type demand int
 
@@ -147,7 +156,16 @@ func (s *Server) launch() error {
 		return err
 	}
 	defer log.Close()
-	p, err := startProcess(s.engine.command(s), s.dir, log)
+	if e, ok := s.engine.(preparing); ok {
+		if err := e.prepare(s); err != nil {
+			return err
+		}
+	}
+	start := startProcess
+	if _, ok := s.engine.(supervised); ok {
+		start = startSupervised
+	}
+	p, err := start(s.engine.command(s), s.dir, log)
 	if err != nil {
 		return err
 	}
@@ -198,6 +216,9 @@ func (s *Server) launchAnywhere() error {
 }
 
 func (s *Server) answers() error {
+	if e, ok := s.engine.(answering); ok {
+		return e.answers(s)
+	}
 	ctx, cancel := contextWithin(2 * time.Second)
 	defer cancel()
 	return s.admin.PingContext(ctx)
@@ -237,18 +258,28 @@ func (s *Server) Start(t testing.TB) {
 // Stop shuts the server down in order: it disconnects its clients and ends.
 func (s *Server) Stop(t testing.TB) {
 	t.Helper()
+	if err := s.shutDown(); err != nil {
+		t.Errorf("dbtest: %v", err)
+	}
+}
+
+func (s *Server) shutDown() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {
-		return
+		return nil
 	}
 	s.resume()
 	s.process.signal(s.engine.stopSignal())
-	if !s.process.wait(stopTimeout) {
+	ended := s.process.wait(stopTimeout)
+	if !ended {
 		s.process.kill()
-		t.Errorf("dbtest: the %s server did not stop within %v:\n%s", s.Dialect, stopTimeout, tail(s.path("log")))
 	}
 	s.process = nil
+	if !ended {
+		return fmt.Errorf("the %s server did not stop within %v:\n%s", s.Dialect, stopTimeout, tail(s.path("log")))
+	}
+	return nil
 }
 
 // Kill ends all processes of the server with SIGKILL, as a crash would. What

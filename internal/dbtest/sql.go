@@ -53,6 +53,22 @@ func openPostgres(db Database) *sql.DB {
 	return stdlib.OpenDB(*config)
 }
 
+// openPgBouncerConsole speaks the simple protocol, the only one the console knows.
+func openPgBouncerConsole(b *PgBouncer) *sql.DB {
+	config, err := pgx.ParseConfig("host=" + b.Host + " sslmode=disable")
+	if err != nil {
+		panic(err)
+	}
+	config.Port, config.Database = uint16(b.Port), "pgbouncer"
+	config.User, config.Password = adminName, b.server.adminPassword
+	config.ConnectTimeout = 5 * time.Second
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	config.RuntimeParams = map[string]string{}
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxIdleConns(0)
+	return pool
+}
+
 func openMySQL(db Database) *sql.DB {
 	config := mysql.NewConfig()
 	config.Net, config.Addr = "tcp", net.JoinHostPort(db.Host, strconv.Itoa(db.Port))

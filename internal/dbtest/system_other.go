@@ -23,7 +23,9 @@ func processAttributes() *syscall.SysProcAttr { return nil }
 
 type child struct{ pid int }
 
-func childrenOf(int) []child { return nil }
+func childrenByParent() map[int][]child { return nil }
+
+func surviveParent(*syscall.SysProcAttr) {}
 
 func (c child) running() bool { return false }
 

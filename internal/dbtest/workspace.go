@@ -216,7 +216,7 @@ func handOver(paths ...string) error {
 }
 
 // serverEnv is the environment of the servers: none of the user's own settings
-// reach them.
+// reach them. Programs of a server's own are in its folder's bin.
 func serverEnv(tmp string) []string {
-	return []string{"PATH=" + strings.Join([]string{os.Getenv("PATH"), "/usr/sbin", "/usr/bin", "/bin"}, ":"), "LC_ALL=C", "HOME=" + tmp, "TMPDIR=" + tmp}
+	return []string{"PATH=" + strings.Join([]string{filepath.Join(tmp, "bin"), os.Getenv("PATH"), "/usr/sbin", "/usr/bin", "/bin"}, ":"), "LC_ALL=C", "HOME=" + tmp, "TMPDIR=" + tmp}
 }

@@ -30,6 +30,9 @@ func TestStrictness_OrdersTheLevelsThatThereAre(t *testing.T) {
 			n, ok := d.Strictness(level)
 			place, want := has[level]
 			require.Equal(t, want, ok, "%s: %s", d.Name, level)
+			if level == sql.LevelDefault {
+				require.Zero(t, n, "of what is no level")
+			}
 			for _, other := range all {
 				m, known := d.Strictness(other)
 				if ok && known {

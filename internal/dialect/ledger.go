@@ -33,6 +33,9 @@ type Ledger struct {
 	// Durable asks, in one value, what kind of table it is, which must be DurableKind: one
 	// that was made before by others may be lost in a crash, or know no transactions.
 	Durable, DurableKind string
+	// Loses selects the settings of the server, as name=value, with which it may lose in a
+	// crash what it has acknowledged, and which no session can change. It may be "".
+	Loses string
 	// Found inserts the rows of the ledger itself, if they are missing. (the ledger's id)
 	Found []string
 	// Identity selects the ledger's id, the name of the database that it was given in,
@@ -86,8 +89,9 @@ type Ledger struct {
 	// Unmark deletes a marker. (id, number)
 	Unmark string
 
-	now string
-	d   *Dialect
+	now   string
+	flush string // an expression that is true, and makes the COMMIT of its transaction wait for the disk; may be ""
+	d     *Dialect
 }
 
 // LedgerOf is the texts in a dialect.
@@ -101,7 +105,10 @@ var ledgers = [Count]*Ledger{ // by Dialect.Index
 		Durable: "SELECT CAST(relpersistence AS text) FROM pg_catalog.pg_class WHERE oid = CAST('" +
 			LedgerTable + "' AS regclass)",
 		DurableKind: "p",
-		FenceWait:   "SET LOCAL lock_timeout = '200ms'", FenceInside: true,
+		Loses:       "SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE name = 'fsync' AND setting = 'off'",
+		flush: "pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'on'" +
+			" ELSE pg_catalog.current_setting('synchronous_commit') END, true) <> ''",
+		FenceWait: "SET LOCAL lock_timeout = '200ms'", FenceInside: true,
 	}, "current_database()", "ON CONFLICT (id, number) DO NOTHING", "GREATEST"),
 	newLedger(&Ledger{
 		d:   MySQL,
@@ -110,7 +117,9 @@ var ledgers = [Count]*Ledger{ // by Dialect.Index
 			" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
 		Durable:     "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '" + LedgerTable + "'",
 		DurableKind: "InnoDB",
-		FenceWait:   "SET SESSION innodb_lock_wait_timeout = 1",
+		Loses: "SELECT CONCAT('innodb_flush_log_at_trx_commit=', @@GLOBAL.innodb_flush_log_at_trx_commit) FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit NOT IN (1, 3)" +
+			" UNION ALL SELECT CONCAT('sync_binlog=', @@GLOBAL.sync_binlog) FROM DUAL WHERE @@GLOBAL.log_bin <> 0 AND @@GLOBAL.sync_binlog <> 1",
+		FenceWait: "SET SESSION innodb_lock_wait_timeout = 1",
 	}, "DATABASE()", "ON DUPLICATE KEY UPDATE "+LedgerTable+".number = "+LedgerTable+".number", "GREATEST"),
 	newLedger(&Ledger{
 		d:           SQLite,
@@ -129,11 +138,16 @@ func ledgerColumns(id, number, state, text, big string) string {
 
 const ledgerRow = "SELECT id, state, detail, made, created, finished, incidents FROM " + LedgerTable
 
-// newLedger writes what the dialects have in common. database is the name of the current
+// newLedger writes what the dialects have in common. Where the session may have a COMMIT
+// answered before it is on the disk, an INSERT and Finish keep it from that: the markers
+// of what is finished are deleted, which must not outlive it in a crash. database is the name of the current
 // one, missing the end of an INSERT that leaves an existing row as it is, greatest the
 // function of that name.
 func newLedger(l *Ledger, database, missing, greatest string) *Ledger {
 	insert := func(id, number, state, detail, made, incidents string) string {
+		if l.flush != "" {
+			incidents = "CASE WHEN " + l.flush + " THEN " + incidents + " END"
+		}
 		return "INSERT INTO " + LedgerTable + " (id, number, state, detail, made, created, finished, incidents) VALUES (" +
 			strings.Join([]string{id, number, state, detail, made, l.now, "NULL", incidents}, ", ") + ")"
 	}
@@ -165,6 +179,9 @@ func newLedger(l *Ledger, database, missing, greatest string) *Ledger {
 
 	key := func(first int) string { return "id = " + p(first) + " AND number = " }
 	l.Finish = "UPDATE " + LedgerTable + " SET finished = " + l.now + " WHERE state = " + p(1) + " AND " + key(2) + "0 AND finished IS NULL AND incidents = ''"
+	if l.flush != "" {
+		l.Finish += " AND " + l.flush
+	}
 	l.Forget = "DELETE FROM " + LedgerTable + " WHERE " + key(1) + "0 AND finished IS NOT NULL"
 	l.Unmark = "DELETE FROM " + LedgerTable + " WHERE " + key(1) + p(2)
 	return l

@@ -20,7 +20,7 @@ func TestLedger_TextsAreAsPinned(t *testing.T) {
 		require.Same(t, d, l.d)
 		var b strings.Builder
 		for _, text := range [][2]string{
-			{"create", l.Create}, {"durable", l.Durable}, {"durable kind", l.DurableKind},
+			{"create", l.Create}, {"durable", l.Durable}, {"durable kind", l.DurableKind}, {"loses", l.Loses},
 			{"found", strings.Join(l.Found, "\n")}, {"identity", l.Identity}, {"rename", l.Rename},
 			{"decide", l.Decide}, {"mark", l.Mark}, {"fence wait", l.FenceWait}, {"fence", l.Fence}, {"horizon", l.Horizon},
 			{"open", l.Open}, {"old", l.Old}, {"lock", l.Lock}, {"incident", l.Incident}, {"lost", l.Lost}, {"raise", l.Raise},

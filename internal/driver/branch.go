@@ -224,6 +224,17 @@ func (c *Conn) Wrote(ctx context.Context) (bool, error) {
 	return c.inner.wroteAnything(ctx)
 }
 
+// Changed says that Wrote is true and asks nobody: a statement has told that it changed
+// rows.
+func (c *Conn) Changed() bool {
+	if c.inner == nil {
+		return false
+	}
+	c.inner.lockAnyway()
+	defer c.inner.unlock()
+	return c.inner.tx.branch != nil && c.inner.tx.branch.changed
+}
+
 func (c *conn) wroteAnything(ctx context.Context) (bool, error) {
 	if err := c.enter(ctx, ""); err != nil {
 		return true, err

@@ -38,6 +38,16 @@ func cut(conns []*conn, err *InterruptedError) (young []*conn) {
 	})
 }
 
+// Abort is Interrupt for all that waits for the server, however short, and for rows that
+// are being read: the pool is to be closed.
+func (p *Pool) Abort(cause error) {
+	err := &InterruptedError{Err: cause}
+	p.DropIdle()
+	for _, c := range p.ends.interrupt(err) {
+		c.s.(session.Interruptible).Interrupt(err)
+	}
+}
+
 // DropIdle keeps the connections that are open now from being used by anybody else: the
 // idle ones are closed instead of being given out, those in use when they come back.
 //

@@ -5,6 +5,9 @@
 //
 //	go run ./internal/mutants -n 40 -seed 1
 //
+// Most of the time goes into the tests on databases. With -light a few minutes are
+// enough for as many mutants, in the packages that need none.
+//
 // The sample depends on the seed and on the code itself, not on its position: a
 // change elsewhere leaves a mutant in the sample or out of it.
 package main
@@ -26,6 +29,7 @@ type settings struct {
 	n        int
 	seed     uint64
 	packages []string // folders, "." is the root; none means all
+	light    bool     // only what is tested without a database, by such tests
 	jobs     int
 	budget   time.Duration // 0 means without an end
 	timeout  time.Duration // of the run of one package's tests
@@ -58,6 +62,7 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.IntVar(&s.n, "n", 40, "how many mutants to try")
 	flags.Uint64Var(&s.seed, "seed", 1, "which of them")
 	flags.StringVar(&packages, "package", "", "only in these folders, separated by commas; . is the root")
+	flags.BoolVar(&s.light, "light", false, "only in packages whose own tests need neither a database nor the root, and only by such tests, in their short form")
 	flags.IntVar(&s.jobs, "j", 1, "mutants at a time")
 	flags.DurationVar(&s.budget, "budget", 0, "begin no mutant after this time")
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Minute, "of one package's tests; running into it counts as noticed")
@@ -89,6 +94,9 @@ func run(ctx context.Context, s settings, out io.Writer) error {
 	tree, err := loadTree(ctx, root)
 	if err != nil {
 		return err
+	}
+	if s.light {
+		tree = tree.lightened()
 	}
 	all, err := tree.candidates(s.packages)
 	if err != nil {

@@ -20,6 +20,7 @@ type tree struct {
 	module     string   // its path
 	production []listed // the root package and what it imports of the module
 	suites     []suite
+	light      bool // see lightened
 }
 
 // A suite is the tests of one package.
@@ -102,6 +103,19 @@ func (t *tree) suite(p listed, deps []string) (suite, error) {
 		s.testBytes += info.Size()
 	}
 	return s, nil
+}
+
+// lightened is the tree without the suites that take long, which are those that need a
+// database or build the root, and without the packages that have no other tests.
+func (t *tree) lightened() *tree {
+	l := &tree{root: t.root, module: t.module, light: true}
+	l.suites = slices.DeleteFunc(slices.Clone(t.suites), func(s suite) bool { return s.databases || slices.Contains(s.deps, ".") })
+	for _, p := range t.production {
+		if slices.ContainsFunc(l.suites, func(s suite) bool { return s.pkg == t.folder(p.ImportPath) }) {
+			l.production = append(l.production, p)
+		}
+	}
+	return l
 }
 
 // folder is where a package of the module is, relative to the root.

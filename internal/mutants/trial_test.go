@@ -45,6 +45,42 @@ func watched(t *testing.T) *trial {
 	})
 }
 
+// Of the root, whose tests may be long, of what builds on it, and of what needs a
+// database nothing is tried, and long tests are left out.
+func TestLightened_LeavesOutWhatTakesLong(t *testing.T) {
+	t.Parallel()
+	test := func(pkg, imports, body string) string {
+		return "package " + pkg + "\n\nimport (\n\t\"testing\"\n" + imports + ")\n\nfunc TestIt(t *testing.T) {\n" + body + "}\n"
+	}
+	trial := module(t, map[string]string{
+		"m.go":                      "package m\n\nimport (\n\t\"example.org/m/internal/low\"\n\t\"example.org/m/internal/heavy\"\n)\n\nfunc Half(n int) int { return low.Half(n) + heavy.None(n) }\n",
+		"m_test.go":                 test("m", "", "\tt.Fatal(\"is not asked\")\n"),
+		"internal/low/l.go":         "package low\n\nfunc Half(n int) int { return n / 2 }\n",
+		"internal/low/l_test.go":    test("low", "", "\tif !testing.Short() && Half(6) != 3 {\n\t\tt.Fatal()\n\t}\n"),
+		"internal/heavy/h.go":       "package heavy\n\nfunc None(n int) int { return n - n }\n",
+		"internal/heavy/h_test.go":  test("heavy", "\t_ \"example.org/m/internal/dbtest\"\n", "\tt.Fatal(\"is not asked\")\n"),
+		"internal/dbtest/dbtest.go": "package dbtest\n",
+	})
+	all, err := trial.tree.candidates(nil)
+	require.NoError(t, err)
+	require.Len(t, all, 3)
+	v, err := trial.try(t.Context(), all[slices.IndexFunc(all, func(m mutant) bool { return m.pkg == "internal/low" })])
+	require.NoError(t, err)
+	require.Equal(t, "TestIt", v.by)
+
+	trial.tree = trial.tree.lightened()
+	all, err = trial.tree.candidates(nil)
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	for _, m := range all {
+		require.Equal(t, "internal/low", m.pkg)
+		v, err := trial.try(t.Context(), m)
+		require.NoError(t, err)
+		require.Equal(t, []string{"internal/low"}, v.suites)
+		require.True(t, v.survived())
+	}
+}
+
 func TestTry_ATestOfAnotherPackageNotices(t *testing.T) {
 	t.Parallel()
 	trial := watched(t)

@@ -284,3 +284,36 @@ func TestLedger_KnowsTransactionsWhateverTheDefaultEngine(t *testing.T) {
 	exec(t, c, "DROP TABLE "+dialect.LedgerTable, "CREATE TABLE "+dialect.LedgerTable+" (id INT) ENGINE = MyISAM", l.Create)
 	require.Equal(t, [][]string{{"MyISAM"}}, texts(t, c, l.Durable), "one of others is noticed")
 }
+
+// What writes to the ledger is on the disk when its COMMIT is answered, whatever the
+// session is set to; what waits for more than that still does.
+func TestLedger_WaitsForTheDisk(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "postgres")
+	p := open(t, db)
+	l := ledger(t, p, db)
+	c := conn(t, p)
+	setting := func() string { return texts(t, c, "SELECT current_setting('synchronous_commit')")[0][0] }
+	for i, set := range []string{"off", "local", "on", "remote_apply"} {
+		want := map[string]string{"off": "on"}[set]
+		if want == "" {
+			want = set
+		}
+		exec(t, c, "SET synchronous_commit = "+set)
+		id := fmt.Sprint("dbfleet_", i)
+		for _, text := range []struct {
+			sql  string
+			args []any
+		}{
+			{l.Decide, []any{id, "[]", int64(7)}}, {l.Finish, []any{dialect.LedgerCommit, id}},
+			{l.Fence, []any{id + "b", int64(7)}}, {l.Lost, []any{id + "c", int64(7), "[]"}}, {l.Mark, []any{id, int64(1), int64(7)}},
+		} {
+			require.NoError(t, c.Begin(t.Context(), fleet.TxOptions{}))
+			require.Equal(t, set, setting())
+			require.EqualValues(t, 1, run(t, c, text.sql, text.args...))
+			require.Equal(t, want, setting(), text.sql)
+			require.NoError(t, c.Commit(t.Context()))
+			require.Equal(t, set, setting())
+		}
+	}
+}

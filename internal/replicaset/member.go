@@ -5,38 +5,44 @@ import (
 	"time"
 )
 
-// Member is one replica of a Set. It is safe for concurrent use.
+// Member is one replica. It is safe for concurrent use.
 type Member[N comparable] struct {
 	set  *Set[N]
 	node N
 	spec atomic.Pointer[Spec]
 
-	state     atomic.Uint32
-	flags     atomic.Uint32
-	incident  atomic.Uint32 // counts the transitions
-	ejections atomic.Uint32
-	since     atomic.Int64 // the last transition, unix nanoseconds like the following
-	due       atomic.Int64 // the next probe
-	rests     atomic.Int32 // probes in vain, in a row
+	state atomic.Uint32
+	flags atomic.Uint32
+	kept  atomic.Bool   // in service although it is under suspicion
+	since atomic.Int64  // when it came into its state
+	due   atomic.Int64  // when it is to be probed
+	epoch atomic.Uint32 // of what is known of it; each transition begins another
+	trial trial         // protected by set.mu
+	gone  bool          // protected by set.mu
+
+	// What follows changes with each read, what precedes hardly ever: the processors'
+	// caches are to keep the two apart.
+	_ [64]byte
+
 	inFlight  atomic.Int64
-	latency   atomic.Int64 // smoothed
-	heard     atomic.Int64 // its last answer, or when the first read since began
+	waiting   atomic.Int64 // since when reads have had no answer; 0 is not at all
+	heard     atomic.Int64 // when a read was last answered
+	latency   atomic.Int64 // smoothed, 0 if there is none yet
+	deviation atomic.Int64 // of it
+	passes    [lanes]atomic.Uint64
+	_         [64]byte
 }
 
-// Figures are what is known of a member.
-type Figures struct {
-	State     State
-	Since     time.Time // of State
-	Zone      string
-	Weight    int
-	InFlight  int           // reads under way
-	Latency   time.Duration // smoothed; 0 before the first answer
-	Bound     time.Duration // see Member.Bound
-	Ejections int           // so far
-	Lagging   bool
-	Draining  bool
-	Mismatch  bool // RoleMismatch
-}
+// Flag is a condition beside the state.
+type Flag uint32
+
+// The flags. A member that is Draining or has a RoleMismatch is never picked; of one that
+// is Lagging, Wants decides, for reads differ in what they bear.
+const (
+	Lagging      Flag = 1 << iota // too far behind
+	Draining                      // to be taken out of service
+	RoleMismatch                  // it is no replica now
+)
 
 // Node is what the member stands for.
 func (m *Member[N]) Node() N { return m.node }
@@ -47,73 +53,45 @@ func (m *Member[N]) Name() string { return m.spec.Load().Name }
 // State is how the member is now.
 func (m *Member[N]) State() State { return State(m.state.Load()) }
 
-// Figures are what is known now.
-func (m *Member[N]) Figures() Figures {
-	spec := m.spec.Load()
-	return Figures{
-		State: m.State(), Since: time.Unix(0, m.since.Load()), Zone: spec.Zone, Weight: spec.Weight, InFlight: int(m.inFlight.Load()),
-		Latency: time.Duration(m.latency.Load()), Bound: m.Bound(), Ejections: int(m.ejections.Load()),
-		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatch: m.Has(RoleMismatch),
-	}
-}
-
 // InFlight is how many reads are under way.
 func (m *Member[N]) InFlight() int { return int(m.inFlight.Load()) }
 
-// Attempt is one read at a member. Exactly one of its methods ends it, once; those of the
-// zero value do nothing.
-type Attempt[N comparable] struct {
-	m        *Member[N]
-	start    int64
-	incident uint32
+// Set sets or clears flags, and says whether that changed one.
+func (m *Member[N]) Set(f Flag, on bool) (changed bool) {
+	if on {
+		return Flag(m.flags.Or(uint32(f)))&f != f
+	}
+	return Flag(m.flags.And(^uint32(f)))&f != 0
 }
 
-// Begin notes that a read is sent to the member.
-func (m *Member[N]) Begin() Attempt[N] {
-	now := m.set.o.Now().UnixNano()
-	if m.inFlight.Add(1) == 1 {
-		m.heard.Store(now)
-	}
-	return Attempt[N]{m, now, m.incident.Load()}
+// Has says whether one of flags is set.
+func (m *Member[N]) Has(f Flag) bool { return Flag(m.flags.Load())&f != 0 }
+
+// Figures are what is known of a member.
+type Figures struct {
+	State     State
+	Since     time.Time // when it came into its state
+	Reason    string    // of that; "" at first
+	Zone      string
+	Weight    int
+	InFlight  int
+	Latency   time.Duration // smoothed, of reads that were answered; 0 if there was none
+	Bound     time.Duration // see Member.Bound
+	Ejections int           // so far
+
+	Lagging, Draining bool
+	Mismatch          bool // RoleMismatch
 }
 
-// Answered says that the node answered, be it with an error of the statement. Its latency
-// is learned.
-func (a Attempt[N]) Answered() {
-	if a.m == nil {
-		return
+// Figures are what is known now.
+func (m *Member[N]) Figures() Figures {
+	spec := m.spec.Load()
+	f := Figures{
+		Zone: spec.Zone, Weight: spec.Weight, InFlight: int(m.inFlight.Load()), Latency: time.Duration(m.latency.Load()), Bound: m.Bound(),
+		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatch: m.Has(RoleMismatch),
 	}
-	now := a.m.set.o.Now().UnixNano()
-	a.m.heard.Store(now)
-	took := now - a.start
-	if old := a.m.latency.Load(); old != 0 {
-		took = old + (took-old)/8
-	}
-	a.m.latency.Store(max(took, 1))
-	a.m.inFlight.Add(-1)
-}
-
-// Failed says that the node cannot have served the read. An incident counts once: of
-// reads that began before the member's last transition nothing new is learned.
-func (a Attempt[N]) Failed() {
-	if a.m == nil {
-		return
-	}
-	a.m.inFlight.Add(-1)
-	if a.incident != a.m.incident.Load() {
-		return
-	}
-	switch from := a.m.State(); from {
-	case StateUnknown, StateHealthy, StateSlowStart:
-		a.m.due.Store(a.start)
-		a.m.turns(from, StateSuspect, "a read was not served")
-	}
-}
-
-// GaveUp says that nothing is known of the node: the caller had no patience left, or the
-// pool was full.
-func (a Attempt[N]) GaveUp() {
-	if a.m != nil {
-		a.m.inFlight.Add(-1)
-	}
+	m.set.mu.Lock()
+	defer m.set.mu.Unlock()
+	f.State, f.Since, f.Reason, f.Ejections = m.State(), m.set.epoch.Add(time.Duration(m.since.Load())), m.trial.reason, m.trial.ejections
+	return f
 }

@@ -2,7 +2,8 @@ package replicaset
 
 import "slices"
 
-// Wants says which members one read may be served by.
+// Wants says which members one read may be served by. A pointer implements it, so that no
+// closure is allocated; nil wants any.
 type Wants[N comparable] interface{ Fits(m *Member[N]) bool }
 
 // Resort says how good a pick is.
@@ -10,13 +11,13 @@ type Resort uint8
 
 // The resorts, the best first.
 const (
-	Well      Resort = iota
-	Suspected        // something went wrong there, and it was not asked since
-	Ejected          // it did not answer when it was asked
+	Well      Resort = iota // nothing speaks against the member, or it is still in service
+	Suspected               // there is none of the first kind
+	Ejected                 // does not answer probes, but nobody else is left
 )
 
-// Tried holds the members that a read has asked. The zero value is empty. Up to eight
-// allocate nothing. It is used by one goroutine at a time.
+// Tried holds the members that a read has asked. Its zero value is empty, and up to eight
+// are added without an allocation. It is for one goroutine at a time.
 type Tried[N comparable] struct {
 	few  [8]*Member[N]
 	n    int
@@ -35,79 +36,124 @@ func (t *Tried[N]) Add(m *Member[N]) {
 
 // Has says whether m was asked.
 func (t *Tried[N]) Has(m *Member[N]) bool {
-	return t.n > 0 && (slices.Contains(t.few[:t.n], m) || slices.Contains(t.more, m))
+	return slices.Contains(t.few[:t.n], m) || slices.Contains(t.more, m)
 }
 
-// Pick returns the next member for a read that has asked those of tried and may be served
-// by those that w wants: one that is well, by policy; else one under suspicion; else,
-// since whoever might answer is asked before nobody, one that was ejected. It notes
-// nothing in tried. A read that was asked elsewhere before takes nobody's turn.
+func (t *Tried[N]) empty() bool { return t == nil || t.n == 0 }
+
+// Pick returns the next member for a read that has asked those of tried, nil for none: by
+// policy and zone one that is well, else one under suspicion, else, for whoever might answer
+// is asked before an error, one that was ejected. ok is false when none fits.
+//
+// A read that has asked before takes nobody's turn, and where a member is missing the
+// others share evenly what it would have served. The caller adds the member to tried when
+// it asks there. Pick takes no lock and allocates nothing.
 func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort, ok bool) {
-	return s.pick(w, tried, tried.n == 0)
+	c := chooser[N]{s: s, random: s.next.Load()}
+	if s.o.Policy == Random || s.o.Policy == Latency {
+		c.random = s.next.Swap(s.o.Rand())
+	}
+	if !tried.empty() {
+		c.lane = laneFailover
+	}
+	for range 8 {
+		c.scan(w, tried)
+		if c.best == nil || c.take() {
+			break
+		}
+	}
+	return c.result()
 }
 
-// Peek is what Pick would return for a read that has asked nobody, but for what is drawn
-// at random. It changes nothing.
+// Peek is what Pick would return for a read that has asked nobody. It changes nothing.
 func (s *Set[N]) Peek(w Wants[N]) (m *Member[N], resort Resort, ok bool) {
-	return s.pick(w, new(Tried[N]), false)
+	c := chooser[N]{s: s, random: s.next.Load()}
+	c.scan(w, nil)
+	return c.result()
 }
 
-func (s *Set[N]) pick(w Wants[N], tried *Tried[N], takesTurn bool) (*Member[N], Resort, bool) {
-	var room [16]*Member[N]
-	list := s.Members()
-	trusting := tooManySuspects(list)
-	for resort := Well; resort <= Ejected; resort++ {
-		fit := room[:0]
-		for _, m := range list {
-			if m.resort(trusting) == resort && !m.Has(Draining|RoleMismatch) && !tried.Has(m) && w.Fits(m) {
-				fit = append(fit, m)
-			}
-		}
-		if len(fit) > 0 {
-			return s.oneOf(s.near(fit), takesTurn), resort, true
-		}
-	}
-	return nil, Well, false
+// chooser finds the best member for one read.
+type chooser[N comparable] struct {
+	s      *Set[N]
+	random uint64
+	lane   int
+	now    int64 // 0 until it is needed
+
+	best *slot[N]
+	rank uint8 // of best, the lower the better
+
+	turn turn   // of best
+	load uint64 // of best: its reads in flight for its weight
+
+	state  uint64   // of the random numbers
+	count  uint64   // of members so far, or of their weights
+	second *slot[N] // the other of two to choose from
 }
 
-// tooManySuspects says that more than half of the members are under suspicion: signs that
-// reads give do not take that many out.
-func tooManySuspects[N comparable](list []*Member[N]) bool {
-	n := 0
-	for _, m := range list {
-		if m.State() == StateSuspect {
-			n++
-		}
+// result is what was found.
+func (c *chooser[N]) result() (*Member[N], Resort, bool) {
+	if c.best == nil {
+		return nil, Well, false
 	}
-	return n > (len(list)+1)/2
+	return c.best.m, Resort(c.rank / 2), true
 }
 
-// near keeps the members of the set's own zone, or all if there are none.
-func (s *Set[N]) near(fit []*Member[N]) []*Member[N] {
-	if s.o.Zone == "" {
-		return fit
-	}
-	n := 0
-	for i, m := range fit {
-		if m.spec.Load().Zone == s.o.Zone {
-			fit[n], fit[i] = fit[i], fit[n]
-			n++
+// scan looks at all members.
+func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
+	c.best, c.second, c.state = nil, nil, c.random
+	slots := c.s.list.Load().slots
+	for i := range slots {
+		sl := &slots[i]
+		rank := sl.rank()
+		if c.best != nil && rank > c.rank || tried != nil && tried.Has(sl.m) || !fits(w, sl.m) {
+			continue
+		}
+		if c.best != nil && rank < c.rank {
+			c.best, c.second = nil, nil
+		}
+		c.rank = rank
+		switch c.s.o.Policy {
+		case Random:
+			c.offerRandom(sl)
+		case Latency:
+			c.offerTwo(sl)
+		case LeastInFlight:
+			c.offerIdle(sl)
+		default:
+			c.offerTurn(sl)
 		}
 	}
-	if n == 0 {
-		return fit
+	if c.second != nil {
+		c.decideTwo()
 	}
-	return fit[:n]
 }
 
-// oneOf picks by policy among members that are all fit. One that has just come back gets
-// its growing share only.
-func (s *Set[N]) oneOf(fit []*Member[N], takesTurn bool) *Member[N] {
-	m := s.byPolicy(fit, takesTurn)
-	if len(fit) == 1 || m.State() != StateSlowStart || m.startsWith(s.o.Rand()) {
-		return m
+// rank is how good it is to pick the slot at all: by resort, then by zone.
+func (sl *slot[N]) rank() uint8 {
+	r := uint8(sl.m.resort()) * 2
+	if sl.distant {
+		r++
 	}
-	i := slices.Index(fit, m)
-	rest := append(fit[:i], fit[i+1:]...) // fit is the caller's no more
-	return rest[s.o.Rand()%uint64(len(rest))]
+	return r
+}
+
+func fits[N comparable](w Wants[N], m *Member[N]) bool {
+	return !m.Has(Draining|RoleMismatch) && (w == nil || w.Fits(m))
+}
+
+// clock is the time of the pick.
+func (c *chooser[N]) clock() int64 {
+	if c.now == 0 {
+		c.now = c.s.clock()
+	}
+	return c.now
+}
+
+// take has the chosen member's turn be over. It is false where another read was faster.
+func (c *chooser[N]) take() bool {
+	switch c.s.o.Policy {
+	case Random, Latency:
+		return true
+	}
+	return c.takeTurn()
 }

@@ -1,53 +1,78 @@
 package replicaset
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/position"
 )
 
-// Ruler measures how stale a replica is, on this program's own clock alone: a replica that
-// has reached what the primary was at some time shows all that was committed before. It
-// is used by one goroutine at a time. The zero value is ready.
-type Ruler struct {
-	samples []sample // by time
-}
+// Ruler measures how far a replica is behind on this program's own clock, whatever those of
+// the servers say: it keeps where the primary was at which time, and looks up the last of
+// these places that the replica has reached. Its zero value knows nothing. It is used by one
+// goroutine at a time.
+type Ruler struct{ samples []sample } // the oldest first
 
+// sample says that the primary was at p at t or later.
 type sample struct {
 	t time.Time
 	p position.Position
 }
 
-// maxSamples bounds a Ruler. When it is full, every second of its older half goes, so that
-// what is long ago is measured more coarsely, and on the safe side.
-const maxSamples = 256
+// The samples reach back for an hour. Where there are too many, the older ones are thinned:
+// the answer is coarser the longer ago it is, by about a tenth, and never too small.
+const (
+	maxSamples = 128
+	maxAge     = time.Hour
+)
 
-// Sampled notes that the primary was at p when it was asked, which was not before t.
+// Sampled notes that the primary was asked at t and then was at p: t is taken before the
+// question is sent. A zero p is not known, and says nothing, as does one that was asked
+// before the last sample.
 func (r *Ruler) Sampled(t time.Time, p position.Position) {
 	if p.IsZero() {
 		return
 	}
-	if n := len(r.samples); n > 0 && r.samples[n-1].p.Equal(p) {
-		r.samples[n-1].t = t // it has not moved
-		return
-	}
-	if len(r.samples) == maxSamples {
-		kept := r.samples[:0]
-		for i, s := range r.samples {
-			if i >= maxSamples/2 || i%2 == 0 {
-				kept = append(kept, s)
-			}
+	if n := len(r.samples); n > 0 {
+		last := &r.samples[n-1]
+		if !t.After(last.t) {
+			return
 		}
-		r.samples = kept
+		if p.Equal(last.p) {
+			last.t = t // nothing was written in between
+			return
+		}
 	}
 	r.samples = append(r.samples, sample{t, p})
+	old := 0
+	for t.Sub(r.samples[old].t) > maxAge {
+		old++
+	}
+	r.samples = slices.Delete(r.samples, 0, old)
+	if len(r.samples) > maxSamples {
+		r.thin(t)
+	}
 }
 
-// Forget drops all samples: another server is the primary.
+// thin drops the sample whose loss is least for its age.
+func (r *Ruler) thin(now time.Time) {
+	at, least := 1, 0.0
+	for i := 1; i < len(r.samples)-1; i++ {
+		gap := r.samples[i+1].t.Sub(r.samples[i-1].t)
+		loss := float64(gap) / float64(now.Sub(r.samples[i].t))
+		if i == 1 || loss < least {
+			at, least = i, loss
+		}
+	}
+	r.samples = slices.Delete(r.samples, at, at+1)
+}
+
+// Forget drops all samples: they were of another history.
 func (r *Ruler) Forget() { r.samples = nil }
 
-// Staleness is how old what a replica shows at now is at most, where p is what it has
-// applied. It is not known of one that has not reached any of the samples.
+// Staleness is how old what a server shows at now is at most, when it has applied p. It is
+// not known where no sample says so, as when p is none, when the server is more than an
+// hour behind, or on another line of history. What is not known is not fresh.
 func (r *Ruler) Staleness(p position.Position, now time.Time) (atMost time.Duration, known bool) {
 	t, known := r.Reached(p)
 	if !known {
@@ -56,11 +81,15 @@ func (r *Ruler) Staleness(p position.Position, now time.Time) (atMost time.Durat
 	return max(0, now.Sub(t)), true
 }
 
-// Reached is the last time at which the primary was sampled where p has reached it.
+// Reached is the last time of which p is known to have all that the primary had. It may
+// lack what was written right after.
 func (r *Ruler) Reached(p position.Position) (t time.Time, known bool) {
-	for i := len(r.samples) - 1; i >= 0; i-- {
-		if p.Reached(r.samples[i].p) == position.Yes {
-			return r.samples[i].t, true
+	if p.IsZero() {
+		return time.Time{}, false
+	}
+	for _, s := range slices.Backward(r.samples) {
+		if p.Reached(s.p) == position.Yes {
+			return s.t, true
 		}
 	}
 	return time.Time{}, false

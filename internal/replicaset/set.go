@@ -4,106 +4,180 @@
 package replicaset
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // Settings of a Set. The zero value of each field has a meaning.
 type Settings struct {
-	// Policy says how reads are spread; "" is RoundRobin.
+	// Policy is how reads are spread; RoundRobin by default.
 	Policy Policy
-	// Zone is served from first; "" is none.
+	// Zone is served from first: members of others are picked only when none of it may
+	// serve. "" makes no difference between zones.
 	Zone string
-	// Now is the clock; nil is time.Now.
+	// Now is the clock, time.Now by default.
 	Now func() time.Time
-	// Rand draws what is random; nil is math/rand/v2's.
+	// Rand gives random numbers to several goroutines at once, math/rand/v2's by default.
 	Rand func() uint64
-	// Floor and Ceiling bound Member.Bound; 0 is 100 ms and 500 ms.
+	// Floor and Ceiling bound Member.Bound; 100 and 500 ms by default.
 	Floor, Ceiling time.Duration
-	// Every is the time between two probes of a member that is well; 0 is a second.
+	// Every is the time between two probes of a member that is well, 1 s by default.
 	Every time.Duration
-	// Changed is told of each transition of a member, by whoever caused it, without locks
-	// held; nil is nobody.
+	// Changed is told of each transition, of one member in order, with no lock held. It may
+	// run on the goroutine of another call than the one that caused the transition, and
+	// after that one has returned.
 	Changed func(Change)
 }
 
-func (o Settings) withDefaults() Settings {
+// Spec is what a Set knows of a member from the configuration.
+type Spec struct {
+	Name, Zone string
+	Weight     int // how much it serves in relation to others; what is below 1 is 1
+}
+
+// Set holds the replicas of one connection. It is safe for concurrent use, and readers
+// take no lock.
+type Set[N comparable] struct {
+	o     Settings
+	epoch time.Time // the clock counts from it
+	list  atomic.Pointer[list[N]]
+	// next is the random number of the next pick, which Peek looks at.
+	next atomic.Uint64
+	// virtual is how far the lanes are; see turn.
+	virtual [lanes]atomic.Uint64
+
+	mu         sync.Mutex // protects following fields, and those of members that say so
+	changes    []Change   // not told yet
+	delivering bool
+}
+
+// list is one generation of the members.
+type list[N comparable] struct {
+	members []*Member[N]
+	slots   []slot[N]
+}
+
+// slot is a member as the policies see it.
+type slot[N comparable] struct {
+	m       *Member[N]
+	stride  uint64 // of its turns
+	weight  uint64
+	distant bool // in another zone
+}
+
+// New returns an empty set.
+func New[N comparable](o Settings) *Set[N] {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Uint64
 	}
-	if o.Floor <= 0 {
-		o.Floor = 100 * time.Millisecond
-	}
-	if o.Ceiling <= 0 {
-		o.Ceiling = max(500*time.Millisecond, o.Floor)
-	}
-	if o.Every <= 0 {
-		o.Every = time.Second
-	}
-	return o
-}
-
-// Spec is what the configuration says of a member.
-type Spec struct {
-	Name, Zone string
-	Weight     int // 0 is 1
-}
-
-// Set holds the replicas of one connection. It is safe for concurrent use; only Replace
-// may be called by one at a time. Picking takes no lock and allocates nothing.
-type Set[N comparable] struct {
-	o       Settings
-	members atomic.Pointer[[]*Member[N]]
-	turn    atomic.Uint64
-}
-
-// New returns an empty set.
-func New[N comparable](o Settings) *Set[N] {
-	s := &Set[N]{o: o.withDefaults()}
-	s.members.Store(new([]*Member[N]))
+	o.Policy = cmp.Or(o.Policy, RoundRobin)
+	o.Floor = cmp.Or(max(0, o.Floor), 100*time.Millisecond)
+	o.Ceiling = max(o.Floor, cmp.Or(max(0, o.Ceiling), 500*time.Millisecond))
+	o.Every = cmp.Or(max(0, o.Every), time.Second)
+	s := &Set[N]{o: o, epoch: o.Now().Add(-1)} // so that the clock is never 0
+	s.next.Store(o.Rand())
+	s.list.Store(&list[N]{})
 	return s
 }
 
-// Replace makes list the members. One whose node stays keeps its state and figures; what
-// spec says of it counts anew.
-func (s *Set[N]) Replace(list []N, spec func(N) Spec) {
-	next := make([]*Member[N], len(list))
-	for i, n := range list {
-		if next[i] = s.Of(n); next[i] == nil {
-			next[i] = &Member[N]{set: s, node: n}
-			next[i].since.Store(s.o.Now().UnixNano())
+// Replace makes nodes the members, in their order. One whose node stays is the same
+// Member with its state and figures, be its spec another. A node that is named twice is
+// one member. Attempts at members that go may end at any time.
+func (s *Set[N]) Replace(nodes []N, spec func(N) Spec) {
+	defer s.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.list.Load()
+	old := before.members
+	next := &list[N]{members: make([]*Member[N], 0, len(nodes))}
+	for _, n := range nodes {
+		is := func(m *Member[N]) bool { return m.node == n }
+		if slices.ContainsFunc(next.members, is) {
+			continue
 		}
-		of := spec(n)
-		of.Weight = max(1, of.Weight)
-		next[i].spec.Store(&of)
+		now := spec(n)
+		now.Weight = max(1, now.Weight)
+		var m *Member[N]
+		if at := slices.IndexFunc(old, is); at >= 0 {
+			m = old[at]
+		} else {
+			m = &Member[N]{set: s, node: n}
+			m.since.Store(s.clock())
+		}
+		m.spec.Store(&now)
+		next.members = append(next.members, m)
 	}
-	s.members.Store(&next)
+	for _, m := range old {
+		m.gone = !slices.Contains(next.members, m)
+	}
+	next.slots = s.slots(next.members)
+	for _, was := range before.slots {
+		if slices.ContainsFunc(next.slots, func(is slot[N]) bool { return is.m == was.m && is.stride != was.stride }) {
+			was.m.evenTurn()
+		}
+	}
+	s.list.Store(next)
+	s.settle()
+}
+
+func (s *Set[N]) slots(members []*Member[N]) []slot[N] {
+	out := make([]slot[N], len(members))
+	least := uint64(1)
+	for i, m := range members {
+		spec := m.spec.Load()
+		out[i] = slot[N]{m: m, weight: 1, distant: s.o.Zone != "" && spec.Zone != s.o.Zone}
+		if s.o.Policy != RoundRobin {
+			out[i].weight = uint64(spec.Weight)
+		}
+		if least = min(least, out[i].weight); i == 0 {
+			least = out[i].weight
+		}
+	}
+	for i := range out {
+		out[i].stride = max(1, (fullStride*least+out[i].weight/2)/out[i].weight)
+	}
+	return out
 }
 
 // Len is the number of members, well or not.
-func (s *Set[N]) Len() int { return len(*s.members.Load()) }
+func (s *Set[N]) Len() int { return len(s.list.Load().members) }
 
-// Members returns all members in the order of the list. It is not to be changed.
-func (s *Set[N]) Members() []*Member[N] { return *s.members.Load() }
+// Members returns all members in the order of the list. The slice is not to be changed.
+func (s *Set[N]) Members() []*Member[N] { return s.list.Load().members }
 
 // Find returns the member of a name, nil for none.
 func (s *Set[N]) Find(name string) *Member[N] {
-	return find(s.Members(), func(m *Member[N]) bool { return m.Name() == name })
+	for _, m := range s.Members() {
+		if m.Name() == name {
+			return m
+		}
+	}
+	return nil
 }
 
 // Of returns the member that a node is, nil for none.
 func (s *Set[N]) Of(node N) *Member[N] {
-	return find(s.Members(), func(m *Member[N]) bool { return m.node == node })
-}
-
-func find[N comparable](list []*Member[N], is func(*Member[N]) bool) *Member[N] {
-	if i := slices.IndexFunc(list, is); i >= 0 {
-		return list[i]
+	for _, m := range s.Members() {
+		if m.node == node {
+			return m
+		}
 	}
 	return nil
+}
+
+// clock is the time in nanoseconds since the set was made, above 0.
+func (s *Set[N]) clock() int64 { return s.instant(s.o.Now()) }
+
+func (s *Set[N]) instant(t time.Time) int64 { return int64(t.Sub(s.epoch)) }
+
+// jitter is d, or up to a fifth more or less.
+func (s *Set[N]) jitter(d time.Duration) int64 {
+	return int64(d) - int64(d)/5 + int64(s.o.Rand()%uint64(int64(d)*2/5+1))
 }

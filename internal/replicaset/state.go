@@ -1,158 +1,146 @@
 package replicaset
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // State is how a member is.
 type State uint32
 
-// The states. A member is unknown until it has answered once, and serves meanwhile.
+// The states.
 const (
+	// StateUnknown is a member's of which nothing was heard yet. It counts as well.
 	StateUnknown State = iota
+	// StateHealthy members answer.
 	StateHealthy
-	// StateSuspect: something went wrong, which one question will clear up.
+	// StateSuspect members have not served a read, or not answered a probe. They are left
+	// out while others are well, but for those that are kept in service.
 	StateSuspect
-	// StateEjected: it did not answer the question either. It is asked again and again.
+	// StateEjected members do not answer probes. They are asked when nobody else is left.
 	StateEjected
-	// StateSlowStart: it is back, and its share of the reads grows to the full one.
+	// StateSlowStart members were ejected and answer again; their share grows.
 	StateSlowStart
 )
 
 var stateNames = [...]string{"unknown", "healthy", "suspect", "ejected", "slow start"}
 
-// String is the state in words.
-func (s State) String() string { return stateNames[s] }
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "none"
+}
 
-// Change is a transition of a member.
+// Change is a transition of a member's state.
 type Change struct {
 	Name     string
 	From, To State
 	Reason   string
 }
 
-// Flag is a condition beside the state.
-type Flag uint32
-
-// The flags. A member that is Draining or has a RoleMismatch is not picked; of one that is
-// Lagging, Wants decides.
+// slowStart is how long the share of a member grows until it is full again. It begins
+// with a tenth.
 const (
-	Lagging Flag = 1 << iota
-	Draining
-	RoleMismatch
-)
-
-// Set raises or lowers a flag, and says whether that changed it.
-func (m *Member[N]) Set(f Flag, on bool) (changed bool) {
-	if on {
-		return m.flags.Or(uint32(f))&uint32(f) == 0
-	}
-	return m.flags.And(^uint32(f))&uint32(f) != 0
-}
-
-// Has says whether one of the flags is raised.
-func (m *Member[N]) Has(f Flag) bool { return Flag(m.flags.Load())&f != 0 }
-
-const (
-	// slowStart is how long a member that is back takes to its full share.
 	slowStart = time.Second
-	// An ejected member is asked again after firstRest, which doubles up to lastRest: one
-	// that returns serves again within a second.
-	firstRest = 50 * time.Millisecond
-	lastRest  = 400 * time.Millisecond
+	fullShare = 1 << 10
 )
 
-// Due is when the next probe of the member is to be sent.
-func (m *Member[N]) Due() time.Time { return time.Unix(0, m.due.Load()) }
-
-// Doubt says that reads are under way, none of which was answered for Bound: whether the
-// member is well is to be asked now.
-func (m *Member[N]) Doubt(now time.Time) bool {
-	return m.inFlight.Load() > 0 && now.UnixNano()-m.heard.Load() > int64(m.Bound())
+// share is how much of its weight a member in slow start has, of fullShare.
+func (m *Member[N]) share(now int64) uint64 {
+	passed := min(max(now-m.since.Load(), 0), int64(slowStart))
+	return max(fullShare/10, uint64(passed)*fullShare/uint64(slowStart))
 }
 
-// Bound is how long reads may go unanswered before the member is doubted: a few times its
-// usual latency, between Floor and Ceiling.
-func (m *Member[N]) Bound() time.Duration {
-	return min(max(4*time.Duration(m.latency.Load()), m.set.o.Floor), m.set.o.Ceiling)
-}
-
-// Probed says what came of a probe, and why. One that is answered makes a member healthy,
-// or lets it come back slowly if it was ejected. One that is not makes it suspect, and
-// ejects one that is suspect, or doubted, or has never answered.
-func (m *Member[N]) Probed(ok bool, reason string) {
-	now := m.set.o.Now()
-	doubted := m.Doubt(now)
-	from := m.State()
-	if ok {
-		m.heard.Store(now.UnixNano())
-		m.rests.Store(0)
-		m.due.Store(now.Add(m.set.jitter(m.set.o.Every)).UnixNano())
-		switch from {
-		case StateEjected:
-			m.turns(from, StateSlowStart, "it answers again")
-		case StateSlowStart:
-			if now.UnixNano()-m.since.Load() >= int64(slowStart) {
-				m.turns(from, StateHealthy, "it is back")
-			}
-		default:
-			m.turns(from, StateHealthy, "it answers")
-		}
-		return
-	}
-	switch from {
-	case StateHealthy, StateSlowStart:
-		if !doubted {
-			m.turns(from, StateSuspect, reason)
-			m.due.Store(now.UnixNano())
-			return
-		}
-	}
-	rest := min(firstRest<<min(m.rests.Add(1)-1, 8), lastRest)
-	m.due.Store(now.Add(m.set.jitter(rest)).UnixNano())
-	m.turns(from, StateEjected, reason)
-}
-
-// turns makes the transition, unless another has made one meanwhile.
-func (m *Member[N]) turns(from, to State, reason string) {
-	if from == to || !m.state.CompareAndSwap(uint32(from), uint32(to)) {
-		return
-	}
-	m.since.Store(m.set.o.Now().UnixNano())
-	m.incident.Add(1)
-	if to == StateEjected {
-		m.ejections.Add(1)
-	}
-	if m.set.o.Changed != nil {
-		m.set.o.Changed(Change{m.Name(), from, to, reason})
-	}
-}
-
-// jitter is d, give or take a fifth, so that many programs do not ask at once.
-func (s *Set[N]) jitter(d time.Duration) time.Duration {
-	spread := uint64(d) / 5 * 2
-	if spread == 0 {
-		return d
-	}
-	return d - time.Duration(spread/2) + time.Duration(s.o.Rand()%spread)
-}
-
-// resort is what a read may hope of the member. Suspects are trusted when there are too
-// many of them.
-func (m *Member[N]) resort(trusting bool) Resort {
+// resort is how good it is to pick the member.
+func (m *Member[N]) resort() Resort {
 	switch m.State() {
-	case StateEjected:
-		return Ejected
 	case StateSuspect:
-		if !trusting {
+		if !m.kept.Load() {
 			return Suspected
 		}
+	case StateEjected:
+		return Ejected
 	}
 	return Well
 }
 
-// startsWith says whether a member that has just come back gets a read that it was picked
-// for: ever more of them.
-func (m *Member[N]) startsWith(chance uint64) bool {
-	const least = slowStart / 10
-	age := m.set.o.Now().UnixNano() - m.since.Load()
-	return int64(chance%uint64(slowStart)) < max(age, int64(least))
+// turn is a transition. The caller holds set.mu, and calls deliver without it.
+func (m *Member[N]) turn(to State, now int64, reason string) {
+	from := m.State()
+	if from == to {
+		return
+	}
+	m.epoch.Add(1)
+	m.since.Store(now)
+	m.state.Store(uint32(to))
+	if from == StateSlowStart {
+		m.evenTurn()
+	}
+	m.trial.reason = reason
+	m.set.settle()
+	if m.set.o.Changed != nil && !m.gone {
+		m.set.changes = append(m.set.changes, Change{m.Name(), from, to, reason})
+	}
+}
+
+// settle decides which members stay in service although reads were lost at them: passive
+// signs alone, which may be our side's fault, leave out at most half of the members,
+// rounded up, and never all that are not known to be away. The caller holds mu.
+func (s *Set[N]) settle() {
+	members := s.list.Load().members
+	var lost []*Member[N]
+	away := 0
+	for _, m := range members {
+		switch state := m.State(); {
+		case state == StateSuspect && m.trial.passive:
+			lost = append(lost, m)
+		case state == StateSuspect, state == StateEjected:
+			m.kept.Store(false)
+			away++
+		}
+	}
+	slices.SortStableFunc(lost, func(a, b *Member[N]) int { return cmp.Compare(a.since.Load(), b.since.Load()) })
+	out := min((len(members)+1)/2, len(members)-away-1)
+	for i, m := range lost {
+		m.kept.Store(i >= out)
+	}
+}
+
+// deliver tells Changed what has happened since it was last called, one after the other
+// and with no lock held.
+func (s *Set[N]) deliver() {
+	if s.o.Changed == nil {
+		return
+	}
+	for {
+		c, ok := s.nextChange()
+		if !ok {
+			return
+		}
+		s.tell(c)
+	}
+}
+
+// nextChange takes a change that the caller must tell. There is none while another tells.
+func (s *Set[N]) nextChange() (c Change, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.delivering || len(s.changes) == 0 {
+		return c, false
+	}
+	c = s.changes[0]
+	s.changes = slices.Delete(s.changes, 0, 1)
+	s.delivering = true
+	return c, true
+}
+
+func (s *Set[N]) tell(c Change) {
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.delivering = false
+	}()
+	s.o.Changed(c)
 }

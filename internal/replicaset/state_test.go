@@ -2,6 +2,8 @@ package replicaset_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,160 +12,321 @@ import (
 	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
-// told notes the transitions of a set's members.
-func told(list *[]string) func(replicaset.Change) {
-	return func(c replicaset.Change) { *list = append(*list, fmt.Sprintf("%s: %s -> %s", c.Name, c.From, c.To)) }
+func TestState_HasAName(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for s := replicaset.StateUnknown; s <= replicaset.StateSlowStart+1; s++ {
+		names = append(names, s.String())
+	}
+	require.Equal(t, []string{"unknown", "healthy", "suspect", "ejected", "slow start", "none"}, names)
 }
 
-// Connections that were reset once are no outage: all reads that were lost count once, and
-// one answer makes it good.
-func TestMember_AnIncidentCountsOnce(t *testing.T) {
+func TestState_GoesItsWay(t *testing.T) {
 	t.Parallel()
-	var changes []string
-	s, c := setup(replicaset.Settings{Changed: told(&changes)}, "a", "b")
-	a := s.Find("a")
-	a.Probed(true, "")
-	lost := make([]replicaset.Attempt[string], 64)
-	for i := range lost {
-		lost[i] = a.Begin()
+	const (
+		unknown, healthy, suspect = replicaset.StateUnknown, replicaset.StateHealthy, replicaset.StateSuspect
+		ejected, slow             = replicaset.StateEjected, replicaset.StateSlowStart
+	)
+	w := setup(t, replicaset.Settings{}, "a", "b")
+	a := w.Find("a")
+	for i, step := range []struct {
+		what string
+		want replicaset.State
+		wait time.Duration // for the next probe, more or less a fifth
+	}{
+		{"good", healthy, time.Second},
+		{"good", healthy, time.Second},
+		{"bad", suspect, 0},
+		{"good", healthy, time.Second},
+		{"calm", healthy, 0},
+		{"bad", suspect, 0},
+		{"bad", ejected, 50 * ms},
+		{"bad", ejected, 100 * ms},
+		{"bad", ejected, 200 * ms},
+		{"bad", ejected, 400 * ms},
+		{"bad", ejected, 500 * ms},
+		{"bad", ejected, 500 * ms},
+		{"lost", ejected, 500 * ms},
+		{"good", slow, time.Second},
+		{"good", healthy, time.Second},
+		{"calm", healthy, 0},
+		{"lost", suspect, 0},
+		{"lost", suspect, 0},
+		{"good", healthy, time.Second},
+		{"calm", healthy, 0},
+		{"lost", suspect, 0},
+		{"bad", ejected, 50 * ms},
+		{"good", slow, time.Second},
+		{"bad", suspect, 0},
+	} {
+		if d := a.Due().Sub(w.clock.Now()); d > 0 && step.what != "lost" {
+			w.clock.advance(d)
+		}
+		switch step.what {
+		case "good":
+			a.Probed(true, "")
+		case "bad":
+			a.Probed(false, "no answer")
+		case "lost":
+			a.Begin().Failed()
+		case "calm":
+			w.clock.advance(11 * time.Second)
+		}
+		require.Equal(t, step.want, a.State(), "step %d", i)
+		if step.wait > 0 {
+			within(t, 0.21, float64(step.wait), float64(a.Due().Sub(w.clock.Now())), fmt.Sprint("step ", i))
+		} else {
+			require.False(t, w.clock.Now().Before(a.Due()), "step %d", i)
+		}
 	}
-	c.advance(time.Millisecond)
-	for _, x := range lost[:32] {
-		x.Failed()
+	require.Equal(t, 2, a.Figures().Ejections)
+	from := unknown
+	for _, c := range w.changes() {
+		require.Equal(t, "a", c.Name)
+		require.Equal(t, from, c.From, "in order")
+		require.NotEqual(t, c.From, c.To)
+		require.NotEmpty(t, c.Reason)
+		from = c.To
 	}
-	require.Equal(t, replicaset.StateSuspect, a.State())
-	require.False(t, a.Due().After(c.Now()), "it is asked at once")
-	require.Equal(t, map[string]int{"b": 4}, counts(t, s, 4))
-	a.Probed(true, "")
-	for _, x := range lost[32:] { // they began before
-		x.Failed()
-	}
-	require.Equal(t, replicaset.StateHealthy, a.State())
-	require.Equal(t, 2, counts(t, s, 4)["a"])
-	require.Equal(t, []string{"a: unknown -> healthy", "a: healthy -> suspect", "a: suspect -> healthy"}, changes)
-	require.Zero(t, a.InFlight())
 }
 
-func TestMember_IsEjectedByAQuestionAloneAndComesBackWithinASecond(t *testing.T) {
+func TestDue_IsAtOnceOfANewMember(t *testing.T) {
 	t.Parallel()
-	s, c := setup(replicaset.Settings{}, "a", "b")
-	a := s.Find("a")
+	w := setup(t, replicaset.Settings{Every: time.Minute}, "a")
+	a := w.Find("a")
+	require.False(t, w.clock.Now().Before(a.Due()))
 	a.Probed(true, "")
-	s.Find("b").Probed(true, "")
-	for range 100 {
-		a.Begin().Failed()
+	within(t, 0.2, float64(time.Minute), float64(a.Due().Sub(w.clock.Now())), "as configured")
+}
+
+func TestDue_IsNotTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	due := map[time.Duration]bool{}
+	for seed := range uint64(20) {
+		w := setup(t, replicaset.Settings{Rand: seeded(seed)}, "a").healthy()
+		due[w.Find("a").Due().Sub(w.clock.Now()).Round(ms)] = true
 	}
-	require.Equal(t, replicaset.StateSuspect, a.State())
-	a.Probed(false, "no answer")
-	require.Equal(t, replicaset.StateEjected, a.State())
-	for range 50 { // away for long
-		wait := a.Due().Sub(c.Now())
-		require.Positive(t, wait)
-		require.LessOrEqual(t, wait, 500*time.Millisecond)
-		c.advance(wait)
-		a.Probed(false, "no answer")
-		require.Zero(t, counts(t, s, 10)["a"])
+	require.Greater(t, len(due), 15)
+	require.Less(t, slices.Max(keys(due))-slices.Min(keys(due)), 401*ms)
+}
+
+func keys[K comparable, V any](m map[K]V) []K {
+	var out []K
+	for k := range m {
+		out = append(out, k)
 	}
-	require.LessOrEqual(t, a.Due().Sub(c.Now()), 500*time.Millisecond)
-	a.Probed(true, "")
-	require.Equal(t, replicaset.StateSlowStart, a.State())
-	first := counts(t, s, 1000)["a"]
-	require.NotZero(t, first)
-	require.Less(t, first, 150, "a tenth of its half")
-	c.advance(500 * time.Millisecond)
-	require.InDelta(t, 250, counts(t, s, 1000)["a"], 50)
-	c.advance(500 * time.Millisecond)
-	require.Equal(t, 500, counts(t, s, 1000)["a"])
-	a.Probed(true, "")
-	require.Equal(t, replicaset.StateHealthy, a.State())
+	return out
+}
+
+// served says whether the member serves its full share among two.
+func (w *world) served(name string) bool { return w.shares(40)[name] >= 19 }
+
+// fault D1: connections that were reset once kept a replica out for 30 to 60 s, and so did
+// an absence of 0.3 s.
+func TestState_ShortAbsenceIsOverWithinASecond(t *testing.T) {
+	t.Parallel()
+	for _, away := range []time.Duration{0, 10 * ms, 100 * ms, 300 * ms, time.Second, 5 * time.Second, time.Hour / 20} {
+		for seed := range uint64(10) {
+			w := setup(t, replicaset.Settings{Rand: seeded(seed)}, "a", "b").healthy()
+			a := w.Find("a")
+			for range 64 {
+				defer a.Begin().Failed()
+			}
+			a.Begin().Failed()
+			first := time.Duration(-1)
+			w.watch(away+2*time.Second, func(m *member, at time.Duration) bool { return m != a || at >= away },
+				func(at time.Duration) {
+					for range 4 {
+						if w.pick(nil) == "a" && at >= away && first < 0 {
+							first = at - away
+						}
+					}
+				})
+			require.GreaterOrEqual(t, first, time.Duration(0))
+			require.LessOrEqual(t, first, time.Second, "away for %v", away)
+			if away == 0 {
+				require.LessOrEqual(t, first, 20*ms)
+			}
+			require.Equal(t, replicaset.StateHealthy, a.State())
+			require.True(t, w.served("a"))
+		}
+	}
+}
+
+func TestState_SlowStartGrowsToTheFullShareWithinASecond(t *testing.T) {
+	t.Parallel()
+	for _, p := range []replicaset.Policy{replicaset.RoundRobin, replicaset.Weighted, replicaset.Random} {
+		w := setup(t, replicaset.Settings{Policy: p}, "a", "b").healthy()
+		a := w.eject("a")
+		w.clock.advance(time.Second)
+		a.Probed(true, "")
+		var shares []float64
+		for range 10 {
+			shares = append(shares, float64(w.shares(4000)["a"])/4000)
+			w.clock.advance(100 * ms)
+		}
+		require.InDelta(t, 0.1/1.1, shares[0], 0.02, p)
+		require.InDelta(t, 0.5/1.5, shares[5], 0.03, p)
+		for i := 2; i < 10; i++ {
+			require.Greater(t, shares[i], shares[i-1], "%s: %v", p, shares)
+		}
+		w.clock.advance(100 * ms)
+		require.InDelta(t, 0.5, float64(w.shares(4000)["a"])/4000, 0.02, "%s: full, even if nobody has probed it", p)
+	}
+}
+
+func TestState_SlowStartIsNoFamineWithFewReads(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a", "b"} { // before the other, and after
+		w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+		m := w.eject(name)
+		w.clock.advance(time.Second)
+		m.Probed(true, "")
+		require.Positive(t, w.shares(2)[name])
+		w.clock.advance(time.Second)
+		m.Probed(true, "")
+		require.InDelta(t, 3, w.shares(6)[name], 1, "what it was charged for at the beginning is forgotten")
+	}
+}
+
+// hazard 220, fault D1: a flapping node served 2 of 18,163 reads.
+func TestState_FlappingBuildsNoStorm(t *testing.T) {
+	t.Parallel()
+	t.Run("every second probe fails", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+		n := 0
+		w.watch(time.Minute, func(m *member, _ time.Duration) bool {
+			if m.Name() == "b" {
+				return true
+			}
+			n++
+			return n%2 == 0
+		})
+		require.Less(t, len(w.changes()), 15, "in a minute")
+		require.Less(t, n, 60*15, "probes")
+		require.Equal(t, map[string]int{"b": 10}, w.shares(10), "it is not in service")
+	})
+	t.Run("reads fail and probes do not", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+		a := w.Find("a")
+		w.watch(time.Minute, func(*member, time.Duration) bool { return true }, func(time.Duration) {
+			for range 4 {
+				if w.pick(nil) == "a" {
+					a.Begin().Failed()
+				}
+			}
+		})
+		changes := len(w.changes())
+		require.Less(t, changes, 60*3)
+		require.Greater(t, changes, 60, "and it has its chance each second")
+	})
+}
+
+// hazard 220: whatever it did before, a node that is well is back within a second.
+func TestState_FlappingIsForgivenWithinASecond(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 5))
+		w := setup(t, replicaset.Settings{Rand: seeded(seed)}, "a", "b").healthy()
+		a := w.Find("a")
+		up, until := true, time.Duration(0)
+		w.watch(10*time.Second, func(m *member, at time.Duration) bool {
+			if at >= until {
+				up, until = !up, at+time.Duration(r.IntN(1500))*ms
+			}
+			return m != a || up
+		}, func(time.Duration) {
+			if w.pick(nil) == "a" && !up {
+				a.Begin().Failed()
+			}
+		})
+		first := time.Duration(-1)
+		w.watch(2500*ms, func(*member, time.Duration) bool { return true }, func(at time.Duration) {
+			if w.pick(nil)+w.pick(nil) != "bb" && first < 0 {
+				first = at
+			}
+		})
+		require.GreaterOrEqual(t, first, time.Duration(0), "seed %d", seed)
+		require.LessOrEqual(t, first, time.Second, "seed %d", seed)
+		require.Equal(t, replicaset.StateHealthy, a.State(), "seed %d", seed)
+	}
+}
+
+// hazard 221
+func TestState_ARestartingNodeIsLeftOutAndComesBack(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{}, "a", "b", "c").healthy()
+	a := w.Find("a")
+	a.Begin().Failed() // shutting down
+	w.watch(3*time.Second, func(m *member, _ time.Duration) bool { return m != a }, func(at time.Duration) {
+		if at > 50*ms {
+			require.NotEqual(t, "a", w.pick(nil))
+		}
+	})
+	w.watch(2*time.Second, func(*member, time.Duration) bool { return true })
+	for n, got := range w.shares(3000) {
+		within(t, 0.02, 1000, float64(got), n)
+	}
 	require.Equal(t, 1, a.Figures().Ejections)
 }
 
-// One question in vain may be chance; the next decides.
-func TestMember_OneQuestionInVainMakesASuspect(t *testing.T) {
+func TestState_IdleForAMinuteEjectsNobody(t *testing.T) {
 	t.Parallel()
-	s, c := setup(replicaset.Settings{}, "a", "b")
-	a := s.Find("a")
-	for range 20 { // every second one fails
-		a.Probed(true, "")
-		require.Equal(t, replicaset.StateHealthy, a.State())
-		a.Probed(false, "no answer")
-		require.Equal(t, replicaset.StateSuspect, a.State())
-		require.False(t, a.Due().After(c.Now()))
-		c.advance(time.Second)
-	}
-	require.Zero(t, a.Figures().Ejections)
+	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+	w.watch(time.Minute, func(*member, time.Duration) bool { return true })
+	require.Empty(t, w.changes())
 }
 
-func TestMember_SilenceWhileReadsWaitEjects(t *testing.T) {
+func TestState_PassiveSignsLeaveOutAtMostHalf(t *testing.T) {
 	t.Parallel()
-	s, c := setup(replicaset.Settings{Floor: 100 * time.Millisecond, Ceiling: 500 * time.Millisecond}, "a", "b")
-	a := s.Find("a")
-	a.Probed(true, "")
-	require.False(t, a.Doubt(c.Now()), "nobody waits")
-	c.advance(time.Hour)
-	a.Begin()
-	c.advance(90 * time.Millisecond)
-	require.False(t, a.Doubt(c.Now()))
-	c.advance(20 * time.Millisecond)
-	require.True(t, a.Doubt(c.Now()))
-	a.Begin().GaveUp()
-	require.True(t, a.Doubt(c.Now()), "a caller who gives up is no answer")
-	a.Probed(true, "")
-	require.False(t, a.Doubt(c.Now()), "it answers; what waits is slow by itself")
-	c.advance(110 * time.Millisecond)
-	require.True(t, a.Doubt(c.Now()))
-	a.Probed(false, "no answer")
-	require.Equal(t, replicaset.StateEjected, a.State())
-}
-
-func TestMember_BoundFollowsTheLatency(t *testing.T) {
-	t.Parallel()
-	s, c := setup(replicaset.Settings{Floor: 50 * time.Millisecond, Ceiling: 400 * time.Millisecond}, "a")
-	a := s.Find("a")
-	for _, tt := range []struct{ took, bound time.Duration }{{time.Millisecond, 50 * time.Millisecond}, {40 * time.Millisecond, 160 * time.Millisecond}, {time.Second, 400 * time.Millisecond}} {
-		for range 100 {
-			x := a.Begin()
-			c.advance(tt.took)
-			x.Answered()
+	for n := 1; n <= 7; n++ {
+		var names []string
+		for i := range n {
+			names = append(names, fmt.Sprint("n", i))
 		}
-		require.InEpsilon(t, tt.bound, a.Bound(), 0.02, tt.took)
-	}
-}
-
-// Signs that reads give do not take more than half of the members out.
-func TestMember_HalfOfThemServeWithoutAQuestion(t *testing.T) {
-	t.Parallel()
-	s, _ := setup(replicaset.Settings{}, "a", "b", "c", "d")
-	for _, name := range []string{"a", "b"} {
-		s.Find(name).Begin().Failed()
-	}
-	require.Equal(t, map[string]int{"c": 4, "d": 4}, counts(t, s, 8))
-	s.Find("c").Begin().Failed()
-	require.Equal(t, map[string]int{"a": 2, "b": 2, "c": 2, "d": 2}, counts(t, s, 8))
-}
-
-// Idle members are asked about each second, and never leave.
-func TestMember_IdleStays(t *testing.T) {
-	t.Parallel()
-	s, c := setup(replicaset.Settings{Every: time.Second}, "a")
-	a := s.Find("a")
-	asked := 0
-	for end := c.Now().Add(time.Minute); c.Now().Before(end); c.advance(50 * time.Millisecond) {
-		require.False(t, a.Doubt(c.Now()))
-		if !c.Now().Before(a.Due()) {
-			a.Probed(true, "")
-			asked++
+		w := setup(t, replicaset.Settings{}, names...).healthy()
+		for _, m := range w.Members() {
+			m.Begin().Failed()
+			w.clock.advance(ms)
 		}
-		require.NotEqual(t, replicaset.StateEjected, a.State())
+		well := 0
+		for n := range w.shares(100) {
+			m, resort, _ := w.Pick(&only{n}, nil)
+			require.Equal(t, replicaset.Well, resort)
+			require.Equal(t, replicaset.StateSuspect, m.State())
+			well++
+		}
+		require.Equal(t, max(1, n-(n+1)/2), well, "of %d", n)
+		for _, m := range w.Members() {
+			m.Probed(true, "")
+		}
+		require.Len(t, w.shares(10*n), n)
 	}
-	require.InDelta(t, 60, asked, 12)
 }
 
-func TestMember_OfNoAttemptNothingIsLearned(t *testing.T) {
+func TestState_OfProbesMayLeaveOutAll(t *testing.T) {
 	t.Parallel()
-	var none replicaset.Attempt[string]
-	none.Answered()
-	none.Failed()
-	none.GaveUp()
+	w := setup(t, replicaset.Settings{}, "a", "b", "c").healthy()
+	for i, m := range w.Members() {
+		m.Probed(false, "no answer")
+		_, resort, ok := w.Pick(nil, nil)
+		require.True(t, ok)
+		require.Equal(t, i == 2, resort == replicaset.Suspected)
+	}
+}
+
+func TestState_WhoIsKeptGoesWhenAProbeFails(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+	w.Find("a").Begin().Failed()
+	w.Find("b").Begin().Failed()
+	require.Equal(t, map[string]int{"b": 10}, w.shares(10), "the first is left out, the other kept")
+	w.Find("b").Probed(false, "no answer")
+	require.Equal(t, map[string]int{"a": 10}, w.shares(10))
+	w.Find("a").Probed(false, "no answer")
+	_, resort, ok := w.Pick(nil, nil)
+	require.True(t, ok)
+	require.Equal(t, replicaset.Ejected, resort)
 }

@@ -20,7 +20,8 @@ var (
 	// ErrUnproved: the server answered that it has finished the prepared transaction, and
 	// may be wrong. MariaDB (10.11) can answer so to another session at the moment in
 	// which the session that prepared ends: the transaction is then neither listed nor
-	// committed, and keeps its locks, until the server has started again.
+	// committed, and keeps its locks, until the server has started again. The driver waits
+	// for that end; this is for what it cannot see.
 	ErrUnproved = errors.New("finished by the word of the server alone")
 
 	// ErrHeld: someone who lives holds it: try again. Of a fence it means that the

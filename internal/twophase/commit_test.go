@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -272,6 +273,7 @@ func TestCommit_TellsOfALostBranch(t *testing.T) {
 	lost := Incident{Branch: BranchID{f.t.ID, 1}, Name: "orders", Breach: Lost}
 	require.Equal(t, Mixed, r.Outcome)
 	require.Equal(t, []Incident{lost}, r.Incidents)
+	require.Equal(t, []Incident{lost}, f.all[0].records[f.t.ID].Incidents, "it is recorded before any recovery")
 	report, err := Recover(t.Context(), f.members())
 	require.NoError(t, err)
 	require.Equal(t, []Incident{lost}, report.Incidents)
@@ -292,6 +294,66 @@ func TestCommit_ACallThatNeverReturnsIsNoVote(t *testing.T) {
 	require.ErrorIs(t, r.Err, errNoAnswer)
 	require.Equal(t, []int{0, 0, 0}, f.rows())
 	f.clean(t)
+}
+
+func TestCommit_GoesOnWhereverItsGoroutineIsEnded(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var steps []string
+	f := newFleet().begin("a", "b", "c")
+	Commit(t.Context(), f.t, Options{Step: func(s Step) {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, s.String())
+	}})
+	require.Len(t, steps, 2*(1+2+2+1+2+1))
+	for _, step := range steps {
+		f := newFleet().begin("a", "b", "c")
+		unsent := step == "before commit 0" // by anybody: the transaction stays open
+		bound := time.Minute
+		if unsent {
+			bound = 50 * time.Millisecond
+		}
+		r := Commit(t.Context(), f.t, Options{Bound: bound, Step: func(s Step) {
+			if s.String() == step {
+				runtime.Goexit()
+			}
+		}})
+		want := 1
+		switch {
+		case unsent:
+			require.Equal(t, Unknown, r.Outcome, step)
+			f.lives[0].disconnect()
+			want = 0
+		case r.Outcome != Committed:
+			require.Equal(t, RolledBack, r.Outcome, step)
+			require.ErrorIs(t, r.Err, errNoAnswer, step)
+			want = 0
+		}
+		_, err := Recover(t.Context(), f.members(), Options{Retention: -1})
+		require.NoError(t, err)
+		require.Equal(t, []int{want, want, want}, f.rows(), step)
+		f.clean(t)
+	}
+}
+
+// A goroutine a command is a thread's wake-up a command: only the vote of the second
+// participant has one of its own.
+func TestCommit_OfTwoTakesTwoGoroutines(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	by := map[string][]string{}
+	f := newFleet().begin("a", "b")
+	r := Commit(t.Context(), f.t, Options{Step: func(s Step) {
+		stack := make([]byte, 64)
+		stack = stack[:runtime.Stack(stack, false)]
+		name, _, _ := strings.Cut(string(stack), " [") // "goroutine 7"
+		mu.Lock()
+		defer mu.Unlock()
+		by[name] = append(by[name], s.String())
+	}})
+	require.Equal(t, Committed, r.Outcome)
+	require.Len(t, by, 2, "%v", by)
 }
 
 func TestCommit_APanicOfAParticipantIsAnError(t *testing.T) {

@@ -48,7 +48,7 @@ type Result struct {
 // The context bounds the vote, and the commit of a participant that alone wrote. From the
 // COMMIT of the anchor on, or from the first ROLLBACK, Options.Bound does.
 func Commit(ctx context.Context, t Transaction, options ...Options) Result {
-	c := &coordinator{t: t, o: chosen(ctx, options), answers: make(chan reply)}
+	c := &coordinator{t: t, o: chosen(ctx, options)}
 	return c.run(ctx)
 }
 
@@ -56,7 +56,7 @@ type coordinator struct {
 	t       Transaction
 	o       Options
 	p       *protocol
-	answers chan reply
+	answers chan reply // there is room for one of each participant
 
 	err error // the first that matters
 	by  int
@@ -78,43 +78,67 @@ func (c *coordinator) run(ctx context.Context) Result {
 		wrote[1+i] = b.Live.Wrote()
 	}
 	c.p = newProtocol(wrote, 0)
+	c.answers = make(chan reply, len(wrote))
 
+	over := make(chan struct{})
+	go c.drive(ctx, c.p.start(), over)
+	<-over
+	return c.result()
+}
+
+// drive sends commands, takes their answers, and goes on until the end, which over tells.
+// A command has a goroutine of its own only where the answer to another one is not to wait
+// for it. Where a participant ends the goroutine of drive itself, another one goes on.
+func (c *coordinator) drive(ctx context.Context, do []command, over chan<- struct{}) {
+	defer func() {
+		if c.p.phase == ended {
+			close(over)
+		} else {
+			go c.drive(ctx, nil, over) // the answer is there
+		}
+	}()
 	vote, stop := context.WithCancel(ctx)
 	defer stop()
 	var rest context.Context // once there is no way back
-	for do := c.p.start(); ; {
-		if rest == nil && c.p.phase != ended && (c.p.phase > alone || c.p.phase == deciding && ctx.Err() == nil) {
+	for c.p.phase != ended {
+		if rest == nil && (c.p.phase > alone || c.p.phase == deciding && ctx.Err() == nil) {
 			var cancel context.CancelFunc
 			rest, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.o.Bound)
 			defer cancel()
 		}
-		for _, d := range do {
-			under := vote
-			if rest != nil {
-				under = rest
-			}
-			go c.send(under, d)
+		under := ctx
+		switch {
+		case rest != nil:
+			under = rest
+		case c.p.phase == voting:
+			under = vote
 		}
-		if c.p.phase == ended {
-			break
+		for i, d := range do {
+			if i == len(do)-1 && (c.p.waiting == 1 || c.p.phase <= preparing) { // or all are waited for
+				c.send(under, d, stop)
+			} else {
+				go c.send(under, d, stop)
+			}
 		}
 		r := <-c.answers
 		c.note(r)
-		if r.answer != done && c.p.phase == voting {
-			stop() // the others may wait for locks
-		}
 		if rest != nil && rest.Err() != nil {
 			c.p.expire()
 		}
 		do = c.p.next(r.command, r.answer)
 	}
-	return c.result()
 }
 
-// send does a command and sends its answer.
-func (c *coordinator) send(ctx context.Context, d command) {
+// send does a command and sends its answer. One that is not what was asked for ends the
+// vote: the others may wait for locks.
+func (c *coordinator) send(ctx context.Context, d command, stop func()) {
 	r := reply{command: d, answer: unknown, err: errNoAnswer} // if the goroutine is ended from inside
-	defer func() { c.answers <- r }()
+	defer func() {
+		if r.answer != done {
+			stop()
+		}
+		c.answers <- r
+	}()
 	defer func() {
 		if v := recover(); v != nil {
 			r.err = fmt.Errorf("%s: panic: %v", d.op, v)

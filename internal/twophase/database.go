@@ -23,7 +23,7 @@ type Participant interface {
 	// COMMIT ONE PHASE). nil means that the server has said so and that the transaction
 	// was open until then: a COMMIT that a server answers with ROLLBACK, or that finds
 	// no transaction, is ErrRefused. The anchor's must be durable when it is answered:
-	// synchronous_commit, innodb_flush_log_at_trx_commit=1, and on SQLite synchronous=FULL.
+	// Decide sees to that as far as a session can.
 	Commit(ctx context.Context) error
 
 	// Rollback ends the transaction, which is not known to be prepared, whatever state

@@ -3,6 +3,7 @@ package atomic
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -13,61 +14,82 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
-// guarded calls do, and returns what it panicked with.
-func guarded(do func() error) (panicked any, err error) {
-	defer func() { panicked = recover() }()
-	return nil, do()
+// guarded calls do, and returns how it ended: nil if it returned, or what it panicked
+// with, or "exit" where it ended its goroutine.
+func guarded(do func() error) (ended any, err error) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer func() {
+			if v := recover(); v != nil {
+				ended = v
+			}
+		}()
+		ended = "exit"
+		err = do()
+		ended = nil
+	}()
+	<-over
+	return ended, err
 }
 
 type kept struct{}
 
-// A hook that panics anywhere leaves all or none, and no connection in use.
-func TestHooks_APanicLeavesAllOrNone(t *testing.T) {
+// A hook that panics anywhere, or ends its goroutine, leaves all or none, and no
+// connection in use; and so ends who has called Atomic.
+func TestHooks_OneThatNeverReturnsLeavesAllOrNone(t *testing.T) {
 	t.Parallel()
-	for _, mix := range [][]string{{"postgres", "mysql"}, {"mysql", "postgres"}, {"sqlite", "postgres", "mysql"}} {
-		t.Run(fmtMix(mix), func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t, mix, created)
-			for i, op := range []string{"begin", "exec", "decide", "mark", "prepare", "commit", "commit prepared", "rollback prepared", "rollback"} {
-				for _, after := range []bool{false, true} {
-					p := writes
-					if op == "rollback" || op == "rollback prepared" {
-						p = refuses
-					}
-					owner := fmt.Sprintf("panic %d %v", i, after)
-					s.owner(t, owner)
-					hook := dbfleet.QueryHook{Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
-						if !after && e.Op == op {
-							panic("hook")
-						}
-						return ctx
-					}, After: func(_ context.Context, e dbfleet.QueryEvent) {
-						if after && e.Op == op {
-							panic("hook")
-						}
-					}}
-					remove := s.OnQuery(hook)
-					began := time.Now()
-					panicked, err := guarded(func() error {
-						return goAlong(t.Context(), s.Registry, s.names, s.mix, p, owner)
-					})
-					took := time.Since(began)
-					remove()
-					require.Less(t, took, 4*time.Second, "%s, after %v: %v", op, after, err)
-					conformance.RequireIdle(t, s.Registry)
-					s.recovered(t)
-					got := s.outcomeOf(t, p, owner)
-					want := "none"
-					if op == "commit" && after || op == "commit prepared" {
-						want = "all"
-					}
-					require.Equal(t, want, got, "%s, after %v: %v", op, after, err)
-					if op != "rollback prepared" || s.mix[0] == "postgres" { // there is not always one
-						require.Equal(t, "hook", panicked, "%s, after %v: %v", op, after, err)
-					}
-				}
+	for way, leave := range map[string]func(){"hook": func() { panic("hook") }, "exit": runtime.Goexit} {
+		for _, mix := range [][]string{{"postgres", "mysql"}, {"mysql", "postgres"}, {"sqlite", "postgres", "mysql"}} {
+			t.Run(way+"/"+fmtMix(mix), func(t *testing.T) {
+				t.Parallel()
+				neverReturns(t, mix, way, leave)
+			})
+		}
+	}
+}
+
+func neverReturns(t *testing.T, mix []string, way string, leave func()) {
+	t.Helper()
+	s := newStage(t, mix, created)
+	for i, op := range []string{"begin", "exec", "decide", "mark", "prepare", "commit", "commit prepared", "rollback prepared", "rollback"} {
+		for _, after := range []bool{false, true} {
+			p := writes
+			if op == "rollback" || op == "rollback prepared" {
+				p = refuses
 			}
-		})
+			owner := fmt.Sprintf("%s %d %v", way, i, after)
+			s.owner(t, owner)
+			hook := dbfleet.QueryHook{Before: func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+				if !after && e.Op == op {
+					leave()
+				}
+				return ctx
+			}, After: func(_ context.Context, e dbfleet.QueryEvent) {
+				if after && e.Op == op {
+					leave()
+				}
+			}}
+			remove := s.OnQuery(hook)
+			began := time.Now()
+			ended, err := guarded(func() error {
+				return goAlong(t.Context(), s.Registry, s.names, s.mix, p, owner)
+			})
+			took := time.Since(began)
+			remove()
+			require.Less(t, took, 4*time.Second, "%s, after %v: %v", op, after, err)
+			conformance.RequireIdle(t, s.Registry)
+			s.recovered(t)
+			got := s.outcomeOf(t, p, owner)
+			want := "none"
+			if op == "commit" && after || op == "commit prepared" {
+				want = "all"
+			}
+			require.Equal(t, want, got, "%s, after %v: %v", op, after, err)
+			if op != "rollback prepared" || s.mix[0] == "postgres" { // there is not always one
+				require.Equal(t, way, ended, "%s, after %v: %v", op, after, err)
+			}
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *stage) byHand(t *testing.T, name, gid, end string) {
 	t.Helper()
 	db := s.databases[name]
 	server := db.Server
-	require.Eventually(t, func() bool { return db.Connections(t) <= s.Stats()[name].OpenConnections }, patience, conformance.WaitingTick)
+	s.sessionsEnd(t)
 	if server.Dialect == "postgres" {
 		db.Exec(t, end+" PREPARED '"+gid+"'")
 		return

@@ -105,13 +105,18 @@ type benchRecord struct {
 
 const benchColumns = `"id", "name", "email", "age", "balance", "active", "note", "created_at"`
 
-func benchTwins(b testing.TB, rows int) (*dbfleet.Model[benchRecord], *sql.DB) {
-	b.Helper()
-	m := &benchMemory{
+// benchDriver answers with so many rows.
+func benchDriver(rows int) *benchMemory {
+	return &benchMemory{
 		columns: []string{"id", "name", "email", "age", "balance", "active", "note", "created_at"},
 		row:     []driver.Value{int64(1000), "Ada Lovelace", "ada@example.com", int64(36), 12.5, true, "a note", time.Unix(1_700_000_000, 0).UTC()},
 		rows:    rows,
 	}
+}
+
+func benchTwins(b testing.TB, rows int) (*dbfleet.Model[benchRecord], *sql.DB) {
+	b.Helper()
+	m := benchDriver(rows)
 	r, err := dbfleet.Open(dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{
 		"main": {Driver: dbfleet.MySQL, Connector: m},
 	}})

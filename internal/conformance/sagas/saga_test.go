@@ -228,3 +228,54 @@ func TestSaga_SaysWhatIsWrong(t *testing.T) {
 	_, err = w.run(t.Context(), "x")
 	require.ErrorIs(t, err, dbfleet.ErrClosed)
 }
+
+func TestSaga_NamesTheTableThatIsMissing(t *testing.T) {
+	t.Parallel()
+	onMixes(t, func(t *testing.T, w *world) {
+		last := steps[len(steps)-1]
+		drop := func(step, table string) {
+			_, err := w.DB(step).ExecContext(t.Context(), "DROP TABLE "+table)
+			require.NoError(t, err)
+		}
+		missing := func(err error, connection, table string) {
+			t.Helper()
+			if w.DB(connection).Driver() != dbfleet.SQLite {
+				require.ErrorIs(t, err, dbfleet.ErrUndefined)
+			}
+			require.ErrorContains(t, err, `connection "`+connection+`" has no table "`+table+`" for the saga`)
+			require.ErrorContains(t, err, "Saga.CreateTables makes it")
+		}
+		drop(last, "dbfleet_sagas_steps")
+		_, err := w.run(t.Context(), "without the steps' table")
+		missing(err, w.firstWithout(t, "dbfleet_sagas_steps"), "dbfleet_sagas_steps")
+		require.ErrorContains(t, err, "not finished; Resume goes on")
+		_, err = w.saga.Resume(t.Context(), 0)
+		missing(err, w.firstWithout(t, "dbfleet_sagas_steps"), "dbfleet_sagas_steps")
+		require.NoError(t, w.saga.CreateTables(t.Context()))
+		n, err := w.saga.Resume(t.Context(), 0)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+
+		drop("a", "dbfleet_sagas")
+		_, err = w.run(t.Context(), "without the table of runs")
+		missing(err, "a", "dbfleet_sagas")
+		require.ErrorContains(t, err, ": not begun: ")
+		_, err = w.saga.Resume(t.Context(), 0)
+		missing(err, "a", "dbfleet_sagas")
+		_, err = w.saga.Unfinished(t.Context(), 1)
+		missing(err, "a", "dbfleet_sagas")
+		_, err = w.saga.Forget(t.Context(), 1)
+		missing(err, "a", "dbfleet_sagas")
+	})
+}
+
+// firstWithout is the first step whose database lacks a table.
+func (w *world) firstWithout(t *testing.T, table string) string {
+	t.Helper()
+	for _, step := range steps {
+		if _, err := w.DB(step).ExecContext(t.Context(), "SELECT 1 FROM "+table); err != nil {
+			return step
+		}
+	}
+	return ""
+}

@@ -234,10 +234,9 @@ func (s *faultScript) rows() map[string]int64 {
 
 // transaction is the function of the scripted transaction.
 func (s *faultScript) transaction(ctx context.Context, tx *dbfleet.Tx) error {
-	s.attempts++
 	s.done = nil
 	if left := s.changed(nil); len(left) > 0 {
-		s.faults = append(s.faults, fmt.Sprintf("attempt %d begins with changed records: %v", s.attempts, left))
+		s.faults = append(s.faults, fmt.Sprintf("attempt %d begins with changed records: %v", s.attempts+1, left))
 	}
 	if err := tx.AfterCommit(func(context.Context) { s.told = append(s.told, "commit") }); err != nil {
 		return err
@@ -245,8 +244,9 @@ func (s *faultScript) transaction(ctx context.Context, tx *dbfleet.Tx) error {
 	if err := dbfleet.AfterRollback(ctx, func(_ context.Context, err error) {
 		s.told, s.toldErr = append(s.told, "rollback"), err
 	}); err != nil {
-		return err
+		return err // its context has ended, and so has it: nobody is told
 	}
+	s.attempts++
 	for k, step := range s.steps {
 		if s.at != nil {
 			if err := s.at(ctx, tx, k); err != nil {

@@ -19,9 +19,10 @@ import (
 // xaUndoTimeout bounds what ends a branch that could not be prepared.
 const xaUndoTimeout = time.Second
 
-// xaName is the name of a branch as the XA statements have it. MariaDB compares both
-// parts and not the format, which is the usual 1.
-func xaName(id session.BranchID) string { return "'" + id.Global + "','" + id.Qualifier + "'" }
+// xaName is the name of a branch as the XA statements have it: both parts and the format.
+func xaName(id session.BranchID, format int64) string {
+	return "'" + id.Global + "','" + id.Qualifier + "'," + strconv.FormatInt(format, 10)
+}
 
 // BeginBranch sets the transaction's options first, which hold for the next transaction
 // whichever it is: after an error the session must not be used any more.
@@ -38,7 +39,7 @@ func (s *conn) BeginBranch(ctx context.Context, id session.BranchID, o session.T
 			return err
 		}
 	}
-	name := xaName(id)
+	name := xaName(id, formatOf(s.thread.id))
 	if _, err := s.ExecText(ctx, "XA START "+name, nil); err != nil {
 		return err
 	}
@@ -149,92 +150,6 @@ func (s *conn) PrepareBranch(ctx context.Context, _ session.BranchID) (attached 
 		return false, fmt.Errorf("the branch may be prepared: it could not be rolled back after %v", err) //nolint:errorlint // it must not match: it is no answer to the vote
 	}
 	return false, &session.TxLostError{Err: err}
-}
-
-// FinishPrepared looks twice at an unknown name: MariaDB also says so of a branch whose
-// session is still connected, which it lists. A privileged account can finish a branch
-// on a replica, which must not be: so a session of another than the branch's asks first.
-func (s *conn) FinishPrepared(ctx context.Context, id session.BranchID, commit, own bool) error {
-	if !own {
-		if err := s.takesWrites(ctx, id); err != nil {
-			return err
-		}
-	}
-	query := "XA ROLLBACK "
-	if commit {
-		query = "XA COMMIT "
-	}
-	_, err := s.ExecText(ctx, query+xaName(id), nil)
-	if err == nil {
-		return nil
-	}
-	s.refreshed(err)
-	number := numberOf(err)
-	refused := func(reason error) error { return &session.BranchError{ID: id, Reason: reason, Err: err} }
-	switch {
-	case number == xaUnknown:
-		list, listErr := s.ListPrepared(ctx)
-		if listErr != nil {
-			return listErr
-		}
-		for _, p := range list {
-			if p.ID == id {
-				return refused(session.ErrBranchHeld)
-			}
-		}
-		return refused(session.ErrBranchUnknown)
-	case xaRolledBack(number) && commit:
-		return refused(session.ErrBranchRolledBack)
-	case xaRolledBack(number):
-		return nil
-	case classOf(number) == session.ReadOnly:
-		return refused(session.ErrBranchReadOnly)
-	case classOf(number) == session.Auth:
-		return refused(session.ErrBranchDenied)
-	}
-	return err
-}
-
-func (s *conn) takesWrites(ctx context.Context, id session.BranchID) error {
-	readOnly, err := s.ReadOnly(ctx)
-	if err == nil && readOnly {
-		err = &session.BranchError{ID: id, Reason: session.ErrBranchReadOnly}
-	}
-	return err
-}
-
-// ListPrepared lists the branches of all databases of the server: it does not tell
-// which has which. A replica lists what it has copied, and is refused.
-func (s *conn) ListPrepared(ctx context.Context) ([]session.PreparedBranch, error) {
-	if err := s.takesWrites(ctx, session.BranchID{}); err != nil {
-		return nil, err
-	}
-	rows, err := s.askAll(ctx, "XA RECOVER")
-	if err != nil {
-		return nil, err
-	}
-	var list []session.PreparedBranch
-	for _, row := range rows {
-		if len(row) != 4 {
-			return nil, errors.New("XA RECOVER gave other columns than it is known to")
-		}
-		if id, ok := recovered(row[0], row[1], row[2], row[3]); ok {
-			list = append(list, session.PreparedBranch{ID: id})
-		}
-	}
-	return list, nil
-}
-
-// recovered reads a row of XA RECOVER: the format, the lengths of both parts of the
-// name, and the parts without anything between them.
-func recovered(format, global, qualifier, data string) (id session.BranchID, ok bool) {
-	n, err := strconv.Atoi(global)
-	m, err2 := strconv.Atoi(qualifier)
-	if format != "1" || err != nil || err2 != nil || n < 0 || m < 0 || n+m != len(data) {
-		return id, false
-	}
-	id = session.BranchID{Global: data[:n], Qualifier: data[n:]}
-	return id, id.Valid()
 }
 
 var poolerFault = &session.BranchSetupError{
