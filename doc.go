@@ -198,7 +198,7 @@
 //
 // # Sessions
 //
-// [WithSession] has the reads of a context find what was written with it, from replicas
+// [WithSession] ([SessionOf] gives it back) has the reads of a context find what was written with it, from replicas
 // that are known to have it or from the primary; see [Session]. [Session.Token] and
 // [Registry.ContinueSession] take it to another process, [Registry.SessionMiddleware] to
 // the next request of a browser. ErrStale says that the only primary that is known here is
