@@ -189,12 +189,19 @@
 // carries; without one, reads of models and queries go to a replica in turn and
 // everything else to the primary. [Query.Primary] and [DB.Primary] ask the
 // primary, with [ReadPrimary] a whole context does; [DB.Read] sends raw queries to
-// replicas. A replica that does not answer is left out for
-// a while, and the read is asked elsewhere. Replicas may be behind: who must see
-// what was just written asks the primary, or reads in the transaction.
+// replicas, of those that are known to be plain reads, and [Query.OnReplica] to one of
+// them. A read that a replica does not answer is asked elsewhere: at another replica, at
+// the primary, and before it fails at whoever might answer. It is never asked twice in a
+// transaction or a Conn, when a row was given to its caller, when it may write, or when
+// its statement took longer than StatementTimeout.
 //
-// [Query.Route] tells where a query would run and why, [Query.SQL] what it would
-// send.
+// Replicas may be behind: who must see what was just written asks the primary, or reads
+// in the transaction. [MaxLag] and [Query.MaxLag] bound how far, as ReadsConfig.MaxLag
+// does for a connection; where none is within that, ReadsConfig.WhenStale decides between
+// the primary, what is stale, and an error (ErrStale, ErrNoReplica).
+//
+// [Query.Route] tells where a query would run and why, [WithRoute] where an operation
+// went, [Query.SQL] what is sent.
 //
 // # Sessions
 //
@@ -317,6 +324,8 @@
 // [Registry.Health] asks every node, [Registry.HealthHandler] answers a load
 // balancer, [Registry.Nodes] tells how the nodes are without asking, [Registry.Stats]
 // gives the pools' figures, [Registry.Describe] lists the models.
+// [Registry.OnNodeChange] is told of each node that does not answer, is back, is too far
+// behind, was promoted, has come or gone; [LogNodeChanges] writes that to slog.
 //
 // # Values
 //

@@ -14,6 +14,29 @@
 // ([StartPostgres], [StartMariaDB]) or a replicated set ([PostgresCluster],
 // [MariaDBCluster]); tests that break connections put a [Proxy] in between.
 //
+// Replicated sets change as a test says: replicas are held, cut off, promoted, fenced,
+// taken back.
+//
+//	c := dbtest.MariaDBCluster(t, 2)
+//	db, proxies := c.Database(t), c.Proxies(t)
+//	old, next := c.Primary, c.Replicas[0]
+//	proxies[old].Blackhole()   // clients do not reach it, its replicas do
+//	c.WaitCaughtUp(t)
+//	c.Fence(t, old)
+//	c.Failover(t, next)        // c.Primary is next, the other replica follows it
+//	proxies[old].Heal()
+//	c.Rejoin(t, old)           // a replica of next, without what it alone had
+//
+// What stands before databases in production, or leads them, is as real: [StartHAProxy],
+// [StartPgBouncer], [StartPatroni], [StartGalera].
+//
+//	p := dbtest.StartPatroni(t, 2)
+//	h := dbtest.StartHAProxy(t, dbtest.HAProxyConfig{Backends: p.Backends(), Check: "/primary"})
+//	db := h.Through(p.Database(t))
+//	old := p.Leader(t)
+//	old.Kill(t)
+//	leader := p.WaitLeader(t, old)
+//
 // The servers listen on a loopback port and on a unix socket, as an unprivileged
 // user when the tests run as root. They speak TLS to who asks, with a certificate
 // of [Database.CAFile]. They are tuned to lose data only when the machine crashes:
@@ -24,10 +47,10 @@
 // the time zone is not UTC, and MariaDB has a lenient sql_mode and latin1 as its
 // character set. A test that passes here does not owe it to the server's settings.
 //
-// A database that is not installed is skipped, unless DBFLEET_TEST_REQUIRE names
-// its dialect ("postgres,mysql"): then it is a failure. DBFLEET_TEST_DIALECTS
-// selects the dialects that tests run on ("sqlite"); the others are skipped as if
-// they were not installed.
+// A database or engine that is not installed is skipped, unless DBFLEET_TEST_REQUIRE
+// names it ("postgres,mysql,haproxy,pgbouncer,patroni,galera"): then it is a failure.
+// DBFLEET_TEST_DIALECTS selects the dialects that tests run on ("sqlite"); the others,
+// and the engines of none that is selected, are skipped as if they were not installed.
 // DBFLEET_TEST_POSTGRES_BIN and DBFLEET_TEST_MARIADB_BIN name the folder of the
 // programs where they are somewhere unusual.
 package dbtest

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// requireEnv names the dialects whose absence is a failure, separated by commas.
+	// requireEnv names the dialects and engines whose absence is a failure, separated
+	// by commas.
 	requireEnv = "DBFLEET_TEST_REQUIRE"
 
 	// dialectsEnv names the dialects that tests run on, separated by commas; empty means all.
@@ -26,8 +27,8 @@ type missingError struct {
 }
 
 func (e *missingError) Error() string {
-	return fmt.Sprintf("%s is not installed (looked in %s); scripts/install-databases installs it",
-		e.dialect, strings.Join(e.looked, ", "))
+	return fmt.Sprintf("%s is not installed (looked in %s); %s=%[1]s scripts/install-databases installs it",
+		e.dialect, strings.Join(e.looked, ", "), requireEnv)
 }
 
 // unwantedError says why tests do not run on a database that may be installed.
@@ -45,7 +46,8 @@ func selected(dialect string) bool {
 	return len(dialects) == 0 || slices.Contains(dialects, dialect)
 }
 
-// available says why tests cannot run on a database: it is not selected, or not installed.
+// available says why tests cannot run on a database or an engine: it is not selected,
+// or not installed.
 func available(dialect string) (err error) {
 	switch {
 	case !selected(dialect):

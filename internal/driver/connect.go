@@ -18,6 +18,9 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	p := (*Pool)(cr)
 	a, _ := ctx.(*acquireCtx)
 	outer := unwrapAcquire(ctx)
+	if err := ended(outer); err != nil && a != nil && a.mute {
+		return nil, p.muteError(err)
+	}
 	ctx, over := p.ends.dial(outer, a)
 	defer over()
 	if err := p.takeSlot(ctx, outer, a); err != nil {

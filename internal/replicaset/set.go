@@ -71,9 +71,6 @@ type slot[N comparable] struct {
 
 // New returns an empty set.
 func New[N comparable](o Settings) *Set[N] {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Rand == nil {
 		o.Rand = rand.Uint64
 	}
@@ -81,7 +78,11 @@ func New[N comparable](o Settings) *Set[N] {
 	o.Floor = cmp.Or(max(0, o.Floor), 100*time.Millisecond)
 	o.Ceiling = max(o.Floor, cmp.Or(max(0, o.Ceiling), 500*time.Millisecond))
 	o.Every = cmp.Or(max(0, o.Every), time.Second)
-	s := &Set[N]{o: o, epoch: o.Now().Add(-1)} // so that the clock is never 0
+	s := &Set[N]{o: o, epoch: time.Now()}
+	if o.Now != nil {
+		s.epoch = o.Now()
+	}
+	s.epoch = s.epoch.Add(-1) // so that the clock is never 0
 	s.next.Store(o.Rand())
 	s.list.Store(&list[N]{})
 	return s
@@ -173,7 +174,12 @@ func (s *Set[N]) Of(node N) *Member[N] {
 }
 
 // clock is the time in nanoseconds since the set was made, above 0.
-func (s *Set[N]) clock() int64 { return s.instant(s.o.Now()) }
+func (s *Set[N]) clock() int64 {
+	if s.o.Now == nil {
+		return int64(time.Since(s.epoch)) // which is quicker than time.Now
+	}
+	return s.instant(s.o.Now())
+}
 
 func (s *Set[N]) instant(t time.Time) int64 { return int64(t.Sub(s.epoch)) }
 

@@ -337,6 +337,41 @@ func TestCommit_GoesOnWhereverItsGoroutineIsEnded(t *testing.T) {
 	}
 }
 
+// patient waits for a lock in its vote for as long as it may.
+type patient struct{ *live }
+
+func (p patient) Decide(ctx context.Context, _ Record) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (p patient) Mark(ctx context.Context, _ BranchID) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestCommit_TellsWhyTheVoteWasLostAndWaitsForNobodyElse(t *testing.T) {
+	t.Parallel()
+	for range 300 {
+		for loser := range 3 {
+			f := newFleet().begin("a", "b", "c")
+			f.all[loser].fail[OpDecide], f.all[loser].fail[OpMark] = As(ErrRefused, errNoVote), As(ErrRefused, errNoVote)
+			if loser > 0 {
+				f.t.Anchor = patient{f.lives[0]}
+			}
+			for i := range f.t.Branches {
+				if 1+i != loser {
+					f.t.Branches[i].Live = patient{f.lives[1+i]}
+				}
+			}
+			r := Commit(t.Context(), f.t)
+			require.Equal(t, RolledBack, r.Outcome)
+			require.ErrorIs(t, r.Err, errNoVote)
+			require.Equal(t, loser, r.By)
+		}
+	}
+}
+
 // A goroutine a command is a thread's wake-up a command: only the vote of the second
 // participant has one of its own.
 func TestCommit_OfTwoTakesTwoGoroutines(t *testing.T) {

@@ -134,10 +134,10 @@ func (c *coordinator) drive(ctx context.Context, do []command, over chan<- struc
 func (c *coordinator) send(ctx context.Context, d command, stop func()) {
 	r := reply{command: d, answer: unknown, err: errNoAnswer} // if the goroutine is ended from inside
 	defer func() {
+		c.answers <- r // first: it is the reason for what the others then answer
 		if r.answer != done {
 			stop()
 		}
-		c.answers <- r
 	}()
 	defer func() {
 		if v := recover(); v != nil {

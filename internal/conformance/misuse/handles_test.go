@@ -109,7 +109,7 @@ func ofTransactions(w *world) []mistake {
 		{"a replica without a name of a handle", panicOf(func() { w.reg.DB("main").OnReplica("") }), `dbfleet: DB.OnReplica: the name of the replica is empty`},
 		{"an unknown replica", w.get(u.Query().OnReplica("far")), `dbfleet: connection "main" has no replica "far"; it has none at all`},
 		{"an unknown replica of a handle", w.reg.DB("main").OnReplica("far").Ping(w.ctx), `dbfleet: connection "main" has no replica "far"; it has none at all`},
-		{"a write on a replica", u.OnReplica("far").Create(w.ctx, &user{Name: "x"}), `dbfleet: connection "main": dbfleet: a handle for reads does not write`},
+		{"a write on a replica", u.OnReplica("far").Create(w.ctx, &user{Name: "x"}), `dbfleet: connection "main": a handle for reads does not write`},
 		{"a route of nil", panicOf(func() { dbfleet.WithRoute(w.ctx, nil) }), `dbfleet: WithRoute: the route is nil`},
 		{"a route of no context", panicOf(func() { dbfleet.WithRoute(noContext, new(dbfleet.Route)) }), `dbfleet: WithRoute: the context is nil`},
 		{"WithSession of nil", panicOf(func() { dbfleet.WithSession(noContext) }), `dbfleet: WithSession: the context is nil`},
@@ -167,6 +167,7 @@ func ofHooks(w *world) []mistake {
 		{"a nil hook of a connection", panicOf(func() { w.reg.DB("main").OnAfterQuery(nil) }), `dbfleet: OnAfterQuery: the hook is nil`},
 		{"a hook of a nil connection", panicOf(func() { (*dbfleet.DB)(nil).OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {}) }), `dbfleet: OnAfterQuery: the DB is nil; Registry.DB gives one`},
 		{"no logger", panicOf(func() { dbfleet.LogQueries(nil) }), `dbfleet: LogQueries: the logger is nil`},
+		{"no logger of changes", panicOf(func() { dbfleet.LogNodeChanges(nil) }), `dbfleet: LogNodeChanges: the logger is nil`},
 		{"a slow query of less than never", panicOf(func() { dbfleet.LogQueries(slog.Default(), dbfleet.LogOptions{Slow: -5 * time.Second}) }), `dbfleet: LogQueries: Slow is negative: only -1 has a meaning`},
 	}
 }

@@ -80,7 +80,7 @@ func (w *world) functions() map[string]reflect.Value {
 		"And": dbfleet.And, "Avg": dbfleet.Avg[float64], "BelongsTo": dbfleet.BelongsTo[post, user], "ConfigFromEnv": dbfleet.ConfigFromEnv,
 		"DateOf": dbfleet.DateOf, "Decimal": dbfleet.Decimal, "EscapeLike": dbfleet.EscapeLike, "Expr": dbfleet.Expr,
 		"HasMany": dbfleet.HasMany[user, post], "HasOne": dbfleet.HasOne[user, post], "IsRetryable": dbfleet.IsRetryable,
-		"JSONOf": dbfleet.JSONOf[any], "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
+		"JSONOf": dbfleet.JSONOf[any], "LogNodeChanges": dbfleet.LogNodeChanges, "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
 		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
 		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
 		"MaxLag": dbfleet.MaxLag, "WithRoute": dbfleet.WithRoute,
@@ -125,6 +125,8 @@ var receivers = map[string]func(w *world) any{
 	"Config":           func(*world) any { return &dbfleet.Config{} },
 	"ConnectionConfig": func(*world) any { return &dbfleet.ConnectionConfig{} },
 	"PoolConfig":       func(*world) any { return &dbfleet.PoolConfig{} },
+	"ReadsConfig":      func(*world) any { return &dbfleet.ReadsConfig{} },
+	"ReplicaConfig":    func(*world) any { return &dbfleet.ReplicaConfig{} },
 	"SQLiteConfig":     func(*world) any { return &dbfleet.SQLiteConfig{} },
 	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
 

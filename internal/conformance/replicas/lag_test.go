@@ -24,7 +24,7 @@ func measured(t *testing.T, c *dbtest.Cluster, change ...func(*dbfleet.Connectio
 		f(&config)
 	}
 	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
-	require.NoError(t, r.DB("main").Read().Ping(t.Context()))
+	require.NoError(t, r.DB("main").Ping(t.Context()))
 	require.Eventually(t, func() bool { return fresh(r, "main/replica-1") && fresh(r, "main/replica-2") }, soon, 10*time.Millisecond)
 	return db, r
 }

@@ -3,6 +3,7 @@ package replicas
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,3 +129,53 @@ func TestHedge_LeavesAloneWhatItMust(t *testing.T) {
 		}
 	})
 }
+
+// A read whose first node is lost while the second is asked is answered by that one; one
+// whose both are lost goes on to the primary; and a hook that panics takes its caller with
+// it, and nothing else.
+func TestHedge_SurvivesWhatBreaks(t *testing.T) {
+	t.Parallel()
+	onFleets(t, hedging, func(t *testing.T, fl *fleet) {
+		fl.reads(t, 400)
+		var route dbfleet.Route
+		ctx := dbfleet.WithRoute(t.Context(), &route)
+		for i := range 4 {
+			for _, p := range fl.proxies {
+				p.Delay(300 * time.Millisecond)
+			}
+			fl.seen.take()
+			read := make(chan error, 1)
+			go func() { read <- fl.read(ctx) }()
+			require.Eventually(t, func() bool { return inUse(fl, "main/replica-1") && inUse(fl, "main/replica-2") }, 5*time.Second, time.Millisecond)
+			fl.proxies[0].Cut()
+			if i%2 == 1 {
+				fl.proxies[1].Cut()
+			}
+			require.NoError(t, <-read)
+			for _, e := range fl.seen.take() {
+				if e.Err != nil && e.Class != dbfleet.ClassCanceled {
+					require.ErrorIs(t, e.Err, dbfleet.ErrConnection)
+				}
+			}
+			for _, p := range fl.proxies {
+				p.Delay(0)
+			}
+			fl.settles(t, 10*time.Second, "main/replica-1", "main/replica-2")
+		}
+		for _, p := range fl.proxies {
+			p.Delay(100 * time.Millisecond)
+		}
+		remove := fl.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+			if strings.Contains(e.Route.Reason, "hedged") {
+				panic("a hook")
+			}
+			return ctx
+		})
+		require.PanicsWithValue(t, "a hook", func() { _ = fl.read(ctx) })
+		remove()
+		require.NoError(t, fl.read(ctx))
+		require.Eventually(t, func() bool { return !inUse(fl, "main/replica-1") && !inUse(fl, "main/replica-2") }, 10*time.Second, 10*time.Millisecond)
+	})
+}
+
+func inUse(fl *fleet, node string) bool { return fl.Stats()[node].InUse > 0 }
