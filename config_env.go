@@ -53,6 +53,8 @@ type EnvOptions struct {
 // connection's name if that is a driver's ("postgresql"), else from the
 // well-known port (5432, 3306).
 //
+// DB_SESSION_KEYS has [Config.SessionKeys], with commas between them.
+//
 // What is missing, empty, malformed or unknown is a fault. All faults are
 // reported at once, each as a *ConfigError that names its variable and not the
 // value; files of certificates that cannot be read are among them. So is a variable

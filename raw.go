@@ -249,7 +249,7 @@ func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.
 		}
 		return unknownRows, err
 	}
-	p.unseen(s)
+	ctx = p.unseen(ctx, s)
 	pool, err := p.pool(ctx)
 	if err == nil {
 		x.rows, err = pool.QueryContext(ctx, p.node.wait, s.text, s.args...)
@@ -288,7 +288,7 @@ func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.R
 		x.row = group.QueryRow(ctx, s.text, s.args...)
 		return unknownRows, x.row.Err()
 	}
-	p.unseen(s)
+	ctx = p.unseen(ctx, s)
 	pool, err := p.pool(ctx)
 	if err == nil {
 		x.row, err = pool.QueryRowContext(ctx, p.node.wait, s.text, s.args...)
@@ -324,7 +324,7 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 		}
 		return unknownRows, err
 	}
-	p.unseen(s)
+	ctx = p.unseen(ctx, s)
 	pool, err := p.pool(ctx)
 	if err == nil {
 		x.stmt, err = pool.PrepareContext(ctx, p.node.wait, s.text)

@@ -50,7 +50,9 @@ const sessionWait = 50 * time.Millisecond
 // has applied all up to there. Of other sessions' writes a read may miss any, but with
 // MonotonicReads none that the session has seen.
 //
-// A write that has failed and a transaction that was rolled back change nothing. Where a
+// A write that has failed and a transaction that was rolled back change nothing, but for
+// QueryContext and QueryRowContext of what is no plain read, which count in any case, and
+// again when their rows are closed. Where a
 // position could not be had, or a connection has no replicas to begin with, the session
 // reads that connection from its primary until the next write of it: the write itself
 // has succeeded, so it is no error. After a write whose outcome is unknown
@@ -70,8 +72,10 @@ const sessionWait = 50 * time.Millisecond
 // that was the primary before a failover does not serve it. If a new one has been
 // promoted since, it is the truth, with what it has; a session that has seen more recent
 // history than the primary that this process knows gets ErrStale if no other is found at
-// once. A transaction that ctx carries takes what is its own, as always; ReadPrimary and
-// DB.Primary read from the primary as it is.
+// once. MariaDB and MySQL do not tell which of two histories is the later one: there, what
+// another process has written to a primary and its failover has lost is ErrStale until the
+// token is dropped. A transaction that ctx carries takes what is its own, as always;
+// ReadPrimary, DB.Primary and OnReplica read what is there.
 //
 // When the primary cannot be reached, reads are served by replicas that have what is
 // needed, and fail otherwise, unless ReadsConfig.WhenPrimaryDown allows them to be stale.

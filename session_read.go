@@ -58,11 +58,18 @@ func (p *place) hasNeeded(n *node) bool {
 	if m == nil {
 		return true
 	}
-	if m.behind || m.seen != nil && m.seen != n {
+	if m.behind || m.seen != nil && m.seen != n || p.e.hasLeft(m) {
 		return false
 	}
 	s := n.sight.Load()
 	return m.seen != nil && m.at.IsZero() || s.has(m)
+}
+
+// hasLeft says that the primary is known to be on another line of history than m: what
+// the replicas of either have is told by where the primary is.
+func (e *entry) hasLeft(m *mark) bool {
+	s := e.primary().sight.Load()
+	return s != nil && !s.standby && s.position.Reached(m.at) == position.Unknown
 }
 
 // settle has a read of a session go where all is that the session needs, if choose has
@@ -100,7 +107,7 @@ const restsFor = 20
 // it has got there.
 func (p *place) waits(ctx context.Context) bool {
 	m, wait := p.in.needs, p.in.session.wait()
-	if p.primary || wait == 0 || time.Now().UnixNano() < p.e.waitsFrom.Load() {
+	if p.primary || wait == 0 || p.e.hasLeft(m) || time.Now().UnixNano() < p.e.waitsFrom.Load() {
 		return false
 	}
 	n := p.nearest()

@@ -2,7 +2,9 @@ package dbfleet_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +223,28 @@ func TestSession_KeysAreChecked(t *testing.T) {
 	require.ErrorContains(t, err, "number 1 is shorter than 16 bytes")
 	require.ErrorContains(t, err, "number 3 is given twice")
 	require.NotContains(t, err.Error(), "short ")
+}
+
+func TestSession_KeysAreReadAndNotShown(t *testing.T) {
+	t.Parallel()
+	second := strings.Repeat("s", 16)
+	var read dbfleet.Config
+	require.NoError(t, json.Unmarshal([]byte(`{"session_keys": ["`+string(sessionKey)+`", "`+second+`"]}`), &read))
+	env, err := dbfleet.ConfigFromEnv(dbfleet.EnvOptions{Lookup: func() []string {
+		return []string{"DB_A_DRIVER=sqlite", "DB_A_DATABASE=:memory:", "DB_SESSION_KEYS=" + string(sessionKey) + "," + second}
+	}})
+	require.NoError(t, err)
+	for _, c := range []dbfleet.Config{read, env} {
+		require.Equal(t, []dbfleet.Secret{sessionKey, dbfleet.Secret(second)}, c.SessionKeys)
+		text, err := json.Marshal(c)
+		require.NoError(t, err)
+		for _, shown := range []string{string(text), fmt.Sprintf("%v %+v", c, c)} {
+			require.NotContains(t, shown, second)
+			require.NotContains(t, shown, string(sessionKey))
+		}
+		require.Contains(t, string(text), "session_keys")
+	}
+	require.Error(t, json.Unmarshal([]byte(`{"session_keys": "one"}`), &read))
 }
 
 func TestSession_IsSafeForConcurrentUse(t *testing.T) {

@@ -86,18 +86,21 @@ func (p *place) wasSent(s *statement, err error) {
 }
 
 // unseen notes that what a statement outside of a transaction does, or will do, is not
-// seen by its session: rows that the caller reads later, a statement that he prepares.
-func (p *place) unseen(s *statement) {
-	in := &p.in
-	if in.session == nil || p.member != nil || p.guarded {
-		return
+// seen by its session: rows that the caller reads, which may be the longer part of a
+// write, or a statement that is prepared. The context that it returns is the statement's.
+func (p *place) unseen(ctx context.Context, s *statement) context.Context {
+	session := p.in.session
+	if session == nil || p.member != nil || p.guarded && !session.options.MonotonicReads {
+		return ctx
 	}
-	in.learns = nil
-	if p.e.reg.plain.refuse("", s.text, p.e.dialect) != nil {
-		in.session.pin(p.e, s.op == "prepare")
-	} else if in.session.options.MonotonicReads {
-		in.session.pin(p.e, false)
+	p.in.learns = nil
+	writes := !p.guarded && p.e.reg.plain.refuse("", s.text, p.e.dialect) != nil
+	if !writes && !session.options.MonotonicReads {
+		return ctx
 	}
+	session.pin(p.e, writes && s.op == "prepare")
+	e := p.e
+	return driver.WhenRead(ctx, func() { session.pin(e, false) })
 }
 
 // writesIn notes that a transaction, or what Conn lends, writes for a session: it gets the

@@ -48,3 +48,22 @@ func (c *Conn) Includes(ctx context.Context, target position.Position) (position
 	}
 	return answer, nil
 }
+
+// readKey is of what WhenRead gives a context.
+type readKey struct{}
+
+// WhenRead returns a context with which queries of database/sql call ended when their rows
+// are closed or read: what they write is committed by then, where it is by itself. It must
+// not use the connection.
+func WhenRead(ctx context.Context, ended func()) context.Context {
+	return context.WithValue(ctx, readKey{}, ended)
+}
+
+func whenRead(rows Rows, ended func()) {
+	switch r := rows.(type) {
+	case *cellCursor:
+		r.ended = ended
+	case *cursor:
+		r.ended = ended
+	}
+}

@@ -32,7 +32,11 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	r, err := c.query(afterAcquire(ctx), query, args, nil)
+	ctx = afterAcquire(ctx)
+	r, err := c.query(ctx, query, args, nil)
+	if ended, ok := ctx.Value(readKey{}).(func()); ok && err == nil {
+		whenRead(r, ended)
+	}
 	if err == nil && c.readsAhead() {
 		r, err = readAhead(r, true)
 	}

@@ -45,7 +45,8 @@ type cursor struct {
 	done   <-chan struct{}
 	query  string
 	closed bool
-	err    error // what Next says after the end
+	err    error  // what Next says after the end
+	ended  func() // is called at the end, nil for nothing; see WhenRead
 
 	prev, next *cursor // of the connection's open cursors
 }
@@ -162,6 +163,9 @@ func (r *cursor) closeLocked() error {
 	r.closed = true
 	err := r.src.Close()
 	r.c.removeCursor(r)
+	if r.ended != nil {
+		r.ended()
+	}
 	if err != nil {
 		return r.c.failed(r.ctx, err)
 	}

@@ -112,6 +112,12 @@ func ofTransactions(w *world) []mistake {
 		{"a write on a replica", u.OnReplica("far").Create(w.ctx, &user{Name: "x"}), `dbfleet: connection "main": a handle for reads does not write`},
 		{"a route of nil", panicOf(func() { dbfleet.WithRoute(w.ctx, nil) }), `dbfleet: WithRoute: the route is nil`},
 		{"a route of no context", panicOf(func() { dbfleet.WithRoute(noContext, new(dbfleet.Route)) }), `dbfleet: WithRoute: the context is nil`},
+		{"WithSession of nil", panicOf(func() { dbfleet.WithSession(noContext) }), `dbfleet: WithSession: the context is nil`},
+		{"two options of a session", panicOf(func() { dbfleet.WithSession(w.ctx, dbfleet.SessionOptions{}, dbfleet.SessionOptions{}) }), `dbfleet: WithSession: more than one SessionOptions`},
+		{"a wait that is negative", panicOf(func() { dbfleet.WithSession(w.ctx, dbfleet.SessionOptions{Wait: -2}) }), `dbfleet: WithSession: SessionOptions.Wait is negative: only -1 has a meaning`},
+		{"ContinueSession of nil", of(w.reg.ContinueSession(noContext, "")), `dbfleet: ContinueSession: the context is nil`},
+		{"a token that is none", of(w.reg.ContinueSession(w.ctx, "x")), `dbfleet: ContinueSession: not a session's token: it is cut or changed, of another version, or signed with a key that is not known here`},
+		{"the token of no session", of(dbfleet.SessionOf(w.ctx).Token()), `dbfleet: the Session is nil; SessionOf gives that of a context of WithSession`},
 		{"ReadPrimary of nil", panicOf(func() { dbfleet.ReadPrimary(noContext) }), `dbfleet: ReadPrimary: the context is nil`},
 	}
 }

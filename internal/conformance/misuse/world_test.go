@@ -84,6 +84,7 @@ func (w *world) functions() map[string]reflect.Value {
 		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
 		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
 		"MaxLag": dbfleet.MaxLag, "WithRoute": dbfleet.WithRoute,
+		"SessionOf": dbfleet.SessionOf, "WithSession": dbfleet.WithSession,
 		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
 		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
@@ -111,6 +112,7 @@ var receivers = map[string]func(w *world) any{
 	"Route":    func(*world) any { return dbfleet.Route{} },
 	"Link":     func(*world) any { return dbfleet.On("user_id") },
 	"Conn":     func(*world) any { return new(dbfleet.Conn) },
+	"Session":  func(w *world) any { return dbfleet.SessionOf(dbfleet.WithSession(w.ctx)) },
 	"Secret":   func(*world) any { s := dbfleet.Secret("x"); return &s },
 
 	"Inbox":  func(w *world) any { return w.inbox() },

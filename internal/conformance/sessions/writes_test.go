@@ -65,6 +65,13 @@ func (c *client) ways() []func(ctx context.Context, name string, value int64) er
 				return err
 			})
 		},
+		func(ctx context.Context, name string, value int64) error { // a query in SQL that writes
+			if _, err := db.ExecContext(ctx, fmt.Sprintf("DELETE FROM counters WHERE name = '%s'", name)); err != nil {
+				return err
+			}
+			var id int64
+			return db.QueryRowContext(ctx, fmt.Sprintf("INSERT INTO counters (name, value) VALUES ('%s', %d) RETURNING id", name, value)).Scan(&id)
+		},
 		func(ctx context.Context, name string, value int64) error { // an atomic commit
 			return c.Atomic(ctx, []string{"main"}, func(ctx context.Context) error {
 				_, err := c.counters.Where("name", "=", name).Update(ctx, dbfleet.Row{"value": value})
