@@ -203,13 +203,8 @@
 // [Query.Route] tells where a query would run and why, [WithRoute] where an operation
 // went, [Query.SQL] what is sent.
 //
-// # Sessions
-//
-// [WithSession] ([SessionOf] gives it back) has the reads of a context find what was written with it, from replicas
-// that are known to have it or from the primary; see [Session]. [Session.Token] and
-// [Registry.ContinueSession] take it to another process, [Registry.SessionMiddleware] to
-// the next request of a browser. ErrStale says that the only primary that is known here is
-// not that of what the session has seen, ErrToken that a token is none.
+// [WithSession] ([SessionOf] gives it back) has the reads of a context find what was written
+// with it; see [Session]. Its token, or ErrToken, goes on with [Registry.ContinueSession].
 //
 // # Shards
 //
