@@ -34,7 +34,7 @@ type HAProxyConfig struct {
 	IdleTimeout time.Duration
 	// Check is how HAProxy finds out which backends are well, each 200 ms; two
 	// failures take one out and cut its connections, one success brings it back.
-	// Empty: it does not. "tcp": the port accepts. A path, such as "/primary": a GET
+	// Empty: it does not. "tcp": the port accepts. A path, such as "/primary": a request
 	// at the backend's CheckPort answers with 200, as [Patroni] does.
 	Check string
 }
@@ -100,7 +100,7 @@ listen database
 	if h.config.Check != "" {
 		check = " check inter 200ms fall 2 rise 1 on-marked-down shutdown-sessions"
 		if h.config.Check != "tcp" {
-			fmt.Fprintf(&b, "\toption httpchk GET %s\n", h.config.Check)
+			fmt.Fprintf(&b, "\toption httpchk OPTIONS %s\n", h.config.Check)
 		}
 	}
 	for i, s := range h.config.Backends {

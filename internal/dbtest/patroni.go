@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -162,8 +163,12 @@ func (p *Patroni) WaitLeader(t testing.TB, except ...*Server) *Server {
 // WaitStandby waits until a node follows the leader.
 func (p *Patroni) WaitStandby(t testing.TB, s *Server) {
 	t.Helper()
-	if !poll(failoverTimeout, func() bool { return p.ask(s, "/replica") == nil && s.answers() == nil && receives(s) }) {
-		t.Fatalf("dbtest: patroni: the node does not follow after %v:\n%s", failoverTimeout, p.logs())
+	var last error
+	if !poll(failoverTimeout, func() bool {
+		last = errors.Join(p.ask(s, "/replica"), s.answers())
+		return last == nil && receives(s)
+	}) {
+		t.Fatalf("dbtest: patroni: the node does not follow after %v (%v):\n%s", failoverTimeout, last, p.logs())
 	}
 }
 
