@@ -204,11 +204,12 @@ func TestClose_EndsDialsAtOnce(t *testing.T) {
 		p.EndLoans()
 		require.Eventually(t, func() bool { return p.DB().Stats().InUse == 0 }, 10*time.Second, time.Millisecond)
 
+		p.DropIdle()
 		go func() { _, err := p.Acquire(context.Background(), time.Minute); errs <- err }()
-		require.Eventually(t, func() bool { return dialsOf(p) == 1 || p.DB().Stats().InUse == 1 }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return dialsOf(p) == 1 }, 10*time.Second, time.Millisecond)
 		start := time.Now()
 		require.NoError(t, p.Close())
-		_ = <-errs
+		require.ErrorIs(t, <-errs, ErrPoolClosed)
 		require.Less(t, time.Since(start), 10*time.Second)
 		_, err := p.Acquire(t.Context(), time.Minute)
 		require.ErrorIs(t, err, ErrPoolClosed)

@@ -123,19 +123,21 @@ func (e *ends) endOrphans() {
 	}
 }
 
-// interrupt ends dials and waits, and returns the connections.
+// interrupt ends waits and dials, and returns the connections. The waits are first: for
+// who still waits when a dial ends, database/sql begins another one.
 func (e *ends) interrupt(err *InterruptedError) []*conn {
 	e.mu.Lock()
 	e.rounds.Add(1)
 	e.last = err
-	for d := range e.dials {
-		d.end(err)
-	}
+	dials := slices.Collect(maps.Keys(e.dials))
 	waits := slices.Collect(maps.Keys(e.waits))
 	conns := slices.Collect(maps.Keys(e.conns))
 	e.mu.Unlock()
 	for _, a := range waits {
 		a.end(err)
+	}
+	for _, d := range dials {
+		d.end(err)
 	}
 	return conns
 }
