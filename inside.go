@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// insideExchange says whether the caller was called from inside of an exchange other
-// than its own, as a Scanner or a Valuer is while its statement runs. It looks at the
-// stack, so it is asked only by who would have to wait.
-func insideExchange() bool { return inside(".exchange", 2) }
+// insideExchange says whether the caller was called from inside of the exchange of
+// another statement than its own, as a Scanner or a Valuer is while its statement runs.
+// Whatever is sent in a transaction goes through one call of place.inItsTurn. It looks at
+// the stack, so it is asked only by who would have to wait.
+func insideExchange() bool { return inside("(*place).inItsTurn", 2) }
 
 // insideHidden says whether the caller was called from inside of a savepoint that a
 // verb has made around its callbacks.

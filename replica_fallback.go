@@ -206,8 +206,8 @@ func (t turns) take(ctx context.Context, node *sessions) error {
 
 func (t turns) give() { <-t }
 
-// exchange sends a statement at the node that is chosen, in its turn.
-func (p *place) exchange(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
+// inItsTurn makes the exchange at the node that is chosen, when it is the statement's turn.
+func (p *place) inItsTurn(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
 	if !p.capped || p.e.primaryReads == nil {
 		return x.exchange(ctx, p, s)
 	}

@@ -90,7 +90,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	hooks := p.callHooks(ctx, s)
 	p.asks()
 	if hooks == nil {
-		res, err = p.exchange(ctx, s, x)
+		res, err = p.inItsTurn(ctx, s, x)
 		return res, p.ended(s, hooks, res, err)
 	}
 	returned := false
@@ -99,7 +99,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 			_ = p.ended(s, hooks, unknownRows, errPanicked)
 		}
 	}()
-	res, err = p.exchange(hooks.context(x), s, x)
+	res, err = p.inItsTurn(hooks.context(x), s, x)
 	returned = true
 	return res, p.ended(s, hooks, res, err)
 }

@@ -32,6 +32,11 @@ func TestTx_ServesTwoGoroutines(t *testing.T) {
 							_, err := tx.ExecContext(ctx, conformance.Inserting(owner))
 							require.NoError(t, err)
 						}
+						_, err := accounts.Where("owner", "=", owner).Update(ctx, map[string]any{"balance": i})
+						require.NoError(t, err)
+						require.NoError(t, accounts.Upsert(ctx, &conformance.Account{ID: int64(-1 - 100*g - i), Owner: owner + " again"}))
+						_, err = accounts.Where("id", "=", -1-100*g-i).Delete(ctx)
+						require.NoError(t, err)
 						found, err := accounts.Where("owner", "=", owner).Get(ctx)
 						require.NoError(t, err)
 						require.Len(t, found, 1)
