@@ -211,6 +211,10 @@
 // [WithSession] ([SessionOf] gives it back) has the reads of a context find what was written
 // with it; see [Session]. Its token, or ErrToken, goes on with [Registry.ContinueSession].
 //
+// docs/replicas.md in the repository tells all of this at length: how nodes are found to
+// be unwell, how far replicas are behind, what sessions promise, what a failover does to
+// writes. examples/replicas shows it.
+//
 // # Shards
 //
 // A model with a [ShardRule], by [ShardBy], keeps each record on the connection that
