@@ -203,8 +203,17 @@
 // [Query.Route] tells where a query would run and why, [WithRoute] where an operation
 // went, [Query.SQL] what is sent.
 //
+// A primary that fails over is followed, wherever the role has gone among Host,
+// ConnectionConfig.Hosts and the replicas. While nobody has it a write is ErrNoPrimary,
+// or the error of asking the one that had it; while several claim it, it is
+// [ErrTwoPrimaries], a [*TwoPrimariesError], and nothing is sent.
+//
 // [WithSession] ([SessionOf] gives it back) has the reads of a context find what was written
 // with it; see [Session]. Its token, or ErrToken, goes on with [Registry.ContinueSession].
+//
+// docs/replicas.md in the repository tells all of this at length: how nodes are found to
+// be unwell, how far replicas are behind, what sessions promise, what a failover does to
+// writes. examples/replicas shows it.
 //
 // # Shards
 //
@@ -343,7 +352,8 @@
 //     may be tried again is [IsRetryable]
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
 //     [ErrTooManyConnections], [ErrAcquireTimeout], [ErrTimeout], [ErrReadOnly],
-//     [ErrUndefined]
+//     [ErrUndefined]; which one is the primary: [ErrNoPrimary], [ErrTwoPrimaries]
+//   - replicas: [ErrStale], [ErrNoReplica], [*UnknownReplicaError]; a session: [ErrToken]
 //   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]; one on
 //     several databases: [ErrCommitPending], [ErrCommitMixed], in an [*AtomicError]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -189,4 +190,33 @@ func lineTable(headings []string, lines map[string]int) string {
 		table += " |\n"
 	}
 	return table + "\n"
+}
+
+// The blocks of docs/replicas.md, each in a scope of its own, beside what the guide takes
+// to be there.
+func TestShown_CodeAboutReplicasCompiles(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go command")
+	}
+	page, err := os.ReadFile("docs/replicas.md")
+	require.NoError(t, err)
+	body, blocks := "", 0
+	for _, m := range fenced.FindAllSubmatch(page, -1) {
+		if string(m[1]) == "go" {
+			body += "{\n" + string(m[2]) + "}\n"
+			blocks++
+		}
+	}
+	require.Greater(t, blocks, 4)
+	prelude := strings.Replace(guidePrelude, `import (`, `import ("errors"; "net/http"; `, 1)
+	types := "type User struct { ID int64 }\ntype Post struct { ID int64 }\nvar _, _ = errors.Is, http.NewServeMux\n"
+	file := filepath.Join(t.TempDir(), "replicas.go")
+	require.NoError(t, os.WriteFile(file, []byte(prelude+types+"func main() {\n"+body+"}\n"), 0o600))
+	out, _ := exec.CommandContext(t.Context(), "go", "build", "-gcflags=-e", "-o", os.DevNull, file).CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if !strings.HasPrefix(line, "#") && !strings.Contains(line, "declared and not used") {
+			t.Errorf("%s", line)
+		}
+	}
 }

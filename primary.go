@@ -125,4 +125,9 @@ func (m *monitor) takesPlace(leader *node) {
 }
 
 // promoted tells that n is the primary in the place of old, which may be n.
-func (e *entry) promoted(n, old *node, why string) {}
+func (e *entry) promoted(n, old *node, why string) {
+	if old != n {
+		e.nodeChanged(old, ConditionDemoted, "the primary is "+n.name+" now")
+	}
+	e.nodeChanged(n, ConditionPromoted, why)
+}

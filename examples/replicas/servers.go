@@ -251,7 +251,13 @@ func childrenOf(parent int) (list []int) {
 	return list
 }
 
-func (c *cluster) killPrimary() error { return c.servers[0].cmd.Process.Kill() }
+// killPrimary ends the server and all of its processes at once, without a last word to
+// its standbys.
+func (c *cluster) killPrimary() error {
+	err := c.servers[0].cmd.Process.Signal(syscall.SIGQUIT)
+	<-c.servers[0].over
+	return err
+}
 
 func (c *cluster) promote(ctx context.Context, standby int) error {
 	_, err := dbfleet.SelectOne[bool](ctx, c.admin.DB(strconv.Itoa(1+standby)), "SELECT pg_promote()")

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -51,7 +52,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, ctx: context.Background()}
 	var err error
-	w.reg, err = dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{
+	w.reg, err = dbfleet.Open(dbfleet.Config{Default: "main", SessionKeys: []dbfleet.Secret{"sixteen bytes or more"}, Connections: map[string]dbfleet.ConnectionConfig{
 		"main":  {Driver: dbfleet.SQLite, Database: ":memory:"},
 		"other": {Driver: dbfleet.SQLite, Database: ":memory:"},
 	}})
@@ -144,9 +145,11 @@ var receivers = map[string]func(w *world) any{
 	"RecordError":            func(*world) any { return &dbfleet.RecordError{} },
 	"SameRowError":           func(*world) any { return &dbfleet.SameRowError{} },
 	"StatementError":         func(*world) any { return &dbfleet.StatementError{} },
+	"TwoPrimariesError":      func(*world) any { return &dbfleet.TwoPrimariesError{} },
 	"TxConnectionError":      func(*world) any { return &dbfleet.TxConnectionError{} },
 	"UnknownColumnError":     func(*world) any { return &dbfleet.UnknownColumnError{} },
 	"UnknownConnectionError": func(*world) any { return &dbfleet.UnknownConnectionError{} },
+	"UnknownReplicaError":    func(*world) any { return &dbfleet.UnknownReplicaError{} },
 }
 
 // special are receivers of single methods.
@@ -158,6 +161,25 @@ var special = map[string]func(w *world) any{
 	"Link.And":        func(w *world) any { return dbfleet.On("title") },
 	"Query.Union":     func(w *world) any { return w.users.Select("age") },
 	"Query.UnionAll":  func(w *world) any { return w.users.Select("age") },
+	"DB.OnReplica":    func(w *world) any { return w.reg.DB(w.copied()) },
+	"Model.OnReplica": func(w *world) any { return w.users.DB(w.copied()) },
+	"Query.OnReplica": func(w *world) any { return w.users.DB(w.copied()).Query() },
+}
+
+// copied is a connection with a replica.
+func (w *world) copied() string {
+	dir := w.t.TempDir()
+	config := dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: filepath.Join(dir, "copy.db")}
+	for range 2 {
+		require.NoError(w.t, w.reg.Add("copied", config))
+		_, err := w.reg.DB("copied").ExecContext(w.ctx, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, age INTEGER)")
+		require.NoError(w.t, err)
+		if config.ReadHosts == nil {
+			require.NoError(w.t, w.reg.Remove(w.ctx, "copied"))
+		}
+		config.ReadHosts, config.Database = []string{config.Database}, filepath.Join(dir, "primary.db")
+	}
+	return "copied"
 }
 
 // begun is a transaction that is open until the test's end.
@@ -197,7 +219,7 @@ var texts = map[string]string{
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
-	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one",
+	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
 }
 
 func (w *world) good(t *testing.T, function, name string, in reflect.Type) reflect.Value {
@@ -242,7 +264,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
 		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),
 		func(context.Context) {}, func(context.Context, error) {}, func(context.Context, dbfleet.OpenTransaction) {}, func(context.Context, dbfleet.NodeEvent) {},
-		[]dbfleet.ReplicaConfig{},
+		[]dbfleet.ReplicaConfig{}, new(dbfleet.Route), dbfleet.SessionOptions{}, dbfleet.SessionHTTP{},
 		func(context.Context, *dbfleet.Tx) error { return nil }, slices.Values([]user{{Name: "Bob"}}),
 		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
 		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },

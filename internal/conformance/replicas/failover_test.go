@@ -143,6 +143,12 @@ func TestFailover_FollowsAPlannedPromotion(t *testing.T) {
 		db, config := bankOn(t, c)
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+		turned := make(chan dbfleet.NodeEvent, 1024)
+		r.OnNodeChange(func(_ context.Context, e dbfleet.NodeEvent) {
+			if e.To == dbfleet.ConditionPromoted || e.To == dbfleet.ConditionDemoted {
+				turned <- e
+			}
+		})
 		l := writing(t, accounts, 4)
 		require.Eventually(t, func() bool { return l.since(time.Time{}) > 50 }, soon, 10*time.Millisecond)
 
@@ -161,6 +167,12 @@ func TestFailover_FollowsAPlannedPromotion(t *testing.T) {
 		require.NoError(t, accounts.Create(dbfleet.WithRoute(t.Context(), &wrote), &conformance.Account{Owner: "after"}))
 		require.Equal(t, "main/replica-1", wrote.Node)
 		require.Equal(t, dbfleet.RolePrimary, wrote.Role)
+
+		require.Eventually(t, func() bool { return len(turned) >= 2 }, soon, 10*time.Millisecond)
+		first, second := <-turned, <-turned
+		require.Equal(t, []any{"main", dbfleet.ConditionDemoted, dbfleet.RoleReplica}, []any{first.Node, first.To, first.Role})
+		require.Equal(t, []any{"main/replica-1", dbfleet.ConditionPromoted, dbfleet.RolePrimary}, []any{second.Node, second.To, second.Role})
+		require.Empty(t, turned, "each is told once")
 	})
 }
 
