@@ -54,7 +54,7 @@ func (m *monitor) callDiscover(ctx context.Context) (list []ReplicaConfig, err e
 		defer m.discovery.asked.Store(false)
 		defer func() {
 			if v := recover(); v != nil {
-				back <- result{err: fmt.Errorf("Discover panicked: %v", v)}
+				back <- result{err: fmt.Errorf("it panicked: %v", v)}
 			}
 		}()
 		list, err := m.e.config.Discover(ctx)
@@ -64,7 +64,7 @@ func (m *monitor) callDiscover(ctx context.Context) (list []ReplicaConfig, err e
 	case r := <-back:
 		return r.list, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("Discover has not come back: %w", ctx.Err())
+		return nil, fmt.Errorf("it has not come back: %w", ctx.Err())
 	}
 }
 

@@ -42,7 +42,7 @@ func (p *place) hedged(s *statement, x exchange) (h hedgeable, args []any, ok bo
 func settled(args []any) ([]any, bool) {
 	copied := false
 	for i, a := range args {
-		own := a
+		var own any
 		switch a := a.(type) {
 		case nil, bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64, string, time.Time:
 			continue

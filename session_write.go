@@ -80,7 +80,7 @@ func (p *place) wasSent(s *statement, err error) {
 	switch {
 	case errors.As(err, &q) && q.unknown:
 		in.session.pin(p.e, true)
-	case in.missed && (err == nil || err == errPanicked || errors.Is(err, ErrWritten)): //nolint:errorlint // as it was set
+	case in.missed && (err == nil || err == errPanicked || errors.Is(err, ErrWritten)):
 		in.session.pin(p.e, false)
 	}
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Replicas shows where reads and writes go while a replicated PostgreSQL breaks before
 // one's eyes: a replica that falls behind, one that dies and returns, and a primary that
 // dies and is replaced.

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -124,7 +126,7 @@ func (c *cluster) command(ctx context.Context, program string, args ...string) *
 
 // start starts a server on a free port.
 func (c *cluster) start(i int) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

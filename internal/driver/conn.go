@@ -239,7 +239,7 @@ func (c *conn) succeeded(query string) error {
 // consequences for the connection and its transaction.
 func (c *conn) failed(ctx context.Context, err error) error {
 	v := c.s.Verdict(err)
-	if err == ctx.Err() { //nolint:errorlint // it is this program's own, and no server's word
+	if err == ctx.Err() { // this program's own, and no server's word
 		v.Answered = false
 	}
 	if v.Broken {

@@ -133,7 +133,7 @@ func (p *Pool) connectError(outer, inner context.Context, err error) error {
 	switch cause := context.Cause(inner); {
 	case ended(outer) != nil:
 		e.Err = ended(outer)
-	case cause != nil && cause != inner.Err(): //nolint:errorlint // as WithCancelCause has it
+	case cause != nil && cause != inner.Err():
 		e = newConnectError(p.node, cause, p.credentials.all())
 	case ended(inner) != nil:
 		e.Err = &SilenceError{After: p.timeout}

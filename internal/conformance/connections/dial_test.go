@@ -101,7 +101,7 @@ func TestDial_MakesEveryConnectionOfEveryNode(t *testing.T) {
 		dialled := d.addresses()
 		slices.Sort(dialled)
 		require.Equal(t, []string{"tcp db.nowhere.invalid:7777", "tcp replica.nowhere.invalid:8888"}, slices.Compact(dialled))
-		require.Eventually(t, func() bool { return int64(db.Connections(t)) == int64(d.open.Load()) }, 10*time.Second, 5*time.Millisecond,
+		require.Eventually(t, func() bool { return int64(db.Connections(t)) == d.open.Load() }, 10*time.Second, 5*time.Millisecond,
 			"each of the server's connections was dialled")
 
 		c.TLS.ServerName = ""

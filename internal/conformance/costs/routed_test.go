@@ -32,7 +32,7 @@ func routedModel(b testing.TB, reads *dbfleet.ReadsConfig) *dbfleet.Model[benchR
 // promise: that a read is spread over replicas costs at most one allocation.
 func TestBudget_AllocationsOfARoutedRead(t *testing.T) {
 	ctx := context.Background()
-	count := func(reads *dbfleet.ReadsConfig, ctx context.Context) float64 { //nolint:revive // the routed one first
+	count := func(reads *dbfleet.ReadsConfig, ctx context.Context) float64 {
 		m := routedModel(t, reads)
 		return testing.AllocsPerRun(500, func() {
 			_, err := m.Find(ctx, 1000)

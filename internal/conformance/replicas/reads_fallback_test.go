@@ -30,7 +30,7 @@ func (fl *fleet) pause(t *testing.T) {
 
 // goesTo waits until a read with ctx is served by a node in that role, and returns its
 // route.
-func (fl *fleet) goesTo(t *testing.T, ctx context.Context, role dbfleet.Role) (route dbfleet.Route) { //nolint:revive // t first
+func (fl *fleet) goesTo(t *testing.T, ctx context.Context, role dbfleet.Role) (route dbfleet.Route) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		require.NoError(t, fl.read(dbfleet.WithRoute(ctx, &route)))

@@ -112,7 +112,7 @@ func TestSession_FindsItsWritesThoughNoReplicaHasThem(t *testing.T) {
 		require.Equal(t, dbfleet.RoleReplica, route.Role, "another session has written nothing: %s", route)
 		s.release()
 		for range 2 { // each of them, in turn
-			is, route = c.value(ctx, "a")
+			is, _ = c.value(ctx, "a")
 			require.EqualValues(t, n, is)
 		}
 		require.Eventually(t, func() bool {
