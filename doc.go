@@ -200,12 +200,11 @@
 // does for a connection; where none is within that, ReadsConfig.WhenStale decides between
 // the primary, what is stale, and an error (ErrStale, ErrNoReplica).
 //
-// [Query.Route] tells where a query would run and why, [WithRoute] where an operation
-// went, [Query.SQL] what is sent.
+// [Query.Route] tells where a query would run and why, [Query.SQL] what is sent,
+// [WithRoute] where an operation went.
 //
-// A primary that fails over is followed to wherever its role has gone among Host, Hosts
-// and the replicas. While nobody has it a write fails (ErrNoPrimary, ErrConnection); while
-// several claim it, it is a [*TwoPrimariesError].
+// A primary that fails over is followed to its new place among Host, Hosts and replicas.
+// While nobody is it a write fails; if several claim it, by a [*TwoPrimariesError].
 //
 // [WithSession] ([SessionOf] gives it back) has reads find what its context has written;
 // see [Session]. Its token, or ErrToken, goes on with [Registry.ContinueSession]. All of
