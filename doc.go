@@ -200,20 +200,15 @@
 // does for a connection; where none is within that, ReadsConfig.WhenStale decides between
 // the primary, what is stale, and an error (ErrStale, ErrNoReplica).
 //
-// [Query.Route] tells where a query would run and why, [WithRoute] where an operation
-// went, [Query.SQL] what is sent.
+// [Query.Route] tells where a query would run and why, [Query.SQL] what is sent,
+// [WithRoute] where an operation went.
 //
-// A primary that fails over is followed, wherever the role has gone among Host,
-// ConnectionConfig.Hosts and the replicas. While nobody has it a write is ErrNoPrimary,
-// or the error of asking the one that had it; while several claim it, it is
-// [ErrTwoPrimaries], a [*TwoPrimariesError], and nothing is sent.
+// A primary that fails over is followed to its new place among Host, Hosts and replicas.
+// While nobody is it a write fails; if several claim it, by a [*TwoPrimariesError].
 //
-// [WithSession] ([SessionOf] gives it back) has the reads of a context find what was written
-// with it; see [Session]. Its token, or ErrToken, goes on with [Registry.ContinueSession].
-//
-// docs/replicas.md in the repository tells all of this at length: how nodes are found to
-// be unwell, how far replicas are behind, what sessions promise, what a failover does to
-// writes. examples/replicas shows it.
+// [WithSession] ([SessionOf] gives it back) has reads find what its context has written;
+// see [Session]. Its token, or ErrToken, goes on with [Registry.ContinueSession]. All of
+// this stands at length in docs/replicas.md of the repository, with examples/replicas.
 //
 // # Shards
 //
@@ -352,8 +347,7 @@
 //     may be tried again is [IsRetryable]
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
 //     [ErrTooManyConnections], [ErrAcquireTimeout], [ErrTimeout], [ErrReadOnly],
-//     [ErrUndefined]; which one is the primary: [ErrNoPrimary], [ErrTwoPrimaries]
-//   - replicas: [ErrStale], [ErrNoReplica], [*UnknownReplicaError]; a session: [ErrToken]
+//     [ErrUndefined], [ErrNoPrimary], [ErrTwoPrimaries]; [ErrStale], [ErrNoReplica]
 //   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]; one on
 //     several databases: [ErrCommitPending], [ErrCommitMixed], in an [*AtomicError]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],

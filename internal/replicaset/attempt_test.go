@@ -11,7 +11,7 @@ import (
 
 const ms = time.Millisecond
 
-// fault D1: each lost read doubled the rest.
+// Seen: each lost read doubled the rest.
 func TestFailed_OneIncidentCountsOnce(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
@@ -52,7 +52,7 @@ func TestFailed_OfAnAttemptFromBeforeAnEjectionSaysNothing(t *testing.T) {
 	require.Equal(t, replicaset.StateSuspect, a.State(), "this one is new")
 }
 
-// fault D3: short deadlines and cancelled callers took well replicas out, and one slow
+// Seen: short deadlines and cancelled callers took well replicas out, and one slow
 // statement all of them.
 func TestGaveUp_SaysNothingOfTheNode(t *testing.T) {
 	t.Parallel()
@@ -71,7 +71,7 @@ func TestGaveUp_SaysNothingOfTheNode(t *testing.T) {
 	}
 }
 
-// fault D3: callers who give up in turn taught nothing about a dead node.
+// Seen: callers who give up in turn taught nothing about a dead node.
 func TestDoubt_IsNotForgottenWhenCallersGiveUp(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{Floor: 100 * ms, Ceiling: 300 * ms}, "a").healthy()
@@ -110,7 +110,7 @@ func TestAnswered_SaysThatTheNodeIsThere(t *testing.T) {
 	require.LessOrEqual(t, a.Due().Sub(w.clock.Now()), 50*ms, "which is asked soon")
 }
 
-// fault D4: a silent replica kept its readers until their deadlines, and there was none.
+// Seen: a silent replica kept its readers until their deadlines, and there was none.
 func TestDoubt_ComesAfterTheBoundInSilenceAndHasOneProbeEject(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{}, "a").healthy()

@@ -86,7 +86,7 @@ func TestTried_RemembersMoreThanEight(t *testing.T) {
 	require.False(t, ok)
 }
 
-// fault D7: with the node before it failing each time, 20 of 20 reads began at one node.
+// Seen: with the node before it failing each time, 20 of 20 reads began at one node.
 func TestPick_FailingOverTakesNobodysTurn(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{}, "a", "b", "c")
@@ -102,7 +102,6 @@ func TestPick_FailingOverTakesNobodysTurn(t *testing.T) {
 	require.Equal(t, map[string]int{"b": 500, "c": 500}, second)
 }
 
-// fault D7
 func TestPeek_IsWhatPickReturnsAndTakesNobodysTurn(t *testing.T) {
 	t.Parallel()
 	for _, p := range policies {
@@ -128,7 +127,7 @@ func TestPeek_IsWhatPickReturnsAndTakesNobodysTurn(t *testing.T) {
 	}
 }
 
-// fault D7: the neighbour of a missing node served twice as much as the third.
+// Seen: the neighbour of a missing node served twice as much as the third.
 func TestPick_SpreadsTheShareOfAMissingMember(t *testing.T) {
 	t.Parallel()
 	for _, p := range []replicaset.Policy{replicaset.RoundRobin, replicaset.Weighted, replicaset.Random, replicaset.LeastInFlight} {
@@ -235,7 +234,7 @@ func TestPick_LetsTheReadDecideOnLagging(t *testing.T) {
 	require.InDelta(t, 50, w.shares(100)["a"], 1)
 }
 
-// fault D5: with all replicas at rest 3,841 of 5,132 reads failed.
+// Seen: with all replicas at rest 3,841 of 5,132 reads failed.
 func TestPick_AsksWhoeverMightAnswerBeforeAnError(t *testing.T) {
 	t.Parallel()
 	for _, p := range policies {

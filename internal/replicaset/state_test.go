@@ -155,7 +155,7 @@ func keys[K comparable, V any](m map[K]V) []K {
 // served says whether the member serves its full share among two.
 func (w *world) served(name string) bool { return w.shares(40)[name] >= 19 }
 
-// fault D1: connections that were reset once kept a replica out for 30 to 60 s, and so did
+// Seen: connections that were reset once kept a replica out for 30 to 60 s, and so did
 // an absence of 0.3 s.
 func TestState_ShortAbsenceIsOverWithinASecond(t *testing.T) {
 	t.Parallel()
@@ -223,7 +223,7 @@ func TestState_SlowStartIsNoFamineWithFewReads(t *testing.T) {
 	}
 }
 
-// hazard 220, fault D1: a flapping node served 2 of 18,163 reads.
+// hazard 220. Seen: a flapping node served 2 of 18,163 reads.
 func TestState_FlappingBuildsNoStorm(t *testing.T) {
 	t.Parallel()
 	t.Run("every second probe fails", func(t *testing.T) {

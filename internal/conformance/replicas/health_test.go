@@ -158,7 +158,7 @@ func stateOf(r *dbfleet.Registry, node string) dbfleet.NodeState {
 	return dbfleet.NodeState{}
 }
 
-// faults D1: connections that are reset once are no outage.
+// promise: connections that are reset once are no outage.
 func TestHealth_AResetCountsOnceAndCostsNobodyARead(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
@@ -176,7 +176,7 @@ func TestHealth_AResetCountsOnceAndCostsNobodyARead(t *testing.T) {
 	})
 }
 
-// faults D4: a replica that is silent holds nobody up for long, and is back when it
+// promise: a replica that is silent holds nobody up for long, and is back when it
 // answers.
 func TestHealth_ASilentReplicaIsEjectedAndComesBack(t *testing.T) {
 	t.Parallel()
@@ -284,7 +284,7 @@ func TestHealth_AHookThatBlocksDoesNotHoldUpTheWatch(t *testing.T) {
 	})
 }
 
-// faults D13: who closes with a bound is back at the bound, whatever hangs.
+// promise: who closes with a bound is back at the bound, whatever hangs.
 func TestHealth_ShutdownCutsOffWhatHangsAndWhatRuns(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
@@ -326,7 +326,7 @@ func TestHealth_ShutdownCutsOffWhatHangsAndWhatRuns(t *testing.T) {
 	})
 }
 
-// faults D14: all connections of a replica's pool are in use, and it is well.
+// promise: all connections of a replica's pool are in use, and it is well.
 func TestHealth_ABusyReplicaIsUp(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
