@@ -207,7 +207,7 @@ func TestOutbox_RespectsTheLongerLeaseOfAnother(t *testing.T) {
 	_, err := fl.DB("main").Table("dbfleet_outbox_lease").Insert(t.Context(), dbfleet.Row{"id": 1, "owner": "dead", "beat": 7, "lasts": 700})
 	require.NoError(t, err)
 	began := time.Now()
-	n, err := o.Deliver(t.Context(), new(log).handle, dbfleet.DeliverOptions{Lease: 100 * time.Millisecond})
+	n, err := o.Deliver(t.Context(), new(log).handle, dbfleet.DeliverOptions{Lease: 300 * time.Millisecond})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.GreaterOrEqual(t, time.Since(began), 700*time.Millisecond)
