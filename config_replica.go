@@ -92,7 +92,9 @@ type ReadsConfig struct {
 	// Defaults to half of Pool.MaxOpen, rounded up, where that is bounded.
 	PrimaryReads int `json:"primary_reads" yaml:"primary_reads" mapstructure:"primary_reads" toml:"primary_reads,omitzero"`
 	// WhenPrimaryDown lets replicas serve what asked for the primary (ReadPrimary,
-	// DB.Primary, a session) when the primary cannot be reached. Such reads may be stale.
+	// DB.Primary, a session) or would fall back to it when the primary does not answer. Such
+	// reads may be stale, also beyond this MaxLag; one that a call asks for holds all the
+	// same. A read that waits for a primary that has fallen silent ends with its context.
 	WhenPrimaryDown bool `json:"when_primary_down" yaml:"when_primary_down" mapstructure:"when_primary_down" toml:"when_primary_down,omitempty"`
 	// MinWait and MaxWait bound how long reads on a replica go unanswered before it is
 	// doubted; in between it follows the replica's own latency. One that is doubted is

@@ -32,8 +32,11 @@ func (r ReadsConfig) validate(f *config.Faults) {
 		{"max_lag", r.MaxLag}, {"stale_limit", r.StaleLimit}, {"min_wait", r.MinWait}, {"max_wait", r.MaxWait},
 		{"probe_interval", r.ProbeInterval}, {"hedge_after", r.HedgeAfter}, {"discover_every", r.DiscoverEvery},
 	} {
-		if d.value < 0 {
+		switch often := d.key == "probe_interval" || d.key == "discover_every"; {
+		case d.value < 0:
 			f.Add("reads."+d.key, "must not be negative")
+		case often && d.value > 0 && d.value < minEvery:
+			f.Add("reads."+d.key, "is %v, less than %v", d.value, minEvery)
 		}
 	}
 	if r.MinWait > r.MaxWait && r.MaxWait > 0 {
@@ -43,6 +46,9 @@ func (r ReadsConfig) validate(f *config.Faults) {
 		f.Add("reads.stale_limit", "is set, but when_stale is %s, not %s", shortWord(string(r.WhenStale)), FallbackStale)
 	}
 }
+
+// minEvery is how often nodes are asked at most.
+const minEvery = 10 * time.Millisecond
 
 // shortWord is a word of a configuration as an error may show it.
 func shortWord(s string) string { return fmt.Sprintf("%.20q", s) }

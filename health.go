@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -150,6 +151,13 @@ func (e *entry) health(ctx context.Context) ConnectionHealth {
 	}
 	wg.Go(func() { c.NotDurable = e.knownLosses(ctx) })
 	wg.Wait()
+	if claim := e.claim.Load(); claim != nil {
+		for i := range c.Nodes {
+			if n := &c.Nodes[i]; i == 0 || slices.Contains(claim.Nodes, n.Name) {
+				n.Problem, n.Err = ProblemTwoPrimaries, claim
+			}
+		}
+	}
 	for i, n := range c.Nodes {
 		if n.doesItsJob() {
 			continue
@@ -187,7 +195,7 @@ func (n *node) health(ctx context.Context, e *entry) NodeHealth {
 // doesItsJob reports whether the node answers and, as a primary, takes writes, or as a
 // replica is fresh enough.
 func (h NodeHealth) doesItsJob() bool {
-	return h.Up && h.Problem != ProblemReadOnly && h.Problem != ProblemLagging
+	return h.Up && h.Problem != ProblemReadOnly && h.Problem != ProblemLagging && h.Problem != ProblemTwoPrimaries
 }
 
 // readsOnly reports whether the configuration says that the sessions take no writes.

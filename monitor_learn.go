@@ -96,6 +96,7 @@ func (m *monitor) learn(a answer) {
 	now := time.Now()
 	if a.err == nil {
 		w.n.heard.Store(heardYes)
+		w.n.down.Store(false)
 		w.last, w.known, w.rests = a.report, true, 0
 		w.n.saw(&a.report)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
@@ -106,6 +107,7 @@ func (m *monitor) learn(a answer) {
 	} else {
 		w.n.heard.Store(heardNo)
 		w.rests++
+		w.n.down.Store(w.rests >= 2)
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
 	if member := m.e.replicas.Of(w.n); member != nil {

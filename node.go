@@ -41,6 +41,7 @@ type node struct {
 	transactions atomic.Int64            // that are open
 	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
 	demotions    demotions
+	down         atomic.Bool // it has not answered twice in a row
 
 	writes sessions // that may write: the primary's
 	reads  sessions // that refuse writes, whatever the node's role

@@ -31,6 +31,9 @@ const (
 	ConditionPromoted NodeCondition = "promoted"
 	// ConditionDemoted: it was the primary, and is not any more.
 	ConditionDemoted NodeCondition = "demoted"
+	// ConditionTwoPrimaries: it and another claim to be the primary, so that nothing is
+	// written until one is left.
+	ConditionTwoPrimaries NodeCondition = "two primaries"
 	// ConditionAdded and ConditionRemoved: SetReplicas or Discover has named it, or does
 	// not name it any more.
 	ConditionAdded   NodeCondition = "added"

@@ -52,6 +52,21 @@ func (e *entry) atPrimary(ctx context.Context) (*node, error) {
 	return e.primary(), nil
 }
 
+// mayCommit refuses to commit on a server that is not the one primary any more, as far as
+// is known: what it has written would be lost.
+func (st *txState) mayCommit() error {
+	if st.options.ReadOnly {
+		return nil
+	}
+	if claim := st.e.claim.Load(); claim != nil {
+		return claim
+	}
+	if n := st.node.node; st.e.primary() != n {
+		return errorf("transaction on connection %q: node %q is not the primary any more: %w", st.e.name, n.name, ErrTxLost)
+	}
+	return nil
+}
+
 // follow makes n the primary. It is called by the monitor's goroutine.
 func (e *entry) follow(n *node, why string) {
 	old := e.primary()
@@ -89,7 +104,11 @@ func (m *monitor) decide() {
 		for _, n := range c.claim {
 			err.Nodes = append(err.Nodes, n.name)
 		}
-		e.claim.Store(err)
+		if old := e.claim.Swap(err); old == nil {
+			for _, n := range c.claim {
+				e.nodeChanged(n, ConditionTwoPrimaries, "it claims to be the primary")
+			}
+		}
 	case c.leader != nil:
 		e.claim.Store(nil)
 		e.follow(c.leader, "it answers as the primary")

@@ -79,6 +79,9 @@ func (p *place) fallBack(ctx context.Context) error {
 // toCapped takes the primary for a read that replicas should serve; where none is known,
 // whoever might answer.
 func (p *place) toCapped(ctx context.Context, more string) error {
+	if p.primaryIsDown() && (p.nextReplica(replicaset.Ejected) || p.staleIsBetter()) {
+		return nil
+	}
 	err := p.toPrimary(ctx, more)
 	if err == nil {
 		p.capped = true
@@ -88,9 +91,26 @@ func (p *place) toCapped(ctx context.Context, more string) error {
 	return err
 }
 
+// primaryIsDown says that the primary is known not to answer, and that replicas may serve
+// reads in its place.
+func (p *place) primaryIsDown() bool {
+	return p.e.config.Reads.WhenPrimaryDown && p.e.replicas.Len() > 0 && p.e.primary().down.Load()
+}
+
+// staleIsBetter takes the freshest replica for a read that would have to ask a primary that
+// is down: the connection bears that. A MaxLag of the read's own holds all the same.
+func (p *place) staleIsBetter() bool {
+	reads := &p.e.config.Reads
+	return reads.WhenPrimaryDown && p.maxLag > 0 && p.maxLag == reads.MaxLag && p.freshest(math.MaxInt64)
+}
+
 // toPrimaryOf takes the primary that a read asks for or, where there is none and the
 // connection allows that, a replica.
 func (p *place) toPrimaryOf(ctx context.Context) error {
+	if p.primaryIsDown() && p.nextReplica(replicaset.Ejected) {
+		p.route.Reason = "the primary does not answer"
+		return nil
+	}
 	err := p.toPrimary(ctx, "; the primary was asked for")
 	if errors.Is(err, ErrNoPrimary) && p.e.config.Reads.WhenPrimaryDown && p.nextReplica(replicaset.Ejected) {
 		p.route.Reason = "there is no primary"

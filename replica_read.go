@@ -206,6 +206,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 			return errorf("%w; %w", none, err)
 		}
 	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer
+	case p.member == nil && p.staleIsBetter():
 	case lost:
 		*again = true
 	case p.mayBeStale() && p.nextReplica(replicaset.Ejected):

@@ -19,7 +19,8 @@ import (
 // those that ConnectionConfig.Discover names stay. An empty list leaves none. A replica
 // that stays, with the same host, name, pool and parameters, keeps its connections, its
 // state and its figures; weight and zone may change meanwhile. One without a name keeps
-// that of the replica at its host.
+// that of the replica at its host. The primary is not touched: a replica that was promoted
+// goes on as the primary, listed or not.
 //
 // New reads use the new list at once. What runs on a replica that has left goes on, and
 // its connections are closed when that is done, after 30 seconds at the latest: a read
@@ -80,7 +81,8 @@ func (e *entry) setReplicas(change func(m *membership)) (over <-chan struct{}, e
 	var left []<-chan struct{}
 	removed := map[*node]*replicaset.Member[*node]{}
 	for _, n := range before {
-		if !slices.Contains(next.nodes, n) && !slices.Contains(e.hosts, n) {
+		// One that was promoted stays, as the primary: whoever lists the replicas leaves it out.
+		if !slices.Contains(next.nodes, n) && !slices.Contains(e.hosts, n) && n != e.primary() {
 			removed[n] = e.replicas.Of(n)
 		}
 	}
@@ -179,7 +181,7 @@ func (e *entry) nodesOf(list []ReplicaConfig) ([]*node, error) {
 // nodeAt is the node of a replica: the one that there is, if it is the same, or that of
 // Hosts, or a new one. Zone and weight are those of the list.
 func (e *entry) nodeAt(s nodeSettings, r ReplicaConfig) *node {
-	for _, n := range e.members.nodes {
+	for _, n := range append(slices.Clip(e.members.nodes), e.primary()) {
 		if n.name == s.writes.Name && n.isAt(s) && n.of.sameSessions(r) {
 			n.zone, n.weight = s.zone, s.weight
 			return n

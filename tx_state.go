@@ -178,7 +178,11 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 }
 
 func (tx *Tx) commit(ctx context.Context) error {
-	if err := tx.st.mark(ctx); err != nil {
+	err := tx.st.mayCommit()
+	if err == nil {
+		err = tx.st.mark(ctx)
+	}
+	if err != nil {
 		_ = tx.rollback(ctx)
 		return err
 	}

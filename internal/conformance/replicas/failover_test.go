@@ -237,13 +237,33 @@ func TestFailover_RefusesToChooseBetweenTwoPrimaries(t *testing.T) {
 		accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
 		_, err := accounts.Get(t.Context())
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return r.Nodes()[1].Pool.OpenConnections > 0 }, soon, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return r.Nodes()[1].State == dbfleet.ConditionHealthy }, soon, 10*time.Millisecond)
 
-		c.Promote(t, c.Replicas[0])
-		require.Eventually(t, func() bool {
-			err = accounts.Create(t.Context(), &conformance.Account{Owner: "before it is known"})
-			return errors.Is(err, dbfleet.ErrTwoPrimaries)
-		}, soon, 20*time.Millisecond)
+		told := make(chan dbfleet.NodeEvent, 16)
+		r.OnNodeChange(func(_ context.Context, e dbfleet.NodeEvent) {
+			if e.To == dbfleet.ConditionTwoPrimaries {
+				told <- e
+			}
+		})
+		// A transaction that was begun before it is known does not commit after.
+		err = r.Transaction(t.Context(), "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+			require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "lost in a transaction"}))
+			c.Promote(t, c.Replicas[0])
+			outside := dbfleet.OutsideTx(ctx)
+			require.Eventually(t, func() bool {
+				return errors.Is(accounts.Create(outside, &conformance.Account{Owner: "before it is known"}), dbfleet.ErrTwoPrimaries)
+			}, soon, 20*time.Millisecond)
+			return nil
+		})
+		require.ErrorIs(t, err, dbfleet.ErrTwoPrimaries)
+		require.NotContains(t, conformance.Owners(t, db), "lost in a transaction")
+		require.ElementsMatch(t, []string{"main", "main/replica-1"}, []string{(<-told).Node, (<-told).Node})
+		health := r.Health(t.Context())
+		require.NotEqual(t, dbfleet.Healthy, health.Status)
+		for _, n := range health.Connections["main"].Nodes {
+			require.Equal(t, dbfleet.ProblemTwoPrimaries, n.Problem, n.Name)
+		}
+		err = accounts.Create(t.Context(), &conformance.Account{Owner: "lost"})
 		require.ErrorContains(t, err, "main/replica-1")
 		require.ErrorContains(t, err, `connection "main"`)
 		var two *dbfleet.TwoPrimariesError
@@ -350,5 +370,63 @@ func TestFailover_OfANameDropsTheConnectionsToTheOldServer(t *testing.T) {
 		require.LessOrEqual(t, failed, 1)
 		require.NotContains(t, conformance.Owners(t, db), "new 49")
 		require.Contains(t, conformance.Owners(t, db.On(c.Replicas[0])), "new 49")
+	})
+}
+
+// Whoever lists the replicas after a failover leaves the one out that was promoted: it
+// goes on as the primary, and is there once if it is listed again.
+func TestFailover_ThePromotedIsThePrimaryListedOrNot(t *testing.T) {
+	t.Parallel()
+	onClusters(t, 2, func(t *testing.T, c *dbtest.Cluster) {
+		db, config := bankOn(t, c)
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+		_, err := accounts.Get(t.Context())
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return r.Nodes()[1].State == dbfleet.ConditionHealthy }, soon, 10*time.Millisecond)
+		c.Primary.Kill(t)
+		c.Promote(t, c.Replicas[0])
+		require.Eventually(t, func() bool { return accounts.Create(t.Context(), &conformance.Account{Owner: "promoted"}) == nil }, soon, 20*time.Millisecond)
+
+		both := []dbfleet.ReplicaConfig{{Host: c.Replicas[0].Addr(), Name: "replica-1"}, {Host: c.Replicas[1].Addr(), Name: "replica-2"}}
+		for i, list := range [][]dbfleet.ReplicaConfig{both[1:], both, both[1:], nil} {
+			require.NoError(t, r.SetReplicas(t.Context(), "main", list))
+			require.NoError(t, accounts.Create(t.Context(), &conformance.Account{Owner: fmt.Sprint("listed ", i)}))
+			names := map[string]int{}
+			for _, n := range r.Nodes() {
+				names[n.Node]++
+			}
+			for name, times := range names {
+				require.Equal(t, 1, times, name)
+			}
+		}
+		require.Contains(t, conformance.Owners(t, db.On(c.Replicas[0])), "listed 3")
+	})
+}
+
+// A primary that falls silent does not hold up reads that replicas may serve.
+func TestFallback_ASilentPrimaryIsNotAskedForReads(t *testing.T) {
+	t.Parallel()
+	onClusters(t, 2, func(t *testing.T, c *dbtest.Cluster) {
+		_, config := bankOn(t, c)
+		config.Reads.WhenPrimaryDown = true
+		config.Reads.MaxLag = time.Second
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+		_, err := accounts.Primary().Get(t.Context())
+		require.NoError(t, err)
+		c.Primary.Pause(t)
+		defer c.Primary.Resume(t)
+		read := func(ctx context.Context) bool {
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			defer cancel()
+			_, err := accounts.Get(ctx)
+			return err == nil
+		}
+		require.Eventually(t, func() bool { return read(dbfleet.ReadPrimary(t.Context())) }, soon, 10*time.Millisecond)
+		for range 50 {
+			require.True(t, read(dbfleet.ReadPrimary(t.Context())))
+			require.True(t, read(t.Context()), "nor one for which replicas are not fresh enough")
+		}
 	})
 }
