@@ -115,7 +115,7 @@ func (p *place) ping(ctx context.Context) error {
 func (p *place) ask(ctx context.Context, x exchange) error {
 	s := statement{op: "ping"}
 	p.asks()
-	_, err := p.inItsTurn(ctx, &s, x)
+	_, err := x.exchange(ctx, p, &s)
 	return p.ended(&s, nil, unknownRows, err)
 }
 

@@ -2,27 +2,32 @@ package dbfleet
 
 import (
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // insideExchange says whether the caller was called from inside of the exchange of
 // another statement than its own, as a Scanner or a Valuer is while its statement runs.
-// Whatever is sent in a transaction goes through one call of place.inItsTurn. It looks at
+// Whatever is sent in a transaction goes through one of these functions, once. It looks at
 // the stack, so it is asked only by who would have to wait.
-func insideExchange() bool { return inside("(*place).inItsTurn", 2) }
+func insideExchange() bool {
+	return inside(2, "(*place).sendOnce", "(*place).ask", "(*loading).begin")
+}
 
 // insideHidden says whether the caller was called from inside of a savepoint that a
 // verb has made around its callbacks.
-func insideHidden() bool { return inside("(*Tx).hidden", 1) }
+func insideHidden() bool { return inside(1, "(*Tx).hidden") }
 
-// inside says whether the stack of the goroutine has as many functions of this package
-// whose names end so.
-func inside(suffix string, times int) bool {
+const root = "github.com/dbfleet/dbfleet."
+
+// inside says whether the stack of the goroutine has as many of these functions of this
+// package.
+func inside(times int, names ...string) bool {
 	var pcs [256]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, suffix) && strings.HasPrefix(frame.Function, "github.com/dbfleet/dbfleet.") {
+		if name, ours := strings.CutPrefix(frame.Function, root); ours && slices.Contains(names, name) {
 			if times--; times == 0 {
 				return true
 			}

@@ -288,25 +288,15 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 	if l.hooks = p.callHooks(ctx, &l.s); l.hooks != nil {
 		l.ctx = l.hooks.context(nil)
 	}
-	if _, err = p.inItsTurn(l.ctx, &l.s, &loadBegin{l, into}); err != nil {
+	c, err := p.hold(l.ctx)
+	if err == nil {
+		l.load, err = c.Load(into)
+		p.letGo(c)
+	}
+	if err != nil {
 		return nil, p.ended(&l.s, l.hooks, unknownRows, err)
 	}
 	return l, nil
-}
-
-// loadBegin is the exchange that begins a load.
-type loadBegin struct {
-	l    *loadRun
-	into driver.LoadTarget
-}
-
-func (x *loadBegin) exchange(ctx context.Context, p *place, _ *statement) (driver.Result, error) {
-	c, err := p.hold(ctx)
-	if err == nil {
-		x.l.load, err = c.Load(x.into)
-		p.letGo(c)
-	}
-	return unknownRows, err
 }
 
 func (l *loadRun) add(args []any) error {

@@ -226,14 +226,20 @@ func (t turns) take(ctx context.Context, node *sessions) error {
 
 func (t turns) give() { <-t }
 
-// inItsTurn makes the exchange at the node that is chosen, when it is the statement's turn.
-func (p *place) inItsTurn(ctx context.Context, s *statement, x exchange) (driver.Result, error) {
+// takeTurn waits until a read that no replica could serve may ask the primary.
+func (p *place) takeTurn(ctx context.Context) error {
 	if !p.capped || p.e.primaryReads == nil {
-		return x.exchange(ctx, p, s)
+		return nil
 	}
-	if err := p.e.primaryReads.take(ctx, p.node); err != nil {
-		return unknownRows, err
+	err := p.e.primaryReads.take(ctx, p.node)
+	p.hasTurn = err == nil
+	return err
+}
+
+// giveTurn ends the turn of takeTurn, if there is one.
+func (p *place) giveTurn() {
+	if p.hasTurn {
+		p.hasTurn = false
+		p.e.primaryReads.give()
 	}
-	defer p.e.primaryReads.give()
-	return x.exchange(ctx, p, s)
 }

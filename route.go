@@ -118,6 +118,7 @@ type place struct {
 	tried        replicaset.Tried[*node]   // replicas that were asked
 	askedPrimary bool
 	capped       bool // on the primary in a turn of those that no replica serves
+	hasTurn      bool // it has that turn
 	refound      bool // the primary was looked for because of this statement
 }
 

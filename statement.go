@@ -89,8 +89,12 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	}
 	hooks := p.callHooks(ctx, s)
 	p.asks()
+	if err := p.takeTurn(ctx); err != nil {
+		return unknownRows, p.ended(s, hooks, unknownRows, err)
+	}
+	defer p.giveTurn()
 	if hooks == nil {
-		res, err = p.inItsTurn(ctx, s, x)
+		res, err = x.exchange(ctx, p, s)
 		return res, p.ended(s, hooks, res, err)
 	}
 	returned := false
@@ -99,7 +103,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 			_ = p.ended(s, hooks, unknownRows, errPanicked)
 		}
 	}()
-	res, err = p.inItsTurn(hooks.context(x), s, x)
+	res, err = x.exchange(hooks.context(x), p, s)
 	returned = true
 	return res, p.ended(s, hooks, res, err)
 }

@@ -27,4 +27,4 @@ func (s *sessions) waitsForItself(ctx context.Context) error {
 
 // insideClosure says whether the caller was called from inside of the function of a
 // transaction, or of an Atomic.
-func insideClosure() bool { return inside("(*Tx).call", 1) || inside("(*Registry).atomicOnce", 1) }
+func insideClosure() bool { return inside(1, "(*Tx).call", "(*Registry).atomicOnce") }

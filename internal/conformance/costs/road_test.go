@@ -66,7 +66,7 @@ func TestRoad_IsShort(t *testing.T) {
 	require.NoError(t, err)
 	frames := *framesSeen.Load()
 	require.Contains(t, frames[len(frames)-1], "Query")
-	require.LessOrEqual(t, len(frames), 13, "from the call to the driver: %s", strings.Join(frames, "\n"))
+	require.LessOrEqual(t, len(frames), 12, "from the call to the driver: %s", strings.Join(frames, "\n"))
 	t.Logf("%d frames", len(frames))
 }
 
