@@ -59,8 +59,13 @@ const sessionWait = 50 * time.Millisecond
 // (ErrOutcomeUnknown), which may be done long afterwards still, it reads that connection
 // from the primary for the rest of its life. So it does after PrepareContext outside of a
 // transaction, since what the statement does is not seen. Connections that Conn has lent
-// count when Conn ends, and are read from the primary until then. What goes through Pool
-// and ReplicaPool is not seen.
+// count when Conn ends, and are read from the primary until then.
+//
+// Not seen is what goes through Pool and ReplicaPool, and through a statement that was
+// prepared before the session, or with another context; what a SELECT writes that looks
+// like a plain read, by a view or an operator whose function writes, or by an overload of
+// a function that is known; and on MariaDB and MySQL what a transaction that was rolled
+// back has left in tables without transactions.
 //
 // # Where a read goes
 //
@@ -88,11 +93,12 @@ const sessionWait = 50 * time.Millisecond
 type Session struct {
 	options SessionOptions
 
-	mu    sync.Mutex // protects following fields
-	marks []*mark    // one of each connection; each is replaced and never changed
-	reads uint64     // that were noted
-	first bool       // as FirstReadFromPrimary, of a token that had no room for more
-	reg   *Registry
+	mu     sync.Mutex // protects following fields
+	marks  []*mark    // one of each connection; each is replaced and never changed
+	reads  uint64     // that were noted
+	first  bool       // as FirstReadFromPrimary, of a token that had no room for more
+	afresh bool       // as FirstReadFromPrimary, of a token that was bad
+	reg    *Registry
 }
 
 // WithSession begins a session: what reads and writes with the context that it returns
