@@ -158,12 +158,16 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 	}
 	*p = c.place
 	p.tellTo = txsOf(ctx).wants().route
+	session := cmp.Or(SessionOf(ctx), c.session)
 	if what, plain := notPlainOn(query, p.e.dialect); !plain {
 		if c.read {
 			return notPlain(p.e.name, what)
 		}
 		p.on.spoil()
-		c.writesIn(cmp.Or(SessionOf(ctx), c.session))
+		c.writesIn(session)
+	}
+	if session != nil && p.on.node.role() == RolePrimary {
+		p.on.readsIn(session)
 	}
 	return nil
 }
@@ -280,6 +284,7 @@ func (c *Conn) raw() (driverConn any, back func(), err error) {
 	if err := c.begin(context.Background(), &p, ""); err != nil {
 		return nil, nil, err
 	}
+	p.on.wrote.Store(true)
 	c.writesIn(c.session)
 	conn, err := p.hold(context.Background())
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
@@ -21,8 +22,10 @@ type held struct {
 	done bool
 	// cause is why it ended before its time: nothing more is sent.
 	cause error
-	// sessions are those for which it has written.
+	// sessions are those for which it has written, or read where that counts as much.
 	sessions []*Session
+
+	wrote atomic.Bool // for a transaction: something that may write was sent, with whichever context
 
 	learned bool // sessions know where the primary was after the commit; used by who has the gate
 }

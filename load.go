@@ -281,9 +281,7 @@ func (w *loading) begin(ctx context.Context, p *place, plan *table.InsertPlan) (
 	if err := p.choose(ctx, true); err != nil {
 		return nil, err
 	}
-	if p.in.session != nil {
-		p.begun(ctx, &l.s)
-	}
+	p.begun(ctx, &l.s)
 	l.ctx = ctx
 	if l.hooks = p.callHooks(ctx, &l.s); l.hooks != nil {
 		l.ctx = l.hooks.context(nil)

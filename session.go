@@ -41,26 +41,32 @@ const sessionWait = 50 * time.Millisecond
 //
 // # What a read finds
 //
-// Every write that the session was told is done: by a statement outside of a
-// transaction (of a model or a table, ExecContext, INSERT … RETURNING, CreateMany,
-// upserts, Load), by a transaction with its COMMIT, on each connection of an Atomic once
-// it is committed there, and what steps of a saga and handlers of an outbox write with a
-// context of the session. After such a write the server is asked for its position in its
-// history of writes, on the connection that wrote; a replica serves a later read once it
-// has applied all up to there. Of other sessions' writes a read may miss any, but with
-// MonotonicReads none that the session has seen.
+// Every write that the session was told is done: by a statement outside of a transaction
+// (of a model or a table, ExecContext, INSERT … RETURNING, CreateMany, upserts, Load), by
+// a transaction that was begun with its context or has statements of it, with the COMMIT,
+// on each connection of an Atomic once it is committed there, and what steps of a saga
+// and handlers of an outbox write with a context of the session. After such a write the
+// server is asked for its position in its history of writes, on the connection that
+// wrote; a replica serves a later read once it has applied all up to there. Of other
+// sessions' writes a read may miss any, but with MonotonicReads none that the session has
+// seen.
 //
 // A write that has failed and a transaction that was rolled back change nothing, but for
 // QueryContext and QueryRowContext of what is no plain read, which count in any case, and
-// again when their rows are closed. Where a
-// position could not be had, or a connection has no replicas to begin with, the session
-// reads that connection from its primary until the next write of it: the write itself
-// has succeeded, so it is no error. After a write whose outcome is unknown
-// (ErrOutcomeUnknown), which may be done long afterwards still, it reads that connection
-// from the primary for the rest of its life. So it does after PrepareContext outside of a
-// transaction, since what the statement does is not seen. Connections that Conn has lent
-// count when Conn ends, and are read from the primary until then. What goes through Pool
-// and ReplicaPool is not seen.
+// again when their rows are closed. Where a position could not be had in half a second,
+// or a connection has no replicas to begin with, the session reads that connection from
+// its primary until the next write of it: the write itself has succeeded, so it is no
+// error. After a write whose outcome is unknown (ErrOutcomeUnknown), which may be done
+// long afterwards still, it reads that connection from the primary for the rest of its
+// life. So it does after PrepareContext outside of a transaction, since what the
+// statement does is not seen. Connections that Conn has lent count when Conn ends, and
+// are read from the primary until then.
+//
+// Not seen is what goes through Pool and ReplicaPool, and through a statement that was
+// prepared before the session, or with another context; what a SELECT writes that looks
+// like a plain read, by a view or an operator whose function writes, or by an overload of
+// a function that is known; and on MariaDB and MySQL what a transaction that was rolled
+// back has left in tables without transactions.
 //
 // # Where a read goes
 //
@@ -88,11 +94,12 @@ const sessionWait = 50 * time.Millisecond
 type Session struct {
 	options SessionOptions
 
-	mu    sync.Mutex // protects following fields
-	marks []*mark    // one of each connection; each is replaced and never changed
-	reads uint64     // that were noted
-	first bool       // as FirstReadFromPrimary, of a token that had no room for more
-	reg   *Registry
+	mu     sync.Mutex // protects following fields
+	marks  []*mark    // one of each connection; each is replaced and never changed
+	reads  uint64     // that were noted
+	first  bool       // as FirstReadFromPrimary, of a token that had no room for more
+	afresh bool       // as FirstReadFromPrimary, of a token that was bad
+	reg    *Registry
 }
 
 // WithSession begins a session: what reads and writes with the context that it returns

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -64,14 +65,21 @@ func (o SessionHTTP) withDefaults() SessionHTTP {
 // its databases first. Of answers to requests that a client makes at the same time it
 // keeps one token, the last.
 //
-// A token that is not one of these keys, as after a change of all of them, is no error:
+// A token that is not one of these keys, as after a change of all of them, or a cookie
+// that cannot be read is no error:
 // the session then begins on the primaries, as by SessionOptions.FirstReadFromPrimary,
 // which have all that it could have told of.
 //
+// The token tells of the connections of r and of no other registry: where handlers use
+// several, each has a middleware around them, with a name of its own for the cookie or
+// header. If the request's context has a session, as inside of another middleware, that
+// goes on from what the client has, and keeps its options: those of SessionHTTP say
+// nothing then.
+//
 // The ResponseWriter of the handler is an http.Flusher, and reaches what else the
-// server's is by http.ResponseController. At most one SessionHTTP may be given.
-// SessionMiddleware panics if the registry has no SessionKeys, or if the name of the
-// cookie or header is none.
+// server's is by http.ResponseController; after Hijack there is no token. At most one
+// SessionHTTP may be given. SessionMiddleware panics if the registry has no SessionKeys,
+// or if the name of the cookie or header is none.
 func (r *Registry) SessionMiddleware(options ...SessionHTTP) func(http.Handler) http.Handler {
 	must("Registry.SessionMiddleware", r.usable())
 	o, err := atMostOne(options)
@@ -84,14 +92,13 @@ func (r *Registry) SessionMiddleware(options ...SessionHTTP) func(http.Handler) 
 	return func(next http.Handler) http.Handler {
 		mustHave("SessionMiddleware", "handler", next != nil)
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			given := o.token(req)
-			ctx, err := r.ContinueSession(req.Context(), given, o.Session)
-			if err != nil {
-				fresh := o.Session
-				fresh.FirstReadFromPrimary = true
-				ctx = WithSession(req.Context(), fresh)
+			ctx, given := req.Context(), o.token(req)
+			if SessionOf(ctx) == nil {
+				ctx = WithSession(ctx, o.Session)
 			}
-			answer := &sessionWriter{ResponseWriter: w, o: &o, session: SessionOf(ctx), given: given}
+			session := SessionOf(ctx)
+			session.takeAnyway(r, given)
+			answer := &sessionWriter{ResponseWriter: w, o: &o, reg: r, session: session, given: given}
 			defer answer.tell() // also after a panic, for who answers it
 			next.ServeHTTP(answer, req.WithContext(ctx))
 		})
@@ -124,14 +131,33 @@ func (o *SessionHTTP) token(req *http.Request) string {
 		if c, err := req.Cookie(o.Cookie); err == nil {
 			return c.Value
 		}
+		if sends(req, o.Cookie) {
+			return unreadable
+		}
 	}
 	return ""
+}
+
+// unreadable stands for the token of a cookie that cannot be read. It is none.
+const unreadable = "?"
+
+// sends says that the request has a cookie of that name, whatever is in it.
+func sends(req *http.Request, name string) bool {
+	for _, line := range req.Header["Cookie"] {
+		for part := range strings.SplitSeq(line, ";") {
+			if key, _, ok := strings.Cut(part, "="); ok && strings.TrimSpace(key) == name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sessionWriter tells the client the session's token before the header goes out.
 type sessionWriter struct {
 	http.ResponseWriter
 	o       *SessionHTTP
+	reg     *Registry // whose connections the token tells of
 	session *Session
 	given   string // the request's token
 	told    bool
@@ -143,7 +169,7 @@ func (w *sessionWriter) tell() {
 		return
 	}
 	w.told = true
-	text, err := w.session.Token()
+	text, err := w.session.tokenOf(w.reg)
 	if err != nil || text == w.given || text == "" {
 		return
 	}

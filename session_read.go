@@ -50,7 +50,14 @@ func (p *place) insteadOfReplicas(ctx context.Context) error {
 }
 
 // readsFirst says that what the session reads first is read from the primary.
-func (s *Session) readsFirst() bool { return s.options.FirstReadFromPrimary || s.first }
+func (s *Session) readsFirst() bool {
+	if s.options.FirstReadFromPrimary {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.first || s.afresh
+}
 
 // hasNeeded says whether the node is known to have what the session needs.
 func (p *place) hasNeeded(n *node) bool {

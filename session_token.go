@@ -27,28 +27,38 @@ var errNoSessionKeys = errors.New("Config.SessionKeys is empty: a session's toke
 // often as he likes: what he gains is to be shown what is at least as recent.
 //
 // It is an error if Config.SessionKeys is empty, or if the session was used with more
-// than one registry.
+// than one registry; the token of SessionMiddleware is of its own.
 func (s *Session) Token() (string, error) {
 	if s == nil {
 		return "", errorf("the Session is nil; SessionOf gives that of a context of WithSession")
 	}
 	s.mu.Lock()
+	reg, two := s.reg, false
+	for i, m := range s.marks {
+		two = two || i > 0 && m.reg != reg
+		reg = m.reg
+	}
+	s.mu.Unlock()
+	if two {
+		return "", errorf("Session.Token: the session was used with two registries, which have connections of their own")
+	}
+	return s.tokenOf(reg)
+}
+
+// tokenOf is what the session has seen of one registry.
+func (s *Session) tokenOf(reg *Registry) (string, error) {
+	s.mu.Lock()
 	marks, first := slices.Clone(s.marks), s.first
 	s.mu.Unlock()
 	var content token.Content
-	var reg *Registry
 	for _, m := range marks {
-		if reg != nil && m.reg != reg {
-			return "", errorf("Session.Token: the session was used with two registries, which have connections of their own")
+		if m.reg != reg {
+			continue
 		}
-		reg = m.reg
 		content.Marks = append(content.Marks, token.Mark{
 			Connection: m.connection, System: m.system, Position: appendPosition(m.at),
 			Pinned: m.pinned, Lasting: m.lasting, Behind: m.behind || m.seen != nil,
 		})
-	}
-	if reg == nil {
-		reg = s.reg
 	}
 	if first {
 		content = token.Content{All: true} // nothing was read since that would be worth more
@@ -94,24 +104,39 @@ func (r *Registry) ContinueSession(ctx context.Context, text string, options ...
 	if err != nil {
 		return ctx, errorf("ContinueSession: %w", err)
 	}
-	s := &Session{options: o, reg: r}
+	s := &Session{options: o}
 	if before := SessionOf(ctx); before != nil {
 		before.mu.Lock()
-		s.marks, s.first = slices.Clone(before.marks), before.first
+		s.marks, s.first, s.afresh = slices.Clone(before.marks), before.first, before.afresh
 		before.mu.Unlock()
 	}
-	content, err := token.Open(text, r.sessionKeys)
-	if err == nil {
-		err = s.take(r, content)
-	}
-	if err != nil {
+	if err := s.take(r, text); err != nil {
 		return ctx, errorf("ContinueSession: %w: %w", ErrToken, err)
 	}
 	return inSession(ctx, s), nil
 }
 
-// take merges what a token says into a session that nobody else has yet.
-func (s *Session) take(r *Registry, content token.Content) error {
+// takeAnyway is take for a token that may be bad: the session then has its first read of
+// each connection go to the primary.
+func (s *Session) takeAnyway(r *Registry, text string) {
+	if s.take(r, text) != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.afresh = true
+	}
+}
+
+// take merges what a token says into the session.
+func (s *Session) take(r *Registry, text string) error {
+	content, err := token.Open(text, r.sessionKeys)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reg == nil {
+		s.reg = r
+	}
 	s.first = s.first || content.All
 	for _, t := range content.Marks {
 		var at position.Position

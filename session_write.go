@@ -3,19 +3,31 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
-// begun notes what a statement means for its session, before it is sent.
+// begun notes what a statement means for its transaction and its session, before it is
+// sent.
 func (p *place) begun(ctx context.Context, s *statement) {
 	in := &p.in
+	if p.tx != nil && s.write && !s.turns {
+		p.on.wrote.Store(true)
+	}
+	if in.session == nil {
+		return
+	}
 	in.learns, in.missed, in.server = nil, false, ""
 	switch {
 	case p.tx != nil:
-		if s.write && !s.turns {
+		if s.turns {
+			return
+		}
+		if s.write {
 			p.on.writesIn(in.session)
 		}
+		p.on.readsIn(in.session)
 	case p.on != nil || p.member != nil || s.op == "connect":
 	case s.write, in.session.readsFirst() && in.session.mark(p.e) == nil, in.session.options.MonotonicReads:
 		in.learns = ctx
@@ -29,12 +41,18 @@ func (p *place) learn(c *driver.Conn) {
 	p.in.missed = !capture(ctx, p.e, p.node.node, c, p.in.session)
 }
 
+// positionWait is how long the question where the primary is may take: the caller waits for
+// it with a write that is done.
+const positionWait = 500 * time.Millisecond
+
 // capture tells sessions where the primary is, on a connection that has written for them.
 // It is false if that could not be found out.
 func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ...*Session) bool {
 	if e.monitor == nil || c.OpenRows() > 0 {
 		return false // nothing but the primary is ever read here
 	}
+	ctx, cancel := context.WithTimeout(ctx, positionWait)
+	defer cancel()
 	before := make([]since, len(sessions))
 	for i, s := range sessions {
 		before[i] = s.since(e)
@@ -116,7 +134,24 @@ func (h *held) writesIn(s *Session) {
 	h.sessions = append(h.sessions, s)
 }
 
-// writers are the sessions that have written so far.
+// readsIn notes that a transaction, or what Conn lends, reads at the primary for a session.
+// With MonotonicReads that counts as writes do, and also if it is rolled back.
+func (h *held) readsIn(s *Session) {
+	if s.options.MonotonicReads {
+		h.writesIn(s)
+		s.pin(h.e, false) // until it ends
+	}
+}
+
+// endsFor has the session of a context that ends a transaction, or a savepoint, know what
+// was written in it with other contexts.
+func (h *held) endsFor(ctx context.Context) {
+	if s := SessionOf(ctx); s != nil && h.wrote.Load() {
+		h.writesIn(s)
+	}
+}
+
+// writers are the sessions that have written so far, or read what counts as that.
 func (h *held) writers() []*Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,10 +169,15 @@ func (h *held) learn(ctx context.Context) {
 // settleSessions tells sessions of a transaction that has ended what they did not learn.
 // pending says that it is committed and not everywhere yet.
 func (st *txState) settleSessions(how outcome, pending bool) {
-	if how == rolledBack || how == committed && st.learned {
+	if how == committed && st.learned {
 		return
 	}
 	for _, s := range st.writers() {
-		s.pin(st.e, how == unknownOutcome || pending)
+		switch {
+		case how != rolledBack:
+			s.pin(st.e, how == unknownOutcome || pending)
+		case s.options.MonotonicReads: // what it has read is there still
+			s.pin(st.e, false)
+		}
 	}
 }

@@ -81,9 +81,7 @@ func (s *statement) begun(x exchange) bool {
 var errPanicked = errors.New("dbfleet: the statement ended in a panic")
 
 func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res driver.Result, err error) {
-	if p.in.session != nil {
-		p.begun(ctx, s)
-	}
+	p.begun(ctx, s)
 	if h, args, ok := p.hedged(s, x); ok {
 		return p.sendHedged(ctx, s, h, args)
 	}

@@ -122,6 +122,7 @@ type turn struct {
 
 // turn sends t, which is part of x and new.
 func (tx *Tx) turn(ctx context.Context, op, text string, t *turn, x exchange) error {
+	tx.st.endsFor(ctx)
 	tx.st.locate(&t.place)
 	t.statement = statement{op: op, text: text, turns: true, write: true}
 	_, err := t.place.send(ctx, &t.statement, x)

@@ -4,7 +4,7 @@
 //
 // A token is base64 without padding, in the alphabet for addresses, of
 //
-//	version (1 byte) · body · the first 16 bytes of HMAC-SHA256 over what is before them
+//	version (1 byte) · body · the first 16 bytes of HMAC-SHA256 over what is before them, with a key made of the given one
 //
 // and the body is
 //
@@ -20,6 +20,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 )
 
 // MaxText is how long a token is at most, in bytes: it fits into a cookie, of which
@@ -154,8 +155,16 @@ func (m *Mark) append(b []byte) []byte {
 	return append(b, m.Position...)
 }
 
+// derive is the key that signs. HMAC takes some keys for the same: one with zero bytes
+// behind it, and one that is longer than a block and its hash.
+func derive(key []byte) []byte {
+	h := sha256.New()
+	_, _ = fmt.Fprintf(h, "%s key\x00%d\x00%s", purpose, len(key), key)
+	return h.Sum(nil)
+}
+
 func sign(b, key []byte) []byte {
-	h := hmac.New(sha256.New, key)
+	h := hmac.New(sha256.New, derive(key))
 	h.Write([]byte(purpose))
 	h.Write(b)
 	return h.Sum(nil)[:macSize]

@@ -2,6 +2,7 @@ package token
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -76,6 +77,25 @@ func TestToken_KeysMayBeRotated(t *testing.T) {
 	for _, keys := range [][][]byte{nil, {other}, {nil}, {{}}} {
 		_, err = Open(old, keys)
 		require.ErrorIs(t, err, ErrBad)
+	}
+}
+
+// hazard: HMAC takes each of these pairs for one key.
+func TestToken_OfAKeyIsNotThatOfAnother(t *testing.T) {
+	t.Parallel()
+	long := bytes.Repeat(key, 4)
+	hash := sha256.Sum256(long)
+	for name, pair := range map[string][2][]byte{
+		"zero bytes behind": {key, append(bytes.Clone(key), 0)},
+		"its hash":          {long, hash[:]},
+	} {
+		for i, k := range pair {
+			text := seal(t, contents["a pin"], k)
+			_, err := Open(text, [][]byte{k})
+			require.NoError(t, err, name)
+			_, err = Open(text, [][]byte{pair[1-i]})
+			require.ErrorIs(t, err, ErrBad, name)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package sessions
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -114,5 +115,102 @@ func TestSession_WithAForgedCookieBeginsAtThePrimary(t *testing.T) {
 			require.Equal(t, "primary", res.Header.Get("Read-From"))
 			require.Len(t, res.Cookies(), 1, "it is replaced")
 		}
+	})
+}
+
+// hazard: what net/http takes for no cookie at all was somebody's token once, and one that
+// is bad inside of another middleware counts as well.
+func TestSession_WithACookieThatCannotBeReadBeginsAtThePrimary(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c, plain := s.process(dbfleet.SessionHTTP{Insecure: true})
+		other := s.open(s.whole())
+		nested := httptest.NewServer(c.SessionMiddleware(dbfleet.SessionHTTP{Cookie: "outer"})(
+			other.SessionMiddleware()(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				_, route, err := c.read(req.Context(), "a")
+				if err != nil {
+					panic(err)
+				}
+				w.Header().Set("Read-From", string(route.Role))
+			}))))
+		t.Cleanup(nested.Close)
+		for cookie, want := range map[string]string{
+			"dbfleet_session=g\u00e4rbage":         "primary",
+			"dbfleet_session=a\\b":                 "primary",
+			"one=1; dbfleet_session=a b\"c; two=2": "primary",
+			"dbfleet_session=garbage":              "primary",
+			"not_dbfleet_session=a\\b":             "replica",
+			"one=dbfleet_session":                  "replica",
+		} {
+			for name, server := range map[string]*httptest.Server{"plain": plain, "nested": nested} {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/", nil)
+				require.NoError(t, err)
+				req.Header.Set("Cookie", cookie)
+				res, err := server.Client().Do(req)
+				require.NoError(t, err)
+				require.NoError(t, res.Body.Close())
+				require.Equal(t, want, res.Header.Get("Read-From"), "%s, %s", name, cookie)
+			}
+		}
+	})
+}
+
+// promise: each registry's token goes out, also if a session is used with several.
+func TestSession_OfTwoRegistriesHasATokenOfEach(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		one, two := s.open(s.whole()), s.open(s.whole())
+		s.hold()
+		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			switch req.URL.Path {
+			case "/both":
+				two.set(req.Context(), "a", 6)
+				fallthrough
+			case "/one":
+				one.set(req.Context(), "a", 7)
+			default:
+				for _, c := range []*client{one, two} {
+					is, route, err := c.read(req.Context(), "a")
+					_, _ = fmt.Fprint(w, is, " at ", route.Role, " ", err, "\n")
+				}
+			}
+		})
+		ofOne := one.SessionMiddleware(dbfleet.SessionHTTP{Insecure: true, Cookie: "one"})
+		ofTwo := two.SessionMiddleware(dbfleet.SessionHTTP{Insecure: true, Cookie: "two"})
+		const written, behind = "7 at primary <nil>\n", "0 at replica <nil>\n"
+		for name, x := range map[string]struct {
+			handler http.Handler
+			path    string
+			reads   string
+		}{
+			"one of two":               {ofOne(handler), "/both", written + behind},
+			"nested, with the outer's": {ofOne(ofTwo(handler)), "/one", written + behind},
+			"nested, with the inner's": {ofTwo(ofOne(handler)), "/one", written + behind},
+			"nested, with both":        {ofOne(ofTwo(handler)), "/both", written + written},
+		} {
+			s.db.Exec(t, "UPDATE counters SET value = 0 WHERE name = 'a'")
+			server := httptest.NewServer(x.handler)
+			jar, err := cookiejar.New(nil)
+			require.NoError(t, err)
+			browser := &http.Client{Jar: jar}
+			get := func(path string) string {
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+				require.NoError(t, err)
+				res, err := browser.Do(req)
+				require.NoError(t, err)
+				defer res.Body.Close()
+				body, err := io.ReadAll(res.Body)
+				require.NoError(t, err)
+				return string(body)
+			}
+			get(x.path)
+			require.Equal(t, x.reads, get("/"), name)
+			server.Close()
+		}
+		s.release()
 	})
 }

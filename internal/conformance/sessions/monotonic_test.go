@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 
@@ -133,5 +134,84 @@ func TestSession_WithMonotonicReadsUnderWrites(t *testing.T) {
 			}
 			s.cluster.ResumeReplay(t, replica)
 		}
+	})
+}
+
+// hazard: what a transaction or a Conn has read at the primary is ahead of every replica,
+// also if it is rolled back, and while it is open still.
+func TestSession_WithMonotonicReadsRemembersWhatTransactionsRead(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		db := c.DB("main")
+		s.hold()
+		s.db.Exec(t, "UPDATE counters SET value = 5 WHERE name = 'a'") // somebody else
+		const query = "SELECT value FROM counters WHERE name = 'a'"
+		undo := errors.New("undo")
+		model := func(ctx context.Context) (int64, error) {
+			is, _, err := c.read(ctx, "a")
+			return is, err
+		}
+		in := func(o dbfleet.TxOptions, end error) func(context.Context) (int64, error) {
+			return func(ctx context.Context) (is int64, err error) {
+				err = db.Transaction(ctx, func(tx context.Context, _ *dbfleet.Tx) error {
+					if is, err = model(tx); err != nil {
+						return err
+					}
+					if outside, route := c.value(dbfleet.OutsideTx(tx), "a"); outside < is {
+						t.Errorf("while it is open: %d at %s", outside, route)
+					}
+					return end
+				}, o)
+				if end != nil && errors.Is(err, end) {
+					err = nil
+				}
+				return is, err
+			}
+		}
+		lent := func(db *dbfleet.DB) func(context.Context) (int64, error) {
+			return func(ctx context.Context) (is int64, err error) {
+				err = db.Conn(ctx, func(ctx context.Context, conn *dbfleet.Conn) error {
+					return conn.QueryRowContext(ctx, query).Scan(&is)
+				})
+				return is, err
+			}
+		}
+		for name, read := range map[string]func(context.Context) (int64, error){
+			"a transaction":                    in(dbfleet.TxOptions{}, nil),
+			"one that is read only":            in(dbfleet.TxOptions{ReadOnly: true}, nil),
+			"one that is rolled back":          in(dbfleet.TxOptions{}, undo),
+			"a Conn":                           lent(db),
+			"a Conn for reads, at the primary": func(ctx context.Context) (int64, error) { return lent(db.Read())(dbfleet.ReadPrimary(ctx)) },
+			"a transaction's Conn, rolled back": func(ctx context.Context) (is int64, err error) {
+				err = db.Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
+					if is, err = lent(db)(ctx); err != nil {
+						return err
+					}
+					return undo
+				})
+				if errors.Is(err, undo) {
+					err = nil
+				}
+				return is, err
+			},
+			"an Atomic": func(ctx context.Context) (is int64, err error) {
+				err = c.Atomic(ctx, []string{"main"}, func(ctx context.Context) error {
+					is, err = model(ctx)
+					return err
+				})
+				return is, err
+			},
+		} {
+			ctx := dbfleet.WithSession(t.Context(), dbfleet.SessionOptions{MonotonicReads: true})
+			before, err := read(ctx)
+			require.NoError(t, err, name)
+			require.EqualValues(t, 5, before, name)
+			after, route := c.value(ctx, "a")
+			require.EqualValues(t, 5, after, "%s, at %s", name, route)
+		}
+		s.release()
 	})
 }
