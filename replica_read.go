@@ -18,7 +18,11 @@ func (p *place) Fits(m *replicaset.Member[*node]) bool {
 
 // toReplica takes the next replica, or what stands in for it when none is well.
 func (p *place) toReplica(ctx context.Context) error {
-	if p.nextReplica(replicaset.Suspected) {
+	worst := replicaset.Suspected
+	if p.e.dialect.Name == string(SQLite) { // a copy that is not there fails at once, and one that has come serves at once
+		worst = replicaset.Ejected
+	}
+	if p.nextReplica(worst) {
 		return nil
 	}
 	return p.fallBack(ctx)

@@ -86,11 +86,8 @@ func run(ctx context.Context, out *printer) error {
 func fleetIn(dir string) dbfleet.Config {
 	file := func(name string) string { return filepath.Join(dir, name+".db") }
 	config := dbfleet.Config{Default: "users_db", Connections: map[string]dbfleet.ConnectionConfig{
-		"users_db": {Driver: dbfleet.SQLite, Database: file("users")},
-		"analytics": {
-			Driver: dbfleet.SQLite, Database: file("analytics"),
-			ReadHosts: []string{file("analytics_copy_1"), file("analytics_copy_2")},
-		},
+		"users_db":  {Driver: dbfleet.SQLite, Database: file("users")},
+		"analytics": {Driver: dbfleet.SQLite, Database: file("analytics")},
 	}}
 	for i := range shards {
 		name := fmt.Sprintf("orders_shard_%d", i+1)
@@ -117,10 +114,13 @@ func createTables(ctx context.Context, registry *dbfleet.Registry, dir string) e
 			return err
 		}
 	}
+	var replicas []dbfleet.ReplicaConfig
 	for _, name := range []string{"analytics_copy_1.db", "analytics_copy_2.db"} {
-		if _, err := registry.DB("analytics").ExecContext(ctx, "VACUUM INTO ?", filepath.Join(dir, name)); err != nil {
+		path := filepath.Join(dir, name)
+		if _, err := registry.DB("analytics").ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
 			return err
 		}
+		replicas = append(replicas, dbfleet.ReplicaConfig{Host: path})
 	}
-	return nil
+	return registry.SetReplicas(ctx, "analytics", replicas) // ReadHosts names those that are there from the start
 }
