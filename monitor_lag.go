@@ -122,7 +122,7 @@ func lagReason(atMost time.Duration, known bool, limit time.Duration) string {
 	case !known:
 		return "how far it is behind is not known"
 	case atMost > limit:
-		return "it may be " + told3(atMost) + " behind, more than " + limit.String()
+		return "it may be " + forPeople(atMost) + " behind, more than " + limit.String()
 	}
-	return "it is at most " + told3(atMost) + " behind"
+	return "it is at most " + forPeople(atMost) + " behind"
 }

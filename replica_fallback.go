@@ -142,7 +142,7 @@ func (p *place) freshest(limit time.Duration) bool {
 	}
 	p.take(best)
 	if p.route.more = "; the freshest replica, of which nothing is known"; bestKnown {
-		p.route.more = "; the freshest replica, at most " + told3(least) + " behind"
+		p.route.more = "; the freshest replica, at most " + forPeople(least) + " behind"
 	}
 	return true
 }
@@ -159,7 +159,7 @@ func (p *place) noneFresh() error {
 		if known && atMost <= p.maxLag {
 			continue // it was asked
 		}
-		text := fmt.Sprintf("replica %q is at most %s behind", m.Name(), told3(atMost))
+		text := fmt.Sprintf("replica %q is at most %s behind", m.Name(), forPeople(atMost))
 		if !known {
 			text = fmt.Sprintf("how far replica %q is behind is not known", m.Name())
 		}
@@ -172,8 +172,8 @@ func (p *place) noneFresh() error {
 	return errorf("connection %q: %w: within %s: %s", p.e.name, what, p.maxLag, why)
 }
 
-// told3 is a duration for people.
-func told3(d time.Duration) string {
+// forPeople is a duration for people.
+func forPeople(d time.Duration) string {
 	if d > time.Second {
 		return d.Round(time.Millisecond).String()
 	}
