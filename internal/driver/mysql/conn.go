@@ -38,6 +38,7 @@ type conn struct {
 	readOnly  bool               // the session takes no writes
 	role      session.ServerRole // of the server, when the session was opened
 	unplaced  bool               // the server has no variables for positions
+	single    bool               // the server is in no cluster of Galera
 	// readOnlyTx says that the transaction is one for reading.
 	readOnlyTx bool
 	noLocal    bool   // the server has refused LOAD DATA LOCAL

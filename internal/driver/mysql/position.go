@@ -54,7 +54,36 @@ func (s *conn) Probe(ctx context.Context) (session.Report, error) {
 	if logged, err := s.parse(row[2]); err == nil && r.Role == session.RoleStandby {
 		r.Received, _ = r.Position.Merge(logged)
 	}
-	return r, nil
+	var works bool
+	if r.Group, works, err = s.group(ctx); err == nil && !works {
+		r.Role = session.RoleStandby // it serves nothing until it is a member again
+	}
+	return r, err
+}
+
+// group names the cluster of Galera that the server is a member of, "" for none, and says
+// whether it works as one. That it is in none is asked once.
+func (s *conn) group(ctx context.Context) (name string, works bool, err error) {
+	if s.single {
+		return "", true, nil
+	}
+	on, err := s.askAll(ctx, "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'")
+	if err != nil {
+		return "", false, err
+	}
+	if s.single = len(on) != 1 || on[0][1] != "ON"; s.single {
+		return "", true, nil
+	}
+	list, err := s.askAll(ctx, "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_state_uuid', 'wsrep_cluster_status', 'wsrep_ready')")
+	if err != nil {
+		return "", false, err
+	}
+	status := map[string]string{}
+	for _, row := range list {
+		status[strings.ToLower(row[0])] = row[1]
+	}
+	works = status["wsrep_ready"] == "ON" && status["wsrep_cluster_status"] == "Primary"
+	return status["wsrep_cluster_state_uuid"], works, nil
 }
 
 // placed is the server's read_only, how far it is and has logged, and who it is; only the
