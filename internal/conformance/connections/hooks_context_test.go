@@ -200,7 +200,9 @@ func TestHooks_LeaveRowsThatAreLentAlone(t *testing.T) {
 		require.NoError(t, err)
 		cancel()
 		require.Eventually(t, func() bool { return !rows.Next() && errors.Is(rows.Err(), context.Canceled) }, 5*time.Second, time.Millisecond)
-		require.NoError(t, rows.Close())
+		if err := rows.Close(); err != nil { // it may be the first to close them
+			require.ErrorIs(t, err, context.Canceled)
+		}
 	})
 }
 

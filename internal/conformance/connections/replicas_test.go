@@ -257,9 +257,21 @@ func TestReplicas(t *testing.T) {
 			for _, s := range c.Replicas {
 				s.Kill(t)
 			}
-			for range 3 {
+			for range 3 { // what is lent is not asked elsewhere, so it must be known
 				read()
 				require.NoError(t, h.Read().QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(new(int)))
+			}
+			require.Eventually(t, func() bool {
+				resting := 0
+				for _, n := range r.Nodes() {
+					if n.Resting {
+						resting++
+					}
+				}
+				return resting == 3
+			}, 30*time.Second, 5*time.Millisecond)
+			for range 3 {
+				read()
 				var n int
 				require.NoError(t, h.ReplicaPool().QueryRowContext(ctx, "SELECT COUNT(*) FROM accounts").Scan(&n))
 			}

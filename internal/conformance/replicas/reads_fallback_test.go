@@ -237,8 +237,10 @@ func TestOnReplica_AsksThatOneAlone(t *testing.T) {
 			require.Equal(t, "main/replica-2", route.Node)
 		}
 		fl.proxies[1].Heal()
-		_, err = db.Table("t").OnReplica("replica-2").Get(told)
-		require.NoError(t, err)
+		require.Eventually(t, func() bool { // what dials as the node is found silent is ended with the rest
+			_, err = db.Table("t").OnReplica("replica-2").Get(told)
+			return err == nil
+		}, 30*time.Second, 10*time.Millisecond, "%v", err)
 	})
 }
 
