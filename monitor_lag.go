@@ -101,9 +101,11 @@ func (m *monitor) judge(now time.Time) {
 		switch {
 		case !known || atMost > limit:
 			w.fresh = 0
-			if member.Set(replicaset.Lagging, true) {
-				n.problem.Store(&problem{lagReason(atMost, known, limit), now})
-				m.e.nodeTurned(n, ConditionFresh, ConditionLagging, lagReason(atMost, known, limit))
+			if !member.Has(replicaset.Lagging) {
+				why := lagReason(atMost, known, limit)
+				n.problem.Store(&problem{why, now}) // before the flag: who sees that finds the reason
+				member.Set(replicaset.Lagging, true)
+				m.e.nodeTurned(n, ConditionFresh, ConditionLagging, why)
 			}
 		case w.heard.After(w.judged):
 			w.judged = w.heard

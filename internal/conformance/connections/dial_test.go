@@ -127,7 +127,9 @@ func TestDial_StatementsAreCanceledThroughATunnel(t *testing.T) {
 		require.Eventually(t, func() bool { return d.open.Load() == 0 }, 10*time.Second, 5*time.Millisecond)
 		if db.Dialect == "postgres" {
 			require.Eventually(t, func() bool { return db.Connections(t) == 0 }, 10*time.Second, 5*time.Millisecond, "the server stopped")
-			require.Equal(t, []string{"tcp db.nowhere.invalid:7777", "tcp db.nowhere.invalid:7777"}, d.addresses())
+			dialled := d.addresses()
+			require.GreaterOrEqual(t, len(dialled), 2, "it is told again where it goes on")
+			require.Equal(t, []string{"tcp db.nowhere.invalid:7777"}, slices.Compact(dialled))
 		}
 		require.NoError(t, r.DB("main").Ping(t.Context()))
 	})
