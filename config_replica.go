@@ -105,7 +105,7 @@ type ReadsConfig struct {
 	MinWait time.Duration `json:"min_wait" yaml:"min_wait" mapstructure:"min_wait" toml:"min_wait,omitzero"`
 	MaxWait time.Duration `json:"max_wait" yaml:"max_wait" mapstructure:"max_wait" toml:"max_wait,omitzero"`
 	// ProbeInterval is how often each node is asked on a connection of its own, which is
-	// kept for it.
+	// kept for it. At least 10 milliseconds.
 	//
 	// Defaults to 1 second.
 	ProbeInterval time.Duration `json:"probe_interval" yaml:"probe_interval" mapstructure:"probe_interval" toml:"probe_interval,omitzero"`
@@ -118,7 +118,7 @@ type ReadsConfig struct {
 	HedgeAfter time.Duration `json:"hedge_after" yaml:"hedge_after" mapstructure:"hedge_after" toml:"hedge_after,omitzero"`
 	// DiscoverEvery is how often ConnectionConfig.Discover is asked for the replicas, and
 	// the names of hosts are looked up: what a connection was made to whose address is not
-	// among those of its host any more is not used again.
+	// among those of its host any more is not used again. At least 10 milliseconds.
 	//
 	// Defaults to 10 seconds.
 	DiscoverEvery time.Duration `json:"discover_every" yaml:"discover_every" mapstructure:"discover_every" toml:"discover_every,omitzero"`

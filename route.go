@@ -244,7 +244,7 @@ func (p *place) choose(ctx context.Context, write bool) error {
 		return p.toPrimary(ctx, "; a write")
 	case p.primary:
 		return p.toPrimaryOf(ctx)
-	case p.in.session != nil && p.e.monitor != nil:
+	case p.in.session != nil && p.e.monitor.needed():
 		return p.inSession(ctx)
 	case p.e.replicas.Len() == 0:
 		return p.toPrimary(ctx, "")

@@ -48,7 +48,7 @@ const positionWait = 500 * time.Millisecond
 // capture tells sessions where the primary is, on a connection that has written for them.
 // It is false if that could not be found out.
 func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ...*Session) bool {
-	if e.monitor == nil || c.OpenRows() > 0 {
+	if !e.monitor.needed() || c.OpenRows() > 0 {
 		return false // nothing but the primary is ever read here
 	}
 	ctx, cancel := context.WithTimeout(ctx, positionWait)
