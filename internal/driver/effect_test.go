@@ -56,6 +56,26 @@ func TestEffect_OfTheSession(t *testing.T) {
 	}
 }
 
+// What is prepared stays when a setting changes that decides nothing about it.
+func TestEffect_OfASettingOnWhatIsPrepared(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{
+		"SET LOCAL search_path = b": true, "SET LOCAL SCHEMA 'b'": true, "SET LOCAL ROLE b": true, `SET LOCAL "search_path" TO b`: true, "SET LOCAL datestyle TO iso": true,
+		"SET LOCAL statement_timeout = '1s'": false, "set local Synchronous_Commit to on": false, `SET LOCAL "lock_timeout" TO 1`: false, "SET LOCAL app.tenant = 'b'": false,
+		`SET LOCAL app."tenant" TO 'b'`: false, "SET LOCAL": true, "SET LOCAL TIME ZONE 'x.y'": true,
+		"SELECT set_config('app.tenant', $1, true)": false, "SELECT pg_catalog.set_config('LOCK_TIMEOUT', '1', true)": false, "SELECT set_config('search_path', 'b', true)": true,
+		"SELECT set_config('a.b' || 'c', 'd', true)": true, "SELECT set_config($1, 'app.tenant', true)": true, "SELECT set_config(setting_name => 'app.tenant', 'b', true)": true,
+		"SELECT set_config('app.tenant', 'b', true), set_config('search_path', 'b', true)": true, "SELECT set_config(": true,
+		"SET LOCAL app.tenant = 'b'; SET LOCAL search_path = b": true, "SET app.tenant = 'b'": true,
+	} {
+		require.Equal(t, want, effectOf(query, dialect.Postgres)&movesNames != 0, query)
+	}
+	for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
+		require.Zero(t, effectOf(dialect.LedgerOf(d).Decide, d), "what ends a transaction over several databases keeps what is prepared")
+		require.Zero(t, effectOf(dialect.LedgerOf(d).Finish, d))
+	}
+}
+
 // What the manuals of MariaDB and MySQL list as statements that commit.
 func TestEffect_OfTheTransactionOnMySQL(t *testing.T) {
 	t.Parallel()

@@ -128,7 +128,9 @@ func (st statementOf) set(second string) effect {
 	if st.d != dialect.MySQL {
 		switch second {
 		case "LOCAL":
-			return movesNames
+			st.skipFirst()
+			st.s.Next()
+			return movedBy(st.setting())
 		case "TRANSACTION", "CONSTRAINTS":
 			return 0
 		case "STATEMENT":
@@ -223,7 +225,7 @@ func (st statementOf) calls() (e effect) {
 			case sessionFunctions[name]:
 				e |= changesSession
 			case name == "SET_CONFIG":
-				e |= movesNames
+				e |= movedBy(st.literal())
 				if ahead := st.s; !isLocal(&ahead) {
 					e |= changesSession
 				}
