@@ -104,6 +104,7 @@ type place struct {
 	begins  bool     // a transaction, at the primary
 	tellTo  *Route   // WithRoute, nil for none
 	in      sessionPlace
+	answers *answers // of other connections about conditions of the query; nil for none
 
 	node  *sessions // nil until they are chosen
 	route Route

@@ -18,6 +18,7 @@ type tie struct {
 	relatedColumns []int  // as many, each for the parent's column at its place
 	mixed          []bool // by column: the two are of different kinds
 	one            bool   // a parent has one related record, or none
+	most           int    // keys that Has takes from another connection; 0 is defaultMaxKeys
 	related        *query // for all related records
 	err            error
 }

@@ -15,6 +15,8 @@ type Env struct {
 	Untyped func(a any, d *dialect.Dialect) any
 	// Models tells what the models of other tables know; nil knows of none.
 	Models Models
+	// Answers are what other databases have told; nil is nothing yet.
+	Answers Answers
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.
 	MayWrite bool

@@ -37,6 +37,8 @@ type parts struct {
 	discard bool // the rows may have columns that nothing takes
 	each    *each
 	marks   *marks
+	itself  bool     // alias is the library's own: the table's name means it too
+	written []string // more items of GROUP BY: what texts of these columns are to the byte
 
 	returning bool // a write returns the rows
 	ctes      []CTE

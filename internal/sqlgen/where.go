@@ -74,6 +74,12 @@ func (r *renderer) cond(c *Cond) {
 		}
 		r.str("EXISTS ")
 		r.subquery(c.val.(Subquery).Statement(r.connection))
+	case related:
+		r.related(c.val.(Related))
+	case counting:
+		r.counting(c)
+	case belonging:
+		r.belonging(c)
 	case invalid:
 		r.fail(c.detail().err)
 	default:
