@@ -15,12 +15,12 @@ import (
 type tie struct {
 	parents        *source
 	parentColumns  []int
-	relatedColumns []int  // as many, each for the parent's column at its place
-	mixed          []bool // by column: the two are of different kinds
-	one            bool   // a parent has one related record, or none
+	relatedColumns []int      // as many, each for the parent's column at its place
+	mixed          []bool     // by column: the two are of different kinds
+	one            bool       // a parent has one related record, or none
 	whose          []constant // of the parents that have related records, where not all may
-	most           int    // keys that Has takes from another connection; 0 is defaultMaxKeys
-	related        *query // for all related records
+	most           int        // keys that Has takes from another connection; 0 is defaultMaxKeys
+	related        *query     // for all related records
 	err            error
 }
 
