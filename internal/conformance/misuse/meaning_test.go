@@ -4,6 +4,10 @@ package misuse
 // with them.
 var meaning = map[string]string{
 	"ClassOf err":                                 "no error has no class",
+	"CreateTable options":                         "what the fields need",
+	"CreateTable options (none)":                  "what the fields need",
+	"CreateTableSQL options":                      "what the fields need",
+	"CreateTableSQL options (none)":               "what the fields need",
 	"InsertReturning rows (none)":                 "no rows are no statement",
 	"LogQueries options (none)":                   "the defaults",
 	"Registry.SetReplicas list":                   "none are left",
