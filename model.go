@@ -48,6 +48,9 @@ type ModelConfig struct {
 	// Defaults are columns that an insert leaves out while their field is zero,
 	// so that the database's default applies, which is read back by Create.
 	Defaults []string
+	// Scopes are conditions that hold for every query that starts from the model; see
+	// Scope. None by default.
+	Scopes []Scope
 	// Shard places each record on a connection of its own, by a key; see
 	// ShardBy. It takes the place of Connection.
 	Shard ShardRule
@@ -103,7 +106,7 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	}
 	s := &source{
 		reg: r, connection: config.Connection, why: "the model's", shard: config.Shard,
-		fillable: slices.Clone(config.Fillable), callbacks: callbacksOf(zero),
+		fillable: slices.Clone(config.Fillable), scopes: slices.Clone(config.Scopes), callbacks: callbacksOf(zero),
 	}
 	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err
@@ -150,6 +153,7 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 			}
 		}
 	}
+	faults = append(faults, scopeFaults(config.Scopes)...)
 	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)
 	var errs []error
 	for _, f := range faults {

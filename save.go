@@ -116,6 +116,10 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if v.before != nil {
 		v.only = t.WithChanged(v.only, v.before, v.record)
 	}
+	if scopes := v.q.q.Implicit(); len(scopes) > 0 {
+		s.text, s.args, v.settled, err = t.SavingWithin(v.record, v.only, scopes, v.q.env(p))
+		return err
+	}
 	s.text, s.args, v.settled, err = t.Saving(v.record, v.only, p.e.dialect)
 	return err
 }
@@ -142,6 +146,7 @@ func (v *deletion) render(p *place, s *statement) error {
 	if err != nil {
 		return err
 	}
+	q = q.WithImplicit(v.q.q.Implicit()...)
 	s.text, s.args, err = sqlgen.Delete(&q, v.q.env(p))
 	return err
 }

@@ -77,6 +77,7 @@ func (q *query) missed(ctx context.Context, p *place, record any, res driver.Res
 		if err != nil {
 			return err
 		}
+		there = there.WithImplicit(q.q.Implicit()...)
 		there = there.OnlyColumns(columnsOf(q.src.table, q.src.table.Key())...)
 		n, err := q.countMade(ctx, p, &there)
 		if err != nil {

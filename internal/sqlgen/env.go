@@ -15,6 +15,9 @@ type Env struct {
 	Untyped func(a any, d *dialect.Dialect) any
 	// Models tells what the models of other tables know; nil knows of none.
 	Models Models
+	// Implicit tells the implicit conditions of a query that stands inside of the
+	// statement; nil knows of none.
+	Implicit func(Subquery) ([]Cond, error)
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.
 	MayWrite bool

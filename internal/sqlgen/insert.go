@@ -103,7 +103,7 @@ func (r *renderer) insertValues(in *Insert, rows [][]any) {
 			case *Expr:
 				r.raw(v, "column "+strconv.Quote(in.Columns[i]))
 			case Subquery:
-				r.subquery(v.Statement(r.connection))
+				r.subquery(r.statement(v))
 			default:
 				r.ready(v)
 			}

@@ -38,6 +38,7 @@ type parts struct {
 	each    *each
 	marks   *marks
 
+	implicit  []Cond
 	returning bool // a write returns the rows
 	ctes      []CTE
 }
@@ -363,17 +364,10 @@ func (q Query) WithUnion(other Subquery, all bool) Query {
 // Enclosed returns the query with its conditions in parentheses, so that one
 // more condition holds for all of them.
 func (q Query) Enclosed() Query {
-	first := true
-	for _, c := range q.steps.all() {
-		if c.kind == order {
-			continue
-		}
-		if c.or && !first {
-			group := Group(q.Conditions()...)
-			q.steps = q.steps.onlyOrders()
-			return q.WithCond(group)
-		}
-		first = false
+	if !q.alternates() {
+		return q
 	}
-	return q
+	group := Group(q.Conditions()...)
+	q.steps = q.steps.onlyOrders()
+	return q.WithCond(group)
 }

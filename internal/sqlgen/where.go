@@ -1,11 +1,20 @@
 package sqlgen
 
-// where writes the query's conditions.
+// where writes the query's conditions, and the implicit ones, which hold for all of them.
 func (r *renderer) where(q *Query) {
+	implicit := len(q.Implicit()) > 0
 	if q.steps.conditions() == 0 {
+		if implicit {
+			r.str(" WHERE ")
+			r.writeImplicit(q, true)
+		}
 		return
 	}
 	r.str(" WHERE ")
+	enclosed := implicit && q.alternates()
+	if enclosed {
+		r.str("(")
+	}
 	n := 0
 	list := q.steps.all()
 	for i := range list {
@@ -14,6 +23,12 @@ func (r *renderer) where(q *Query) {
 			r.cond(c)
 			n++
 		}
+	}
+	if enclosed {
+		r.str(")")
+	}
+	if implicit {
+		r.writeImplicit(q, false)
 	}
 }
 
@@ -73,7 +88,7 @@ func (r *renderer) cond(c *Cond) {
 			r.str("NOT ")
 		}
 		r.str("EXISTS ")
-		r.subquery(c.val.(Subquery).Statement(r.connection))
+		r.subquery(r.statement(c.val.(Subquery)))
 	case invalid:
 		r.fail(c.detail().err)
 	default:

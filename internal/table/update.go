@@ -60,6 +60,27 @@ func (t *Table) savingTwofold(record any, fields, keys []int, d *dialect.Dialect
 	return text, args, cut, err
 }
 
+// SavingWithin is Saving for a record whose row must meet implicit conditions.
+func (t *Table) SavingWithin(record any, only []string, implicit []sqlgen.Cond, env *sqlgen.Env) (text string, args []any, cut bool, err error) {
+	fields := t.saved
+	if only != nil {
+		fields = t.updateFields(only)
+	}
+	if args, cut, err = t.Plan.ArgPlan(fields...).Args(record, env.Dialect); err != nil {
+		return "", nil, false, err
+	}
+	q := sqlgen.From(t.Name).WithImplicit(implicit...)
+	for _, i := range t.Identity(record) {
+		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, t.Plan.Value(i, record)))
+	}
+	sets := t.readySets(fields)
+	for i := range sets {
+		sets[i].Value = args[i]
+	}
+	text, args, err = sqlgen.Update(&q, sets, env)
+	return text, args, cut, err
+}
+
 // State is what the columns that Save writes hold in a record.
 func (t *Table) State(record any) rowmap.State { return t.savedArgs.State(record) }
 
