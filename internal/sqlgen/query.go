@@ -35,6 +35,7 @@ type parts struct {
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
 	discard bool // the rows may have columns that nothing takes
+	deleted Deleted
 	each    *each
 	marks   *marks
 
@@ -363,17 +364,10 @@ func (q Query) WithUnion(other Subquery, all bool) Query {
 // Enclosed returns the query with its conditions in parentheses, so that one
 // more condition holds for all of them.
 func (q Query) Enclosed() Query {
-	first := true
-	for _, c := range q.steps.all() {
-		if c.kind == order {
-			continue
-		}
-		if c.or && !first {
-			group := Group(q.Conditions()...)
-			q.steps = q.steps.onlyOrders()
-			return q.WithCond(group)
-		}
-		first = false
+	if q.alternates() {
+		group := Group(q.Conditions()...)
+		q.steps = q.steps.onlyOrders()
+		return q.WithCond(group)
 	}
 	return q
 }

@@ -1,11 +1,21 @@
 package sqlgen
 
-// where writes the query's conditions.
+// where writes the query's conditions, and the one that leaves deleted rows out, which
+// holds for all of them.
 func (r *renderer) where(q *Query) {
+	mark := r.mark(q)
 	if q.steps.conditions() == 0 {
+		if mark != "" {
+			r.str(" WHERE ")
+			r.leaveOut(q, mark)
+		}
 		return
 	}
 	r.str(" WHERE ")
+	enclosed := mark != "" && q.alternates()
+	if enclosed {
+		r.str("(")
+	}
 	n := 0
 	list := q.steps.all()
 	for i := range list {
@@ -14,6 +24,13 @@ func (r *renderer) where(q *Query) {
 			r.cond(c)
 			n++
 		}
+	}
+	if enclosed {
+		r.str(")")
+	}
+	if mark != "" {
+		r.str(" AND ")
+		r.leaveOut(q, mark)
 	}
 }
 
