@@ -2,6 +2,7 @@ package table
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -145,10 +146,20 @@ func (t *Table) checkVersion(i int, fault func(key, reason string, err error)) i
 
 // hasRole says whether a field is the key's, the database's or a timestamp.
 func (t *Table) hasRole(i int) bool {
-	for _, k := range t.key {
-		if k == i {
-			return true
-		}
+	return slices.Contains(t.key, i) || t.generated[i] || t.optional[i] || i == t.shard || i == t.created || i == t.updated
+}
+
+// Fields are all fields.
+func (t *Table) Fields() []int {
+	all := make([]int, len(t.Plan.Columns()))
+	for i := range all {
+		all[i] = i
 	}
-	return t.generated[i] || t.optional[i] || i == t.shard || i == t.created || i == t.updated
+	return all
+}
+
+// Kept are the fields that Save takes from the row: those that it does not write, and the
+// version.
+func (t *Table) Kept() []int {
+	return slices.DeleteFunc(t.Fields(), func(i int) bool { return i != t.version && slices.Contains(t.saved, i) })
 }
