@@ -140,3 +140,19 @@ func (t *Table) readySets(fields []int) []sqlgen.Set {
 	}
 	return sets
 }
+
+// SavingEach describes the update of several records by one statement, and the arguments
+// of their rows but for the version. ok is false for a table of which a record is found
+// in more than one way.
+func (t *Table) SavingEach(d *dialect.Dialect) (u sqlgen.EachUpdate, args *rowmap.ArgPlan, ok bool) {
+	sets := slices.DeleteFunc(slices.Clone(t.saved), func(i int) bool { return i == t.version })
+	u = sqlgen.EachUpdate{Table: t.Name, Keys: t.ColumnsOf(t.located), Sets: t.ColumnsOf(sets), Version: t.VersionColumn(), Mark: t.DeletedMark()}
+	return u, t.Plan.ArgPlan(slices.Concat(sets, t.located)...), !t.twofold[d.Index] && u.Args() > len(t.located)
+}
+
+// Located says whether a record is found by all columns by which records of the table
+// can be, and by an exact comparison on the database.
+func (t *Table) Located(record any, keys []any, d *dialect.Dialect) bool {
+	care, ok := t.care(t.located, keys, d)
+	return ok && care == 0 && len(t.Identity(record)) == len(t.located)
+}
