@@ -61,6 +61,9 @@ type Table interface {
 	// Modelled says that the columns are those of a model; others are what is read,
 	// by whatever table they come.
 	Modelled() bool
+	// DeletedMark is the column that is not NULL in a row that was deleted, "" without
+	// one.
+	DeletedMark() string
 	// Known says whether the table has the column, Quoted its name as SQL of
 	// the dialect, "" for one that the table does not have or cannot have.
 	Known(column string) bool

@@ -35,6 +35,7 @@ type parts struct {
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
 	discard bool // the rows may have columns that nothing takes
+	deleted Deleted
 	each    *each
 	marks   *marks
 

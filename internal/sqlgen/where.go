@@ -1,17 +1,19 @@
 package sqlgen
 
-// where writes the query's conditions, and the implicit ones, which hold for all of them.
+// where writes the query's conditions, and those that hold beside all of them: the one that
+// leaves deleted rows out, and the implicit ones.
 func (r *renderer) where(q *Query) {
-	implicit := len(q.Implicit()) > 0
+	mark := r.mark(q)
+	beside := mark != "" || len(q.Implicit()) > 0
 	if q.steps.conditions() == 0 {
-		if implicit {
+		if beside {
 			r.str(" WHERE ")
-			r.writeImplicit(q, true)
+			r.beside(q, mark)
 		}
 		return
 	}
 	r.str(" WHERE ")
-	enclosed := implicit && q.alternates()
+	enclosed := beside && q.alternates()
 	if enclosed {
 		r.str("(")
 	}
@@ -27,9 +29,19 @@ func (r *renderer) where(q *Query) {
 	if enclosed {
 		r.str(")")
 	}
-	if implicit {
-		r.writeImplicit(q, false)
+	if beside {
+		r.str(" AND ")
+		r.beside(q, mark)
 	}
+}
+
+// beside writes the condition that leaves rows out by their mark, if there is one, and the
+// implicit ones.
+func (r *renderer) beside(q *Query, mark string) {
+	if mark != "" {
+		r.leaveOut(q, mark)
+	}
+	r.writeImplicit(q, mark == "")
 }
 
 // conjunction writes what joins condition i of a list to those before it.
