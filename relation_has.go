@@ -128,7 +128,7 @@ func (t tie) hasCount(part, op string, n int, conds []Cond) Cond {
 	case !ok || !h.op.Orders():
 		h.err = &OperatorError{Column: part, Operator: op, Known: []string{"=", "!=", "<>", "<", "<=", ">", ">="}}
 	case n < 0:
-		h.err = &StatementError{Part: part, Reason: "a number of records is not " + strconv.Itoa(n)}
+		h.err = &StatementError{Reason: "a number of records is not " + strconv.Itoa(n)}
 	}
 	return Cond{sqlgen.Of(h)}
 }

@@ -80,6 +80,9 @@ func (t *trip) route(ctx context.Context, v verb) error {
 		return err
 	}
 	t.place.holds(t.q.src)
+	if t.q.src.relates != nil {
+		t.watched(ctx, v)
+	}
 	return nil
 }
 

@@ -49,6 +49,9 @@ type Models interface {
 	// Have says whether a model of the table on that connection has the column, and
 	// whether there is such a model.
 	Have(connection, table, column string) (has, known bool)
+	// Elsewhere is another connection, of a model of the table, if there are some but none
+	// on this one, where there is a model of beside; "" otherwise.
+	Elsewhere(connection, beside, table string) string
 }
 
 // Table is what a model knows of its table.
