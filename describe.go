@@ -68,6 +68,25 @@ func (l *modelList) sources() []*source {
 	return out
 }
 
+// Elsewhere implements sqlgen.Models.
+func (l *modelList) Elsewhere(connection, beside, name string) (there string) {
+	here := false
+	for _, s := range l.sources() {
+		on := s.reg.nameOr(s.connection)
+		here = here || s.table.Name == beside && s.shard == nil && on == connection
+		if s.table.Name != name {
+			continue
+		}
+		if there = on; s.shard != nil || on == connection {
+			return ""
+		}
+	}
+	if !here {
+		return ""
+	}
+	return there
+}
+
 // Have implements sqlgen.Models. A sharded model is one of every connection.
 func (l *modelList) Have(connection, name, column string) (has, known bool) {
 	for _, s := range l.sources() {

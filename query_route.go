@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -139,6 +140,9 @@ func (q *query) destination() (destination, error) {
 func (q *query) env(p *place) *sqlgen.Env {
 	env := q.src.table.Env(p.e.dialect, p.e.name)
 	env.Models, env.Implicit = &q.src.reg.models, p.scopes
+	if p.answers != nil {
+		env.Answers = p.answers
+	}
 	return env
 }
 
@@ -150,7 +154,8 @@ func (q *query) explain(ctx context.Context) (Route, error) {
 	}
 	defer t.place.leave()
 	write := t.writes()
-	if t.render(&t.place, &t.statement) == nil { // what is wrong with it is told when it runs
+	var unanswered *sqlgen.UnansweredError
+	if err := t.render(&t.place, &t.statement); err == nil || errors.As(err, &unanswered) { // what is wrong with it is told when it runs
 		write = t.statement.write
 	}
 	t.place.explains = true
@@ -167,6 +172,8 @@ func (q *query) text(ctx context.Context) (sql string, args []any, err error) {
 		return "", nil, told(err)
 	}
 	defer t.place.leave()
-	err = t.render(&t.place, &t.statement)
+	if err = t.render(&t.place, &t.statement); err != nil {
+		err = t.answered(ctx, &t, err)
+	}
 	return t.statement.text, t.statement.args, told(err)
 }

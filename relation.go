@@ -97,14 +97,16 @@ func (l Link) and(foreignKey string, refersTo ...string) Link {
 
 // ToMany is a relation to any number of records; HasMany makes one.
 type ToMany[P, C any] struct {
-	tie   tie
-	field func(*P) *[]C
+	tie     tie
+	field   func(*P) *[]C
+	inverse func(*C) **P // nil for none
 }
 
 // ToOne is a relation to one record or none; HasOne and BelongsTo make one.
 type ToOne[P, C any] struct {
-	tie   tie
-	field func(*P) **C
+	tie     tie
+	field   func(*P) **C
+	inverse func(*C) **P // nil for none
 }
 
 // HasMany relates a parent to the children whose columns that link names refer to
@@ -193,6 +195,11 @@ func (r ToMany[P, C]) load(ctx context.Context, from origin, parents rowmap.Reco
 			return errNoField
 		}
 		*at = own
+		for k := range own {
+			if err := refer(r.inverse, &own[k], parents.At(i)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -213,6 +220,9 @@ func (r ToOne[P, C]) load(ctx context.Context, from origin, parents rowmap.Recor
 			return errNoField
 		}
 		*at = one
+		if err := refer(r.inverse, one, parents.At(i)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

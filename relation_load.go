@@ -64,19 +64,18 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 
 // relate fills in the relations of rows that were read on a connection.
 func (q *query) relate(ctx context.Context, connection string, rows rowmap.Records) error {
-	if rows.N == 0 {
+	if rows.N == 0 || len(q.relations) == 0 {
 		return nil
 	}
 	w := q.wish()
 	if w.tx != nil {
 		ctx = withTx(ctx, w.tx)
 	}
-	for _, r := range q.relations {
-		if err := r.load(ctx, origin{connection, w.primary}, rows); err != nil {
-			return errorf("loading a relation of table %q: %w", q.src.table.Name, err)
-		}
+	err := loadAll(ctx, q.relations, origin{connection, w.primary}, rows)
+	if err != nil {
+		err = errorf("loading a relation of table %q: %w", q.src.table.Name, err)
 	}
-	return nil
+	return err
 }
 
 // dealt are related records, those of each parent side by side.

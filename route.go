@@ -104,25 +104,28 @@ type place struct {
 	primary bool     // the primary was asked for
 	guarded bool     // only on sessions that refuse writes
 	begins  bool     // a transaction, at the primary
-	tellTo  *Route   // WithRoute, nil for none
+
+	explains bool // nothing will be sent
+	capped   bool // on the primary in a turn of those that no replica serves
+	hasTurn  bool // it has that turn
+	refound  bool // the primary was looked for because of this statement
+
+	tellTo  *Route // WithRoute, nil for none
 	in      sessionPlace
 	scopes  func(sqlgen.Subquery) ([]sqlgen.Cond, error) // of queries inside of the statement; nil for none
+	answers *answers                                     // of other connections about conditions of the query; nil for none
 
 	node  *sessions // nil until they are chosen
 	route Route
 
-	only     *replicaset.Member[*node] // the replica that the call names, nil for none
-	maxLag   time.Duration             // how stale a replica may be, 0 for however stale
-	now      time.Time                 // by which that is told
-	explains bool                      // nothing will be sent
+	only   *replicaset.Member[*node] // the replica that the call names, nil for none
+	maxLag time.Duration             // how stale a replica may be, 0 for however stale
+	now    time.Time                 // by which that is told
 
 	member       *replicaset.Member[*node] // the replica that node is, nil for none
 	attempt      replicaset.Attempt[*node] // at member
 	tried        replicaset.Tried[*node]   // replicas that were asked
 	askedPrimary bool
-	capped       bool // on the primary in a turn of those that no replica serves
-	hasTurn      bool // it has that turn
-	refound      bool // the primary was looked for because of this statement
 }
 
 // place decides the place of one operation. The caller must call leave, unless

@@ -142,6 +142,9 @@ func (q *query) scopes(ctx context.Context) (conds []sqlgen.Cond, err error) {
 
 // scopesOf are the conditions of the scopes of a query inside of another.
 func scopesOf(ctx context.Context, inner sqlgen.Subquery) ([]sqlgen.Cond, error) {
+	if related, ok := inner.(*rendered); ok {
+		inner = related.of
+	}
 	q, ok := inner.(*query)
 	if !ok || q.usable() != nil {
 		return nil, nil

@@ -18,6 +18,7 @@ type tie struct {
 	relatedColumns []int  // as many, each for the parent's column at its place
 	mixed          []bool // by column: the two are of different kinds
 	one            bool   // a parent has one related record, or none
+	most           int    // keys that Has takes from another connection; 0 is defaultMaxKeys
 	related        *query // for all related records
 	err            error
 }
@@ -61,7 +62,9 @@ func (t tie) scoped(related *query) tie {
 		t.err = errors.Join(t.err, &StatementError{Part: "Scope", Reason: why})
 		return t
 	}
-	t.related = related
+	if t.related = related; t.parents != nil && related.usable() == nil && related.src.relates == nil {
+		t.related = related.relatedTo(t.parents, t.columns())
+	}
 	return t
 }
 
@@ -148,6 +151,7 @@ func newTie(parents, related *query, parentColumns, relatedColumns []string, fie
 	}
 	if t.err = errors.Join(errs[:]...); t.err == nil {
 		t.parents = parents.src
+		t.related = t.related.relatedTo(t.parents, relatedColumns)
 		kind := func(q *query, column int) rowmap.Kind { return q.src.table.Plan.Field(column).Kind }
 		for i, column := range t.parentColumns {
 			t.mixed = append(t.mixed, kind(parents, column) != kind(related, t.relatedColumns[i]))

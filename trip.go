@@ -41,7 +41,9 @@ func (t *trip) run(ctx context.Context, v verb) (driver.Result, error) {
 	}
 	t.statement.table = t.q.src.table.Name
 	if err := v.render(&t.place, &t.statement); err != nil { // 2 render: text and arguments
-		return unknownRows, t.located(err)
+		if err = t.answered(ctx, v, err); err != nil {
+			return unknownRows, t.located(err)
+		}
 	}
 	res, err := t.place.send(ctx, &t.statement, v) // 3 run: node, hooks, failover; the answer is read
 	if err != nil {
@@ -83,6 +85,9 @@ func (t *trip) route(ctx context.Context, v verb) error {
 		return err
 	}
 	t.place.holds(t.q.src)
+	if t.q.src.relates != nil {
+		t.watched(ctx, v)
+	}
 	return nil
 }
 

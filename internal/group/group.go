@@ -217,3 +217,15 @@ func (k *Keys) Deal(fits []Fit, one bool) (records, bounds []int32) {
 	}
 	return records, bounds
 }
+
+// Shared says whether two of the fits are for the same key.
+func Shared(fits []Fit) bool {
+	seen := make(map[int32]bool, len(fits))
+	for _, f := range fits {
+		if seen[f.key] {
+			return true
+		}
+		seen[f.key] = true
+	}
+	return false
+}

@@ -27,6 +27,9 @@ const (
 	notExists
 	invalid // detail.err
 	order   // ORDER BY col, or detail.expr; or is DESC
+	related // what a Related stands for
+	counting
+	belonging // col = an outerColumn
 )
 
 // detail is what a condition holds that is no comparison with a value.

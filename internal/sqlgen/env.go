@@ -18,6 +18,8 @@ type Env struct {
 	// Implicit tells the implicit conditions of a query that stands inside of the
 	// statement; nil knows of none.
 	Implicit func(Subquery) ([]Cond, error)
+	// Answers are what other databases have told; nil is nothing yet.
+	Answers Answers
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.
 	MayWrite bool
@@ -50,6 +52,9 @@ type Models interface {
 	// Have says whether a model of the table on that connection has the column, and
 	// whether there is such a model.
 	Have(connection, table, column string) (has, known bool)
+	// Elsewhere is another connection, of a model of the table, if there are some but none
+	// on this one, where there is a model of beside; "" otherwise.
+	Elsewhere(connection, beside, table string) string
 }
 
 // Table is what a model knows of its table.

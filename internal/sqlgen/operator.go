@@ -42,6 +42,31 @@ func opName(op Op) string {
 // Operators are the names that ParseOp knows.
 const Operators = "=, !=, <>, <, <=, >, >=, LIKE, NOT LIKE, ILIKE, NOT ILIKE, IN, NOT IN, BETWEEN, NOT BETWEEN, IS, IS NOT"
 
+// Orders says whether the comparison is one of two numbers.
+func (op Op) Orders() bool { return Eq <= op && op <= GtEq }
+
+// Holds says whether the comparison, which Orders, holds for a and b.
+func (op Op) Holds(a, b int64) bool {
+	switch op {
+	case Eq:
+		return a == b
+	case NotEq:
+		return a != b
+	case Lt:
+		return a < b
+	case LtEq:
+		return a <= b
+	case Gt:
+		return a > b
+	}
+	return a >= b
+}
+
+// Inverse is the comparison, of those that Order, that holds where op does not.
+func (op Op) Inverse() Op {
+	return [...]Op{Eq: NotEq, NotEq: Eq, Lt: GtEq, LtEq: Gt, Gt: LtEq, GtEq: Lt}[op]
+}
+
 // ParseOp returns the comparison of that name, in any case. The name itself
 // never reaches a statement.
 func ParseOp(name string) (op Op, ok bool) {

@@ -101,6 +101,12 @@ func (r *renderer) cond(c *Cond) {
 		}
 		r.str("EXISTS ")
 		r.subquery(r.statement(c.val.(Subquery)))
+	case related:
+		r.related(c.val.(Related))
+	case counting:
+		r.counting(c)
+	case belonging:
+		r.belonging(c)
 	case invalid:
 		r.fail(c.detail().err)
 	default:

@@ -3,6 +3,19 @@ package misuse
 // meaning are zero values that mean something, or change nothing: what the call does
 // with them.
 var meaning = map[string]string{
+	"ToMany.Has conds (none)":                     "any record will do",
+	"ToMany.HasNone conds (none)":                 "any record will do",
+	"ToMany.HasAtLeast conds (none)":              "any records will do",
+	"ToMany.HasCount conds (none)":                "any records will do",
+	"ToMany.HasAtLeast n":                         "holds for all",
+	"ToMany.HasCount n":                           "a zero is a number like others",
+	"ToMany.LoadInto records":                     "no records are no statement",
+	"ToOne.Has conds (none)":                      "any record will do",
+	"ToOne.HasNone conds (none)":                  "any record will do",
+	"ToOne.LoadInto records":                      "no records are no statement",
+	"Tally.LoadInto records":                      "no records are no statement",
+	"WithN1Check options":                         "the defaults",
+	"WithN1Check options (none)":                  "the defaults",
 	"ClassOf err":                                 "no error has no class",
 	"CreateTable options":                         "what the fields need",
 	"CreateTable options (none)":                  "what the fields need",

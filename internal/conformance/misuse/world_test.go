@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,6 +92,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
 		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
 		"NewInbox": dbfleet.NewInbox, "NewOutbox": dbfleet.NewOutbox, "NewSaga": dbfleet.NewSaga[user],
+		"CountOf": dbfleet.CountOf[user], "ExistsOf": dbfleet.ExistsOf[user], "SumOf": dbfleet.SumOf[user, int], "MinOf": dbfleet.MinOf[user, int],
+		"MaxOf": dbfleet.MaxOf[user, int], "AvgOf": dbfleet.AvgOf[user, int], "WithN1Check": dbfleet.WithN1Check,
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 	} {
 		out[name] = reflect.ValueOf(f)
@@ -107,6 +110,7 @@ var receivers = map[string]func(w *world) any{
 	"Tx":       func(w *world) any { return w.begun() },
 	"ToMany":   func(w *world) any { return w.postsOf() },
 	"ToOne":    func(w *world) any { return w.ownerOf() },
+	"Tally":    func(w *world) any { return dbfleet.CountOf(w.postsOf(), func(*user) *int64 { return new(int64) }) },
 	"Col":      func(*world) any { return dbfleet.Col[int]("age") },
 	"Args":     func(*world) any { return dbfleet.Args{1} },
 	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
@@ -220,6 +224,7 @@ var texts = map[string]string{
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
+	"SumOf column": "id", "MinOf column": "id", "MaxOf column": "id", "AvgOf column": "id",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
 }
 
@@ -272,8 +277,12 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		func(u *user) *[]post { return &u.Posts }, func(u *user) **post { return &u.Pet }, func(p *post) **user { return &p.Owner },
 		dbfleet.InboxConfig{}, dbfleet.OutboxConfig{}, dbfleet.SagaConfig{Name: "saga"}, w.step(), dbfleet.DeliverOptions{}, dbfleet.RecoverOptions{}, *one,
 		dbfleet.Event{ID: "one", Topic: "x"}, func(context.Context, dbfleet.Event) error { return nil }, func(context.Context) error { return nil },
-		[]string{"main"}, time.Millisecond,
+		[]string{"main"}, time.Millisecond, []post{{UserID: 1}}, func(*user) *int64 { return new(int64) }, func(*user) *bool { return new(bool) },
+		func(*user) *int { return new(int) }, func(dbfleet.N1Report) {}, dbfleet.N1Options{},
 		func(int) string { return "main" }, time.UTC, document, dbfleet.Args{1}, 'v', fmt.State(state{}),
+	}
+	if in == reflect.TypeFor[dbfleet.Cond]() && strings.HasPrefix(function, "ToMany.") {
+		return dbfleet.Col[int]("user_id").Gt(0)
 	}
 	if in == reflect.TypeFor[*dbfleet.Tx]() {
 		return w.begun()
@@ -372,7 +381,14 @@ func (w *world) use(function string, result any) error {
 	case dbfleet.Link:
 		_, err := w.users.With(dbfleet.HasMany(w.users, w.posts, r, func(u *user) *[]post { return &u.Posts })).Get(w.ctx)
 		return err
+	case dbfleet.Tally[user]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
 	case dbfleet.Cond:
+		if strings.HasPrefix(function, "ToOne.") {
+			_, err := w.posts.Filter(r).Get(w.ctx)
+			return err
+		}
 		_, err := w.users.Filter(r).Get(w.ctx)
 		return err
 	case dbfleet.ShardRule:

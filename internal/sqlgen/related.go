@@ -1,0 +1,233 @@
+package sqlgen
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
+
+// Related is a condition about rows that belong to each row of a query, wherever those
+// rows are. What stands for it in the statement is decided when that is rendered.
+type Related interface {
+	// Instead is the condition that stands for it at a place of a statement, or
+	// ErrUnanswered where another database must be asked first.
+	Instead(at At) (Cond, error)
+}
+
+// Answers are what other databases have told of Related conditions.
+type Answers interface {
+	// Of is what was told of a condition; ok is false while nothing was.
+	Of(r Related) (told any, ok bool)
+}
+
+// ErrUnanswered tells of a condition of which another database must be asked.
+var ErrUnanswered = errors.New("dbfleet: another database must be asked first")
+
+// UnansweredError lists the conditions of a statement of which other databases must be
+// asked before it can be rendered.
+type UnansweredError struct{ Of []Related }
+
+func (e *UnansweredError) Error() string { return ErrUnanswered.Error() }
+
+// At is the SELECT, UPDATE or DELETE in which a Related stands.
+type At struct {
+	Connection string // of the statement
+	answers    Answers
+	q          *Query
+}
+
+// Told is what another database has told of r.
+func (at *At) Told(r Related) (told any, ok bool) {
+	if at.answers == nil {
+		return nil, false
+	}
+	return at.answers.Of(r)
+}
+
+// Of returns the condition that r stands for.
+func Of(r Related) Cond { return Cond{kind: related, val: r} }
+
+// CompareCount is the number that a subquery counts against another one.
+func CompareCount(sub Subquery, op Op, n int64) Cond {
+	return Cond{kind: counting, op: op, val: &counted{sub, n}}
+}
+
+type counted struct {
+	sub Subquery
+	n   int64
+}
+
+// outerColumn is a column of a query around the current one, which that calls table.
+type outerColumn struct{ table, column string }
+
+// called is how the SELECT calls a table of which it reads rows: its own, or the only
+// one by that name that it joins.
+func (at *At) called(table string) (name string, own bool, err error) {
+	q := at.q
+	if q.Table() == table {
+		return q.refName(), true, nil
+	}
+	n := 0
+	if q.more != nil {
+		for i := range q.more.joins {
+			if j := &q.more.joins[i]; j.expr == nil && j.table == table {
+				name = j.ref()
+				n++
+			}
+		}
+	}
+	switch n {
+	case 0:
+		return "", false, fmt.Errorf("it is about rows of table %q, which the query does not read", table)
+	case 1:
+		return name, false, nil
+	}
+	return "", false, fmt.Errorf("it is about rows of table %q, which the query reads %d times", table, n)
+}
+
+// Column is what the SELECT calls a column of a table that it reads.
+func (at *At) Column(table, column string) (string, error) {
+	name, own, err := at.called(table)
+	if err != nil || own {
+		return column, err
+	}
+	return name + "." + column, nil
+}
+
+// Rows returns the query for the rows that q reads, whatever of them it asks for: without
+// its select list, order, bounds and locks.
+func (q Query) Rows() Query {
+	q.steps = q.steps.unordered()
+	q.limit, q.fixed = -1, false
+	q, p := q.extend()
+	p.columns, p.implied, p.unique, p.offset, p.lock, p.discard = nil, false, false, 0, NoLock, false
+	return q
+}
+
+// Belonging returns the query for those of q's rows that belong to the row at hand of a
+// table: whose columns have the values of the row's columns of.
+func (q Query) Belonging(at At, table string, columns, of []string) (Query, error) {
+	outer, _, err := at.called(table)
+	if err != nil {
+		return q, err
+	}
+	if q.joins(outer) || q.rawlyJoins(outer) {
+		return q, fmt.Errorf("the related records are joined with a table that is called %q, as that of the query around them: give one of them an alias", outer)
+	}
+	if lastPart(q.refName()) == lastPart(outer) {
+		if q.more != nil && q.more.alias != "" {
+			return q, fmt.Errorf("the related records' table is called %q, as that of the query around them: give one of them another alias", outer)
+		}
+		var p *parts
+		q, p = q.extend()
+		p.alias, p.itself = relatedName(outer), true
+	}
+	for i, column := range columns {
+		q.Add(Cond{kind: belonging, col: column, val: outerColumn{outer, of[i]}})
+	}
+	return q, nil
+}
+
+// relatedName is how the related records' table is called where the query around them
+// reads the same.
+func relatedName(outer string) string {
+	const name = "related"
+	if outer == name {
+		return name + "2"
+	}
+	return name
+}
+
+// Existence returns q, of which nothing is asked but Rows, for the existence of rows.
+func (q Query) Existence() Query { return q.OnlyColumns(Column{Expr: one, As: "found"}) }
+
+// Counted returns q, of which nothing is asked but Rows, for their number.
+func (q Query) Counted() Query {
+	return q.OnlyColumns(Column{Func: "COUNT", Name: "*", As: "counted"})
+}
+
+// Keys returns q, of which nothing is asked but Rows, for the values that columns have
+// in them, each once; none of them is NULL. Of values that the database holds for equal
+// those of the columns that are text come as often as they are written in another way.
+// At most so many come.
+func (q Query) Keys(columns []string, text []bool, most int64) Query {
+	q = q.keyed(columns)
+	q, p := q.extend()
+	for i, column := range columns {
+		if text[i] {
+			p.written = append(p.written, column)
+		}
+	}
+	q.limit, q.fixed = most, true
+	return q
+}
+
+// KeysCounted is Keys of those of which as many rows as the comparison says have them.
+func (q Query) KeysCounted(columns []string, op Op, n, most int64) Query {
+	q = q.keyed(columns).WithHaving(Cond{kind: counting, op: op, val: &counted{nil, n}})
+	q.limit, q.fixed = most, true
+	return q
+}
+
+func (q Query) keyed(columns []string) Query {
+	list := make([]Column, len(columns))
+	for i, column := range columns {
+		list[i].Name = column
+		q.Add(Compare(column, IsNot, nil))
+	}
+	q = q.OnlyColumns(list...).WithGroups(columns...)
+	q.more.written = nil
+	return q
+}
+
+// related writes what stands for a Related.
+func (r *renderer) related(rel Related) {
+	c, err := rel.Instead(At{r.connection, r.answers, r.q})
+	switch {
+	case errors.Is(err, ErrUnanswered):
+		r.unanswered = append(r.unanswered, rel)
+		r.str("1 = 0") // the text is thrown away
+	case err != nil:
+		r.fail(err)
+	default:
+		r.cond(&c)
+	}
+}
+
+// counting writes the comparison of a number of rows.
+func (r *renderer) counting(c *Cond) {
+	of := c.val.(*counted)
+	if of.sub == nil {
+		r.str("COUNT(*)")
+	} else {
+		r.subquery(r.statement(of.sub))
+	}
+	r.columnOp(c.op)
+	r.ready(of.n)
+}
+
+// belonging writes that a column is equal to one of the query around the current one.
+func (r *renderer) belonging(c *Cond) {
+	outer := c.val.(outerColumn)
+	r.columnOf(r.q.refName(), c.col)
+	r.str(" = ")
+	r.columnOf(outer.table, outer.column)
+}
+
+// written writes the items of GROUP BY that tell texts apart which the database holds
+// for equal.
+func (r *renderer) written(columns []string) {
+	for _, column := range columns {
+		r.str(", CAST(")
+		r.groupColumn(column)
+		switch r.d {
+		case dialect.Postgres:
+			r.str(` AS TEXT) COLLATE "C"`)
+		case dialect.MySQL:
+			r.str(" AS BINARY)")
+		default:
+			r.str(" AS BLOB)")
+		}
+	}
+}

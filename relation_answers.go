@@ -1,0 +1,95 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// answers are the keys of related records that were read for the conditions of one
+// statement. It is used by one goroutine.
+type answers struct{ of map[sqlgen.Related][]any }
+
+// Of implements sqlgen.Answers.
+func (a *answers) Of(r sqlgen.Related) (told any, ok bool) {
+	keys, ok := a.of[r]
+	return keys, ok
+}
+
+// answered is the step between route and render that few statements need: it asks other
+// connections for what conditions want to know of them, and renders the verb again. err is
+// that of rendering it before; others than that it lacks answers are returned.
+func (t *trip) answered(ctx context.Context, v verb, err error) error {
+	var missing *sqlgen.UnansweredError
+	for errors.As(err, &missing) {
+		if t.place.answers == nil {
+			t.place.answers = &answers{map[sqlgen.Related][]any{}}
+		}
+		w := t.q.wish()
+		if w.tx != nil {
+			ctx = withTx(ctx, w.tx)
+		}
+		for _, r := range missing.Of {
+			h := r.(*having)
+			keys, err := h.ask(ctx, t.place.e.name, v.writes() || w.primary)
+			if err != nil {
+				return h.fault(err)
+			}
+			t.place.answers.of[r] = keys
+		}
+		missing = nil
+		err = v.render(&t.place, &t.statement)
+	}
+	return err
+}
+
+// ask reads the keys of the related records for which the condition holds, as parents have
+// them; if it holds for parents without a record, those of the others.
+func (h *having) ask(ctx context.Context, connection string, primary bool) ([]any, error) {
+	q, _, err := h.asked(connection)
+	if err != nil {
+		return nil, err
+	}
+	if primary && q.wish().replica == "" {
+		q = q.primary()
+	}
+	t := &h.tie
+	most := t.most
+	if most == 0 {
+		most = defaultMaxKeys
+	}
+	plan, op := q.src.table.Plan, h.op
+	if op.Holds(0, h.n) {
+		op = op.Inverse()
+	}
+	q = q.next()
+	if h.exists() {
+		text := make([]bool, len(t.relatedColumns))
+		for i, column := range t.relatedColumns {
+			text[i] = plan.Field(column).Kind == rowmap.String
+		}
+		q.q = q.q.Keys(t.columns(), text, int64(most)+1)
+	} else {
+		q.q = q.q.KeysCounted(t.columns(), op, h.n, int64(most)+1)
+	}
+	list := plan.NewList()
+	if err := q.get(ctx, list); err != nil {
+		return nil, err
+	}
+	records := plan.Records(list)
+	if records.N > most {
+		to, _ := q.destination()
+		return nil, errorf("the related records of table %q on connection %q have more than %d keys, which a statement on connection %q does not take over (MaxKeys): %w",
+			q.src.table.Name, to.connection, most, connection, ErrTooManyKeys)
+	}
+	keys, seen := make([]any, 0, records.N), make(map[any]bool, records.N)
+	for i := range records.N {
+		if value, key, ok := t.parentKey(records.At(i)); ok && !seen[key] {
+			seen[key] = true
+			keys = append(keys, value)
+		}
+	}
+	return keys, nil
+}
