@@ -60,6 +60,7 @@ func erased[P any](relations []Relation[P]) []relation {
 // Link names the columns that tie two models; On makes one.
 type Link struct {
 	foreign, local []string
+	is             []constant // beside those: columns that have one value
 	err            error
 }
 
@@ -80,7 +81,7 @@ func On(foreignKey string, refersTo ...string) Link { return Link{}.and(foreignK
 // column refers to. As many as there are must be there: what is left over is a fault of
 // the link that names the columns of both sides.
 func (l Link) And(foreignKey string, refersTo ...string) Link {
-	if len(l.foreign) == 0 && l.err == nil {
+	if len(l.foreign)+len(l.is) == 0 && l.err == nil {
 		l.err = errNoLink
 	}
 	return l.and(foreignKey, refersTo...)

@@ -23,6 +23,7 @@ type gathering struct {
 	all   any // a *[]C of those that were read, nil before the first statement
 	fits  []group.Fit
 	from  string // the connection that they were read on; one of them if they are sharded
+	asked int    // statements that have read them
 }
 
 // read reads the related records of the keys of one part.
@@ -65,14 +66,17 @@ func (g *gathering) read(ctx context.Context, part *group.Part) error {
 }
 
 // among is the query for the related records of all keys of a part.
-func (g *gathering) among(q *query, part *group.Part) *query {
+func (g *gathering) among(q *query, part *group.Part) *query { return q.where(g.tie.among(part)) }
+
+// among is the condition of the related records of all keys of a part.
+func (t *tie) among(part *group.Part) sqlgen.Cond {
 	switch {
-	case len(g.relatedColumns) > 1:
-		return q.where(grouped(g.columns(), part.Groups()))
+	case len(t.relatedColumns) > 1:
+		return grouped(t.columns(), part.Groups())
 	case part.Ints != nil:
-		return q.compare(false, g.column(0), sqlgen.In, part.Ints)
+		return sqlgen.Compare(t.column(0), sqlgen.In, part.Ints)
 	}
-	return q.compare(false, g.column(0), sqlgen.In, part.Values)
+	return sqlgen.Compare(t.column(0), sqlgen.In, part.Values)
 }
 
 // grouped is the condition of keys of several columns, which have these names: one of
@@ -192,6 +196,7 @@ func (g *gathering) count() int {
 // took takes the records that a verb has read.
 func (g *gathering) took(v *related) {
 	g.from = v.connection
+	g.asked++
 	if g.all == nil {
 		g.all = v.into
 		return

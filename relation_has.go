@@ -145,17 +145,23 @@ func (t tie) takingAtMost(n int) tie {
 // Instead implements sqlgen.Related.
 func (h *having) Instead(at sqlgen.At) (sqlgen.Cond, error) {
 	q, near, err := h.asked(at.Connection)
+	var c sqlgen.Cond
 	switch {
 	case err != nil:
 		return sqlgen.Cond{}, h.fault(err)
 	case near:
-		return h.within(&at, q)
+		c, err = h.within(&at, q)
+	default:
+		told, ok := at.Told(h)
+		if !ok {
+			return sqlgen.Cond{}, sqlgen.ErrUnanswered
+		}
+		c, err = h.among(&at, told.([]any))
 	}
-	told, ok := at.Told(h)
-	if !ok {
-		return sqlgen.Cond{}, sqlgen.ErrUnanswered
+	if err != nil {
+		return sqlgen.Cond{}, err
 	}
-	return h.among(&at, told.([]any))
+	return h.concerned(&at, c)
 }
 
 // fault is what is wrong with the condition.

@@ -87,6 +87,15 @@ type dealt struct {
 // load reads the related records of parents. A record that several parents have
 // is there several times, each with relations of its own.
 func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records) (*dealt, error) {
+	g, err := t.gather(ctx, from, parents)
+	if err != nil {
+		return nil, err
+	}
+	return g.deal(ctx)
+}
+
+// gather reads the related records of parents, each once for those of one statement.
+func (t *tie) gather(ctx context.Context, from origin, parents rowmap.Records) (*gathering, error) {
 	q, err := t.narrowed(from)
 	if err != nil {
 		return nil, err
@@ -101,7 +110,7 @@ func (t *tie) load(ctx context.Context, from origin, parents rowmap.Records) (*d
 			return nil, err
 		}
 	}
-	return g.deal(ctx)
+	return g, nil
 }
 
 // narrowed is the query for related records, without the parents' keys.
@@ -125,7 +134,7 @@ func (t *tie) narrowed(from origin) (*query, error) {
 func (t *tie) collect(parents rowmap.Records) (*group.Keys, error) {
 	keys := group.Of(parents.N)
 	sharded := t.related.src.shard != nil && !t.related.wish().placed()
-	plain := !sharded && len(t.mixed) == 1 && !t.mixed[0]
+	plain := !sharded && len(t.mixed) == 1 && !t.mixed[0] && t.whose == nil
 	var errs error
 	for i := range parents.N {
 		p := parents.At(i)

@@ -15,11 +15,12 @@ import (
 type tie struct {
 	parents        *source
 	parentColumns  []int
-	relatedColumns []int  // as many, each for the parent's column at its place
-	mixed          []bool // by column: the two are of different kinds
-	one            bool   // a parent has one related record, or none
-	most           int    // keys that Has takes from another connection; 0 is defaultMaxKeys
-	related        *query // for all related records
+	relatedColumns []int      // as many, each for the parent's column at its place
+	mixed          []bool     // by column: the two are of different kinds
+	one            bool       // a parent has one related record, or none
+	whose          []constant // of the parents that have related records, where not all may
+	most           int        // keys that Has takes from another connection; 0 is defaultMaxKeys
+	related        *query     // for all related records
 	err            error
 }
 
@@ -37,7 +38,7 @@ func belongs(records, owners *query, link Link, fieldless bool) tie {
 		return tie{err: errNoLink}
 	}
 	locals, err := owners.referred(records, link)
-	return newTie(records, owners, link.foreign, locals, fieldless, err)
+	return newTie(records, owners, link.foreign, locals, fieldless, err).only(records, link)
 }
 
 func has(parents, children *query, link Link, fieldless bool) tie {
@@ -45,7 +46,7 @@ func has(parents, children *query, link Link, fieldless bool) tie {
 		return tie{err: errNoLink}
 	}
 	locals, err := parents.referred(children, link)
-	return newTie(parents, children, locals, link.foreign, fieldless, err)
+	return newTie(parents, children, locals, link.foreign, fieldless, err).onlyRelated(children, link)
 }
 
 // empty says that the link names no column, or an empty one.
@@ -195,7 +196,14 @@ func (t *tie) needs() ([]string, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	return t.parents.table.ColumnsOf(t.parentColumns), nil
+	columns := t.parents.table.ColumnsOf(t.parentColumns)
+	for _, c := range t.whose {
+		columns = append(columns, c.column)
+	}
+	if i, shared := t.sharedShardKey(); shared && !t.related.wish().placed() {
+		columns = append(columns, t.parents.table.Column(i))
+	}
+	return columns, nil
 }
 
 func errUnitedRelation(q *query) error {
@@ -215,6 +223,9 @@ func (t tie) toOne() tie {
 // equal ones; of several columns the value is a group.Tuple. ok is false when no related
 // record can have it. A value that cannot be taken out of the parent is an error.
 func (t *tie) key(parent any) (value, key any, ok bool, err error) {
+	if ok, err := t.concerns(parent); !ok || err != nil {
+		return nil, nil, false, err
+	}
 	if len(t.parentColumns) == 1 {
 		return t.keyOf(0, parent)
 	}

@@ -39,6 +39,12 @@ func (p *Part) Certain(kinds ...rowmap.Kind) bool {
 	return true
 }
 
+// Differ says whether a column of that kind surely holds two keys for different.
+func Differ(kind rowmap.Kind, a, b any) bool {
+	p := &Part{Values: []any{a, b}, keys: []any{a, b}}
+	return p.Certain(kind)
+}
+
 // Settled says whether a record that has a key to the last byte has no other of the
 // part. kinds are those of the related columns' fields, typeNames the columns' types in
 // the result.

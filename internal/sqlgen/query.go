@@ -229,6 +229,12 @@ func (q Query) WithOffset(n int64) Query {
 	return q
 }
 
+// WithoutBounds returns the query without limit and offset.
+func (q Query) WithoutBounds() Query {
+	q.limit, q.fixed = -1, false
+	return q.WithOffset(0)
+}
+
 // WithLock takes a row lock.
 func (q Query) WithLock(l Lock) Query {
 	if l == q.Lock() {
