@@ -51,6 +51,9 @@ func (a Aggregate) over(r *renderer, end func()) {
 }
 
 func (a Aggregate) of(r *renderer, f Function) {
+	having := r.having
+	r.having = false // it reads rows, not groups
+	defer func() { r.having = having }()
 	r.call(f)
 	if a.Distinct {
 		r.str("DISTINCT ")

@@ -1,4 +1,4 @@
-package queries
+package language
 
 import (
 	"database/sql"
@@ -90,9 +90,9 @@ func TestField_TellsWhatIsNoColumnWhenItIsUsed(t *testing.T) {
 		col  dbfleet.Col[string]
 		want string
 	}{
-		"another variable": {dbfleet.Field(m, func(*contact) *string { return &other }), "no field of the queries.contact"},
-		"nil":              {dbfleet.Field(m, func(*contact) *string { return nil }), "nil is no field of queries.contact"},
-		"skipped":          {dbfleet.Field(m, func(c *contact) *string { return &c.Ignored }), "the field Ignored of queries.contact is no column"},
+		"another variable": {dbfleet.Field(m, func(*contact) *string { return &other }), "no field of the language.contact"},
+		"nil":              {dbfleet.Field(m, func(*contact) *string { return nil }), "nil is no field of language.contact"},
+		"skipped":          {dbfleet.Field(m, func(c *contact) *string { return &c.Ignored }), "the field Ignored of language.contact is no column"},
 		"panic":            {dbfleet.Field(m, func(*contact) *string { panic("oh") }), "the selector panicked: oh"},
 		"nil selector":     {dbfleet.Field[contact, string](m, nil), "the selector is nil"},
 		"nil model":        {dbfleet.Field(none, func(c *contact) *string { return &c.City }), "the model is nil"},
