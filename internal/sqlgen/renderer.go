@@ -17,6 +17,7 @@ type renderer struct {
 	untyped    func(a any, d *dialect.Dialect) any // Env.Untyped
 	connection string                              // Env.Connection
 	models     Models                              // Env.Models
+	key        []string                            // Env.Key
 
 	buf  []byte
 	args []any
@@ -84,7 +85,7 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
-		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, table: env.Table,
+		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, key: env.Key, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root
