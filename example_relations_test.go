@@ -44,7 +44,7 @@ func ExampleCountOf() {
 	accounts, postsOf := exampleRelation(ctx, registry)
 
 	numbers := map[int64]*int64{}
-	number := dbfleet.CountOf(postsOf, func(a *Account) *int64 { // usually a field with the tag db:"-"
+	number := dbfleet.CountRelated(postsOf, func(a *Account) *int64 { // usually a field with the tag db:"-"
 		numbers[a.ID] = new(int64)
 		return numbers[a.ID]
 	})

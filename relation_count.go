@@ -7,14 +7,14 @@ import (
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// CountOf is a relation for With that reads how many related records each parent has,
+// CountRelated is a relation for With that reads how many related records each parent has,
 // and none of them:
 //
 //	type User struct {
 //		ID        int64
 //		PostCount int64 `db:"-"`
 //	}
-//	postCount := dbfleet.CountOf(postsOf, func(u *User) *int64 { return &u.PostCount })
+//	postCount := dbfleet.CountRelated(postsOf, func(u *User) *int64 { return &u.PostCount })
 //	list, err := users.With(postCount).Get(ctx)
 //
 // The relation's Scope says which records count; its order and its With say nothing, and
@@ -26,14 +26,14 @@ import (
 //
 // A relation of which records are not counted, which all that HasMany, HasOne and
 // BelongsTo make are, is refused when it is used, as is a function that returns nil.
-func CountOf[P any](r Relation[P], field func(*P) *int64) Tally[P] {
-	return tallyOf(r, "CountOf", "COUNT", "*", field)
+func CountRelated[P any](r Relation[P], field func(*P) *int64) Tally[P] {
+	return tallyOf(r, "CountRelated", "COUNT", "*", field)
 }
 
-// ExistsOf is a relation for With that reads whether each parent has related records,
-// and none of them. See CountOf.
-func ExistsOf[P any](r Relation[P], field func(*P) *bool) Tally[P] {
-	return newTally(r, "ExistsOf", field == nil, func() tallying {
+// ExistsRelated is a relation for With that reads whether each parent has related records,
+// and none of them. See CountRelated.
+func ExistsRelated[P any](r Relation[P], field func(*P) *bool) Tally[P] {
+	return newTally(r, "ExistsRelated", field == nil, func() tallying {
 		var found []int64
 		return tallying{function: "COUNT", column: "*", exist: true, read: behind(&found), give: func(parent any, at int) error {
 			return set(field(parent.(*P)), at >= 0 && found[at] > 0)
@@ -41,38 +41,38 @@ func ExistsOf[P any](r Relation[P], field func(*P) *bool) Tally[P] {
 	})
 }
 
-// SumOf is a relation for With that adds up a column of each parent's related records, as
+// SumRelated is a relation for With that adds up a column of each parent's related records, as
 // V. NULL is no value, and a sum of none is the zero value of V: 0, or nil for a pointer.
 // The sum is the database's own, as SelectSum has it: one that does not fit V is ErrRange,
-// and of texts MySQL and SQLite make numbers as they can. See CountOf.
+// and of texts MySQL and SQLite make numbers as they can. See CountRelated.
 //
-//	spent := dbfleet.SumOf(ordersOf, "amount", func(u *User) *int64 { return &u.Spent })
-func SumOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "SumOf", "SUM", column, field)
+//	spent := dbfleet.SumRelated(ordersOf, "amount", func(u *User) *int64 { return &u.Spent })
+func SumRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "SumRelated", "SUM", column, field)
 }
 
-// MinOf is a relation for With that reads the smallest value of a column of each parent's
+// MinRelated is a relation for With that reads the smallest value of a column of each parent's
 // related records; without any it is the zero value of V, which nil tells from others. See
-// CountOf.
-func MinOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "MinOf", "MIN", column, field)
+// CountRelated.
+func MinRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "MinRelated", "MIN", column, field)
 }
 
-// MaxOf is a relation for With that reads the largest value of a column of each parent's
-// related records. See MinOf.
-func MaxOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "MaxOf", "MAX", column, field)
+// MaxRelated is a relation for With that reads the largest value of a column of each parent's
+// related records. See MinRelated.
+func MaxRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "MaxRelated", "MAX", column, field)
 }
 
-// AvgOf is a relation for With that reads the mean of a column of each parent's related
+// AvgRelated is a relation for With that reads the mean of a column of each parent's related
 // records, as a float of the database's; without any it is the zero value of V, which nil
-// tells from 0. See CountOf.
-func AvgOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "AvgOf", sqlgen.Mean, column, field)
+// tells from 0. See CountRelated.
+func AvgRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "AvgRelated", sqlgen.Mean, column, field)
 }
 
 // Tally is a relation that asks for one value about the related records of each parent,
-// and does not load them. CountOf, ExistsOf, SumOf, MinOf, MaxOf and AvgOf make one. It may
+// and does not load them. CountRelated, ExistsRelated, SumRelated, MinRelated, MaxRelated and AvgRelated make one. It may
 // be shared by many goroutines.
 type Tally[P any] struct {
 	related   relation // nil for none
@@ -165,7 +165,7 @@ func (t Tally[P]) load(ctx context.Context, from origin, parents rowmap.Records)
 func (t Tally[P]) tallied() (tallied, error) {
 	switch {
 	case t.each == nil:
-		return nil, &StatementError{Part: "relation", Reason: "it is the zero value; CountOf, ExistsOf, SumOf, MinOf, MaxOf and AvgOf make one"}
+		return nil, &StatementError{Part: "relation", Reason: "it is the zero value; CountRelated, ExistsRelated, SumRelated, MinRelated, MaxRelated and AvgRelated make one"}
 	case t.fieldless:
 		return nil, &StatementError{Part: t.part, Reason: "the function that names a field of the parent is nil"}
 	}

@@ -10,6 +10,8 @@ type Env struct {
 	Connection string
 	// Table knows the columns of the statement's own table; nil accepts any.
 	Table Table
+	// Key are the columns of the table's primary key, nil where it is not known.
+	Key []string
 	// Untyped changes an argument that is compared with a column that no table
 	// knows; nil leaves it as it is.
 	Untyped func(a any, d *dialect.Dialect) any

@@ -77,6 +77,7 @@ type union struct {
 type Order struct {
 	Column string
 	Desc   bool
+	Nulls  Nulls
 	Expr   *Expr // instead of Column
 }
 
@@ -193,8 +194,8 @@ func (q *Query) AddCompare(or bool, column string, op Op, value any) {
 func (q *Query) AddOrder(o Order) {
 	c := q.steps.next()
 	c.kind, c.or, c.col = order, o.Desc, o.Column
-	if o.Expr != nil {
-		c.val = &detail{expr: o.Expr}
+	if o.Expr != nil || o.Nulls != NullsAnywhere {
+		c.val = &detail{expr: o.Expr, nulls: o.Nulls}
 	}
 }
 

@@ -19,6 +19,7 @@ type renderer struct {
 	models     Models                              // Env.Models
 	implicit   func(Subquery) ([]Cond, error)      // Env.Implicit
 	answers    Answers                             // Env.Answers
+	key        []string                            // Env.Key
 
 	buf  []byte
 	args []any
@@ -93,7 +94,7 @@ func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
 		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, implicit: env.Implicit,
-		answers: env.Answers, table: env.Table,
+		answers: env.Answers, key: env.Key, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

@@ -95,6 +95,8 @@ func (r *renderer) cond(c *Cond) {
 		r.str("(")
 		r.raw(c.detail().expr, "where")
 		r.str(")")
+	case terms:
+		r.compareTerm(c)
 	case exists, notExists:
 		if c.kind == notExists {
 			r.str("NOT ")

@@ -92,8 +92,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
 		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
 		"NewInbox": dbfleet.NewInbox, "NewOutbox": dbfleet.NewOutbox, "NewSaga": dbfleet.NewSaga[user],
-		"CountOf": dbfleet.CountOf[user], "ExistsOf": dbfleet.ExistsOf[user], "SumOf": dbfleet.SumOf[user, int], "MinOf": dbfleet.MinOf[user, int],
-		"MaxOf": dbfleet.MaxOf[user, int], "AvgOf": dbfleet.AvgOf[user, int], "WithN1Check": dbfleet.WithN1Check,
+		"CountRelated": dbfleet.CountRelated[user], "ExistsRelated": dbfleet.ExistsRelated[user], "SumRelated": dbfleet.SumRelated[user, int], "MinRelated": dbfleet.MinRelated[user, int],
+		"MaxRelated": dbfleet.MaxRelated[user, int], "AvgRelated": dbfleet.AvgRelated[user, int], "WithN1Check": dbfleet.WithN1Check,
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 	} {
 		out[name] = reflect.ValueOf(f)
@@ -110,7 +110,7 @@ var receivers = map[string]func(w *world) any{
 	"Tx":       func(w *world) any { return w.begun() },
 	"ToMany":   func(w *world) any { return w.postsOf() },
 	"ToOne":    func(w *world) any { return w.ownerOf() },
-	"Tally":    func(w *world) any { return dbfleet.CountOf(w.postsOf(), func(*user) *int64 { return new(int64) }) },
+	"Tally":    func(w *world) any { return dbfleet.CountRelated(w.postsOf(), func(*user) *int64 { return new(int64) }) },
 	"Col":      func(*world) any { return dbfleet.Col[int]("age") },
 	"Args":     func(*world) any { return dbfleet.Args{1} },
 	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
@@ -224,7 +224,7 @@ var texts = map[string]string{
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
-	"SumOf column": "id", "MinOf column": "id", "MaxOf column": "id", "AvgOf column": "id",
+	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
 }
 

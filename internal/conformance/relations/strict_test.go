@@ -51,7 +51,7 @@ func TestWithN1Check_ReportsWhatIsReadForEachParent(t *testing.T) {
 		ctx = watch()
 		for n := range int64(3) {
 			require.NoError(t, s.byTenant.LoadOne(ctx, refers(n)))
-			require.NoError(t, dbfleet.CountOf(s.staffOf, func(w *writer) *int64 { return &w.Total }).LoadOne(ctx, refers(n)))
+			require.NoError(t, dbfleet.CountRelated(s.staffOf, func(w *writer) *int64 { return &w.Total }).LoadOne(ctx, refers(n)))
 			_, err := s.bossOf.For(refers(n)).Exists(ctx)
 			require.NoError(t, err)
 		}
