@@ -24,8 +24,9 @@ type CTE struct {
 //	db.Table("big").WithCTE(big).OrderBy("n", dbfleet.Desc)
 //
 // The columns of a CTE are those of its select list; a name alone that only one of them
-// has is its. Count, Exists, Pluck, aggregates, relations and Iter take them. Update,
-// Delete and Insert refuse them: name the rows by a subquery.
+// has is its. Count, Exists, Pluck, aggregates, relations and Iter take them, as do Update
+// and Delete, whose subqueries may read them; MySQL and MariaDB have no WITH there, and the
+// error says to give it to the subquery. Insert refuses them.
 func (q *Query[T]) WithCTE(ctes ...CTE) *Query[T] {
 	return (*Query[T])((*query)(q).withCTE(ctes))
 }

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"weak"
 )
 
@@ -25,9 +26,14 @@ type modelList struct {
 	mu   sync.Mutex // protects following fields
 	list map[int]weak.Pointer[source]
 	next int
+
+	scoped atomic.Bool // one of the models has, or had, scopes
 }
 
 func (l *modelList) add(s *source) {
+	if len(s.scopes) > 0 {
+		l.scoped.Store(true)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.list == nil {
@@ -60,6 +66,25 @@ func (l *modelList) sources() []*source {
 		}
 	}
 	return out
+}
+
+// Elsewhere implements sqlgen.Models.
+func (l *modelList) Elsewhere(connection, beside, name string) (there string) {
+	here := false
+	for _, s := range l.sources() {
+		on := s.reg.nameOr(s.connection)
+		here = here || s.table.Name == beside && s.shard == nil && on == connection
+		if s.table.Name != name {
+			continue
+		}
+		if there = on; s.shard != nil || on == connection {
+			return ""
+		}
+	}
+	if !here {
+		return ""
+	}
+	return there
 }
 
 // Have implements sqlgen.Models. A sharded model is one of every connection.

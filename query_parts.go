@@ -93,6 +93,16 @@ func (q *Query[T]) SelectExpr(s squirrel.Sqlizer, alias string) *Query[T] {
 	return (*Query[T])((*query)(q).selectExpr(s, alias))
 }
 
+// SelectValue adds a column or an expression to the select list, under an alias that
+// OrderBy, GroupBy and Having know.
+//
+//	type month struct{ Year, Month, Orders int64 }
+//	list, err := dbfleet.Into[month](orders.Query().SelectValue(dbfleet.Year(at), "year").SelectValue(dbfleet.Month(at), "month").
+//		SelectValue(dbfleet.CountRows(), "orders").GroupBy("year", "month")).Get(ctx)
+func (q *Query[T]) SelectValue(value Term, alias string) *Query[T] {
+	return (*Query[T])((*query)(q).selectValue(value, alias))
+}
+
 // SelectSub adds a query for one value to the select list.
 func (q *Query[T]) SelectSub(sub Queryable, alias string) *Query[T] {
 	return (*Query[T])((*query)(q).selectSub(sub, alias))
@@ -176,6 +186,15 @@ func (q *Query[T]) HavingRaw(sql string, args ...any) *Query[T] {
 // text are sorted as text; see Decimal.
 func (q *Query[T]) OrderBy(column string, direction Direction) *Query[T] {
 	return (*Query[T])((*query)(q).orderBy(column, direction))
+}
+
+// OrderWith sorts by columns and expressions, behind the orders before it:
+//
+//	users.Query().OrderWith(age.Desc().NullsLast(), name.Asc())
+//
+// A column is what it is for OrderBy.
+func (q *Query[T]) OrderWith(orders ...Order) *Query[T] {
+	return (*Query[T])((*query)(q).orderWith(orders))
 }
 
 // OrderByRaw sorts by SQL.

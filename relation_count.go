@@ -7,14 +7,14 @@ import (
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// CountOf is a relation for With that reads how many related records each parent has,
+// CountRelated is a relation for With that reads how many related records each parent has,
 // and none of them:
 //
 //	type User struct {
 //		ID        int64
 //		PostCount int64 `db:"-"`
 //	}
-//	postCount := dbfleet.CountOf(postsOf, func(u *User) *int64 { return &u.PostCount })
+//	postCount := dbfleet.CountRelated(postsOf, func(u *User) *int64 { return &u.PostCount })
 //	list, err := users.With(postCount).Get(ctx)
 //
 // The relation's Scope says which records count; its order and its With say nothing, and
@@ -26,69 +26,59 @@ import (
 //
 // A relation of which records are not counted, which all that HasMany, HasOne and
 // BelongsTo make are, is refused when it is used, as is a function that returns nil.
-func CountOf[P any](r Relation[P], field func(*P) *int64) Tally[P] {
-	return tallyOf(r, "CountOf", "COUNT", "*", field)
+func CountRelated[P any](r Relation[P], field func(*P) *int64) Tally[P] {
+	return tallyOf(r, "CountRelated", "COUNT", "*", field)
 }
 
-// ExistsOf is a relation for With that reads whether each parent has related records,
-// and none of them. See CountOf.
-func ExistsOf[P any](r Relation[P], field func(*P) *bool) Tally[P] {
-	var count func(*P) *int64
-	if field != nil {
-		count = func(*P) *int64 { return new(int64) }
-	}
-	t := tallyOf(r, "ExistsOf", "COUNT", "*", count)
-	t.each = func() (tallying, error) {
+// ExistsRelated is a relation for With that reads whether each parent has related records,
+// and none of them. See CountRelated.
+func ExistsRelated[P any](r Relation[P], field func(*P) *bool) Tally[P] {
+	return newTally(r, "ExistsRelated", field == nil, func() tallying {
 		var found []int64
 		return tallying{function: "COUNT", column: "*", exist: true, read: behind(&found), give: func(parent any, at int) error {
-			to := field(parent.(*P))
-			if to == nil {
-				return errNoField
-			}
-			*to = at >= 0 && found[at] > 0
-			return nil
-		}}, nil
-	}
-	return t
+			return set(field(parent.(*P)), at >= 0 && found[at] > 0)
+		}}
+	})
 }
 
-// SumOf is a relation for With that adds up a column of each parent's related records, as
+// SumRelated is a relation for With that adds up a column of each parent's related records, as
 // V. NULL is no value, and a sum of none is the zero value of V: 0, or nil for a pointer.
 // The sum is the database's own, as SelectSum has it: one that does not fit V is ErrRange,
-// and of texts MySQL and SQLite make numbers as they can. See CountOf.
+// and of texts MySQL and SQLite make numbers as they can. See CountRelated.
 //
-//	spent := dbfleet.SumOf(ordersOf, "amount", func(u *User) *int64 { return &u.Spent })
-func SumOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "SumOf", "SUM", column, field)
+//	spent := dbfleet.SumRelated(ordersOf, "amount", func(u *User) *int64 { return &u.Spent })
+func SumRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "SumRelated", "SUM", column, field)
 }
 
-// MinOf is a relation for With that reads the smallest value of a column of each parent's
+// MinRelated is a relation for With that reads the smallest value of a column of each parent's
 // related records; without any it is the zero value of V, which nil tells from others. See
-// CountOf.
-func MinOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "MinOf", "MIN", column, field)
+// CountRelated.
+func MinRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "MinRelated", "MIN", column, field)
 }
 
-// MaxOf is a relation for With that reads the largest value of a column of each parent's
-// related records. See MinOf.
-func MaxOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "MaxOf", "MAX", column, field)
+// MaxRelated is a relation for With that reads the largest value of a column of each parent's
+// related records. See MinRelated.
+func MaxRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "MaxRelated", "MAX", column, field)
 }
 
-// AvgOf is a relation for With that reads the mean of a column of each parent's related
+// AvgRelated is a relation for With that reads the mean of a column of each parent's related
 // records, as a float of the database's; without any it is the zero value of V, which nil
-// tells from 0. See CountOf.
-func AvgOf[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
-	return tallyOf(r, "AvgOf", sqlgen.Mean, column, field)
+// tells from 0. See CountRelated.
+func AvgRelated[P, V any](r Relation[P], column string, field func(*P) *V) Tally[P] {
+	return tallyOf(r, "AvgRelated", sqlgen.Mean, column, field)
 }
 
 // Tally is a relation that asks for one value about the related records of each parent,
-// and does not load them. CountOf, ExistsOf, SumOf, MinOf, MaxOf and AvgOf make one. It may
+// and does not load them. CountRelated, ExistsRelated, SumRelated, MinRelated, MaxRelated and AvgRelated make one. It may
 // be shared by many goroutines.
 type Tally[P any] struct {
-	related relation
-	part    string
-	each    func() (tallying, error) // one for each use
+	related   relation // nil for none
+	part      string   // what made it
+	fieldless bool
+	each      func() tallying // one for each use
 }
 
 // tallied is what relations are that can tell of their records without loading them.
@@ -101,6 +91,7 @@ type tallied interface {
 
 // tallying is one aggregate that is asked for.
 type tallying struct {
+	part     string // what the caller wrote
 	function string // as sqlgen.Column.Func
 	column   string // "*" for rows
 	exist    bool   // only whether there are rows counts
@@ -112,29 +103,33 @@ type tallying struct {
 }
 
 func tallyOf[P, V any](r Relation[P], part, function, column string, field func(*P) *V) Tally[P] {
-	t := Tally[P]{part: part}
-	if !rowmap.IsNil(r) {
-		t.related = r.of(nil)
-	}
-	t.each = func() (tallying, error) {
-		if field == nil {
-			return tallying{}, &StatementError{Part: part, Reason: "the function that names a field of the parent is nil"}
-		}
+	return newTally(r, part, field == nil, func() tallying {
 		var all []V
 		return tallying{function: function, column: column, read: behind(&all), give: func(parent any, at int) error {
-			to := field(parent.(*P))
-			if to == nil {
-				return errNoField
-			}
 			var v V
 			if at >= 0 {
 				v = all[at]
 			}
-			*to = v
-			return nil
-		}}, nil
+			return set(field(parent.(*P)), v)
+		}}
+	})
+}
+
+func newTally[P any](r Relation[P], part string, fieldless bool, each func() tallying) Tally[P] {
+	t := Tally[P]{part: part, fieldless: fieldless, each: each}
+	if !rowmap.IsNil(r) {
+		t.related = r.of(nil)
 	}
 	return t
+}
+
+// set sets a parent's field.
+func set[V any](field *V, v V) error {
+	if field == nil {
+		return errNoField
+	}
+	*field = v
+	return nil
 }
 
 // behind reads a column behind the values of *all.
@@ -161,20 +156,21 @@ func (t Tally[P]) load(ctx context.Context, from origin, parents rowmap.Records)
 	if err != nil {
 		return err
 	}
-	ask, err := t.each()
-	if err != nil {
-		return err
-	}
+	ask := t.each()
+	ask.part = t.part
 	return r.tally(ctx, from, parents, ask)
 }
 
 // tallied is the relation that is asked.
 func (t Tally[P]) tallied() (tallied, error) {
+	switch {
+	case t.each == nil:
+		return nil, &StatementError{Part: "relation", Reason: "it is the zero value; CountRelated, ExistsRelated, SumRelated, MinRelated, MaxRelated and AvgRelated make one"}
+	case t.fieldless:
+		return nil, &StatementError{Part: t.part, Reason: "the function that names a field of the parent is nil"}
+	}
 	switch r := t.related.(type) {
 	case nil:
-		if t.each == nil {
-			return nil, &StatementError{Part: "relation", Reason: "it is the zero value; CountOf, ExistsOf, SumOf, MinOf, MaxOf and AvgOf make one"}
-		}
 		return nil, &StatementError{Part: t.part, Reason: "the relation is nil"}
 	case tallied:
 		return r, nil

@@ -128,7 +128,7 @@ func (t tie) hasCount(part, op string, n int, conds []Cond) Cond {
 	case !ok || !h.op.Orders():
 		h.err = &OperatorError{Column: part, Operator: op, Known: []string{"=", "!=", "<>", "<", "<=", ">", ">="}}
 	case n < 0:
-		h.err = &StatementError{Part: part, Reason: "a number of records is not " + strconv.Itoa(n)}
+		h.err = &StatementError{Reason: "a number of records is not " + strconv.Itoa(n)}
 	}
 	return Cond{sqlgen.Of(h)}
 }
@@ -248,15 +248,16 @@ func (h *having) within(at *sqlgen.At, q *query) (sqlgen.Cond, error) {
 	case err != nil:
 		return sqlgen.Cond{}, h.fault(err)
 	case !h.exists():
-		return sqlgen.CompareCount(&rendered{sub.Counted(), table}, h.op, h.n), nil
+		return sqlgen.CompareCount(&rendered{q, sub.Counted(), table}, h.op, h.n), nil
 	case h.op.Holds(0, h.n):
-		return sqlgen.NotExists(&rendered{sub.Existence(), table}), nil
+		return sqlgen.NotExists(&rendered{q, sub.Existence(), table}), nil
 	}
-	return sqlgen.Exists(&rendered{sub.Existence(), table}), nil
+	return sqlgen.Exists(&rendered{q, sub.Existence(), table}), nil
 }
 
 // rendered is a subquery of which it is known that it lives where the statement goes.
 type rendered struct {
+	of    *query
 	q     sqlgen.Query
 	table sqlgen.Table
 }

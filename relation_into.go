@@ -138,5 +138,8 @@ func loadOne(ctx context.Context, r relation, record any, isNil bool) error {
 	if isNil {
 		return &StatementError{Part: "LoadOne", Reason: "the record is a nil pointer"}
 	}
+	if w, ok := r.(watchable); ok && ctx != nil {
+		w.watch(ctx, record)
+	}
 	return loadInto(ctx, r, rowmap.One(record))
 }

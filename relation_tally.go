@@ -37,7 +37,7 @@ func (t *tie) tally(ctx context.Context, from origin, parents rowmap.Records, as
 		return err
 	}
 	if ask.column != "*" {
-		if err := single(ask.function, ask.column); err != nil {
+		if err := single(ask.part, ask.column); err != nil {
 			return err
 		}
 	}

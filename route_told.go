@@ -29,6 +29,7 @@ type asked struct {
 	maxLag  time.Duration // MaxLag, 0 for none
 	route   *Route        // WithRoute, nil for none
 	session *Session      // WithSession, nil for none
+	n1      *n1Check      // WithN1Check, nil for none
 }
 
 // askedNothing is of a context that asks for nothing.

@@ -17,8 +17,10 @@ type source struct {
 	why        string // why that connection, for Route
 	shard      ShardRule
 	fillable   []string
+	scopes     []Scope
 	callbacks  callbacks
-	err        error // the table is unusable; told at its use
+	err        error    // the table is unusable; told at its use
+	relates    *relates // the relation whose related records they are, nil for none
 }
 
 // Row is a row without a struct: column to value. On all databases alike a column's

@@ -63,7 +63,9 @@ func (t tie) scoped(related *query) tie {
 		t.err = errors.Join(t.err, &StatementError{Part: "Scope", Reason: why})
 		return t
 	}
-	t.related = related
+	if t.related = related; t.parents != nil && related.usable() == nil && related.src.relates == nil {
+		t.related = related.relatedTo(t.parents, t.columns())
+	}
 	return t
 }
 
@@ -150,6 +152,7 @@ func newTie(parents, related *query, parentColumns, relatedColumns []string, fie
 	}
 	if t.err = errors.Join(errs[:]...); t.err == nil {
 		t.parents = parents.src
+		t.related = t.related.relatedTo(t.parents, relatedColumns)
 		kind := func(q *query, column int) rowmap.Kind { return q.src.table.Plan.Field(column).Kind }
 		for i, column := range t.parentColumns {
 			t.mixed = append(t.mixed, kind(parents, column) != kind(related, t.relatedColumns[i]))

@@ -32,7 +32,7 @@ func (r *renderer) inTurn(sets []Set) []Set {
 	out := make([]Set, 0, len(sets))
 	left := make([]int, 0, len(sets))
 	for i := range sets { // a subquery may read any column
-		if _, ok := sets[i].Value.(Subquery); ok {
+		if readsAny(sets[i].Value) {
 			out = append(out, sets[i])
 		} else {
 			left = append(left, i)
@@ -67,8 +67,26 @@ func readByOthers(left []int, i int, column string, reads []map[string]bool) boo
 	return false
 }
 
+// readsAny says whether the value of an assignment may read any column.
+func readsAny(v any) bool {
+	switch v := v.(type) {
+	case Subquery:
+		return true
+	case *Expr:
+		if v.Term != nil {
+			_, whole := columnsOf(v.Term)
+			return !whole
+		}
+	}
+	return false
+}
+
 // namesIn are the words of an expression, in small letters, columns among them.
 func namesIn(e *Expr) map[string]bool {
+	if e.Term != nil {
+		names, _ := columnsOf(e.Term)
+		return names
+	}
 	names := map[string]bool{}
 	text, _, err := e.resolve()
 	if err != nil {

@@ -152,7 +152,7 @@ func (r *renderer) expression(o *output) {
 	case c.Expr != nil:
 		r.raw(c.Expr, "having")
 	case c.Sub != nil:
-		r.subquery(c.Sub.Statement(r.connection))
+		r.subquery(r.statement(c.Sub))
 	case c.Func != "":
 		r.aggregate(c)
 	default:
@@ -181,7 +181,7 @@ func (o *output) takesArguments() bool {
 	case c.Expr != nil && c.As == "":
 		return len(o.raw.Args) > 0
 	case c.Expr != nil:
-		return len(c.Expr.Args) > 0 || c.Expr.Sqlizer != nil
+		return len(c.Expr.Args) > 0 || c.Expr.Sqlizer != nil || c.Expr.Term != nil
 	}
 	return false
 }

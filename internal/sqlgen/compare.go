@@ -122,23 +122,29 @@ func (r *renderer) ilike(c *Cond, a any) {
 
 // compareSub writes a comparison with the result of a subquery.
 func (r *renderer) compareSub(c *Cond, s Subquery) {
-	q, t, err := s.Statement(r.connection)
-	if err != nil {
-		r.fail(err)
-		return
-	}
 	switch c.op {
 	case Eq, NotEq, Lt, LtEq, Gt, GtEq, In, NotIn:
 	default:
 		r.fail(r.columnFault(c, "a subquery cannot follow "+opName(c.op), nil))
 		return
 	}
-	if (c.op == In || c.op == NotIn) && !q.oneColumn(t) {
-		r.fail(r.columnFault(c, "the subquery after "+opName(c.op)+" must select one column", nil))
+	r.comparison(c)
+	r.rightQuery(c.op, s)
+}
+
+// rightQuery writes a subquery behind an operator.
+func (r *renderer) rightQuery(op Op, s Subquery) {
+	q, t, err := r.statement(s)
+	if err != nil {
+		r.fail(err)
 		return
 	}
-	r.comparison(c)
-	if (c.op == In || c.op == NotIn) && r.d == dialect.MySQL && q.bounded() {
+	in := op == In || op == NotIn
+	if in && !q.oneColumn(t) {
+		r.fail(r.fault("subquery", "the one after "+opName(op)+" must select one column", nil))
+		return
+	}
+	if in && r.d == dialect.MySQL && q.bounded() {
 		// MySQL takes no LIMIT in the subquery of IN, but in a derived table inside
 		// of that.
 		if q.Lock() != NoLock && !r.locks {

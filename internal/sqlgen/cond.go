@@ -23,6 +23,7 @@ const (
 	group                    // (detail.conds)
 	negation                 // NOT (detail.conds)
 	rawSQL                   // detail.expr
+	terms                    // detail.expr op detail.value
 	exists                   // EXISTS (val)
 	notExists
 	invalid // detail.err
@@ -38,6 +39,8 @@ type detail struct {
 	conds []Cond
 	expr  *Expr
 	err   error
+	nulls Nulls // of an order
+	value any   // on the right of a term
 }
 
 // Compare is a column against a value. A nil value with Eq and NotEq means

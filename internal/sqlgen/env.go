@@ -10,11 +10,16 @@ type Env struct {
 	Connection string
 	// Table knows the columns of the statement's own table; nil accepts any.
 	Table Table
+	// Key are the columns of the table's primary key, nil where it is not known.
+	Key []string
 	// Untyped changes an argument that is compared with a column that no table
 	// knows; nil leaves it as it is.
 	Untyped func(a any, d *dialect.Dialect) any
 	// Models tells what the models of other tables know; nil knows of none.
 	Models Models
+	// Implicit tells the implicit conditions of a query that stands inside of the
+	// statement; nil knows of none.
+	Implicit func(Subquery) ([]Cond, error)
 	// Answers are what other databases have told; nil is nothing yet.
 	Answers Answers
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
@@ -49,6 +54,9 @@ type Models interface {
 	// Have says whether a model of the table on that connection has the column, and
 	// whether there is such a model.
 	Have(connection, table, column string) (has, known bool)
+	// Elsewhere is another connection, of a model of the table, if there are some but none
+	// on this one, where there is a model of beside; "" otherwise.
+	Elsewhere(connection, beside, table string) string
 }
 
 // Table is what a model knows of its table.
@@ -60,6 +68,9 @@ type Table interface {
 	// Modelled says that the columns are those of a model; others are what is read,
 	// by whatever table they come.
 	Modelled() bool
+	// DeletedMark is the column that is not NULL in a row that was deleted, "" without
+	// one.
+	DeletedMark() string
 	// Known says whether the table has the column, Quoted its name as SQL of
 	// the dialect, "" for one that the table does not have or cannot have.
 	Known(column string) bool

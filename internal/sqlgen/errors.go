@@ -21,6 +21,9 @@ type UnknownColumnError struct {
 }
 
 func (e *UnknownColumnError) Error() string {
+	if why := Fault(e.Column); why != "" {
+		return "dbfleet: " + why
+	}
 	var have []string
 	if len(e.Known) > 0 {
 		have = append(have, "it has "+strings.Join(e.Known, ", "))

@@ -16,6 +16,7 @@ type Expr struct {
 	SQL     string
 	Args    []any
 	Sqlizer squirrel.Sqlizer // instead of SQL and Args
+	Term    Term             // instead of all of them
 	Err     error            // it is none, and why
 }
 
@@ -24,6 +25,9 @@ type Expr struct {
 // Eq (which means "everything"), keys that are SQL instead of columns, rows of
 // different lengths.
 func (e *Expr) resolve() (string, []any, error) {
+	if e.Term != nil {
+		return "", nil, errTerm
+	}
 	if e.Sqlizer == nil {
 		return e.SQL, e.Args, e.Err
 	}

@@ -69,6 +69,10 @@ func QuoteIdent(d *dialect.Dialect, name string) (string, error) {
 
 // path writes a name whose dots separate schema, table and column.
 func (r *renderer) path(name string) {
+	if why := Fault(name); why != "" {
+		r.fail(r.fault("", why, nil))
+		return
+	}
 	for {
 		i := strings.IndexByte(name, '.')
 		if i < 0 {

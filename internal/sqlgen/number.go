@@ -54,17 +54,28 @@ func (r *renderer) number(n *Number, part string) {
 
 // compareNumber writes a comparison with a number.
 func (r *renderer) compareNumber(c *Cond, n *Number) {
-	switch c.op {
-	case Lt, LtEq, Gt, GtEq:
-	case Eq, NotEq:
-		if r.d == dialect.SQLite {
-			r.fail(r.columnFault(c, "SQLite compares numbers as floats are, which would find others too; give the text, or write SQL", nil))
-			return
-		}
-	default:
-		r.fail(r.columnFault(c, "a number cannot follow "+opName(c.op), nil))
+	if r.numberFails(c, n) {
 		return
 	}
 	r.comparison(c)
 	r.number(n, "column "+strconv.Quote(c.col))
+}
+
+// numberFails fails for an operator that no number can follow.
+func (r *renderer) numberFails(c *Cond, n *Number) (failed bool) {
+	switch c.op {
+	case Lt, LtEq, Gt, GtEq:
+		return false
+	case Eq, NotEq:
+		if r.d != dialect.SQLite {
+			return false
+		}
+		if _, whole := strconv.ParseInt(n.Decimal.String(), 10, 64); c.kind == terms && n.Err == nil && whole == nil {
+			return false
+		}
+		r.fail(r.columnFault(c, "SQLite compares numbers as floats are, which would find others too; give the text, or write SQL", nil))
+	default:
+		r.fail(r.columnFault(c, "a number cannot follow "+opName(c.op), nil))
+	}
+	return true
 }

@@ -1,5 +1,17 @@
 package sqlgen
 
+import "github.com/dbfleet/dbfleet/internal/dialect"
+
+// Nulls says where an order has the rows without a value.
+type Nulls uint8
+
+// The places of NULLs.
+const (
+	NullsAnywhere Nulls = iota // as the database has it
+	NullsFirst
+	NullsLast
+)
+
 // orderAndLimit writes ORDER BY, LIMIT and OFFSET.
 func (r *renderer) orderAndLimit(q *Query) {
 	if q.steps.ordered() && !q.isOneRow() {
@@ -37,18 +49,46 @@ func (r *renderer) orders(q *Query) {
 		}
 		r.str([2]string{" ORDER BY ", ", "}[min(n, 1)])
 		n++
-		if o.val != nil {
-			r.raw(o.detail().expr, "order by")
-			continue
+		r.order(q, o)
+	}
+}
+
+// order writes one item of ORDER BY.
+func (r *renderer) order(q *Query, o *Cond) {
+	nulls := NullsAnywhere
+	if d := o.detail(); d != nil {
+		if nulls = d.nulls; nulls == NullsAnywhere && d.expr.Term == nil { // the caller's SQL has its direction
+			r.raw(d.expr, "order by")
+			return
 		}
+	}
+	emulated := nulls != NullsAnywhere && r.d == dialect.MySQL && (nulls == NullsFirst) == o.or
+	if emulated { // where NULL is the smallest value
 		if q.Unites() {
-			r.resultColumn(q, r.table, o.col)
-		} else {
-			r.orderColumn(q, o.col)
+			r.fail(r.fault("order by", "MySQL does not put NULLs elsewhere in the order of a union; read it as a CTE", nil))
+			return
 		}
-		if o.or {
-			r.str(" DESC")
-		}
+		r.orderValue(q, o)
+		r.str([2]string{" IS NULL, ", " IS NOT NULL, "}[index(nulls == NullsFirst)])
+	}
+	r.orderValue(q, o)
+	if o.or {
+		r.str(" DESC")
+	}
+	if nulls != NullsAnywhere && r.d != dialect.MySQL {
+		r.str([2]string{" NULLS LAST", " NULLS FIRST"}[index(nulls == NullsFirst)])
+	}
+}
+
+// orderValue writes what an item of ORDER BY sorts by, without its direction.
+func (r *renderer) orderValue(q *Query, o *Cond) {
+	switch {
+	case o.detail() != nil && o.detail().expr != nil:
+		r.raw(o.detail().expr, "order by")
+	case q.Unites():
+		r.resultColumn(q, r.table, o.col)
+	default:
+		r.orderColumn(q, o.col)
 	}
 }
 

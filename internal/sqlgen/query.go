@@ -35,11 +35,13 @@ type parts struct {
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
 	discard bool // the rows may have columns that nothing takes
+	deleted Deleted
 	each    *each
 	marks   *marks
 	itself  bool     // alias is the library's own: the table's name means it too
 	written []string // more items of GROUP BY: what texts of these columns are to the byte
 
+	implicit  []Cond
 	returning bool // a write returns the rows
 	ctes      []CTE
 }
@@ -75,6 +77,7 @@ type union struct {
 type Order struct {
 	Column string
 	Desc   bool
+	Nulls  Nulls
 	Expr   *Expr // instead of Column
 }
 
@@ -191,8 +194,8 @@ func (q *Query) AddCompare(or bool, column string, op Op, value any) {
 func (q *Query) AddOrder(o Order) {
 	c := q.steps.next()
 	c.kind, c.or, c.col = order, o.Desc, o.Column
-	if o.Expr != nil {
-		c.val = &detail{expr: o.Expr}
+	if o.Expr != nil || o.Nulls != NullsAnywhere {
+		c.val = &detail{expr: o.Expr, nulls: o.Nulls}
 	}
 }
 
@@ -371,17 +374,10 @@ func (q Query) WithUnion(other Subquery, all bool) Query {
 // Enclosed returns the query with its conditions in parentheses, so that one
 // more condition holds for all of them.
 func (q Query) Enclosed() Query {
-	first := true
-	for _, c := range q.steps.all() {
-		if c.kind == order {
-			continue
-		}
-		if c.or && !first {
-			group := Group(q.Conditions()...)
-			q.steps = q.steps.onlyOrders()
-			return q.WithCond(group)
-		}
-		first = false
+	if !q.alternates() {
+		return q
 	}
-	return q
+	group := Group(q.Conditions()...)
+	q.steps = q.steps.onlyOrders()
+	return q.WithCond(group)
 }

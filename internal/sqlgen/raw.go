@@ -18,6 +18,10 @@ func Text(e *Expr, env *Env) (string, []any, error) {
 
 // raw writes an expression, its question marks turned into placeholders.
 func (r *renderer) raw(e *Expr, where string) {
+	if e.Term != nil {
+		e.Term.write(r)
+		return
+	}
 	text, args, err := e.resolve()
 	if err != nil {
 		r.fail(r.fault(where, "", err))
@@ -82,7 +86,7 @@ func (r *renderer) rawArg(v any, where string) {
 		r.raw(v, where)
 		r.str(")")
 	case Subquery:
-		r.subquery(v.Statement(r.connection))
+		r.subquery(r.statement(v))
 	case *Number:
 		r.number(v, where)
 	default:

@@ -3,6 +3,8 @@ package sqlgen
 import (
 	"errors"
 	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // Related is a condition about rows that belong to each row of a query, wherever those
@@ -199,7 +201,7 @@ func (r *renderer) counting(c *Cond) {
 	if of.sub == nil {
 		r.str("COUNT(*)")
 	} else {
-		r.subquery(of.sub.Statement(r.connection))
+		r.subquery(r.statement(of.sub))
 	}
 	r.columnOp(c.op)
 	r.ready(of.n)
@@ -219,6 +221,13 @@ func (r *renderer) written(columns []string) {
 	for _, column := range columns {
 		r.str(", CAST(")
 		r.groupColumn(column)
-		r.str(map[string]string{"postgres": ` AS TEXT) COLLATE "C"`, "mysql": " AS BINARY)", "sqlite": " AS BLOB)"}[r.d.Name])
+		switch r.d {
+		case dialect.Postgres:
+			r.str(` AS TEXT) COLLATE "C"`)
+		case dialect.MySQL:
+			r.str(" AS BINARY)")
+		default:
+			r.str(" AS BLOB)")
+		}
 	}
 }

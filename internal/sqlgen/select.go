@@ -48,7 +48,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 		} else {
 			r.str(" UNION ")
 		}
-		uq, ut, err := u.q.Statement(r.connection)
+		uq, ut, err := r.statement(u.q)
 		if err != nil {
 			r.fail(err)
 			return
@@ -127,6 +127,7 @@ func (r *renderer) join(j *join) {
 	r.str(j.kind)
 	r.str(" ")
 	r.calledOnce(j)
+	r.livesHere(j.table)
 	r.path(j.table)
 	if j.alias != "" {
 		r.str(" AS ")
@@ -165,5 +166,21 @@ func (r *renderer) columnOp(op Op) {
 		r.str(" ")
 	default:
 		r.fail(r.fault("operator", fmt.Sprintf("two columns cannot be compared by %q", opName(op)), nil))
+	}
+}
+
+// livesHere refuses a join of a table that only another connection is known to have. That is
+// known where models are: one of the query's own table here, and of the other there. (A
+// sharded model is not taken for that: its shards may have copies of small tables.)
+func (r *renderer) livesHere(table string) {
+	if r.models == nil {
+		return
+	}
+	if _, _, is := r.cteHas(table, ""); is {
+		return
+	}
+	if there := r.models.Elsewhere(r.connection, r.q.Table(), table); there != "" {
+		r.fail(r.fault("join", fmt.Sprintf("table %q has a model on connection %q and none on %q, where the statement goes: no join reads two databases. "+
+			"Load it by a relation, or, if %[3]q has such a table too, make a model of that", table, there, r.connection), nil))
 	}
 }

@@ -1,6 +1,10 @@
 package sqlgen
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
 
 // Set is one assignment of an UPDATE.
 type Set struct {
@@ -18,6 +22,7 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 	return render(env, q, func(r *renderer) {
 		r.locks = true
 		r.writable(r.q, "an UPDATE")
+		r.with(r.q)
 		if len(sets) == 0 {
 			r.fail(r.fault("update", "no column to set", nil))
 		}
@@ -30,7 +35,7 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 			}
 			r.set(&s)
 		}
-		r.where(r.q)
+		r.chosen(r.q)
 		r.returning(r.q)
 	})
 }
@@ -56,7 +61,7 @@ func (r *renderer) set(s *Set) {
 		r.raw(v, "column "+strconv.Quote(s.Column))
 		return
 	case Subquery:
-		r.subquery(v.Statement(r.connection))
+		r.subquery(r.statement(v))
 		return
 	}
 	v := s.Value
@@ -82,9 +87,10 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 	return render(env, q, func(r *renderer) {
 		r.locks = true
 		r.writable(r.q, "a DELETE")
+		r.with(r.q)
 		r.str("DELETE FROM ")
 		r.path(r.q.Table())
-		r.where(r.q)
+		r.chosen(r.q)
 		r.returning(r.q)
 	})
 }
@@ -105,7 +111,16 @@ func (r *renderer) returning(q *Query) {
 
 // writable refuses what an UPDATE or DELETE would have to ignore.
 func (r *renderer) writable(q *Query, verb string) {
-	r.takesNothing(q, verb)
+	plain := *q
+	if q.limit >= 0 {
+		plain.limit, plain.steps = -1, q.steps.unordered()
+	}
+	if q.more != nil && len(q.more.ctes) > 0 && r.d != dialect.MySQL {
+		_, p := plain.extend()
+		p.ctes = nil
+		plain.more = p
+	}
+	r.takesNothing(&plain, verb)
 	if !q.HasConditions() && !q.AllRows() {
 		r.fail(r.fault("", "", ErrMissingWhere))
 	}
@@ -142,7 +157,13 @@ func (r *renderer) takesNothing(q *Query, verb string) {
 		return
 	}
 	reason := verb + " does not take it"
-	if verb != "an INSERT" {
+	switch {
+	case verb == "an INSERT":
+	case part == "CTE":
+		reason += " on MySQL; give it to the subqueries that read it"
+	case part == "order by":
+		reason += " without a limit"
+	default:
 		reason += "; select the keys first and use WhereIn"
 	}
 	r.fail(r.fault(part, reason, nil))

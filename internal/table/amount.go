@@ -34,17 +34,7 @@ func (t *Table) Addition(column string, by any, minus bool) (set sqlgen.Set, err
 	if err != nil {
 		return set, &rowmap.ColumnError{Table: t.Name, Column: column, Err: err}
 	}
-	set.Minus = false
-	switch kind {
-	case rowmap.Int:
-		set.Sum = sqlgen.Whole
-	case rowmap.Uint:
-		set.Sum = sqlgen.Unsigned
-	case rowmap.String:
-		set.Sum = sqlgen.Decimal
-	case rowmap.Float:
-		set.Sum = sqlgen.Float
-	}
+	set.Minus, set.Sum = false, SumOf(kind)
 	return set, nil
 }
 
@@ -93,6 +83,24 @@ func amount(by any, kind rowmap.Kind) (any, error) {
 		}
 	}
 	return d.String(), nil
+}
+
+// Amount is a number that values of that kind are computed with; see Addition.
+func Amount(v any, kind rowmap.Kind) (any, error) { return amount(v, kind) }
+
+// SumOf says what is known of the sum of values of that kind.
+func SumOf(kind rowmap.Kind) sqlgen.Sum {
+	switch kind {
+	case rowmap.Int:
+		return sqlgen.Whole
+	case rowmap.Uint:
+		return sqlgen.Unsigned
+	case rowmap.String:
+		return sqlgen.Decimal
+	case rowmap.Float:
+		return sqlgen.Float
+	}
+	return sqlgen.Any
 }
 
 // Number is a number in any form as sqlgen takes it.

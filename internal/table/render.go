@@ -12,6 +12,9 @@ import (
 // connection.
 func (t *Table) Env(d *dialect.Dialect, connection string) *sqlgen.Env {
 	env := &sqlgen.Env{Dialect: d, Values: values{}, Connection: connection, Table: t.ForSQL()}
+	if t.HasModel() {
+		env.Key = t.keyNames
+	}
 	if d == dialect.MySQL {
 		env.Untyped = untyped
 	}

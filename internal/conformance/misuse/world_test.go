@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,7 @@ func (w *world) functions() map[string]reflect.Value {
 	for name, f := range map[string]any{
 		"AfterCommit": dbfleet.AfterCommit, "AfterRollback": dbfleet.AfterRollback,
 		"And": dbfleet.And, "Avg": dbfleet.Avg[float64], "BelongsTo": dbfleet.BelongsTo[post, user], "ConfigFromEnv": dbfleet.ConfigFromEnv,
+		"CreateTable": dbfleet.CreateTable[user], "CreateTableSQL": dbfleet.CreateTableSQL[user],
 		"DateOf": dbfleet.DateOf, "Decimal": dbfleet.Decimal, "EscapeLike": dbfleet.EscapeLike, "Expr": dbfleet.Expr,
 		"HasMany": dbfleet.HasMany[user, post], "HasOne": dbfleet.HasOne[user, post], "IsRetryable": dbfleet.IsRetryable,
 		"JSONOf": dbfleet.JSONOf[any], "LogNodeChanges": dbfleet.LogNodeChanges, "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
@@ -90,6 +92,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
 		"Select": dbfleet.Select[int], "SelectOne": dbfleet.SelectOne[int], "SelectIter": dbfleet.SelectIter[int],
 		"NewInbox": dbfleet.NewInbox, "NewOutbox": dbfleet.NewOutbox, "NewSaga": dbfleet.NewSaga[user],
+		"CountRelated": dbfleet.CountRelated[user], "ExistsRelated": dbfleet.ExistsRelated[user], "SumRelated": dbfleet.SumRelated[user, int], "MinRelated": dbfleet.MinRelated[user, int],
+		"MaxRelated": dbfleet.MaxRelated[user, int], "AvgRelated": dbfleet.AvgRelated[user, int], "WithN1Check": dbfleet.WithN1Check,
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 	} {
 		out[name] = reflect.ValueOf(f)
@@ -106,6 +110,7 @@ var receivers = map[string]func(w *world) any{
 	"Tx":       func(w *world) any { return w.begun() },
 	"ToMany":   func(w *world) any { return w.postsOf() },
 	"ToOne":    func(w *world) any { return w.ownerOf() },
+	"Tally":    func(w *world) any { return dbfleet.CountRelated(w.postsOf(), func(*user) *int64 { return new(int64) }) },
 	"Col":      func(*world) any { return dbfleet.Col[int]("age") },
 	"Args":     func(*world) any { return dbfleet.Args{1} },
 	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
@@ -219,6 +224,7 @@ var texts = map[string]string{
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
+	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
 }
 
@@ -259,7 +265,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
 		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
 		dbfleet.ModelConfig{Table: "users"}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
-		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
+		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.CreateTableOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
 		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
 		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
 		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),
@@ -271,8 +277,12 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		func(u *user) *[]post { return &u.Posts }, func(u *user) **post { return &u.Pet }, func(p *post) **user { return &p.Owner },
 		dbfleet.InboxConfig{}, dbfleet.OutboxConfig{}, dbfleet.SagaConfig{Name: "saga"}, w.step(), dbfleet.DeliverOptions{}, dbfleet.RecoverOptions{}, *one,
 		dbfleet.Event{ID: "one", Topic: "x"}, func(context.Context, dbfleet.Event) error { return nil }, func(context.Context) error { return nil },
-		[]string{"main"}, time.Millisecond,
+		[]string{"main"}, time.Millisecond, []post{{UserID: 1}}, func(*user) *int64 { return new(int64) }, func(*user) *bool { return new(bool) },
+		func(*user) *int { return new(int) }, func(dbfleet.N1Report) {}, dbfleet.N1Options{},
 		func(int) string { return "main" }, time.UTC, document, dbfleet.Args{1}, 'v', fmt.State(state{}),
+	}
+	if in == reflect.TypeFor[dbfleet.Cond]() && strings.HasPrefix(function, "ToMany.") {
+		return dbfleet.Col[int]("user_id").Gt(0)
 	}
 	if in == reflect.TypeFor[*dbfleet.Tx]() {
 		return w.begun()
@@ -371,7 +381,14 @@ func (w *world) use(function string, result any) error {
 	case dbfleet.Link:
 		_, err := w.users.With(dbfleet.HasMany(w.users, w.posts, r, func(u *user) *[]post { return &u.Posts })).Get(w.ctx)
 		return err
+	case dbfleet.Tally[user]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
 	case dbfleet.Cond:
+		if strings.HasPrefix(function, "ToOne.") {
+			_, err := w.posts.Filter(r).Get(w.ctx)
+			return err
+		}
 		_, err := w.users.Filter(r).Get(w.ctx)
 		return err
 	case dbfleet.ShardRule:

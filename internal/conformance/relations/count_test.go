@@ -13,12 +13,12 @@ import (
 // tallies are the aggregates of a writer's essays.
 func tallies(essays dbfleet.Relation[writer]) []dbfleet.Relation[writer] {
 	return []dbfleet.Relation[writer]{
-		dbfleet.CountOf(essays, func(w *writer) *int64 { return &w.Total }),
-		dbfleet.ExistsOf(essays, func(w *writer) *bool { return &w.Some }),
-		dbfleet.SumOf(essays, "views", func(w *writer) **int64 { return &w.Sum }),
-		dbfleet.MaxOf(essays, "views", func(w *writer) **int64 { return &w.Most }),
-		dbfleet.MinOf(essays, "views", func(w *writer) **int64 { return &w.Least }),
-		dbfleet.AvgOf(essays, "views", func(w *writer) **float64 { return &w.Mean }),
+		dbfleet.CountRelated(essays, func(w *writer) *int64 { return &w.Total }),
+		dbfleet.ExistsRelated(essays, func(w *writer) *bool { return &w.Some }),
+		dbfleet.SumRelated(essays, "views", func(w *writer) **int64 { return &w.Sum }),
+		dbfleet.MaxRelated(essays, "views", func(w *writer) **int64 { return &w.Most }),
+		dbfleet.MinRelated(essays, "views", func(w *writer) **int64 { return &w.Least }),
+		dbfleet.AvgRelated(essays, "views", func(w *writer) **float64 { return &w.Mean }),
 	}
 }
 
@@ -108,7 +108,7 @@ func TestCountOf_KeysThatOnlyTheDatabaseTellsApart(t *testing.T) {
 		require.NoError(t, tags.CreateMany(t.Context(), []tag{{Code: "ada"}, {Code: "ADA"}, {Code: "bob"}, {Code: "éa"}, {Code: "none"}}))
 		require.NoError(t, uses.CreateMany(t.Context(), []use{{Code: "Ada"}, {Code: "ada"}, {Code: "BOB"}, {Code: "éa"}}))
 		usesOf := dbfleet.HasMany(tags, uses, dbfleet.On("code", "code"), func(*tag) *[]use { return new([]use) })
-		list, err := tags.With(dbfleet.CountOf(usesOf, func(g *tag) *int64 { return &g.Uses }), dbfleet.MaxOf(usesOf, "code", func(g *tag) *string { return &g.Longer })).OrderBy("id", "asc").Get(t.Context())
+		list, err := tags.With(dbfleet.CountRelated(usesOf, func(g *tag) *int64 { return &g.Uses }), dbfleet.MaxRelated(usesOf, "code", func(g *tag) *string { return &g.Longer })).OrderBy("id", "asc").Get(t.Context())
 		require.NoError(t, err)
 		for _, g := range list {
 			n, err := usesOf.For(&g).Count(t.Context())

@@ -20,7 +20,7 @@ func TestLoadInto_LoadsWhatWithLoads(t *testing.T) {
 		ctx := t.Context()
 		byID := func(q *dbfleet.Query[essay]) *dbfleet.Query[essay] { return q.OrderBy("id", "asc") }
 		essays := s.essaysOf.Scope(byID).With(s.repliesOf.Scope(func(q *dbfleet.Query[reply]) *dbfleet.Query[reply] { return q.OrderBy("id", "asc") }))
-		count := dbfleet.CountOf(s.essaysOf, func(w *writer) *int64 { return &w.Total })
+		count := dbfleet.CountRelated(s.essaysOf, func(w *writer) *int64 { return &w.Total })
 		want, err := s.writers.With(essays, s.bossOf, count).OrderBy("id", "asc").Get(ctx)
 		require.NoError(t, err)
 		sent := conformance.Statements(t, s.Registry)

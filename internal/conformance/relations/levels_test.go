@@ -115,7 +115,7 @@ func TestWith_SendsOneStatementForEachLevelAndDatabase(t *testing.T) {
 	// Counts over the shards, and conditions that lead through them: a customer's orders are
 	// on one shard, which the conditions need not name if both sides have one rule.
 	clear(sent)
-	loaded, err := customers.With(dbfleet.CountOf(ordersOf, func(c *customer) *int64 { return &c.Spent })).Get(ctx)
+	loaded, err := customers.With(dbfleet.CountRelated(ordersOf, func(c *customer) *int64 { return &c.Spent })).Get(ctx)
 	require.NoError(t, err)
 	for _, c := range loaded {
 		require.EqualValues(t, 3, c.Spent)

@@ -18,83 +18,32 @@ import (
 func (s *stage) process(o dbfleet.SessionHTTP) (*client, *httptest.Server) {
 	s.t.Helper()
 	c := s.open(s.whole())
+	server := httptest.NewServer(c.SessionMiddleware(o)(c.handler()))
+	s.t.Cleanup(server.Close)
+	return c, server
+}
+
+// handler sets and tells the value of a counter. The answer says where it was read.
+func (c *client) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /{value}", func(_ http.ResponseWriter, req *http.Request) {
+	mux.HandleFunc("POST /{name}/{value}", func(_ http.ResponseWriter, req *http.Request) {
 		value, err := strconv.ParseInt(req.PathValue("value"), 10, 64)
 		if err == nil {
-			_, err = c.counters.Where("name", "=", "a").Update(req.Context(), dbfleet.Row{"value": value})
+			_, err = c.counters.Where("name", "=", req.PathValue("name")).Update(req.Context(), dbfleet.Row{"value": value})
 		}
 		if err != nil {
 			panic(err)
 		}
 	})
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, req *http.Request) {
-		is, route, err := c.read(req.Context(), "a")
+	mux.HandleFunc("GET /{name}", func(w http.ResponseWriter, req *http.Request) {
+		is, route, err := c.read(req.Context(), req.PathValue("name"))
 		if err != nil {
 			panic(err)
 		}
 		w.Header().Set("Read-From", string(route.Role))
 		_, _ = io.WriteString(w, strconv.FormatInt(is, 10))
 	})
-	server := httptest.NewServer(c.SessionMiddleware(o)(mux))
-	s.t.Cleanup(server.Close)
-	return c, server
-}
-
-// promise: never stale within a session, also from one process to the next.
-func TestSession_GoesOnInAnotherProcessByItsCookie(t *testing.T) {
-	t.Parallel()
-	n := 300
-	if torture {
-		n = 10_000
-	}
-	onClusters(t, func(t *testing.T, s *stage) {
-		s.create("a")
-		s.cluster.WaitCaughtUp(t)
-		plain := dbfleet.SessionHTTP{Insecure: true}
-		_, one := s.process(plain)
-		_, two := s.process(plain)
-		browser := func() *http.Client {
-			jar, err := cookiejar.New(nil)
-			require.NoError(t, err)
-			return &http.Client{Jar: jar}
-		}
-		user, stranger := browser(), browser()
-		ask := func(who *http.Client, method, url string) (body, from string) {
-			t.Helper()
-			req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
-			require.NoError(t, err)
-			res, err := who.Do(req)
-			require.NoError(t, err)
-			defer res.Body.Close()
-			text, err := io.ReadAll(res.Body)
-			require.NoError(t, err)
-			return string(text), res.Header.Get("Read-From")
-		}
-		_, from := ask(user, http.MethodGet, one.URL+"/")
-		require.Equal(t, "replica", from, "before the first write")
-		s.hold()
-		for i := range n {
-			writes, reads := one, two
-			if i%2 == 1 {
-				writes, reads = two, one
-			}
-			value := strconv.Itoa(i + 1)
-			ask(user, http.MethodPost, writes.URL+"/"+value)
-			is, from := ask(user, http.MethodGet, reads.URL+"/")
-			require.Equal(t, value, is)
-			require.Equal(t, "primary", from)
-		}
-		is, from := ask(stranger, http.MethodGet, two.URL+"/")
-		require.Equal(t, "0", is, "another user has written nothing")
-		require.Equal(t, "replica", from)
-		s.release()
-		require.Eventually(t, func() bool {
-			is, from := ask(user, http.MethodGet, two.URL+"/")
-			require.Equal(t, strconv.Itoa(n), is)
-			return from == "replica"
-		}, soon, often)
-	})
+	return mux
 }
 
 // A token that was signed by somebody else is of no use, and harms nobody.
@@ -105,7 +54,7 @@ func TestSession_WithAForgedCookieBeginsAtThePrimary(t *testing.T) {
 		s.cluster.WaitCaughtUp(t)
 		_, one := s.process(dbfleet.SessionHTTP{Insecure: true})
 		for _, forged := range []string{"forged", "AQABAAABbQ", "AQ"} {
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, one.URL+"/", nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, one.URL+"/a", nil)
 			require.NoError(t, err)
 			req.AddCookie(&http.Cookie{Name: "dbfleet_session", Value: forged})
 			res, err := one.Client().Do(req)
@@ -145,7 +94,7 @@ func TestSession_WithACookieThatCannotBeReadBeginsAtThePrimary(t *testing.T) {
 			"one=dbfleet_session":                  "replica",
 		} {
 			for name, server := range map[string]*httptest.Server{"plain": plain, "nested": nested} {
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/", nil)
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/a", nil)
 				require.NoError(t, err)
 				req.Header.Set("Cookie", cookie)
 				res, err := server.Client().Do(req)
