@@ -307,7 +307,8 @@ func otherRows(t *table.Table, rows int64, records int) error {
 // made asks for what the database made of records, at the place that has just
 // written them.
 func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bool, read readerFunc) error {
-	text, args, err := sqlgen.Select(made, q.env(p))
+	all := q.src.table.Rows(*made)
+	text, args, err := sqlgen.Select(&all, q.env(p))
 	if err != nil {
 		return err
 	}

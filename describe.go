@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"weak"
 )
 
@@ -25,9 +26,14 @@ type modelList struct {
 	mu   sync.Mutex // protects following fields
 	list map[int]weak.Pointer[source]
 	next int
+
+	scoped atomic.Bool // one of the models has, or had, scopes
 }
 
 func (l *modelList) add(s *source) {
+	if len(s.scopes) > 0 {
+		l.scoped.Store(true)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.list == nil {

@@ -113,6 +113,10 @@ var (
 	// ErrStale says that no replica is known to be within MaxLag, and that
 	// ReadsConfig.WhenStale forbids the primary. Its text tells how far behind they are.
 	ErrStale = errors.New("dbfleet: no replica is fresh enough")
+	// ErrStaleRecord says that a record was not written because its row was changed since
+	// the record was read: the row has another version. See ModelConfig.Version; read it
+	// again, by Model.Refresh or in a transaction, and decide.
+	ErrStaleRecord = errors.New("dbfleet: the row was changed since the record was read")
 	// ErrNoReplica says that no replica answers, for a read that ReadsConfig.WhenStale
 	// keeps from the primary.
 	ErrNoReplica = errors.New("dbfleet: no replica answers")

@@ -66,6 +66,9 @@ func (q *query) upsertRow(ctx context.Context, row map[string]any, conflict []Co
 
 // insertRows inserts rows, or with a conflict upserts them.
 func (q *query) insertRows(ctx context.Context, rows []Row, conflict *Conflict) (Result, error) {
+	if conflict != nil && q.usable() == nil {
+		rows = []Row{q.src.table.UnmarkedRow(rows[0])}
+	}
 	list, err := q.inserts(ctx, rows)
 	if err != nil || len(rows) == 0 {
 		return Result{}, err

@@ -43,20 +43,27 @@ func (db *DB) createKept(ctx context.Context, tables []keptTable) error {
 		return err
 	}
 	for _, text := range texts {
-		for attempt := 0; ; attempt++ {
-			_, err := db.ExecContext(ctx, text)
-			if err == nil {
-				break
-			}
-			// PostgreSQL fails when two create a table at the same time, whatever IF NOT EXISTS says.
-			var refused *QueryError
-			atOnce := errors.Is(err, ErrUnique) || errors.As(err, &refused) && slices.Contains(tableExists, refused.Code)
-			if attempt >= maxRetries || !atOnce && !IsRetryable(err) || !pause(ctx, attempt) {
-				return err
-			}
+		if err := db.create(ctx, text); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// create sends a CREATE TABLE IF NOT EXISTS.
+func (db *DB) create(ctx context.Context, text string) error {
+	for attempt := 0; ; attempt++ {
+		_, err := db.ExecContext(ctx, text)
+		if err == nil {
+			return nil
+		}
+		// PostgreSQL fails when two create a table at the same time, whatever IF NOT EXISTS says.
+		var refused *QueryError
+		atOnce := errors.Is(err, ErrUnique) || errors.As(err, &refused) && slices.Contains(tableExists, refused.Code)
+		if attempt >= maxRetries || !atOnce && !IsRetryable(err) || !pause(ctx, attempt) {
+			return err
+		}
+	}
 }
 
 // tableExists are PostgreSQL's codes for a table that is there, and for its type.

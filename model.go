@@ -35,6 +35,10 @@ type ModelConfig struct {
 	// whenever it is written, in UTC and to the microsecond. The struct must
 	// have at least one of the two, as time.Time, *time.Time or sql.NullTime.
 	Timestamps bool
+	// CreatedAt and UpdatedAt are the columns of Timestamps, where they have other names.
+	//
+	// Default to "created_at" and "updated_at".
+	CreatedAt, UpdatedAt string
 	// TimePrecision is the finest part of a time that the table's columns keep:
 	// time.Second for MySQL's DATETIME and TIMESTAMP without digits. Times are
 	// cut to it before they are written, so that a record in Go has what the
@@ -48,6 +52,33 @@ type ModelConfig struct {
 	// Defaults are columns that an insert leaves out while their field is zero,
 	// so that the database's default applies, which is read back by Create.
 	Defaults []string
+	// Scopes are conditions that hold for every query that starts from the model; see
+	// Scope. None by default.
+	Scopes []Scope
+	// SoftDelete is the column that holds when a row was deleted, such as "deleted_at". Its
+	// field may be NULL: a *time.Time, sql.NullTime or sql.Null[time.Time]. Delete then sets
+	// it, by the clock and precision of timestamps, and leaves the row where it is. No query
+	// that starts from the model finds such a row, as long as it does not ask for it by
+	// Query.WithDeleted or Query.OnlyDeleted: not by its key, not to count, to change or to
+	// relate it, not in a subquery or a union. Tables that a query joins, and SQL of one's
+	// own, are not narrowed. Model.Restore brings a row back, Model.ForceDelete removes it.
+	//
+	// To the database the row is there: its unique keys are taken, unless the index leaves
+	// deleted rows out (on PostgreSQL and SQLite, WHERE deleted_at IS NULL), and rows that
+	// refer to it stay.
+	//
+	// Defaults to none: Delete removes rows.
+	SoftDelete string
+	// Version is the column that holds how often a row was written: 1 when it is created,
+	// and one more with each write. Its field is an int, int32 or int64, and the column not
+	// NULL. Save, SaveColumns, Delete and whatever else writes one record then change its row only
+	// if that still has the record's version, else they fail with ErrStaleRecord: somebody has
+	// written the row since the record was read. The record's version moves when that has
+	// succeeded. Update, Increment and Upsert raise the version of the rows that they
+	// change and ask for none.
+	//
+	// Defaults to none: the last write wins.
+	Version string
 	// Shard places each record on a connection of its own, by a key; see
 	// ShardBy. It takes the place of Connection.
 	Shard ShardRule
@@ -103,7 +134,7 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	}
 	s := &source{
 		reg: r, connection: config.Connection, why: "the model's", shard: config.Shard,
-		fillable: slices.Clone(config.Fillable), callbacks: callbacksOf(zero),
+		fillable: slices.Clone(config.Fillable), scopes: slices.Clone(config.Scopes), callbacks: callbacksOf(zero),
 	}
 	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err
@@ -126,7 +157,8 @@ func MustModel[T any](r *Registry, config ModelConfig) *Model[T] {
 func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table, error) {
 	c := table.Config{
 		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
-		Timestamps: config.Timestamps, TimePrecision: config.TimePrecision,
+		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
+		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
 	}
 	if config.Shard != nil {
 		c.ShardColumn = config.Shard.column()
@@ -150,6 +182,7 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 			}
 		}
 	}
+	faults = append(faults, scopeFaults(config.Scopes)...)
 	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)
 	var errs []error
 	for _, f := range faults {

@@ -139,7 +139,7 @@ func (q *query) destination() (destination, error) {
 // env is what rendering the query for a place needs to know.
 func (q *query) env(p *place) *sqlgen.Env {
 	env := q.src.table.Env(p.e.dialect, p.e.name)
-	env.Models = &q.src.reg.models
+	env.Models, env.Implicit = &q.src.reg.models, p.scopes
 	if p.answers != nil {
 		env.Answers = p.answers
 	}

@@ -28,8 +28,9 @@ func writeRecord[T any](ctx context.Context, m *Model[T], record *T, w recordWri
 // recordWrite is a write of one record without the record's type.
 type recordWrite struct {
 	do       func(ctx context.Context, q *query, record any, w recordWrite) (in *Tx, err error)
-	columns  []string   // of SaveColumns
+	columns  []string   // of SaveColumns, or those by which a row is looked for
 	conflict []Conflict // of Upsert, at most one
+	created  *bool      // takes whether the record was created, rather than found
 }
 
 // recordDone is how a write of one record has ended.

@@ -41,7 +41,8 @@ func UpdateReturning[T any](ctx context.Context, q *Query[T], values map[string]
 }
 
 // DeleteReturning is Query.Delete that returns the rows that were deleted; see
-// InsertReturning.
+// InsertReturning. With ModelConfig.SoftDelete it is an UPDATE, which MySQL and MariaDB
+// cannot do.
 func DeleteReturning[T any](ctx context.Context, q *Query[T]) ([]T, error) {
 	list := []T{}
 	err := (*query)(q).deleteReturning(ctx, &list)
@@ -85,8 +86,16 @@ func (q *query) updateReturning(ctx context.Context, list any, values map[string
 }
 
 func (q *query) deleteReturning(ctx context.Context, list any) error {
+	sets, err := q.markSets()
+	if err != nil {
+		return err
+	}
 	v := q.returns("delete", list)
 	v.text = sqlgen.Delete
+	if sets != nil {
+		v.op = "update"
+		v.text = func(q *sqlgen.Query, env *sqlgen.Env) (string, []any, error) { return sqlgen.Update(q, sets, env) }
+	}
 	return v.send(ctx)
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/replicaset"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // Route tells where an operation goes, and why.
@@ -49,6 +50,7 @@ type wish struct {
 	read     bool          // on a handle for reads
 	replica  string        // OnReplica
 	maxLag   time.Duration // MaxLag, 0 for none
+	unscoped []string      // WithoutScope; never changed once shared
 }
 
 // noWish asks for nothing.
@@ -110,7 +112,8 @@ type place struct {
 
 	tellTo  *Route // WithRoute, nil for none
 	in      sessionPlace
-	answers *answers // of other connections about conditions of the query; nil for none
+	scopes  func(sqlgen.Subquery) ([]sqlgen.Cond, error) // of queries inside of the statement; nil for none
+	answers *answers                                     // of other connections about conditions of the query; nil for none
 
 	node  *sessions // nil until they are chosen
 	route Route

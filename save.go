@@ -6,13 +6,16 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // Save writes all columns of a record that was created before. A record whose
 // integer key is zero is created. A record that is not in the database (any
 // more) is ErrNotFound: nothing is brought back. The key itself, created_at,
 // the shard key and generated columns are not written. On an error the record
-// is as it was before. If a trigger or rule does something else instead, the error is
+// is as it was before. With ModelConfig.SoftDelete a deleted row is not found either, and the
+// mark of the deletion is not written; with ModelConfig.Version a row that was changed since
+// is ErrStaleRecord. If a trigger or rule does something else instead, the error is
 // ErrWritten. A record that Select read in part is refused with ErrUnread; see there.
 func (m *Model[T]) Save(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveRecord})
@@ -27,6 +30,9 @@ func (m *Model[T]) SaveColumns(ctx context.Context, record *T, columns ...string
 
 // Delete deletes a record by its primary key. One that is not there is
 // ErrNotFound, and one that a trigger or rule keeps or puts elsewhere is ErrWritten.
+// With ModelConfig.SoftDelete the row stays and is marked, as is the record, and
+// updated_at is set; one that is marked already is ErrNotFound. With ModelConfig.Version
+// a row that was changed since is ErrStaleRecord.
 // On an error the record is as it was before.
 func (m *Model[T]) Delete(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: deleteRecord})
@@ -47,12 +53,16 @@ func (q *query) checkColumns(columns []string) error {
 		if err := t.Settable(c); err != nil {
 			return err
 		}
+		if c == t.DeletedMark() {
+			return t.Fail("column %q tells that the row was deleted; Delete and Restore set it", c)
+		}
 	}
 	return nil
 }
 
 func (q *query) save(ctx context.Context, record any, only []string) (*Tx, error) {
-	v := &saving{recording: recording{writing: writing{trip{q: q}}}, record: record, only: only}
+	v := q.saves(record)
+	v.change.Only = only
 	if only != nil && q.src.callbacks.beforeUpdate {
 		v.before = q.src.table.State(record)
 	}
@@ -60,8 +70,24 @@ func (q *query) save(ctx context.Context, record any, only []string) (*Tx, error
 	return v.place.within, err
 }
 
+// saves is the verb that updates a record, whose version is as it was read.
+func (q *query) saves(record any) *saving {
+	return &saving{recording: recording{writing: writing{trip{q: q}}}, op: "update", record: record, change: table.Change{Version: q.src.table.Version(record)}}
+}
+
 func (q *query) delete(ctx context.Context, record any) (*Tx, error) {
-	v := &deletion{recording: recording{writing: writing{trip{q: q}}}, record: record}
+	if !q.src.table.Marks() {
+		return q.erase(ctx, record)
+	}
+	v := q.saves(record)
+	v.op, v.deletes, v.change.Only = "delete", true, []string{q.src.table.DeletedMark()}
+	err := q.recorded(ctx, &v.recording, v, record, q.deleting)
+	return v.place.within, err
+}
+
+// erase removes the row of a record, whether it is marked or not.
+func (q *query) erase(ctx context.Context, record any) (*Tx, error) {
+	v := &deletion{recording: recording{writing: writing{trip{q: q}}}, record: record, change: table.Change{Deleted: sqlgen.AnyDeleted, Version: q.src.table.Version(record)}}
 	err := q.recorded(ctx, &v.recording, v, record, q.deleting)
 	return v.place.within, err
 }
@@ -98,14 +124,17 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 // saving is the verb that updates one record.
 type saving struct {
 	recording
-	record  any
-	only    []string     // the columns to write; nil is all
-	before  rowmap.State // the record before its callback, which may change more of them
-	settled bool
+	op       string
+	record   any
+	change   table.Change
+	before   rowmap.State // the record before its callback, which may change more columns
+	deletes  bool         // the record is marked as deleted
+	restores bool         // the mark is taken away
+	settled  bool
 }
 
 func (v *saving) render(p *place, s *statement) (err error) {
-	s.op, s.write = "update", true
+	s.op, s.write = v.op, true
 	t := v.q.src.table
 	if err := t.CheckKey(v.record); err != nil {
 		return err
@@ -114,15 +143,26 @@ func (v *saving) render(p *place, s *statement) (err error) {
 		return err
 	}
 	if v.before != nil {
-		v.only = t.WithChanged(v.only, v.before, v.record)
+		v.change.Only = t.WithChanged(v.change.Only, v.before, v.record)
 	}
-	s.text, s.args, v.settled, err = t.Saving(v.record, v.only, p.e.dialect)
+	if v.deletes || v.restores {
+		if err := t.MarkDeleted(v.record, v.deletes); err != nil {
+			return err
+		}
+	}
+	if err := t.Raise(v.record, v.change.Version); err != nil {
+		return err
+	}
+	if scopes := v.q.q.Implicit(); len(scopes) > 0 {
+		v.change.Within, v.change.Env = scopes, v.q.env(p)
+	}
+	s.text, s.args, v.settled, err = t.Saving(v.record, v.change, p.e.dialect)
 	return err
 }
 
 func (v *saving) finish(ctx context.Context, p *place, res driver.Result) error {
 	if res.RowsAffected == 0 {
-		return v.q.missed(ctx, p, v.record, res)
+		return v.q.missed(ctx, p, v.record, v.change, res)
 	}
 	if !v.settled {
 		v.q.src.table.Settle(v.record)
@@ -134,21 +174,27 @@ func (v *saving) finish(ctx context.Context, p *place, res driver.Result) error 
 type deletion struct {
 	recording
 	record any
+	change table.Change
 }
 
 func (v *deletion) render(p *place, s *statement) error {
 	s.op, s.write = "delete", true
-	q, err := v.q.src.table.ByIdentity(v.record)
+	t := v.q.src.table
+	q, err := t.ByIdentity(v.record)
 	if err != nil {
 		return err
 	}
+	if t.Versioned() {
+		q.AddCompare(false, t.VersionColumn(), sqlgen.Eq, v.change.Version)
+	}
+	q = t.Rows(q).WithImplicit(v.q.q.Implicit()...)
 	s.text, s.args, err = sqlgen.Delete(&q, v.q.env(p))
 	return err
 }
 
 func (v *deletion) finish(ctx context.Context, p *place, res driver.Result) error {
 	if res.RowsAffected == 0 {
-		return v.q.missed(ctx, p, v.record, res)
+		return v.q.missed(ctx, p, v.record, v.change, res)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type source struct {
 	why        string // why that connection, for Route
 	shard      ShardRule
 	fillable   []string
+	scopes     []Scope
 	callbacks  callbacks
 	err        error    // the table is unusable; told at its use
 	relates    *relates // the relation whose related records they are, nil for none

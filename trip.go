@@ -64,6 +64,11 @@ func (t *trip) route(ctx context.Context, v verb) error {
 	if _, changes := v.(changing); changes && t.q.shape != nil {
 		return t.q.src.table.Fail(intoReads)
 	}
+	if t.q.src.reg.models.scoped.Load() && ctx != nil {
+		if err := t.narrow(ctx, v); err != nil {
+			return err
+		}
+	}
 	to, err := v.to()
 	if err != nil {
 		return err

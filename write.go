@@ -14,7 +14,8 @@ import (
 // Expr), or a query for one value, and sees the row as it was; on MySQL, which assigns one column
 // after the other, two columns that read each other are refused. Without conditions
 // it is refused with ErrMissingWhere unless AllRows was called. On a model with Timestamps it sets updated_at too.
-// The shard key and generated columns cannot be set.
+// The shard key and generated columns cannot be set, nor the version of ModelConfig.Version,
+// which is raised.
 func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, error) {
 	return (*query)(q).update(ctx, values)
 }
@@ -43,7 +44,9 @@ func (q *Query[T]) Decrement(ctx context.Context, column string, by any) (int64,
 }
 
 // Delete deletes the rows that match and returns how many they were. Without
-// conditions it is refused with ErrMissingWhere unless AllRows was called.
+// conditions it is refused with ErrMissingWhere unless AllRows was called. With
+// ModelConfig.SoftDelete the rows stay and are marked, and a query of WithDeleted or
+// OnlyDeleted is refused: ForceDeleteRows removes its rows.
 func (q *Query[T]) Delete(ctx context.Context) (int64, error) { return (*query)(q).deleteRows(ctx) }
 
 // writing is what the verbs that change rows have in common.
@@ -66,7 +69,7 @@ type change struct {
 
 func (v *change) render(p *place, s *statement) (err error) {
 	s.op, s.write = v.op, true
-	if v.op == "delete" {
+	if v.sets == nil {
 		s.text, s.args, err = sqlgen.Delete(&v.q.q, v.q.env(p))
 	} else {
 		s.text, s.args, err = sqlgen.Update(&v.q.q, v.sets, v.q.env(p))
@@ -136,4 +139,10 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 }
 
 //go:noinline
-func (q *query) deleteRows(ctx context.Context) (int64, error) { return q.change(ctx, "delete", nil) }
+func (q *query) deleteRows(ctx context.Context) (int64, error) {
+	sets, err := q.markSets()
+	if err != nil {
+		return 0, err
+	}
+	return q.change(ctx, "delete", sets)
+}

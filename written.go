@@ -7,6 +7,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // writtenError says that a statement has written, and that what it did is not what
@@ -70,13 +71,20 @@ func (q *query) there(ctx context.Context, p *place, records rowmap.Records) err
 
 // missed tells why a write has changed no row of the table: it is not there, or a
 // trigger or rule has done something else.
-func (q *query) missed(ctx context.Context, p *place, record any, res driver.Result) error {
+func (q *query) missed(ctx context.Context, p *place, record any, c table.Change, res driver.Result) error {
+	if t := q.src.table; !res.Elsewhere && (t.Marks() || t.Versioned()) {
+		if is, err := q.missing(ctx, p, record, c); is || err != nil {
+			return err
+		}
+		res.Elsewhere = true
+	}
 	elsewhere := res.Elsewhere
 	if !elsewhere && p.e.dialect != dialect.MySQL { // whose triggers leave no row out
 		there, err := q.src.table.ByIdentity(record)
 		if err != nil {
 			return err
 		}
+		there = there.WithImplicit(q.q.Implicit()...)
 		there = there.OnlyColumns(columnsOf(q.src.table, q.src.table.Key())...)
 		n, err := q.countMade(ctx, p, &there)
 		if err != nil {
@@ -88,6 +96,42 @@ func (q *query) missed(ctx context.Context, p *place, record any, res driver.Res
 		return q.notFound(q.src.table.KeyNames())
 	}
 	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
+}
+
+// missing says by an error whether the row of a record is not there, is marked otherwise, or has
+// another version than the one that was to be changed. is false if nothing of that explains why the row was
+// not changed.
+func (q *query) missing(ctx context.Context, p *place, record any, c table.Change) (is bool, err error) {
+	t := q.src.table
+	there, err := t.ByIdentity(record)
+	if err != nil {
+		return false, err
+	}
+	there = there.WithImplicit(q.q.Implicit()...).OnlyColumns(columnsOf(t, t.Key())...)
+	for _, column := range []string{t.DeletedMark(), t.VersionColumn()} {
+		if column != "" {
+			there = there.WithColumns(sqlgen.Column{Name: column})
+		}
+	}
+	if p.tx != nil && p.e.dialect.RowLocks {
+		there = there.WithLock(sqlgen.ForShare) // the row may be younger than the transaction's snapshot
+	}
+	var rows []map[string]any
+	err = q.made(ctx, p, &there, true, func(r driver.Rows) (n int64, err error) {
+		rows, err = rowmap.ReadRows(r, p.e.dialect)
+		return int64(len(rows)), err
+	})
+	switch {
+	case err != nil:
+		return false, err
+	case len(rows) == 0, !t.Takes(rows[0], c):
+		return true, q.notFound(t.KeyNames())
+	case t.Versioned() && (!t.Has(rows[0], c) || p.e.dialect == dialect.MySQL): // whose triggers leave no row out
+		return true, errorf("%w: %s", ErrStaleRecord, q.place())
+	case p.e.dialect == dialect.MySQL: // it was marked otherwise until now
+		return true, q.notFound(t.KeyNames())
+	}
+	return false, nil
 }
 
 // countMade is how many rows made finds.

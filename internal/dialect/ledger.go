@@ -106,8 +106,8 @@ var ledgers = [Count]*Ledger{ // by Dialect.Index
 			LedgerTable + "' AS regclass)",
 		DurableKind: "p",
 		Loses:       "SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE name = 'fsync' AND setting = 'off'",
-		flush: "pg_catalog.set_config('synchronous_commit', CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'on'" +
-			" ELSE pg_catalog.current_setting('synchronous_commit') END, true) <> ''",
+		flush: "CASE WHEN pg_catalog.current_setting('synchronous_commit') <> 'off' THEN true" +
+			" ELSE pg_catalog.set_config('synchronous_commit', 'on', true) = 'on' END",
 		FenceWait: "SET LOCAL lock_timeout = '200ms'", FenceInside: true,
 	}, "current_database()", "ON CONFLICT (id, number) DO NOTHING", "GREATEST"),
 	newLedger(&Ledger{

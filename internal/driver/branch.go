@@ -38,7 +38,22 @@ func (t *txState) attached() bool { return t.branch != nil && t.branch.attached 
 // note sees each statement of the transaction.
 func (b *branch) note(query string, d *dialect.Dialect) {
 	b.wrote = b.wrote || query != "" && !isSavepoint(query, d) && !isPlainRead(query, d)
-	b.notified = b.notified || strings.Contains(strings.ToLower(query), "notify")
+	b.notified = b.notified || mentionsNotify(query)
+}
+
+// mentionsNotify looks for NOTIFY and pg_notify, in whatever case, and in comments too.
+func mentionsNotify(query string) bool {
+	const word = "notify"
+	for {
+		i := strings.IndexAny(query, "fF") // the rarest letter
+		if i < 0 {
+			return false
+		}
+		if at := i - strings.IndexByte(word, 'f'); at >= 0 && at+len(word) <= len(query) && strings.EqualFold(query[at:at+len(word)], word) {
+			return true
+		}
+		query = query[i+1:]
+	}
 }
 
 // unseen says that statements may have been sent that note has not seen.

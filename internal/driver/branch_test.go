@@ -525,3 +525,13 @@ func TestAnchor_OfSQLiteIsOnTheDisk(t *testing.T) {
 		require.Equal(t, "1", level())
 	}
 }
+
+func TestBranch_KnowsNotifyInAnyCase(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{
+		"NOTIFY x": true, "SELECT pg_Notify('a', 'b')": true, "f notify": true, "fnotif notify": true, "notif": false, "UPDATE f SET f = 1": false, "": false, "f": false,
+		"SELECT nottify": false, "xfynotify": true,
+	} {
+		require.Equal(t, want, mentionsNotify(query), query)
+	}
+}

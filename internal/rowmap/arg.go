@@ -2,6 +2,7 @@ package rowmap
 
 import (
 	"database/sql/driver"
+	"encoding"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -148,9 +149,12 @@ func reflectArg(v reflect.Value, d *dialect.Dialect) (any, error) {
 		return floatArg(v.Float(), d)
 	case reflect.String:
 		return v.String(), nil
-	case reflect.Struct, reflect.Array:
+	case reflect.Struct, reflect.Array, reflect.Map:
 		if c, err := plainCodec(t, maxDepth); err == nil {
 			return c.arg(addressable(v).UnsafePointer(), d)
+		}
+		if isMarshaled(t) {
+			return marshaled(addressable(v).Interface().(encoding.TextMarshaler))
 		}
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {

@@ -29,7 +29,7 @@ const (
 	Time   // time.Time, types made of it, and structs that only embed it
 	UUID   // [16]byte
 	Array  // a PostgreSQL array
-	Custom // a sql.Scanner
+	Custom // a sql.Scanner, or a text by MarshalText and UnmarshalText
 	Any    // any: whatever the column holds
 )
 
@@ -105,6 +105,9 @@ func newCodec(t reflect.Type, depth int) (*codec, error) {
 		return &codec{typ: t, kind: Custom, set: set, setCell: viaValue(set), arg: customArger(t)}, nil
 	}
 	c, err := plainCodec(t, depth)
+	if err != nil && isMarshaled(t) {
+		return marshaledCodec(t), nil
+	}
 	if err != nil {
 		return nil, err
 	}

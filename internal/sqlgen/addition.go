@@ -31,7 +31,7 @@ func (r *renderer) addition(s *Set) {
 	case Subquery:
 		r.ident(s.Column)
 		r.str([2]string{" + ", " - "}[index(s.Minus)])
-		r.subquery(v.Statement(r.connection))
+		r.subquery(r.statement(v))
 		return
 	}
 	a, err := r.values.Amount(s.Value, s.Sum == Float, r.d)

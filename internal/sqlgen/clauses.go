@@ -152,7 +152,7 @@ func (r *renderer) expression(o *output) {
 	case c.Expr != nil:
 		r.raw(c.Expr, "having")
 	case c.Sub != nil:
-		r.subquery(c.Sub.Statement(r.connection))
+		r.subquery(r.statement(c.Sub))
 	case c.Func != "":
 		r.aggregate(c)
 	default:

@@ -122,7 +122,7 @@ func (r *renderer) ilike(c *Cond, a any) {
 
 // compareSub writes a comparison with the result of a subquery.
 func (r *renderer) compareSub(c *Cond, s Subquery) {
-	q, t, err := s.Statement(r.connection)
+	q, t, err := r.statement(s)
 	if err != nil {
 		r.fail(err)
 		return

@@ -52,7 +52,7 @@ func (r *renderer) with(q *Query) {
 			r.fail(r.fault(part, "has no query", nil))
 			continue
 		}
-		sub, t, err := c.Query.Statement(r.connection)
+		sub, t, err := r.statement(c.Query)
 		if err != nil {
 			r.fail(err)
 			continue

@@ -15,6 +15,9 @@ type Env struct {
 	Untyped func(a any, d *dialect.Dialect) any
 	// Models tells what the models of other tables know; nil knows of none.
 	Models Models
+	// Implicit tells the implicit conditions of a query that stands inside of the
+	// statement; nil knows of none.
+	Implicit func(Subquery) ([]Cond, error)
 	// Answers are what other databases have told; nil is nothing yet.
 	Answers Answers
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
@@ -63,6 +66,9 @@ type Table interface {
 	// Modelled says that the columns are those of a model; others are what is read,
 	// by whatever table they come.
 	Modelled() bool
+	// DeletedMark is the column that is not NULL in a row that was deleted, "" without
+	// one.
+	DeletedMark() string
 	// Known says whether the table has the column, Quoted its name as SQL of
 	// the dialect, "" for one that the table does not have or cannot have.
 	Known(column string) bool

@@ -10,6 +10,12 @@ import (
 // other values could match: no such condition, or one beside an OR, or inside
 // a negation or raw SQL.
 func (q *Query) Equal(column string) (values any, list, ok bool) {
+	implicit := q.Implicit()
+	for i := range implicit {
+		if v, l, found := implicit[i].equal(column, q); found {
+			return v, l, true
+		}
+	}
 	all := q.steps.all()
 	first := true
 	for i := range all {

@@ -57,6 +57,8 @@ var users = known{"id", "name", "age", "city", "boss_id"}
 
 func (c known) Columns() []string { return c }
 
+func (c known) DeletedMark() string { return "" }
+
 func (c known) SelectList(d *dialect.Dialect) (string, error) {
 	quoted := make([]string, len(c))
 	for i, name := range c {

@@ -25,6 +25,7 @@ type Insert struct {
 	Conflict  Conflict
 	Keys      []string // the conflict's columns
 	Sets      []string // the columns that an existing row takes from the new one
+	Raise     string   // the column that grows by 1 where an existing row is updated
 	KeepID    string   // MySQL: the key column whose value LAST_INSERT_ID() gives, also for an existing row
 	Returning []string // where the dialect has it; "*" is all
 }
@@ -103,7 +104,7 @@ func (r *renderer) insertValues(in *Insert, rows [][]any) {
 			case *Expr:
 				r.raw(v, "column "+strconv.Quote(in.Columns[i]))
 			case Subquery:
-				r.subquery(v.Statement(r.connection))
+				r.subquery(r.statement(v))
 			default:
 				r.ready(v)
 			}
@@ -164,6 +165,15 @@ func (r *renderer) conflict(in *Insert) {
 		r.str(" = excluded.")
 		r.ident(c)
 	}
+	if in.Raise != "" {
+		r.str(", ")
+		r.ident(in.Raise)
+		r.str(" = ")
+		r.path(in.Table)
+		r.str(".")
+		r.ident(in.Raise)
+		r.str(" + 1")
+	}
 }
 
 // duplicateKey writes MySQL's clause. INSERT IGNORE would hide other faults
@@ -184,6 +194,14 @@ func (r *renderer) duplicateKey(in *Insert) {
 		r.str(" = VALUES(")
 		r.ident(c)
 		r.str(")")
+		n++
+	}
+	if in.Raise != "" && n > 0 {
+		r.str(", ")
+		r.ident(in.Raise)
+		r.str(" = ")
+		r.ident(in.Raise)
+		r.str(" + 1")
 		n++
 	}
 	if in.KeepID != "" {

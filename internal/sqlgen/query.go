@@ -35,11 +35,13 @@ type parts struct {
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
 	discard bool // the rows may have columns that nothing takes
+	deleted Deleted
 	each    *each
 	marks   *marks
 	itself  bool     // alias is the library's own: the table's name means it too
 	written []string // more items of GROUP BY: what texts of these columns are to the byte
 
+	implicit  []Cond
 	returning bool // a write returns the rows
 	ctes      []CTE
 }
@@ -365,17 +367,10 @@ func (q Query) WithUnion(other Subquery, all bool) Query {
 // Enclosed returns the query with its conditions in parentheses, so that one
 // more condition holds for all of them.
 func (q Query) Enclosed() Query {
-	first := true
-	for _, c := range q.steps.all() {
-		if c.kind == order {
-			continue
-		}
-		if c.or && !first {
-			group := Group(q.Conditions()...)
-			q.steps = q.steps.onlyOrders()
-			return q.WithCond(group)
-		}
-		first = false
+	if !q.alternates() {
+		return q
 	}
-	return q
+	group := Group(q.Conditions()...)
+	q.steps = q.steps.onlyOrders()
+	return q.WithCond(group)
 }

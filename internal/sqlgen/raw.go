@@ -82,7 +82,7 @@ func (r *renderer) rawArg(v any, where string) {
 		r.raw(v, where)
 		r.str(")")
 	case Subquery:
-		r.subquery(v.Statement(r.connection))
+		r.subquery(r.statement(v))
 	case *Number:
 		r.number(v, where)
 	default:

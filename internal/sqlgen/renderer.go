@@ -17,6 +17,7 @@ type renderer struct {
 	untyped    func(a any, d *dialect.Dialect) any // Env.Untyped
 	connection string                              // Env.Connection
 	models     Models                              // Env.Models
+	implicit   func(Subquery) ([]Cond, error)      // Env.Implicit
 	answers    Answers                             // Env.Answers
 
 	buf  []byte
@@ -35,6 +36,7 @@ type renderer struct {
 	ctes  []visible // what may be read by its name here
 	locks bool      // the statement writes or locks rows, so its subqueries may lock
 
+	implied  int  // how many implicit conditions the one that is being written stands in
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written
 	mayWrite bool // a raw part is not known to be a plain read
@@ -90,7 +92,7 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
-		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, answers: env.Answers, table: env.Table,
+		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, implicit: env.Implicit, answers: env.Answers, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

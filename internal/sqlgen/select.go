@@ -48,7 +48,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 		} else {
 			r.str(" UNION ")
 		}
-		uq, ut, err := u.q.Statement(r.connection)
+		uq, ut, err := r.statement(u.q)
 		if err != nil {
 			r.fail(err)
 			return

@@ -58,7 +58,7 @@ func (r *renderer) selectColumn(c *Column) {
 	case c.Func != "":
 		r.aggregate(c)
 	case c.Sub != nil:
-		r.subquery(c.Sub.Statement(r.connection))
+		r.subquery(r.statement(c.Sub))
 	case c.Name == "*":
 		if r.q.Joined() {
 			r.path(r.q.refName())

@@ -56,7 +56,7 @@ func (r *renderer) set(s *Set) {
 		r.raw(v, "column "+strconv.Quote(s.Column))
 		return
 	case Subquery:
-		r.subquery(v.Statement(r.connection))
+		r.subquery(r.statement(v))
 		return
 	}
 	v := s.Value

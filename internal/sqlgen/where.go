@@ -1,11 +1,22 @@
 package sqlgen
 
-// where writes the query's conditions.
+// where writes the query's conditions, and those that hold beside all of them: the one that
+// leaves deleted rows out, and the implicit ones.
 func (r *renderer) where(q *Query) {
+	mark := r.mark(q)
+	beside := mark != "" || len(q.Implicit()) > 0
 	if q.steps.conditions() == 0 {
+		if beside {
+			r.str(" WHERE ")
+			r.beside(q, mark)
+		}
 		return
 	}
 	r.str(" WHERE ")
+	enclosed := beside && q.alternates()
+	if enclosed {
+		r.str("(")
+	}
 	n := 0
 	list := q.steps.all()
 	for i := range list {
@@ -15,6 +26,22 @@ func (r *renderer) where(q *Query) {
 			n++
 		}
 	}
+	if enclosed {
+		r.str(")")
+	}
+	if beside {
+		r.str(" AND ")
+		r.beside(q, mark)
+	}
+}
+
+// beside writes the condition that leaves rows out by their mark, if there is one, and the
+// implicit ones.
+func (r *renderer) beside(q *Query, mark string) {
+	if mark != "" {
+		r.leaveOut(q, mark)
+	}
+	r.writeImplicit(q, mark == "")
 }
 
 // conjunction writes what joins condition i of a list to those before it.
@@ -73,7 +100,7 @@ func (r *renderer) cond(c *Cond) {
 			r.str("NOT ")
 		}
 		r.str("EXISTS ")
-		r.subquery(c.val.(Subquery).Statement(r.connection))
+		r.subquery(r.statement(c.val.(Subquery)))
 	case related:
 		r.related(c.val.(Related))
 	case counting:

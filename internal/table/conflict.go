@@ -52,7 +52,7 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (in sqlgen.Insert, back []int) {
 	in = sqlgen.Insert{
 		Table: t.Name, Columns: p.Columns, Rows: rows,
-		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.upsertSets(p, key, c),
+		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.upsertSets(p, key, c), Raise: t.VersionColumn(),
 	}
 	if len(in.Sets) == 0 {
 		in.Conflict = sqlgen.Ignore
@@ -104,19 +104,22 @@ func (t *Table) upsertSets(p *InsertPlan, key []int, c *Conflict) []string {
 		return nil
 	}
 	if len(c.Update) > 0 {
-		if t.updated < 0 || slices.Contains(c.Update, t.Column(t.updated)) {
-			return c.Update
+		sets := slices.Clip(c.Update)
+		for _, f := range []int{t.updated, t.mark} {
+			if f >= 0 && !slices.Contains(sets, t.Column(f)) {
+				sets = append(sets, t.Column(f))
+			}
 		}
-		return append(slices.Clip(c.Update), t.Column(t.updated))
+		return sets
 	}
 	return t.ColumnsOf(slices.DeleteFunc(slices.Clone(p.Write), func(i int) bool {
-		return slices.Contains(key, i) || slices.Contains(t.key, i) || i == t.created || i == t.shard
+		return slices.Contains(key, i) || slices.Contains(t.key, i) || i == t.created || i == t.shard || i == t.version
 	}))
 }
 
 // UpsertRow makes an upsert of the insert of rows that are given by column.
 func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
-	in.Conflict, in.Keys = sqlgen.Ignore, c.Key
+	in.Conflict, in.Keys, in.Raise = sqlgen.Ignore, c.Key, t.VersionColumn()
 	if len(in.Keys) == 0 {
 		in.Keys = t.keyNames
 	}
@@ -150,14 +153,14 @@ func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
 // takes says whether an existing row takes a column from the row that is upserted.
 func (t *Table) takes(column string, key []string, c *Conflict) bool {
 	if len(c.Update) > 0 {
-		return slices.Contains(c.Update, column) || t.updated >= 0 && column == t.Column(t.updated)
+		return slices.Contains(c.Update, column) || column == t.columnOr(t.updated) || column == t.columnOr(t.mark)
 	}
 	return !slices.Contains(key, column) && !(t.HasModel() && slices.Contains(t.keyNames, column)) && !t.staysOnUpsert(column)
 }
 
 // staysOnUpsert says that an existing row keeps its own value of a column.
 func (t *Table) staysOnUpsert(column string) bool {
-	return t.created >= 0 && column == t.Column(t.created) || t.shardName != "" && column == t.shardName
+	return column == t.columnOr(t.created) || column == t.columnOr(t.version) || t.shardName != "" && column == t.shardName
 }
 
 // A SameRowError says that two records of one UpsertMany are the same row to the

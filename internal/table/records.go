@@ -87,6 +87,11 @@ func (t *Table) Stamp(record any, create bool) error {
 	if t.precision > time.Microsecond {
 		t.Plan.CutTimes(record, t.precision, nil)
 	}
+	if create && t.version >= 0 && t.Plan.IsZero(t.version, record) {
+		if err := t.Plan.SetInt(t.version, record, 1); err != nil {
+			return err
+		}
+	}
 	if t.created < 0 && t.updated < 0 {
 		return nil
 	}
@@ -106,9 +111,16 @@ func (t *Table) Stamp(record any, create bool) error {
 // instants in UTC, cut as they were when they were sent.
 func (t *Table) Settle(record any) { t.Plan.CutTimes(record, t.precision, time.UTC) }
 
-// StampSets adds updated_at to the assignments of an update that lack it.
+// StampSets adds updated_at to the assignments of an update that lack it, and the next
+// version.
 func (t *Table) StampSets(sets []sqlgen.Set) []sqlgen.Set {
-	if t.updated < 0 || len(sets) == 0 {
+	if len(sets) == 0 {
+		return sets
+	}
+	if t.version >= 0 {
+		sets = append(sets, sqlgen.Set{Column: t.Column(t.version), Value: int64(1), Add: true, Sum: sqlgen.Whole})
+	}
+	if t.updated < 0 {
 		return sets
 	}
 	column := t.Column(t.updated)
@@ -120,12 +132,15 @@ func (t *Table) StampSets(sets []sqlgen.Set) []sqlgen.Set {
 
 // StampRow is the row with the timestamps that it lacks.
 func (t *Table) StampRow(row map[string]any) map[string]any {
-	if t.created < 0 && t.updated < 0 {
+	if t.created < 0 && t.updated < 0 && t.version < 0 {
 		return row
 	}
 	row = maps.Clone(row)
 	if row == nil {
 		row = map[string]any{}
+	}
+	if t.version >= 0 && row[t.Column(t.version)] == nil {
+		row[t.Column(t.version)] = int64(1)
 	}
 	at := t.Now()
 	for _, i := range []int{t.created, t.updated} {

@@ -171,15 +171,15 @@ func TestSaving_WritesAllButWhatStays(t *testing.T) {
 			" AND (COERCIBILITY(`shop`) < 5 OR CONCAT(`shop`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))",
 		`UPDATE "orders" SET "item" = ?, "status" = ?, "updated_at" = ? WHERE "id" = ? AND "shop" = ?`,
 	} {
-		text, args, _, err := table.Saving(o, nil, dialects[at])
+		text, args, _, err := table.Saving(o, Change{}, dialects[at])
 		require.NoError(t, err)
 		require.Equal(t, want, text)
 		require.NotNil(t, args)
 	}
-	text, _, _, err := table.Saving(o, []string{"status"}, dialect.Postgres)
+	text, _, _, err := table.Saving(o, Change{Only: []string{"status"}}, dialect.Postgres)
 	require.NoError(t, err)
 	require.Equal(t, `UPDATE "orders" SET "status" = $1, "updated_at" = $2 WHERE "id" = $3 AND "shop" = $4`, text)
-	text, _, _, err = table.Saving(&order{ID: 3}, nil, dialect.Postgres)
+	text, _, _, err = table.Saving(&order{ID: 3}, Change{}, dialect.Postgres)
 	require.NoError(t, err)
 	require.Equal(t, `UPDATE "orders" SET "item" = $1, "status" = $2, "updated_at" = $3 WHERE "id" = $4`, text, "a record without a shard key is found by its id")
 }

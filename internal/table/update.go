@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -8,16 +9,16 @@ import (
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// Saving is the update of one record with its arguments: the columns, then the key.
-// only names the columns to write; nil is all. cut is that of ArgPlan.Args.
-func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text string, args []any, cut bool, err error) {
+// Saving is the update of one record with its arguments: the columns, the key, and the
+// version that the row must have. cut is that of ArgPlan.Args.
+func (t *Table) Saving(record any, c Change, d *dialect.Dialect) (text string, args []any, cut bool, err error) {
 	fields, keys, plan := t.saved, t.Identity(record), t.savedArgs
-	all := only == nil && len(keys) == len(t.located)
-	if only != nil {
-		fields = t.updateFields(only)
+	all := c.Only == nil && c.Deleted == sqlgen.NoDeleted && len(keys) == len(t.located)
+	if c.Only != nil {
+		fields = t.updateFields(c.Only)
 	}
-	if t.twofold[d.Index] {
-		return t.savingTwofold(record, fields, keys, d)
+	if t.twofold[d.Index] || len(c.Within) > 0 {
+		return t.savingRendered(record, c, fields, keys, cmp.Or(c.Env, t.Env(d, "")))
 	}
 	if !all {
 		plan = t.Plan.ArgPlan(slices.Concat(fields, keys)...)
@@ -26,37 +27,46 @@ func (t *Table) Saving(record any, only []string, d *dialect.Dialect) (text stri
 		return "", nil, false, err
 	}
 	found := args[len(fields):]
+	if t.version >= 0 {
+		args = append(args, c.Version)
+	}
 	care, keep := t.care(keys, found, d)
 	if !all || !keep {
-		text, err = t.updateText(fields, keys, found, d)
+		text, err = t.updateText(c, fields, keys, found, d)
 		return text, args, cut, err
 	}
 	kept := &t.saves[care][d.Index]
 	if known := kept.Load(); known != nil {
 		return *known, args, cut, nil
 	}
-	fresh, err := t.updateText(fields, keys, found, d)
+	fresh, err := t.updateText(c, fields, keys, found, d)
 	if err == nil {
 		kept.Store(&fresh) // a variable of its own: text would be allocated on each call
 	}
 	return fresh, args, cut, err
 }
 
-// savingTwofold is Saving for a key that may stand in two forms: the condition has
-// arguments of its own.
-func (t *Table) savingTwofold(record any, fields, keys []int, d *dialect.Dialect) (text string, args []any, cut bool, err error) {
-	if args, cut, err = t.Plan.ArgPlan(fields...).Args(record, d); err != nil {
+// savingRendered is Saving for conditions that have arguments of their own: those of a key
+// that may stand in two forms, and implicit ones.
+func (t *Table) savingRendered(record any, c Change, fields, keys []int, env *sqlgen.Env) (text string, args []any, cut bool, err error) {
+	if args, cut, err = t.Plan.ArgPlan(fields...).Args(record, env.Dialect); err != nil {
 		return "", nil, false, err
 	}
-	q := sqlgen.From(t.Name)
+	q := sqlgen.From(t.Name).WithImplicit(c.Within...)
 	for _, i := range keys {
 		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, t.Plan.Value(i, record)))
+	}
+	if t.version >= 0 {
+		q = q.WithCond(sqlgen.Compare(t.Column(t.version), sqlgen.Eq, c.Version))
+	}
+	if t.mark >= 0 {
+		q = q.TakingDeleted(c.Deleted)
 	}
 	sets := t.readySets(fields)
 	for i := range sets {
 		sets[i].Value = args[i]
 	}
-	text, args, err = sqlgen.Update(&q, sets, t.Env(d, ""))
+	text, args, err = sqlgen.Update(&q, sets, env)
 	return text, args, cut, err
 }
 
@@ -87,10 +97,10 @@ func (t *Table) updateFields(only []string) []int {
 	for i, column := range t.Plan.Columns() {
 		switch {
 		case only != nil:
-			if !slices.Contains(only, column) && i != t.updated {
+			if !slices.Contains(only, column) && i != t.updated && i != t.version {
 				continue
 			}
-		case t.generated[i], slices.Contains(t.key, i), i == t.created, i == t.shard:
+		case t.generated[i], slices.Contains(t.key, i), i == t.created, i == t.shard, i == t.mark:
 			continue
 		}
 		out = append(out, i)
@@ -99,8 +109,8 @@ func (t *Table) updateFields(only []string) []int {
 }
 
 // updateText is the update of some fields of one record, found by keys that have
-// these arguments. The caller gives all arguments.
-func (t *Table) updateText(fields, keys []int, args []any, d *dialect.Dialect) (string, error) {
+// these arguments, and by its version and mark. The caller gives all arguments.
+func (t *Table) updateText(c Change, fields, keys []int, args []any, d *dialect.Dialect) (string, error) {
 	q := sqlgen.From(t.Name)
 	for at, i := range keys {
 		var example any = 0
@@ -108,6 +118,16 @@ func (t *Table) updateText(fields, keys []int, args []any, d *dialect.Dialect) (
 			example = args[at]
 		}
 		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, example))
+	}
+	if t.version >= 0 {
+		q = q.WithCond(sqlgen.Compare(t.Column(t.version), sqlgen.Eq, 0))
+	}
+	switch {
+	case t.mark < 0:
+	case c.Deleted == sqlgen.NoDeleted:
+		q = q.WithCond(sqlgen.Compare(t.Column(t.mark), sqlgen.Is, nil))
+	case c.Deleted == sqlgen.OnlyDeleted:
+		q = q.WithCond(sqlgen.Compare(t.Column(t.mark), sqlgen.IsNot, nil))
 	}
 	text, _, err := sqlgen.Update(&q, t.readySets(fields), &sqlgen.Env{Dialect: d, Values: values{}})
 	return text, err
@@ -120,4 +140,20 @@ func (t *Table) readySets(fields []int) []sqlgen.Set {
 		sets[at] = sqlgen.Set{Column: t.Column(i), Ready: true}
 	}
 	return sets
+}
+
+// SavingEach describes the update of several records by one statement, and the arguments
+// of their rows but for the version. ok is false for a table of which a record is found
+// in more than one way.
+func (t *Table) SavingEach(d *dialect.Dialect) (u sqlgen.EachUpdate, args *rowmap.ArgPlan, ok bool) {
+	sets := slices.DeleteFunc(slices.Clone(t.saved), func(i int) bool { return i == t.version })
+	u = sqlgen.EachUpdate{Table: t.Name, Keys: t.ColumnsOf(t.located), Sets: t.ColumnsOf(sets), Version: t.VersionColumn(), Mark: t.DeletedMark()}
+	return u, t.Plan.ArgPlan(slices.Concat(sets, t.located)...), !t.twofold[d.Index] && u.Args() > len(t.located)
+}
+
+// Located says whether a record is found by all columns by which records of the table
+// can be, and by an exact comparison on the database.
+func (t *Table) Located(record any, keys []any, d *dialect.Dialect) bool {
+	care, ok := t.care(t.located, keys, d)
+	return ok && care == 0 && len(t.Identity(record)) == len(t.located)
 }

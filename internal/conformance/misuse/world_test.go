@@ -80,6 +80,7 @@ func (w *world) functions() map[string]reflect.Value {
 	for name, f := range map[string]any{
 		"AfterCommit": dbfleet.AfterCommit, "AfterRollback": dbfleet.AfterRollback,
 		"And": dbfleet.And, "Avg": dbfleet.Avg[float64], "BelongsTo": dbfleet.BelongsTo[post, user], "ConfigFromEnv": dbfleet.ConfigFromEnv,
+		"CreateTable": dbfleet.CreateTable[user], "CreateTableSQL": dbfleet.CreateTableSQL[user],
 		"DateOf": dbfleet.DateOf, "Decimal": dbfleet.Decimal, "EscapeLike": dbfleet.EscapeLike, "Expr": dbfleet.Expr,
 		"HasMany": dbfleet.HasMany[user, post], "HasOne": dbfleet.HasOne[user, post], "IsRetryable": dbfleet.IsRetryable,
 		"JSONOf": dbfleet.JSONOf[any], "LogNodeChanges": dbfleet.LogNodeChanges, "LogQueries": dbfleet.LogQueries, "Max": dbfleet.Max[int], "Min": dbfleet.Min[int],
@@ -264,7 +265,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
 		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
 		dbfleet.ModelConfig{Table: "users"}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
-		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
+		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.CreateTableOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
 		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
 		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
 		func(ctx context.Context, _ dbfleet.QueryEvent) context.Context { return ctx }, func(context.Context, *dbfleet.Conn) error { return nil }, func(v any) error { *v.(*any) = map[string]any{}; return nil }, w.users.Query().AllRows(),

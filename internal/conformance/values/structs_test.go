@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"math/big"
 	"net/netip"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ type (
 	}
 	value struct {
 		ID   int64
-		Addr netip.Addr
+		Addr big.Int
 	}
 	comma struct {
 		ID int64

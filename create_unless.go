@@ -1,0 +1,166 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// Records that are created unless they are there.
+
+// FirstOrCreate finds the row whose columns of these names are equal to the record's, and
+// reads it into the record; if there is none, it creates the record. Without names they are those of the
+// primary key. created tells which it was.
+//
+//	u := User{Email: "ann@example.org", Name: "Ann"}
+//	created, err := users.FirstOrCreate(ctx, &u, "email")
+//
+// The columns should be those of a unique constraint: then two calls at the same time
+// create one row, and both have it. The one that comes late gets ErrUnique from the
+// database and reads the row of the other; in a transaction of PostgreSQL, which an error ends, the insert stands in a
+// savepoint. ErrUnique that comes back is the violation of another constraint, or one by a row that
+// ModelConfig.SoftDelete has marked. Without a constraint two may be created, and of several rows that of the
+// smallest primary key is found. A column that is NULL in the record equals nothing and is refused. It reads at
+// the primary. A row that exists costs one statement, a new one two. On an error
+// the record is as it was before.
+func (m *Model[T]) FirstOrCreate(ctx context.Context, record *T, columns ...string) (created bool, err error) {
+	err = writeRecord(ctx, m, record, recordWrite{do: firstOrCreate, columns: columns, created: &created})
+	return created, err
+}
+
+// UpdateOrCreate finds the row as FirstOrCreate does and saves the record to it, or else
+// creates the record. The record then has the key of the row, its created_at and its
+// version. A row that others change or delete meanwhile is looked for again. Upsert does the
+// same in one statement, and does not tell what it did nor call the callbacks of an update.
+//
+//	created, err := users.UpdateOrCreate(ctx, &User{Email: "ann@example.org", Name: "Ann"}, "email")
+func (m *Model[T]) UpdateOrCreate(ctx context.Context, record *T, columns ...string) (created bool, err error) {
+	err = writeRecord(ctx, m, record, recordWrite{do: updateOrCreate, columns: columns, created: &created})
+	return created, err
+}
+
+// CreateIgnore creates a record, or leaves it and the database as they were if a unique
+// constraint of the table has its values already; created tells which it was. Every
+// other error is one. In a transaction of PostgreSQL it takes a savepoint. Upsert with
+// Conflict.DoNothing also tells the key of the row that is there.
+//
+//	created, err := dbfleet.CreateIgnore(ctx, follows, &Follow{UserID: 1, FollowedID: 2})
+func CreateIgnore[T any](ctx context.Context, m *Model[T], record *T) (created bool, err error) {
+	err = writeRecord(ctx, m, record, recordWrite{do: createIgnore, created: &created})
+	return created, err
+}
+
+// sameAs is the query for the row whose columns are equal to the record's.
+func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err error) {
+	t := q.src.table
+	fields := t.Key()
+	if len(columns) > 0 {
+		fields = make([]int, len(columns))
+	}
+	for i, column := range columns {
+		if fields[i], err = t.Index(column); err != nil {
+			return made, err
+		}
+	}
+	if len(columns) == 0 {
+		if err := t.CheckKey(record); err != nil {
+			return made, err
+		}
+	}
+	for _, f := range fields {
+		if rowmap.IsNull(t.Plan.Value(f, record)) {
+			return made, t.Fail("the column %q of the record is NULL, which is equal to no row's", t.Column(f))
+		}
+	}
+	made = t.ByFields(record, fields)
+	for _, name := range t.KeyNames() {
+		made.AddOrder(sqlgen.Order{Column: name})
+	}
+	return made, nil
+}
+
+// createOr creates a record, or leaves it as it was if its row is there, which is told
+// by the error.
+func (q *query) createOr(ctx context.Context, record any) (in *Tx, exists, err error) {
+	home, err := q.homeOf(record)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := q.entryAt(ctx, home.connection)
+	if err != nil {
+		return nil, nil, err
+	}
+	old := q.src.table.Plan.SnapshotOne(record)
+	inTx := q.wish().tx != nil || txOf(ctx, q.src.reg, home.connection) != nil
+	err = q.atomic(ctx, home.connection, inTx && e.dialect.Numbered, func(ctx context.Context) error {
+		in, err = q.create(ctx, record)
+		return err
+	})
+	if errors.Is(err, ErrUnique) {
+		old.Restore()
+		return nil, err, nil
+	}
+	return in, nil, err
+}
+
+func createIgnore(ctx context.Context, q *query, record any, w recordWrite) (*Tx, error) {
+	in, exists, err := q.createOr(ctx, record)
+	*w.created = err == nil && exists == nil
+	return in, err
+}
+
+func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) (*Tx, error) {
+	made, err := q.sameAs(record, w.columns)
+	if err != nil {
+		return nil, err
+	}
+	found, in, err := q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.NoLock)
+	if err != nil || found {
+		return in, err
+	}
+	in, exists, err := q.createOr(ctx, record)
+	if err != nil || exists == nil {
+		*w.created = err == nil
+		return in, err
+	}
+	found, in, err = q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.ForShare)
+	if err == nil && !found {
+		err = exists
+	}
+	return in, err
+}
+
+// maxSearches is how often UpdateOrCreate looks for a row that others change or delete.
+const maxSearches = 10
+
+func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (in *Tx, err error) {
+	t := q.src.table
+	made, err := q.sameAs(record, w.columns)
+	if err != nil {
+		return nil, err
+	}
+	var found bool
+	var exists error
+	for range maxSearches {
+		if found, in, err = q.lookUp(ctx, record, made, t.Kept(), sqlgen.ForUpdate); err != nil {
+			return in, err
+		}
+		if found {
+			in, err = q.save(ctx, record, nil)
+			if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrStaleRecord) {
+				return in, err
+			}
+			continue
+		}
+		if exists != nil {
+			return nil, exists
+		}
+		if in, exists, err = q.createOr(ctx, record); err != nil || exists == nil {
+			*w.created = err == nil
+			return in, err
+		}
+	}
+	return in, err
+}

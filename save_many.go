@@ -1,0 +1,202 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
+)
+
+// SaveMany writes all columns of records that were created before, as Save does, with
+// few statements: one for each 64 records, or less of many columns or large values. All of them
+// are written or none: they share a transaction, or a savepoint inside of one. No records are no statement.
+//
+// What is wrong with a record is a *RecordError with its index: a row that is not there
+// (any more) is ErrNotFound, one with another version ErrStaleRecord. If there are several, the
+// error has them all. Two records of the same row are refused by a *SameRowError. Records
+// whose key is zero are not created. On an error the records are as they were before.
+func (m *Model[T]) SaveMany(ctx context.Context, records []T) error {
+	return (*query)(m).saveAll(ctx, &records)
+}
+
+//go:noinline
+func (q *query) saveAll(ctx context.Context, list any) error {
+	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.saveMany(ctx, records) })
+}
+
+func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {
+	home, err := q.homeOfAll(records)
+	if err != nil || records.N == 0 {
+		return nil, err
+	}
+	t := q.src.table
+	versions, was := make([]int64, records.N), make([]rowmap.State, records.N)
+	for i := range records.N {
+		if err := t.CheckKey(records.At(i)); err != nil {
+			return nil, recordError(i, err)
+		}
+		versions[i], was[i] = t.Version(records.At(i)), t.IdentityState(records.At(i))
+	}
+	if err := t.Distinct(records, t.Key()); err != nil {
+		return nil, err
+	}
+	st := q.src.updating()
+	st.indexed = true
+	err = q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
+		e, err := q.entryAt(ctx, home.connection)
+		if err != nil {
+			return err
+		}
+		s := &saves{q: q, home: home, records: records, versions: versions, d: e.dialect}
+		for i := range records.N {
+			if st.before && len(was[i].Changed(t.IdentityState(records.At(i)))) > 0 {
+				return recordError(i, t.Fail("a callback changed the key of the record, by which its row is found"))
+			}
+			if err := t.Stamp(records.At(i), false); err != nil {
+				return recordError(i, err)
+			}
+		}
+		err = s.run(ctx)
+		in = s.in
+		return err
+	})
+	return in, err
+}
+
+// saves is one call of SaveMany.
+type saves struct {
+	q        *query
+	home     destination
+	records  rowmap.Records
+	versions []int64 // what the rows must have
+	d        *dialect.Dialect
+	update   sqlgen.EachUpdate
+	in       *Tx // that the last statement stood in
+}
+
+// errSomeMissed says that a statement has changed fewer rows than it should.
+var errSomeMissed = errors.New("dbfleet: not all rows were changed")
+
+// A statement of SaveMany writes at most so many rows. Each of them is compared with the key of each.
+const maxSavedRows = 64
+
+func (s *saves) run(ctx context.Context) error {
+	t := s.q.src.table
+	rows, together, err := s.rows()
+	if err != nil {
+		return err
+	}
+	if together {
+		err = s.q.atomic(ctx, s.home.connection, true, func(ctx context.Context) error { return s.together(ctx, rows) })
+	}
+	if !together || errors.Is(err, errSomeMissed) {
+		err = s.q.atomic(ctx, s.home.connection, true, s.apart)
+	}
+	if err != nil {
+		return err
+	}
+	for i := range s.records.N {
+		if err := t.Raise(s.records.At(i), s.versions[i]); err != nil {
+			return recordError(i, err)
+		}
+		t.Settle(s.records.At(i))
+	}
+	return nil
+}
+
+// rows are the arguments of the records. together is false if they are better saved one
+// by one.
+func (s *saves) rows() (rows [][]any, together bool, err error) {
+	t := s.q.src.table
+	update, plan, together := t.SavingEach(s.d)
+	s.update = update
+	keys := len(update.Sets)
+	for i := range s.records.N {
+		record := s.records.At(i)
+		args, _, err := plan.Args(record, s.d)
+		if err != nil {
+			return nil, false, recordError(i, err)
+		}
+		together = together && t.Located(record, args[keys:], s.d)
+		if t.Versioned() {
+			args = append(args, s.versions[i])
+		}
+		rows = append(rows, args)
+	}
+	return rows, together && s.records.N > 1 && len(s.q.src.scopes) == 0, nil
+}
+
+// together saves records by a statement for many.
+func (s *saves) together(ctx context.Context, rows [][]any) error {
+	most := maxSavedRows
+	if s.d.MaxParams > 0 {
+		most = max(1, min(most, s.d.MaxParams/s.update.Sent()))
+	}
+	for first := 0; first < len(rows); {
+		n, size := 0, 0
+		for n < most && first+n < len(rows) && (n == 0 || size+argBytes(rows[first+n]) <= maxBatchBytes) {
+			size += argBytes(rows[first+n])
+			n++
+		}
+		v := &savingMany{recording: recording{writing{trip{q: s.q}}, s.home}, saves: s, rows: rows[first : first+n], n: int64(n)}
+		if _, err := v.run(ctx, v); err != nil {
+			return err
+		}
+		s.in = v.place.within
+		first += n
+	}
+	return nil
+}
+
+// apart saves records one by one, and tells of each that cannot be.
+func (s *saves) apart(ctx context.Context) error {
+	var missed []error
+	for i := range s.records.N {
+		v := &saving{
+			recording: recording{writing{trip{q: s.q}}, s.home}, op: "update", record: s.records.At(i),
+			change: table.Change{Version: s.versions[i]},
+		}
+		_, err := v.run(ctx, v)
+		s.in = v.place.within
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrStaleRecord):
+			missed = append(missed, recordError(i, err))
+		default:
+			return recordError(i, err)
+		}
+	}
+	if len(missed) == 1 {
+		return missed[0]
+	}
+	return errors.Join(missed...)
+}
+
+// savingMany is the verb that updates several records by one statement.
+type savingMany struct {
+	recording
+	saves *saves
+	rows  [][]any
+	n     int64
+}
+
+func (v *savingMany) render(p *place, s *statement) (err error) {
+	s.op, s.write = "update", true
+	rows := v.rows
+	for len(rows)&(len(rows)-1) != 0 && len(rows) < maxSavedRows && (p.e.dialect.MaxParams == 0 || (len(rows)+1)*v.saves.update.Sent() <= p.e.dialect.MaxParams) {
+		rows = append(rows[:len(rows):len(rows)], v.rows[len(v.rows)-1]) // again, so that few statements are prepared
+	}
+	s.text, s.args, err = v.saves.update.Text(rows, p.e.dialect)
+	return err
+}
+
+func (v *savingMany) finish(_ context.Context, _ *place, res driver.Result) error {
+	if res.RowsAffected != v.n || res.Elsewhere {
+		return errSomeMissed
+	}
+	return nil
+}

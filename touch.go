@@ -1,0 +1,35 @@
+package dbfleet
+
+import "context"
+
+// Touch sets updated_at of a record and its row, and nothing else but what BeforeUpdate
+// changes, as SaveColumns without a column would. The model needs Timestamps and the
+// column.
+func Touch[T any](ctx context.Context, m *Model[T], record *T) error {
+	return writeRecord(ctx, m, record, recordWrite{do: touchRecord})
+}
+
+// TouchRows sets updated_at of the rows that a query finds, and returns how many they
+// were. A query without conditions is refused with ErrMissingWhere unless AllRows was
+// called.
+func TouchRows(ctx context.Context, q Queryable) (int64, error) { return baseOf(q).touchRows(ctx) }
+
+const noUpdatedAt = "the model has no updated_at: ModelConfig.Timestamps is off, or the struct has no such field"
+
+func touchRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
+	if q.src.table.TouchSets() == nil {
+		return nil, q.src.table.Fail("%s", noUpdatedAt)
+	}
+	return q.save(ctx, record, []string{})
+}
+
+func (q *query) touchRows(ctx context.Context) (int64, error) {
+	if err := q.usable(); err != nil {
+		return 0, told(err)
+	}
+	sets := q.src.table.TouchSets()
+	if sets == nil {
+		return 0, told(q.src.table.Fail("%s", noUpdatedAt))
+	}
+	return q.change(ctx, "update", sets)
+}
