@@ -18,6 +18,11 @@ func (a *answers) Of(r sqlgen.Related) (told any, ok bool) {
 	return keys, ok
 }
 
+// maxAsking is how many connections a condition leads to, one behind the other.
+const maxAsking = 16
+
+type askingKey struct{}
+
 // answered is the step between route and render that few statements need: it asks other
 // connections for what conditions want to know of them, and renders the verb again. err is
 // that of rendering it before; others than that it lacks answers are returned.
@@ -27,13 +32,18 @@ func (t *trip) answered(ctx context.Context, v verb, err error) error {
 		if t.place.answers == nil {
 			t.place.answers = &answers{map[sqlgen.Related][]any{}}
 		}
-		w := t.q.wish()
+		w, within := t.q.wish(), ctx
 		if w.tx != nil {
-			ctx = withTx(ctx, w.tx)
+			within = withTx(ctx, w.tx)
 		}
+		depth, _ := ctx.Value(askingKey{}).(int)
+		if depth == maxAsking {
+			return t.q.src.table.Fail("conditions about related records lead from one connection to the next without an end, or more than %d times: does a scope ask for itself?", maxAsking)
+		}
+		within = context.WithValue(within, askingKey{}, depth+1)
 		for _, r := range missing.Of {
 			h := r.(*having)
-			keys, err := h.ask(ctx, t.place.e.name, v.writes() || w.primary)
+			keys, err := h.ask(within, t.place.e.name, v.writes() || w.primary)
 			if err != nil {
 				return h.fault(err)
 			}

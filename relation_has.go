@@ -238,7 +238,7 @@ func (h *having) exists() bool {
 
 // within is the condition as a subquery.
 func (h *having) within(at *sqlgen.At, q *query) (sqlgen.Cond, error) {
-	sub, table, err := q.Statement(at.Connection)
+	sub, table, err := at.Statement(q)
 	if err != nil {
 		return sqlgen.Cond{}, h.fault(err)
 	}

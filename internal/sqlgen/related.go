@@ -33,16 +33,19 @@ func (e *UnansweredError) Error() string { return ErrUnanswered.Error() }
 // At is the SELECT, UPDATE or DELETE in which a Related stands.
 type At struct {
 	Connection string // of the statement
-	answers    Answers
+	r          *renderer
 	q          *Query
 }
 
+// Statement is the query that a subquery stands for there, with its implicit conditions.
+func (at *At) Statement(s Subquery) (Query, Table, error) { return at.r.statement(s) }
+
 // Told is what another database has told of r.
 func (at *At) Told(r Related) (told any, ok bool) {
-	if at.answers == nil {
+	if at.r.answers == nil {
 		return nil, false
 	}
-	return at.answers.Of(r)
+	return at.r.answers.Of(r)
 }
 
 // Of returns the condition that r stands for.
@@ -183,7 +186,7 @@ func (q Query) keyed(columns []string) Query {
 
 // related writes what stands for a Related.
 func (r *renderer) related(rel Related) {
-	c, err := rel.Instead(At{r.connection, r.answers, r.q})
+	c, err := rel.Instead(At{r.connection, r, r.q})
 	switch {
 	case errors.Is(err, ErrUnanswered):
 		r.unanswered = append(r.unanswered, rel)
