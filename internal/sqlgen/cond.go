@@ -25,6 +25,7 @@ const (
 	rawSQL                   // detail.expr
 	exists                   // EXISTS (val)
 	notExists
+	behind  // detail.keyset
 	invalid // detail.err
 	order   // ORDER BY col, or detail.expr; or is DESC
 )
@@ -35,6 +36,8 @@ type detail struct {
 	conds []Cond
 	expr  *Expr
 	err   error
+
+	keyset *keyset
 }
 
 // Compare is a column against a value. A nil value with Eq and NotEq means

@@ -39,6 +39,7 @@ type parts struct {
 	marks   *marks
 
 	implicit  []Cond
+	keyset    *keyset
 	returning bool // a write returns the rows
 	ctes      []CTE
 }

@@ -89,6 +89,8 @@ func (r *renderer) cond(c *Cond) {
 		}
 		r.str("EXISTS ")
 		r.subquery(r.statement(c.val.(Subquery)))
+	case behind:
+		r.behind(c.detail().keyset)
 	case invalid:
 		r.fail(c.detail().err)
 	default:
