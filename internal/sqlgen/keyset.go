@@ -48,7 +48,7 @@ func (q *Query) Keys(ties []string) (keys []Order, why string) {
 	case q.more != nil && q.more.from != nil:
 		return nil, "the rows of a query in the place of the table have no key of their own"
 	case q.limit != -1 || q.Offset() != 0:
-		return nil, "a limit or offset of the query; the page has its size"
+		return nil, "a limit or offset of the query"
 	}
 	left := append([]string(nil), ties...)
 	list := q.steps.all()
@@ -77,6 +77,17 @@ func (q *Query) Keys(ties []string) (keys []Order, why string) {
 		keys = append(keys, Order{Column: name})
 	}
 	return keys, ""
+}
+
+// OrdersBy says whether a column of the query's own table is in its order.
+func (q *Query) OrdersBy(column string) bool {
+	list := q.steps.all()
+	for i := range list {
+		if o := &list[i]; o.kind == order && o.val == nil && q.means(o.col, column) {
+			return true
+		}
+	}
+	return false
 }
 
 // WithKeyset returns the query for the rows of its order that lie behind a row. keys are
