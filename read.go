@@ -38,7 +38,11 @@ func (q *Query[T]) Find(ctx context.Context, key ...any) (T, error) {
 // Iter reads the rows one at a time, in constant memory (of SQLite's ":memory:" all
 // at once, so that the loop can write: there no other connection can commit while
 // rows are read). The connection is given back when the loop ends, in whatever way.
-// An error is the last pair of the sequence. Relations are not loaded.
+// An error is the last pair of the sequence.
+//
+// With relations the rows come by statements of 500 rows each, with the relations of
+// those, as Chunk reads them: what that refuses is refused, and rows that others write
+// meanwhile may be among them. No connection is held while the loop runs.
 //
 //	for user, err := range users.Where("active", "=", true).Iter(ctx) {
 //
@@ -287,7 +291,7 @@ func isNil(v any) bool {
 func (q *query) each(ctx context.Context, row any, yield func() bool) (err error, broken bool) { //nolint:revive // two results, of which one is the loop's
 	v := &iteration{selection: selection{trip: trip{q: q}, into: row}, yield: yield}
 	if q != nil && q.src != nil && len(q.relations) > 0 {
-		return told(q.src.table.Fail("an iteration loads no relations; use Get")), false
+		return q.eachChunk(ctx, row, yield)
 	}
 	_, err = v.run(ctx, v)
 	return err, v.broken

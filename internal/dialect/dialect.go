@@ -47,7 +47,13 @@ type Dialect struct {
 	// UpsertConflict says ON CONFLICT (…) DO UPDATE; otherwise
 	// ON DUPLICATE KEY UPDATE.
 	UpsertConflict bool
+	// Explain stands before a SELECT whose plan is asked for, and Analyze before one that
+	// is run for that; "" if there is no such statement. MariaDB's is MariaDBAnalyze.
+	Explain, Analyze string
 }
+
+// MariaDBAnalyze is Analyze of MariaDB.
+const MariaDBAnalyze = "ANALYZE "
 
 // Count is how many dialects there are.
 const Count = 3
@@ -63,17 +69,20 @@ var (
 		Name: "postgres", Index: 0, Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
 		InsertReturning: true, RowLocks: true, Deferrable: true, ArrayIn: true, ILike: true, PlansByLimit: true,
 		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+		Explain: "EXPLAIN ", Analyze: "EXPLAIN ANALYZE ",
 		InNothing: "= ANY('{}')", NotInNothing: "<> ALL('{}')",
 	}
 	MySQL = &Dialect{
 		Name: "mysql", Index: 1, Quote: '`', MaxParams: 65535, MaxIdentifier: 64,
 		RowLocks: true, NullSafeEqual: "<=>", FoldsColumns: true,
 		LimitRequired: "18446744073709551615", DefaultValues: "() VALUES ()",
+		Explain: "EXPLAIN ", Analyze: "EXPLAIN ANALYZE ",
 		InNothing: "IN (SELECT NULL FROM DUAL WHERE 1 = 0)", NotInNothing: "NOT IN (SELECT NULL FROM DUAL WHERE 1 = 0)",
 	}
 	SQLite = &Dialect{
 		Name: "sqlite", Index: 2, Quote: '"', MaxParams: 32766, InsertReturning: true,
 		NullSafeEqual: "IS", FoldsColumns: true, LimitRequired: "-1", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
+		Explain:   "EXPLAIN QUERY PLAN ",
 		InNothing: "IN (SELECT NULL WHERE 1 = 0)", NotInNothing: "NOT IN (SELECT NULL WHERE 1 = 0)",
 	}
 )

@@ -96,6 +96,12 @@ func (p *Plan) Records(list any) Records {
 // NewList returns a new *[]T of the plan's T.
 func (p *Plan) NewList() any { return reflect.New(p.list).Interface() }
 
+// Cut leaves the first n records of *list, a *[]T of the plan's T.
+func (p *Plan) Cut(list any, n int) {
+	v := reflect.ValueOf(list).Elem()
+	v.Set(v.Slice3(0, n, n))
+}
+
 // slice is a []T as the runtime has it. A test compares it with reflect's.
 type slice struct {
 	data     unsafe.Pointer

@@ -88,6 +88,9 @@ func (q *Query) aggregates() bool {
 	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil || c.Func != "" })
 }
 
+// Aggregates says whether the select list may hold an aggregate.
+func (q *Query) Aggregates() bool { return q.aggregates() }
+
 // isOneRow says whether the select list makes one row of all. It has no order, and
 // PostgreSQL takes none.
 func (q *Query) isOneRow() bool {

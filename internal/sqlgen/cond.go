@@ -26,6 +26,7 @@ const (
 	terms                    // detail.expr op detail.value
 	exists                   // EXISTS (val)
 	notExists
+	behind  // detail.keyset
 	invalid // detail.err
 	order   // ORDER BY col, or detail.expr; or is DESC
 	related // what a Related stands for
@@ -41,6 +42,8 @@ type detail struct {
 	err   error
 	nulls Nulls // of an order
 	value any   // on the right of a term
+
+	keyset *keyset
 }
 
 // Compare is a column against a value. A nil value with Eq and NotEq means

@@ -88,6 +88,8 @@ func (q *Query) Names(column string) bool { return q.Selects() && q.Computes(col
 func (q *Query) Hidden() int {
 	switch {
 	case q.more == nil:
+	case q.more.keyset != nil:
+		return len(q.more.keyset.keys)
 	case q.more.marks != nil:
 		return 1
 	case q.more.each != nil && q.more.each.sorted:
@@ -102,6 +104,9 @@ func (q *Query) Hidden() int {
 func (r *renderer) hidden(q *Query) {
 	if q.more == nil {
 		return
+	}
+	if q.more.keyset != nil {
+		r.hiddenKeys(q.more.keyset)
 	}
 	if m := q.more.marks; m != nil {
 		for i := range m.keys {

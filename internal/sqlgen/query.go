@@ -42,6 +42,7 @@ type parts struct {
 	written []string // more items of GROUP BY: what texts of these columns are to the byte
 
 	implicit  []Cond
+	keyset    *keyset
 	returning bool // a write returns the rows
 	ctes      []CTE
 }

@@ -109,6 +109,8 @@ func (r *renderer) cond(c *Cond) {
 		r.counting(c)
 	case belonging:
 		r.belonging(c)
+	case behind:
+		r.behind(c.detail().keyset)
 	case invalid:
 		r.fail(c.detail().err)
 	default:

@@ -111,7 +111,7 @@ func ofParts(w *world) []mistake {
 		{"a union of other columns", w.get(u.Select("id").Union(w.posts.Select("id", "title"))), `dbfleet: select on "main": SQL logic error: SELECTs to the left and right of UNION do not have the same number of result columns (1)`},
 		{"a union of another connection", w.get(u.Select("id").Union(w.posts.DB("other").Select("id"))), `dbfleet: table "posts": the subquery belongs to connection "other", the statement goes to "main"`},
 		{"a Find in a union", of(u.Select("id").Union(w.posts.Select("id")).Find(w.ctx, 1)), `dbfleet: table "users": a key's condition would not hold for the other rows of a union`},
-		{"Iter with a relation", w.iterate(q.With(w.postsOf())), `dbfleet: table "users": an iteration loads no relations; use Get`},
+		{"Iter with a relation and a limit", w.iterate(q.With(w.postsOf()).Limit(1)), `dbfleet: table "users": Iter with relations: does not take a limit or offset of the query`},
 		{"a lock with a group", w.get(u.Select("age").GroupBy("age").ForUpdate()), `dbfleet: table "users": lock: sqlite has no row locks; a write transaction locks the whole database`},
 		{"an empty name of a connection", w.get(q.DB("")), `dbfleet: table "users": DB: the name of the connection is empty`},
 		{"an unknown connection", w.get(q.DB("mian")), `dbfleet: unknown connection "mian"; known are "main", "other"`},
