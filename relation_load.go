@@ -52,7 +52,7 @@ func (q *query) selecting(columns []string) (*query, error) {
 // loadRelations fills in the relations of the rows that were read at p into *into,
 // a []T, or a T for one.
 func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool) error {
-	if len(q.relations) == 0 {
+	if len(q.relations) == 0 && q.src.callbacks.find == nil || q.shape != nil {
 		return nil
 	}
 	rows := rowmap.One(into)
@@ -62,7 +62,8 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 	return q.relate(ctx, p.e.name, rows)
 }
 
-// relate fills in the relations of rows that were read on a connection.
+// relate fills in the relations of rows that were read on a connection, and calls
+// AfterFind.
 func (q *query) relate(ctx context.Context, connection string, rows rowmap.Records) error {
 	if rows.N == 0 {
 		return nil
@@ -76,7 +77,7 @@ func (q *query) relate(ctx context.Context, connection string, rows rowmap.Recor
 			return errorf("loading a relation of table %q: %w", q.src.table.Name, err)
 		}
 	}
-	return nil
+	return q.foundOf(ctx, rows)
 }
 
 // dealt are related records, those of each parent side by side.
