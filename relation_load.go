@@ -52,7 +52,7 @@ func (q *query) selecting(columns []string) (*query, error) {
 // loadRelations fills in the relations of the rows that were read at p into *into,
 // a []T, or a T for one.
 func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool) error {
-	if len(q.relations) == 0 {
+	if len(q.relations) == 0 && q.src.callbacks.find == nil || q.shape != nil {
 		return nil
 	}
 	rows := rowmap.One(into)
@@ -62,20 +62,22 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 	return q.relate(ctx, p.e.name, rows)
 }
 
-// relate fills in the relations of rows that were read on a connection.
+// relate fills in the relations of rows that were read on a connection, and calls
+// AfterFind.
 func (q *query) relate(ctx context.Context, connection string, rows rowmap.Records) error {
-	if rows.N == 0 || len(q.relations) == 0 {
+	if rows.N == 0 {
 		return nil
 	}
 	w := q.wish()
 	if w.tx != nil {
 		ctx = withTx(ctx, w.tx)
 	}
-	err := loadAll(ctx, q.relations, origin{connection, w.primary}, rows)
-	if err != nil {
-		err = errorf("loading a relation of table %q: %w", q.src.table.Name, err)
+	if len(q.relations) > 0 {
+		if err := loadAll(ctx, q.relations, origin{connection, w.primary}, rows); err != nil {
+			return errorf("loading a relation of table %q: %w", q.src.table.Name, err)
+		}
 	}
-	return err
+	return q.foundOf(ctx, rows)
 }
 
 // dealt are related records, those of each parent side by side.
