@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"database/sql"
 	"slices"
 	"strings"
 
@@ -76,13 +77,21 @@ func operand(v any) any {
 func operands(list []any) []any {
 	copied := false
 	for i, v := range list {
-		switch v.(type) {
+		made := v
+		switch v := v.(type) {
 		case Queryable, Cond, Term:
-			if !copied {
-				list, copied = slices.Clone(list), true
+			made = operand(v)
+		case sql.NamedArg:
+			if v.Value != nil {
+				made = sql.Named(v.Name, operand(v.Value))
 			}
-			list[i] = operand(v)
+		default:
+			continue
 		}
+		if !copied {
+			list, copied = slices.Clone(list), true
+		}
+		list[i] = made
 	}
 	return list
 }
