@@ -3,6 +3,46 @@ package misuse
 // meaning are zero values that mean something, or change nothing: what the call does
 // with them.
 var meaning = map[string]string{
+	"Aggregation.Over window":                     "all rows",
+	"Aggregation.Where conds (none)":              "nothing is added",
+	"Cases.Else v":                                "a zero is a number like others",
+	"Cases.When v":                                "a zero is a number like others",
+	"Coalesce more (none)":                        "two are enough",
+	"Col.LikeExact pattern":                       "matches the empty text",
+	"Col.Minus v":                                 "a zero is a number like others",
+	"Col.NotLikeExact pattern":                    "matches the empty text",
+	"Col.Plus v":                                  "a zero is a number like others",
+	"Col.Times v":                                 "a zero is a number like others",
+	"Concat more (none)":                          "two are enough",
+	"Expression.Between high":                     "a zero is a number like others",
+	"Expression.Between low":                      "a zero is a number like others",
+	"Expression.Eq v":                             "a zero is a number like others",
+	"Expression.Gt v":                             "a zero is a number like others",
+	"Expression.GtEq v":                           "a zero is a number like others",
+	"Expression.ILike pattern":                    "matches the empty text",
+	"Expression.In vs":                            "a zero is a number like others",
+	"Expression.In vs (none)":                     "an empty list",
+	"Expression.Like pattern":                     "matches the empty text",
+	"Expression.LikeExact pattern":                "matches the empty text",
+	"Expression.Lt v":                             "a zero is a number like others",
+	"Expression.LtEq v":                           "a zero is a number like others",
+	"Expression.Minus v":                          "a zero is a number like others",
+	"Expression.NotBetween high":                  "a zero is a number like others",
+	"Expression.NotBetween low":                   "a zero is a number like others",
+	"Expression.NotEq v":                          "a zero is a number like others",
+	"Expression.NotILike pattern":                 "matches the empty text",
+	"Expression.NotIn vs":                         "a zero is a number like others",
+	"Expression.NotIn vs (none)":                  "an empty list",
+	"Expression.NotLike pattern":                  "matches the empty text",
+	"Expression.NotLikeExact pattern":             "matches the empty text",
+	"Expression.Plus v":                           "a zero is a number like others",
+	"Expression.Times v":                          "a zero is a number like others",
+	"Lag rows":                                    "the row itself",
+	"Lead rows":                                   "the row itself",
+	"Query.OrderWith orders (none)":               "nothing is added",
+	"RawValue args":                               "NULL",
+	"Value v":                                     "a zero is a number like others",
+	"WindowFunction.Over window":                  "all rows",
 	"ClassOf err":                                 "no error has no class",
 	"InsertReturning rows (none)":                 "no rows are no statement",
 	"LogQueries options (none)":                   "the defaults",
@@ -128,7 +168,7 @@ var meaning = map[string]string{
 }
 
 // prints are methods that tell what is nil in their result.
-var prints = map[string]bool{"String": true, "GoString": true, "Format": true}
+var prints = map[string]bool{"String": true, "GoString": true, "Format": true, "Col.Name": true}
 
 // untried are calls that a test cannot make with right arguments.
 var untried = map[string]string{
