@@ -54,14 +54,25 @@ func (c Col[V]) GtEq(v V) Cond { return c.op(sqlgen.GtEq, v) }
 // NotLike is the negation of Like.
 func (c Col[V]) NotLike(pattern string) Cond { return c.op(sqlgen.NotLike, pattern) }
 
-// ILike is Like that does not tell letters' case (on SQLite, for ASCII).
+// ILike is Like that does not tell letters' case, and nothing else: on every database é is
+// another letter than e, whatever the column's collation says. Which letters have two cases
+// is known to Go for SQLite, elsewhere to the database: PostgreSQL knows those of its
+// LC_CTYPE, which are those of ASCII for C. An index on the column does not serve it.
 func (c Col[V]) ILike(pattern string) Cond { return c.op(sqlgen.ILike, pattern) }
 
 // NotILike is the negation of ILike.
 func (c Col[V]) NotILike(pattern string) Cond { return c.op(sqlgen.NotILike, pattern) }
 
+// LikeExact is Like that tells all letters' case, on every database and whatever the
+// column's collation says. On MySQL an index on the column does not serve it.
+func (c Col[V]) LikeExact(pattern string) Cond { return c.op(sqlgen.LikeExact, pattern) }
+
+// NotLikeExact is the negation of LikeExact.
+func (c Col[V]) NotLikeExact(pattern string) Cond { return c.op(sqlgen.NotLikeExact, pattern) }
+
 // Like matches a pattern, in which % stands for any text, _ for a character
-// and \ makes the next one literal; see EscapeLike.
+// and \ makes the next one literal; see EscapeLike. Whether it tells letters' case is the
+// database's affair; LikeExact does, and ILike does not.
 func (c Col[V]) Like(pattern string) Cond { return c.op(sqlgen.Like, pattern) }
 
 // StartsWith is Like for texts that begin with text, whatever characters are in it.

@@ -119,6 +119,20 @@ func queryTerm(sub Queryable) sqlgen.Term {
 	return sqlgen.QueryTerm{Query: sub.base()}
 }
 
+// selectValue reads an expression.
+//
+//go:noinline
+func (q *query) selectValue(value Term, alias string) *query {
+	if alias == "" {
+		return q.without("SelectValue", "the alias is empty")
+	}
+	t := termOf("SelectValue", value)
+	if column, ok := t.(sqlgen.ColumnTerm); ok {
+		return q.columns(sqlgen.Column{Name: string(column), As: alias})
+	}
+	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Term: t}, As: alias})
+}
+
 // termOf is what a term stands for, one that fails if it is nil or the zero value.
 func termOf(part string, t Term) sqlgen.Term {
 	if rowmap.IsNil(t) {

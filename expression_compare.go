@@ -49,6 +49,14 @@ func (e Expression[V]) Like(pattern string) Cond { return e.against(sqlgen.Like,
 // NotLike is the negation of Like.
 func (e Expression[V]) NotLike(pattern string) Cond { return e.against(sqlgen.NotLike, pattern) }
 
+// LikeExact is Like that tells all letters' case, as Col's.
+func (e Expression[V]) LikeExact(pattern string) Cond { return e.against(sqlgen.LikeExact, pattern) }
+
+// NotLikeExact is the negation of LikeExact.
+func (e Expression[V]) NotLikeExact(pattern string) Cond {
+	return e.against(sqlgen.NotLikeExact, pattern)
+}
+
 // ILike is Like that does not tell letters' case, as Col's.
 func (e Expression[V]) ILike(pattern string) Cond { return e.against(sqlgen.ILike, pattern) }
 

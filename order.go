@@ -64,3 +64,15 @@ func (o Order) fault() error {
 	}
 	return nil
 }
+
+func (q *query) orderWith(orders []Order) *query {
+	list, err := ordersOf(orders)
+	if err != nil {
+		return q.where(sqlgen.Invalid(err))
+	}
+	next := q.next()
+	for _, o := range list {
+		next.q.AddOrder(o)
+	}
+	return next
+}

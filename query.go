@@ -174,9 +174,13 @@ func (q *Query[T]) WhereNotExists(sub Queryable) *Query[T] {
 }
 
 // WhereRaw adds a condition given as SQL, in parentheses, with ? for each
-// argument on every database; ?? is a question mark. An argument may be a query,
-// which is put in its place. A slice is one argument, an array of PostgreSQL;
-// a list of values is WhereIn's.
+// argument on every database; ?? is a question mark. An argument may be a query, a
+// column or an expression, which are put in their place. A list as a member of IN (?)
+// stands for its elements; an empty one that is the only member matches nothing, and
+// behind NOT IN everything. Elsewhere a slice is one argument, an array of PostgreSQL.
+// Instead of ? the arguments may have names, as those of Select:
+//
+//	q.WhereRaw("city IN (:cities) OR home IN (:cities)", dbfleet.Named("cities", []string{"oslo", "rome"}))
 func (q *Query[T]) WhereRaw(sql string, args ...any) *Query[T] {
 	return (*Query[T])((*query)(q).whereRaw(false, sql, args))
 }

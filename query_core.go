@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"database/sql"
 	"slices"
 	"strings"
 
@@ -76,13 +77,21 @@ func operand(v any) any {
 func operands(list []any) []any {
 	copied := false
 	for i, v := range list {
-		switch v.(type) {
+		made := v
+		switch v := v.(type) {
 		case Queryable, Cond, Term:
-			if !copied {
-				list, copied = slices.Clone(list), true
+			made = operand(v)
+		case sql.NamedArg:
+			if v.Value != nil {
+				made = sql.Named(v.Name, operand(v.Value))
 			}
-			list[i] = operand(v)
+		default:
+			continue
 		}
+		if !copied {
+			list, copied = slices.Clone(list), true
+		}
+		list[i] = made
 	}
 	return list
 }
@@ -222,20 +231,6 @@ func (q *query) selectExpr(s squirrel.Sqlizer, alias string) *query {
 	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Sqlizer: s}, As: alias})
 }
 
-// selectValue reads an expression.
-//
-//go:noinline
-func (q *query) selectValue(value Term, alias string) *query {
-	if alias == "" {
-		return q.without("SelectValue", "the alias is empty")
-	}
-	t := termOf("SelectValue", value)
-	if column, ok := t.(sqlgen.ColumnTerm); ok {
-		return q.columns(sqlgen.Column{Name: string(column), As: alias})
-	}
-	return q.columns(sqlgen.Column{Expr: &sqlgen.Expr{Term: t}, As: alias})
-}
-
 func (q *query) selectSub(sub Queryable, alias string) *query {
 	if baseOf(sub) == nil {
 		return q.without("SelectSub", "the query is nil")
@@ -331,18 +326,6 @@ func (q *query) orderBy(column string, direction Direction) *query {
 
 func (q *query) orderByRaw(sql string, args []any) *query {
 	return q.order(sqlgen.Order{Expr: expr(sql, args)})
-}
-
-func (q *query) orderWith(orders []Order) *query {
-	list, err := ordersOf(orders)
-	if err != nil {
-		return q.where(sqlgen.Invalid(err))
-	}
-	next := q.next()
-	for _, o := range list {
-		next.q.AddOrder(o)
-	}
-	return next
 }
 
 func (q *query) order(o sqlgen.Order) *query {

@@ -29,8 +29,6 @@ type Dialect struct {
 	ArrayIn bool
 	// FoldsColumns says that columns whose names differ only in case are one.
 	FoldsColumns bool
-	// ILike says that the ILIKE operator exists.
-	ILike bool
 	// NullSafeEqual is the operator for equality that also finds NULL equal to
 	// NULL.
 	NullSafeEqual string
@@ -67,7 +65,7 @@ const Count = 3
 var (
 	Postgres = &Dialect{
 		Name: "postgres", Index: 0, Quote: '"', Numbered: true, MaxParams: 65535, MaxIdentifier: 63,
-		InsertReturning: true, RowLocks: true, Deferrable: true, ArrayIn: true, ILike: true, PlansByLimit: true,
+		InsertReturning: true, RowLocks: true, Deferrable: true, ArrayIn: true, PlansByLimit: true,
 		NullSafeEqual: "IS NOT DISTINCT FROM", DefaultValues: "DEFAULT VALUES", UpsertConflict: true,
 		Explain: "EXPLAIN ", Analyze: "EXPLAIN ANALYZE ",
 		InNothing: "= ANY('{}')", NotInNothing: "<> ALL('{}')",

@@ -46,12 +46,8 @@ func (r *renderer) compare(c *Cond) {
 			r.comparison(c)
 			r.ready(a)
 		}
-	case Like, NotLike:
-		r.comparison(c)
-		r.ready(a)
-		r.likeEscape()
-	case ILike, NotILike:
-		r.ilike(c, a)
+	case Like, NotLike, ILike, NotILike, LikeExact, NotLikeExact:
+		r.like(c.op, func() { r.column(c.col) }, a) // a string, as operand has checked
 	case Is:
 		r.column(c.col)
 		r.str(" ")
@@ -91,33 +87,6 @@ func (r *renderer) comparison(c *Cond) {
 	r.str(" ")
 	r.str(opNames[c.op])
 	r.str(" ")
-}
-
-// likeEscape makes a backslash the escape character where it is not by itself.
-func (r *renderer) likeEscape() {
-	if r.d.Name == "sqlite" {
-		r.str(` ESCAPE '\'`)
-	}
-}
-
-// ilike writes a comparison that ignores case, by LOWER where the dialect has no
-// ILIKE.
-func (r *renderer) ilike(c *Cond, a any) {
-	if r.d.ILike {
-		r.comparison(c)
-		r.ready(a)
-		return
-	}
-	r.str("LOWER(")
-	r.column(c.col)
-	if c.op == NotILike {
-		r.str(") NOT LIKE LOWER(")
-	} else {
-		r.str(") LIKE LOWER(")
-	}
-	r.ready(a)
-	r.str(")")
-	r.likeEscape()
 }
 
 // compareSub writes a comparison with the result of a subquery.

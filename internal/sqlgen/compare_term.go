@@ -3,6 +3,8 @@ package sqlgen
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // whole writes a number of the library's own.
@@ -86,12 +88,12 @@ func (r *renderer) compareTerm(c *Cond) {
 		again.val = &detail{expr: c.detail().expr}
 		r.args = r.args[:first]
 		r.compareTerm(&again)
-	case Like <= c.op && c.op <= NotILike:
+	case isPattern(c.op):
 		if _, text := a.(string); !text {
 			fault(fmt.Sprintf("%s takes text, not a %T", name, v))
 			return
 		}
-		r.termLike(c.op, left, a)
+		r.like(c.op, func() { r.term(left, true) }, a)
 	case c.op == Is, c.op == IsNot:
 		r.str([2]string{"", "NOT ("}[index(c.op == IsNot)])
 		r.term(left, typed)
@@ -106,32 +108,13 @@ func (r *renderer) compareTerm(c *Cond) {
 	}
 }
 
-// termLike writes the comparison of a term with a pattern.
-func (r *renderer) termLike(op Op, left Term, a any) {
-	fold := (op == ILike || op == NotILike) && !r.d.ILike
-	r.str([2]string{"", "LOWER("}[index(fold)])
-	r.term(left, true)
-	r.str([2]string{"", ")"}[index(fold)])
-	if fold {
-		op = [2]Op{Like, NotLike}[index(op == NotILike)]
-	}
-	r.str(" ")
-	r.str(opNames[op])
-	r.str([2]string{" ", " LOWER("}[index(fold)])
-	r.ready(a)
-	r.str([2]string{"", ")"}[index(fold)])
-	r.likeEscape()
-}
-
 // termIn writes left IN (values). NULL among them is an alternative of its own.
 func (r *renderer) termIn(c *Cond, left Term, list any) {
-	before := len(r.args)
 	args, _, hasNull, err := r.values.AppendList(nil, list, r.d, false)
 	if err != nil {
 		r.fail(r.fault("expression", "", err))
 		return
 	}
-	r.args = r.args[:before]
 	not := c.op == NotIn
 	switch {
 	case len(args) == 0 && !hasNull:
@@ -143,13 +126,12 @@ func (r *renderer) termIn(c *Cond, left Term, list any) {
 	if len(args) > 0 {
 		r.term(left, isLiteral(left))
 		r.str([2]string{" IN (", " NOT IN ("}[index(not)])
-		for i, a := range args {
-			r.commas(i)
-			if d := mysqlExact(a); r.d.Name == "mysql" {
-				a = d
+		if r.d == dialect.MySQL {
+			for i := range args {
+				args[i] = mysqlExact(args[i])
 			}
-			r.ready(a)
 		}
+		r.elements(args, false)
 		r.str(")")
 	}
 	if hasNull {
@@ -178,7 +160,7 @@ func (r *renderer) termBetween(c *Cond, left Term, list any) {
 	r.str(" ")
 	for i, a := range args {
 		r.str([2]string{"", " AND "}[i])
-		if r.d.Name == "mysql" {
+		if r.d == dialect.MySQL {
 			a = mysqlExact(a)
 		}
 		r.ready(a)

@@ -38,7 +38,7 @@ func (r *renderer) field(column string) int {
 // operand is the argument that the column of a comparison, the table's field i
 // or -1, is compared with.
 func (r *renderer) operand(c *Cond, i int) (arg any, err error) {
-	pattern := Like <= c.op && c.op <= NotILike
+	pattern := isPattern(c.op)
 	if i >= 0 && c.val != nil && !pattern {
 		if arg, err = r.table.Operand(i, c.val, r.d); err != nil {
 			return nil, err

@@ -18,6 +18,8 @@ const (
 	NotLike
 	ILike
 	NotILike
+	LikeExact
+	NotLikeExact
 	In
 	NotIn
 	Between
@@ -28,7 +30,7 @@ const (
 
 var opNames = [...]string{
 	Eq: "=", NotEq: "<>", Lt: "<", LtEq: "<=", Gt: ">", GtEq: ">=", Like: "LIKE", NotLike: "NOT LIKE",
-	ILike: "ILIKE", NotILike: "NOT ILIKE", In: "IN", NotIn: "NOT IN", Between: "BETWEEN", NotBetween: "NOT BETWEEN",
+	ILike: "ILIKE", NotILike: "NOT ILIKE", LikeExact: "LIKE", NotLikeExact: "NOT LIKE", In: "IN", NotIn: "NOT IN", Between: "BETWEEN", NotBetween: "NOT BETWEEN",
 	Is: "IS", IsNot: "IS NOT",
 }
 

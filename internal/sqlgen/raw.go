@@ -23,6 +23,9 @@ func (r *renderer) raw(e *Expr, where string) {
 		return
 	}
 	text, args, err := e.resolve()
+	if err == nil {
+		text, args, err = r.unnamed(text, args)
+	}
 	if err != nil {
 		r.fail(r.fault(where, "", err))
 		return
@@ -56,6 +59,10 @@ func (r *renderer) raw(e *Expr, where string) {
 		case len(t.Text) > 1:
 			r.fail(r.fault(where, fmt.Sprintf("the placeholder %s has a number; write ? for each argument", t.Text), nil))
 		case n < len(args):
+			if next, list := r.rawList(text, t.At, args[n], where); list {
+				start = next
+				break
+			}
 			before := len(r.args)
 			r.rawArg(args[n], where)
 			if _, sql := args[n].(*Expr); !sql {

@@ -25,7 +25,7 @@ var vetted = []string{
 	"quoted", "list", // names that Table has quoted
 	"text[start:t.At]", "text[start:]", // raw SQL around its placeholders
 	"functionNames[f]", "unitNames[p.Unit]", "unitNames[t.Unit]", "unitFormats[p.Unit]", "mysqlCuts[t.Unit]", "sqliteCuts[t.Unit]", // constants, by number
-	"castOf(a)", "castOf(r.args[before])", `cmp.Or(castOf(r.args[before]), "::text")`, // types, by the argument's Go type
+	"castOf(a)", "r.d.InNothing", "r.d.NotInNothing", "castOf(r.args[before])", `cmp.Or(castOf(r.args[before]), "::text")`, // types, by the argument's Go type
 	"strconv.AppendInt", "strconv.AppendUint", "hex.AppendEncode", "appendIdent", // digits and quoted names
 	"d.Append", // the digits of a value.Decimal
 }

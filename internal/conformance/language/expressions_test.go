@@ -211,14 +211,14 @@ func TestExpression_ComputesExactlyOrFails(t *testing.T) {
 			"far below": s.price.Minus(100).Sub(s.count),
 		} {
 			_, err := s.Where("id", "=", 1).Update(t.Context(), map[string]any{"price": e})
-			require.Error(t, err, claim)
+			require.ErrorIs(t, err, dbfleet.ErrInvalidValue, claim)
 			_, err = s.Where("id", "=", 1).SelectValue(e, "value").Pluck(t.Context(), "value")
-			require.Error(t, err, claim)
+			require.ErrorIs(t, err, dbfleet.ErrInvalidValue, claim)
 		}
 		require.Equal(t, int64(math.MaxInt64), column[int64](t, s, s.count.Minus(1).Plus(1))[0])
 		unsigned := dbfleet.Col[uint64]("price")
 		_, err = s.Where("id", "=", 5).Update(t.Context(), map[string]any{"price": unsigned.Minus(1)})
-		require.Error(t, err, "what the field cannot hold")
+		require.ErrorIs(t, err, dbfleet.ErrInvalidValue, "what the field cannot hold")
 		row, err := s.Find(t.Context(), 1)
 		require.NoError(t, err)
 		require.EqualValues(t, 10, row.Price, "nothing was written")

@@ -147,3 +147,36 @@ func TestOrderWith_PutsNullsWhereItIsTold(t *testing.T) {
 		require.Equal(t, []row{{at[int64](2), nil}, {at[int64](3), at[int64](18)}, {at[int64](4), at[int64](6)}, {at[int64](1), at[int64](6)}}, list)
 	})
 }
+
+func TestField_OfTheShardKeyFindsTheShard(t *testing.T) {
+	t.Parallel()
+	one, two := conformance.OnSQLite(t), conformance.OnSQLite(t)
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"even": conformance.ConnectionTo(one.Database), "odd": conformance.ConnectionTo(two.Database)})
+	for _, fl := range []conformance.Fleet{one, two} {
+		fl.Create(t, conformance.PurchasesTable)
+	}
+	m := conformance.Model[conformance.Purchase](t, r, dbfleet.ModelConfig{Table: "purchases", Shard: dbfleet.ShardBy("user_id", func(id int64) string {
+		return [...]string{"even", "odd"}[id%2]
+	})})
+	user := dbfleet.Field(m, func(p *conformance.Purchase) *int64 { return &p.UserID })
+	total := dbfleet.Field(m, func(p *conformance.Purchase) *float64 { return &p.Total })
+	require.NoError(t, m.Create(t.Context(), &conformance.Purchase{UserID: 7, Total: 2.5}))
+	list, err := dbfleet.Pluck[float64](t.Context(), m.Filter(user.Eq(7)).SelectValue(total.Plus(1), "more"), "more")
+	require.NoError(t, err)
+	require.Equal(t, []float64{3.5}, list)
+	route, err := m.Filter(user.Eq(7), total.Gt(1)).Route(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "odd", route.Connection)
+	n, err := dbfleet.From(m.Filter(user.Eq(7)).Select("total"), "t").Where("total", ">", 1).Count(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n, "where its query goes")
+	n, err = dbfleet.InsertFrom(t.Context(), m.Shard(7), []string{"user_id", "total"}, m.Filter(user.Eq(7)).Select("user_id", "total"))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	_, err = dbfleet.InsertFrom(t.Context(), m, []string{"user_id", "total"}, m.Filter(user.Eq(7)).Select("user_id", "total"))
+	require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
+	_, err = dbfleet.InsertFrom(t.Context(), m.Shard(8), []string{"user_id", "total"}, m.Filter(user.Eq(7)).Select("user_id", "total"))
+	require.ErrorContains(t, err, `belongs to connection "odd"`)
+	_, err = dbfleet.From(m.Filter(total.Gt(1)), "t").Get(t.Context())
+	require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
+}

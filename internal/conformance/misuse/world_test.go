@@ -37,6 +37,13 @@ type post struct {
 	Owner  *user `db:"-"`
 }
 
+// noted has fields that can be NULL.
+type noted struct {
+	ID  int
+	Age *int
+	Old sql.Null[int]
+}
+
 // world is what calls are made in: two models on a fresh database in memory.
 type world struct {
 	t       *testing.T
@@ -45,6 +52,7 @@ type world struct {
 	users   *dbfleet.Model[user]
 	posts   *dbfleet.Model[post]
 	sharded *dbfleet.Model[user]
+	noted   *dbfleet.Model[noted]
 	tx      *dbfleet.Tx
 	inTx    context.Context      // of tx
 	kept    *dbfleet.Model[kept] // see keeps
@@ -62,10 +70,12 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { require.NoError(t, w.reg.Close()) })
 	w.users = dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Fillable: []string{"name", "age"}})
 	w.posts = dbfleet.MustModel[post](w.reg, dbfleet.ModelConfig{Table: "posts"})
+	w.noted = dbfleet.MustModel[noted](w.reg, dbfleet.ModelConfig{Table: "noted"})
 	w.sharded = dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Shard: dbfleet.ShardBy("id", func(int) string { return "main" })})
 	for _, text := range []string{
 		"CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER NOT NULL DEFAULT 0)",
 		"CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT NOT NULL DEFAULT '')",
+		"CREATE TABLE noted (id INTEGER PRIMARY KEY, age INTEGER, old INTEGER)",
 		"INSERT INTO users (id, name, age) VALUES (1, 'Ann', 30)",
 		"INSERT INTO posts (id, user_id, title) VALUES (1, 1, 'Hello')",
 	} {
@@ -96,6 +106,13 @@ func (w *world) functions() map[string]reflect.Value {
 		"CountRelated": dbfleet.CountRelated[user], "ExistsRelated": dbfleet.ExistsRelated[user], "SumRelated": dbfleet.SumRelated[user, int], "MinRelated": dbfleet.MinRelated[user, int],
 		"MaxRelated": dbfleet.MaxRelated[user, int], "AvgRelated": dbfleet.AvgRelated[user, int], "WithN1Check": dbfleet.WithN1Check,
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
+		"Field": dbfleet.Field[noted, int], "FieldPointer": dbfleet.FieldPointer[noted, int], "FieldNull": dbfleet.FieldNull[noted, int],
+		"From": dbfleet.From, "InsertFrom": dbfleet.InsertFrom, "Value": dbfleet.Value[int], "QueryValue": dbfleet.QueryValue[int], "RawValue": dbfleet.RawValue[int],
+		"Compare": dbfleet.Compare[int], "Case": dbfleet.Case[int], "Coalesce": dbfleet.Coalesce[int],
+		"Lower": dbfleet.Lower, "Upper": dbfleet.Upper, "Trim": dbfleet.Trim, "Length": dbfleet.Length, "Concat": dbfleet.Concat,
+		"Year": dbfleet.Year, "Month": dbfleet.Month, "Day": dbfleet.Day, "Hour": dbfleet.Hour, "Minute": dbfleet.Minute, "Second": dbfleet.Second, "Truncate": dbfleet.Truncate,
+		"CountRows": dbfleet.CountRows, "CountOf": dbfleet.CountOf, "SumOf": dbfleet.SumOf[int], "AvgOf": dbfleet.AvgOf, "MinOf": dbfleet.MinOf[int], "MaxOf": dbfleet.MaxOf[int],
+		"RowNumber": dbfleet.RowNumber, "Rank": dbfleet.Rank, "DenseRank": dbfleet.DenseRank, "Lag": dbfleet.Lag[int], "Lead": dbfleet.Lead[int], "FirstValue": dbfleet.FirstValue[int],
 	} {
 		out[name] = reflect.ValueOf(f)
 	}
@@ -116,6 +133,8 @@ var receivers = map[string]func(w *world) any{
 	"ToOne":    func(w *world) any { return w.ownerOf() },
 	"Tally":    func(w *world) any { return dbfleet.CountRelated(w.postsOf(), func(*user) *int64 { return new(int64) }) },
 	"Col":      func(*world) any { return dbfleet.Col[int]("age") },
+	"Cases":    func(*world) any { return dbfleet.Case[int]().When(dbfleet.Col[int]("age").Gt(1), 1) },
+	"Order":    func(*world) any { return dbfleet.Col[int]("age").Asc() },
 	"Args":     func(*world) any { return dbfleet.Args{1} },
 	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
 	"JSON":     func(*world) any { j := dbfleet.JSONOf(1); return &j },
@@ -124,6 +143,10 @@ var receivers = map[string]func(w *world) any{
 	"Conn":     func(*world) any { return new(dbfleet.Conn) },
 	"Session":  func(w *world) any { return dbfleet.SessionOf(dbfleet.WithSession(w.ctx)) },
 	"Secret":   func(*world) any { s := dbfleet.Secret("x"); return &s },
+
+	"Expression":     func(*world) any { return dbfleet.Col[int]("age").Plus(1) },
+	"Aggregation":    func(*world) any { return dbfleet.CountOf(dbfleet.Col[int]("age")) },
+	"WindowFunction": func(*world) any { return dbfleet.RowNumber() },
 
 	"Inbox":  func(w *world) any { return w.inbox() },
 	"Outbox": func(w *world) any { return w.outbox() },
@@ -228,6 +251,7 @@ func (w *world) ownerOf() dbfleet.ToOne[post, user] {
 // texts are right arguments by their parameter's name, or by function and name.
 var texts = map[string]string{
 	"column": "age", "op": "=", "alias": "other", "table": "posts", "left": "users.id", "right": "users.age", "name": "main", "text": "x",
+	"unit": "month", "Query.SelectValue alias": "age", "RawValue sql": "age + ?", "From alias": "other", "Of alias": "users",
 	"sql": "age = ?", "query": "SELECT ?", "Select sql": "SELECT ?", "SelectOne sql": "SELECT ?", "SelectIter sql": "SELECT ?", "pattern": "x", "foreignKey": "user_id", "refersTo": "id", "columns": "age", "key": "name", "direction": "ASC",
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
@@ -272,7 +296,17 @@ func (w *world) value(function, name string, in reflect.Type) any {
 	if function == "Outbox.Add" && in == reflect.TypeFor[context.Context]() {
 		return w.inTransaction()
 	}
+	if function == "InsertFrom" {
+		switch name {
+		case "into":
+			return w.posts
+		case "columns":
+			return []string{"user_id"}
+		}
+	}
 	given := []any{
+		w.noted, func(n *noted) *int { return &n.ID }, func(n *noted) **int { return &n.Age }, func(n *noted) *sql.Null[int] { return &n.Old },
+		dbfleet.Window{OrderBy: []dbfleet.Order{dbfleet.Col[int]("age").Asc()}}, dbfleet.Col[int]("age").Asc(),
 		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
 		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
 		dbfleet.ModelConfig{Table: "users"}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
@@ -315,6 +349,12 @@ func (w *world) value(function, name string, in reflect.Type) any {
 			return w.users
 		}
 		return w.users.Select("age")
+	case reflect.TypeFor[dbfleet.Term](), reflect.TypeFor[dbfleet.Operand[int]]():
+		return dbfleet.Col[int]("age")
+	case reflect.TypeFor[dbfleet.Operand[string]]():
+		return dbfleet.Col[string]("name")
+	case reflect.TypeFor[dbfleet.Operand[time.Time]]():
+		return dbfleet.Col[time.Time]("age")
 	case reflect.TypeFor[dbfleet.Relation[user]]():
 		return w.postsOf()
 	case reflect.TypeFor[dbfleet.Relation[post]]():
@@ -397,6 +437,25 @@ func (w *world) use(function string, result any) error {
 		return err
 	case dbfleet.Tally[user]:
 		_, err := w.users.With(r).Get(w.ctx)
+		return err
+	case dbfleet.Col[int]:
+		if strings.HasPrefix(function, "Field") {
+			_, err := w.noted.Filter(r.IsNull()).Get(w.ctx)
+			return err
+		}
+		_, err := w.users.Filter(r.Gt(1)).Get(w.ctx)
+		return err
+	case dbfleet.Order:
+		_, err := w.users.Query().OrderWith(r).Get(w.ctx)
+		return err
+	case dbfleet.Cases[int]:
+		return w.use(function, r.When(dbfleet.Col[int]("age").Gt(1), 1).Else(1))
+	case dbfleet.WindowFunction[int]:
+		return w.use(function, r.Over(dbfleet.Window{}))
+	case dbfleet.WindowFunction[int64]:
+		return w.use(function, r.Over(dbfleet.Window{}))
+	case dbfleet.Term:
+		_, err := w.users.Query().SelectValue(r, "age").Pluck(w.ctx, "age")
 		return err
 	case dbfleet.Cond:
 		if strings.HasPrefix(function, "ToOne.") {

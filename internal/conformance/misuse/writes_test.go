@@ -15,7 +15,7 @@ func ofRawSQL(w *world) []mistake {
 		{"too few arguments", w.get(u.Query().WhereRaw("age > ? AND age < ?", 1)), `dbfleet: table "users": where: 2 placeholders for 1 arguments in "age > ? AND age < ?"`},
 		{"too many arguments", w.get(u.Query().WhereRaw("age > 1", 5)), `dbfleet: table "users": where: 0 placeholders for 1 arguments in "age > 1"`},
 		{"PostgreSQL's placeholders", w.get(u.Query().WhereRaw("age > $1", 5)), `dbfleet: table "users": where: 0 placeholders for 1 arguments in "age > $1"; a placeholder is ? on every database`},
-		{"a list for a placeholder", w.get(u.Query().WhereRaw("age IN (?)", []int{1, 2})), `dbfleet: table "users": where: unsupported type: sqlite has no arrays for a []int; IN and WhereIn take a list`},
+		{"a list for a placeholder", w.get(u.Query().WhereRaw("age = ?", []int{1, 2})), `dbfleet: table "users": where: unsupported type: sqlite has no arrays for a []int; IN and WhereIn take a list`},
 		{"no condition", w.get(u.Query().WhereRaw("")), `dbfleet: table "users": where: the SQL is empty`},
 		{"only blanks", w.get(u.Query().WhereRaw("  ")), `dbfleet: table "users": where: the SQL is empty`},
 		{"no SQL in Raw", w.get(u.Filter(dbfleet.Raw(""))), `dbfleet: table "users": where: the SQL is empty`},
