@@ -31,18 +31,20 @@ var ReplicaDatabases = []string{"postgres_cluster", "mariadb_cluster"}
 // the same record on a connection to one of the replicas alone: what there is to pay for
 // spreading reads is ours compared to that.
 const (
-	inSession = "session" // ours in a session that has written
-	onPool    = "pool"    // hand-written, on the *sql.DB that the library lends of that replica
-	byHand    = "by_hand" // hand-written database/sql, to that replica
+	inSession = "session"  // ours in a session that has written
+	byTurns   = "by_turns" // raw on connections to the one replica and to the other in turn: two servers alternate there as well
+	onPool    = "pool"     // hand-written, on the *sql.DB that the library lends of that replica
+	byHand    = "by_hand"  // hand-written database/sql, to that replica
 )
 
 // ReplicaPeers are the peers of ReadSpread.
 func ReplicaPeers() []*Peer {
 	return []*Peer{
-		{Name: raw, Open: openAlone},
-		{Name: rawAgain, Open: openAlone},
+		{Name: raw, Open: openAlone(1)},
+		{Name: rawAgain, Open: openAlone(1)},
 		{Name: ours, Open: func(ctx context.Context, t *Target) (*Session, error) { return openSpread(ctx, t, false) }},
 		{Name: inSession, Open: func(ctx context.Context, t *Target) (*Session, error) { return openSpread(ctx, t, true) }},
+		{Name: byTurns, Open: openAlone(2)},
 		{Name: onPool, Open: openOnPool},
 		{Name: byHand, Open: openByHand},
 	}
@@ -58,13 +60,14 @@ func startCluster(t testing.TB, database string) *server {
 	make := func(through func(s *dbtest.Server, db dbtest.Database) dbtest.Database) *Target {
 		db := c.Database(t)
 		at := func(s *dbtest.Server) dbtest.Database { return through(s, db.On(s)) }
-		target, first := clusterTarget(t, database, at(c.Primary)), clusterTarget(t, database, at(c.Replicas[0]))
+		target := clusterTarget(t, database, at(c.Primary))
 		routed := target.Config
 		for _, r := range c.Replicas {
 			replica := at(r)
+			target.replicas = append(target.replicas, clusterTarget(t, database, replica))
 			routed.Replicas = append(routed.Replicas, dbfleet.ReplicaConfig{Host: net.JoinHostPort(replica.Host, strconv.Itoa(replica.Port))})
 		}
-		target.RoutedConfig, target.replica, target.settle = &routed, first, func() { c.WaitCaughtUp(t) }
+		target.RoutedConfig, target.settle = &routed, func() { c.WaitCaughtUp(t) }
 		return target
 	}
 	s.make = func(testing.TB, place) *Target {
@@ -115,19 +118,34 @@ func counting(registry *dbfleet.Registry) *hooked {
 
 type hooked struct{ rows, events, primary atomic.Int64 }
 
-func openAlone(_ context.Context, t *Target) (*Session, error) {
-	people, registry, err := dbfleetModel(t.replica.Config)
-	if err != nil {
-		return nil, err
+// openAlone reads from so many replicas in turn, each on a connection of its own.
+func openAlone(replicas int) func(context.Context, *Target) (*Session, error) {
+	return func(_ context.Context, t *Target) (*Session, error) {
+		var people []*dbfleet.Model[Person]
+		var registries []*dbfleet.Registry
+		closing := func() error {
+			var errs []error
+			for _, r := range registries {
+				errs = append(errs, r.Close())
+			}
+			return errors.Join(errs...)
+		}
+		for _, replica := range t.replicas[:replicas] {
+			model, registry, err := dbfleetModel(replica.Config)
+			if err != nil {
+				return nil, errors.Join(err, closing())
+			}
+			counting(registry)
+			people, registries = append(people, model), append(registries, registry)
+		}
+		return &Session{Close: closing, Funcs: map[Operation]Func{
+			ReadSpread: repeat(func(ctx context.Context, i int) (Person, error) { return people[i%replicas].Find(ctx, key(i)) }),
+		}}, nil
 	}
-	counting(registry)
-	return &Session{Close: registry.Close, Funcs: map[Operation]Func{
-		ReadSpread: repeat(func(ctx context.Context, i int) (Person, error) { return people.Find(ctx, key(i)) }),
-	}}, nil
 }
 
 func openOnPool(_ context.Context, t *Target) (*Session, error) {
-	_, registry, err := dbfleetModel(t.replica.Config)
+	_, registry, err := dbfleetModel(t.replicas[0].Config)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +156,7 @@ func openOnPool(_ context.Context, t *Target) (*Session, error) {
 }
 
 func openByHand(_ context.Context, t *Target) (*Session, error) {
-	db, err := t.replica.Open()
+	db, err := t.replicas[0].Open()
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +243,7 @@ func replicaCost(file string) (string, error) {
 
 var spreadTitles = []struct{ peer, title string }{
 	{raw, "dbfleet, a connection to one replica alone"}, {rawAgain, "the same once more, the noise"}, {ours, "dbfleet, two replicas in turn"},
-	{inSession, "the same in a session that has written"}, {onPool, "by hand on the `*sql.DB` of `Pool`"}, {byHand, "by hand on `database/sql`"},
+	{inSession, "the same in a session that has written"}, {byTurns, "two connections to one replica each, in turn"}, {onPool, "by hand on the `*sql.DB` of `Pool`"}, {byHand, "by hand on `database/sql`"},
 }
 
 func (r *Report) replicas() string {
@@ -235,7 +253,8 @@ func (r *Report) replicas() string {
 One record by its key, on a primary with two replicas that follow it by streaming or binary log replication. dbfleet has a query hook that counts rows.
 What it costs to spread reads, and to have those of a session find what it has written, is told by the ratio to the same read of dbfleet on a
 connection that has one of the replicas as its only node. The session has written before, and both replicas are known to have it. Hand-written code goes to
-that replica too. Ratios within a round; allocations; round trips to all three servers, which proxies counted in runs of their own, with
+that replica too. What is read in turn keeps two servers busy, which costs by itself where all of them share one processor: what it costs so
+is told by two connections to one replica each, between which the caller changes. Ratios within a round; allocations; round trips to all three servers, which proxies counted in runs of their own, with
 those of the monitor, which asks each server once a second.
 
 `)

@@ -39,8 +39,8 @@ type Target struct {
 
 	Beside *Target // the other database of Atomic, else nil
 
-	replica *Target // one replica of a cluster, else nil
-	settle  func()  // waits until the replicas have all; nil where there are none
+	replicas []*Target // those of a cluster, else nil
+	settle   func()    // waits until the replicas have all; nil where there are none
 
 	null    *null
 	private bool         // dbfleet has a database of its own, which nobody else sees
