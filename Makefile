@@ -157,6 +157,12 @@ bench-transactions: ## transactions and atomic commits beside hand-written datab
 	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -transactions -json results/transactions.json
 	cd bench && "$(BIN)/bench" -from results/latest.json -docs ../docs >/dev/null
 
+.PHONY: bench-replicas
+bench-replicas: ## a read that is spread over replicas, and one in a session, beside one that is not, with round trips (three minutes); redraws docs/performance.md
+	@scripts/install-databases
+	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -replicas -rounds 100 -json results/replicas.json
+	cd bench && "$(BIN)/bench" -from results/latest.json -docs ../docs >/dev/null
+
 .PHONY: bench-build
 bench-build: ## what a record type costs a build, with dbfleet and its peers (a quarter of an hour); redraws docs/performance.md
 	cd bench && $(GO) build -o "$(BIN)/bench-build" ./build && "$(BIN)/bench-build" -json results/build.json

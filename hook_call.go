@@ -62,7 +62,7 @@ func (p *place) callHooks(ctx context.Context, s *statement) *call {
 	c := &call{hookContext: hookContext{ctx, p.transactions(ctx)}, args: s.args, registry: registry, own: own}
 	c.event = QueryEvent{
 		Driver: Driver(p.e.dialect.Name), Database: p.node.database, Address: p.node.address, Table: s.table,
-		Op: s.op, SQL: s.text, Args: make(Args, len(s.args)), Route: p.route.told(), Start: time.Now(), Rows: -1,
+		Op: s.op, SQL: s.text, Args: make(Args, len(s.args)), Route: p.toldRoute(), Start: time.Now(), Rows: -1,
 	}
 	c.before(p, s)
 	return c
@@ -168,7 +168,7 @@ func (p *place) transactions(ctx context.Context) any {
 // end tells the hooks what came of the statement.
 func (c *call) end(p *place, s *statement, rows int64, err error) {
 	c.event.Duration = time.Since(c.event.Start)
-	c.event.Route = p.route.told()
+	c.event.Route = p.toldRoute()
 	c.event.SQL = s.text
 	c.event.Rows, c.event.Err, c.event.Class = rows, err, ClassOf(err)
 	if err != nil && rows < 0 {

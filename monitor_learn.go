@@ -12,7 +12,7 @@ import (
 func (e *entry) startReplicas(nodes []*node) {
 	reads := e.config.Reads
 	e.replicas = replicaset.New[*node](replicaset.Settings{
-		Policy: replicaset.Policy(reads.Balance), Zone: reads.Zone, Now: time.Now,
+		Policy: replicaset.Policy(reads.Balance), Zone: reads.Zone,
 		Floor: reads.MinWait, Ceiling: reads.MaxWait, Every: reads.ProbeInterval, Changed: e.replicaChanged,
 	})
 	e.replicas.Replace(nodes, (*node).spec)

@@ -28,6 +28,9 @@ type NodeState struct {
 	// Resting says that a replica does not answer: reads leave it out, unless nobody else
 	// might answer. It is asked again and again, and back within a second of its return.
 	Resting bool
+	// InTurn says that a replica takes its turn of reads: it is not left out because it does
+	// not answer or is doubted, nor because it is Lagging.
+	InTurn bool
 	// Lagging says that a replica is further behind than Reads.MaxLag, or that how far is
 	// not known. Without MaxLag none is.
 	Lagging bool
@@ -68,6 +71,7 @@ func (r *Registry) Nodes() []NodeState {
 func (s *NodeState) describe(m *replicaset.Member[*node], n *node) {
 	f := m.Figures()
 	s.State, s.Since, s.Resting, s.Lagging = conditionOf(f.State), f.Since, f.State == replicaset.StateEjected, f.Lagging
+	s.InTurn = m.InTurn()
 	s.Lag, s.LagKnown = n.staleness(time.Now())
 	s.InFlight, s.Latency, s.Zone, s.Weight = f.InFlight, f.Latency, f.Zone, f.Weight
 	if p := n.problem.Load(); p != nil {

@@ -162,7 +162,7 @@ func (q *query) explain(ctx context.Context) (Route, error) {
 	if err := t.place.choose(ctx, write); err != nil {
 		return Route{}, told(err)
 	}
-	return t.place.route.told(), nil
+	return t.place.toldRoute(), nil
 }
 
 // text renders the query as it would be sent, without sending it.

@@ -327,6 +327,7 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 	ctx = p.unseen(ctx, s)
 	pool, err := p.pool(ctx)
 	if err == nil {
+		pool.TellRuns(p.e.ranPrepared)
 		x.stmt, err = pool.PrepareContext(ctx, p.node.wait, s.text)
 	}
 	return unknownRows, err

@@ -48,16 +48,28 @@ func (p *place) nextReplica(worst replicaset.Resort) bool {
 		return false
 	}
 	p.take(m)
-	switch resort {
-	case replicaset.Suspected:
-		p.route.more = "; a replica that is doubted, since no other is fit"
-	case replicaset.Ejected:
-		p.route.more = "; a replica that does not answer, as the last resort"
-	default:
-		p.route.more = "; a replica in turn"
+	why := &whyReplica
+	if p.in.needs != nil {
+		why = &whyInSession
 	}
+	p.route.more = why[resort]
 	return true
 }
+
+// The reasons for a replica, by how good it is to take it: outside of sessions, and for
+// what a session needs.
+var (
+	whyReplica = [...]string{
+		replicaset.Well:      "; a replica in turn",
+		replicaset.Suspected: "; a replica that is doubted, since no other is fit",
+		replicaset.Ejected:   "; a replica that does not answer, as the last resort",
+	}
+	whyInSession = [...]string{
+		replicaset.Well:      "; a replica in turn that has what the session needs",
+		replicaset.Suspected: "; a replica that is doubted and has what the session needs, since no other is fit",
+		replicaset.Ejected:   "; a replica that does not answer and has what the session needs, as the last resort",
+	}
+)
 
 // take has the place go to a replica.
 func (p *place) take(m *replicaset.Member[*node]) {

@@ -29,14 +29,6 @@ type Route struct {
 	more string // the rest of Reason, until told joins them
 }
 
-// told returns the route as others see it. Most routes are never looked at, so
-// their reason is put together here.
-func (r *Route) told() Route {
-	out := *r
-	out.Reason, out.more = r.Reason+r.more, ""
-	return out
-}
-
 // String is for people: "users_db/replica-1 (replica; in turn)".
 func (r Route) String() string { return fmt.Sprintf("%s (%s; %s)", r.Node, r.Role, r.Reason) }
 

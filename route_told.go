@@ -65,6 +65,6 @@ func txsOf(ctx context.Context) *txList {
 // tell writes the route for whoever asked for it by WithRoute.
 func (p *place) tell() {
 	if p.tellTo != nil {
-		*p.tellTo = p.route.told()
+		*p.tellTo = p.toldRoute()
 	}
 }

@@ -58,12 +58,14 @@ const sessionWait = 50 * time.Millisecond
 // its primary until the next write of it: the write itself has succeeded, so it is no
 // error. After a write whose outcome is unknown (ErrOutcomeUnknown), which may be done
 // long afterwards still, it reads that connection from the primary for the rest of its
-// life. So it does after PrepareContext outside of a transaction, since what the
-// statement does is not seen. Connections that Conn has lent count when Conn ends, and
-// are read from the primary until then.
+// life. So it does after PrepareContext outside of a transaction of what is no plain read.
+// A statement that was prepared there before the session, or with another context, counts
+// for the session of the context that it is run with, by its text: then the session reads
+// the connection from its primary until its next write of another kind, whose position
+// is asked for. Connections that Conn has lent count when Conn ends, and are read from
+// the primary until then.
 //
-// Not seen is what goes through Pool and ReplicaPool, and through a statement that was
-// prepared before the session, or with another context; what a SELECT writes that looks
+// Not seen is what goes through Pool and ReplicaPool; what a SELECT writes that looks
 // like a plain read, by a view or an operator whose function writes, or by an overload of
 // a function that is known; and on MariaDB and MySQL what a transaction that was rolled
 // back has left in tables without transactions.

@@ -36,7 +36,6 @@ func (p *place) inSession(ctx context.Context) error {
 		p.primary = true
 		return p.toPrimary(ctx, "; the session has written what no replica is known to have")
 	case p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected):
-		p.route.more += " that has what the session needs"
 		return nil
 	}
 	return p.insteadOfReplicas(ctx)
@@ -100,11 +99,7 @@ func (p *place) settle(ctx context.Context) error {
 
 // nextOfNeeded takes a replica that is known to have what the session needs by now.
 func (p *place) nextOfNeeded() bool {
-	if p.primary || p.e.replicas.Len() == 0 || !p.nextReplica(replicaset.Suspected) {
-		return false
-	}
-	p.route.more += " that has what the session needs"
-	return true
+	return !p.primary && p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected)
 }
 
 // restsFor is how long no replica is waited for after it was in vain, in waits.

@@ -121,6 +121,25 @@ func (p *place) unseen(ctx context.Context, s *statement) context.Context {
 	return driver.WhenRead(ctx, func() { session.pin(e, false) })
 }
 
+// ranPrepared notes that a statement which was prepared outside of a transaction was run with
+// ctx, whichever context it was prepared with. Its text tells whether that counts as a
+// write. Where the primary is by then is not asked, so that the session reads it from
+// there until its next write of another kind.
+func (e *entry) ranPrepared(ctx context.Context, text string, err error) {
+	session := txsOf(ctx).wants().session
+	if session == nil {
+		return
+	}
+	unknown := err != nil && driver.Classify(err).Unanswered
+	if err != nil && !unknown {
+		return // it has done nothing
+	}
+	writes := e.reg.plain.refuse("", text, e.dialect) != nil
+	if writes || session.options.MonotonicReads {
+		session.pin(e, writes && unknown)
+	}
+}
+
 // writesIn notes that a transaction, or what Conn lends, writes for a session: it gets the
 // position at the end.
 func (h *held) writesIn(s *Session) {

@@ -37,7 +37,7 @@ func (t *Target) check(ctx context.Context, db *sql.DB, op Operation, f Func) er
 		return t.checkInserted(ctx, db, op, times, got)
 	case Update:
 		return t.checkUpdated(ctx, db, before, times, got)
-	case Read, ReadParallel, ReadRouted:
+	case Read, ReadParallel, ReadRouted, ReadSpread:
 		want := stored[key(times-1)-1]
 		if t.null != nil {
 			want = stored[0]

@@ -29,6 +29,9 @@ func openLab(ctx context.Context, t testing.TB, s *server, p place, peers []*Pee
 	if err := l.target.createTables(ctx, look, p); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
+	if l.target.settle != nil {
+		l.target.settle()
+	}
 	for _, peer := range peers {
 		if !peer.serves(s.database) {
 			continue

@@ -45,7 +45,7 @@ type options struct {
 	docs      string
 	build     string
 
-	transactions string
+	transactions, replicas string
 }
 
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
@@ -74,11 +74,15 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	spread, err := replicaCost(o.replicas)
+	if err != nil {
+		return err
+	}
 	builds, err := buildCost(o.build)
 	if err != nil {
 		return err
 	}
-	section = strings.TrimSpace(section + "\n" + builds)
+	section = strings.TrimSpace(section + "\n" + spread + "\n" + builds)
 	return report.publish(o.docs, section)
 }
 
@@ -86,6 +90,7 @@ func parse(args []string) (*options, error) {
 	o := &options{}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	tx := flags.Bool("transactions", false, "the operations of transactions, on their databases, of dbfleet alone")
+	replicas := flags.Bool("replicas", false, "a read that is spread over replicas, and in a session, of dbfleet alone")
 	quick := flags.Bool("quick", false, "few rounds: the order of things within three minutes")
 	databases := flags.String("db", strings.Join(Databases, ","), "the databases")
 	ops := flags.String("op", "", "the operations, all by default: "+joined(Operations))
@@ -97,6 +102,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.docs, "docs", "", "the `folder` for performance.md and performance.svg")
 	flags.StringVar(&o.build, "build", filepath.Join("results", "build.json"), "the `file` that make bench-build has left, for performance.md")
 	flags.StringVar(&o.transactions, "with", filepath.Join("results", "transactions.json"), "the `file` that make bench-transactions has left, for performance.md")
+	flags.StringVar(&o.replicas, "with-replicas", filepath.Join("results", "replicas.json"), "the `file` that make bench-replicas has left, for performance.md")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -114,15 +120,18 @@ func parse(args []string) (*options, error) {
 	if *quick {
 		o.plan.HeavyRounds = min(o.plan.Rounds, 3)
 	}
-	known, of := Operations, Databases
-	if *tx {
+	known, of, compared := Operations, Databases, Peers()
+	switch {
+	case *tx:
 		known, of = Transactions, TransactionDatabases
-		if *databases == strings.Join(Databases, ",") {
-			*databases = ""
-		}
 		if *peers == "" {
 			*peers = ours
 		}
+	case *replicas:
+		known, of, compared = Spreads, ReplicaDatabases, ReplicaPeers()
+	}
+	if (*tx || *replicas) && *databases == strings.Join(Databases, ",") {
+		*databases = ""
 	}
 	var err error
 	if o.databases, err = chosen("database", *databases, of, func(s string) string { return s }); err != nil {
@@ -134,7 +143,7 @@ func parse(args []string) (*options, error) {
 	if *peers != "" {
 		*peers = raw + "," + rawAgain + "," + *peers
 	}
-	if o.peers, err = chosen("peer", *peers, Peers(), func(p *Peer) string { return p.Name }); err != nil {
+	if o.peers, err = chosen("peer", *peers, compared, func(p *Peer) string { return p.Name }); err != nil {
 		return nil, err
 	}
 	if o.json == "" {

@@ -70,7 +70,8 @@ func (l *lab) measure(ctx context.Context, ops []Operation, plan Plan) (map[Oper
 }
 
 // calibrate finds how often each peer does the operation in a sample. Inserts
-// are as many for everybody, so that all tables grow alike.
+// are as many for everybody, so that all tables grow alike, and reads that are
+// spread over replicas, whose peers differ by little.
 func (l *lab) calibrate(ctx context.Context, op Operation, budget time.Duration) (map[string]int, error) {
 	times := map[string]int{}
 	for _, p := range l.peers {
@@ -78,7 +79,7 @@ func (l *lab) calibrate(ctx context.Context, op Operation, budget time.Duration)
 		if !ok {
 			continue
 		}
-		if op.place() == inserts && p.Name != raw && times[raw] > 0 {
+		if (op.place() == inserts || op == ReadSpread) && p.Name != raw && times[raw] > 0 {
 			times[p.Name] = times[raw]
 			continue
 		}

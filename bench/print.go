@@ -34,7 +34,7 @@ func (r *Report) print(w io.Writer) {
 
 // databases are those with results, in their order.
 func (r *Report) databases() []string {
-	all := append(slices.Clone(Databases), TransactionDatabases...)
+	all := slices.Concat(Databases, TransactionDatabases, ReplicaDatabases)
 	slices.Sort(all)
 	all = slices.Compact(all)
 	slices.SortStableFunc(all, func(a, b string) int { return rank(a) - rank(b) })
@@ -45,7 +45,7 @@ func (r *Report) databases() []string {
 
 // operations are those with results for a database, in their order.
 func (r *Report) operations(database string) []Operation {
-	return slices.DeleteFunc(slices.Concat(Operations, Transactions), func(op Operation) bool { return r.find(database, op, raw) == nil })
+	return slices.DeleteFunc(slices.Concat(Operations, Transactions, Spreads), func(op Operation) bool { return r.find(database, op, raw) == nil })
 }
 
 // table is a database's results, a row for each peer.
@@ -56,7 +56,7 @@ func (r *Report) table(database string) [][]string {
 		head = append(head, string(op))
 	}
 	rows := [][]string{head}
-	for _, p := range Peers() {
+	for _, p := range slices.Concat(Peers(), ReplicaPeers()[3:]) {
 		row := []string{p.Name}
 		found := false
 		for _, op := range ops {
@@ -135,5 +135,5 @@ func rank(database string) int {
 	if i := slices.Index(Databases, database); i >= 0 {
 		return 2 * i
 	}
-	return 2*slices.Index(TransactionDatabases, database) + 1
+	return 2*slices.Index(slices.Concat(TransactionDatabases, ReplicaDatabases), database) + 1
 }

@@ -90,7 +90,8 @@ the same rows in the database.
 }
 
 var titles = map[string]string{"null": "In-memory driver", "sqlite": "SQLite", "postgres": "PostgreSQL", "mariadb": "MariaDB",
-	"sqlite_memory": "SQLite in memory", "postgres_mariadb": "PostgreSQL with MariaDB"}
+	"sqlite_memory": "SQLite in memory", "postgres_mariadb": "PostgreSQL with MariaDB",
+	"postgres_cluster": "PostgreSQL", "mariadb_cluster": "MariaDB"}
 
 var about = map[string]string{
 	"null":     "A driver that answers at once: a library's own cost, without a database,",

@@ -40,6 +40,8 @@ type Result struct {
 	High   float64 `json:"high"`
 	Allocs float64 `json:"allocs"` // per operation, of this process
 	Bytes  float64 `json:"bytes"`
+	// Least is the shortest time, where that is of use.
+	Least float64 `json:"least,omitempty"`
 	// Trips are the round trips to the servers per operation, where they were counted.
 	Trips float64 `json:"trips,omitempty"`
 }
@@ -78,7 +80,7 @@ func cpuName() string {
 
 // add takes up the samples of one operation on one database.
 func (r *Report) add(database string, op Operation, all series) {
-	for _, p := range Peers() {
+	for _, p := range slices.Concat(Peers(), ReplicaPeers()[3:]) {
 		samples := all[p.Name]
 		if len(samples) == 0 {
 			continue
@@ -95,6 +97,9 @@ func (r *Report) add(database string, op Operation, all series) {
 			Ratio: round(quantile(ratios, 0.5), 3), Low: round(quantile(ratios, 0.25), 3), High: round(quantile(ratios, 0.75), 3),
 			Allocs: round(quantile(allocs, 0.5), 1), Bytes: round(quantile(bytes, 0.5), 0),
 		})
+		if slices.Contains(Spreads, op) {
+			r.Results[len(r.Results)-1].Least = round(slices.Min(ns), 1)
+		}
 	}
 }
 

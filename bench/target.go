@@ -39,6 +39,9 @@ type Target struct {
 
 	Beside *Target // the other database of Atomic, else nil
 
+	replicas []*Target // those of a cluster, else nil
+	settle   func()    // waits until the replicas have all; nil where there are none
+
 	null    *null
 	private bool         // dbfleet has a database of its own, which nobody else sees
 	trips   func() int64 // round trips so far, where they are counted
@@ -127,6 +130,8 @@ func startServer(t testing.TB, database string) *server {
 			}
 		}
 		s.make, s.counters = both(main.make, beside.make), both(main.counters, beside.counters)
+	case "postgres_cluster", "mariadb_cluster":
+		return startCluster(t, database)
 	default:
 		t.Fatalf("there is no database %q", database)
 	}

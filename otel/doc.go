@@ -48,7 +48,11 @@
 // ObservePools tells of each node's pool db.client.connection.count by state,
 // db.client.connection.max, dbfleet.pool.waits and dbfleet.pool.wait_time, and
 // dbfleet.node.resting and dbfleet.transactions of the node. The pool's name is the
-// node's.
+// node's. Of a replica it tells dbfleet.node.in_turn, dbfleet.node.lag in seconds, what it
+// is behind at most, and dbfleet.node.lag_known; while that is 0, as on SQLite, there is no
+// lag. dbfleet.node.state has 1 for the state that a watched node is in and 0 for the
+// others, by the attribute dbfleet.node.state: unknown, healthy, suspect, ejected or
+// slow_start.
 //
 // # Cost
 //

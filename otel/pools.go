@@ -3,6 +3,7 @@ package dbfleetotel
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -40,7 +41,12 @@ func ObservePools(registry *dbfleet.Registry, options ...Options) (stop func() e
 	p.max = count("db.client.connection.max", "{connection}", "The largest number of open connections; none is told where there is no bound.")
 	p.transactions = count("dbfleet.transactions", "{transaction}", "Transactions that are open.")
 	p.resting = count("dbfleet.node.resting", "{node}", "1 while reads leave the replica out because it did not answer.")
+	p.inTurn = count("dbfleet.node.in_turn", "{node}", "1 while the replica takes its turn of reads, 0 while these leave it out because it does not answer, is doubted or lags.")
+	p.state = count("dbfleet.node.state", "{node}", "1 for the state that the node is in, 0 for the others. Only of nodes that are watched.")
+	p.lagKnown = count("dbfleet.node.lag_known", "{node}", "1 while it is known how far the replica is behind at most, otherwise 0.")
 	var failure error
+	p.lag, failure = meter.Float64ObservableGauge("dbfleet.node.lag", metric.WithUnit("s"), metric.WithDescription("How far the replica is behind at most; none is told while that is not known."))
+	keep(p.lag, failure)
 	p.waits, failure = meter.Int64ObservableCounter("dbfleet.pool.waits", metric.WithUnit("{request}"), metric.WithDescription("Requests that had to wait for a connection."))
 	keep(p.waits, failure)
 	p.waited, failure = meter.Float64ObservableCounter("dbfleet.pool.wait_time", metric.WithUnit("s"), metric.WithDescription("Time that requests have waited for a connection."))
@@ -59,6 +65,8 @@ type pools struct {
 	registry                          *dbfleet.Registry
 	more                              []attribute.KeyValue
 	count, max, transactions, resting metric.Int64ObservableUpDownCounter
+	inTurn, state, lagKnown           metric.Int64ObservableUpDownCounter
+	lag                               metric.Float64ObservableGauge
 	waits                             metric.Int64ObservableCounter
 	waited                            metric.Float64ObservableCounter
 }
@@ -80,13 +88,34 @@ func (p *pools) observe(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(p.waits, n.Pool.WaitCount, of())
 		o.ObserveFloat64(p.waited, n.Pool.WaitDuration.Seconds(), of())
 		o.ObserveInt64(p.transactions, int64(n.Transactions), of())
-		resting := int64(0)
-		if n.Resting {
-			resting = 1
+		o.ObserveInt64(p.resting, claim(n.Resting), of())
+		if n.Role == dbfleet.RoleReplica {
+			o.ObserveInt64(p.inTurn, claim(n.InTurn), of())
+			o.ObserveInt64(p.lagKnown, claim(n.LagKnown), of())
+			if n.LagKnown {
+				o.ObserveFloat64(p.lag, n.Lag.Seconds(), of())
+			}
 		}
-		o.ObserveInt64(p.resting, resting, of())
+		if n.State != "" {
+			for _, s := range states {
+				o.ObserveInt64(p.state, claim(n.State == s), of(attribute.String("dbfleet.node.state", strings.ReplaceAll(string(s), " ", "_"))))
+			}
+		}
 	}
 	return nil
+}
+
+// states are all that NodeState.State may be.
+var states = []dbfleet.NodeCondition{
+	dbfleet.ConditionUnknown, dbfleet.ConditionHealthy, dbfleet.ConditionSuspect, dbfleet.ConditionEjected, dbfleet.ConditionSlowStart,
+}
+
+// claim is 1 for what is so, and 0 for what is not.
+func claim(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // usable returns what is wrong with a registry that nobody opened.

@@ -11,6 +11,10 @@
 //	dbfleet_query_errors_total        counter    connection, node, role, shard, operation, class
 //	dbfleet_transactions              gauge      connection, node
 //	dbfleet_replica_up                gauge      connection, node
+//	dbfleet_replica_in_turn           gauge      connection, node
+//	dbfleet_replica_lag_seconds       gauge      connection, node
+//	dbfleet_replica_lag_known         gauge      connection, node
+//	dbfleet_node_state                gauge      connection, node, state
 //	dbfleet_pool_connections          gauge      connection, node, role, state
 //	dbfleet_pool_max_connections      gauge      connection, node, role
 //	dbfleet_pool_waits_total          counter    connection, node, role
@@ -19,14 +23,20 @@
 //
 // Connections, nodes and roles are those of the configuration; shard is the
 // connection of a sharded model's statement, "" for others; operation is
-// QueryEvent.Op; class is a dbfleet.ErrorClass; state is in_use or idle; reason is
-// max_idle, max_idle_time or max_lifetime. No label has a text of SQL, a value or a
+// QueryEvent.Op; class is a dbfleet.ErrorClass; state is in_use or idle, and
+// of a node unknown, healthy, suspect, ejected or slow_start; reason is max_idle, max_idle_time or max_lifetime. No label has a text of SQL, a value or a
 // name of a table. What a connection left behind goes when it is removed from the
 // registry.
 //
 // A statement's duration lasts until its last row was read and includes the wait for
 // a connection. A replica is up until it does not answer, and again once a read has
 // succeeded there; no database is asked when metrics are collected.
+//
+// A replica is in turn while reads are spread over it: it answers, is not doubted and, with
+// Reads.MaxLag, not further behind. Its lag is what it is behind at most, by this program's
+// own clock; it grows while the primary does not answer, and is not told while it is not
+// known, as on SQLite. The state is told of nodes that are watched: those of connections
+// with replicas or further hosts.
 //
 // The folder dashboard of the repository has a dashboard for Grafana of these.
 //

@@ -1,6 +1,8 @@
 package dbfleetprometheus
 
 import (
+	"strings"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/dbfleet/dbfleet"
@@ -8,8 +10,21 @@ import (
 
 // nodeMetrics are read off the nodes whenever metrics are collected.
 type nodeMetrics struct {
-	transactions, up                        *prometheus.Desc
-	connections, most, waits, waited, ended *prometheus.Desc
+	transactions, up, turn, state, lag, lagKnown *prometheus.Desc
+	connections, most, waits, waited, ended      *prometheus.Desc
+}
+
+// states are all that NodeState.State may be.
+var states = []dbfleet.NodeCondition{
+	dbfleet.ConditionUnknown, dbfleet.ConditionHealthy, dbfleet.ConditionSuspect, dbfleet.ConditionEjected, dbfleet.ConditionSlowStart,
+}
+
+// claim is 1 for what is so, and 0 for what is not.
+func claim(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 func newNodeMetrics(o Options) nodeMetrics {
@@ -19,6 +34,10 @@ func newNodeMetrics(o Options) nodeMetrics {
 	return nodeMetrics{
 		transactions: desc("transactions", "Transactions that are open."),
 		up:           desc("replica_up", "0 while reads leave the replica out because it did not answer, otherwise 1."),
+		turn:         desc("replica_in_turn", "1 while the replica takes its turn of reads, 0 while these leave it out because it does not answer, is doubted or lags."),
+		state:        desc("node_state", "1 for the state that the node is in, 0 for the others. Only of nodes that are watched.", "state"),
+		lag:          desc("replica_lag_seconds", "How far the replica is behind at most; none is told while that is not known."),
+		lagKnown:     desc("replica_lag_known", "1 while it is known how far the replica is behind at most, otherwise 0."),
 		connections:  desc("pool_connections", "Connections of the pool by their state.", "role", "state"),
 		most:         desc("pool_max_connections", "The largest number of open connections; none is told where there is no bound.", "role"),
 		waits:        desc("pool_waits_total", "Requests that had to wait for a connection.", "role"),
@@ -28,7 +47,7 @@ func newNodeMetrics(o Options) nodeMetrics {
 }
 
 func (m *nodeMetrics) describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.transactions, m.up, m.connections, m.most, m.waits, m.waited, m.ended} {
+	for _, d := range []*prometheus.Desc{m.transactions, m.up, m.turn, m.state, m.lag, m.lagKnown, m.connections, m.most, m.waits, m.waited, m.ended} {
 		to <- d
 	}
 }
@@ -41,11 +60,17 @@ func (m *nodeMetrics) collect(to chan<- prometheus.Metric, nodes []dbfleet.NodeS
 		role := string(n.Role)
 		tell(m.transactions, prometheus.GaugeValue, float64(n.Transactions))
 		if n.Role == dbfleet.RoleReplica {
-			up := 1.0
-			if n.Resting {
-				up = 0
+			tell(m.up, prometheus.GaugeValue, claim(!n.Resting))
+			tell(m.turn, prometheus.GaugeValue, claim(n.InTurn))
+			tell(m.lagKnown, prometheus.GaugeValue, claim(n.LagKnown))
+			if n.LagKnown {
+				tell(m.lag, prometheus.GaugeValue, n.Lag.Seconds())
 			}
-			tell(m.up, prometheus.GaugeValue, up)
+		}
+		if n.State != "" {
+			for _, s := range states {
+				tell(m.state, prometheus.GaugeValue, claim(n.State == s), strings.ReplaceAll(string(s), " ", "_"))
+			}
 		}
 		tell(m.connections, prometheus.GaugeValue, float64(n.Pool.InUse), role, "in_use")
 		tell(m.connections, prometheus.GaugeValue, float64(n.Pool.Idle), role, "idle")

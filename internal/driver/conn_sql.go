@@ -189,11 +189,36 @@ func (s *stmt) Close() error  { return nil }
 func (s *stmt) NumInput() int { return s.inputs }
 
 func (s *stmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
-	return s.c.ExecContext(ctx, s.query, args)
+	ran := s.tells(ctx)
+	res, err := s.c.ExecContext(ctx, s.query, args)
+	if ran != nil {
+		ran(ctx, s.query, err)
+	}
+	return res, err
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	return s.c.QueryContext(ctx, s.query, args)
+	ran := s.tells(ctx)
+	if ran == nil {
+		return s.c.QueryContext(ctx, s.query, args)
+	}
+	rows, err := s.c.QueryContext(WhenRead(ctx, func() { ran(ctx, s.query, nil) }), s.query, args)
+	ran(ctx, s.query, err) // also now: the rows may not be closed for long
+	return rows, err
+}
+
+// tells is whom the pool tells of statements that are run, nil for nobody. The transaction
+// knows by itself of those in it.
+func (s *stmt) tells(ctx context.Context) func(ctx context.Context, query string, err error) {
+	ran := s.c.pool.ran.Load()
+	if ran == nil || s.c.lent.Load() || s.c.gate.lock(ctx) != nil { // which end the statement as well
+		return nil
+	}
+	defer s.c.unlock()
+	if s.c.tx.active {
+		return nil
+	}
+	return *ran
 }
 
 // Exec is part of driver.Stmt; database/sql calls ExecContext.

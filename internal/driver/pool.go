@@ -49,7 +49,8 @@ type Pool struct {
 	onConnect   func(ctx context.Context, driverConn any) error // nil is none
 	late        sync.WaitGroup                                  // sessions that onConnect has not given back in time
 
-	inVain func(ctx context.Context) error // see RefuseWaits; nil is none
+	ran    atomic.Pointer[func(ctx context.Context, query string, err error)] // see TellRuns; nil is none
+	inVain func(ctx context.Context) error                                    // see RefuseWaits; nil is none
 
 	closed     atomic.Bool
 	generation atomic.Uint64 // of the connections that may be used again

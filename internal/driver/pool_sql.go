@@ -62,3 +62,9 @@ func afterAcquire(ctx context.Context) context.Context {
 	a.stopped = true
 	return a.Context
 }
+
+// TellRuns has the pool call ran each time that a prepared statement of database/sql was run
+// outside of a transaction, with the context of that: once its answer is there, and of
+// rows also when they are closed. ran must not use the connection, and may be called at once
+// by several goroutines. The last ran counts.
+func (p *Pool) TellRuns(ran func(ctx context.Context, query string, err error)) { p.ran.Store(&ran) }

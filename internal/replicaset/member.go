@@ -67,6 +67,12 @@ func (m *Member[N]) Set(f Flag, on bool) (changed bool) {
 // Has says whether one of flags is set.
 func (m *Member[N]) Has(f Flag) bool { return Flag(m.flags.Load())&f != 0 }
 
+// InTurn says that the member takes its turn of reads, as long as what they want fits: no
+// flag is set, and it is well or kept in service.
+func (m *Member[N]) InTurn() bool {
+	return m.resort() == Well && !m.Has(Lagging|Draining|RoleMismatch)
+}
+
 // Figures are what is known of a member.
 type Figures struct {
 	State     State

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -255,5 +256,61 @@ func TestSession_WithAnUnknownOutcomeStaysWithThePrimary(t *testing.T) {
 			_, route := c.value(other, "a")
 			return route.Role == dbfleet.RoleReplica
 		}, soon, often, "no other session")
+	})
+}
+
+// hazard: a statement that was prepared before the session, or by somebody else, counts
+// for the session that runs it, by its text.
+func TestSession_FindsWhatPreparedStatementsWrite(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		prepare := func(text string) *sql.Stmt {
+			stmt, err := c.DB("main").PrepareContext(t.Context(), text)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, stmt.Close()) })
+			return stmt
+		}
+		const mine = " FROM counters WHERE name = 'a'"
+		update, deletes := prepare("UPDATE counters SET value = value + 1 WHERE name = 'a'"), prepare("DELETE"+mine+" RETURNING value")
+		plain := prepare("SELECT value" + mine)
+		s.hold()
+		var value int64
+		reader, other := dbfleet.WithSession(t.Context()), dbfleet.WithSession(t.Context())
+		require.NoError(t, plain.QueryRowContext(reader).Scan(&value))
+		_, route := c.value(reader, "a")
+		require.Equal(t, dbfleet.RoleReplica, route.Role, "a plain read is no write: %s", route)
+
+		ctx := dbfleet.WithSession(t.Context())
+		for i := range int64(20) {
+			_, err := update.ExecContext(ctx)
+			require.NoError(t, err)
+			is, route := c.value(ctx, "a")
+			require.Equal(t, i+1, is, "at %s", route)
+		}
+		require.NotEmpty(t, c.token(ctx))
+		is, route := c.value(c.continues(t.Context(), c.token(ctx)), "a")
+		require.EqualValues(t, 20, is, "elsewhere, at %s", route)
+
+		monotonic := dbfleet.WithSession(t.Context(), dbfleet.SessionOptions{MonotonicReads: true})
+		require.NoError(t, plain.QueryRowContext(monotonic).Scan(&value))
+		is, route = c.value(monotonic, "a")
+		require.Equal(t, value, is, "at %s", route)
+
+		rows, err := deletes.QueryContext(other)
+		require.NoError(t, err)
+		require.True(t, rows.Next())
+		require.NoError(t, rows.Close())
+		_, route, err = c.read(other, "a")
+		require.ErrorIs(t, err, dbfleet.ErrNotFound, "at %s", route)
+		c.set(other, "b", 0) // whose position covers it
+		s.release()
+		require.Eventually(t, func() bool {
+			_, route, err := c.read(other, "a")
+			require.ErrorIs(t, err, dbfleet.ErrNotFound, "at %s", route)
+			return route.Role == dbfleet.RoleReplica
+		}, soon, often, "a write of another kind tells how far it is")
 	})
 }
