@@ -29,12 +29,6 @@ func chained(fieldless bool, steps ...[]tie) chain {
 	ties := slices.Concat(steps...)
 	for i := range ties {
 		ties[i].one = false // of a step every record counts
-		if q := ties[i].related; ties[i].check() == nil && (q.q.Limit() != -1 || q.q.Offset() != 0) {
-			c.err = errors.Join(c.err, q.src.table.Fail("a step of a relation has a limit, which would be one for each record of the step before; give it to the relation itself by Scope"))
-		}
-		if q := ties[i].related; i < len(ties)-1 && ties[i].check() == nil && q.q.Merges() {
-			c.err = errors.Join(c.err, q.src.table.Fail("a step's Scope groups or merges rows, so that none of them is a record that others refer to"))
-		}
 	}
 	if len(ties) < 2 {
 		c.err = errNoChain
@@ -44,7 +38,16 @@ func chained(fieldless bool, steps ...[]tie) chain {
 		c.err = errors.Join(c.err, &StatementError{Part: "relation", Reason: "the function that names a field of the parent is nil"})
 	}
 	c.between, c.last = ties[:len(ties)-1], ties[len(ties)-1]
+	c.err = errors.Join(c.err, c.last.unbounded())
 	return c
+}
+
+// unbounded refuses a limit for each record of the step before.
+func (t *tie) unbounded() error {
+	if q := t.related; t.check() == nil && (q.q.Limit() != -1 || q.q.Offset() != 0) {
+		return q.src.table.Fail("a step of a relation has a limit, which would be one for each record of the step before; give it to the relation itself by Scope")
+	}
+	return nil
 }
 
 func (c *chain) check() error {
@@ -53,7 +56,11 @@ func (c *chain) check() error {
 	}
 	errs := c.err
 	for i := range c.between {
-		errs = errors.Join(errs, c.between[i].check())
+		t := &c.between[i]
+		errs = errors.Join(errs, t.check(), t.unbounded())
+		if t.check() == nil && t.related.q.Merges() {
+			errs = errors.Join(errs, t.related.src.table.Fail("a step's Scope groups or merges rows, so that none of them is a record that others refer to"))
+		}
 	}
 	return errors.Join(errs, c.last.check())
 }

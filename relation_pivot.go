@@ -1,0 +1,301 @@
+package dbfleet
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/dbfleet/dbfleet/internal/group"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
+)
+
+// pivot is the table between two models, without their types.
+type pivot struct {
+	model *query
+	rows  tie        // of the parent, all of them
+	to    tie        // the child that a row refers to
+	is    []constant // what all rows have
+}
+
+func pivotOf(parents, children, rows *query, toParent, toChild Link) pivot {
+	p := pivot{model: rows}
+	both := Link{is: slices.Concat(toParent.is, toChild.is)}
+	both.foreign = slices.Concat(toParent.foreign, toChild.foreign)
+	toParent.is, toChild.is = nil, nil // the database looks at them, in the pivot
+	p.rows = has(parents, rows, toParent, false)
+	p.to = belongs(rows, children, toChild, false)
+	if p.rows.err != nil {
+		return p
+	}
+	if len(both.is) > 0 {
+		if p.is, p.rows.err = rows.fixed(both); p.rows.err == nil {
+			p.rows.related = p.rows.related.whose(p.is)
+		}
+	}
+	if at := firstTwice(both.foreign); at >= 0 && p.to.err == nil && p.rows.err == nil {
+		p.rows.err = rows.src.table.Fail("both links name the column %q", both.foreign[at])
+	}
+	return p
+}
+
+// attaching is one call of Attach or Sync.
+type attaching struct {
+	parent     any
+	parentless bool // it is a nil pointer
+	row        any  // *[]J of one, as which new rows begin
+	children   rowmap.Records
+}
+
+// attach inserts a row for each child that has none with the parent, and returns which
+// those are.
+//
+//go:noinline
+func (p *pivot) attach(ctx context.Context, a attaching, fault error) ([]int, error) {
+	if fault != nil {
+		return nil, told(fault)
+	}
+	if ctx == nil {
+		return nil, noContext("")
+	}
+	q := p.rows.queryFor(a.parent, a.parentless)
+	if err := q.usable(); err != nil {
+		return nil, told(err)
+	}
+	if err := p.saved(a); err != nil || a.children.N == 0 {
+		return nil, told(err)
+	}
+	to, err := q.destination()
+	if err != nil {
+		return nil, told(err)
+	}
+	attached, err := p.attachAt(ctx, q, to, a)
+	return attached, told(err)
+}
+
+func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attaching) ([]int, error) {
+	back := p.to.reversed(q.named(to.connection))
+	g, err := back.gather(ctx, origin{to.connection, true}, a.children)
+	if err != nil {
+		return nil, err
+	}
+	_, bounds := g.keys.Deal(g.fits, true)
+	missing, seen := []int(nil), map[any]bool{}
+	for i := range a.children.N {
+		_, key, _, err := back.key(a.children.At(i))
+		if err != nil {
+			return nil, err
+		}
+		if bounds[i] == bounds[i+1] && !seen[key] {
+			seen[key] = true
+			missing = append(missing, i)
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	list, columns, err := p.made(a, missing)
+	if err != nil {
+		return nil, err
+	}
+	return missing, p.model.named(to.connection).upsertAll(ctx, list, []Conflict{{Key: columns, DoNothing: true}})
+}
+
+// saved refuses a parent or child that nothing can refer to.
+func (p *pivot) saved(a attaching) error {
+	if _, _, ok, err := p.rows.key(a.parent); !ok || err != nil || unsavedIn(p.rows.parents, p.rows.parentColumns, a.parent) {
+		return errors.Join(err, p.rows.parents.table.Fail("the parent has no key to refer to; was it saved?"))
+	}
+	back := p.to.reversed(p.model)
+	for i := range a.children.N {
+		child := a.children.At(i)
+		if _, _, ok, err := back.key(child); !ok || err != nil || unsavedIn(back.parents, back.parentColumns, child) {
+			return recordError(i, errors.Join(err, back.parents.table.Fail("the child has no key to refer to; was it saved?")))
+		}
+	}
+	return nil
+}
+
+// unsavedIn says whether one of the columns is a key that the database is yet to make.
+func unsavedIn(s *source, columns []int, record any) bool {
+	return s.table.Unsaved(record) && slices.Contains(columns, s.table.Key()[0])
+}
+
+// made makes the rows that tie some of the children to the parent.
+func (p *pivot) made(a attaching, which []int) (list any, columns []string, err error) {
+	plan := p.model.src.table.Plan
+	list = plan.Dealt(a.row, make([]int32, len(which)))
+	rows := plan.Records(list)
+	value, _, _, err := p.rows.key(a.parent)
+	if err != nil {
+		return nil, nil, err
+	}
+	ofParent := []any{value}
+	if tuple, several := value.(group.Tuple); several {
+		ofParent = tuple.Values
+	}
+	children := p.to.related.src.table.Plan
+	for n, i := range which {
+		row := rows.At(n)
+		var errs error
+		for k, field := range p.rows.relatedColumns {
+			errs = errors.Join(errs, plan.Set(field, row, ofParent[k]))
+		}
+		for k, field := range p.to.parentColumns {
+			errs = errors.Join(errs, plan.Set(field, row, children.Value(p.to.relatedColumns[k], a.children.At(i))))
+		}
+		for _, c := range p.is {
+			errs = errors.Join(errs, plan.Set(c.field, row, c.value))
+		}
+		if errs != nil {
+			return nil, nil, recordError(i, errs)
+		}
+	}
+	columns = slices.Concat(p.rows.columns(), p.model.src.table.ColumnsOf(p.to.parentColumns))
+	for _, c := range p.is {
+		columns = append(columns, c.column)
+	}
+	return list, columns, nil
+}
+
+// detach deletes those of a parent's rows, which q finds, that refer to children.
+//
+//go:noinline
+func (p *pivot) detach(ctx context.Context, q *query, children rowmap.Records) (int64, error) {
+	if err := q.usable(); err != nil {
+		return 0, told(err)
+	}
+	if ctx == nil {
+		return 0, noContext("")
+	}
+	to, err := q.destination()
+	if err != nil {
+		return 0, told(err)
+	}
+	q = q.named(to.connection)
+	back := p.to.reversed(q)
+	keys, err := back.collect(children)
+	if err != nil || children.N == 0 {
+		return 0, told(err)
+	}
+	parts, n := keys.Parts(), int64(0)
+	err = q.atomic(ctx, to.connection, len(parts) > 1, func(ctx context.Context) error {
+		n = 0
+		for _, part := range parts {
+			deleted, err := q.rowsAlone().where(back.among(part)).deleteRows(ctx)
+			if err != nil {
+				return err
+			}
+			n += deleted
+		}
+		return nil
+	})
+	return n, told(err)
+}
+
+//go:noinline
+func detachAll(ctx context.Context, q *query) (int64, error) {
+	if err := q.usable(); err != nil {
+		return 0, told(err)
+	}
+	return q.rowsAlone().deleteRows(ctx)
+}
+
+// rowsAlone is the query for the same rows, in no order and whole.
+func (q *query) rowsAlone() *query {
+	next := q.next()
+	next.q, next.relations = next.q.Rows(), nil
+	return next
+}
+
+// maxDetached is how many rows one statement of Sync deletes, each by its primary key.
+const maxDetached = 1000
+
+// sync deletes those of a parent's rows, which q finds, that refer to none of the children,
+// into *gone, a *[]J, and attaches those that are missing.
+//
+//go:noinline
+func (p *pivot) sync(ctx context.Context, q *query, gone any, a attaching, fault error) (attached []int, err error) {
+	if err := errors.Join(fault, q.usable()); err != nil {
+		return nil, told(err)
+	}
+	if ctx == nil {
+		return nil, noContext("")
+	}
+	if err := p.saved(a); err != nil {
+		return nil, told(err)
+	}
+	to, err := q.destination()
+	if err != nil {
+		return nil, told(err)
+	}
+	e, err := q.entryAt(ctx, to.connection)
+	if err != nil {
+		return nil, told(err)
+	}
+	others, err := p.others(q.named(to.connection), a.children)
+	if err != nil {
+		return nil, told(err)
+	}
+	if e.dialect.RowLocks {
+		others.q = others.q.WithLock(sqlgen.ForUpdate)
+	}
+	err = q.atomic(ctx, to.connection, true, func(ctx context.Context) error {
+		rowmap.Clear(gone)
+		if err := others.get(ctx, gone); err != nil {
+			return err
+		}
+		if err := p.deleteAll(ctx, to, p.model.src.table.Plan.Records(gone)); err != nil || a.children.N == 0 {
+			attached = nil
+			return err
+		}
+		var err error
+		attached, err = p.attachAt(ctx, p.rows.queryFor(a.parent, false), to, a)
+		return err
+	})
+	return attached, told(err)
+}
+
+// others is the query for the rows of q that refer to none of the children.
+func (p *pivot) others(q *query, children rowmap.Records) (*query, error) {
+	back := p.to.reversed(q)
+	keys, err := back.collect(children)
+	if err != nil {
+		return nil, err
+	}
+	next := q.rowsAlone()
+	for _, part := range keys.Parts() {
+		next = next.where(sqlgen.Not(back.among(part)))
+	}
+	for _, column := range back.columns() {
+		next = next.compare(false, column, sqlgen.IsNot, nil)
+	}
+	return next, nil
+}
+
+// deleteAll deletes rows by their primary keys.
+func (p *pivot) deleteAll(ctx context.Context, to destination, rows rowmap.Records) error {
+	t := p.model.src.table
+	for first := 0; first < rows.N; first += maxDetached {
+		keys := make([]any, 0, maxDetached)
+		for i := first; i < min(first+maxDetached, rows.N); i++ {
+			var key []any
+			for _, f := range t.Key() {
+				key = append(key, t.Plan.Value(f, rows.At(i)))
+			}
+			if len(key) == 1 {
+				keys = append(keys, key[0])
+			} else {
+				keys = append(keys, key)
+			}
+		}
+		among, err := p.model.named(to.connection).amongKeys(keys)
+		if err != nil {
+			return err
+		}
+		if _, err := among.rowsAlone().deleteRows(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
