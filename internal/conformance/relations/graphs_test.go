@@ -90,26 +90,27 @@ func (g *graph) grow(t *testing.T, random *rand.Rand, codes int) {
 		_, err := empty()
 		require.NoError(t, err)
 	}
-	code := func() *string {
+	code := func(of int) *string {
 		if random.IntN(10) == 0 {
 			return nil
 		}
-		c := fmt.Sprint("k", random.IntN(codes))
+		c := fmt.Sprint("k", random.IntN(of))
 		if random.IntN(2) == 0 {
 			c = strings.ToUpper(c)
 		}
 		return &c
 	}
 	g.allTeams, g.allSpells, g.allPlayers = nil, nil, nil
-	for i := range 3 + random.IntN(codes) {
-		g.allTeams = append(g.allTeams, team{ID: int64(i + 1), Code: code()})
+	teams := 4 // of many spells each, in either case
+	for i := range 8 {
+		g.allTeams = append(g.allTeams, team{ID: int64(i + 1), Code: code(teams)})
 	}
-	for i := range random.IntN(4 * codes) {
-		g.allSpells = append(g.allSpells, spell{ID: int64(i + 1), Team: code(), Player: code()})
+	for i := range codes + random.IntN(4*codes) {
+		g.allSpells = append(g.allSpells, spell{ID: int64(i + 1), Team: code(teams), Player: code(codes)})
 	}
 	ranks := random.Perm(2 * codes)
-	for i := range random.IntN(2 * codes) {
-		g.allPlayers = append(g.allPlayers, player{ID: int64(i + 1), Code: code(), Rank: int64(ranks[i])})
+	for i := range codes/2 + random.IntN(codes) {
+		g.allPlayers = append(g.allPlayers, player{ID: int64(i + 1), Code: code(codes), Rank: int64(ranks[i])})
 	}
 	require.NoError(t, g.teams.CreateMany(ctx, slices.Clone(g.allTeams)))
 	require.NoError(t, g.spells.CreateMany(ctx, slices.Clone(g.allSpells)))
