@@ -19,6 +19,9 @@ type Synced[C, J any] struct {
 // once may leave two rows. Whether a child is the parent's the database tells, by the
 // pivot's columns.
 //
+// If the pivot's model has ModelConfig.SoftDelete, Detach marks rows, and Attach brings a
+// marked one back as it was.
+//
 // The rows are read from the primary, and inserted by as few statements as the limits
 // allow, all or none, in the transaction that ctx carries for the pivot's connection.
 // Callbacks of the pivot's model run for the rows that are inserted.

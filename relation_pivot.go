@@ -98,7 +98,11 @@ func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attach
 	if err != nil {
 		return nil, err
 	}
-	return missing, p.model.named(to.connection).upsertAll(ctx, list, []Conflict{{Key: columns, DoNothing: true}})
+	conflict := Conflict{Key: columns, DoNothing: true}
+	if t := p.model.src.table; t.Marks() { // a deleted row that is in the way is brought back
+		conflict = Conflict{Key: columns, Update: []string{t.DeletedMark()}}
+	}
+	return missing, p.model.named(to.connection).upsertAll(ctx, list, []Conflict{conflict})
 }
 
 // saved refuses a parent or child that nothing can refer to.
