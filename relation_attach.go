@@ -41,8 +41,8 @@ func (r ToManyPivot[P, C, J]) AttachWith(ctx context.Context, parent *P, row J, 
 }
 
 // Detach deletes the rows of the pivot that tie these children to the parent, those of
-// ScopePivot alone, and returns how many they were. No children are no statement. Several
-// statements share a transaction. No callbacks run.
+// ScopePivot alone, and returns how many they were. No children are no statement, and
+// one that was not saved is refused. Several statements share a transaction. No callbacks run.
 func (r ToManyPivot[P, C, J]) Detach(ctx context.Context, parent *P, children ...C) (int64, error) {
 	return r.pivot.detach(ctx, r.pivotFor(parent), recordsOf(children))
 }
