@@ -53,7 +53,7 @@ func Explain(ctx context.Context, q Queryable, options ...ExplainOptions) (Plan,
 	if _, err := v.run(ctx, v); err != nil {
 		return Plan{}, err
 	}
-	v.plan.Route = v.place.route.told()
+	v.plan.Route = v.place.toldRoute()
 	return v.plan, nil
 }
 

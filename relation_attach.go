@@ -19,6 +19,9 @@ type Synced[C, J any] struct {
 // once may leave two rows. Whether a child is the parent's the database tells, by the
 // pivot's columns.
 //
+// If the pivot's model has ModelConfig.SoftDelete, Detach marks rows, and Attach brings a
+// marked one back as it was.
+//
 // The rows are read from the primary, and inserted by as few statements as the limits
 // allow, all or none, in the transaction that ctx carries for the pivot's connection.
 // Callbacks of the pivot's model run for the rows that are inserted.
@@ -38,8 +41,8 @@ func (r ToManyPivot[P, C, J]) AttachWith(ctx context.Context, parent *P, row J, 
 }
 
 // Detach deletes the rows of the pivot that tie these children to the parent, those of
-// ScopePivot alone, and returns how many they were. No children are no statement. Several
-// statements share a transaction. No callbacks run.
+// ScopePivot alone, and returns how many they were. No children are no statement, and
+// one that was not saved is refused. Several statements share a transaction. No callbacks run.
 func (r ToManyPivot[P, C, J]) Detach(ctx context.Context, parent *P, children ...C) (int64, error) {
 	return r.pivot.detach(ctx, r.pivotFor(parent), recordsOf(children))
 }

@@ -98,7 +98,11 @@ func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attach
 	if err != nil {
 		return nil, err
 	}
-	return missing, p.model.named(to.connection).upsertAll(ctx, list, []Conflict{{Key: columns, DoNothing: true}})
+	conflict := Conflict{Key: columns, DoNothing: true}
+	if t := p.model.src.table; t.Marks() { // a deleted row that is in the way is brought back
+		conflict = Conflict{Key: columns, Update: []string{t.DeletedMark()}}
+	}
+	return missing, p.model.named(to.connection).upsertAll(ctx, list, []Conflict{conflict})
 }
 
 // saved refuses a parent or child that nothing can refer to.
@@ -106,9 +110,14 @@ func (p *pivot) saved(a attaching) error {
 	if _, _, ok, err := p.rows.key(a.parent); !ok || err != nil || unsavedIn(p.rows.parents, p.rows.parentColumns, a.parent) {
 		return errors.Join(err, p.rows.parents.table.Fail("the parent has no key to refer to; was it saved?"))
 	}
+	return p.savedEach(a.children)
+}
+
+// savedEach refuses a child that nothing can refer to.
+func (p *pivot) savedEach(children rowmap.Records) error {
 	back := p.to.reversed(p.model)
-	for i := range a.children.N {
-		child := a.children.At(i)
+	for i := range children.N {
+		child := children.At(i)
 		if _, _, ok, err := back.key(child); !ok || err != nil || unsavedIn(back.parents, back.parentColumns, child) {
 			return recordError(i, errors.Join(err, back.parents.table.Fail("the child has no key to refer to; was it saved?")))
 		}
@@ -170,6 +179,9 @@ func (p *pivot) detach(ctx context.Context, q *query, children rowmap.Records) (
 	}
 	to, err := q.destination()
 	if err != nil {
+		return 0, told(err)
+	}
+	if err := p.savedEach(children); err != nil {
 		return 0, told(err)
 	}
 	q = q.named(to.connection)

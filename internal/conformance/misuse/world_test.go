@@ -34,7 +34,8 @@ type post struct {
 	ID     int64
 	UserID int64
 	Title  string
-	Owner  *user `db:"-"`
+	Owner  *user  `db:"-"`
+	Tying  *liked `db:"-"`
 }
 
 // noted has fields that can be NULL.
@@ -43,6 +44,7 @@ type noted struct {
 	Age *int
 	Old sql.Null[int]
 }
+type liked struct{ UserID, PostID int64 }
 
 // world is what calls are made in: two models on a fresh database in memory.
 type world struct {
@@ -51,6 +53,7 @@ type world struct {
 	reg     *dbfleet.Registry
 	users   *dbfleet.Model[user]
 	posts   *dbfleet.Model[post]
+	likes   *dbfleet.Model[liked]
 	sharded *dbfleet.Model[user]
 	noted   *dbfleet.Model[noted]
 	tx      *dbfleet.Tx
@@ -71,11 +74,13 @@ func newWorld(t *testing.T) *world {
 	w.users = dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Fillable: []string{"name", "age"}})
 	w.posts = dbfleet.MustModel[post](w.reg, dbfleet.ModelConfig{Table: "posts"})
 	w.noted = dbfleet.MustModel[noted](w.reg, dbfleet.ModelConfig{Table: "noted"})
+	w.likes = dbfleet.MustModel[liked](w.reg, dbfleet.ModelConfig{Table: "likes", PrimaryKey: []string{"user_id", "post_id"}})
 	w.sharded = dbfleet.MustModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Shard: dbfleet.ShardBy("id", func(int) string { return "main" })})
 	for _, text := range []string{
 		"CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, age INTEGER NOT NULL DEFAULT 0)",
 		"CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id INTEGER, title TEXT NOT NULL DEFAULT '')",
 		"CREATE TABLE noted (id INTEGER PRIMARY KEY, age INTEGER, old INTEGER)",
+		"CREATE TABLE likes (user_id INTEGER NOT NULL, post_id INTEGER NOT NULL, PRIMARY KEY (user_id, post_id))",
 		"INSERT INTO users (id, name, age) VALUES (1, 'Ann', 30)",
 		"INSERT INTO posts (id, user_id, title) VALUES (1, 1, 'Hello')",
 	} {
@@ -105,6 +110,7 @@ func (w *world) functions() map[string]reflect.Value {
 		"NewInbox": dbfleet.NewInbox, "NewOutbox": dbfleet.NewOutbox, "NewSaga": dbfleet.NewSaga[user],
 		"CountRelated": dbfleet.CountRelated[user], "ExistsRelated": dbfleet.ExistsRelated[user], "SumRelated": dbfleet.SumRelated[user, int], "MinRelated": dbfleet.MinRelated[user, int],
 		"MaxRelated": dbfleet.MaxRelated[user, int], "AvgRelated": dbfleet.AvgRelated[user, int], "WithN1Check": dbfleet.WithN1Check,
+		"OnType": dbfleet.OnType, "ManyToMany": dbfleet.ManyToMany[user, post, liked], "HasManyThrough": dbfleet.HasManyThrough[user, post, post], "HasOneThrough": dbfleet.HasOneThrough[user, post, post],
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 		"Field": dbfleet.Field[noted, int], "FieldPointer": dbfleet.FieldPointer[noted, int], "FieldNull": dbfleet.FieldNull[noted, int],
 		"From": dbfleet.From, "InsertFrom": dbfleet.InsertFrom, "Value": dbfleet.Value[int], "QueryValue": dbfleet.QueryValue[int], "RawValue": dbfleet.RawValue[int],
@@ -124,25 +130,32 @@ func (w *world) functions() map[string]reflect.Value {
 
 // receivers make what has exported methods.
 var receivers = map[string]func(w *world) any{
-	"Registry": func(w *world) any { return w.reg },
-	"DB":       func(w *world) any { return w.reg.DB("main") },
-	"Model":    func(w *world) any { return w.users },
-	"Query":    func(w *world) any { return w.users.Query().AllRows() },
-	"Tx":       func(w *world) any { return w.begun() },
-	"ToMany":   func(w *world) any { return w.postsOf() },
-	"ToOne":    func(w *world) any { return w.ownerOf() },
-	"Tally":    func(w *world) any { return dbfleet.CountRelated(w.postsOf(), func(*user) *int64 { return new(int64) }) },
-	"Col":      func(*world) any { return dbfleet.Col[int]("age") },
-	"Cases":    func(*world) any { return dbfleet.Case[int]().When(dbfleet.Col[int]("age").Gt(1), 1) },
-	"Order":    func(*world) any { return dbfleet.Col[int]("age").Asc() },
-	"Args":     func(*world) any { return dbfleet.Args{1} },
-	"Date":     func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
-	"JSON":     func(*world) any { j := dbfleet.JSONOf(1); return &j },
-	"Route":    func(*world) any { return dbfleet.Route{} },
-	"Link":     func(*world) any { return dbfleet.On("user_id") },
-	"Conn":     func(*world) any { return new(dbfleet.Conn) },
-	"Session":  func(w *world) any { return dbfleet.SessionOf(dbfleet.WithSession(w.ctx)) },
-	"Secret":   func(*world) any { s := dbfleet.Secret("x"); return &s },
+	"Registry":    func(w *world) any { return w.reg },
+	"DB":          func(w *world) any { return w.reg.DB("main") },
+	"Model":       func(w *world) any { return w.users },
+	"Query":       func(w *world) any { return w.users.Query().AllRows() },
+	"Tx":          func(w *world) any { return w.begun() },
+	"ToMany":      func(w *world) any { return w.postsOf() },
+	"ToOne":       func(w *world) any { return w.ownerOf() },
+	"Tally":       func(w *world) any { return dbfleet.CountRelated(w.postsOf(), func(*user) *int64 { return new(int64) }) },
+	"Col":         func(*world) any { return dbfleet.Col[int]("age") },
+	"Cases":       func(*world) any { return dbfleet.Case[int]().When(dbfleet.Col[int]("age").Gt(1), 1) },
+	"Order":       func(*world) any { return dbfleet.Col[int]("age").Asc() },
+	"Args":        func(*world) any { return dbfleet.Args{1} },
+	"Date":        func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
+	"JSON":        func(*world) any { j := dbfleet.JSONOf(1); return &j },
+	"Route":       func(*world) any { return dbfleet.Route{} },
+	"Link":        func(*world) any { return dbfleet.On("user_id") },
+	"Conn":        func(*world) any { return new(dbfleet.Conn) },
+	"Session":     func(w *world) any { return dbfleet.SessionOf(dbfleet.WithSession(w.ctx)) },
+	"Secret":      func(*world) any { s := dbfleet.Secret("x"); return &s },
+	"ToManyPivot": func(w *world) any { return w.likedBy() },
+	"ToManyThrough": func(w *world) any {
+		return dbfleet.HasManyThrough(w.postsOf(), w.siblings(), func(u *user) *[]post { return &u.Posts })
+	},
+	"ToOneThrough": func(w *world) any {
+		return dbfleet.HasOneThrough(w.postsOf(), w.siblings(), func(u *user) **post { return &u.Pet })
+	},
 
 	"Expression":     func(*world) any { return dbfleet.Col[int]("age").Plus(1) },
 	"Aggregation":    func(*world) any { return dbfleet.CountOf(dbfleet.Col[int]("age")) },
@@ -248,6 +261,14 @@ func (w *world) ownerOf() dbfleet.ToOne[post, user] {
 	return dbfleet.BelongsTo(w.posts, w.users, dbfleet.On("user_id"), func(p *post) **user { return &p.Owner })
 }
 
+func (w *world) likedBy() dbfleet.ToManyPivot[user, post, liked] {
+	return dbfleet.ManyToMany(w.users, w.posts, w.likes, dbfleet.On("user_id"), dbfleet.On("post_id"), func(u *user) *[]post { return &u.Posts })
+}
+
+func (w *world) siblings() dbfleet.ToMany[post, post] {
+	return dbfleet.HasMany(w.posts, w.posts, dbfleet.On("user_id", "user_id"), func(*post) *[]post { return new([]post) })
+}
+
 // texts are right arguments by their parameter's name, or by function and name.
 var texts = map[string]string{
 	"column": "age", "op": "=", "alias": "other", "table": "posts", "left": "users.id", "right": "users.age", "name": "main", "text": "x",
@@ -256,6 +277,7 @@ var texts = map[string]string{
 	"Join right": "posts.user_id", "LeftJoin right": "posts.user_id", "JoinRaw sql": "JOIN posts ON posts.user_id = users.id AND posts.id = ?",
 	"Table name": "users", "Registry.Add name": "new", "SelectRaw sql": "age + ? AS age", "OrderByRaw sql": "age + ?", "SQL sql": "age + ?", "Registry.Remove name": "other", "Registry.Replace name": "other",
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
+	"OnType column": "title", "Link.AndType column": "title", "ManyToMany foreignKey": "user_id",
 	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
 }
@@ -304,6 +326,12 @@ func (w *world) value(function, name string, in reflect.Type) any {
 			return []string{"user_id"}
 		}
 	}
+	switch {
+	case name == "toChild":
+		return dbfleet.On("post_id")
+	case function == "ToManyPivot.Sync" && name == "children":
+		return []post{{ID: 1}}
+	}
 	given := []any{
 		w.noted, func(n *noted) *int { return &n.ID }, func(n *noted) **int { return &n.Age }, func(n *noted) *sql.Null[int] { return &n.Old },
 		dbfleet.Window{OrderBy: []dbfleet.Order{dbfleet.Col[int]("age").Asc()}}, dbfleet.Col[int]("age").Asc(),
@@ -319,6 +347,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		func(context.Context, *dbfleet.Tx) error { return nil }, slices.Values([]user{{Name: "Bob"}}),
 		func(q *dbfleet.Query[user]) *dbfleet.Query[user] { return q.Where("age", ">", 1) },
 		func(q *dbfleet.Query[post]) *dbfleet.Query[post] { return q.Where("id", ">", 0) },
+		w.likes, liked{}, post{ID: 1}, func(p *post) **liked { return &p.Tying }, func(q *dbfleet.Query[liked]) *dbfleet.Query[liked] { return q.Where("post_id", ">", 0) },
 		func(u *user) *[]post { return &u.Posts }, func(u *user) **post { return &u.Pet }, func(p *post) **user { return &p.Owner },
 		dbfleet.InboxConfig{}, dbfleet.OutboxConfig{}, dbfleet.SagaConfig{Name: "saga"}, w.step(), dbfleet.DeliverOptions{}, dbfleet.RecoverOptions{}, *one,
 		dbfleet.Event{ID: "one", Topic: "x"}, func(context.Context, dbfleet.Event) error { return nil }, func(context.Context) error { return nil },
@@ -326,7 +355,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		func(*user) *int { return new(int) }, func(dbfleet.N1Report) {}, dbfleet.N1Options{},
 		func(int) string { return "main" }, time.UTC, document, dbfleet.Args{1}, 'v', fmt.State(state{}),
 	}
-	if in == reflect.TypeFor[dbfleet.Cond]() && strings.HasPrefix(function, "ToMany.") {
+	if in == reflect.TypeFor[dbfleet.Cond]() && (strings.HasPrefix(function, "ToMany") || strings.HasPrefix(function, "ToOneThrough.")) {
 		return dbfleet.Col[int]("user_id").Gt(0)
 	}
 	if in == reflect.TypeFor[*dbfleet.Tx]() {
@@ -359,6 +388,10 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		return w.postsOf()
 	case reflect.TypeFor[dbfleet.Relation[post]]():
 		return w.ownerOf()
+	case reflect.TypeFor[dbfleet.Step[user, post]]():
+		return w.postsOf()
+	case reflect.TypeFor[dbfleet.Step[post, post]]():
+		return w.siblings()
 	case reflect.TypeFor[fmt.State]():
 		return state{}
 	case reflect.TypeFor[squirrel.Sqlizer]():
@@ -426,6 +459,18 @@ func (w *world) use(function string, result any) error {
 	case dbfleet.ToMany[user, post]:
 		_, err := w.users.With(r).Get(w.ctx)
 		return err
+	case dbfleet.ToManyPivot[user, post, liked]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
+	case dbfleet.ToManyThrough[user, post]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
+	case dbfleet.ToOneThrough[user, post]:
+		_, err := w.users.With(r).Get(w.ctx)
+		return err
+	case *dbfleet.Query[liked]:
+		_, err := r.Get(w.ctx)
+		return err
 	case dbfleet.ToOne[user, post]:
 		_, err := w.users.With(r).Get(w.ctx)
 		return err
@@ -433,6 +478,9 @@ func (w *world) use(function string, result any) error {
 		_, err := w.posts.With(r).Get(w.ctx)
 		return err
 	case dbfleet.Link:
+		if function == "OnType" {
+			r = r.And("user_id")
+		}
 		_, err := w.users.With(dbfleet.HasMany(w.users, w.posts, r, func(u *user) *[]post { return &u.Posts })).Get(w.ctx)
 		return err
 	case dbfleet.Tally[user]:
