@@ -123,6 +123,9 @@ func (a Args) MarshalJSON() ([]byte, error) { return []byte(`"` + a.String() + `
 // context's values and its deadline; that After, or anybody, cancels it does not
 // reach them.
 //
+// Hooks are called by several goroutines at once: those of several callers, and of one
+// whose relations are read from several connections by With.
+//
 // A hook holds none of the library's locks: it may block (the statement waits),
 // and it may run statements of its own with its context, which take part in the
 // transaction and call no hooks.

@@ -140,9 +140,7 @@ func (q *query) destination() (destination, error) {
 func (q *query) env(p *place) *sqlgen.Env {
 	env := q.src.table.Env(p.e.dialect, p.e.name)
 	env.Models, env.Implicit = &q.src.reg.models, p.scopes
-	if p.answers != nil {
-		env.Answers = p.answers
-	}
+	env.Far = p.answers
 	return env
 }
 

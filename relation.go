@@ -31,6 +31,12 @@ import (
 // Keys of different types are compared as the related column's type: the number
 // 7 finds the text "7". NULL refers to nothing. Parents that have the same record
 // get one each, with nothing in common but what unexported fields hold.
+//
+// Relations of one query that are read from different connections are read at once, by
+// up to four goroutines, those of related records included. Functions that name fields,
+// and hooks, are called by them; no two for the same connection. They are read in turn
+// if the context carries a transaction, whatever its connection, or a Route to be told
+// (WithRoute). The first error ends the others, and a panic is the caller's.
 type Relation[P any] interface {
 	of(*P) relation // P ties it to the type of its parents
 }

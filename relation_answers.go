@@ -8,16 +8,6 @@ import (
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
-// answers are the keys of related records that were read for the conditions of one
-// statement. It is used by one goroutine.
-type answers struct{ of map[sqlgen.Related][]any }
-
-// Of implements sqlgen.Answers.
-func (a *answers) Of(r sqlgen.Related) (told any, ok bool) {
-	keys, ok := a.of[r]
-	return keys, ok
-}
-
 // maxAsking is how many connections a condition leads to, one behind the other.
 const maxAsking = 16
 
@@ -30,7 +20,7 @@ func (t *trip) answered(ctx context.Context, v verb, err error) error {
 	var missing *sqlgen.UnansweredError
 	for errors.As(err, &missing) {
 		if t.place.answers == nil {
-			t.place.answers = &answers{map[sqlgen.Related][]any{}}
+			t.place.answers = &sqlgen.Far{Told: map[sqlgen.Related]any{}}
 		}
 		w, within := t.q.wish(), ctx
 		if w.tx != nil {
@@ -47,7 +37,7 @@ func (t *trip) answered(ctx context.Context, v verb, err error) error {
 			if err != nil {
 				return h.fault(err)
 			}
-			t.place.answers.of[r] = keys
+			t.place.answers.Told[r] = keys
 		}
 		missing = nil
 		err = v.render(&t.place, &t.statement)

@@ -105,7 +105,7 @@ type place struct {
 	tellTo  *Route // WithRoute, nil for none
 	in      sessionPlace
 	scopes  func(sqlgen.Subquery) ([]sqlgen.Cond, error) // of queries inside of the statement; nil for none
-	answers *answers                                     // of other connections about conditions of the query; nil for none
+	answers *sqlgen.Far                                  // of other connections about conditions of the query; nil for none
 
 	node  *sessions // nil until they are chosen
 	route Route

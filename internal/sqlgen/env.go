@@ -20,8 +20,8 @@ type Env struct {
 	// Implicit tells the implicit conditions of a query that stands inside of the
 	// statement; nil knows of none.
 	Implicit func(Subquery) ([]Cond, error)
-	// Answers are what other databases have told; nil is nothing yet.
-	Answers Answers
+	// Far is what other databases have told; nil is nothing yet.
+	Far *Far
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.
 	MayWrite bool

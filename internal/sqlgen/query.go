@@ -38,8 +38,7 @@ type parts struct {
 	deleted Deleted
 	each    *each
 	marks   *marks
-	itself  bool     // alias is the library's own: the table's name means it too
-	written []string // more items of GROUP BY: what texts of these columns are to the byte
+	related *ofRelated
 
 	implicit  []Cond
 	keyset    *keyset

@@ -15,10 +15,16 @@ type Related interface {
 	Instead(at At) (Cond, error)
 }
 
-// Answers are what other databases have told of Related conditions.
-type Answers interface {
-	// Of is what was told of a condition; ok is false while nothing was.
-	Of(r Related) (told any, ok bool)
+// Far is what other databases have told of Related conditions of one statement.
+type Far struct {
+	Told       map[Related]any
+	unanswered []Related // by what was rendered last
+}
+
+// ofRelated are parts of queries for related rows.
+type ofRelated struct {
+	itself  bool     // the alias is the library's own: the table's name means it too
+	written []string // more items of GROUP BY: what texts of these columns are to the byte
 }
 
 // ErrUnanswered tells of a condition of which another database must be asked.
@@ -42,10 +48,11 @@ func (at *At) Statement(s Subquery) (Query, Table, error) { return at.r.statemen
 
 // Told is what another database has told of r.
 func (at *At) Told(r Related) (told any, ok bool) {
-	if at.r.answers == nil {
+	if at.r.far == nil {
 		return nil, false
 	}
-	return at.r.answers.Of(r)
+	told, ok = at.r.far.Told[r]
+	return told, ok
 }
 
 // Of returns the condition that r stands for.
@@ -124,7 +131,7 @@ func (q Query) Belonging(at At, table string, columns, of []string) (Query, erro
 		}
 		var p *parts
 		q, p = q.extend()
-		p.alias, p.itself = relatedName(outer), true
+		p.alias, p.related = relatedName(outer), &ofRelated{itself: true}
 	}
 	for i, column := range columns {
 		q.Add(Cond{kind: belonging, col: column, val: outerColumn{outer, of[i]}})
@@ -156,12 +163,13 @@ func (q Query) Counted() Query {
 // At most so many come.
 func (q Query) Keys(columns []string, text []bool, most int64) Query {
 	q = q.keyed(columns)
-	q, p := q.extend()
+	of := &ofRelated{}
 	for i, column := range columns {
 		if text[i] {
-			p.written = append(p.written, column)
+			of.written = append(of.written, column)
 		}
 	}
+	q.more.related = of
 	q.limit, q.fixed = most, true
 	return q
 }
@@ -180,7 +188,7 @@ func (q Query) keyed(columns []string) Query {
 		q.Add(Compare(column, IsNot, nil))
 	}
 	q = q.OnlyColumns(list...).WithGroups(columns...)
-	q.more.written = nil
+	q.more.related = nil
 	return q
 }
 
@@ -189,7 +197,10 @@ func (r *renderer) related(rel Related) {
 	c, err := rel.Instead(At{r.connection, r, r.q})
 	switch {
 	case errors.Is(err, ErrUnanswered):
-		r.unanswered = append(r.unanswered, rel)
+		if r.far == nil {
+			r.far = &Far{}
+		}
+		r.far.unanswered = append(r.far.unanswered, rel)
 		r.str("1 = 0") // the text is thrown away
 	case err != nil:
 		r.fail(err)
@@ -233,4 +244,9 @@ func (r *renderer) written(columns []string) {
 			r.str(" AS BLOB)")
 		}
 	}
+}
+
+// isItself says whether the query has an alias of the library's own.
+func (q *Query) isItself() bool {
+	return q.more != nil && q.more.related != nil && q.more.related.itself
 }

@@ -18,7 +18,7 @@ type renderer struct {
 	connection string                              // Env.Connection
 	models     Models                              // Env.Models
 	implicit   func(Subquery) ([]Cond, error)      // Env.Implicit
-	answers    Answers                             // Env.Answers
+	far        *Far                                // Env.Far, or what is missing in it
 	key        []string                            // Env.Key
 
 	buf  []byte
@@ -41,8 +41,6 @@ type renderer struct {
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written
 	mayWrite bool // a raw part is not known to be a plain read
-
-	unanswered []Related // of which other databases must be asked first
 
 	padded bool // a list was padded
 	exact  bool // lists are not padded
@@ -79,8 +77,8 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 		return "", nil, r.err
 	}
 	env.MayWrite = r.mayWrite
-	if r.unanswered != nil {
-		return "", nil, &UnansweredError{r.unanswered}
+	if r.far != nil && r.far.unanswered != nil {
+		return "", nil, &UnansweredError{r.far.unanswered}
 	}
 	if len(r.args) > 0 {
 		args = make([]any, len(r.args))
@@ -94,10 +92,13 @@ func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
 		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, implicit: env.Implicit,
-		answers: env.Answers, key: env.Key, table: env.Table,
+		far: env.Far, key: env.Key, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root
+	if r.far != nil {
+		r.far.unanswered = nil
+	}
 }
 
 // free gives the buffers back. It keeps none that is unusually large, and

@@ -186,7 +186,7 @@ func (r *renderer) unknown(t Table, column string) {
 // a table by that name. ok is false when none does.
 func (r *renderer) qualified(table, col string) (ok bool) {
 	here := scope{r.q, r.table}
-	if r.within(here, table, col, r.q.more != nil && r.q.more.itself && r.q.own(table)) {
+	if r.within(here, table, col, r.q.isItself() && r.q.own(table)) {
 		return true
 	}
 	for i := len(r.outer) - 1; i >= 0; i-- {

@@ -93,7 +93,9 @@ func (r *renderer) selectBody(q *Query, t Table) {
 		r.str([2]string{" GROUP BY ", ", "}[min(i, 1)])
 		r.groupColumn(g)
 	}
-	r.written(q.more.written)
+	if q.more.related != nil {
+		r.written(q.more.related.written)
+	}
 	if len(q.more.having) > 0 {
 		r.str(" HAVING ")
 		r.having = true
