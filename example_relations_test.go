@@ -37,7 +37,7 @@ func ExampleToMany_Has() {
 	// Edsger <nil>
 }
 
-func ExampleCountOf() {
+func ExampleCountRelated() {
 	registry, end := exampleFleet()
 	defer end()
 	ctx := context.Background()

@@ -42,7 +42,7 @@ func tallied(w writer, essays []essay) writer {
 }
 
 // Aggregates of related records are those of the same rows in Go, one statement each.
-func TestCountOf_TellsWhatGoCounts(t *testing.T) {
+func TestCountRelated_TellsWhatGoCounts(t *testing.T) {
 	t.Parallel()
 	onLayouts(t, func(t *testing.T, s *shelf, random *rand.Rand) {
 		sent := conformance.Statements(t, s.Registry)
@@ -67,7 +67,7 @@ func TestCountOf_TellsWhatGoCounts(t *testing.T) {
 
 // Also where a condition about records of a third database narrows what is counted, and
 // of the only parent.
-func TestCountOf_TakesConditionsOfOtherDatabases(t *testing.T) {
+func TestCountRelated_TakesConditionsOfOtherDatabases(t *testing.T) {
 	t.Parallel()
 	onLayouts(t, func(t *testing.T, s *shelf, random *rand.Rand) {
 		c := s.aboutEssay(random, 1)
@@ -93,7 +93,7 @@ type use struct {
 }
 
 // Which keys are equal is the related database's affair, as for With.
-func TestCountOf_KeysThatOnlyTheDatabaseTellsApart(t *testing.T) {
+func TestCountRelated_KeysThatOnlyTheDatabaseTellsApart(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		folded := map[string]string{"sqlite": "TEXT COLLATE NOCASE", "postgres": "CITEXT", "mysql": "VARCHAR(20) COLLATE utf8mb4_general_ci"}[fl.Database.Dialect]
