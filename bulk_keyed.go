@@ -73,6 +73,7 @@ func (v *keyedInsertion) finish(_ context.Context, p *place, _ driver.Result) er
 			return written(p, nil, err)
 		}
 		t.Settle(v.records.At(i))
+		t.RememberAll(v.records.At(i))
 	}
 	return nil
 }

@@ -269,6 +269,9 @@ func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) err
 			t.Settle(v.records.At(i))
 		}
 	}
+	for i := range v.records.N {
+		t.RememberAll(v.records.At(i))
+	}
 	return nil
 }
 

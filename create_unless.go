@@ -148,6 +148,7 @@ func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (i
 			return in, err
 		}
 		if found {
+			t.Plan.Forget(record) // what it holds is the program's
 			in, err = q.save(ctx, record, nil)
 			if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrStaleRecord) {
 				return in, err

@@ -142,6 +142,11 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if err := t.Stamp(v.record, false); err != nil {
 		return err
 	}
+	if v.change.Only == nil {
+		if err := t.CheckRead(v.record); err != nil {
+			return err
+		}
+	}
 	if v.before != nil {
 		v.change.Only = t.WithChanged(v.change.Only, v.before, v.record)
 	}
@@ -167,6 +172,7 @@ func (v *saving) finish(ctx context.Context, p *place, res driver.Result) error 
 	if !v.settled {
 		v.q.src.table.Settle(v.record)
 	}
+	v.q.src.table.RememberSaved(v.record, v.change)
 	return nil
 }
 

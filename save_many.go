@@ -104,6 +104,7 @@ func (s *saves) run(ctx context.Context) error {
 			return recordError(i, err)
 		}
 		t.Settle(s.records.At(i))
+		t.RememberSaved(s.records.At(i), table.Change{})
 	}
 	return nil
 }
@@ -117,6 +118,9 @@ func (s *saves) rows() (rows [][]any, together bool, err error) {
 	keys := len(update.Sets)
 	for i := range s.records.N {
 		record := s.records.At(i)
+		if err := t.CheckRead(record); err != nil {
+			return nil, false, recordError(i, err)
+		}
 		args, _, err := plan.Args(record, s.d)
 		if err != nil {
 			return nil, false, recordError(i, err)

@@ -84,6 +84,11 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 		return nil, err
 	}
 	err = q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
+		for i := range records.N {
+			if err := t.CheckRead(records.At(i)); err != nil {
+				return recordError(i, err)
+			}
+		}
 		if err := t.Distinct(records, key); err != nil {
 			return err
 		}
@@ -146,6 +151,7 @@ func (u *upserts) run(ctx context.Context) error {
 		}
 		for i := range u.records.N {
 			t.Settle(u.records.At(i))
+			t.Plan.Forget(u.records.At(i))
 		}
 		return nil
 	})

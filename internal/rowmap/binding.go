@@ -21,6 +21,7 @@ type binding struct {
 	unknown []string  // the result's columns without a field
 	missing []int     // the fields without a column
 	unread  []uintptr // where those of them lie that remember it
+	fields  []int     // the fields with a column, if the plan's records remember them
 	states  sync.Pool // of *state
 }
 
@@ -42,6 +43,7 @@ type state struct {
 	row     []cell.Cell
 	origins []origin // one per place
 	chosen  []int    // the places that overwrite stores
+	fields  []int    // their fields
 }
 
 // next reads the next row.
@@ -145,6 +147,9 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 	}
 	for i := range p.fields {
 		if taken[i] {
+			if p.Remembers() {
+				b.fields = append(b.fields, i)
+			}
 			continue
 		}
 		b.missing = append(b.missing, i)
@@ -201,7 +206,7 @@ func (b *binding) done(s *state) {
 			s.origins[i].slab = slab{}
 		}
 	}
-	s.reading, s.cells = reading{}, nil
+	s.reading, s.cells, s.fields = reading{}, nil, nil
 	b.states.Put(s)
 }
 
@@ -214,6 +219,9 @@ func (b *binding) store(s *state, base unsafe.Pointer) error {
 		}
 	}
 	b.forget(base)
+	if b.fields != nil {
+		b.plan.remember(base, b.fields)
+	}
 	return nil
 }
 

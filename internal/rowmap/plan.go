@@ -30,7 +30,9 @@ type Plan struct {
 	shared  []int          // the struct's fields that copies of it have in common
 	scalar  bool           // a T is one value, which is the plan's only field
 
-	changing []changing // what a write may change in a record
+	changing   []changing // what a write may change in a record
+	pointers   int        // how many of them are embedded pointers, behind the columns
+	remembered int        // where a record remembers its row, -1 is nowhere
 
 	layouts  changeLayouts
 	scratch  sync.Pool // of *T
@@ -103,7 +105,14 @@ func newPlan(t reflect.Type, fields []field) *Plan {
 		columns: make([]string, len(fields)),
 		byName:  make(map[string]int, len(fields)),
 		byFold:  make(map[string]int, len(fields)),
-		shared:  sharedFields(t), changing: changingOf(fields),
+		shared:  sharedFields(t), changing: changingOf(fields), remembered: -1,
+	}
+	p.pointers = len(p.changing) - len(fields)
+	if t.Kind() == reflect.Struct {
+		p.remembered = rememberedAt(t)
+	}
+	if p.remembered >= 0 {
+		p.changing = append(p.changing, p.rememberedChange())
 	}
 	for i, f := range fields {
 		p.columns[i] = f.column

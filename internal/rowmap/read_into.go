@@ -95,7 +95,7 @@ func (p *Plan) ReadMatched(src Source, fields []int, key int, find func(key any)
 
 // choose notes the places of these fields, which overwrite stores.
 func (b *binding) choose(s *state, fields []int) error {
-	s.chosen = s.chosen[:0]
+	s.chosen, s.fields = s.chosen[:0], fields
 	for _, f := range fields {
 		i, err := b.placeOf(f)
 		if err != nil {
@@ -123,6 +123,9 @@ func (b *binding) overwrite(s *state, base unsafe.Pointer) error {
 		if err := b.replace(s, i, base); err != nil {
 			return err
 		}
+	}
+	if b.fields != nil {
+		b.plan.remember(base, s.fields)
 	}
 	return nil
 }

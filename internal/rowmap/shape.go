@@ -34,7 +34,8 @@ func shapeOf(t reflect.Type) (*Plan, error) {
 // newScalar is the plan of a type that is one value of a row.
 func newScalar(t reflect.Type, c *codec) *Plan {
 	return &Plan{
-		typ: t, size: t.Size(), pointer: reflect.PointerTo(t), list: reflect.SliceOf(t), model: t.String(),
+		remembered: -1,
+		typ:        t, size: t.Size(), pointer: reflect.PointerTo(t), list: reflect.SliceOf(t), model: t.String(),
 		fields: []field{{codec: c}}, scalar: true,
 	}
 }

@@ -70,7 +70,7 @@ func (s Snapshot) Restore() {
 // Embeds says whether columns lie behind embedded pointers, which a copy of a record
 // shares with it.
 func (p *Plan) Embeds() bool {
-	return len(p.changing) > len(p.fields)
+	return p.pointers > 0
 }
 
 // OwnEmbedded gives a copy of a record, a *T, embedded structs of its own that columns
@@ -83,7 +83,7 @@ func (p *Plan) OwnEmbedded(copied any) {
 
 // ownEmbedded gives a copy of a record embedded structs of its own.
 func (p *Plan) ownEmbedded(base unsafe.Pointer) {
-	for _, c := range slices.Backward(p.changing[len(p.fields):]) { // the outermost first
+	for _, c := range slices.Backward(p.changing[len(p.fields) : len(p.fields)+p.pointers]) { // the outermost first
 		at := (*unsafe.Pointer)(c.at(base, false))
 		if at == nil || *at == nil {
 			continue

@@ -1,0 +1,149 @@
+package rowmap
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"unsafe"
+)
+
+// Remembered is what a record remembers of its row, if its type embeds a struct of
+// nothing but this. What it leads to is never changed, so copies of the record may share it.
+type Remembered struct{ row *rememberedRow }
+
+// rememberedRow has by column what was last read of the row or written to it; notRead for a column of
+// which that is not known.
+type rememberedRow struct{ values State }
+
+type notReadValue struct{ _ byte }
+
+// notRead stands for the value of a column that was not read.
+var notRead any = &notReadValue{}
+
+// rememberedAt finds the Remembered of a struct type: its offset, -1 without one. It lies in
+// the struct or in structs that are embedded in it, not behind pointers.
+func rememberedAt(t reflect.Type) int {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if !f.Anonymous || f.Type.Kind() != reflect.Struct {
+			continue
+		}
+		if f.Type.NumField() == 1 && f.Type.Field(0).Type == reflect.TypeFor[Remembered]() {
+			return int(f.Offset)
+		}
+		if at := rememberedAt(f.Type); at >= 0 {
+			return int(f.Offset) + at
+		}
+	}
+	return -1
+}
+
+// rememberedChange is the Remembered as what a write changes in a record.
+func (p *Plan) rememberedChange() changing {
+	typ := reflect.TypeFor[Remembered]()
+	return changing{field: field{offset: uintptr(p.remembered)}, typ: typ, size: typ.Size()}
+}
+
+// Remembers says whether records remember their rows.
+func (p *Plan) Remembers() bool { return p.remembered >= 0 }
+
+func (p *Plan) rowOf(base unsafe.Pointer) *Remembered {
+	return (*Remembered)(unsafe.Add(base, p.remembered))
+}
+
+// Remember has a record, a *T, remember the values of these fields as those of its row,
+// beside what it remembers of others.
+func (p *Plan) Remember(record any, fields []int) {
+	if p.remembered >= 0 {
+		p.remember(p.mustRecord(record), fields)
+	}
+}
+
+// Forget has a record, a *T, remember nothing of its row.
+func (p *Plan) Forget(record any) {
+	if p.remembered >= 0 {
+		p.rowOf(p.mustRecord(record)).row = nil
+	}
+}
+
+func (p *Plan) remember(base unsafe.Pointer, fields []int) {
+	was := p.rowOf(base)
+	now := &rememberedRow{}
+	if was.row != nil {
+		now.values = slices.Clone(was.row.values)
+	} else {
+		now.values = make(State, len(p.fields))
+		for i := range now.values {
+			now.values[i] = notRead
+		}
+	}
+	for _, i := range fields {
+		now.values[i] = p.valueOf(i, base)
+	}
+	was.row = now
+}
+
+// valueOf is what field i holds, as State has it.
+func (p *Plan) valueOf(i int, base unsafe.Pointer) any {
+	f := &p.fields[i]
+	at := f.at(base, false)
+	if at == nil {
+		return nil
+	}
+	v, err := f.codec.arg(at, nil)
+	if err != nil {
+		return err
+	}
+	if b, ok := v.([]byte); ok {
+		v = bytes.Clone(b) // the record's own may be changed in place
+	}
+	return v
+}
+
+// Differs are those of the fields that do not hold what the record remembers of its row. A column that was
+// not read differs once its field is set. ok is false for a record that remembers nothing.
+func (p *Plan) Differs(record any, fields []int) (differ []int, ok bool) {
+	if p.remembered < 0 {
+		return nil, false
+	}
+	base := p.mustRecord(record)
+	row := p.rowOf(base).row
+	if row == nil {
+		return nil, false
+	}
+	for _, i := range fields {
+		if row.values[i] == notRead {
+			if !p.IsZero(i, record) {
+				differ = append(differ, i)
+			}
+		} else if !reflect.DeepEqual(row.values[i], p.valueOf(i, base)) {
+			differ = append(differ, i)
+		}
+	}
+	return differ, true
+}
+
+// CheckRead refuses a record that is to be written with fields whose columns were not
+// read, as far as the record remembers that: those that nobody has set since.
+func (p *Plan) CheckRead(record any, fields []int) error {
+	if p.remembered < 0 {
+		return nil
+	}
+	row := p.rowOf(p.mustRecord(record)).row
+	if row == nil {
+		return nil
+	}
+	var columns []string
+	for _, i := range fields {
+		if row.values[i] == notRead && p.IsZero(i, record) {
+			columns = append(columns, p.fields[i].column)
+		}
+	}
+	if columns == nil {
+		return nil
+	}
+	return p.failure(&p.fields[p.byName[columns[0]]], fmt.Errorf("%w: the query of this record left out %s, which the write would erase; write only some columns with SaveColumns or SaveChanges, or read all of them",
+		ErrUnread, strings.Join(columns, ", ")))
+}
