@@ -91,7 +91,7 @@ func (q *query) writeMany(ctx context.Context, records rowmap.Records, indexed b
 	if err != nil || records.N == 0 {
 		return err
 	}
-	st := q.src.creating()
+	st := q.src.callbacks.creating
 	st.indexed = indexed
 	return q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
 		for i := range records.N {

@@ -66,7 +66,7 @@ func (q *query) homeOf(record any) (destination, error) {
 
 // stillAt refuses a record whose shard was changed by a callback.
 func (q *query) stillAt(home destination, record any) error {
-	if q.src.shard == nil || !q.src.callbacks.beforeCreate {
+	if q.src.shard == nil || len(q.src.callbacks.creating.before) == 0 {
 		return nil
 	}
 	now, err := q.homeOf(record)
@@ -92,7 +92,7 @@ func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
 	if q.src.callbacks.none() {
 		err = write(ctx)
 	} else {
-		err = q.around(ctx, home.connection, q.src.creating(), v.records, write)
+		err = q.around(ctx, home.connection, q.src.callbacks.creating, v.records, write)
 	}
 	return v.place.within, err
 }

@@ -117,8 +117,11 @@ func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) (*T
 		return nil, err
 	}
 	found, in, err := q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.NoLock)
-	if err != nil || found {
+	switch {
+	case err != nil:
 		return in, err
+	case found:
+		return in, q.foundOf(ctx, rowmap.One(record))
 	}
 	in, exists, err := q.createOr(ctx, record)
 	if err != nil || exists == nil {
@@ -126,8 +129,12 @@ func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) (*T
 		return in, err
 	}
 	found, in, err = q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.ForShare)
-	if err == nil && !found {
+	switch {
+	case err != nil:
+	case !found:
 		err = exists
+	default:
+		err = q.foundOf(ctx, rowmap.One(record))
 	}
 	return in, err
 }

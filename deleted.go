@@ -96,7 +96,7 @@ func restoreRecord(ctx context.Context, q *query, record any, _ recordWrite) (*T
 	}
 	v := q.saves(record)
 	v.restores, v.change.Only, v.change.Deleted = true, []string{t.DeletedMark()}, sqlgen.OnlyDeleted
-	if q.src.callbacks.beforeUpdate {
+	if len(q.src.callbacks.updating.before) > 0 {
 		v.before = t.State(record)
 	}
 	err := q.recorded(ctx, &v.recording, v, record, q.updating)

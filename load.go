@@ -189,7 +189,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 	}()
 	all(func() bool {
 		var plan *table.InsertPlan
-		if plan, err = w.next(p.e.dialect); err != nil {
+		if plan, err = w.next(ctx, p.e.dialect); err != nil {
 			return false
 		}
 		if l != nil && l.plan != plan {
@@ -233,7 +233,7 @@ func (w *loading) told() {
 }
 
 // next makes the arguments of the record at hand.
-func (w *loading) next(d *dialect.Dialect) (*table.InsertPlan, error) {
+func (w *loading) next(ctx context.Context, d *dialect.Dialect) (*table.InsertPlan, error) {
 	t := w.q.src.table
 	if w.q.src.shard != nil && w.q.wish().db == "" {
 		if _, err := w.q.homeOf(w.record); err != nil {
@@ -241,6 +241,11 @@ func (w *loading) next(d *dialect.Dialect) (*table.InsertPlan, error) {
 		}
 	}
 	t.Plan.OwnEmbedded(w.record) // the iterator's own is left alone
+	if validate := w.q.src.callbacks.validate; validate != nil {
+		if err := validate(w.record, ctx); err != nil {
+			return nil, recordError(int(w.rows), err)
+		}
+	}
 	if err := t.Stamp(w.record, true); err != nil {
 		return nil, recordError(int(w.rows), err)
 	}

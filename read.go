@@ -69,7 +69,7 @@ type selection struct {
 	stmt  *wholeStatement // in place of the query's own; nil for none
 
 	changes bool  // the whole statement is known to change rows
-	fault   error // of rows that a statement has written and that cannot be read
+	fault   error // of rows that a statement has written and that cannot be read; of AfterFind in a loop
 }
 
 func (v *selection) writes() bool {
@@ -289,7 +289,7 @@ func isNil(v any) bool {
 // each reads the rows into *row, one after the other. broken says that yield has
 // ended the loop.
 func (q *query) each(ctx context.Context, row any, yield func() bool) (err error, broken bool) { //nolint:revive // two results, of which one is the loop's
-	v := &iteration{selection: selection{trip: trip{q: q}, into: row}, yield: yield}
+	v := &iteration{selection: selection{trip: trip{q: q}, into: row}, ctx: ctx, yield: yield}
 	if q != nil && q.src != nil && len(q.relations) > 0 {
 		return q.eachChunk(ctx, row, yield)
 	}
@@ -300,6 +300,7 @@ func (q *query) each(ctx context.Context, row any, yield func() bool) (err error
 // iteration is the verb of Iter.
 type iteration struct {
 	selection
+	ctx             context.Context // of AfterFind
 	yield           func() bool
 	started, broken bool
 }
@@ -319,6 +320,9 @@ func (v *iteration) begun() bool { return v.started }
 func (v *iteration) read(rows driver.Rows) (int64, error) {
 	next := func() bool {
 		v.started = true
+		if v.fault = v.q.foundOf(v.ctx, rowmap.One(v.into)); v.fault != nil {
+			return false
+		}
 		v.broken = !v.yield()
 		return !v.broken
 	}
@@ -334,4 +338,4 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 	})
 }
 
-func (v *iteration) finish(context.Context, *place, driver.Result) error { return nil }
+func (v *iteration) finish(context.Context, *place, driver.Result) error { return v.fault }

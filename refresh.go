@@ -23,8 +23,12 @@ func refreshRecord(ctx context.Context, q *query, record any, _ recordWrite) (*T
 		return nil, err
 	}
 	found, in, err := q.lookUp(ctx, record, made, t.Fields(), sqlgen.NoLock)
-	if err == nil && !found {
+	switch {
+	case err != nil:
+	case !found:
 		err = q.notFound(t.KeyNames())
+	default:
+		err = q.foundOf(ctx, rowmap.One(record))
 	}
 	return in, err
 }

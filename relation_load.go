@@ -52,14 +52,17 @@ func (q *query) selecting(columns []string) (*query, error) {
 // loadRelations fills in the relations of the rows that were read at p into *into,
 // a []T, or a T for one.
 func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool) error {
-	if len(q.relations) == 0 {
+	if len(q.relations) == 0 && q.src.callbacks.find == nil || q.shape != nil {
 		return nil
 	}
 	rows := rowmap.One(into)
 	if !one {
 		rows = q.src.table.Plan.Records(into)
 	}
-	return q.relate(ctx, p.e.name, rows)
+	if err := q.relate(ctx, p.e.name, rows); err != nil {
+		return err
+	}
+	return q.foundOf(ctx, rows)
 }
 
 // relate fills in the relations of rows that were read on a connection.

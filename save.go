@@ -63,7 +63,7 @@ func (q *query) checkColumns(columns []string) error {
 func (q *query) save(ctx context.Context, record any, only []string) (*Tx, error) {
 	v := q.saves(record)
 	v.change.Only = only
-	if only != nil && q.src.callbacks.beforeUpdate {
+	if only != nil && len(q.src.callbacks.updating.before) > 0 {
 		v.before = q.src.table.State(record)
 	}
 	err := q.recorded(ctx, &v.recording, v, record, q.updating)
@@ -93,10 +93,10 @@ func (q *query) erase(ctx context.Context, record any) (*Tx, error) {
 }
 
 //go:noinline
-func (q *query) updating() step { return q.src.updating() }
+func (q *query) updating() step { return q.src.callbacks.updating }
 
 //go:noinline
-func (q *query) deleting() step { return q.src.deleting() }
+func (q *query) deleting() step { return q.src.callbacks.deleting }
 
 // recorded runs a verb of one record, between its callbacks.
 func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, step func() step) (err error) {
@@ -109,11 +109,11 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 	}
 	t, st := q.src.table, step()
 	var was rowmap.State
-	if st.before {
+	if len(st.before) > 0 {
 		was = t.IdentityState(record)
 	}
 	return q.around(ctx, r.home.connection, st, rowmap.One(record), func(ctx context.Context) error {
-		if st.before && len(was.Changed(t.IdentityState(record))) > 0 {
+		if was != nil && len(was.Changed(t.IdentityState(record))) > 0 {
 			return t.Fail("a callback changed the key of the record, by which its row is found")
 		}
 		_, err := r.run(ctx, v)

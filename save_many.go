@@ -44,7 +44,7 @@ func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, e
 	if err := t.Distinct(records, t.Key()); err != nil {
 		return nil, err
 	}
-	st := q.src.updating()
+	st := q.src.callbacks.updating
 	st.indexed = true
 	err = q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
 		e, err := q.entryAt(ctx, home.connection)
@@ -53,7 +53,7 @@ func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, e
 		}
 		s := &saves{q: q, home: home, records: records, versions: versions, d: e.dialect}
 		for i := range records.N {
-			if st.before && len(was[i].Changed(t.IdentityState(records.At(i)))) > 0 {
+			if len(st.before) > 0 && len(was[i].Changed(t.IdentityState(records.At(i)))) > 0 {
 				return recordError(i, t.Fail("a callback changed the key of the record, by which its row is found"))
 			}
 			if err := t.Stamp(records.At(i), false); err != nil {

@@ -63,3 +63,44 @@ func TestModel_CreatesFindsSavesAndDeletes(t *testing.T) {
 		require.ErrorIs(t, users.Save(ctx, &ada), dbfleet.ErrNotFound)
 	})
 }
+
+// note has timestamps of other names.
+type note struct {
+	ID               int64
+	Text             string
+	Written, Changed time.Time
+}
+
+func TestTimestamps_MayHaveNamesOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE notes (id {id}, text {text} NOT NULL, written {time} NOT NULL, changed {time} NOT NULL)`)
+		config := dbfleet.ModelConfig{Table: "notes", Timestamps: true, CreatedAt: "written", UpdatedAt: "changed"}
+		notes := conformance.Model[note](t, fl.Registry, config)
+		n := note{Text: "a"}
+		require.NoError(t, notes.Create(ctx, &n))
+		require.False(t, n.Written.IsZero() || n.Changed.IsZero())
+		written := n.Written
+		n.Written = n.Written.AddDate(-1, 0, 0)
+		require.NoError(t, notes.Save(ctx, &n))
+		got, err := notes.Find(ctx, n.ID)
+		require.NoError(t, err)
+		require.Equal(t, written, got.Written, "a save does not write it")
+		_, err = notes.Where("id", "=", n.ID).Update(ctx, dbfleet.Row{"changed": written.AddDate(-1, 0, 0)})
+		require.NoError(t, err)
+		_, err = notes.Where("id", "=", n.ID).Update(ctx, dbfleet.Row{"text": "b"})
+		require.NoError(t, err)
+		require.NoError(t, notes.Refresh(ctx, &n))
+		require.False(t, n.Changed.Before(written))
+
+		var fault *dbfleet.ModelError
+		config.UpdatedAt = "nope"
+		_, err = dbfleet.NewModel[note](fl.Registry, config)
+		require.ErrorAs(t, err, &fault)
+		require.Equal(t, "UpdatedAt", fault.Key)
+		_, err = dbfleet.NewModel[note](fl.Registry, dbfleet.ModelConfig{Table: "notes", CreatedAt: "written"})
+		require.ErrorAs(t, err, &fault)
+		require.Equal(t, "Timestamps", fault.Key)
+	})
+}
