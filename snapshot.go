@@ -73,6 +73,9 @@ func saveChanges(ctx context.Context, q *query, record any, _ recordWrite) (*Tx,
 		return q.create(ctx, record)
 	}
 	columns, err := q.differing(record)
+	if err == nil && ctx == nil {
+		err = noContext("")
+	}
 	if err != nil || len(columns) == 0 {
 		return nil, err
 	}

@@ -46,7 +46,8 @@ type world struct {
 	posts   *dbfleet.Model[post]
 	sharded *dbfleet.Model[user]
 	tx      *dbfleet.Tx
-	inTx    context.Context // of tx
+	inTx    context.Context      // of tx
+	kept    *dbfleet.Model[kept] // see keeps
 }
 
 func newWorld(t *testing.T) *world {
@@ -96,6 +97,9 @@ func (w *world) functions() map[string]reflect.Value {
 		"MaxRelated": dbfleet.MaxRelated[user, int], "AvgRelated": dbfleet.AvgRelated[user, int], "WithN1Check": dbfleet.WithN1Check,
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 	} {
+		out[name] = reflect.ValueOf(f)
+	}
+	for name, f := range keptFunctions {
 		out[name] = reflect.ValueOf(f)
 	}
 	return out
@@ -159,16 +163,20 @@ var receivers = map[string]func(w *world) any{
 
 // special are receivers of single methods.
 var special = map[string]func(w *world) any{
-	"Model.Shard":     func(w *world) any { return w.sharded },
-	"Query.Shard":     func(w *world) any { return w.sharded.Query() },
-	"Query.Having":    func(w *world) any { return w.users.Select("age").GroupBy("age") },
-	"Query.HavingRaw": func(w *world) any { return w.users.Select("age").GroupBy("age") },
-	"Link.And":        func(w *world) any { return dbfleet.On("title") },
-	"Query.Union":     func(w *world) any { return w.users.Select("age") },
-	"Query.UnionAll":  func(w *world) any { return w.users.Select("age") },
-	"DB.OnReplica":    func(w *world) any { return w.reg.DB(w.copied()) },
-	"Model.OnReplica": func(w *world) any { return w.users.DB(w.copied()) },
-	"Query.OnReplica": func(w *world) any { return w.users.DB(w.copied()).Query() },
+	"Model.Shard":       func(w *world) any { return w.sharded },
+	"Query.Shard":       func(w *world) any { return w.sharded.Query() },
+	"Query.Having":      func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Query.HavingRaw":   func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Link.And":          func(w *world) any { return dbfleet.On("title") },
+	"Query.Union":       func(w *world) any { return w.users.Select("age") },
+	"Query.UnionAll":    func(w *world) any { return w.users.Select("age") },
+	"Model.Restore":     func(w *world) any { return w.keeps() },
+	"Model.SaveMany":    func(w *world) any { return w.keeps() },
+	"Query.WithDeleted": func(w *world) any { return w.keeps().Query() },
+	"Query.OnlyDeleted": func(w *world) any { return w.keeps().Query() },
+	"DB.OnReplica":      func(w *world) any { return w.reg.DB(w.copied()) },
+	"Model.OnReplica":   func(w *world) any { return w.users.DB(w.copied()) },
+	"Query.OnReplica":   func(w *world) any { return w.users.DB(w.copied()).Query() },
 }
 
 // copied is a connection with a replica.
@@ -244,6 +252,9 @@ func (w *world) value(function, name string, in reflect.Type) any {
 			}
 		}
 		return nil
+	}
+	if v := w.ofKept(function, in); v != nil {
+		return v
 	}
 	one := &user{ID: 1, Name: "Ann", Age: 30}
 	if function == "Model.Create" {
@@ -364,6 +375,9 @@ func (w *world) use(function string, result any) error {
 		_, err := r.Get(w.ctx)
 		return err
 	case *dbfleet.Query[post]:
+		_, err := r.Get(w.ctx)
+		return err
+	case *dbfleet.Query[kept]:
 		_, err := r.Get(w.ctx)
 		return err
 	case *dbfleet.Query[dbfleet.Row]:
