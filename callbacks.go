@@ -7,7 +7,8 @@ import (
 )
 
 // Record callbacks are methods of *T that a model calls for each record, found
-// once by NewModel. An error of a Before method, or of Validate, stops the operation before
+// once by NewModel: those of BeforeCreator, AfterCreator, BeforeUpdater, AfterUpdater,
+// BeforeSaver, AfterSaver, BeforeDeleter, AfterDeleter, AfterFinder and Validator. An error of a Before method, or of Validate, stops the operation before
 // anything is sent. A type with After methods of writes is written in a transaction, and
 // an error of one undoes it, as does a panic, after which the records are what
 // they were; callbacks' own statements with their context take part in it.

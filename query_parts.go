@@ -24,7 +24,7 @@ import (
 //
 // A record that was read in part is changed by SaveColumns: Save would erase the
 // columns that were left out, and is refused with ErrUnread while one of their text
-// fields was not set. Fields of other types cannot tell.
+// fields was not set. Fields of other types cannot tell, unless T embeds a Snapshot.
 func (q *Query[T]) Select(columns ...string) *Query[T] {
 	return (*Query[T])((*query)(q).selects(columns))
 }

@@ -4,7 +4,7 @@ import "context"
 
 // Touch sets updated_at of a record and its row, and nothing else but what BeforeUpdate
 // changes, as SaveColumns without a column would. The model needs Timestamps and the
-// column.
+// column. TouchRows does it for the rows of a query.
 func Touch[T any](ctx context.Context, m *Model[T], record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: touchRecord})
 }

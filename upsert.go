@@ -24,10 +24,12 @@ type Conflict struct {
 	// or by a default, but then PostgreSQL and SQLite refuse DoNothing.
 	Key []string
 	// Update are the columns that the existing row takes from the record, and
-	// updated_at on a model with Timestamps.
+	// updated_at on a model with Timestamps. With ModelConfig.SoftDelete the row takes the
+	// record's mark as well: one that was deleted is back, unless the record says that it is
+	// deleted. With ModelConfig.Version the row's version grows by 1.
 	//
 	// Defaults to all columns that the insert writes, but the key, the primary
-	// key, created_at and the shard key.
+	// key, created_at, the version and the shard key.
 	Update []string
 	// DoNothing leaves the existing row as it is.
 	DoNothing bool
@@ -36,7 +38,8 @@ type Conflict struct {
 // Upsert inserts a record or updates the row with the same key, in one
 // statement. A record whose primary key is zero, and decides, is inserted: no row is
 // its own yet. The record's primary key is then that of the row, new or old, written
-// as the row has it; its other fields are not read back. On an error the record is
+// as the row has it; its other fields are not read back, the version of ModelConfig.Version
+// neither: Refresh the record before it is saved. On an error the record is
 // as it was before.
 func (m *Model[T]) Upsert(ctx context.Context, record *T, conflict ...Conflict) error {
 	return writeRecord(ctx, m, record, recordWrite{do: upsertRecord, conflict: conflict})
