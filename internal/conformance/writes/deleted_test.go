@@ -389,3 +389,25 @@ func TestSoftDelete_HoldsForQueriesThatAreMadeOfOthers(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrNotFound)
 	})
 }
+
+// A bound on the rows of a write counts those that are not deleted, and the others are left alone.
+func TestSoftDelete_HoldsForWritesWithALimit(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		authors, _ := library(t, fl)
+		_, bob, _ := writers(t, authors)
+		n, err := authors.Where("name", "=", "Bob").OrWhere("age", ">", 35).OrderBy("age", dbfleet.Asc).Limit(1).Update(ctx, dbfleet.Row{"age": 99})
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		got, err := authors.Query().WithDeleted().Find(ctx, bob.ID)
+		require.NoError(t, err)
+		require.Equal(t, 40, got.Age)
+		n, err = authors.Where("age", ">", 0).OrderBy("age", dbfleet.Asc).Limit(1).Delete(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		names, err := dbfleet.Pluck[string](ctx, authors.Query().OnlyDeleted().OrderBy("name", dbfleet.Asc), "name")
+		require.NoError(t, err)
+		require.Equal(t, []string{"Ann", "Bob"}, names)
+	})
+}
