@@ -6,12 +6,13 @@ import (
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
-// Record callbacks are methods of *T that a model calls for each record, found
-// once by NewModel: those of BeforeCreator, AfterCreator, BeforeUpdater, AfterUpdater,
-// BeforeSaver, AfterSaver, BeforeDeleter, AfterDeleter, AfterFinder and Validator. An error of a Before method, or of Validate, stops the operation before
-// anything is sent. A type with After methods of writes is written in a transaction, and
-// an error of one undoes it, as does a panic, after which the records are what
-// they were; callbacks' own statements with their context take part in it.
+// Record callbacks are methods of *T that a model calls for each record, found once by
+// NewModel: those of BeforeCreator, AfterCreator, BeforeUpdater, AfterUpdater,
+// BeforeSaver, AfterSaver, BeforeDeleter, AfterDeleter, AfterFinder and Validator. An
+// error of a Before method, or of Validate, stops the operation before anything is sent. A
+// type with After methods of writes is written in a transaction, and an error of one
+// undoes it, as does a panic, after which the records are what they were; callbacks' own
+// statements with their context take part in it.
 //
 // What is called, in this order, and by which verbs:
 //
@@ -25,9 +26,10 @@ import (
 //	AfterFind                                                  Get, First, Find, FindMany, Iter, Refresh, relations, what
 //	                                                           writes return; FirstOrCreate that finds
 //
-// Verbs of several records call each method once per record, all Before methods first;
-// an error is a *RecordError. SaveChanges without changes calls none. Query.Update, Query.Delete, Query.Insert, Increment and
-// the functions for rows call none: they see no records.
+// Verbs of several records call each method once per record, all Before methods first; an
+// error is a *RecordError. SaveChanges without changes calls none. Query.Update,
+// Query.Delete, Query.Insert, Increment and the functions for rows call none: they see no
+// records.
 type (
 	// BeforeCreator is called before a record is inserted; it may change it.
 	BeforeCreator interface {

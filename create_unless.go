@@ -11,20 +11,21 @@ import (
 // Records that are created unless they are there.
 
 // FirstOrCreate finds the row whose columns of these names are equal to the record's, and
-// reads it into the record; if there is none, it creates the record. Without names they are those of the
-// primary key. created tells which it was.
+// reads it into the record; if there is none, it creates the record. Without names they
+// are those of the primary key. created tells which it was.
 //
 //	u := User{Email: "ann@example.org", Name: "Ann"}
 //	created, err := users.FirstOrCreate(ctx, &u, "email")
 //
 // The columns should be those of a unique constraint: then two calls at the same time
 // create one row, and both have it. The one that comes late gets ErrUnique from the
-// database and reads the row of the other; in a transaction of PostgreSQL, which an error ends, the insert stands in a
-// savepoint. ErrUnique that comes back is the violation of another constraint, or one by a row that
-// ModelConfig.SoftDelete has marked. Without a constraint two may be created, and of several rows that of the
-// smallest primary key is found. A column that is NULL in the record equals nothing and is refused. It reads at
-// the primary. A row that exists costs one statement, a new one two. On an error
-// the record is as it was before.
+// database and reads the row of the other; in a transaction of PostgreSQL, which an error
+// ends, the insert stands in a savepoint. ErrUnique that comes back is the violation of
+// another constraint, or one by a row that ModelConfig.SoftDelete has marked. Without a
+// constraint two may be created, and of several rows that of the smallest primary key is
+// found. A column that is NULL in the record equals nothing and is refused. It reads at
+// the primary. A row that exists costs one statement, a new one two. On an error the
+// record is as it was before.
 func (m *Model[T]) FirstOrCreate(ctx context.Context, record *T, columns ...string) (created bool, err error) {
 	err = writeRecord(ctx, m, record, recordWrite{do: firstOrCreate, columns: columns, created: &created})
 	return created, err

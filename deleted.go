@@ -21,10 +21,10 @@ func (q *Query[T]) OnlyDeleted() *Query[T] {
 }
 
 // Restore brings a record back that Delete has marked by ModelConfig.SoftDelete: it takes
-// the mark away from its row and from the record, sets updated_at, and writes nothing
-// else but what BeforeUpdate changes. A row that is not there, or not marked, is
-// ErrNotFound, and one with another version ErrStaleRecord. It is an update to callbacks. On an error the
-// record is as it was before. RestoreRows does it for the rows of a query.
+// the mark away from its row and from the record, sets updated_at, and writes nothing else
+// but what BeforeUpdate changes. A row that is not there, or not marked, is ErrNotFound,
+// and one with another version ErrStaleRecord. It is an update to callbacks. On an error
+// the record is as it was before. RestoreRows does it for the rows of a query.
 func (m *Model[T]) Restore(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: restoreRecord})
 }

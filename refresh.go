@@ -63,6 +63,7 @@ func (v *rereading) render(p *place, s *statement) (err error) {
 	if p.tx != nil && p.e.dialect.RowLocks {
 		v.made = v.made.WithLock(v.lock) // the row may be younger than the transaction's snapshot
 	}
+	v.made = v.made.WithImplicit(v.q.q.Implicit()...)
 	s.op = "select"
 	s.text, s.args, err = sqlgen.Select(&v.made, v.q.env(p))
 	return err

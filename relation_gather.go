@@ -212,7 +212,10 @@ func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 	}
 	records, bounds := g.keys.Deal(g.fits, g.one)
 	d := &dealt{plan.Dealt(g.all, records), bounds}
-	return d, g.query.relate(ctx, g.from, plan.Records(d.list))
+	if err := g.query.relate(ctx, g.from, plan.Records(d.list)); err != nil {
+		return d, err
+	}
+	return d, g.query.foundOf(ctx, plan.Records(d.list))
 }
 
 // related is the verb that reads related records.

@@ -11,9 +11,10 @@ import (
 	"github.com/dbfleet/dbfleet/internal/table"
 )
 
-// SaveMany writes all columns of records that were created before, as Save does, with
-// few statements: one for each 64 records, or less of many columns or large values. All of them
-// are written or none: they share a transaction, or a savepoint inside of one. No records are no statement.
+// SaveMany writes all columns of records that were created before, as Save does, with few
+// statements: one for each 64 records, or less of many columns or large values. All of
+// them are written or none: they share a transaction, or a savepoint inside of one. No
+// records are no statement.
 //
 // What is wrong with a record is a *RecordError with its index: a row that is not there
 // (any more) is ErrNotFound, one with another version ErrStaleRecord. If there are several, the
@@ -81,7 +82,8 @@ type saves struct {
 // errSomeMissed says that a statement has changed fewer rows than it should.
 var errSomeMissed = errors.New("dbfleet: not all rows were changed")
 
-// A statement of SaveMany writes at most so many rows. Each of them is compared with the key of each.
+// A statement of SaveMany writes at most so many rows. Each of them is compared with the
+// key of each.
 const maxSavedRows = 64
 
 func (s *saves) run(ctx context.Context) error {

@@ -15,20 +15,22 @@ import (
 //		Name, Email string
 //	}
 //
-// A record remembers what a query of the model, Find, Refresh or a relation has read of it, and
-// what Create, Save and the like have written since; not what Update has, and nothing
-// after an Upsert. SaveChanges writes what is different, Changed tells it. When a transaction is undone, what it
-// has written is forgotten with it. Copies of a record remember the same. It costs as much memory as
-// the columns do, and an allocation for each of them when the record is read.
+// A record remembers what a query of the model, Find, Refresh or a relation has read of
+// it, and what Create, Save and the like have written since; not what Update has, and
+// nothing after an Upsert. SaveChanges writes what is different, Changed tells it. When a
+// transaction is undone, what it has written is forgotten with it. Copies of a record
+// remember the same. It costs as much memory as the columns do, and an allocation for each
+// of them when the record is read.
 //
 // A record of which Select has left columns out knows it: Save, SaveMany and Upsert refuse it with
 // ErrUnread while one of the fields, of whatever type, was not set to something else than its
 // zero value.
 type Snapshot struct{ _ rowmap.Remembered }
 
-// Changed tells which columns of the record SaveChanges would write, in the order of
-// the fields: those that are not what was read, and those that were not read and are not zero.
-// Updated_at and the version are not among them. A record that was not read, or whose type has no Snapshot, is an error.
+// Changed tells which columns of the record SaveChanges would write, in the order of the
+// fields: those that are not what was read, and those that were not read and are not zero.
+// Updated_at and the version are not among them. A record that was not read, or whose type
+// has no Snapshot, is an error.
 func Changed[T any](m *Model[T], record *T) ([]string, error) {
 	if record == nil {
 		return nil, recordWrite{}.refuseNil((*query)(m))
@@ -37,9 +39,10 @@ func Changed[T any](m *Model[T], record *T) ([]string, error) {
 }
 
 // SaveChanges writes the columns of a record that differ from what was read of its row,
-// and updated_at, as SaveColumns does; see Snapshot. If none does, it does nothing, and calls no callbacks. A record
-// whose integer key is zero is created. One that was not read, as after an Upsert, is refused with
-// ErrUnread, and one whose key is another than was read, too.
+// and updated_at, as SaveColumns does; see Snapshot. If none does, it does nothing, and
+// calls no callbacks. A record whose integer key is zero is created. One that was not
+// read, as after an Upsert, is refused with ErrUnread, and one whose key is another than
+// was read, too.
 func SaveChanges[T any](ctx context.Context, m *Model[T], record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveChanges})
 }

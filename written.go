@@ -98,9 +98,9 @@ func (q *query) missed(ctx context.Context, p *place, record any, c table.Change
 	return written(p, nil, q.src.table.Fail("the row was not changed; a trigger or rule left it out or put the change elsewhere"))
 }
 
-// missing says by an error whether the row of a record is not there, is marked otherwise, or has
-// another version than the one that was to be changed. is false if nothing of that explains why the row was
-// not changed.
+// missing says by an error whether the row of a record is not there, is marked otherwise,
+// or has another version than the one that was to be changed. is false if nothing of that
+// explains why the row was not changed.
 func (q *query) missing(ctx context.Context, p *place, record any, c table.Change) (is bool, err error) {
 	t := q.src.table
 	there, err := t.ByIdentity(record)

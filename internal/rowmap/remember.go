@@ -13,8 +13,8 @@ import (
 // nothing but this. What it leads to is never changed, so copies of the record may share it.
 type Remembered struct{ row *rememberedRow }
 
-// rememberedRow has by column what was last read of the row or written to it; notRead for a column of
-// which that is not known.
+// rememberedRow has by column what was last read of the row or written to it; notRead for
+// a column of which that is not known.
 type rememberedRow struct{ values State }
 
 type notReadValue struct{ _ byte }
@@ -102,8 +102,9 @@ func (p *Plan) valueOf(i int, base unsafe.Pointer) any {
 	return v
 }
 
-// Differs are those of the fields that do not hold what the record remembers of its row. A column that was
-// not read differs once its field is set. ok is false for a record that remembers nothing.
+// Differs are those of the fields that do not hold what the record remembers of its row. A
+// column that was not read differs once its field is set. ok is false for a record that
+// remembers nothing.
 func (p *Plan) Differs(record any, fields []int) (differ []int, ok bool) {
 	if p.remembered < 0 {
 		return nil, false

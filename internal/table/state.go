@@ -48,7 +48,8 @@ func (t *Table) Version(record any) int64 {
 	return n
 }
 
-// Takes says whether a row, given as column to value, is one that the change may be made to by its mark.
+// Takes says whether a row, given as column to value, is one that the change may be made
+// to by its mark.
 func (t *Table) Takes(row map[string]any, c Change) bool {
 	if t.mark < 0 || c.Deleted == sqlgen.AnyDeleted {
 		return true

@@ -3,6 +3,7 @@ package writes
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -322,4 +323,91 @@ func TestSoftDelete_RefusesAColumnThatCannotHoldIt(t *testing.T) {
 	require.ErrorContains(t, plain.Restore(t.Context(), &author{ID: 1}), "SoftDelete")
 	_, err = dbfleet.RestoreRows(t.Context(), plain.Query().AllRows())
 	require.ErrorContains(t, err, "SoftDelete")
+}
+
+// What makes a query of its own out of one leaves deleted rows out all the same.
+func TestSoftDelete_HoldsForQueriesThatAreMadeOfOthers(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		authors, books := library(t, fl)
+		ann, bob, cid := writers(t, authors)
+		type old struct{ Age, Authors int64 }
+		groups, err := dbfleet.Into[old](authors.Select("age").SelectCount("authors").GroupBy("age").Having("authors", ">", 0).OrderBy("age", dbfleet.Asc)).Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, []old{{30, 1}, {50, 1}}, groups)
+		n, err := authors.Query().Join("authors AS other", "other.age", "<", "authors.age").Count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n, "Cid has two below, of whom one is deleted: a joined table is not narrowed")
+		n, err = authors.Query().OnlyDeleted().WhereIn("id", authors.Query().WithDeleted().Select("id")).Count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		n, err = authors.Query().WhereNotIn("id", authors.Query().OnlyDeleted().Select("id")).OrWhere("name", "=", "Bob").Count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n)
+		n, err = authors.Limit(1).WithDeleted().Offset(1).Count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		if fl.Database.Dialect != "sqlite" { // which takes the name for itself
+			shadow := dbfleet.CTE{Name: "authors", Query: fl.DB("main").Table("authors").Where("age", ">", 0)}
+			n, err = authors.Query().WithCTE(shadow).Count(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 2, n, "a CTE of the table's name has the mark")
+			bare := dbfleet.CTE{Name: "authors", Query: authors.Query().WithDeleted().Select("id", "name")}
+			all, err := authors.Select("id", "name").WithCTE(bare).Get(ctx)
+			require.NoError(t, err)
+			require.Len(t, all, 3, "one without the mark is what its query gives")
+		}
+
+		booksOf := dbfleet.HasMany(authors, books, dbfleet.On("author_id"), func(a *author) *[]book { return &a.Books })
+		gone := book{AuthorID: bob.ID, Title: "gone"}
+		require.NoError(t, books.Create(ctx, &gone))
+		require.NoError(t, books.Delete(ctx, &gone))
+		n, err = booksOf.For(&bob).OnlyDeleted().Count(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		require.NoError(t, books.CreateMany(ctx, []book{{AuthorID: ann.ID, Title: "1"}, {AuthorID: ann.ID, Title: "2"}, {AuthorID: cid.ID, Title: "3"}, {AuthorID: ann.ID, Title: "4"}}))
+		_, err = books.Where("title", "=", "1").Delete(ctx)
+		require.NoError(t, err)
+		some, err := authors.With(booksOf.Scope(func(q *dbfleet.Query[book]) *dbfleet.Query[book] {
+			return q.Where("title", "=", "nothing").OrWhere("title", "<>", "2").OrderBy("title", dbfleet.Asc).Limit(1)
+		})).OrderBy("name", dbfleet.Asc).Get(ctx)
+		require.NoError(t, err)
+		require.Equal(t, "4", some[0].Books[0].Title, "one for each parent, of those that are not deleted")
+
+		if fl.Database.Dialect != "mysql" {
+			rows, err := dbfleet.UpdateReturning(ctx, authors.Where("age", ">", 0), dbfleet.Row{"age": 5})
+			require.NoError(t, err)
+			require.Len(t, rows, 2)
+		}
+		loaded, err := authors.Load(ctx, slices.Values([]author{{Name: "Eve"}}))
+		require.NoError(t, err)
+		require.EqualValues(t, 1, loaded)
+		born := author{Name: "Fay", DeletedAt: bob.DeletedAt}
+		require.NoError(t, authors.Create(ctx, &born), "a record may be created deleted")
+		_, err = authors.Find(ctx, born.ID)
+		require.ErrorIs(t, err, dbfleet.ErrNotFound)
+	})
+}
+
+// A bound on the rows of a write counts those that are not deleted, and the others are left alone.
+func TestSoftDelete_HoldsForWritesWithALimit(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		authors, _ := library(t, fl)
+		_, bob, _ := writers(t, authors)
+		n, err := authors.Where("name", "=", "Bob").OrWhere("age", ">", 35).OrderBy("age", dbfleet.Asc).Limit(1).Update(ctx, dbfleet.Row{"age": 99})
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		got, err := authors.Query().WithDeleted().Find(ctx, bob.ID)
+		require.NoError(t, err)
+		require.Equal(t, 40, got.Age)
+		n, err = authors.Where("age", ">", 0).OrderBy("age", dbfleet.Asc).Limit(1).Delete(ctx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+		names, err := dbfleet.Pluck[string](ctx, authors.Query().OnlyDeleted().OrderBy("name", dbfleet.Asc), "name")
+		require.NoError(t, err)
+		require.Equal(t, []string{"Ann", "Bob"}, names)
+	})
 }

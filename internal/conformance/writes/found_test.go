@@ -286,3 +286,26 @@ func TestTouch_SetsTheTimeAndNothingElse(t *testing.T) {
 		require.ErrorContains(t, err, "Timestamps")
 	})
 }
+
+// What a scope of the model leaves out is not there for these verbs either.
+func TestScopes_HoldForWhatIsReadAgainOrSavedTogether(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx, all := t.Context(), pages(t, fl)
+		small := conformance.Model[page](t, fl.Registry, dbfleet.ModelConfig{Table: "pages", Version: "rev", Scopes: []dbfleet.Scope{
+			{Name: "small", Conditions: []dbfleet.Cond{dbfleet.Col[string]("body").NotEq("big")}},
+		}})
+		list := []page{{Title: "a", Body: "x"}, {Title: "b", Body: "x"}, {Title: "c", Body: "big"}}
+		require.NoError(t, all.CreateMany(ctx, list))
+		require.ErrorIs(t, small.Refresh(ctx, &list[2]), dbfleet.ErrNotFound)
+		_, err := small.FirstOrCreate(ctx, &page{Title: "c"}, "title")
+		require.ErrorIs(t, err, dbfleet.ErrUnique)
+		_, err = small.UpdateOrCreate(ctx, &page{Title: "c"}, "title")
+		require.ErrorIs(t, err, dbfleet.ErrUnique)
+		err = small.SaveMany(ctx, list)
+		require.ErrorIs(t, err, dbfleet.ErrNotFound)
+		require.ErrorContains(t, err, "record 2")
+		require.NoError(t, small.SaveMany(ctx, list[:2]))
+		require.Equal(t, 2, list[1].Rev)
+	})
+}
