@@ -93,7 +93,7 @@ func (q *query) parallel(ctx context.Context, workers int) error {
 	if err != nil {
 		return err
 	}
-	if (q.wish().tx != nil || txOf(ctx, q.src.reg, to.connection) != nil) {
+	if q.wish().tx != nil || txOf(ctx, q.src.reg, to.connection) != nil {
 		return q.src.table.Fail("ChunkParallel inside of a transaction: it runs one statement at a time; use Chunk")
 	}
 	return nil
