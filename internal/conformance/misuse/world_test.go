@@ -290,7 +290,6 @@ var texts = map[string]string{
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
 	"OnType column": "title", "Link.AndType column": "title", "ManyToMany foreignKey": "user_id",
 	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
-	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "names": "grown", "Registry.ContinueSession text": "",
 }
 
