@@ -82,11 +82,18 @@ func (q *query) parallel(ctx context.Context, workers int) error {
 	if workers < 1 {
 		return q.src.table.Fail("ChunkParallel takes at least one worker, not %d", workers)
 	}
-	to, err := q.destination()
+	if ctx == nil {
+		return noContext("")
+	}
+	narrowed, err := q.narrowed(ctx)
 	if err != nil {
 		return err
 	}
-	if ctx != nil && (q.wish().tx != nil || txOf(ctx, q.src.reg, to.connection) != nil) {
+	to, err := narrowed.destination()
+	if err != nil {
+		return err
+	}
+	if q.wish().tx != nil || txOf(ctx, q.src.reg, to.connection) != nil {
 		return q.src.table.Fail("ChunkParallel inside of a transaction: it runs one statement at a time; use Chunk")
 	}
 	return nil
@@ -137,10 +144,6 @@ var errCrewEnded = errors.New("a worker has ended")
 
 func newCrew(ctx context.Context, workers int) *crew {
 	c := &crew{work: make(chan func(context.Context) error)}
-	if ctx == nil {
-		ctx = context.Background() //nolint:contextcheck // the statement refuses nil; see run
-		c.err = noContext("")
-	}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	for range workers {
 		c.group.Go(func() {
@@ -207,9 +210,7 @@ func (c *crew) run(give func() error) {
 	defer c.cancel(nil)
 	defer c.group.Wait()
 	defer close(c.work)
-	if c.err == nil {
-		c.fail(give())
-	}
+	c.fail(give())
 }
 
 // result is the first error, or the panic of a worker.

@@ -48,9 +48,11 @@ type Page[T any] struct {
 // The order may have any number of columns, each in its direction, also such as may be
 // NULL, which come where the database has them. The columns of the primary key (without a
 // model "id") that are not among them are put behind it, so that no two rows are equal in
-// it; they must tell rows apart. The database compares the values, by the column's own
+// it; they must tell rows apart and not be NULL. The database compares the values, by the column's own
 // collation and type, and every value is exact. An index of the order's columns in their
-// order makes pages fast. A row whose own values in the order change goes where they say.
+// order makes pages fast; on PostgreSQL not where a column goes upwards, on the others not
+// where it goes downwards, and is no part of a model's primary key: NULLs then come behind
+// all values, and are looked for, too. A row whose own values in the order change goes where they say.
 //
 // A cursor is a text of letters, digits, - and _. It holds the values of one row in the
 // columns of the order, which anybody can read. It is signed with the first of

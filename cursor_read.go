@@ -109,7 +109,11 @@ func (v *paging) render(p *place, s *statement) error {
 		}
 	}
 	q := v.q.next()
-	q.q = q.q.WithKeyset(v.part, v.keys).WithLimit(int64(v.size) + 1)
+	var never []string
+	if q.src.table.HasModel() {
+		never = q.src.table.KeyNames()
+	}
+	q.q = q.q.WithKeyset(v.part, v.keys, never).WithLimit(int64(v.size) + 1)
 	v.q = q
 	return v.selection.render(p, s)
 }

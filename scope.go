@@ -103,14 +103,20 @@ func (t *trip) narrow(ctx context.Context, v verb) error {
 	if b, ok := v.(beside); ok && b.besideScopes() {
 		return nil
 	}
-	conds, err := t.q.scopes(ctx)
+	var err error
+	t.q, err = t.q.narrowed(ctx)
+	return err
+}
+
+// narrowed is the query with the conditions of its model's scopes.
+func (q *query) narrowed(ctx context.Context) (*query, error) {
+	conds, err := q.scopes(ctx)
 	if err != nil || len(conds) == 0 {
-		return err
+		return q, err
 	}
-	next := t.q.next()
+	next := q.next()
 	next.q = next.q.WithImplicit(conds...)
-	t.q = next
-	return nil
+	return next, nil
 }
 
 // scopes are the conditions of the scopes that hold for the query.

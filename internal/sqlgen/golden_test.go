@@ -41,6 +41,16 @@ func equalTo(column string, keys ...any) []Cond {
 	return conds
 }
 
+// paged is a page of users by city and, downwards, age.
+func paged(k Keyset) Query {
+	q := From("users").WithCond(Compare("id", Gt, 0)).WithCond(Compare("name", Eq, "x").Or()).WithOrder(Order{Column: "city"}).WithOrder(Order{Column: "age", Desc: true})
+	keys, why := q.KeysetColumns([]string{"id"})
+	if why != "" {
+		panic(why)
+	}
+	return q.WithKeyset(k, keys, []string{"id"}).WithLimit(11)
+}
+
 func raw(sql string, args ...any) *Expr { return &Expr{SQL: sql, Args: args} }
 
 func goldenStatements() []statement {
@@ -149,6 +159,14 @@ func goldenStatements() []statement {
 		selecting("max with its row", all.WithLimit(3).Aggregated("MAX", "age", AllValues)),
 		selecting("sum limit", all.WithColumns(Column{Name: "name"}).WithOrder(Order{Column: "age"}).WithLimit(2).Aggregated("SUM", "age")),
 		selecting("exists query", keyed.WithOrder(Order{Column: "id"}).WithFixedLimit(1).ForExistence()),
+		selecting("implicit", all.WithImplicit(Compare("city", Eq, "x"), Group(Compare("age", Lt, 3), Compare("age", Is, nil).Or()))),
+		selecting("implicit beside or", where(Compare("id", Eq, 1), Compare("id", Eq, 2).Or()).WithImplicit(Compare("city", Eq, "x")).WithOrder(Order{Column: "id"})),
+		selecting("implicit counted", where(Compare("id", Eq, 1), Compare("id", Eq, 2).Or()).WithImplicit(Not(Compare("city", Eq, "x"))).WithLimit(3).Aggregated("COUNT", "")),
+		selecting("first page", paged(Keyset{})),
+		selecting("page behind", paged(Keyset{After: []Key{{Value: "a"}, {Value: int64(3)}, {Value: int64(7)}}})),
+		selecting("page behind NULLs", paged(Keyset{After: []Key{{}, {}, {Value: int64(7)}}})),
+		selecting("page before", paged(Keyset{Back: true, After: []Key{{Value: "1.50", Decimal: true}, {}, {Value: int64(7)}}})),
+		selecting("page with the row itself", paged(Keyset{With: true, After: []Key{{Value: "a"}, {Value: int64(3)}, {Value: int64(7)}}})),
 		selecting("unknown column", where(Compare("nope", Eq, 1))),
 		selecting("unknown table", where(Compare("nope.id", Eq, 1))),
 		selecting("reserved, quoted, odd names", From("select").WithColumns(Column{Name: "name", As: `a"b`}, Column{Name: "name", As: "c`d"}, Column{Name: "name", As: "Größe'; --"})),

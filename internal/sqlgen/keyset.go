@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -30,7 +31,8 @@ type Key struct {
 // keyset is a Keyset with its order.
 type keyset struct {
 	Keyset
-	keys []Cond // items of the order, not turned
+	keys  []Cond // items of the order, not turned
+	never []bool // which of them are never NULL
 }
 
 // KeysetColumns are the columns of the order in which WithKeyset reads rows: those of the query,
@@ -95,13 +97,15 @@ func (q *Query) OrdersBy(column string) bool {
 }
 
 // WithKeyset returns the query for the rows of its order that lie behind a row. keys are
-// those of KeysetColumns, and each row has their values in as many columns of the result that no
-// record has, its last ones; Hidden tells how many.
-func (q Query) WithKeyset(k Keyset, keys []Order) Query {
+// those of KeysetColumns, and each row has their values in as many columns of the result
+// that no record has, its last ones; Hidden tells how many. never are columns that are
+// never NULL, for which an index serves in either direction.
+func (q Query) WithKeyset(k Keyset, keys []Order, never []string) Query {
 	k2 := &keyset{Keyset: k}
 	q.steps = q.steps.unordered()
 	for _, o := range keys {
 		k2.keys = append(k2.keys, Cond{kind: order, col: o.Column, or: o.Desc, val: &detail{nulls: o.Nulls}})
+		k2.never = append(k2.never, slices.ContainsFunc(never, func(name string) bool { return q.means(o.Column, name) }))
 		o.Desc = o.Desc != k.Back
 		if k.Back {
 			o.Nulls = [...]Nulls{NullsAnywhere, NullsLast, NullsFirst}[o.Nulls]
@@ -138,7 +142,7 @@ func (r *renderer) behind(k *keyset) {
 	first := k.After[0].Value
 	bounded := len(k.keys) > 1 && first != nil && !r.nullsBehind(k, 0)
 	if bounded { // by what an index finds
-		r.compareKey(k, 0, [2]string{" >= ", " <= "}[index(k.desc(0))])
+		r.compareKey(k, 0, [2]Op{GtEq, LtEq}[index(k.desc(0))])
 		r.str(" AND (")
 	}
 	for i := range k.keys {
@@ -171,6 +175,9 @@ func (k *keyset) desc(i int) bool { return k.keys[i].or != k.Back }
 // page. To PostgreSQL NULL is the greatest value, to the others the smallest, unless the order says
 // where it is.
 func (r *renderer) nullsBehind(k *keyset, i int) bool {
+	if k.never[i] {
+		return false
+	}
 	if nulls := k.keys[i].detail().nulls; nulls != NullsAnywhere {
 		return (nulls == NullsLast) != k.Back
 	}
@@ -191,12 +198,12 @@ func (r *renderer) equalKey(k *keyset, i int) {
 		r.str(" IS NULL")
 		return
 	}
-	r.compareKey(k, i, " = ")
+	r.compareKey(k, i, Eq)
 }
 
 // beyond writes that key i lies behind the row's.
 func (r *renderer) beyond(k *keyset, i int) {
-	if k.After[i].Value == nil { // NULLs come first
+	if k.After[i].Value == nil { // NULLs come first, or not at all
 		r.column(k.keys[i].col)
 		r.str(" IS NOT NULL")
 		return
@@ -205,7 +212,7 @@ func (r *renderer) beyond(k *keyset, i int) {
 	if nulls {
 		r.str("(")
 	}
-	r.compareKey(k, i, [2]string{" > ", " < "}[index(k.desc(i))])
+	r.compareKey(k, i, [2]Op{Gt, Lt}[index(k.desc(i))])
 	if nulls {
 		r.str(" OR ")
 		r.column(k.keys[i].col)
@@ -213,9 +220,9 @@ func (r *renderer) beyond(k *keyset, i int) {
 	}
 }
 
-func (r *renderer) compareKey(k *keyset, i int, op string) {
+func (r *renderer) compareKey(k *keyset, i int, op Op) {
 	r.column(k.keys[i].col)
-	r.str(op)
+	r.columnOp(op)
 	v := k.After[i]
 	text, ok := v.Value.(string)
 	if !v.Decimal || !ok {

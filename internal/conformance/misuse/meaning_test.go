@@ -73,6 +73,8 @@ var meaning = map[string]string{
 	"RawValue args":                               "NULL",
 	"Value v":                                     "a zero is a number like others",
 	"WindowFunction.Over window":                  "all rows",
+	"Explain options":                             "the defaults",
+	"Explain options (none)":                      "the defaults",
 	"ClassOf err":                                 "no error has no class",
 	"CreateTable options":                         "what the fields need",
 	"CreateTable options (none)":                  "what the fields need",

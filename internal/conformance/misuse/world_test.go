@@ -111,6 +111,7 @@ func (w *world) functions() map[string]reflect.Value {
 		"CountRelated": dbfleet.CountRelated[user], "ExistsRelated": dbfleet.ExistsRelated[user], "SumRelated": dbfleet.SumRelated[user, int], "MinRelated": dbfleet.MinRelated[user, int],
 		"MaxRelated": dbfleet.MaxRelated[user, int], "AvgRelated": dbfleet.AvgRelated[user, int], "WithN1Check": dbfleet.WithN1Check,
 		"OnType": dbfleet.OnType, "ManyToMany": dbfleet.ManyToMany[user, post, liked], "HasManyThrough": dbfleet.HasManyThrough[user, post, post], "HasOneThrough": dbfleet.HasOneThrough[user, post, post],
+		"CursorPage": dbfleet.CursorPage[user], "PageOf": dbfleet.PageOf[user], "Chunk": dbfleet.Chunk[user], "ChunkParallel": dbfleet.ChunkParallel[user], "Explain": dbfleet.Explain,
 		"InsertReturning": dbfleet.InsertReturning[user], "UpdateReturning": dbfleet.UpdateReturning[user], "DeleteReturning": dbfleet.DeleteReturning[user],
 		"Field": dbfleet.Field[noted, int], "FieldPointer": dbfleet.FieldPointer[noted, int], "FieldNull": dbfleet.FieldNull[noted, int],
 		"From": dbfleet.From, "InsertFrom": dbfleet.InsertFrom, "Value": dbfleet.Value[int], "QueryValue": dbfleet.QueryValue[int], "RawValue": dbfleet.RawValue[int],
@@ -167,6 +168,8 @@ var receivers = map[string]func(w *world) any{
 
 	"ErrorClass": func(*world) any { return dbfleet.ClassOf(nil) },
 	"QueryEvent": func(*world) any { return dbfleet.QueryEvent{} },
+	"Finding":    func(*world) any { return dbfleet.Finding{} },
+	"Plan":       func(*world) any { return dbfleet.Plan{} },
 
 	"Config":           func(*world) any { return &dbfleet.Config{} },
 	"ConnectionConfig": func(*world) any { return &dbfleet.ConnectionConfig{} },
@@ -199,20 +202,21 @@ var receivers = map[string]func(w *world) any{
 
 // special are receivers of single methods.
 var special = map[string]func(w *world) any{
-	"Model.Shard":       func(w *world) any { return w.sharded },
-	"Query.Shard":       func(w *world) any { return w.sharded.Query() },
-	"Query.Having":      func(w *world) any { return w.users.Select("age").GroupBy("age") },
-	"Query.HavingRaw":   func(w *world) any { return w.users.Select("age").GroupBy("age") },
-	"Link.And":          func(w *world) any { return dbfleet.On("title") },
-	"Query.Union":       func(w *world) any { return w.users.Select("age") },
-	"Query.UnionAll":    func(w *world) any { return w.users.Select("age") },
-	"Model.Restore":     func(w *world) any { return w.keeps() },
-	"Model.SaveMany":    func(w *world) any { return w.keeps() },
-	"Query.WithDeleted": func(w *world) any { return w.keeps().Query() },
-	"Query.OnlyDeleted": func(w *world) any { return w.keeps().Query() },
-	"DB.OnReplica":      func(w *world) any { return w.reg.DB(w.copied()) },
-	"Model.OnReplica":   func(w *world) any { return w.users.DB(w.copied()) },
-	"Query.OnReplica":   func(w *world) any { return w.users.DB(w.copied()).Query() },
+	"Model.Shard":        func(w *world) any { return w.sharded },
+	"Query.Shard":        func(w *world) any { return w.sharded.Query() },
+	"Query.Having":       func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Query.HavingRaw":    func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Link.And":           func(w *world) any { return dbfleet.On("title") },
+	"Query.Union":        func(w *world) any { return w.users.Select("age") },
+	"Query.UnionAll":     func(w *world) any { return w.users.Select("age") },
+	"Model.Restore":      func(w *world) any { return w.keeps() },
+	"Model.SaveMany":     func(w *world) any { return w.keeps() },
+	"Query.WithDeleted":  func(w *world) any { return w.keeps().Query() },
+	"Query.OnlyDeleted":  func(w *world) any { return w.keeps().Query() },
+	"DB.OnReplica":       func(w *world) any { return w.reg.DB(w.copied()) },
+	"Model.OnReplica":    func(w *world) any { return w.users.DB(w.copied()) },
+	"Query.OnReplica":    func(w *world) any { return w.users.DB(w.copied()).Query() },
+	"Query.WithoutScope": func(w *world) any { return w.grown().Query() },
 }
 
 // copied is a connection with a replica.
@@ -229,6 +233,13 @@ func (w *world) copied() string {
 		config.ReadHosts, config.Database = []string{config.Database}, filepath.Join(dir, "primary.db")
 	}
 	return "copied"
+}
+
+// grown is a model with a scope.
+func (w *world) grown() *dbfleet.Model[user] {
+	m, err := dbfleet.NewModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Scopes: []dbfleet.Scope{{Name: "grown", Conditions: []dbfleet.Cond{dbfleet.Col[int]("age").Gt(17)}}}})
+	require.NoError(w.t, err)
+	return m
 }
 
 // begun is a transaction that is open until the test's end.
@@ -279,7 +290,7 @@ var texts = map[string]string{
 	"ExecContext query": "DELETE FROM posts WHERE id = ?", "PrepareContext query": "SELECT 1", "Query.SelectAs alias": "name", "Query.SelectExpr alias": "age", "Query.SelectSub alias": "age", "Query.SelectAvg alias": "age", "Query.SelectMax alias": "age", "Query.SelectMin alias": "age", "Query.SelectSum alias": "age", "Query.SelectCount alias": "age", "Link.And refersTo": "name",
 	"OnType column": "title", "Link.AndType column": "title", "ManyToMany foreignKey": "user_id",
 	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
-	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "Registry.ContinueSession text": "",
+	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "names": "grown", "Registry.ContinueSession text": "",
 }
 
 func (w *world) good(t *testing.T, function, name string, in reflect.Type) reflect.Value {
@@ -353,6 +364,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		dbfleet.Event{ID: "one", Topic: "x"}, func(context.Context, dbfleet.Event) error { return nil }, func(context.Context) error { return nil },
 		[]string{"main"}, time.Millisecond, []post{{UserID: 1}}, func(*user) *int64 { return new(int64) }, func(*user) *bool { return new(bool) },
 		func(*user) *int { return new(int) }, func(dbfleet.N1Report) {}, dbfleet.N1Options{},
+		[]string{"main"}, time.Millisecond, dbfleet.Cursor{Size: 1}, dbfleet.ExplainOptions{}, func(context.Context, []user) error { return nil },
 		func(int) string { return "main" }, time.UTC, document, dbfleet.Args{1}, 'v', fmt.State(state{}),
 	}
 	if in == reflect.TypeFor[dbfleet.Cond]() && (strings.HasPrefix(function, "ToMany") || strings.HasPrefix(function, "ToOneThrough.")) {

@@ -89,8 +89,20 @@ func randomOrder(r *rand.Rand, q *dbfleet.Query[thing]) (*dbfleet.Query[thing], 
 	says := ""
 	for _, at := range r.Perm(len(columns))[:r.IntN(4)] {
 		d := []dbfleet.Direction{dbfleet.Asc, dbfleet.Desc}[r.IntN(2)]
-		q = q.OrderBy(columns[at], d)
-		says += columns[at] + " " + string(d) + ", "
+		o := dbfleet.Col[any](columns[at]).Asc()
+		if d == dbfleet.Desc {
+			o = dbfleet.Col[any](columns[at]).Desc()
+		}
+		says += columns[at] + " " + string(d)
+		switch r.IntN(4) {
+		case 0:
+			q, says = q.OrderWith(o.NullsFirst()), says+" NULLS FIRST"
+		case 1:
+			q, says = q.OrderWith(o.NullsLast()), says+" NULLS LAST"
+		default:
+			q = q.OrderBy(columns[at], d)
+		}
+		says += ", "
 	}
 	return q, says
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dbfleet/dbfleet"
 	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
 type essay struct {
@@ -207,4 +208,34 @@ func TestScopes_TellWhatIsWrongBeforeAnythingIsSent(t *testing.T) {
 	list, err := all.Get(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 6)
+}
+
+func TestScopes_SayWhichShardIsAsked(t *testing.T) {
+	t.Parallel()
+	databases := map[string]dbfleet.ConnectionConfig{}
+	for _, name := range []string{"even", "odd"} {
+		databases[name] = conformance.ConnectionTo(dbtest.New(t, "sqlite"))
+	}
+	r := conformance.Open(t, databases)
+	for name := range databases {
+		_, err := r.DB(name).ExecContext(t.Context(), "CREATE TABLE notes (id INTEGER PRIMARY KEY, article_id INTEGER, tenant_id INTEGER, body TEXT)")
+		require.NoError(t, err)
+	}
+	notes := conformance.Model[note](t, r, dbfleet.ModelConfig{
+		Table: "notes", Scopes: []dbfleet.Scope{tenantScope},
+		Shard: dbfleet.ShardBy("tenant_id", func(tenant int64) string { return []string{"even", "odd"}[tenant%2] }),
+	})
+	for tenant := range int64(4) {
+		require.NoError(t, notes.Create(t.Context(), &note{TenantID: tenant + 1, Body: "n"}))
+	}
+	list, err := notes.Get(asTenant(t.Context(), 3))
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	require.EqualValues(t, 3, list[0].TenantID)
+	require.NoError(t, dbfleet.ChunkParallel(asTenant(t.Context(), 3), notes.Query(), 1, 1, func(_ context.Context, list []note) error {
+		require.EqualValues(t, 3, list[0].TenantID)
+		return nil
+	}))
+	_, err = notes.Query().WithoutScope("tenant").Get(t.Context())
+	require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
 }

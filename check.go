@@ -1,0 +1,162 @@
+package dbfleet
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/table"
+)
+
+// Severity says what becomes of a Finding.
+type Severity string
+
+// The severities.
+const (
+	// SeverityError is what fails: reads or writes of the model.
+	SeverityError Severity = "error"
+	// SeverityWarning is what fails, or loses something, for some values only.
+	SeverityWarning Severity = "warning"
+	// SeverityNotice is what works and may not be meant.
+	SeverityNotice Severity = "notice"
+)
+
+// Finding is one thing in which a model and its table differ.
+type Finding struct {
+	Severity   Severity
+	Connection string // "" for a sharded model whose table is nowhere
+	Model      string // the Go type
+	Table      string
+	Column     string // "" for the table itself
+	Problem    string // in words, with what to do
+}
+
+// String is one line: severity, connection, model, table, column and problem.
+func (f Finding) String() string {
+	where := "table " + quoted(f.Table)
+	if f.Column != "" {
+		where += ", column " + quoted(f.Column)
+	}
+	return fmt.Sprintf("%s: connection %q, model %s, %s: %s", f.Severity, f.Connection, f.Model, where, f.Problem)
+}
+
+// Check compares the models of the registry that are in use with the live tables, on the
+// primary of each model's connection, by a statement for each table; those of a sharded
+// model on every connection that has the table. It changes nothing, and in a transaction
+// it sees what that has made. The findings are in order of connection, model and column,
+// and empty if there are none; the error tells of connections that could not be asked,
+// beside what the others said.
+//
+//	findings, err := registry.Check(ctx)
+//	for _, f := range findings {
+//		log.Print(f)
+//	}
+//
+// It finds a table that is not there; fields without a column, and columns without a
+// field that an insert must fill in; another primary key; a key that nobody makes; columns
+// that may be NULL, whose fields cannot; fields that do not hold, or columns that do not
+// keep, every value of the other side, as far as the types tell; generated columns that
+// ModelConfig.Generated does not name; and defaults of the database that never apply
+// because ModelConfig.Defaults does not name them. It does not look at indexes, foreign keys and constraints, at tables that
+// no model has, and at fields of types of their own. SQLite's types say little.
+func (r *Registry) Check(ctx context.Context) ([]Finding, error) {
+	if err := r.usable(); err != nil {
+		return nil, err
+	}
+	if ctx == nil {
+		return nil, errorf("Check: the context is nil")
+	}
+	findings, errs := []Finding{}, []error(nil)
+	for _, s := range r.models.sources() {
+		found, err := s.check(ctx)
+		findings = append(findings, found...)
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Connection, b.Connection), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Column, b.Column))
+	})
+	return findings, errors.Join(errs...)
+}
+
+// check compares the model with its table, on each connection that has it if the model
+// is sharded.
+func (s *source) check(ctx context.Context) (found []Finding, _ error) {
+	names := []string{s.reg.nameOr(s.connection)}
+	if s.shard != nil {
+		names = s.reg.Names()
+	}
+	there, errs := false, []error(nil)
+	for _, name := range names {
+		columns, err := s.liveColumns(ctx, name)
+		if err != nil {
+			errs = append(errs, errorf("Check of table %q: %w", s.table.Name, err))
+			continue
+		}
+		if len(columns) == 0 {
+			continue
+		}
+		there = true
+		found = append(found, s.compare(name, columns)...)
+	}
+	if !there && len(errs) == 0 {
+		name := names[0]
+		if s.shard != nil {
+			name = ""
+		}
+		found = []Finding{s.finding(name, table.Fails, "", "is not there, or this account may not see it")}
+	}
+	return found, errors.Join(errs...)
+}
+
+// compare compares the model with the columns of its table on one connection.
+func (s *source) compare(connection string, columns []table.LiveColumn) (found []Finding) {
+	e, err := s.reg.lookup(connection)
+	if err != nil {
+		return nil // it was removed meanwhile
+	}
+	s.table.Compare(columns, e.dialect, func(severity, column, problem string) {
+		found = append(found, s.finding(connection, severity, column, problem))
+	})
+	return found
+}
+
+func (s *source) finding(connection, severity, column, problem string) Finding {
+	return Finding{Severity(severity), connection, s.table.Model, s.table.Name, column, problem}
+}
+
+// liveColumns are the columns of the model's table.
+func (s *source) liveColumns(ctx context.Context, connection string) (columns []table.LiveColumn, err error) {
+	e, err := s.reg.lookup(connection)
+	if err != nil {
+		return nil, err
+	}
+	args := []any{"", s.table.Name}
+	if e.dialect == dialect.Postgres {
+		name, err := s.table.QuotedName(e.dialect)
+		if err != nil {
+			return nil, err
+		}
+		args = []any{name}
+	} else if at := strings.LastIndexByte(s.table.Name, '.'); at > 0 {
+		args = []any{s.table.Name[:at], s.table.Name[at+1:]}
+	}
+	rows, err := s.reg.DB(connection).QueryContext(ctx, e.dialect.SchemaColumns(), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = cmp.Or(err, rows.Close()) }()
+	for rows.Next() {
+		var c table.LiveColumn
+		if err := rows.Scan(&c.Name, &c.Type, &c.Full, &c.Nullable, &c.Filled, &c.Generated, &c.KeyAt, &c.Length, &c.Digits); err != nil {
+			return nil, err
+		}
+		columns = append(columns, c)
+	}
+	return columns, rows.Err()
+}
