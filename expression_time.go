@@ -9,7 +9,8 @@ import (
 // The parts of a time are those of its UTC, as the library writes it. A connection of
 // PostgreSQL whose Params name another TimeZone has those of that zone for TIMESTAMPTZ.
 
-// Unit is a part of a time, for Truncate.
+// Unit is a part of a time, for Truncate: UnitYear, UnitMonth, UnitDay, UnitHour,
+// UnitMinute or UnitSecond.
 type Unit string
 
 // The units.

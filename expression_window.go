@@ -16,7 +16,8 @@ type Window struct {
 	OrderBy []Order
 }
 
-// WindowFunction is a function that looks at the rows around each row, by Over.
+// WindowFunction is a function that looks at the rows around each row, by Over: RowNumber,
+// Rank, DenseRank, Lag, Lead or FirstValue.
 type WindowFunction[V any] struct{ t sqlgen.Term }
 
 // RowNumber is the place of a row in its window, from 1 on. Rows that the order holds for

@@ -28,7 +28,8 @@ type Result struct {
 // Insert inserts rows given as column to value (a Row or a map[string]any), all of them or
 // none. All have the same columns, else the error is a *RecordError that names one which
 // a row has or lacks: no NULL is made up. A column that is not named has its default; a row without columns is
-// one of defaults. A value may be SQL (Raw, Expr), or a query for one value. On a model
+// one of defaults. A value may be SQL (Raw, Expr), an expression, or a query for one value;
+// InsertFrom inserts the rows of a query. On a model
 // the columns and values are checked, and with Timestamps created_at and updated_at are
 // set unless the row has them.
 //

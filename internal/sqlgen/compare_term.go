@@ -23,6 +23,9 @@ func CompareTerm(left Term, op Op, value any) Cond {
 func (r *renderer) compareTerm(c *Cond) {
 	left, v := c.detail().expr.Term, c.detail().value
 	typed := isLiteral(left)
+	if e, ok := v.(*Expr); ok && e.Term != nil { // whose type tells that of the left side
+		typed = typed && isLiteral(e.Term)
+	}
 	side := func() {
 		r.term(left, typed)
 		r.str(" ")

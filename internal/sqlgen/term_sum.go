@@ -22,18 +22,18 @@ func (a Arithmetic) write(r *renderer) {
 	switch {
 	case r.d == dialect.SQLite && a.Sum != Float:
 		// The whole is a float, too, if a part of it is: one look at it is enough.
-		r.str("CASE WHEN ")
+		r.str("CASE typeof(")
 		r.computed(a)
-		r.str(" IS NULL THEN NULL WHEN typeof(")
-		r.computed(a)
-		r.str(") = 'integer'")
+		r.str(") WHEN 'null' THEN NULL WHEN 'integer' THEN ")
 		if a.Sum == Unsigned {
-			r.str(" AND ")
+			r.str("CASE WHEN ")
 			r.computed(a)
-			r.str(" >= 0")
+			r.str(" < 0 THEN zeroblob(9223372036854775807) ELSE ")
 		}
-		r.str(" THEN ")
 		r.computed(a)
+		if a.Sum == Unsigned {
+			r.str(" END")
+		}
 		r.str(" ELSE zeroblob(9223372036854775807) END")
 	case a.Sum == Unsigned:
 		r.str("CASE WHEN ")

@@ -153,6 +153,7 @@ func TestExpression_IsACondition(t *testing.T) {
 			"columns":       {dbfleet.Compare(s.price, "<", s.count), []int64{3, 5}},
 			"column, value": {dbfleet.Compare(s.price, "=", s.count.Plus(0)), []int64{4}},
 			"value, column": {dbfleet.Compare(dbfleet.Value[int64](7), "=", s.price), []int64{4}},
+			"text, time":    {dbfleet.Compare[any](dbfleet.Value[any]("2024-02-01 00:59:58.123456"), "=", dbfleet.Col[any]("sold_at")), []int64{2}},
 			"values":        {dbfleet.Compare(dbfleet.Value("a"), "=", dbfleet.Value("a")), []int64{1, 2, 3, 4, 5, 6}},
 			"scalar":        {dbfleet.Compare(s.price, "=", dbfleet.QueryValue[int64](s.Query().SelectMax("price", "n"))), []int64{6}},
 			"in query":      {s.price.InQuery(s.Where("id", "<", 3).Select("price")), []int64{1, 2}},
