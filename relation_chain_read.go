@@ -119,7 +119,7 @@ func (r *chainRead) read(ctx context.Context) error {
 
 // all reads the related records of all parents at once.
 func (r *chainRead) all(ctx context.Context, t *tie) error {
-	g, records, _, bounds, err := t.each(ctx, r.last)
+	g, records, bounds, err := t.each(ctx, r.last)
 	if err != nil {
 		return err
 	}
@@ -128,15 +128,15 @@ func (r *chainRead) all(ctx context.Context, t *tie) error {
 }
 
 // each reads the related records of records, and tells which each has.
-func (t *tie) each(ctx context.Context, of linked) (g *gathering, records []int32, n int, bounds []int32, err error) {
+func (t *tie) each(ctx context.Context, of linked) (g *gathering, records, bounds []int32, err error) {
 	if of.N == 0 {
-		return &gathering{tie: t, query: t.related}, nil, 0, []int32{0}, nil
+		return &gathering{tie: t, query: t.related}, nil, []int32{0}, nil
 	}
 	if g, err = t.gather(ctx, of.from, of.Records); err != nil {
-		return nil, nil, 0, nil, err
+		return nil, nil, nil, err
 	}
 	records, bounds = g.keys.Deal(g.fits, false)
-	return g, records, len(records), bounds, nil
+	return g, records, bounds, nil
 }
 
 // pick gives parents what the n records from first on have: records[bounds[i]:bounds[i+1]]
@@ -217,7 +217,7 @@ func (r *chainRead) inTurn(ctx context.Context, t *tie) error {
 		for first+n < r.last.N && r.last.owner[first+n] == owner {
 			n++
 		}
-		g, records, _, bounds, err := t.each(ctx, linked{Records: r.last.Part(first, n), from: r.last.from})
+		g, records, bounds, err := t.each(ctx, linked{Records: r.last.Part(first, n), from: r.last.from})
 		if err != nil {
 			return err
 		}
