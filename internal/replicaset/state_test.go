@@ -364,3 +364,23 @@ func TestState_WhoIsKeptGoesWhenAProbeFails(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, replicaset.Ejected, resort)
 }
+
+// A member is in turn as long as reads that want anything come to it.
+func TestMember_IsInTurnWhileItIsPicked(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+	a, b := w.Find("a"), w.Find("b")
+	require.True(t, a.InTurn())
+	for _, f := range []replicaset.Flag{replicaset.Lagging, replicaset.Draining, replicaset.RoleMismatch} {
+		a.Set(f, true)
+		require.False(t, a.InTurn())
+		a.Set(f, false)
+	}
+	w.eject("a")
+	require.False(t, a.InTurn())
+	require.NotContains(t, w.shares(20), "a")
+	b.Begin().Failed() // a sign of ours, perhaps: b is kept, since there is nobody else
+	require.Equal(t, replicaset.StateSuspect, b.State())
+	require.True(t, b.InTurn())
+	require.Equal(t, map[string]int{"b": 20}, w.shares(20))
+}
