@@ -76,11 +76,15 @@ type answer struct {
 }
 
 const (
-	// lookEvery is how often the monitor looks whether reads wait for a silent node, and
-	// restEvery how often where there were no reads for a while.
+	// lookEvery is how often the monitor looks whether reads wait for a silent node, loadEvery
+	// how often where many are under way, and restEvery how often where there were none for
+	// a while.
 	lookEvery = 50 * time.Millisecond
+	loadEvery = 10 * time.Millisecond
 	restEvery = 250 * time.Millisecond
 	restAfter = 2 * time.Second
+	// stallEvery is how often a node is asked because reads pile up there.
+	stallEvery = 100 * time.Millisecond
 	// searchEvery is how often all nodes are asked while there is no primary.
 	searchEvery = 200 * time.Millisecond
 	// dialWait is how long a question may take for which a connection must be made, until
@@ -219,6 +223,9 @@ func (m *monitor) round(now time.Time) time.Duration {
 		if member.InFlight() > 0 {
 			m.busy = now
 		}
+		if member.PiledUp() && next.Sub(now) > loadEvery {
+			next = now.Add(loadEvery)
+		}
 	}
 	if now.Sub(m.busy) > restAfter && next.Equal(now.Add(lookEvery)) {
 		return restEvery
@@ -249,7 +256,7 @@ func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, at time.Time
 		return wait, now
 	case member == nil || w.n.role() == RolePrimary:
 		return wait, w.due
-	case member.Doubt(now):
+	case member.Doubt(now), member.Stalled(now) && now.Sub(w.heard) >= stallEvery:
 		return wait, now
 	}
 	at = member.Due()

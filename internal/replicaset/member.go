@@ -16,6 +16,8 @@ type Member[N comparable] struct {
 	kept  atomic.Bool   // in service although it is under suspicion
 	since atomic.Int64  // when it came into its state
 	due   atomic.Int64  // when it is to be probed
+	// trusted is until when reads that pile up say nothing; see trust.
+	trusted atomic.Int64
 	epoch atomic.Uint32 // of what is known of it; each transition begins another
 	trial trial         // protected by set.mu
 	gone  bool          // protected by set.mu
