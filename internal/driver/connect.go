@@ -27,6 +27,12 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 		return nil, err
 	}
 	defer func() { <-p.dials }()
+	if deadline, ok := ctx.Deadline(); ok && a != nil && a.yields {
+		half := time.Until(deadline) / 2
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, half, &SilenceError{After: half.Round(time.Millisecond)})
+		defer cancel()
+	}
 	c, err := p.connect(ctx, outer)
 	if err != nil {
 		return nil, err

@@ -42,8 +42,9 @@ var (
 // the share of the throughput of ten seconds that a fault may cost, as a time.
 const mayCost = 500 * time.Millisecond
 
-// attempts are made so many, and the best counts: load of others on this machine does no
-// harm, and what a fault always costs shows in all of them.
+// attempts are made so many, and the best counts: what a fault always costs shows in all
+// of them, and what the load of others on this machine costs does not. Where the control
+// says that it had no time in the last one either, only wrong rows count.
 const attempts = 3
 
 // promise: a replica's fault under load costs no read, at most a twentieth of ten seconds'
@@ -110,30 +111,38 @@ func (g *ground) survives(t *testing.T, p policy, who atFault) {
 	}
 	pool, query := g.byHand(t, healthy)
 	l := startTraffic(t, read, pool, query)
+	pass(t, time.Second) // in which connections are made
 	for _, f := range list {
 		t.Run(who.name+" "+f.name, func(t *testing.T) {
 			for i := 1; ; i++ {
-				faults := l.survives(t, g, r, p, who, f)
-				if len(faults) == 0 {
+				wrong, fit := l.survives(t, g, r, p, who, f)
+				if len(wrong) == 0 {
 					return
 				}
-				t.Logf("attempt %d: %v", i, faults)
+				t.Logf("attempt %d: %v", i, wrong)
+				if i == attempts && !fit {
+					t.Log("this machine is too busy to tell")
+					return
+				}
 				if i == attempts {
-					require.Empty(t, faults)
+					require.Empty(t, wrong)
 				}
 			}
 		})
 	}
 	l.finish()
+	require.Zero(t, l.wrong.Load())
 	errs, n := l.takeErrors()
-	require.Empty(t, errs, "%d reads failed while nothing was wrong", n)
+	for _, err := range errs {
+		require.ErrorIs(t, err, context.DeadlineExceeded, "%d reads failed while nothing was wrong", n)
+	}
 	require.NoError(t, r.Close())
 }
 
 // survives has a fault befall nodes under the load, and tells what is not as promised.
-func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p policy, who atFault, f fault) (wrong []string) {
+func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p policy, who atFault, f fault) (wrong []string, fit bool) {
 	t.Helper()
-	lasts, rests := 2*time.Second, 750*time.Millisecond
+	lasts, rests := 1500*time.Millisecond, 500*time.Millisecond
 	if long {
 		lasts, rests = 10*time.Second, 3*time.Second
 	}
@@ -174,11 +183,11 @@ func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p polic
 	if (!f.slow || p.looks) && lost > mayCost {
 		wrong = append(wrong, fmt.Sprintf("lost %v of throughput", lost))
 	}
-	if p.looks && during.p99 > 2*before.p99 {
-		wrong = append(wrong, fmt.Sprintf("p99 is %v, after %v", during.p99, before.p99))
+	if late := l.later(from, during, 2*before.p99); p.looks && late > during.mayBeLate() {
+		wrong = append(wrong, fmt.Sprintf("%d reads took more than twice the p99 of before, %v", late, before.p99))
 	}
 	if back > time.Second {
 		wrong = append(wrong, fmt.Sprintf("back in turn after %v only", back))
 	}
-	return wrong
+	return wrong, before.fit() && during.fit()
 }

@@ -19,7 +19,7 @@ const (
 	loadRows    = 100
 	// away is how long an answer of each node is on its way. So long a read takes in the
 	// main, and not the time of the processors, which all servers and readers here share.
-	away = 20 * time.Millisecond
+	away = 25 * time.Millisecond
 	// waits is each reader's deadline.
 	waits = time.Second
 )
@@ -47,8 +47,9 @@ type traffic struct {
 	control [8]lane
 
 	failed atomic.Int64
-	mu     sync.Mutex // protects following field
-	errs   []error    // the first few
+	wrong  atomic.Int64 // rows
+	mu     sync.Mutex   // protects following field
+	errs   []error      // the first few
 }
 
 // lane is what one reader has read.
@@ -80,6 +81,7 @@ func startTraffic(t *testing.T, read func(ctx context.Context, id int) (value, n
 			value, node, err := read(ctx, id)
 			cancel()
 			if err == nil && value != loadValue(id) {
+				l.wrong.Add(1)
 				err = fmt.Errorf("row %d of node %q is %q", id, node, value)
 			}
 			if err != nil {
@@ -186,9 +188,35 @@ func (w window) rate() float64 { return float64(w.reads) / float64(max(1, w.cont
 // part is how much of the throughput of before there is.
 func (w window) part(before window) float64 { return w.rate() / before.rate() }
 
+// later counts the reads of a window that took longer than bound.
+func (l *traffic) later(from time.Time, w window, bound time.Duration) (n int) {
+	for i := range l.lanes {
+		for _, s := range l.lanes[i].within(from, from.Add(w.took)) {
+			if s.took > bound {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// mayBeLate is how many reads of ten seconds may take longer than their p99. A fault's
+// beginning, which is what takes longer, weighs as much in a shorter window.
+func (w window) mayBeLate() int {
+	return int(max(10, w.took.Seconds()) / w.took.Seconds() * float64(w.reads) / 100)
+}
+
 // lost is for how long nobody would have had to read, to lose as many reads as were.
 func (w window) lost(before window) time.Duration {
 	return time.Duration((1 - w.part(before)) * float64(w.took))
+}
+
+// fit says that the machine had time for the test: of what the control would read with
+// nothing to wait for but the network, it has read the greater part.
+func (w window) fit() bool {
+	var l traffic
+	alone := w.took.Seconds() / away.Seconds() * float64(len(l.control))
+	return float64(w.control) > 0.7*alone
 }
 
 func (w window) String() string {
