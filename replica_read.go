@@ -109,6 +109,8 @@ func (p *place) answered(s *statement, err error) {
 		return
 	}
 	switch {
+	case errors.Is(err, driver.ErrHalfTime):
+		p.attempt.GaveUp()
 	case err == nil && s.answersOnce(), err != nil && answeredBy(err):
 		p.attempt.Answered()
 	case err != nil && notServed(err):

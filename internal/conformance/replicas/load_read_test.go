@@ -44,8 +44,12 @@ const mayCost = 500 * time.Millisecond
 
 // attempts are made so many, and the best counts: what a fault always costs shows in all
 // of them, and what the load of others on this machine costs does not. Where the control
-// says that it had no time in the last one either, only wrong rows count.
-const attempts = 3
+// says of two that the machine had no time for them, only wrong rows count: then nothing
+// can be told about time, and reads that have a second for all may well fail.
+const (
+	attempts = 3
+	maxBusy  = 2
+)
 
 // promise: a replica's fault under load costs no read, at most a twentieth of ten seconds'
 // throughput, and it is in turn within a second of its return; so do faults of all
@@ -114,15 +118,17 @@ func (g *ground) survives(t *testing.T, p policy, who atFault) {
 	pass(t, time.Second) // in which connections are made
 	for _, f := range list {
 		t.Run(who.name+" "+f.name, func(t *testing.T) {
-			for i := 1; ; i++ {
+			for i, busy := 1, 0; ; i++ {
 				wrong, fit := l.survives(t, g, r, p, who, f)
 				if len(wrong) == 0 {
 					return
 				}
 				t.Logf("attempt %d: %v", i, wrong)
-				if i == attempts && !fit {
-					t.Log("this machine is too busy to tell")
-					return
+				if !fit {
+					if busy++; busy == maxBusy {
+						t.Log("this machine is too busy to tell")
+						return
+					}
 				}
 				if i == attempts {
 					require.Empty(t, wrong)
@@ -153,6 +159,7 @@ func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p polic
 		}
 	}
 	g.well(t, r)
+	l.forget()
 	l.served(t, time.Now(), in...)
 	before := l.between(pass(t, rests))
 
@@ -189,5 +196,5 @@ func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p polic
 	if back > time.Second {
 		wrong = append(wrong, fmt.Sprintf("back in turn after %v only", back))
 	}
-	return wrong, before.fit() && during.fit()
+	return wrong, before.fit() && l.between(from, time.Now()).fit()
 }

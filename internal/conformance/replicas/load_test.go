@@ -19,7 +19,7 @@ const (
 	loadRows    = 100
 	// away is how long an answer of each node is on its way. So long a read takes in the
 	// main, and not the time of the processors, which all servers and readers here share.
-	away = 25 * time.Millisecond
+	away = 20 * time.Millisecond
 	// waits is each reader's deadline.
 	waits = time.Second
 )
@@ -141,7 +141,7 @@ type window struct {
 	longest  time.Duration // without any answer
 }
 
-// between looks at a window, and forgets what is older.
+// between looks at a window.
 func (l *traffic) between(from, to time.Time) window {
 	w := window{took: to.Sub(from), nodes: map[string]int{}}
 	var times []time.Duration
@@ -170,16 +170,25 @@ func (l *traffic) between(from, to time.Time) window {
 	return w
 }
 
-// within are the reads that ended in a window; those before it are dropped.
+// within are the reads that ended in a window.
 func (l *lane) within(from, to time.Time) (in []sample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	ended := func(s sample, t time.Time) int { return s.begun.Add(s.took).Compare(t) }
 	a, _ := slices.BinarySearchFunc(l.list, from, ended)
 	b, _ := slices.BinarySearchFunc(l.list, to, ended)
-	in = slices.Clone(l.list[a:b])
-	l.list = slices.Clone(l.list[a:])
-	return in
+	return slices.Clone(l.list[a:b])
+}
+
+// forget drops what was read so far.
+func (l *traffic) forget() {
+	for _, lanes := range [][]lane{l.lanes[:], l.control[:]} {
+		for i := range lanes {
+			lanes[i].mu.Lock()
+			lanes[i].list = nil
+			lanes[i].mu.Unlock()
+		}
+	}
 }
 
 // rate is how many reads of ours there are for each of the control's.
@@ -212,11 +221,11 @@ func (w window) lost(before window) time.Duration {
 }
 
 // fit says that the machine had time for the test: of what the control would read with
-// nothing to wait for but the network, it has read the greater part.
+// nothing to wait for but the network, it has read nearly all.
 func (w window) fit() bool {
 	var l traffic
 	alone := w.took.Seconds() / away.Seconds() * float64(len(l.control))
-	return float64(w.control) > 0.7*alone
+	return float64(w.control) > 0.85*alone
 }
 
 func (w window) String() string {
