@@ -165,9 +165,12 @@ func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p polic
 
 	from := time.Now()
 	var ends []func()
+	inTurns := 1 // how many faults there are, one after the other
 	for _, i := range who.nodes {
 		if end := f.begin(t, g, g.nodes[i]); end != nil {
 			ends = append(ends, end)
+		} else {
+			inTurns = len(who.nodes)
 		}
 	}
 	if rest := lasts - time.Since(from); rest > 0 {
@@ -187,7 +190,7 @@ func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p polic
 	if failed > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d reads failed: %v", failed, errs))
 	}
-	if (!f.slow || p.looks) && lost > mayCost {
+	if (!f.slow || p.looks) && lost > mayCost*time.Duration(inTurns) {
 		wrong = append(wrong, fmt.Sprintf("lost %v of throughput", lost))
 	}
 	if late := l.later(from, during, 2*before.p99); p.looks && late > during.mayBeLate() {
