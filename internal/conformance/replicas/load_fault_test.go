@@ -23,6 +23,9 @@ type ground struct {
 	// stranger is a server that knows nothing of the account, and empty one that knows it
 	// and not its database.
 	stranger, empty *dbtest.Server
+
+	tried  int
+	untold []string // of what was tried, what the machine was too busy to tell
 }
 
 // loadNode is one node of the ground.
