@@ -94,7 +94,9 @@ type ReadsConfig struct {
 	// WhenPrimaryDown lets replicas serve what asked for the primary (ReadPrimary,
 	// DB.Primary, a session) or would fall back to it when the primary does not answer. Such
 	// reads may be stale, also beyond this MaxLag; one that a call asks for holds all the
-	// same. A read that waits for a primary that has fallen silent ends with its context.
+	// same. A read that waits for a primary that has fallen silent ends when that is found,
+	// as on a replica, and is answered by one; a write waits on, and so do raw rows
+	// (QueryContext) and what runs in a transaction or Conn.
 	WhenPrimaryDown bool `json:"when_primary_down" yaml:"when_primary_down" mapstructure:"when_primary_down" toml:"when_primary_down,omitempty"`
 	// MinWait and MaxWait bound how long reads on a replica go unanswered before it is
 	// doubted; in between it follows the replica's own latency. One that is doubted is

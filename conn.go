@@ -115,7 +115,7 @@ func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 		if err := p.chooses(ctx, false); err != nil {
 			return nil, err
 		}
-		p.asks()
+		p.asks(&s)
 		c, err := p.hold(ctx)
 		if err = p.ended(&s, nil, unknownRows, err); err == nil {
 			return c, nil

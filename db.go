@@ -114,7 +114,7 @@ func (p *place) ping(ctx context.Context) error {
 // ask asks the place's node, which is chosen. No hook is told.
 func (p *place) ask(ctx context.Context, x exchange) error {
 	s := statement{op: "ping"}
-	p.asks()
+	p.asks(&s)
 	_, err := x.exchange(ctx, p, &s)
 	return p.ended(&s, nil, unknownRows, err)
 }

@@ -60,6 +60,7 @@ type watch struct {
 	dialled time.Duration // how long a question with a new connection took, smoothed; 0 for unknown
 	rests   int           // questions in vain, in a row
 	starved int           // questions in a row whose time was over when this machine looked
+	cuts    int           // how often what waits was ended since it fell silent
 	fresh   int           // answers in a row by which it was well within MaxLag
 	judged  time.Time     // the last of those
 }
@@ -76,11 +77,15 @@ type answer struct {
 }
 
 const (
-	// lookEvery is how often the monitor looks whether reads wait for a silent node, and
-	// restEvery how often where there were no reads for a while.
+	// lookEvery is how often the monitor looks whether reads wait for a silent node, loadEvery
+	// how often where many are under way, and restEvery how often where there were none for
+	// a while.
 	lookEvery = 50 * time.Millisecond
+	loadEvery = 10 * time.Millisecond
 	restEvery = 250 * time.Millisecond
 	restAfter = 2 * time.Second
+	// stallEvery is how often a node is asked because reads pile up there.
+	stallEvery = 100 * time.Millisecond
 	// searchEvery is how often all nodes are asked while there is no primary.
 	searchEvery = 200 * time.Millisecond
 	// dialWait is how long a question may take for which a connection must be made, until
@@ -89,6 +94,9 @@ const (
 	// maxStarved is how many questions in a row may be in vain because this machine was
 	// too busy to look at the answer.
 	maxStarved = 2
+	// maxCuts is how many questions in a row that are not answered end what waits for the
+	// node: reads that were on their way there when it was left out come a little late.
+	maxCuts = 3
 )
 
 func newMonitor(e *entry) *monitor {
@@ -215,9 +223,16 @@ func (m *monitor) round(now time.Time) time.Duration {
 	m.judge(now)
 	m.discover(now)
 	m.lookUpNames(now, nodes)
-	for _, member := range m.e.replicas.Members() {
+	for _, n := range nodes {
+		member := m.gaugeOf(n)
+		if member == nil {
+			continue
+		}
 		if member.InFlight() > 0 {
 			m.busy = now
+		}
+		if member.PiledUp() && next.Sub(now) > loadEvery {
+			next = now.Add(loadEvery)
 		}
 	}
 	if now.Sub(m.busy) > restAfter && next.Equal(now.Add(lookEvery)) {
@@ -242,21 +257,29 @@ func (m *monitor) watch(n *node) *watch {
 
 // due says when a node is to be asked, and how long its answer may take.
 func (m *monitor) due(w *watch, now time.Time) (wait time.Duration, at time.Time) {
-	member := m.e.replicas.Of(w.n)
+	member := m.gaugeOf(w.n)
 	wait = m.patience(w, member)
 	switch {
 	case w.again, m.leaderless && now.Sub(w.heard) >= searchEvery:
 		return wait, now
-	case member == nil || w.n.role() == RolePrimary:
+	case member == nil:
 		return wait, w.due
-	case member.Doubt(now):
+	case member.Doubt(now), member.Stalled(now) && now.Sub(w.heard) >= stallEvery:
 		return wait, now
 	}
 	at = member.Due()
-	if w.due.Before(at) && w.answers {
+	if w.due.Before(at) && (w.answers || w.n.role() == RolePrimary) {
 		at = w.due
 	}
 	return wait, at
+}
+
+// gaugeOf is what tells how reads on a node fare, nil for nothing.
+func (m *monitor) gaugeOf(n *node) *replicaset.Member[*node] {
+	if n.role() == RolePrimary {
+		return n.pulse.Load()
+	}
+	return m.e.replicas.Of(n)
 }
 
 // patience is how long a node may take to answer: where reads wait for it not much longer

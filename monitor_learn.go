@@ -19,6 +19,19 @@ func (e *entry) startReplicas(nodes []*node) {
 	e.monitor = newMonitor(e)
 }
 
+// gauge is what shows whether reads on the node are answered while it is the primary, where
+// replicas may serve in its place.
+func (n *node) gauge(e *entry) *replicaset.Member[*node] {
+	if m := n.pulse.Load(); m != nil {
+		return m
+	}
+	reads := e.config.Reads
+	alone := replicaset.New[*node](replicaset.Settings{Floor: reads.MinWait, Ceiling: reads.MaxWait, Every: reads.ProbeInterval})
+	alone.Replace([]*node{n}, (*node).spec)
+	n.pulse.CompareAndSwap(nil, alone.Members()[0])
+	return n.pulse.Load()
+}
+
 // spec is what the replica set must know of a node. The list of members is locked.
 func (n *node) spec() replicaset.Spec {
 	return replicaset.Spec{Name: n.name, Zone: n.zone, Weight: n.weight}
@@ -74,6 +87,11 @@ func (n *node) interrupt(cause error) {
 	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
 }
 
+// interruptReads ends what waits for the node and can be answered by another one.
+func (n *node) interruptReads(cause error) {
+	n.eachPool(func(p *driver.Pool) { p.InterruptReads(cause) })
+}
+
 func (n *node) eachPool(do func(*driver.Pool)) {
 	n.pools(func(_ string, p *driver.Pool) { do(p) })
 }
@@ -110,18 +128,41 @@ func (m *monitor) learn(a answer) {
 		w.n.down.Store(w.rests >= 2)
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
-	if member := m.e.replicas.Of(w.n); member != nil {
-		reason := ""
-		if a.err != nil {
-			reason = told(a.err).Error()
+	reason := ""
+	if a.err != nil {
+		reason = told(a.err).Error()
+	}
+	if pulse := w.n.pulse.Load(); pulse != nil {
+		pulse.Probed(a.err == nil, reason)
+		if w.silent(pulse) && w.n.role() == RolePrimary {
+			w.n.down.Store(true)
+			w.n.interruptReads(&errSilent{w.n.name, reason})
 		}
+	}
+	if member := m.e.replicas.Of(w.n); member != nil {
 		w.n.slow.Store(silent)
 		member.Probed(a.err == nil, reason)
 		w.n.slow.Store(false)
+		if w.silent(member) {
+			w.n.interruptReads(&errSilent{w.n.name, reason})
+		}
 	}
 	m.decide()
 	m.measure(a)
 	m.release()
+}
+
+// silent says that reads which wait for the node should end now: it was left out, a moment
+// ago.
+func (w *watch) silent(member *replicaset.Member[*node]) bool {
+	switch {
+	case member.State() != replicaset.StateEjected:
+		w.cuts = 0
+	case !w.answers && w.cuts < maxCuts:
+		w.cuts++
+		return true
+	}
+	return false
 }
 
 func (w *watch) learnDial(took time.Duration) {

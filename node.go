@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
 
 // Role says what a node is to its connection.
@@ -41,7 +42,8 @@ type node struct {
 	transactions atomic.Int64            // that are open
 	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
 	demotions    demotions
-	down         atomic.Bool // it has not answered twice in a row
+	down         atomic.Bool                              // it has not answered twice in a row
+	pulse        atomic.Pointer[replicaset.Member[*node]] // of its reads as the primary, see gauge
 
 	writes sessions // that may write: the primary's
 	reads  sessions // that refuse writes, whatever the node's role

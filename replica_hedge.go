@@ -164,7 +164,7 @@ func (p *place) becomes(other *place) {
 // begin asks one node, in a goroutine.
 func (r *race) begin(ctx context.Context, p *place) *rival {
 	a := &rival{place: p, hooks: p.callHooks(ctx, r.s)}
-	p.asks()
+	p.asks(r.s)
 	if a.hooks != nil {
 		ctx = a.hooks.context(r.x)
 	}
@@ -183,7 +183,7 @@ func (r *race) begin(ctx context.Context, p *place) *rival {
 func (a *rival) ask(ctx context.Context, node *sessions, text string, args []any) {
 	pool, err := node.open()
 	if err == nil {
-		a.conn, err = pool.Acquire(ctx, node.wait)
+		a.conn, err = pool.AcquireToRead(ctx, node.wait)
 	}
 	if err != nil {
 		a.err = err

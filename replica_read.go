@@ -99,10 +99,17 @@ func (e *entry) replicaNamed(name string) (*replicaset.Member[*node], error) {
 	return nil, unknown
 }
 
-// asks notes that the node is being asked.
-func (p *place) asks() {
-	if p.member != nil {
+// asks notes that the node is being asked, and whether the statement could be asked
+// elsewhere if it fell silent: a plain read that no caller keeps the connection of.
+func (p *place) asks(s *statement) {
+	p.yields = false
+	plain := !s.write && !p.begins && s.op != "connect" && s.op != "ping"
+	switch {
+	case p.member != nil:
 		p.attempt = p.member.Begin()
+		p.yields = plain && p.only == nil && p.on == nil
+	case plain && p.on == nil && p.e.config.Reads.WhenPrimaryDown && p.e.replicas.Len() > 0:
+		p.attempt, p.yields = p.node.gauge(p.e).Begin(), true
 	}
 }
 
@@ -110,10 +117,12 @@ func (p *place) asks() {
 // question of the monitor's decides. That is another question than whether this read
 // goes elsewhere.
 func (p *place) answered(s *statement, err error) {
-	if p.member == nil || p.on != nil {
+	if p.member == nil && !p.yields || p.on != nil {
 		return
 	}
 	switch {
+	case errors.Is(err, driver.ErrHalfTime):
+		p.attempt.GaveUp()
 	case err == nil && s.answersOnce(), err != nil && answeredBy(err):
 		p.attempt.Answered()
 	case err != nil && notServed(err):
@@ -211,7 +220,8 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 		return err
 	}
 	from := p.route.Node
-	lost := p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !*again
+	down := p.member == nil && p.primaryIsDown()
+	lost := !down && p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !*again
 	elsewhere := !p.primary || p.e.config.Reads.WhenPrimaryDown
 	switch {
 	case p.primary && lost:

@@ -86,7 +86,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 		return p.sendHedged(ctx, s, h, args)
 	}
 	hooks := p.callHooks(ctx, s)
-	p.asks()
+	p.asks(s)
 	if err := p.takeTurn(ctx); err != nil {
 		return unknownRows, p.ended(s, hooks, unknownRows, err)
 	}
@@ -149,7 +149,11 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := pool.Acquire(ctx, p.node.wait)
+	acquire := pool.Acquire
+	if p.yields {
+		acquire = pool.AcquireToRead
+	}
+	c, err := acquire(ctx, p.node.wait)
 	if err == nil && p.in.session != nil && p.verifies() {
 		if err = p.verify(ctx, c); err != nil {
 			c.Release()

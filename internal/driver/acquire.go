@@ -12,6 +12,17 @@ import (
 // Its error is an *AcquireTimeoutError when none became free, a *ConnectError
 // when a new one could not be opened, ErrPoolClosed, or the context's error.
 func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
+	return p.acquire(ctx, wait, false)
+}
+
+// AcquireToRead is Acquire for a read that another server can answer as well. A connection
+// is made for it within half of the time that ctx leaves, so that some is left to ask
+// there, and InterruptReads ends it.
+func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration) (*Conn, error) {
+	return p.acquire(ctx, wait, true)
+}
+
+func (p *Pool) acquire(ctx context.Context, wait time.Duration, yields bool) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
@@ -19,6 +30,7 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 		return nil, err
 	}
 	a := acquires.Get().(*acquireCtx).begin(ctx, p, wait)
+	a.yields = yields
 	sc, err := p.db.Conn(a)
 	timedOut, waited := a.stop()
 	if err != nil {
@@ -33,6 +45,9 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 		}
 	}
 	c.inner.held.Store(true)
+	if yields {
+		c.inner.yields.Store(true)
+	}
 	return c, nil
 }
 

@@ -38,6 +38,8 @@ type acquireCtx struct {
 	wait  time.Duration // 0 is no timeout
 	calls int
 	got   *conn // what database/sql took from its idle connections
+	// yields says that it is for a read that another server can answer.
+	yields bool
 	// stopped says that it is no more than Context; see afterAcquire.
 	stopped bool
 	// mute says that an idle connection was asked whether it still lives, and did not
@@ -66,7 +68,7 @@ func (c *acquireCtx) free() {
 	if c.calls > 1 || c.done != nil {
 		return
 	}
-	c.Context, c.pool, c.round, c.wait, c.calls, c.got, c.mute = nil, nil, 0, 0, 0, nil, false
+	c.Context, c.pool, c.round, c.wait, c.calls, c.got, c.yields, c.mute = nil, nil, 0, 0, 0, nil, false, false
 	acquires.Put(c)
 }
 

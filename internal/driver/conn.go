@@ -50,6 +50,7 @@ type conn struct {
 	cursors *cursor // that are open
 
 	held    atomic.Bool // a Conn has it
+	yields  atomic.Bool // it is for a read, see Pool.AcquireToRead
 	broken  atomic.Bool
 	spoiled atomic.Bool // by Conn.Spoil
 	lent    atomic.Bool // by Conn.Lend

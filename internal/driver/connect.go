@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,6 +28,13 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 		return nil, err
 	}
 	defer func() { <-p.dials }()
+	if deadline, ok := ctx.Deadline(); ok && a != nil && a.yields {
+		if half := time.Until(deadline) / 2; half >= leastHalf {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, half, ErrHalfTime)
+			defer cancel()
+		}
+	}
 	c, err := p.connect(ctx, outer)
 	if err != nil {
 		return nil, err
@@ -34,6 +42,14 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	p.ends.opened(c)
 	return c, nil
 }
+
+// ErrHalfTime is the cause of a ConnectError of AcquireToRead when half of its caller's
+// time is over. It says nothing of the server.
+var ErrHalfTime = errors.New("half of the time for the read has passed")
+
+// leastHalf is what half of a caller's time must be for it to matter: who has less than
+// twice as much gains nothing by asking elsewhere.
+const leastHalf = 100 * time.Millisecond
 
 // takeSlot waits for one of the slots for dials. The time is the pool's own, which bounds
 // it as any wait for a connection, as long as the server answers others: when it has

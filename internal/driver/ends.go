@@ -31,6 +31,8 @@ type ends struct {
 // dialing is one dial.
 type dialing struct {
 	end context.CancelCauseFunc
+	// yields says that it is for a read that another server can answer.
+	yields bool
 	// orphan says that no caller of this package waits in it: database/sql opens a
 	// connection for whoever comes.
 	orphan bool
@@ -41,7 +43,7 @@ type dialing struct {
 // interruption ends at once.
 func (e *ends) dial(ctx context.Context, a *acquireCtx) (dialCtx context.Context, over func()) {
 	ctx, end := context.WithCancelCause(ctx)
-	d := &dialing{end: end, orphan: a == nil}
+	d := &dialing{end: end, orphan: a == nil, yields: a != nil && a.yields}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -121,6 +123,22 @@ func (e *ends) endOrphans() {
 			d.end(ErrPoolClosed)
 		}
 	}
+}
+
+// interruptReads is interrupt for what AcquireToRead has begun, and nothing else.
+func (e *ends) interruptReads(err *InterruptedError) []*conn {
+	e.mu.Lock()
+	dials := slices.DeleteFunc(slices.Collect(maps.Keys(e.dials)), func(d *dialing) bool { return !d.yields })
+	waits := slices.DeleteFunc(slices.Collect(maps.Keys(e.waits)), func(a *acquireCtx) bool { return !a.yields })
+	conns := slices.DeleteFunc(slices.Collect(maps.Keys(e.conns)), func(c *conn) bool { return !c.yields.Load() })
+	e.mu.Unlock()
+	for _, a := range waits {
+		a.end(err)
+	}
+	for _, d := range dials {
+		d.end(err)
+	}
+	return conns
 }
 
 // interrupt ends waits and dials, and returns the connections. The waits are first: for

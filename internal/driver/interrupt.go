@@ -24,6 +24,17 @@ func (p *Pool) Interrupt(cause error) {
 	}
 }
 
+// InterruptReads is Interrupt for what AcquireToRead has begun; nothing else is touched: a
+// write that may be under way is worth its wait.
+func (p *Pool) InterruptReads(cause error) {
+	err := &InterruptedError{Err: cause}
+	if young := cut(p.ends.interruptReads(err), err); len(young) > 0 {
+		time.AfterFunc(quiet, func() {
+			cut(slices.DeleteFunc(young, func(c *conn) bool { return !c.yields.Load() }), err)
+		})
+	}
+}
+
 // cut ends the connections that have waited for their server for long enough, and returns
 // those that wait and have not yet.
 func cut(conns []*conn, err *InterruptedError) (young []*conn) {

@@ -127,3 +127,40 @@ func (m *Member[N]) doubt(now int64) bool {
 	}
 	return now-since > int64(m.Bound())
 }
+
+// A member stalls when at least minPile reads are in flight and none was answered for as
+// long as one usually takes, and for minStall.
+const (
+	minPile  = 4
+	minStall = 10 * time.Millisecond
+)
+
+// Stalled says that several reads are in flight at the member and none was answered for
+// longer than one usually takes: new ones go elsewhere while others answer, so that few
+// wait if it is silent. It is no judgement, and over with the next answer, of a probe as
+// well, which is best asked now; after that of a probe it is not said again for Ceiling.
+func (m *Member[N]) Stalled(now time.Time) bool {
+	return m.PiledUp() && m.stalled(m.set.instant(now))
+}
+
+// PiledUp says that enough reads are in flight for their silence to mean something: one
+// or two may be slow by themselves.
+func (m *Member[N]) PiledUp() bool { return m.inFlight.Load() >= minPile }
+
+// stalled is Stalled of one at which reads have piled up. All that were in flight when a
+// read was last answered have taken longer than usual by now.
+func (m *Member[N]) stalled(now int64) bool {
+	since, latency := m.waiting.Load(), m.latency.Load()
+	if since == 0 || latency == 0 || now < m.trusted.Load() {
+		return false
+	}
+	return now-since > max(latency+4*m.deviation.Load(), int64(minStall))
+}
+
+// trust has a member not count as stalled for a while that does and has answered a probe:
+// what is in flight there is slow by itself, and others are not.
+func (m *Member[N]) trust(now int64) {
+	if m.PiledUp() && m.stalled(now) {
+		m.trusted.Store(now + int64(m.set.o.Ceiling))
+	}
+}

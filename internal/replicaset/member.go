@@ -13,12 +13,14 @@ type Member[N comparable] struct {
 
 	state atomic.Uint32
 	flags atomic.Uint32
-	kept  atomic.Bool   // in service although it is under suspicion
-	since atomic.Int64  // when it came into its state
-	due   atomic.Int64  // when it is to be probed
-	epoch atomic.Uint32 // of what is known of it; each transition begins another
-	trial trial         // protected by set.mu
-	gone  bool          // protected by set.mu
+	kept  atomic.Bool  // in service although it is under suspicion
+	since atomic.Int64 // when it came into its state
+	due   atomic.Int64 // when it is to be probed
+	// trusted is until when reads that pile up say nothing; see trust.
+	trusted atomic.Int64
+	epoch   atomic.Uint32 // of what is known of it; each transition begins another
+	trial   trial         // protected by set.mu
+	gone    bool          // protected by set.mu
 
 	// What follows changes with each read, what precedes hardly ever: the processors'
 	// caches are to keep the two apart.

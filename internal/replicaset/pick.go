@@ -43,7 +43,8 @@ func (t *Tried[N]) empty() bool { return t == nil || t.n == 0 }
 
 // Pick returns the next member for a read that has asked those of tried, nil for none: by
 // policy and zone one that is well, else one under suspicion, else, for whoever might answer
-// is asked before an error, one that was ejected. ok is false when none fits.
+// is asked before an error, one that was ejected. Of these one that stalls is the last; see
+// Member.Stalled. ok is false when none fits.
 //
 // A read that has asked before takes nobody's turn, and where a member is missing the
 // others share evenly what it would have served. The caller adds the member to tried when
@@ -95,7 +96,7 @@ func (c *chooser[N]) result() (*Member[N], Resort, bool) {
 	if c.best == nil {
 		return nil, Well, false
 	}
-	return c.best.m, Resort(c.rank / 2), true
+	return c.best.m, Resort(c.rank / ranksPerResort), true
 }
 
 // scan looks at all members.
@@ -104,7 +105,7 @@ func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
 	slots := c.s.list.Load().slots
 	for i := range slots {
 		sl := &slots[i]
-		rank := sl.rank()
+		rank := c.rankOf(sl)
 		if c.best != nil && rank > c.rank || tried != nil && tried.Has(sl.m) || !fits(w, sl.m) {
 			continue
 		}
@@ -128,14 +129,20 @@ func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
 	}
 }
 
-// rank is how good it is to pick the slot at all: by resort, then by zone.
-func (sl *slot[N]) rank() uint8 {
-	r := uint8(sl.m.resort()) * 2
+// rankOf is how good it is to pick the slot at all: by resort, then those that do not
+// stall, then by zone.
+func (c *chooser[N]) rankOf(sl *slot[N]) uint8 {
+	r := uint8(sl.m.resort()) * ranksPerResort
+	if sl.m.PiledUp() && sl.m.stalled(c.clock()) {
+		r += 2
+	}
 	if sl.distant {
 		r++
 	}
 	return r
 }
+
+const ranksPerResort = 4
 
 func fits[N comparable](w Wants[N], m *Member[N]) bool {
 	return !m.Has(Draining|RoleMismatch) && (w == nil || w.Fits(m))

@@ -44,6 +44,7 @@ func (m *Member[N]) Probed(ok bool, reason string) {
 	defer m.set.mu.Unlock()
 	now := m.set.clock()
 	if ok {
+		m.trust(now)
 		m.answeredAt(now, m.inFlight.Load())
 		m.probedWell(now)
 	} else {

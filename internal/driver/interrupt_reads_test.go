@@ -1,0 +1,99 @@
+package driver
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// What may be a write waits on when reads are ended: only its server knows what became of it.
+func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		proxy, o := proxied(t, db)
+		o.MaxOpen = 3
+		p := open(t, o)
+		writer := acquire(t, p)
+		mustExec(t, writer, createT)
+		reader, err := p.AcquireToRead(t.Context(), time.Minute)
+		require.NoError(t, err)
+		once, err := p.AcquireToRead(t.Context(), time.Minute)
+		require.NoError(t, err)
+		once.Release()
+		again := acquire(t, p) // the same connection, not for a read
+		require.False(t, again.inner.yields.Load())
+		proxy.Blackhole()
+
+		reads, writes := make(chan error, 2), make(chan error, 3)
+		go func() {
+			rows, err := reader.Query(context.Background(), "SELECT 1", nil)
+			if err == nil {
+				_, err = drain(rows)
+			}
+			reads <- err
+		}()
+		go func() {
+			_, err := p.AcquireToRead(context.Background(), time.Minute)
+			reads <- err
+		}()
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		for _, c := range []*Conn{writer, again} {
+			go func() {
+				_, err := c.Exec(ctx, "INSERT INTO t VALUES (1, 'a')", nil)
+				writes <- err
+			}()
+		}
+		go func() {
+			_, err := p.Acquire(ctx, time.Minute)
+			writes <- err
+		}()
+		require.Eventually(t, func() bool {
+			return silentFor(reader) > quiet && silentFor(writer) > quiet && silentFor(again) > quiet && waitsOf(p) == 2
+		}, 10*time.Second, time.Millisecond)
+		p.InterruptReads(errMute)
+		for range 2 {
+			require.ErrorIs(t, soon(t, reads), errMute)
+		}
+		reader.Release()
+		select {
+		case err := <-writes: // the one that waits has the reader's place, and dials
+			require.NotErrorIs(t, err, errMute)
+		case <-time.After(2 * quiet):
+		}
+		require.False(t, writer.inner.broken.Load())
+		require.False(t, again.inner.broken.Load())
+		cancel()
+		for range 3 {
+			require.NotErrorIs(t, soon(t, writes), errMute)
+		}
+		writer.Release()
+		again.Release()
+	})
+}
+
+// A connection for a read is made within half of its caller's time.
+func TestAcquireToRead_LeavesTimeToAskElsewhere(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		proxy, o := proxied(t, db)
+		p := open(t, o)
+		proxy.Blackhole()
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		_, err := p.AcquireToRead(ctx, 0)
+		require.ErrorIs(t, err, ErrHalfTime)
+		require.NoError(t, ctx.Err())
+		var connect *ConnectError
+		require.ErrorAs(t, err, &connect)
+		short, cancel := context.WithTimeout(t.Context(), 2*leastHalf-time.Millisecond)
+		defer cancel()
+		_, err = p.AcquireToRead(short, 0)
+		require.NotErrorIs(t, err, ErrHalfTime, "there is nothing to be gained")
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
