@@ -94,7 +94,10 @@ type ReadsConfig struct {
 	// WhenPrimaryDown lets replicas serve what asked for the primary (ReadPrimary,
 	// DB.Primary, a session) or would fall back to it when the primary does not answer. Such
 	// reads may be stale, also beyond this MaxLag; one that a call asks for holds all the
-	// same. A read that waits for a primary that has fallen silent ends with its context.
+	// same. A plain read that waits for a primary when that falls silent ends as soon as it
+	// is known to be (by two questions in vain, a second or two), and goes to a replica;
+	// without replicas it fails then. What may have written, and what a transaction does,
+	// waits until its context ends or another node is the primary.
 	WhenPrimaryDown bool `json:"when_primary_down" yaml:"when_primary_down" mapstructure:"when_primary_down" toml:"when_primary_down,omitempty"`
 	// MinWait and MaxWait bound how long reads on a replica go unanswered before it is
 	// doubted; in between it follows the replica's own latency. One that is doubted is

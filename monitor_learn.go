@@ -48,7 +48,11 @@ func (e *entry) replicaChanged(c replicaset.Change) {
 		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
 	case replicaset.StateEjected:
-		n.interrupt(&errSilent{c.Name, c.Reason})
+		if n.role() == RolePrimary { // it was promoted
+			n.interruptReads(&errSilent{c.Name, c.Reason})
+		} else {
+			n.interrupt(&errSilent{c.Name, c.Reason})
+		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
 		e.monitor.discovery.lost.Store(true)
 	}
@@ -67,6 +71,12 @@ func conditionOf(s replicaset.State) NodeCondition { return NodeCondition(s.Stri
 // dropIdle keeps connections that are idle from being used again.
 func (n *node) dropIdle() {
 	n.eachPool((*driver.Pool).DropIdle)
+}
+
+// interruptReads ends the plain reads that wait for the node. What may have written waits
+// on: its outcome would not be known, and the node may answer yet.
+func (n *node) interruptReads(cause error) {
+	n.eachPool(func(p *driver.Pool) { p.InterruptReads(cause) })
 }
 
 // interrupt ends what waits for the node.
@@ -108,6 +118,9 @@ func (m *monitor) learn(a answer) {
 		w.n.heard.Store(heardNo)
 		w.rests++
 		w.n.down.Store(w.rests >= 2)
+		if w.rests >= 2 && w.n.role() == RolePrimary {
+			w.n.interruptReads(&errSilent{w.n.name, told(a.err).Error()})
+		}
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
 	if member := m.e.replicas.Of(w.n); member != nil {

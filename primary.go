@@ -112,6 +112,10 @@ func (m *monitor) decide() {
 	case c.leader != nil:
 		e.claim.Store(nil)
 		e.follow(c.leader, "it answers as the primary")
+		if now != c.leader && w != nil && !w.answers {
+			// What waits there cannot count any more, whether or not it was done.
+			now.interrupt(&errSilent{now.name, "the primary is " + c.leader.name + " now"})
+		}
 		m.takesPlace(c.leader)
 	}
 }

@@ -148,6 +148,12 @@ func isConnectError(err error) bool {
 	return errors.As(err, &c)
 }
 
+// isInterrupted says that the node was found silent while the statement waited for it.
+func isInterrupted(err error) bool {
+	var i *driver.InterruptedError
+	return errors.As(err, &i)
+}
+
 func isSilence(err error) bool {
 	var s *driver.SilenceError
 	return errors.As(err, &s)
@@ -199,7 +205,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 		return err
 	}
 	from := p.route.Node
-	lost := p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !*again
+	lost := p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !isInterrupted(err) && !*again
 	elsewhere := !p.primary || p.e.config.Reads.WhenPrimaryDown
 	switch {
 	case p.primary && lost:

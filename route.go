@@ -119,6 +119,7 @@ type place struct {
 	askedPrimary bool
 	capped       bool // on the primary in a turn of those that no replica serves
 	hasTurn      bool // it has that turn
+	reads        bool // what is sent is a plain read, outside of a transaction
 	refound      bool // the primary was looked for because of this statement
 }
 

@@ -87,6 +87,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	}
 	hooks := p.callHooks(ctx, s)
 	p.asks()
+	p.reads = !s.write && p.on == nil
 	if err := p.takeTurn(ctx); err != nil {
 		return unknownRows, p.ended(s, hooks, unknownRows, err)
 	}
@@ -149,7 +150,11 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := pool.Acquire(ctx, p.node.wait)
+	acquire := pool.Acquire
+	if p.reads {
+		acquire = pool.AcquireToRead
+	}
+	c, err := acquire(ctx, p.node.wait)
 	if err == nil && p.in.session != nil && p.verifies() {
 		if err = p.verify(ctx, c); err != nil {
 			c.Release()

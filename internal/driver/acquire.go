@@ -12,6 +12,15 @@ import (
 // Its error is an *AcquireTimeoutError when none became free, a *ConnectError
 // when a new one could not be opened, ErrPoolClosed, or the context's error.
 func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
+	return p.acquire(ctx, wait, false)
+}
+
+// AcquireToRead is Acquire for a plain read, which InterruptReads ends.
+func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration) (*Conn, error) {
+	return p.acquire(ctx, wait, true)
+}
+
+func (p *Pool) acquire(ctx context.Context, wait time.Duration, reads bool) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
@@ -19,6 +28,7 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 		return nil, err
 	}
 	a := acquires.Get().(*acquireCtx).begin(ctx, p, wait)
+	a.reads = reads
 	sc, err := p.db.Conn(a)
 	timedOut, waited := a.stop()
 	if err != nil {
@@ -33,6 +43,9 @@ func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
 		}
 	}
 	c.inner.held.Store(true)
+	if reads {
+		c.inner.reads.Store(true)
+	}
 	return c, nil
 }
 

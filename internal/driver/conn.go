@@ -50,6 +50,7 @@ type conn struct {
 	cursors *cursor // that are open
 
 	held    atomic.Bool // a Conn has it
+	reads   atomic.Bool // for a plain read
 	broken  atomic.Bool
 	spoiled atomic.Bool // by Conn.Spoil
 	lent    atomic.Bool // by Conn.Lend

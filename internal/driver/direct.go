@@ -126,5 +126,8 @@ func (c *Conn) Release() {
 		_ = inner.rollback(context.Background())
 	}
 	inner.held.Store(false)
+	if inner.reads.Load() {
+		inner.reads.Store(false)
+	}
 	_ = c.sc.Close()
 }

@@ -34,6 +34,7 @@ type dialing struct {
 	// orphan says that no caller of this package waits in it: database/sql opens a
 	// connection for whoever comes.
 	orphan bool
+	reads  bool // it is for a plain read
 }
 
 // dial notes a dial until over is called. ctx ends with it; context.Cause tells why. a is
@@ -41,7 +42,7 @@ type dialing struct {
 // interruption ends at once.
 func (e *ends) dial(ctx context.Context, a *acquireCtx) (dialCtx context.Context, over func()) {
 	ctx, end := context.WithCancelCause(ctx)
-	d := &dialing{end: end, orphan: a == nil}
+	d := &dialing{end: end, orphan: a == nil, reads: a != nil && a.reads}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -133,11 +134,40 @@ func (e *ends) interrupt(err *InterruptedError) []*conn {
 	waits := slices.Collect(maps.Keys(e.waits))
 	conns := slices.Collect(maps.Keys(e.conns))
 	e.mu.Unlock()
+	endAll(waits, dials, err)
+	return conns
+}
+
+// interruptReads is interrupt for plain reads.
+func (e *ends) interruptReads(err *InterruptedError) (conns []*conn) {
+	var waits []*acquireCtx
+	var dials []*dialing
+	e.mu.Lock()
+	for a := range e.waits {
+		if a.reads {
+			waits = append(waits, a)
+		}
+	}
+	for d := range e.dials {
+		if d.reads {
+			dials = append(dials, d)
+		}
+	}
+	for c := range e.conns {
+		if c.reads.Load() {
+			conns = append(conns, c)
+		}
+	}
+	e.mu.Unlock()
+	endAll(waits, dials, err)
+	return conns
+}
+
+func endAll(waits []*acquireCtx, dials []*dialing, err *InterruptedError) {
 	for _, a := range waits {
 		a.end(err)
 	}
 	for _, d := range dials {
 		d.end(err)
 	}
-	return conns
 }

@@ -24,6 +24,18 @@ func (p *Pool) Interrupt(cause error) {
 	}
 }
 
+// InterruptReads is Interrupt for plain reads alone, those of AcquireToRead: what may have
+// written goes on waiting, for its outcome would not be known.
+func (p *Pool) InterruptReads(cause error) {
+	err := &InterruptedError{Err: cause}
+	p.DropIdle()
+	if young := cut(p.ends.interruptReads(err), err); len(young) > 0 {
+		time.AfterFunc(quiet, func() {
+			cut(slices.DeleteFunc(young, func(c *conn) bool { return !c.reads.Load() }), err) // it may have another use by now
+		})
+	}
+}
+
 // cut ends the connections that have waited for their server for long enough, and returns
 // those that wait and have not yet.
 func cut(conns []*conn, err *InterruptedError) (young []*conn) {
