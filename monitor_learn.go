@@ -134,7 +134,7 @@ func (m *monitor) learn(a answer) {
 	}
 	m.decide()
 	m.measure(a)
-	m.release()
+	m.release(now)
 }
 
 func (w *watch) learnDial(took time.Duration) {

@@ -125,8 +125,9 @@ type sessions struct {
 	wait time.Duration // for a free connection
 	pool atomic.Pointer[driver.Pool]
 
-	mu     sync.Mutex // protects following fields
-	closed bool
+	mu      sync.Mutex // protects following fields
+	closed  bool
+	refusal error // why nothing is sent, nil if something is
 }
 
 // open returns the pool, which is made on first use, once.
@@ -147,6 +148,7 @@ func (s *sessions) open() (*driver.Pool, error) {
 		return nil, err
 	}
 	p.RefuseWaits(s.waitsForItself)
+	p.Refuse(s.refusal)
 	s.pool.Store(p)
 	s.keepIdleLocked(s.role())
 	return p, nil
@@ -160,6 +162,19 @@ func (s *sessions) close() error {
 		return p.Close()
 	}
 	return nil
+}
+
+// refuse has nothing sent any more, because of err, until it is called with nil.
+func (s *sessions) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal == nil && err == nil {
+		return
+	}
+	s.refusal = err
+	if p := s.pool.Load(); p != nil {
+		p.Refuse(err)
+	}
 }
 
 // keepIdle bounds the unused connections as the node's role asks: the sessions of a

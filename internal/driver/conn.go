@@ -144,6 +144,9 @@ func (c *conn) admit(query string) error {
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
 	}
+	if err := c.refuses(); err != nil && !c.tx.active {
+		return &NotSentError{Err: err}
+	}
 	if c.kept && !c.tx.active {
 		if err := c.farewell(); err != nil {
 			return err
