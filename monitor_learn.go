@@ -50,7 +50,7 @@ func (e *entry) replicaChanged(c replicaset.Change) {
 	case replicaset.StateEjected:
 		if n.role() == RolePrimary { // it was promoted
 			n.interruptReads(&errSilent{c.Name, c.Reason})
-		} else {
+		} else if !n.refuses.Load() {
 			n.interrupt(&errSilent{c.Name, c.Reason})
 		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
@@ -118,7 +118,7 @@ func (m *monitor) learn(a answer) {
 		w.n.heard.Store(heardNo)
 		w.rests++
 		w.n.down.Store(w.rests >= 2)
-		if w.rests >= 2 && w.n.role() == RolePrimary {
+		if w.rests >= 2 && w.n.role() == RolePrimary && !refused(a.err) {
 			w.n.interruptReads(&errSilent{w.n.name, told(a.err).Error()})
 		}
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
@@ -128,14 +128,23 @@ func (m *monitor) learn(a answer) {
 		if a.err != nil {
 			reason = told(a.err).Error()
 		}
+		ejected := member.State() == replicaset.StateEjected
 		w.n.slow.Store(silent)
+		w.n.refuses.Store(refused(a.err))
 		member.Probed(a.err == nil, reason)
 		w.n.slow.Store(false)
+		if ejected && a.err != nil && !refused(a.err) && w.n.role() == RoleReplica {
+			w.n.interrupt(&errSilent{w.n.name, reason}) // who came since, as by OnReplica
+		}
 	}
 	m.decide()
 	m.measure(a)
 	m.release(now)
 }
+
+// refused says that the server has answered that it takes no connection: what it works on
+// and what others dial may end well.
+func refused(err error) bool { return err != nil && driver.Classify(err).Code != "" }
 
 func (w *watch) learnDial(took time.Duration) {
 	if w.dialled == 0 {

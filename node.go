@@ -35,6 +35,7 @@ type node struct {
 	heard        atomic.Uint32           // heardYes or heardNo when the monitor has asked
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
 	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
+	refuses      atomic.Bool             // that question was refused by the server
 	problem      atomic.Pointer[problem] // the last, nil for none
 	replica      atomic.Bool             // its role
 	fresh        freshness               // of what it shows as a replica

@@ -145,3 +145,32 @@ func TestHosts_AReadAtASilentPrimaryFailsSoon(t *testing.T) {
 		}
 	})
 }
+
+// A replica that is known to be silent is not waited for by who asks for it by name.
+func TestOnReplica_FailsSoonAtASilentNode(t *testing.T) {
+	t.Parallel()
+	for name, silence := range map[string]func(t *testing.T, fl *fleet){
+		"stopped": func(t *testing.T, fl *fleet) {
+			fl.cluster.Replicas[0].Pause(t)
+			t.Cleanup(func() { fl.cluster.Replicas[0].Resume(t) })
+		},
+		"cut off": func(_ *testing.T, fl *fleet) { fl.proxies[0].Blackhole() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onFleets(t, func(c *dbfleet.ConnectionConfig) { c.ConnectTimeout = patient }, func(t *testing.T, fl *fleet) {
+				read := func(ctx context.Context) error {
+					_, err := fl.DB("main").OnReplica("replica-1").Table("t").Get(ctx)
+					return err
+				}
+				require.NoError(t, read(t.Context()))
+				silence(t, fl)
+				for range 4 { // the first finds it out
+					err := soonOver(t, beside(t, read)).err
+					require.ErrorIs(t, err, dbfleet.ErrConnection)
+					require.ErrorContains(t, err, "main/replica-1")
+				}
+			})
+		})
+	}
+}
