@@ -5,10 +5,12 @@ import "time"
 // ReplicaConfig describes one replica. What it does not say is as on the primary.
 type ReplicaConfig struct {
 	// Host is the replica's host: "host" or "host:port", IPv6 in brackets; on SQLite the
-	// path of the copy. Required.
+	// path of the copy. It may be the primary's own (not on SQLite), as where tests have one
+	// server: the two are different nodes then. Required.
 	Host string `json:"host" yaml:"host" mapstructure:"host" toml:"host,omitempty"`
 	// Name is what the replica is called behind the connection's name and a slash, as
-	// routes, hooks and figures tell it. Two of a connection may not share one.
+	// routes, hooks and figures tell it. Two of a connection may not share one. It has no
+	// slash, no control character, and no space at its ends.
 	//
 	// Defaults to "replica-1" and so on, in the order of ReadHosts and then Replicas.
 	Name string `json:"name" yaml:"name" mapstructure:"name" toml:"name,omitempty"`
@@ -83,7 +85,7 @@ type ReadsConfig struct {
 	//
 	// Defaults to FallbackPrimary.
 	WhenStale Fallback `json:"when_stale" yaml:"when_stale" mapstructure:"when_stale" toml:"when_stale,omitempty"`
-	// StaleLimit is the bound of FallbackStale; 0 is none.
+	// StaleLimit is the bound of FallbackStale, not below MaxLag; 0 is none.
 	StaleLimit time.Duration `json:"stale_limit" yaml:"stale_limit" mapstructure:"stale_limit" toml:"stale_limit,omitzero"`
 	// PrimaryReads is how many reads may be under way on the primary at a time because no
 	// replica could serve them; others wait for their turn as they do for a connection.
