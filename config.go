@@ -133,8 +133,9 @@ type ConnectionConfig struct {
 	Replicas []ReplicaConfig `json:"replicas" yaml:"replicas" mapstructure:"replicas" toml:"replicas,omitempty"`
 	// Hosts are further servers that may be the primary, "host" or "host:port": the standbys
 	// of a cluster that fails over, the nodes of Galera. The primary is then found by its
-	// role: the one server that takes writes. Host may be empty beside them. PostgreSQL and
-	// MySQL only.
+	// role: the one server that takes writes. Host may be empty beside them. They serve no
+	// reads as standbys, not even while there is no primary: one that shall is named in
+	// ReadHosts or Replicas too, as the same node. PostgreSQL and MySQL only.
 	Hosts []string `json:"hosts" yaml:"hosts" mapstructure:"hosts" toml:"hosts,omitempty"`
 	// Reads says how reads are spread over the replicas.
 	Reads ReadsConfig `json:"reads" yaml:"reads" mapstructure:"reads" toml:"reads,omitempty"`

@@ -26,7 +26,12 @@ func TestConfig_FaultsOfReplicasAndReads(t *testing.T) {
 		`replicas number 1 has the name of one of hosts ("host-2")`: func(c *ConnectionConfig) {
 			c.Hosts, c.Replicas = []string{"b"}, []ReplicaConfig{{Host: "a", Name: "host-2"}}
 		},
-		"replicas number 1 has a fault: name has a control character":      func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: "a", Name: "x\n"}} },
+		"replicas number 1 has a fault: name has a control character":     func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: "a", Name: "x\n"}} },
+		"replicas number 1 has a fault: name has a slash":                 func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: "a", Name: "x/y"}} },
+		"replicas number 1 has a fault: name begins or ends with a space": func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: "a", Name: "x "}} },
+		"reads.stale_limit is 1s, less than max_lag, which is 2s: nothing would be left for it to allow": func(c *ConnectionConfig) {
+			c.Reads.WhenStale, c.Reads.MaxLag, c.Reads.StaleLimit = FallbackStale, 2*time.Second, time.Second
+		},
 		"replicas number 1 has a fault: zone has a control character":      func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: "a", Zone: "x\n"}} },
 		"replicas number 1 has a fault: weight must be between 1 and 1000": func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: "a", Weight: 1001}} },
 		"replicas number 2 has a fault: weight must be between 1 and 1000": func(c *ConnectionConfig) {

@@ -5,10 +5,12 @@ import "time"
 // ReplicaConfig describes one replica. What it does not say is as on the primary.
 type ReplicaConfig struct {
 	// Host is the replica's host: "host" or "host:port", IPv6 in brackets; on SQLite the
-	// path of the copy. Required.
+	// path of the copy. It may be the primary's own (not on SQLite), as where tests have one
+	// server: the two are different nodes then. Required.
 	Host string `json:"host" yaml:"host" mapstructure:"host" toml:"host,omitempty"`
 	// Name is what the replica is called behind the connection's name and a slash, as
-	// routes, hooks and figures tell it. Two of a connection may not share one.
+	// routes, hooks and figures tell it. Two of a connection may not share one. It has no
+	// slash, no control character, and no space at its ends.
 	//
 	// Defaults to "replica-1" and so on, in the order of ReadHosts and then Replicas.
 	Name string `json:"name" yaml:"name" mapstructure:"name" toml:"name,omitempty"`
@@ -83,7 +85,7 @@ type ReadsConfig struct {
 	//
 	// Defaults to FallbackPrimary.
 	WhenStale Fallback `json:"when_stale" yaml:"when_stale" mapstructure:"when_stale" toml:"when_stale,omitempty"`
-	// StaleLimit is the bound of FallbackStale; 0 is none.
+	// StaleLimit is the bound of FallbackStale, not below MaxLag; 0 is none.
 	StaleLimit time.Duration `json:"stale_limit" yaml:"stale_limit" mapstructure:"stale_limit" toml:"stale_limit,omitzero"`
 	// PrimaryReads is how many reads may be under way on the primary at a time because no
 	// replica could serve them; others wait for their turn as they do for a connection.
@@ -94,9 +96,10 @@ type ReadsConfig struct {
 	// WhenPrimaryDown lets replicas serve what asked for the primary (ReadPrimary,
 	// DB.Primary, a session) or would fall back to it when the primary does not answer. Such
 	// reads may be stale, also beyond this MaxLag; one that a call asks for holds all the
-	// same. A read that waits for a primary that has fallen silent ends when that is found,
-	// as on a replica, and is answered by one; a write waits on, and so do raw rows
-	// (QueryContext) and what runs in a transaction or Conn.
+	// same. A plain read that waits for a primary when that falls silent ends as soon as it
+	// is known to be (by two questions in vain, a second or two), and goes to a replica;
+	// without replicas it fails then. What may have written, and what a transaction does,
+	// waits until its context ends or another node is the primary.
 	WhenPrimaryDown bool `json:"when_primary_down" yaml:"when_primary_down" mapstructure:"when_primary_down" toml:"when_primary_down,omitempty"`
 	// MinWait and MaxWait bound how long reads on a replica go unanswered before it is
 	// doubted; in between it follows the replica's own latency. One that is doubted is

@@ -42,6 +42,9 @@ func (r ReadsConfig) validate(f *config.Faults) {
 	if r.MinWait > r.MaxWait && r.MaxWait > 0 {
 		f.Add("reads.min_wait", "is %v, more than max_wait, which is %v", r.MinWait, r.MaxWait)
 	}
+	if r.StaleLimit > 0 && r.StaleLimit < r.MaxLag {
+		f.Add("reads.stale_limit", "is %v, less than max_lag, which is %v: nothing would be left for it to allow", r.StaleLimit, r.MaxLag)
+	}
 	if r.StaleLimit > 0 && r.WhenStale != FallbackStale {
 		f.Add("reads.stale_limit", "is set, but when_stale is %s, not %s", shortWord(string(r.WhenStale)), FallbackStale)
 	}
@@ -144,8 +147,13 @@ func (c ConnectionConfig) replicaAt(host string) (at, reason string) {
 // validateReplica notes what is wrong with number i of allReplicas besides its address.
 func (c ConnectionConfig) validateReplica(i int, r ReplicaConfig, f *config.Faults) {
 	inner := config.NewFaults("", "")
-	if strings.ContainsFunc(r.Name, unicode.IsControl) {
+	switch {
+	case strings.ContainsFunc(r.Name, unicode.IsControl):
 		inner.Add("name", "has a control character")
+	case strings.Contains(r.Name, "/"): // routes and figures put it behind the connection's name and a slash
+		inner.Add("name", "has a slash")
+	case strings.TrimSpace(r.Name) != r.Name:
+		inner.Add("name", "begins or ends with a space")
 	}
 	if strings.ContainsFunc(r.Zone, unicode.IsControl) {
 		inner.Add("zone", "has a control character")

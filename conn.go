@@ -70,6 +70,7 @@ func (db *DB) Conn(ctx context.Context, fn func(ctx context.Context, c *Conn) er
 	if err != nil {
 		return err
 	}
+	conn.Keep()
 	h := &held{e: p.e, node: p.node, conn: conn, pinned: true}
 	defer h.giveBack(ctx)
 	c := &Conn{read: db.read, session: SessionOf(ctx), place: place{e: p.e, on: h, node: p.node, route: p.route}}

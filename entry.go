@@ -25,6 +25,7 @@ type entry struct {
 	hosts        []*node                           // those that may be the primary, at least one
 	leader       atomic.Pointer[node]              // the one that is, as far as that is known
 	found        atomic.Bool                       // it is known
+	looked       atomic.Bool                       // all who might claim to be it have been asked once
 	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
 	replicas     *replicaset.Set[*node]            // those that serve reads
 	monitor      *monitor
@@ -134,6 +135,7 @@ func newEntry(r *Registry, name string, config ConnectionConfig, hooks *hookList
 	}
 	e.primaryReads = newTurns(&e.config)
 	e.startReplicas(nodes)
+	e.looked.Store(!e.monitor.needed() || config.Driver == SQLite)
 	return e, nil
 }
 

@@ -170,7 +170,9 @@ func (m *monitor) run(before <-chan struct{}, over chan<- struct{}) {
 		if !m.needed() {
 			return
 		}
-		timer.Reset(m.round(time.Now()))
+		now := time.Now()
+		m.release(now)
+		timer.Reset(m.round(now))
 	}
 }
 

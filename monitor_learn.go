@@ -61,7 +61,11 @@ func (e *entry) replicaChanged(c replicaset.Change) {
 		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
 	case replicaset.StateEjected:
-		n.interrupt(&errSilent{c.Name, c.Reason})
+		if n.role() == RolePrimary { // it was promoted
+			n.interruptReads(&errSilent{c.Name, c.Reason})
+		} else if !n.refuses.Load() {
+			n.interrupt(&errSilent{c.Name, c.Reason})
+		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
 		e.monitor.discovery.lost.Store(true)
 	}
@@ -82,14 +86,15 @@ func (n *node) dropIdle() {
 	n.eachPool((*driver.Pool).DropIdle)
 }
 
+// interruptReads ends the plain reads that wait for the node. What may have written waits
+// on: its outcome would not be known, and the node may answer yet.
+func (n *node) interruptReads(cause error) {
+	n.eachPool(func(p *driver.Pool) { p.InterruptReads(cause) })
+}
+
 // interrupt ends what waits for the node.
 func (n *node) interrupt(cause error) {
 	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
-}
-
-// interruptReads ends what waits for the node and can be answered by another one.
-func (n *node) interruptReads(cause error) {
-	n.eachPool(func(p *driver.Pool) { p.InterruptReads(cause) })
 }
 
 func (n *node) eachPool(do func(*driver.Pool)) {
@@ -126,6 +131,9 @@ func (m *monitor) learn(a answer) {
 		w.n.heard.Store(heardNo)
 		w.rests++
 		w.n.down.Store(w.rests >= 2)
+		if w.rests >= 2 && w.n.role() == RolePrimary && !refused(a.err) {
+			w.n.interruptReads(&errSilent{w.n.name, told(a.err).Error()})
+		}
 		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
 	}
 	reason := ""
@@ -140,16 +148,18 @@ func (m *monitor) learn(a answer) {
 		}
 	}
 	if member := m.e.replicas.Of(w.n); member != nil {
+		ejected := member.State() == replicaset.StateEjected
 		w.n.slow.Store(silent)
+		w.n.refuses.Store(refused(a.err))
 		member.Probed(a.err == nil, reason)
 		w.n.slow.Store(false)
-		if w.silent(member) {
-			w.n.interruptReads(&errSilent{w.n.name, reason})
+		if ejected && a.err != nil && !refused(a.err) && w.n.role() == RoleReplica {
+			w.n.interrupt(&errSilent{w.n.name, reason}) // who came since, as by OnReplica
 		}
 	}
 	m.decide()
 	m.measure(a)
-	m.release()
+	m.release(now)
 }
 
 // silent says that reads which wait for the node should end now: it was left out, a moment
@@ -164,6 +174,10 @@ func (w *watch) silent(member *replicaset.Member[*node]) bool {
 	}
 	return false
 }
+
+// refused says that the server has answered that it takes no connection: what it works on
+// and what others dial may end well.
+func refused(err error) bool { return err != nil && driver.Classify(err).Code != "" }
 
 func (w *watch) learnDial(took time.Duration) {
 	if w.dialled == 0 {

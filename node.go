@@ -36,6 +36,7 @@ type node struct {
 	heard        atomic.Uint32           // heardYes or heardNo when the monitor has asked
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
 	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
+	refuses      atomic.Bool             // that question was refused by the server
 	problem      atomic.Pointer[problem] // the last, nil for none
 	replica      atomic.Bool             // its role
 	fresh        freshness               // of what it shows as a replica
@@ -127,8 +128,9 @@ type sessions struct {
 	wait time.Duration // for a free connection
 	pool atomic.Pointer[driver.Pool]
 
-	mu     sync.Mutex // protects following fields
-	closed bool
+	mu      sync.Mutex // protects following fields
+	closed  bool
+	refusal error // why nothing is sent, nil if something is
 }
 
 // open returns the pool, which is made on first use, once.
@@ -149,6 +151,7 @@ func (s *sessions) open() (*driver.Pool, error) {
 		return nil, err
 	}
 	p.RefuseWaits(s.waitsForItself)
+	p.Refuse(s.refusal)
 	s.pool.Store(p)
 	s.keepIdleLocked(s.role())
 	return p, nil
@@ -162,6 +165,19 @@ func (s *sessions) close() error {
 		return p.Close()
 	}
 	return nil
+}
+
+// refuse has nothing sent any more, because of err, until it is called with nil.
+func (s *sessions) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refusal == nil && err == nil {
+		return
+	}
+	s.refusal = err
+	if p := s.pool.Load(); p != nil {
+		p.Refuse(err)
+	}
 }
 
 // keepIdle bounds the unused connections as the node's role asks: the sessions of a

@@ -32,8 +32,14 @@ func (e *TwoPrimariesError) Is(target error) bool { return target == ErrTwoPrima
 const lookupWait = 2 * time.Second
 
 // atPrimary is the node that serves as the primary. Where several hosts may, it waits
-// until it is known which does.
+// until it is known which does; and, once, until the others have said that they do not
+// claim it too.
 func (e *entry) atPrimary(ctx context.Context) (*node, error) {
+	if !e.looked.Load() {
+		if err := e.monitor.firstLook(ctx); err != nil {
+			return nil, errorf("connection %q: looking for the primary: %w", e.name, err)
+		}
+	}
 	if claim := e.claim.Load(); claim != nil {
 		return nil, claim
 	}
@@ -67,9 +73,18 @@ func (st *txState) mayCommit() error {
 	return nil
 }
 
+// notPrimaryError refuses what would go to a node by a pool or a statement of before it
+// was demoted.
+type notPrimaryError struct{ node, now string }
+
+func (e *notPrimaryError) Error() string {
+	return fmt.Sprintf("node %q is not the primary any more; %q is", e.node, e.now)
+}
+
 // follow makes n the primary. It is called by the monitor's goroutine.
 func (e *entry) follow(n *node, why string) {
 	old := e.primary()
+	n.writes.refuse(nil)
 	first := !e.found.Swap(true)
 	if old == n && n.role() == RolePrimary {
 		return
@@ -78,6 +93,7 @@ func (e *entry) follow(n *node, why string) {
 	e.leader.Store(n)
 	if old != n {
 		old.setRole(RoleReplica)
+		old.writes.refuse(&notPrimaryError{old.name, n.name})
 		old.dropIdle()
 	}
 	if !first {
@@ -106,12 +122,17 @@ func (m *monitor) decide() {
 		}
 		if old := e.claim.Swap(err); old == nil {
 			for _, n := range c.claim {
+				n.writes.refuse(err)
 				e.nodeChanged(n, ConditionTwoPrimaries, "it claims to be the primary")
 			}
 		}
 	case c.leader != nil:
 		e.claim.Store(nil)
 		e.follow(c.leader, "it answers as the primary")
+		if now != c.leader && w != nil && !w.answers {
+			// What waits there cannot count any more, whether or not it was done.
+			now.interrupt(&errSilent{now.name, "the primary is " + c.leader.name + " now"})
+		}
 		m.takesPlace(c.leader)
 	}
 }

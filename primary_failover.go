@@ -12,11 +12,15 @@ import (
 
 // refind decides whether a statement that err ended at the primary is sent once more, to
 // the one that is the primary now. It must be certain that nothing was done: the server
-// refused to write, or no connection to it could be made. Such a statement has not begun a
-// transaction, or is its BEGIN.
+// refused to write, no connection to it could be made, or it fell silent before anything
+// was sent; or the statement is a plain read. It has not begun a transaction, or is its
+// BEGIN.
 func (p *place) refind(ctx context.Context, s *statement, err error) bool {
 	if p.refound || p.on != nil || p.guarded || p.member != nil || ctx.Err() != nil {
 		return false
+	}
+	if mayRepeat := !s.write || driver.Classify(err).NotSent; mayRepeat && isInterrupted(err) {
+		return p.followed()
 	}
 	refused := s.write && driver.Classify(err).Class == driver.ReadOnly
 	if !refused && !(isConnectError(err) && notServed(err)) {
@@ -27,9 +31,26 @@ func (p *place) refind(ctx context.Context, s *statement, err error) bool {
 	if !p.e.refused(ctx, was, refused) {
 		return false
 	}
+	p.leavesFor(was)
+	return true
+}
+
+// followed takes the node that has become the primary since the place's was chosen, which
+// is silent. It is false if none has.
+func (p *place) followed() bool {
+	was := p.node.node
+	if p.e.primary() == was || p.e.claim.Load() != nil {
+		return false
+	}
+	p.refound = true
+	p.leavesFor(was)
+	return true
+}
+
+// leavesFor has the primary chosen anew, because of the one before.
+func (p *place) leavesFor(was *node) {
 	p.node = nil
 	p.route.Reason = "failover from " + strconv.Quote(was.name)
-	return true
 }
 
 // refused looks who is the primary after n has refused to write, or could not be reached.

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,13 +14,41 @@ type lookup struct {
 	since  time.Time
 	over   chan struct{}
 	writes []*node // that answered in the primary's role; set before over is closed
+
+	// first says that it does not wait for those that take far longer than one who answers
+	// in the primary's role: until enough, which is known from then on.
+	first         bool
+	began, enough time.Time
 }
 
 // lookup asks all nodes at once, and returns when they have answered or had their time.
 // Those who call it at the same time share the questions.
 func (m *monitor) lookup(ctx context.Context) (*lookup, error) {
+	return m.looksUp(ctx, &lookup{since: time.Now().Add(-lookupFresh)})
+}
+
+// firstLook is the lookup before the first use of the primary, which a program that starts
+// while two claim to be it must not choose between. A node that cannot be reached delays
+// it by a quarter of a second. Its error is the context's, or ErrClosed.
+func (m *monitor) firstLook(ctx context.Context) error {
+	_, err := m.looksUp(ctx, &lookup{first: true})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrClosed):
+		return err
+	}
+	m.e.looked.Store(true) // also if nobody has answered in time
+	return nil
+}
+
+// firstWait is how long the first look waits at least for nodes that do not answer, when
+// the primary has.
+const firstWait = 250 * time.Millisecond
+
+func (m *monitor) looksUp(ctx context.Context, l *lookup) (*lookup, error) {
 	m.begin()
-	l := &lookup{since: time.Now().Add(-lookupFresh), over: make(chan struct{})}
+	l.began, l.over = time.Now(), make(chan struct{})
 	ctx, cancel := context.WithTimeout(ctx, lookupWait)
 	defer cancel()
 	select {
@@ -45,30 +74,44 @@ const lookupFresh = 100 * time.Millisecond
 // wants has all nodes asked that l waits for.
 func (m *monitor) wants(l *lookup) {
 	for _, n := range m.e.nodes() {
-		if w := m.watched[n]; w == nil || w.heard.Before(l.since) {
+		if w := m.watched[n]; w == nil || w.unheard(l.since) && !(l.first && w.asking) {
 			m.urge(n)
 		}
 	}
 	m.waiting = append(m.waiting, l)
-	m.release()
+	m.release(time.Now())
 }
 
+// unheard says that the node has not been asked since then, or not at all.
+func (w *watch) unheard(since time.Time) bool { return w.heard.IsZero() || w.heard.Before(since) }
+
 // release ends the lookups that have what they waited for.
-func (m *monitor) release() {
+func (m *monitor) release(now time.Time) {
 	m.waiting = slices.DeleteFunc(m.waiting, func(l *lookup) bool {
 		l.writes = l.writes[:0]
+		all := true
 		for _, n := range m.e.nodes() {
 			w := m.watched[n]
-			if w == nil || w.heard.Before(l.since) {
-				return false
-			}
-			if w.answers && w.last.Role == driver.RoleWritable {
+			if w == nil || w.unheard(l.since) {
+				all = false
+			} else if w.answers && w.last.Role == driver.RoleWritable {
 				l.writes = append(l.writes, n)
 			}
+		}
+		if !all && !l.hasEnough(now) {
+			return false
 		}
 		close(l.over)
 		return true
 	})
+}
+
+// hasEnough says that who has not answered by now is not waited for.
+func (l *lookup) hasEnough(now time.Time) bool {
+	if l.first && l.enough.IsZero() && len(l.writes) > 0 {
+		l.enough = now.Add(max(firstWait, 3*now.Sub(l.began))) // a busy machine is slow with all of them
+	}
+	return !l.enough.IsZero() && !now.Before(l.enough)
 }
 
 // urge has a node asked now, or again when its present question is over.

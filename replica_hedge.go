@@ -183,7 +183,7 @@ func (r *race) begin(ctx context.Context, p *place) *rival {
 func (a *rival) ask(ctx context.Context, node *sessions, text string, args []any) {
 	pool, err := node.open()
 	if err == nil {
-		a.conn, err = pool.AcquireToRead(ctx, node.wait)
+		a.conn, err = pool.AcquireToRead(ctx, node.wait, true)
 	}
 	if err != nil {
 		a.err = err

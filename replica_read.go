@@ -99,11 +99,12 @@ func (e *entry) replicaNamed(name string) (*replicaset.Member[*node], error) {
 	return nil, unknown
 }
 
-// asks notes that the node is being asked, and whether the statement could be asked
-// elsewhere if it fell silent: a plain read that no caller keeps the connection of.
+// asks notes that the node is being asked, whether by a plain read that no caller keeps the
+// connection of, and whether that could be asked elsewhere if the node fell silent.
 func (p *place) asks(s *statement) {
 	p.yields = false
 	plain := !s.write && !p.begins && s.op != "connect" && s.op != "ping"
+	p.reads = plain && p.on == nil
 	switch {
 	case p.member != nil:
 		p.attempt = p.member.Begin()
@@ -169,6 +170,12 @@ func isConnectError(err error) bool {
 	return errors.As(err, &c)
 }
 
+// isInterrupted says that the node was found silent while the statement waited for it.
+func isInterrupted(err error) bool {
+	var i *driver.InterruptedError
+	return errors.As(err, &i)
+}
+
 func isSilence(err error) bool {
 	var s *driver.SilenceError
 	return errors.As(err, &s)
@@ -221,7 +228,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 	}
 	from := p.route.Node
 	down := p.member == nil && p.primaryIsDown()
-	lost := !down && p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !*again
+	lost := !down && p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !isInterrupted(err) && !*again
 	elsewhere := !p.primary || p.e.config.Reads.WhenPrimaryDown
 	switch {
 	case p.primary && lost:

@@ -94,7 +94,8 @@ type place struct {
 	on      *held    // what statements run on; nil takes a connection for each
 	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for
-	yields  bool     // another node can answer the read that is being sent
+	reads   bool     // what is being sent is a plain read, outside of a transaction or Conn
+	yields  bool     // another node can answer it as well
 	guarded bool     // only on sessions that refuse writes
 	begins  bool     // a transaction, at the primary
 

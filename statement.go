@@ -149,11 +149,12 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	acquire := pool.Acquire
-	if p.yields {
-		acquire = pool.AcquireToRead
+	var c *driver.Conn
+	if p.reads {
+		c, err = pool.AcquireToRead(ctx, p.node.wait, p.yields)
+	} else {
+		c, err = pool.Acquire(ctx, p.node.wait)
 	}
-	c, err := acquire(ctx, p.node.wait)
 	if err == nil && p.in.session != nil && p.verifies() {
 		if err = p.verify(ctx, c); err != nil {
 			c.Release()

@@ -12,17 +12,17 @@ import (
 // Its error is an *AcquireTimeoutError when none became free, a *ConnectError
 // when a new one could not be opened, ErrPoolClosed, or the context's error.
 func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
-	return p.acquire(ctx, wait, false)
+	return p.acquire(ctx, wait, false, false)
 }
 
-// AcquireToRead is Acquire for a read that another server can answer as well. A connection
-// is made for it within half of the time that ctx leaves, so that some is left to ask
-// there, and InterruptReads ends it.
-func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration) (*Conn, error) {
-	return p.acquire(ctx, wait, true)
+// AcquireToRead is Acquire for a plain read, which InterruptReads ends. For one that yields,
+// since another server can answer it as well, a connection is made within half of the time
+// that ctx leaves, so that some is left to ask there.
+func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration, yields bool) (*Conn, error) {
+	return p.acquire(ctx, wait, true, yields)
 }
 
-func (p *Pool) acquire(ctx context.Context, wait time.Duration, yields bool) (*Conn, error) {
+func (p *Pool) acquire(ctx context.Context, wait time.Duration, reads, yields bool) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
@@ -30,7 +30,7 @@ func (p *Pool) acquire(ctx context.Context, wait time.Duration, yields bool) (*C
 		return nil, err
 	}
 	a := acquires.Get().(*acquireCtx).begin(ctx, p, wait)
-	a.yields = yields
+	a.reads, a.yields = reads, yields
 	sc, err := p.db.Conn(a)
 	timedOut, waited := a.stop()
 	if err != nil {
@@ -45,8 +45,8 @@ func (p *Pool) acquire(ctx context.Context, wait time.Duration, yields bool) (*C
 		}
 	}
 	c.inner.held.Store(true)
-	if yields {
-		c.inner.yields.Store(true)
+	if reads {
+		c.inner.reads.Store(true)
 	}
 	return c, nil
 }

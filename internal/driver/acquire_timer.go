@@ -36,6 +36,7 @@ type acquireCtx struct {
 	pool  *Pool
 	round uint64        // of the pool's interruptions when it began
 	wait  time.Duration // 0 is no timeout
+	reads bool          // it is for a plain read
 	calls int
 	got   *conn // what database/sql took from its idle connections
 	// yields says that it is for a read that another server can answer.
@@ -68,7 +69,7 @@ func (c *acquireCtx) free() {
 	if c.calls > 1 || c.done != nil {
 		return
 	}
-	c.Context, c.pool, c.round, c.wait, c.calls, c.got, c.yields, c.mute = nil, nil, 0, 0, 0, nil, false, false
+	c.Context, c.pool, c.round, c.wait, c.reads, c.yields, c.calls, c.got, c.mute = nil, nil, 0, 0, false, false, 0, nil, false
 	acquires.Put(c)
 }
 

@@ -50,7 +50,8 @@ type conn struct {
 	cursors *cursor // that are open
 
 	held    atomic.Bool // a Conn has it
-	yields  atomic.Bool // it is for a read, see Pool.AcquireToRead
+	reads   atomic.Bool // for a plain read
+	kept    bool        // by who has it for several statements; used by that alone
 	broken  atomic.Bool
 	spoiled atomic.Bool // by Conn.Spoil
 	lent    atomic.Bool // by Conn.Lend
@@ -114,6 +115,21 @@ func (c *conn) enter(ctx context.Context, query string) error {
 	return err
 }
 
+// farewell looks whether the server has ended the session, so that nothing is sent on it:
+// what was not sent is known not to be done.
+func (c *conn) farewell() error {
+	f, ok := c.s.(session.FarewellTeller)
+	if !ok {
+		return nil
+	}
+	why := f.Farewell()
+	if why == nil {
+		return nil
+	}
+	c.broken.Store(true)
+	return &NotSentError{Err: &ConnLostError{Err: why}}
+}
+
 func (c *conn) admit(query string) error {
 	c.uses++
 	if c.tx.active && c.tx.cause != nil && (c.tx.final || !isRollbackTo(query, c.pool.dialect)) {
@@ -127,6 +143,14 @@ func (c *conn) admit(query string) error {
 	}
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
+	}
+	if err := c.refuses(); err != nil && !c.tx.active {
+		return &NotSentError{Err: err}
+	}
+	if c.kept && !c.tx.active {
+		if err := c.farewell(); err != nil {
+			return err
+		}
 	}
 	if c.tx.branch != nil {
 		c.tx.branch.note(query, c.pool.dialect)

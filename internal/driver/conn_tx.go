@@ -75,6 +75,11 @@ func (c *conn) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err} // the transaction stays open, for Rollback
 	}
+	if err := c.refuses(); err != nil { // its end rolls it back
+		c.tx = txState{}
+		c.broken.Store(true)
+		return &TxLostError{Err: err}
+	}
 	if f, ok := c.s.(session.FarewellTeller); ok {
 		if why := f.Farewell(); why != nil { // it cannot have been committed: COMMIT was not sent
 			c.tx = txState{}

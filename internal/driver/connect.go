@@ -22,6 +22,9 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	if err := ended(outer); err != nil && a != nil && a.mute {
 		return nil, p.muteError(err)
 	}
+	if refused := p.refusal.Load(); refused != nil {
+		return nil, &NotSentError{Err: refused}
+	}
 	ctx, over := p.ends.dial(outer, a)
 	defer over()
 	if err := p.takeSlot(ctx, outer, a); err != nil {

@@ -111,6 +111,10 @@ func (c *Conn) OpenRows() int {
 // *sql.Rows or *sql.Stmt. Its user does not close it.
 func (c *Conn) SQL() *sql.Conn { return c.sc }
 
+// Keep says that several statements will run on the connection, with time between them:
+// before each of them outside of a transaction it is looked whether the server is gone.
+func (c *Conn) Keep() { c.inner.kept = true }
+
 // Release gives the connection back to its pool, after rolling back a
 // transaction that is still open. It may be called more than once.
 func (c *Conn) Release() {
@@ -126,8 +130,9 @@ func (c *Conn) Release() {
 		_ = inner.rollback(context.Background())
 	}
 	inner.held.Store(false)
-	if inner.yields.Load() {
-		inner.yields.Store(false)
+	inner.kept = false
+	if inner.reads.Load() {
+		inner.reads.Store(false)
 	}
 	_ = c.sc.Close()
 }

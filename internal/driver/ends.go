@@ -31,11 +31,10 @@ type ends struct {
 // dialing is one dial.
 type dialing struct {
 	end context.CancelCauseFunc
-	// yields says that it is for a read that another server can answer.
-	yields bool
 	// orphan says that no caller of this package waits in it: database/sql opens a
 	// connection for whoever comes.
 	orphan bool
+	reads  bool // it is for a plain read
 }
 
 // dial notes a dial until over is called. ctx ends with it; context.Cause tells why. a is
@@ -43,7 +42,7 @@ type dialing struct {
 // interruption ends at once.
 func (e *ends) dial(ctx context.Context, a *acquireCtx) (dialCtx context.Context, over func()) {
 	ctx, end := context.WithCancelCause(ctx)
-	d := &dialing{end: end, orphan: a == nil, yields: a != nil && a.yields}
+	d := &dialing{end: end, orphan: a == nil, reads: a != nil && a.reads}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -125,22 +124,6 @@ func (e *ends) endOrphans() {
 	}
 }
 
-// interruptReads is interrupt for what AcquireToRead has begun, and nothing else.
-func (e *ends) interruptReads(err *InterruptedError) []*conn {
-	e.mu.Lock()
-	dials := slices.DeleteFunc(slices.Collect(maps.Keys(e.dials)), func(d *dialing) bool { return !d.yields })
-	waits := slices.DeleteFunc(slices.Collect(maps.Keys(e.waits)), func(a *acquireCtx) bool { return !a.yields })
-	conns := slices.DeleteFunc(slices.Collect(maps.Keys(e.conns)), func(c *conn) bool { return !c.yields.Load() })
-	e.mu.Unlock()
-	for _, a := range waits {
-		a.end(err)
-	}
-	for _, d := range dials {
-		d.end(err)
-	}
-	return conns
-}
-
 // interrupt ends waits and dials, and returns the connections. The waits are first: for
 // who still waits when a dial ends, database/sql begins another one.
 func (e *ends) interrupt(err *InterruptedError) []*conn {
@@ -151,11 +134,40 @@ func (e *ends) interrupt(err *InterruptedError) []*conn {
 	waits := slices.Collect(maps.Keys(e.waits))
 	conns := slices.Collect(maps.Keys(e.conns))
 	e.mu.Unlock()
+	endAll(waits, dials, err)
+	return conns
+}
+
+// interruptReads is interrupt for plain reads.
+func (e *ends) interruptReads(err *InterruptedError) (conns []*conn) {
+	var waits []*acquireCtx
+	var dials []*dialing
+	e.mu.Lock()
+	for a := range e.waits {
+		if a.reads {
+			waits = append(waits, a)
+		}
+	}
+	for d := range e.dials {
+		if d.reads {
+			dials = append(dials, d)
+		}
+	}
+	for c := range e.conns {
+		if c.reads.Load() {
+			conns = append(conns, c)
+		}
+	}
+	e.mu.Unlock()
+	endAll(waits, dials, err)
+	return conns
+}
+
+func endAll(waits []*acquireCtx, dials []*dialing, err *InterruptedError) {
 	for _, a := range waits {
 		a.end(err)
 	}
 	for _, d := range dials {
 		d.end(err)
 	}
-	return conns
 }

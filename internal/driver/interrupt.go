@@ -24,13 +24,14 @@ func (p *Pool) Interrupt(cause error) {
 	}
 }
 
-// InterruptReads is Interrupt for what AcquireToRead has begun; nothing else is touched: a
-// write that may be under way is worth its wait.
+// InterruptReads is Interrupt for plain reads alone, those of AcquireToRead: what may have
+// written goes on waiting, for its outcome would not be known.
 func (p *Pool) InterruptReads(cause error) {
 	err := &InterruptedError{Err: cause}
+	p.DropIdle()
 	if young := cut(p.ends.interruptReads(err), err); len(young) > 0 {
 		time.AfterFunc(quiet, func() {
-			cut(slices.DeleteFunc(young, func(c *conn) bool { return !c.yields.Load() }), err)
+			cut(slices.DeleteFunc(young, func(c *conn) bool { return !c.reads.Load() }), err) // it may have another use by now
 		})
 	}
 }

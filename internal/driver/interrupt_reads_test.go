@@ -19,13 +19,13 @@ func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
 		p := open(t, o)
 		writer := acquire(t, p)
 		mustExec(t, writer, createT)
-		reader, err := p.AcquireToRead(t.Context(), time.Minute)
+		reader, err := p.AcquireToRead(t.Context(), time.Minute, true)
 		require.NoError(t, err)
-		once, err := p.AcquireToRead(t.Context(), time.Minute)
+		once, err := p.AcquireToRead(t.Context(), time.Minute, true)
 		require.NoError(t, err)
 		once.Release()
 		again := acquire(t, p) // the same connection, not for a read
-		require.False(t, again.inner.yields.Load())
+		require.False(t, again.inner.reads.Load())
 		proxy.Blackhole()
 
 		reads, writes := make(chan error, 2), make(chan error, 3)
@@ -37,7 +37,7 @@ func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
 			reads <- err
 		}()
 		go func() {
-			_, err := p.AcquireToRead(context.Background(), time.Minute)
+			_, err := p.AcquireToRead(context.Background(), time.Minute, true)
 			reads <- err
 		}()
 		ctx, cancel := context.WithCancel(context.Background())
@@ -85,14 +85,14 @@ func TestAcquireToRead_LeavesTimeToAskElsewhere(t *testing.T) {
 		proxy.Blackhole()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
-		_, err := p.AcquireToRead(ctx, 0)
+		_, err := p.AcquireToRead(ctx, 0, true)
 		require.ErrorIs(t, err, ErrHalfTime)
 		require.NoError(t, ctx.Err())
 		var connect *ConnectError
 		require.ErrorAs(t, err, &connect)
 		short, cancel := context.WithTimeout(t.Context(), 2*leastHalf-time.Millisecond)
 		defer cancel()
-		_, err = p.AcquireToRead(short, 0)
+		_, err = p.AcquireToRead(short, 0, true)
 		require.NotErrorIs(t, err, ErrHalfTime, "there is nothing to be gained")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})

@@ -53,7 +53,8 @@ type Pool struct {
 	inVain func(ctx context.Context) error                                    // see RefuseWaits; nil is none
 
 	closed     atomic.Bool
-	generation atomic.Uint64 // of the connections that may be used again
+	refusal    atomic.Pointer[InterruptedError] // see Refuse
+	generation atomic.Uint64                    // of the connections that may be used again
 	loans      loans
 	ends       ends
 	stops      stops
