@@ -191,13 +191,6 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 		require.Equal(t, config.ReadHosts[0], nodes[2].Address)
 		require.False(t, nodes[2].Resting)
 
-		require.NoError(t, r.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
-			main := r.Nodes()[1]
-			require.Equal(t, 1, main.Transactions)
-			require.Equal(t, 1, main.Pool.InUse)
-			return nil
-		}))
-		require.Zero(t, r.Nodes()[1].Transactions)
 		var tried []string
 		defer r.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
 			tried = append(tried, fmt.Sprint(e.Route.Node, " ", e.Address == config.ReadHosts[0], " ", e.Class))
@@ -207,5 +200,13 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 		require.NoError(t, errors.Join(rows.Err(), rows.Close()))
 		require.Equal(t, []string{"main/replica-1 true connection", "main false "}, tried, "an event for each attempt")
 		require.Eventually(t, func() bool { return r.Nodes()[2].Resting }, 20*time.Second, time.Millisecond, "it is asked and does not answer")
+
+		require.NoError(t, r.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+			main := r.Nodes()[1]
+			require.Equal(t, 1, main.Transactions)
+			require.Equal(t, 1, main.Pool.InUse)
+			return nil
+		}))
+		require.Zero(t, r.Nodes()[1].Transactions)
 	})
 }

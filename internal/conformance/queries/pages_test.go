@@ -3,6 +3,7 @@ package queries
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -64,7 +65,7 @@ func TestPageOf_HasTheTotalOfWhateverIsPaged(t *testing.T) {
 			_, err := dbfleet.PageOf(ctx, m.Query(), bad[0], bad[1])
 			require.ErrorContains(t, err, "from 1 on")
 		}
-		_, err := dbfleet.PageOf(ctx, m.Query(), 1<<62, 1<<10)
+		_, err := dbfleet.PageOf(ctx, m.Query(), math.MaxInt, 1<<10)
 		require.ErrorContains(t, err, "behind every row")
 		_, err = dbfleet.PageOf[thing](ctx, nil, 1, 1)
 		require.ErrorContains(t, err, "nil")

@@ -54,7 +54,7 @@ func TestCreateTable_KeepsWhatRecordsHold(t *testing.T) {
 		text := "a"
 		at := time.Date(2026, 3, 4, 5, 6, 7, 123456000, time.UTC)
 		full := everything{
-			On: true, Tiny: -128, Small: -32768, Mid: -1 << 31, Big: -1 << 63, Plain: 1<<63 - 1, UTiny: 255, USmall: 65535, UMid: 1<<32 - 1,
+			On: true, Tiny: -128, Small: -32768, Mid: -1 << 31, Big: -1 << 63, Plain: 1<<31 - 1, UTiny: 255, USmall: 65535, UMid: 1<<32 - 1,
 			F32: 1.5, F64: 0.1, Text: "ä\n'\"", Maybe: &text, Null: sql.Null[int32]{V: 7, Valid: true}, Bytes: []byte{0, 1, 255}, Raw: json.RawMessage(`{"a": 1}`),
 			Doc: dbfleet.JSONOf(map[string]int{"b": 2}), At: at, Seen: &at, Day: dbfleet.Date{Year: 2026, Month: 2, Day: 28}, UUID: [16]byte{1, 2, 15: 3},
 			Addr: netip.MustParseAddr("::1"), Order: "x",

@@ -157,8 +157,7 @@ func TestSaveMany_WritesAllOrNoneAndTellsEachMiss(t *testing.T) {
 		require.ErrorAs(t, m.SaveMany(ctx, []page{list[0], list[0]}), &same)
 		require.ErrorContains(t, m.SaveMany(ctx, []page{{Title: "new"}}), "zero")
 		undo := errors.New("undo")
-		two := []page{}
-		two, err = m.WhereIn("title", []string{"a", "c"}).OrderBy("id", dbfleet.Asc).Get(ctx)
+		two, err := m.WhereIn("title", []string{"a", "c"}).OrderBy("id", dbfleet.Asc).Get(ctx)
 		require.NoError(t, err)
 		old := append([]page{}, two...)
 		require.ErrorIs(t, fl.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {

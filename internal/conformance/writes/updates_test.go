@@ -116,7 +116,7 @@ func TestWrite_WithoutConditionIsRefused(t *testing.T) {
 			require.Zero(t, n, name)
 		}
 		for name, q := range map[string]*dbfleet.Query[item]{
-			"limit": m.Where("n", ">", 0).Limit(1), "order": m.Where("n", ">", 0).OrderBy("n", dbfleet.Asc), "offset": m.Where("n", ">", 0).Offset(1),
+			"order": m.Where("n", ">", 0).OrderBy("n", dbfleet.Asc), "offset": m.Where("n", ">", 0).Offset(1),
 			"join": m.Where("n", ">", 0).Join("stock", "stock.id", "=", "stock.id"), "distinct": m.Where("n", ">", 0).Distinct(),
 		} {
 			var refused *dbfleet.StatementError
