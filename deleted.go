@@ -69,10 +69,10 @@ const noMarks = "the model has no ModelConfig.SoftDelete, so there are no delete
 // markSets are the assignments of a deletion that leaves the rows where they are, nil
 // for one that removes them.
 func (q *query) markSets() ([]sqlgen.Set, error) {
-	switch {
-	case q.usable() != nil || !q.src.table.Marks():
-		return nil, nil
-	case q.q.Deleted() != sqlgen.NoDeleted:
+	if q.usable() != nil || !q.src.table.Marks() {
+		return nil, nil //nolint:nilerr // what is wrong with the query is told where it runs
+	}
+	if q.q.Deleted() != sqlgen.NoDeleted {
 		return nil, q.src.table.Fail("a row that was deleted is not deleted again; ForceDeleteRows removes the rows of a query with WithDeleted or OnlyDeleted")
 	}
 	return q.src.table.MarkSets(true), nil

@@ -153,7 +153,7 @@ func scopesOf(ctx context.Context, inner sqlgen.Subquery) ([]sqlgen.Cond, error)
 	}
 	q, ok := inner.(*query)
 	if !ok || q.usable() != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // what is wrong with the query is told where it is rendered
 	}
 	return q.scopes(ctx)
 }

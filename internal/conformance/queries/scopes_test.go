@@ -62,7 +62,7 @@ func essaysOf(t *testing.T, fl conformance.Fleet) (*dbfleet.Model[essay], *dbfle
 
 func articleIDs(t *testing.T, q interface {
 	Get(context.Context) ([]essay, error)
-}, ctx context.Context,
+}, ctx context.Context, //nolint:revive // the query leads
 ) []int64 {
 	t.Helper()
 	list, err := q.Get(ctx)
