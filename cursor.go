@@ -70,6 +70,9 @@ type Page[T any] struct {
 // on MySQL by a column of ENUM or SET, which is not sorted by its text. On shards the
 // page is of one of them.
 //
+// PageOf reads pages by their number, with the total; Chunk and ChunkParallel read all rows
+// in pieces; Explain tells how the database would read them.
+//
 // Pages of replicas are each as recent as theirs; within a session, or of Primary, no page
 // is older than the one before.
 func CursorPage[T any](ctx context.Context, q *Query[T], at Cursor) (Page[T], error) {

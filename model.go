@@ -116,6 +116,9 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 // characters are in it: it is always quoted. Two columns may differ in case only, where
 // the database tells them apart; MySQL and SQLite do not, and what is sent there is
 // refused.
+//
+// CreateTable makes the model's table, for tests and first steps; Registry.Check compares
+// the models with the tables that are there.
 func NewModel[T any](r *Registry, config ModelConfig) (*Model[T], error) {
 	plan, err := rowmap.Of[T]()
 	q, err := newModel(r, config, plan, err, (*T)(nil))

@@ -171,7 +171,9 @@ func (q *query) text(ctx context.Context) (sql string, args []any, err error) {
 	}
 	defer t.place.leave()
 	if err = t.render(&t.place, &t.statement); err != nil {
-		err = t.answered(ctx, &t, err)
+		asking := t // of its own: t is allocated for nobody else
+		err = asking.answered(ctx, &asking, err)
+		return asking.statement.text, asking.statement.args, told(err)
 	}
-	return t.statement.text, t.statement.args, told(err)
+	return t.statement.text, t.statement.args, nil
 }

@@ -7,8 +7,11 @@ import (
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
-// Relation loads the related records of many parents of type P at once, for
-// Query.With. It is sealed: HasMany, HasOne and BelongsTo make one.
+// Relation loads the related records of many parents of type P at once, for Query.With. It
+// is sealed: HasMany, HasOne, BelongsTo, ManyToMany, HasManyThrough and HasOneThrough make
+// one. A Tally loads none of the records but what CountRelated, ExistsRelated, SumRelated,
+// MinRelated, MaxRelated or AvgRelated tell of them. WithN1Check reports relations that are
+// read for one parent after the other.
 //
 // Each side has its own connection, dialect and replicas: related records come
 // by a statement of their own, never by a JOIN. If both models live on the same

@@ -11,10 +11,7 @@ import (
 // Env is what sqlgen needs to know to render a statement on this table for a
 // connection.
 func (t *Table) Env(d *dialect.Dialect, connection string) *sqlgen.Env {
-	env := &sqlgen.Env{Dialect: d, Values: values{}, Connection: connection, Table: t.ForSQL()}
-	if t.HasModel() {
-		env.Key = t.keyNames
-	}
+	env := &sqlgen.Env{Dialect: d, Values: values{}, Connection: connection, Table: t.ForSQL(), Key: t.modelKey}
 	if d == dialect.MySQL {
 		env.Untyped = untyped
 	}

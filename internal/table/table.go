@@ -53,6 +53,7 @@ type Table struct {
 
 	key       []int         // the primary key
 	keyNames  []string      // its columns; "id" without a model
+	modelKey  []string      // the same, nil without a model
 	located   []int         // what finds one record; see Identity
 	auto      bool          // the key is one integer that the database may make
 	created   int           // created_at, -1 is none
@@ -104,6 +105,7 @@ func New(c Config, plan *rowmap.Plan) (*Table, []Fault) {
 		return nil, faults
 	}
 	t.keyNames = t.ColumnsOf(t.key)
+	t.modelKey = t.keyNames
 	t.located = slices.Clone(t.key)
 	if t.shard >= 0 && !slices.Contains(t.key, t.shard) {
 		t.located = append(t.located, t.shard)
