@@ -117,7 +117,7 @@ func (m *Model[T]) base() *query { return (*query)(m) }
 // the database tells them apart; MySQL and SQLite do not, and what is sent there is
 // refused.
 //
-// CreateTable makes the model's table, for tests and first steps; Registry.Check compares
+// CreateTable makes the model's table, for tests and first steps (CreateTableSQL shows how); Registry.Check compares
 // the models with the tables that are there.
 func NewModel[T any](r *Registry, config ModelConfig) (*Model[T], error) {
 	plan, err := rowmap.Of[T]()
