@@ -121,7 +121,7 @@ func (m *monitor) learn(a answer) {
 		w.n.heard.Store(heardYes)
 		w.n.down.Store(false)
 		w.last, w.known, w.rests = a.report, true, 0
-		w.n.saw(&a.report)
+		w.n.saw(&a.report, a.asked)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 		w.due = a.asked.Add(m.every())
 		if a.dialled {

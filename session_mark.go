@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"hash/fnv"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/position"
@@ -160,6 +161,7 @@ type sight struct {
 	system   uint64
 	standby  bool
 	position position.Position // at least
+	asked    time.Time         // when the question began of which this is the answer
 }
 
 // systemOf is a short name of whose history it is, 0 for not known.
@@ -172,15 +174,22 @@ func systemOf(system string) uint64 {
 	return max(h.Sum64(), 1)
 }
 
-// saw notes what the node has answered. Of one server nothing older replaces what is
-// newer.
-func (n *node) saw(r *driver.Report) *sight {
-	next := &sight{server: r.Server, system: systemOf(r.System), standby: r.Role == driver.RoleStandby, position: r.Position}
+// saw notes what the node has answered to a question that began at a time, and returns what is
+// known then of the server that has answered. Nothing older replaces what is newer: of one
+// history that is told by the positions, of several by when was asked. An answer may come
+// late, from before the first write of a server that was promoted.
+func (n *node) saw(r *driver.Report, asked time.Time) *sight {
+	next := &sight{server: r.Server, system: systemOf(r.System), standby: r.Role == driver.RoleStandby, position: r.Position, asked: asked}
 	for {
 		old := n.sight.Load()
-		if old != nil && old.server == next.server && old.system == next.system && old.standby == next.standby &&
-			old.position.Reached(next.position) == position.Yes {
-			return old
+		if old != nil {
+			same := old.server == next.server && old.system == next.system && old.standby == next.standby
+			switch {
+			case same && old.position.Reached(next.position) == position.Yes:
+				return old
+			case asked.Before(old.asked) && !(same && next.position.Reached(old.position) == position.Yes):
+				return next
+			}
 		}
 		if n.sight.CompareAndSwap(old, next) {
 			return next
@@ -188,12 +197,19 @@ func (n *node) saw(r *driver.Report) *sight {
 	}
 }
 
-// learned notes how far the server of which s is known has got.
-func (n *node) learned(s *sight, at position.Position) {
-	next := *s
-	next.standby, next.position = false, at
-	if old := n.sight.Load(); old == s && old.position.Reached(at) != position.Yes {
-		n.sight.CompareAndSwap(s, &next)
+// learned notes how far the server of which s is known has got, as saw does.
+func (n *node) learned(s *sight, at position.Position, asked time.Time) {
+	for {
+		old := n.sight.Load()
+		if old == nil || old.server != s.server || old.system != s.system || old.position.Reached(at) == position.Yes ||
+			asked.Before(old.asked) && at.Reached(old.position) != position.Yes {
+			return
+		}
+		next := *old
+		next.standby, next.position, next.asked = false, at, asked
+		if n.sight.CompareAndSwap(old, &next) {
+			return
+		}
 	}
 }
 

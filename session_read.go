@@ -186,11 +186,12 @@ func (s *sessions) with(ctx context.Context, do func(c *driver.Conn) error) erro
 
 // look asks the server of a connection where it is.
 func (n *node) look(ctx context.Context, c *driver.Conn) (*sight, error) {
+	asked := time.Now()
 	r, err := c.Report(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return n.saw(&r), nil
+	return n.saw(&r, asked), nil
 }
 
 // primaryWait is how long a session waits for the primary of what it has seen to be found,
@@ -320,11 +321,12 @@ func (p *place) verify(ctx context.Context, c *driver.Conn) error {
 	m, n := p.in.needs, p.node.node
 	s, server := n.sight.Load(), c.Server()
 	if server == "" || s == nil || s.server != server || p.node.opts.Pooler || m != nil && !s.has(m) && (m.seen == nil || !m.at.IsZero()) {
+		asked := time.Now()
 		r, err := c.Report(ctx)
 		if err != nil {
 			return err
 		}
-		n.saw(&r)
+		n.saw(&r, asked)
 		s, server = &sight{server: r.Server, system: systemOf(r.System), position: r.Position}, r.Server
 	}
 	if m != nil {

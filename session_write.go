@@ -57,7 +57,7 @@ func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ..
 	for i, s := range sessions {
 		before[i] = s.since(e)
 	}
-	seen := n.sight.Load()
+	seen, asked := n.sight.Load(), time.Now()
 	r := driver.Report{Server: c.Server()}
 	var err error
 	if r.Server != "" && seen != nil && seen.server == r.Server {
@@ -68,7 +68,7 @@ func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ..
 	case r.Position.IsZero(): // nothing is known of the server yet, or what wrote has changed nothing
 		r, err = c.Report(ctx)
 	default:
-		n.learned(seen, r.Position)
+		n.learned(seen, r.Position, asked)
 	}
 	if err != nil || r.Position.IsZero() || r.Role == driver.RoleStandby {
 		return false
@@ -77,7 +77,7 @@ func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ..
 	if r.System == "" && seen != nil {
 		system = seen.system
 	} else if r.System != "" {
-		n.saw(&r)
+		n.saw(&r, asked)
 	}
 	for i, s := range sessions {
 		s.captured(e, before[i], r.Position, system, n)
