@@ -81,7 +81,7 @@ SEED ?= 1
 .PHONY: torture
 torture: ## what make test tries shortly, at length: TORTURE=400 changes of the schema under traffic, QUERIES=20000 random queries beside SQL, every round trip of a value, every fault in a transaction, crashes and a bank under atomic commits, clusters whose leaders move (an hour and more)
 	@DBFLEET_TEST_REQUIRE=$(ENGINES) scripts/install-databases
-	DBFLEET_TEST_REQUIRE=$(ENGINES) DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) DBFLEET_TEST_QUERIES=$(QUERIES) $(GO) test -count=1 -timeout 60m -run '^(TestTorture_|TestSession_|TestHosts_|TestPgBouncer_|TestHAProxy_|TestPatroni_|TestGalera_|TestFaults_|TestNames_RandomQueries|TestRoundTrip|TestCrash_|TestBank_|TestRecover_)' ./internal/conformance/sessions ./internal/conformance/atomic ./internal/conformance/writes ./internal/conformance/transactions ./internal/conformance/queries ./internal/conformance/values ./internal/conformance/engines ./internal/twophase
+	DBFLEET_TEST_REQUIRE=$(ENGINES) DBFLEET_TORTURE=$(TORTURE) DBFLEET_TORTURE_SEED=$(SEED) DBFLEET_TEST_QUERIES=$(QUERIES) $(GO) test -count=1 -timeout 60m -run '^(TestTorture_|TestSession_|TestLoad_|TestHosts_|TestPgBouncer_|TestHAProxy_|TestPatroni_|TestGalera_|TestFaults_|TestNames_RandomQueries|TestRoundTrip|TestCrash_|TestBank_|TestRecover_)' ./internal/conformance/sessions ./internal/conformance/replicas ./internal/conformance/atomic ./internal/conformance/writes ./internal/conformance/transactions ./internal/conformance/queries ./internal/conformance/values ./internal/conformance/engines ./internal/twophase
 
 MUTANTS ?= -n 40 -seed 1
 
