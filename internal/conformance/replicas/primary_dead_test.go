@@ -123,8 +123,7 @@ func TestWrite_OnAnIdleConnectionThatIsLostIsNotSent(t *testing.T) {
 			db := s.Database(t)
 			db.Exec(t, conformance.DDL(db.Dialect, conformance.AccountsTable), conformance.Inserting("seed"))
 			proxy := dbtest.NewProxy(t, s.Addr())
-			idle := time.NewTicker(10 * time.Millisecond) // how long those that are looked at were idle at least
-			defer idle.Stop()
+			rest := func() { <-time.After(10 * time.Millisecond) } // those that were idle for so long are looked at
 			writers := make([]*writer, len(writings))
 			for i, way := range writings {
 				w := newWriter(t, proxy.Through(db))
@@ -133,13 +132,11 @@ func TestWrite_OnAnIdleConnectionThatIsLostIsNotSent(t *testing.T) {
 				}
 				writers[i] = w
 				before := len(conformance.Owners(t, db))
-				<-idle.C
-				<-idle.C
+				rest()
 				proxy.Cut()
 				require.NoError(t, way.write(t.Context(), w), way.name)
 				once := len(conformance.Owners(t, db)) - before
-				<-idle.C
-				<-idle.C
+				rest()
 				require.NoError(t, way.write(t.Context(), w), way.name)
 				require.Equal(t, 2*once, len(conformance.Owners(t, db))-before, way.name)
 			}
