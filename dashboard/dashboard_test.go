@@ -194,6 +194,10 @@ func (s *scrapes) run(t *testing.T, expr string) promql.Vector {
 	return slices.Clone(vector)
 }
 
+// lagSeconds has no value where no position is known, as on SQLite: the tests of the module
+// prometheus show it.
+const lagSeconds = "dbfleet_replica_lag_seconds"
+
 // Every query of the dashboard names what there is, and shows something.
 func TestDashboard_ShowsWhatARegistryTells(t *testing.T) {
 	t.Parallel()
@@ -204,6 +208,10 @@ func TestDashboard_ShowsWhatARegistryTells(t *testing.T) {
 		for _, target := range p.Targets {
 			queries++
 			faults, used := s.faults(t, target.Expr)
+			if strings.Contains(target.Expr, lagSeconds+"{") { // which only servers with positions have
+				require.ElementsMatch(t, []string{"nothing has the label node", "no metric " + lagSeconds}, faults, target.Expr)
+				continue
+			}
 			require.Empty(t, faults, "%s: %s", p.Title, target.Expr)
 			for _, name := range used {
 				shown[name] = true
