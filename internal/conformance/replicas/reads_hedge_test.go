@@ -145,8 +145,20 @@ func TestHedge_SurvivesWhatBreaks(t *testing.T) {
 			}
 			fl.seen.take()
 			read := make(chan error, 1)
-			go func() { read <- fl.read(ctx) }()
-			require.Eventually(t, func() bool { return inUse(fl, "main/replica-1") && inUse(fl, "main/replica-2") }, 5*time.Second, time.Millisecond)
+			begin := func() { read <- fl.read(ctx) }
+			go begin()
+			require.Eventually(t, func() bool {
+				select {
+				case err := <-read:
+					if err != nil {
+						read <- err
+						return false
+					}
+					go begin() // one of the two was doubted still, so that there was none to hedge with
+				default:
+				}
+				return inUse(fl, "main/replica-1") && inUse(fl, "main/replica-2")
+			}, 20*time.Second, time.Millisecond)
 			fl.proxies[0].Cut()
 			if i%2 == 1 {
 				fl.proxies[1].Cut()
