@@ -225,14 +225,27 @@ func stateOf(d twophase.Decision) string {
 // Finish implements twophase.Ledger.
 func (l *ledger) Finish(ctx context.Context, d twophase.Decision, ids []twophase.ID) error {
 	return l.on(ctx, func(c *driver.Conn) error {
-		for _, id := range ids {
-			if _, err := c.Exec(ctx, l.text.Finish, []any{stateOf(d), string(id)}); err != nil {
+		for len(ids) > 0 {
+			some := ids[:1]
+			text, args := l.text.Finish, []any{stateOf(d), string(ids[0])}
+			if len(ids) > 1 && l.text.Together {
+				some = ids[:min(len(ids), finishedAtOnce)]
+				text, args = l.text.FinishAll(finishedAtOnce), argsOf(some, stateOf(d))
+				for len(args) <= finishedAtOnce { // one text for any number of them
+					args = append(args, string(some[0]))
+				}
+			}
+			if _, err := c.Exec(ctx, text, args); err != nil {
 				return err
 			}
+			ids = ids[len(some):]
 		}
 		return nil
 	})
 }
+
+// finishedAtOnce is how many records one statement closes.
+const finishedAtOnce = 16
 
 // Incident implements twophase.Ledger.
 func (l *ledger) Incident(ctx context.Context, i twophase.Incident) error {

@@ -130,6 +130,9 @@ func (r *Registry) knownDoubts(ctx context.Context) []InDoubt {
 	}
 	ctx, cancel := context.WithTimeout(OutsideTx(ctx), doubtTimeout)
 	defer cancel()
+	for _, m := range members {
+		m.Ledger.(*ledger).closeNow(ctx)
+	}
 	list, _ := doubts(ctx, members) // a database that does not answer is told by its nodes
 	return list
 }

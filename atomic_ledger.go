@@ -19,6 +19,7 @@ type ledger struct {
 	text     *dialect.Ledger
 	id       twophase.LedgerID
 	branches bool // the database can prepare
+	closing  closing
 }
 
 // ledger returns the connection's ledger, and makes it if it is missing. branch says that
@@ -47,6 +48,9 @@ func (e *entry) knownLedger(ctx context.Context, create bool) (*ledger, error) {
 			kind, err := l.value(ctx, c, l.text.Durable)
 			if err != nil || kind == "" {
 				return absent(err)
+			}
+			if rows, err := l.count(ctx, c); err != nil || rows == 0 {
+				return absent(err) // it is just being made
 			}
 		} else if err := l.create(ctx, c); err != nil {
 			return err
@@ -162,6 +166,15 @@ func (l *ledger) rows(ctx context.Context, c *driver.Conn, text string, args ...
 	defer func() { _ = rows.Close() }()
 	_, err = keptRows(rows, func(row []sqldriver.Value) { all = append(all, slices.Clone(row)) })
 	return all, err
+}
+
+// count is how many rows the table has.
+func (l *ledger) count(ctx context.Context, c *driver.Conn) (int64, error) {
+	rows, err := l.rows(ctx, c, l.text.Rows)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	return numberOf(dialect.LedgerTable, rows[0][0])
 }
 
 // value is the one value of a query, "" for no row.

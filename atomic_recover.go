@@ -95,7 +95,8 @@ func recoverOptions(options []RecoverOptions) (RecoverOptions, error) {
 }
 
 // members are the databases of the registry that take part in atomic commits, which have
-// the library's ledger. Those that do not answer are told in the error.
+// the library's ledger. Those that do not answer are told in the error. What this process
+// has committed until now is closed there.
 func (r *Registry) members(ctx context.Context) (list []twophase.Member, err error) {
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -108,6 +109,7 @@ func (r *Registry) members(ctx context.Context) (list []twophase.Member, err err
 				err = errors.Join(err, errorf("connection %q: %w", name, ledgerErr))
 			}
 			if l != nil {
+				l.closeNow(ctx)
 				list = append(list, twophase.Member{Name: name, LedgerID: l.id, Resource: l, Ledger: l})
 			}
 		})

@@ -227,11 +227,16 @@ func (a *atomicRun) rollback(ctx context.Context) (ended error) {
 // commit ends all of them, and tells how.
 func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 	a.all((*participant).unsure, func(p *participant) { p.ask(ctx) })
-	t := twophase.Transaction{ID: a.id, Anchor: a.parts[0], Ledger: a.parts[0].ledger}
+	l := a.parts[0].ledger
+	t := twophase.Transaction{ID: a.id, Anchor: a.parts[0], Ledger: l}
 	for _, p := range a.parts[1:] {
 		t.Branches = append(t.Branches, twophase.TransactionBranch{Name: p.name, LedgerID: p.ledger.id, Live: p, Resource: p.ledger})
 	}
-	res := twophase.Commit(ctx, t)
+	var o twophase.Options
+	if l.branches { // SQLite's one writer is not kept from its next transaction
+		o.Committed = l.close
+	}
+	res := twophase.Commit(ctx, t, o)
 	fail := &AtomicError{ID: string(res.ID), Err: res.Err, reg: a.reg}
 	for _, b := range res.Pending {
 		fail.Pending = append(fail.Pending, b.Name)

@@ -38,6 +38,8 @@ type Ledger struct {
 	Loses string
 	// Found inserts the rows of the ledger itself, if they are missing. (the ledger's id)
 	Found []string
+	// Rows counts all rows: none while another process is just making the table.
+	Rows string
 	// Identity selects the ledger's id, the name of the database that it was given in,
 	// and the name of this one. Rename gives a copy an id of its own. (the new id, the old)
 	Identity, Rename string
@@ -84,6 +86,8 @@ type Ledger struct {
 	// it passes on its way to another: for those of living and of prepared transactions,
 	// of which the latter wait for a recovery.
 	Finish string
+	// Together says that FinishAll passes no row but those that it names.
+	Together bool
 	// Forget deletes a decision that is finished. (id)
 	Forget string
 	// Unmark deletes a marker. (id, number)
@@ -108,7 +112,7 @@ var ledgers = [Count]*Ledger{ // by Dialect.Index
 		Loses:       "SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE name = 'fsync' AND setting = 'off'",
 		flush: "CASE WHEN pg_catalog.current_setting('synchronous_commit') <> 'off' THEN true" +
 			" ELSE pg_catalog.set_config('synchronous_commit', 'on', true) = 'on' END",
-		FenceWait: "SET LOCAL lock_timeout = '200ms'", FenceInside: true,
+		FenceWait: "SET LOCAL lock_timeout = '200ms'", FenceInside: true, Together: true,
 	}, "current_database()", "ON CONFLICT (id, number) DO NOTHING", "GREATEST"),
 	newLedger(&Ledger{
 		d:   MySQL,
@@ -156,6 +160,7 @@ func newLedger(l *Ledger, database, missing, greatest string) *Ledger {
 		insert(quoted(ledgerIdentity), "0", quoted(ledgerIdentity), p(1), "0", database) + " " + missing,
 		insert(quoted(ledgerHorizon), "0", quoted(ledgerHorizon), "''", "0", "''") + " " + missing,
 	}
+	l.Rows = "SELECT COUNT(*) FROM " + LedgerTable
 	l.Identity = "SELECT detail, incidents, " + database + " FROM " + LedgerTable + " WHERE id = 'identity' AND number = 0"
 	l.Rename = "UPDATE " + LedgerTable + " SET detail = " + p(1) + ", incidents = " + database + " WHERE id = 'identity' AND number = 0 AND detail = " + p(2)
 
@@ -178,13 +183,22 @@ func newLedger(l *Ledger, database, missing, greatest string) *Ledger {
 	l.Marks = "SELECT DISTINCT id FROM " + LedgerTable + " WHERE number > 0 ORDER BY id"
 
 	key := func(first int) string { return "id = " + p(first) + " AND number = " }
-	l.Finish = "UPDATE " + LedgerTable + " SET finished = " + l.now + " WHERE state = " + p(1) + " AND " + key(2) + "0 AND finished IS NULL AND incidents = ''"
-	if l.flush != "" {
-		l.Finish += " AND " + l.flush
-	}
+	l.Finish = l.finish(" = " + p(2))
 	l.Forget = "DELETE FROM " + LedgerTable + " WHERE " + key(1) + "0 AND finished IS NOT NULL"
 	l.Unmark = "DELETE FROM " + LedgerTable + " WHERE " + key(1) + p(2)
 	return l
+}
+
+// FinishAll is Finish for n decisions, where Together. (state, id, …)
+func (l *Ledger) FinishAll(n int) string { return l.finish(l.in(2, n)) }
+
+func (l *Ledger) finish(those string) string {
+	text := "UPDATE " + LedgerTable + " SET finished = " + l.now + " WHERE state = " + l.placeholder(1) + " AND id" + those +
+		" AND number = 0 AND finished IS NULL AND incidents = ''"
+	if l.flush != "" {
+		text += " AND " + l.flush
+	}
+	return text
 }
 
 // Keys selects the markers of n transactions. (id, …)

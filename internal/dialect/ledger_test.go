@@ -21,11 +21,11 @@ func TestLedger_TextsAreAsPinned(t *testing.T) {
 		var b strings.Builder
 		for _, text := range [][2]string{
 			{"create", l.Create}, {"durable", l.Durable}, {"durable kind", l.DurableKind}, {"loses", l.Loses},
-			{"found", strings.Join(l.Found, "\n")}, {"identity", l.Identity}, {"rename", l.Rename},
+			{"found", strings.Join(l.Found, "\n")}, {"rows", l.Rows}, {"identity", l.Identity}, {"rename", l.Rename},
 			{"decide", l.Decide}, {"mark", l.Mark}, {"fence wait", l.FenceWait}, {"fence", l.Fence}, {"horizon", l.Horizon},
 			{"open", l.Open}, {"old", l.Old}, {"lock", l.Lock}, {"incident", l.Incident}, {"lost", l.Lost}, {"raise", l.Raise},
 			{"marked", l.Marked}, {"marks", l.Marks}, {"read", l.Read(2)}, {"read none", l.Read(0)},
-			{"finish", l.Finish}, {"forget", l.Forget}, {"keys", l.Keys(2)}, {"unmark", l.Unmark},
+			{"finish", l.Finish}, {"finish all", l.FinishAll(2)}, {"forget", l.Forget}, {"keys", l.Keys(2)}, {"unmark", l.Unmark},
 		} {
 			fmt.Fprintf(&b, "# %s\n%s\n\n", text[0], text[1])
 		}

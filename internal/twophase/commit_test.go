@@ -115,7 +115,7 @@ func TestCommit_LeavesTheClosingOfRecordsToWhoeverAsksForIt(t *testing.T) {
 	t.Parallel()
 	f := newFleet().begin("a", "b")
 	var told ID
-	require.Equal(t, Committed, Commit(t.Context(), f.t, Options{Finished: func(_ Decision, id ID) { told = id }}).Outcome)
+	require.Equal(t, Committed, Commit(t.Context(), f.t, Options{Committed: func(id ID) { told = id }}).Outcome)
 	require.Equal(t, f.t.ID, told)
 	require.False(t, f.all[0].records[told].Finished)
 }

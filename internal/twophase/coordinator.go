@@ -197,8 +197,8 @@ func (c *coordinator) do(ctx context.Context, d command) (answer, error) {
 	case OpIncident:
 		err = c.t.Ledger.Incident(ctx, c.incident(d.at))
 	case OpFinish:
-		if c.o.Finished != nil {
-			c.o.Finished(c.decision(), c.t.ID)
+		if c.p.decided && c.o.Committed != nil {
+			c.o.Committed(c.t.ID)
 			return done, nil
 		}
 		err = c.t.Ledger.Finish(ctx, c.decision(), []ID{c.t.ID})

@@ -24,10 +24,10 @@ type Options struct {
 	// goroutines. Tests stop the process in it.
 	Step func(Step)
 
-	// Finished, if set, is told the ID of a transaction that is verified at every
+	// Committed, if set, is told the ID of a transaction that is committed at every
 	// branch, and Commit does not close its record: whoever takes it may close many at
 	// once with Ledger.Finish, or leave it to a recoverer.
-	Finished func(Decision, ID)
+	Committed func(ID)
 
 	wait func(ctx context.Context, attempt int) // before a repetition; for tests
 }

@@ -1,0 +1,113 @@
+package atomic
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
+)
+
+// onlooker is a registry of another process, as it were.
+func (f *fleet) onlooker(t *testing.T) *dbfleet.Registry {
+	t.Helper()
+	connections := map[string]dbfleet.ConnectionConfig{}
+	for _, name := range f.names {
+		connections[name] = conformance.ConnectionTo(f.databases[name])
+	}
+	return conformance.Open(t, connections)
+}
+
+// commits runs n atomic commits, several at once.
+func (f *fleet) commits(t *testing.T, n, atOnce int) {
+	t.Helper()
+	var group sync.WaitGroup
+	errs := make(chan error, n)
+	for w := range atOnce {
+		group.Go(func() {
+			for range (n - w + atOnce - 1) / atOnce {
+				owner := rand.Text()
+				errs <- f.Atomic(t.Context(), f.names, func(ctx context.Context) error { return f.write(ctx, owner, f.names...) })
+			}
+		})
+	}
+	group.Wait()
+	close(errs)
+	for err := range errs {
+		require.NoError(t, err)
+	}
+}
+
+// The record of a commit is closed after its caller has gone on. This process never shows
+// it as in doubt, others for a moment, and nobody once the registry is closed.
+func TestAtomic_ClosesItsRecordsByItself(t *testing.T) {
+	t.Parallel()
+	onMixes(t, func(t *testing.T, f *fleet) {
+		others := f.onlooker(t)
+		for range 3 {
+			f.commits(t, 1, 1)
+			f.clean(t)
+		}
+		f.commits(t, 150, 8)
+		f.clean(t)
+		require.Empty(t, f.Health(t.Context()).InDoubt)
+
+		f.commits(t, 20, 1)
+		require.Eventually(t, func() bool {
+			list, err := others.InDoubt(t.Context())
+			require.NoError(t, err)
+			for _, d := range list {
+				require.True(t, d.Commits, "%+v", d)
+				require.Empty(t, d.Prepared)
+			}
+			return len(list) == 0
+		}, 10*time.Second, time.Millisecond)
+
+		f.commits(t, 5, 5)
+		require.NoError(t, f.Close())
+		list, err := others.InDoubt(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, list)
+		done, err := others.Recover(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, dbfleet.Recovery{}, done)
+	})
+}
+
+// Who recovers beside commits whose records are still open changes nothing.
+func TestAtomic_RecoveriesBesideItsClosingChangeNothing(t *testing.T) {
+	t.Parallel()
+	onMixes(t, func(t *testing.T, f *fleet) {
+		others := f.onlooker(t)
+		over := make(chan struct{})
+		var group sync.WaitGroup
+		group.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				for _, r := range []*dbfleet.Registry{others, f.Registry} {
+					done, err := r.Recover(t.Context())
+					if err != nil || len(done.Incidents)+len(done.Undecidable)+done.RolledBack+done.Committed > 0 {
+						t.Errorf("%+v, %v", done, err)
+						return
+					}
+				}
+			}
+		})
+		f.commits(t, 60, 3)
+		close(over)
+		group.Wait()
+		require.NoError(t, f.Close())
+		list, err := others.InDoubt(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, list)
+	})
+}
