@@ -31,9 +31,10 @@ func (c *hookContext) Value(key any) any {
 // first of them gets, too, which nothing changes once a hook has it.
 type call struct {
 	hookContext
-	event         QueryEvent
-	args          []any // those of the statement
 	registry, own []hook
+	start         time.Time
+	args          []any // those of the statement
+	shown         Args  // those that the hooks get
 
 	begun int               // hooks that have been called, or need no call, before the statement
 	last  context.Context   // what the last Before returned; nil for what it was given first
@@ -59,10 +60,9 @@ func (p *place) callHooks(ctx context.Context, s *statement) *call {
 	if len(own) == 0 && len(registry) == 0 || ctx.Value(hookedKey{}) != nil {
 		return nil
 	}
-	c := &call{hookContext: hookContext{ctx, p.transactions(ctx)}, args: s.args, registry: registry, own: own}
-	c.event = QueryEvent{
-		Driver: Driver(p.e.dialect.Name), Database: p.node.database, Address: p.node.address, Table: s.table,
-		Op: s.op, SQL: s.text, Args: make(Args, len(s.args)), Route: p.toldRoute(), Start: time.Now(), Rows: -1,
+	c := &call{
+		hookContext: hookContext{ctx, p.transactions(ctx)}, registry: registry, own: own,
+		start: time.Now(), args: s.args, shown: make(Args, len(s.args)),
 	}
 	c.before(p, s)
 	return c
@@ -78,7 +78,8 @@ func (c *call) before(p *place, s *statement) {
 	}()
 	for i := range c.hooks() {
 		if h := c.hook(i); h.Before != nil {
-			c.take(h.Before(c.statement(), c.copy()), i)
+			c.show()
+			c.take(h.Before(c.statement(), c.event(p, s)), i)
 		}
 		c.begun++
 	}
@@ -167,26 +168,24 @@ func (p *place) transactions(ctx context.Context) any {
 
 // end tells the hooks what came of the statement.
 func (c *call) end(p *place, s *statement, rows int64, err error) {
-	c.event.Duration = time.Since(c.event.Start)
-	c.event.Route = p.toldRoute()
-	c.event.SQL = s.text
-	c.event.Rows, c.event.Err, c.event.Class = rows, err, ClassOf(err)
 	if err != nil && rows < 0 {
-		c.event.Rows = -1
+		rows = -1
 	}
 	if err != nil && c.free != nil {
 		c.free()
 	}
+	e := c.event(p, s)
+	e.Duration, e.Rows, e.Err, e.Class = time.Since(c.start), rows, err, ClassOf(err)
 	txs := c.txs
 	if s.turns {
 		txs = p.transactions(c.Context)
 	}
-	defer c.after(s.turns, txs) // the rest, if one ends in a panic
-	c.after(s.turns, txs)
+	defer c.after(s.turns, txs, &e) // the rest, if one ends in a panic
+	c.after(s.turns, txs, &e)
 }
 
 // after calls the Afters from the last to the first.
-func (c *call) after(turned bool, txs any) {
+func (c *call) after(turned bool, txs any, e *QueryEvent) {
 	for c.begun > 0 {
 		c.begun--
 		h := c.hook(c.begun)
@@ -203,28 +202,36 @@ func (c *call) after(turned bool, txs any) {
 		if turned {
 			ctx = &hookContext{ctx, txs}
 		}
-		h.After(ctx, c.copy())
+		c.show()
+		h.After(ctx, *e)
 	}
 }
 
-// copy is the event as one hook gets it. The arguments are those of the statement
-// again, whatever the hook before has made of them.
-func (c *call) copy() QueryEvent {
+// event is what hooks get to know of the statement.
+func (c *call) event(p *place, s *statement) QueryEvent {
+	return QueryEvent{
+		Driver: Driver(p.e.dialect.Name), Database: p.node.database, Address: p.node.address, Table: s.table,
+		Op: s.op, SQL: s.text, Args: c.shown, Route: p.toldRoute(), Start: c.start, Rows: -1,
+	}
+}
+
+// show makes the arguments those of the statement again, whatever the hook before has made
+// of them.
+func (c *call) show() {
 	for i, a := range c.args {
 		switch a := a.(type) {
 		case []byte:
-			c.event.Args[i] = slices.Clone(a)
+			c.shown[i] = slices.Clone(a)
 		case []int64:
-			c.event.Args[i] = slices.Clone(a)
+			c.shown[i] = slices.Clone(a)
 		case []string:
-			c.event.Args[i] = slices.Clone(a)
+			c.shown[i] = slices.Clone(a)
 		case []float64:
-			c.event.Args[i] = slices.Clone(a)
+			c.shown[i] = slices.Clone(a)
 		case []bool:
-			c.event.Args[i] = slices.Clone(a)
+			c.shown[i] = slices.Clone(a)
 		default:
-			c.event.Args[i] = a
+			c.shown[i] = a
 		}
 	}
-	return c.event
 }

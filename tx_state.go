@@ -15,6 +15,7 @@ type txState struct {
 	marker *marker // of a transaction that is Resolvable, else nil
 
 	beginning *beginning // for begin, nil afterwards
+	spare     *turn      // that of BEGIN, for COMMIT; nil before and when it is taken
 
 	// commitErr is what came of COMMIT once it was sent, nil before. It is used by who
 	// ends the transaction.
@@ -113,8 +114,8 @@ func (st *txState) locate(p *place) {
 	}
 }
 
-// turn is what is sent to begin or end a transaction, or a savepoint in it. Its exchange
-// embeds it: all that one needs is one allocation.
+// turn is what is sent to begin or end a transaction, or a savepoint in it. COMMIT takes
+// the place of BEGIN.
 type turn struct {
 	place     place
 	statement statement
@@ -143,7 +144,9 @@ func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
 func (tx *Tx) beginAs(ctx context.Context, o TxOptions, begin func(context.Context, *driver.Conn, driver.TxOptions) error) error {
 	x := tx.st.beginning
 	x.tx, x.o, x.begin, tx.st.beginning = tx, o, begin, nil
-	return tx.turn(ctx, "begin", "BEGIN", &x.turn, x)
+	err := tx.turn(ctx, "begin", "BEGIN", &x.turn, x)
+	tx.st.spare = &x.turn
+	return err
 }
 
 func beginPlain(ctx context.Context, c *driver.Conn, o driver.TxOptions) error {
@@ -187,18 +190,20 @@ func (tx *Tx) commit(ctx context.Context) error {
 		_ = tx.rollback(ctx)
 		return err
 	}
-	x := &ending{st: tx.st, commit: true}
-	return tx.st.settled(ctx, tx.turn(ctx, "commit", "COMMIT", &x.turn, x))
+	t := tx.st.spare
+	if tx.st.spare = nil; t == nil {
+		t = &turn{}
+	}
+	*t = turn{}
+	return tx.st.settled(ctx, tx.turn(ctx, "commit", "COMMIT", t, &ending{st: tx.st, commit: true}))
 }
 
 func (tx *Tx) rollback(ctx context.Context) error {
-	x := &ending{st: tx.st}
-	return tx.turn(ctx, "rollback", "ROLLBACK", &x.turn, x)
+	return tx.turn(ctx, "rollback", "ROLLBACK", &turn{}, &ending{st: tx.st})
 }
 
 // ending is the exchange of COMMIT and ROLLBACK.
 type ending struct {
-	turn
 	st     *txState
 	commit bool
 }

@@ -16,10 +16,10 @@ const (
 	Ejected                 // does not answer probes, but nobody else is left
 )
 
-// Tried holds the members that a read has asked. Its zero value is empty, and up to eight
+// Tried holds the members that a read has asked. Its zero value is empty, and up to three
 // are added without an allocation. It is for one goroutine at a time.
 type Tried[N comparable] struct {
-	few  [8]*Member[N]
+	few  [3]*Member[N]
 	n    int
 	more []*Member[N]
 }
