@@ -163,6 +163,12 @@ bench-replicas: ## a read that is spread over replicas, and one in a session, be
 	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -replicas -rounds 100 -json results/replicas.json
 	cd bench && "$(BIN)/bench" -from results/latest.json -docs ../docs >/dev/null
 
+.PHONY: bench-relations
+bench-relations: ## parents with their children, with tags, and with the newest of their children, beside the peers that have relations (three minutes); redraws docs/performance.md
+	@scripts/install-databases
+	cd bench && $(GO) build -o "$(BIN)/bench" . && $(PINNED) "$(BIN)/bench" -relations -json results/relations.json
+	cd bench && "$(BIN)/bench" -from results/latest.json -docs ../docs >/dev/null
+
 .PHONY: bench-build
 bench-build: ## what a record type costs a build, with dbfleet and its peers (a quarter of an hour); redraws docs/performance.md
 	cd bench && $(GO) build -o "$(BIN)/bench-build" ./build && "$(BIN)/bench-build" -json results/build.json

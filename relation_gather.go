@@ -116,8 +116,15 @@ func (g *gathering) apart(ctx context.Context, q *query, part *group.Part) error
 
 // each asks for some records of each key.
 func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error {
-	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []sqlgen.Cond) sqlgen.Query {
-		return q.WithEach(keys, g.query.src.table.KeyNames(), !g.one)
+	ties, most := g.query.src.table.KeyNames(), sqlgen.MaxEach
+	if part.Ints != nil && len(g.relatedColumns) == 1 {
+		most = sqlgen.MaxEachInt
+	}
+	return g.numbered(ctx, q, part, most, func(q *sqlgen.Query, first, n int) sqlgen.Query {
+		if most == sqlgen.MaxEachInt {
+			return q.WithEachInt(g.column(0), part.Ints[first:first+n], ties, !g.one)
+		}
+		return q.WithEach(g.equalTo(part, first, n), ties, !g.one)
 	}, func(first, n, record int, key int64) error {
 		if key < int64(n) {
 			g.fits = append(g.fits, part.At(first+int(key), record))
@@ -128,8 +135,8 @@ func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error 
 
 // marked asks which of the keys each record is equal to.
 func (g *gathering) marked(ctx context.Context, q *query, part *group.Part) error {
-	return g.numbered(ctx, q, part, func(q *sqlgen.Query, keys []sqlgen.Cond) sqlgen.Query {
-		return q.WithMarks(keys)
+	return g.numbered(ctx, q, part, sqlgen.MaxEach, func(q *sqlgen.Query, first, n int) sqlgen.Query {
+		return q.WithMarks(g.equalTo(part, first, n))
 	}, func(first, n, record int, marks int64) error { return g.byMarks(part, first, n, record, marks) })
 }
 
@@ -146,20 +153,28 @@ func (g *gathering) byMarks(part *group.Part, first, n, record int, marks int64)
 	return nil
 }
 
+// equalTo are the conditions of n keys.
+func (g *gathering) equalTo(part *group.Part, first, n int) []sqlgen.Cond {
+	keys := make([]sqlgen.Cond, n)
+	for i := range keys {
+		keys[i] = g.equal(part.Value(first + i))
+	}
+	return keys
+}
+
 // numbered asks with some of the keys after the other, and tells what the number of
 // each record says of the n keys from first on.
-func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, with func(q *sqlgen.Query, keys []sqlgen.Cond) sqlgen.Query, told func(first, n, record int, number int64) error) error {
-	most := sqlgen.MaxEach
+func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, most int, with func(q *sqlgen.Query, first, n int) sqlgen.Query, told func(first, n, record int, number int64) error) error {
 	for first := 0; first < part.Len(); {
 		n := min(most, part.Len()-first)
-		keys := make([]sqlgen.Cond, n)
-		for i := range keys {
-			keys[i] = g.equal(part.Value(first + i))
-		}
 		some := q.next()
-		some.q = with(&q.q, keys)
+		some.q = with(&q.q, first, n)
 		v := g.verb(some)
 		err := v.get(ctx)
+		if errors.Is(err, sqlgen.ErrTooManyKeys) {
+			most = sqlgen.MaxEach
+			continue
+		}
 		if n > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
 			most = n / 2 // the query's own arguments come once for each key
 			continue

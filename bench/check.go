@@ -49,6 +49,8 @@ func (t *Target) check(ctx context.Context, db *sql.DB, op Operation, f Func) er
 		return samePeople(got, stored)
 	case Eager:
 		return sameFamilies(got)
+	case EagerTags, EagerTop:
+		return checkRelations(op, got)
 	case Build:
 		return t.checkBuilt(ctx, db, got)
 	case Tx4, Atomic:

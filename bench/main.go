@@ -45,7 +45,7 @@ type options struct {
 	docs      string
 	build     string
 
-	transactions, replicas string
+	transactions, replicas, relations string
 }
 
 func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
@@ -78,11 +78,15 @@ func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	relations, err := relationCost(o.relations)
+	if err != nil {
+		return err
+	}
 	builds, err := buildCost(o.build)
 	if err != nil {
 		return err
 	}
-	section = strings.TrimSpace(section + "\n" + spread + "\n" + builds)
+	section = strings.TrimSpace(section + "\n" + spread + "\n" + relations + "\n" + builds)
 	return report.publish(o.docs, section)
 }
 
@@ -91,6 +95,7 @@ func parse(args []string) (*options, error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	tx := flags.Bool("transactions", false, "the operations of transactions, on their databases, of dbfleet alone")
 	replicas := flags.Bool("replicas", false, "a read that is spread over replicas, and in a session, of dbfleet alone")
+	relations := flags.Bool("relations", false, "the operations of relations, of the peers that have them")
 	quick := flags.Bool("quick", false, "few rounds: the order of things within three minutes")
 	databases := flags.String("db", strings.Join(Databases, ","), "the databases")
 	ops := flags.String("op", "", "the operations, all by default: "+joined(Operations))
@@ -103,6 +108,7 @@ func parse(args []string) (*options, error) {
 	flags.StringVar(&o.build, "build", filepath.Join("results", "build.json"), "the `file` that make bench-build has left, for performance.md")
 	flags.StringVar(&o.transactions, "with", filepath.Join("results", "transactions.json"), "the `file` that make bench-transactions has left, for performance.md")
 	flags.StringVar(&o.replicas, "with-replicas", filepath.Join("results", "replicas.json"), "the `file` that make bench-replicas has left, for performance.md")
+	flags.StringVar(&o.relations, "with-relations", filepath.Join("results", "relations.json"), "the `file` that make bench-relations has left, for performance.md")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
@@ -129,8 +135,10 @@ func parse(args []string) (*options, error) {
 		}
 	case *replicas:
 		known, of, compared = Spreads, ReplicaDatabases, ReplicaPeers()
+	case *relations:
+		known, of, compared = Relations, RelationDatabases, RelationPeers()
 	}
-	if (*tx || *replicas) && *databases == strings.Join(Databases, ",") {
+	if (*tx || *replicas || *relations) && *databases == strings.Join(Databases, ",") {
 		*databases = ""
 	}
 	var err error

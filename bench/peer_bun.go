@@ -48,6 +48,7 @@ func openBun(_ context.Context, t *Target) (*Session, error) {
 		return nil, err
 	}
 	db := bun.NewDB(pools[0], bunDialect(t))
+	db.RegisterModel((*ParentTag)(nil))
 	routed := bun.NewDB(pools[1], bunDialect(t), bun.WithConnResolver(&bunReplicas{pools: pools[2:]}))
 	read := func(db *bun.DB) Func {
 		return repeat(func(ctx context.Context, i int) (Person, error) {
@@ -100,6 +101,11 @@ func openBun(_ context.Context, t *Target) (*Session, error) {
 			Eager: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
 				var list []Parent
 				err := db.NewSelect().Model(&list).Relation("Children").Order("id").Scan(ctx)
+				return list, err
+			}),
+			EagerTags: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
+				var list []Parent
+				err := db.NewSelect().Model(&list).Relation("Tags").Order("id").Scan(ctx)
 				return list, err
 			}),
 			Build: repeat(func(context.Context, int) (Statement, error) {

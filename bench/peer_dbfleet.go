@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync/atomic"
 
@@ -68,6 +69,11 @@ func openDBFleet(ctx context.Context, t *Target) (*Session, error) {
 			return Statement{text, args}, err
 		}),
 	}
+	related, err := relationsOf(registry, parents, childrenOf)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	maps.Copy(s.Funcs, related)
 	s.Funcs[Tx4] = repeat(func(ctx context.Context, i int) (p Person, err error) {
 		err = hooked.Query().Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
 			for range 2 {

@@ -112,6 +112,11 @@ func openGORM(prepared bool) func(context.Context, *Target) (*Session, error) {
 					err := db.WithContext(ctx).Preload("Children").Order("id").Find(&list).Error
 					return list, err
 				}),
+				EagerTags: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
+					var list []Parent
+					err := db.WithContext(ctx).Preload("Tags").Order("id").Find(&list).Error
+					return list, err
+				}),
 				Build: repeat(func(ctx context.Context, _ int) (Statement, error) {
 					var list []Person
 					stmt := db.Session(&gorm.Session{DryRun: true, Context: ctx}).

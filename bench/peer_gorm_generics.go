@@ -55,6 +55,16 @@ func openGORMGenerics(prepared bool) func(context.Context, *Target) (*Session, e
 				Eager: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
 					return gorm.G[Parent](db).Preload("Children", nil).Order("id").Find(ctx)
 				}),
+				EagerTags: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
+					return gorm.G[Parent](db).Preload("Tags", nil).Order("id").Find(ctx)
+				}),
+				EagerTop: repeat(func(ctx context.Context, _ int) ([]Parent, error) {
+					top := func(q gorm.PreloadBuilder) error {
+						q.Order("id DESC").LimitPerRecord(newest)
+						return nil
+					}
+					return gorm.G[Parent](db).Preload("Children", top).Order("id").Find(ctx)
+				}),
 			},
 		}, nil
 	}

@@ -65,8 +65,10 @@ func openRaw(ctx context.Context, t *Target) (*Session, error) {
 			Load: repeat(func(ctx context.Context, _ int) (int, error) {
 				return people, t.loadByHand(ctx, s.db, newcomers, false)
 			}),
-			Eager: repeat(s.eager),
-			Build: repeat(func(context.Context, int) (Statement, error) { return buildByHand(s.numbered), nil }),
+			Eager:     repeat(s.eager),
+			EagerTags: repeat(s.tagsByHand),
+			EagerTop:  repeat(s.topByHand),
+			Build:     repeat(func(context.Context, int) (Statement, error) { return buildByHand(s.numbered), nil }),
 		},
 	}, nil
 }
@@ -175,16 +177,8 @@ func (s *rawSession) eager(ctx context.Context, _ int) ([]Parent, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := make([]any, len(list))
-	for i := range list {
-		args[i] = list[i].ID
-	}
-	var b strings.Builder
-	b.Grow(512)
-	b.WriteString(`SELECT id, parent_id, name FROM children WHERE parent_id IN (`)
-	writePlaceholders(&b, 0, len(args), s.numbered)
-	b.WriteString(`)`)
-	return list, childrenByHand(ctx, s.db, list, at, b.String(), args)
+	query, args := s.ofParents(list, `SELECT id, parent_id, name FROM children WHERE parent_id IN (`, `)`)
+	return list, childrenByHand(ctx, s.db, list, at, query, args)
 }
 
 // parentsByHand reads the parents, and where in the list each is.

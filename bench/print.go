@@ -45,7 +45,7 @@ func (r *Report) databases() []string {
 
 // operations are those with results for a database, in their order.
 func (r *Report) operations(database string) []Operation {
-	return slices.DeleteFunc(slices.Concat(Operations, Transactions, Spreads), func(op Operation) bool { return r.find(database, op, raw) == nil })
+	return slices.DeleteFunc(slices.Concat(Operations, Transactions, Spreads, Relations[1:]), func(op Operation) bool { return r.find(database, op, raw) == nil })
 }
 
 // table is a database's results, a row for each peer.

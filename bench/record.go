@@ -23,11 +23,12 @@ type Person struct {
 // TableName is for GORM and XORM.
 func (Person) TableName() string { return "people" }
 
-// Parent has five children.
+// Parent has five children, and five tags that it shares with others.
 type Parent struct {
 	ID       int64   `db:"id" gorm:"primaryKey" bun:"id,pk,autoincrement" xorm:"'id' pk autoincr"`
 	Name     string  `db:"name"`
 	Children []Child `db:"-" gorm:"foreignKey:ParentID" bun:"rel:has-many,join:id=parent_id" xorm:"-"`
+	Tags     []Tag   `db:"-" gorm:"many2many:parent_tags" bun:"m2m:parent_tags,join:Parent=Tag" xorm:"-"`
 }
 
 // TableName is for GORM and XORM.

@@ -49,6 +49,9 @@ func (t *Target) createTables(ctx context.Context, db *sql.DB, p place) error {
 			return err
 		}
 	}
+	if err := t.createTags(ctx, db, p != inserts); err != nil {
+		return err
+	}
 	if p == inserts {
 		return nil
 	}
@@ -65,7 +68,7 @@ func (t *Target) createTables(ctx context.Context, db *sql.DB, p place) error {
 			}
 		}
 	}
-	analyze := map[string]string{"sqlite": "ANALYZE", "postgres": "VACUUM ANALYZE", "mysql": "ANALYZE TABLE people, parents, children"}
+	analyze := map[string]string{"sqlite": "ANALYZE", "postgres": "VACUUM ANALYZE", "mysql": "ANALYZE TABLE people, parents, children, tags, parent_tags"}
 	_, err := db.ExecContext(ctx, analyze[t.Dialect])
 	return err
 }

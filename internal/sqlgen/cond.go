@@ -32,6 +32,7 @@ const (
 	related // what a Related stands for
 	counting
 	belonging // col = an outerColumn
+	veiled    // (detail.conds), whose arguments are not looked at before they are needed
 )
 
 // detail is what a condition holds that is no comparison with a value.

@@ -1,6 +1,11 @@
 package sqlgen
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
 
 // What a relation asks beside its rows: which of several keys each row is equal to,
 // or some rows for each of them. The answer is a number in a column of the result
@@ -10,15 +15,26 @@ import "strconv"
 // each is some rows for each of several keys.
 type each struct {
 	keys   []Cond
-	sorted bool // the rows of a key come in the query's order
-	at     int  // the key of the branch that is being written
+	column string  // that of ints
+	ints   []int64 // the keys, where keys is nil
+	sorted bool    // the rows of a key come in the query's order
+	at     int     // the key of the branch that is being written, or
+	joined bool    // it is that of the row of keys that is joined
 }
 
 // marks are conditions of which each row tells which hold.
 type marks struct{ keys []Cond }
 
-// MaxEach is how many keys WithEach and WithMarks take.
+// MaxEach is how many keys WithEach and WithMarks take, and on most databases WithEachInt,
+// which fails with ErrTooManyKeys then.
 const MaxEach = 48
+
+// MaxEachInt is how many keys WithEachInt takes where it takes more.
+const MaxEachInt = 1000
+
+// ErrTooManyKeys says that a query of WithEachInt has more than MaxEach keys, on a database
+// that is asked for the rows of each key apart.
+var ErrTooManyKeys = errors.New("too many keys")
 
 // WithEach returns the query for the rows that have one of the keys, each of them given
 // as the condition of its rows, where limit and offset hold for each key. Rows that the
@@ -26,11 +42,20 @@ const MaxEach = 48
 // ties. sorted asks for the rows of a key in that order. The number is the key's. The
 // query must be Divisible.
 func (q Query) WithEach(keys []Cond, ties []string, sorted bool) Query {
+	return q.withEach(each{keys: padded(keys), sorted: sorted}, ties)
+}
+
+// WithEachInt is WithEach for keys that are whole numbers in one column.
+func (q Query) WithEachInt(column string, keys []int64, ties []string, sorted bool) Query {
+	return q.withEach(each{column: column, ints: keys, sorted: sorted}, ties)
+}
+
+func (q Query) withEach(e each, ties []string) Query {
 	for _, c := range ties {
 		q.AddOrder(Order{Column: c})
 	}
 	q, p := q.extend()
-	p.each = &each{keys: padded(keys), sorted: sorted}
+	p.each = &e
 	return q
 }
 
@@ -124,7 +149,12 @@ func (r *renderer) hidden(q *Query) {
 		return
 	}
 	r.str(", ")
-	r.buf = strconv.AppendInt(r.buf, int64(e.at), 10)
+	if e.joined {
+		r.columnOf(eachKeys, "n")
+		r.str(" - 1")
+	} else {
+		r.whole(e.at)
+	}
 	r.str(" AS ")
 	r.ident("dbfleet_key")
 	if e.sorted {
@@ -152,21 +182,105 @@ func orderName(n int) string { return "dbfleet_order_" + strconv.Itoa(n) }
 
 // forEach writes a query of which some rows for each of several keys are asked.
 func (r *renderer) forEach(q *Query, t Table) {
-	inner, e := q.distinctNames(), *q.more.each
+	e := *q.more.each
+	switch {
+	case e.keys == nil && r.d == dialect.Postgres && len(q.more.ctes) == 0 && q.more.from == nil:
+		r.forEachJoined(q, t, e)
+		return
+	case e.keys == nil && len(e.ints) > MaxEach:
+		r.fail(ErrTooManyKeys)
+		return
+	case e.keys == nil:
+		for _, n := range padded(e.ints) {
+			e.keys = append(e.keys, Compare(e.column, Eq, n))
+		}
+	}
+	r.forEachApart(q, t, e)
+}
+
+// forEachApart writes a branch of a union for each key.
+func (r *renderer) forEachApart(q *Query, t Table, e each) {
+	inner := q.distinctNames()
+	derived := r.d != dialect.MySQL // where that costs ten times as much
 	for i, key := range e.keys {
 		if i > 0 {
 			r.str(" UNION ALL ")
 		}
-		branch, p := inner.WithCond(key).extend()
+		branch, p := inner.WithCond(Cond{kind: veiled, val: &detail{conds: []Cond{key}}}).extend()
 		at := e
 		at.at = i
 		p.each = &at
-		r.str("SELECT * FROM (")
+		alone := len(e.keys) == 1 && r.d == dialect.MySQL
+		if !alone {
+			r.str([2]string{"(", "SELECT * FROM ("}[index(derived)])
+		}
 		r.selectBody(&branch, t)
+		r.veil = r.d == dialect.SQLite
 		r.orderAndLimit(&branch)
-		r.str(") AS ")
-		r.ident("each")
+		r.veil = false
+		if alone {
+			return // in the order of the branch
+		}
+		r.str(")")
+		if derived {
+			r.str(" AS ")
+			r.ident("each")
+		}
 	}
+	r.eachSorted(q, e)
+}
+
+// veiled writes a condition whose arguments SQLite does not look at when it plans, as it does
+// with those of LIMIT and, where it has statistics, with those beside indexed columns: it
+// would prepare the whole union anew each time that one is bound.
+func (r *renderer) veiled(c *Cond) {
+	r.veil = r.d == dialect.SQLite
+	r.condList(c.detail().conds)
+	r.veil = false
+}
+
+// eachKeys is what the keys are called that are joined with their rows.
+const eachKeys = "dbfleet_keys"
+
+// forEachJoined writes a join of the keys, which are one array, with the rows of each. The
+// array gets its type from the column that it is compared with first, in a query that is
+// never run.
+func (r *renderer) forEachJoined(q *Query, t Table, e each) {
+	r.q, r.table = q, t
+	r.str("WITH ")
+	r.ident("dbfleet_typed")
+	r.str(" AS (SELECT 1 FROM ")
+	r.path(q.Table())
+	r.str(" WHERE ")
+	r.ident(lastPart(e.column))
+	r.str(" = ANY(")
+	r.ready(e.ints)
+	typed := len(r.args)
+	r.str(")) SELECT ")
+	r.ident("each")
+	r.str(".* FROM unnest(")
+	r.placeholder(typed)
+	r.str(") WITH ORDINALITY AS ")
+	r.ident(eachKeys)
+	r.str(" (")
+	r.ident("k")
+	r.str(", ")
+	r.ident("n")
+	r.str(") CROSS JOIN LATERAL (")
+	inner := q.distinctNames()
+	branch, p := inner.WithCond(Cond{kind: belonging, col: lastPart(e.column), val: outerColumn{eachKeys, "k"}}).extend()
+	e.joined = true
+	p.each = &e
+	branch.fixed = branch.limit >= 0 // or a plan for any limit would be made for one that is unlike it
+	r.selectBody(&branch, t)
+	r.orderAndLimit(&branch)
+	r.str(") AS ")
+	r.ident("each")
+	r.eachSorted(q, e)
+}
+
+// eachSorted writes the order of the rows of all keys.
+func (r *renderer) eachSorted(q *Query, e each) {
 	if !e.sorted {
 		return
 	}

@@ -38,6 +38,7 @@ type renderer struct {
 	locks bool      // the statement writes or locks rows, so its subqueries may lock
 
 	implied  int  // how many implicit conditions the one that is being written stands in
+	veil     bool // of arguments; see veiled
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written
 	mayWrite bool // a raw part is not known to be a plain read
@@ -144,6 +145,10 @@ func (r *renderer) fault(part, reason string, err error) error {
 // ready writes a placeholder for an argument that needs no more work.
 func (r *renderer) ready(a any) {
 	r.args = append(r.args, a)
+	if r.veil {
+		r.str("(SELECT ?)")
+		return
+	}
 	r.placeholder(len(r.args))
 }
 

@@ -107,6 +107,8 @@ func (r *renderer) cond(c *Cond) {
 		r.related(c.val.(Related))
 	case counting:
 		r.counting(c)
+	case veiled:
+		r.veiled(c)
 	case belonging:
 		r.belonging(c)
 	case behind:
