@@ -243,22 +243,22 @@ func (r *renderer) veiled(c *Cond) {
 const eachKeys = "dbfleet_keys"
 
 // forEachJoined writes a join of the keys, which are one array, with the rows of each. The
-// array gets its type from the column that it is compared with first, in a query that is
-// never run.
+// array gets its type from the column that it is compared with first, in a query whose
+// result nobody wants, so that it is not run.
 func (r *renderer) forEachJoined(q *Query, t Table, e each) {
 	r.q, r.table = q, t
-	r.str("WITH ")
-	r.ident("dbfleet_typed")
-	r.str(" AS (SELECT 1 FROM ")
+	r.str("SELECT ")
+	r.ident("each")
+	r.str(".* FROM (SELECT EXISTS (SELECT 1 FROM ")
 	r.path(q.Table())
 	r.str(" WHERE ")
 	r.ident(lastPart(e.column))
 	r.str(" = ANY(")
 	r.ready(e.ints)
 	typed := len(r.args)
-	r.str(")) SELECT ")
-	r.ident("each")
-	r.str(".* FROM unnest(")
+	r.str("))) AS ")
+	r.ident("dbfleet_typed")
+	r.str(" CROSS JOIN unnest(")
 	r.placeholder(typed)
 	r.str(") WITH ORDINALITY AS ")
 	r.ident(eachKeys)
