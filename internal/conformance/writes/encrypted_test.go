@@ -288,7 +288,7 @@ func TestEncrypted_WhatWouldNeedThePlaintextIsRefusedBeforeItIsSent(t *testing.T
 			"typed order":    func() error { return ignore(m.Query().OrderWith(ssn.Desc()).Get(ctx)) },
 			"group":          func() error { return ignore(m.Select("ssn").GroupBy("ssn").Get(ctx)) },
 			"aggregate":      func() error { return ignore(dbfleet.Max[string](ctx, m.Query(), "ssn")) },
-			"an expression":  func() error { return ignore(m.Query().SelectValue(dbfleet.MaxOf(ssn), "x").Get(ctx)) },
+			"an expression":  func() error { return ignore(m.Query().SelectValue(dbfleet.MaxOf(ssn), "name").Get(ctx)) },
 			"an alias":       func() error { return ignore(m.Query().As("p").Where("p.ssn", "=", plain).Get(ctx)) },
 			"raw argument":   func() error { return ignore(m.Query().WhereRaw("name = ?", dbfleet.EncryptedOf(plain)).Get(ctx)) },
 			"update":         func() error { return ignore(m.Where("id", "=", "Ann").Update(ctx, dbfleet.Row{"ssn": plain})) },
@@ -325,13 +325,31 @@ func TestEncrypted_WhatWouldNeedThePlaintextIsRefusedBeforeItIsSent(t *testing.T
 			require.NotContains(t, err.Error(), plain, name)
 			require.Zero(t, sent, name)
 		}
-		// Reads that cannot be opened.
+		// Reads that cannot be opened. Those of the first list are refused before, the others
+		// when a row comes.
 		for name, run := range map[string]func() error{
 			"pluck":           func() error { return ignore(dbfleet.Pluck[dbfleet.Encrypted[string]](ctx, m.Query(), "ssn")) },
+			"pluck of bytes":  func() error { return ignore(m.Query().Pluck(ctx, "ssn")) },
 			"without its key": func() error { return ignore(m.Select("ssn").Get(ctx)) },
 			"first of it":     func() error { return ignore(m.Select("ssn").First(ctx)) },
-			"another struct":  func() error { return ignore(dbfleet.Into[other](m.Select("ssn")).Get(ctx)) },
-			"another table":   func() error { return ignore(dbfleet.Table[patient](fl.DB("main"), "patients").Get(ctx)) },
+			"a delete's":      func() error { return ignore(dbfleet.DeleteReturning(ctx, m.Where("id", "=", "Ann").Select("ssn"))) },
+			"a relation": func() error {
+				return ignore(m.With(dbfleet.HasMany(m, m, dbfleet.On("ssn"), func(*patient) *[]patient { return nil })).Get(ctx))
+			},
+		} {
+			mu.Lock()
+			sent = 0
+			mu.Unlock()
+			err := run()
+			if name != "a relation" {
+				require.ErrorIs(t, err, dbfleet.ErrEncrypted, name)
+			}
+			require.ErrorContains(t, err, "ssn", name)
+			require.Zero(t, sent, name)
+		}
+		for name, run := range map[string]func() error{
+			"another struct": func() error { return ignore(dbfleet.Into[other](m.Select("ssn")).Get(ctx)) },
+			"another table":  func() error { return ignore(dbfleet.Table[patient](fl.DB("main"), "patients").Get(ctx)) },
 		} {
 			require.ErrorIs(t, run(), dbfleet.ErrEncrypted, name)
 		}
