@@ -41,7 +41,7 @@ type Encryption struct {
 }
 
 // Encrypted is a field whose value is sealed by the model's Cipher before it is written,
-// and opened after it is read. Its column is one of bytes that may be NULL: bytea on
+// and opened after it is read; EncryptedOf makes one. Its column is one of bytes that may be NULL: bytea on
 // PostgreSQL, VARBINARY or BLOB on MySQL and MariaDB, BLOB on SQLite. NULL stays NULL, and
 // is read as Valid false.
 //
