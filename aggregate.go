@@ -319,6 +319,9 @@ func (q *query) pluck(ctx context.Context, column string, read func(rows driver.
 	if err := single("Pluck", column); err != nil {
 		return err
 	}
+	if q.usable() == nil && q.src.table.Encrypted(column) {
+		return &StatementError{Table: q.src.table.Name, Part: "Pluck", Err: errorf("%w: column %s opens with the columns that it is bound to; read records, by Select", ErrEncrypted, quoted(column))}
+	}
 	name := ""
 	v := &summary{trip: trip{q: q}, locks: true}
 	v.made = func(q *sqlgen.Query, _ *dialect.Dialect) (out sqlgen.Query) {

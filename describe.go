@@ -98,6 +98,16 @@ func (l *modelList) Have(connection, name, column string) (has, known bool) {
 	return has, known
 }
 
+// Encrypted implements sqlgen.Models.
+func (l *modelList) Encrypted(connection, name, column string) bool {
+	for _, s := range l.sources() {
+		if s.table.Encrypts() && s.table.Name == name && (s.shard != nil || s.reg.nameOr(s.connection) == connection) && s.table.Encrypted(column) {
+			return true
+		}
+	}
+	return false
+}
+
 // Describe lists the models of the registry that are in use, in order of
 // connection and model.
 func (r *Registry) Describe() []ModelDescription {

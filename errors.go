@@ -133,6 +133,12 @@ var (
 	// ErrUnread refuses to write a text field that was never read nor set, since the
 	// query of its record left the column out.
 	ErrUnread = rowmap.ErrUnread
+	// ErrEncrypted refuses what would need the plaintext of an encrypted column in the
+	// database, or a record that cannot be sealed; see Encrypted.
+	ErrEncrypted = rowmap.ErrEncrypted
+	// ErrSealed is a value of an encrypted column that does not open: it was changed, is
+	// that of another row or column, or its key is not known.
+	ErrSealed = rowmap.ErrSealed
 )
 
 // notFound is ErrNotFound, and with where also what says where no row was found.

@@ -162,6 +162,9 @@ func (list *inserts) add(ctx context.Context, i int, row map[string]any) error {
 		if _, ok := row[c]; !ok {
 			return t.Fail("the row lacks the column %q, which the first row has", c)
 		}
+		if err := t.CheckInserted(c, row[c]); err != nil {
+			return err
+		}
 	}
 	if len(row) > len(list.in.Columns) {
 		for _, c := range slices.Sorted(maps.Keys(row)) {

@@ -67,6 +67,9 @@ func insertFrom(ctx context.Context, into *query, columns []string, rows *query)
 		if err := t.Insertable(c); err != nil {
 			return 0, err
 		}
+		if err := t.CheckInserted(c, rows); err != nil {
+			return 0, err
+		}
 		if slices.Contains(columns[:i], c) {
 			return 0, t.Fail("InsertFrom has the column %q twice", c)
 		}

@@ -79,6 +79,9 @@ type ModelConfig struct {
 	//
 	// Defaults to none: the last write wins.
 	Version string
+	// Encryption says how the fields that are an Encrypted are sealed. Required if there
+	// are some.
+	Encryption Encryption
 	// Shard places each record on a connection of its own, by a key; see
 	// ShardBy. It takes the place of Connection.
 	Shard ShardRule
@@ -162,6 +165,10 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
 		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
 		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
+		Encryption: table.Encryption{BoundTo: config.Encryption.BoundTo, Table: config.Encryption.Table},
+	}
+	if !rowmap.IsNil(config.Encryption.Cipher) {
+		c.Encryption.Cipher = config.Encryption.Cipher
 	}
 	if config.Shard != nil {
 		c.ShardColumn = config.Shard.column()

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/lex"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -90,6 +91,11 @@ func (v *selection) render(p *place, s *statement) (err error) {
 	} else {
 		var q *sqlgen.Query
 		if q, err = v.q.withKeysOfRelations(); err == nil {
+			if v.q.src.table.Encrypts() {
+				if err := v.foreseen(q, p.e.dialect); err != nil {
+					return err
+				}
+			}
 			if q.Selects() {
 				q = q.WithZeroSums(v.q.takesNull)
 			}
@@ -161,6 +167,20 @@ func (v *selection) fits(plan *rowmap.Plan, rows rowmap.Source) error {
 		return nil
 	}
 	return m.Unknown()
+}
+
+// foreseen refuses a select list whose names do not fit T before anything is sent, as
+// far as they are known.
+func (v *selection) foreseen(q *sqlgen.Query, d *dialect.Dialect) error {
+	plan := v.q.plan()
+	if plan == nil || !q.Selects() {
+		return nil
+	}
+	columns, all := q.ResultColumns(d, v.q.src.table)
+	if !all {
+		return nil
+	}
+	return v.fits(plan, rowmap.NoRows(columns))
 }
 
 // selectsAll says whether the select list has a star.

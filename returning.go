@@ -152,20 +152,6 @@ func (v *returningWrite) render(p *place, s *statement) error {
 	return err
 }
 
-// foreseen refuses a select list whose names do not fit T before anything is written, as
-// far as they are known.
-func (v *returningWrite) foreseen(q *sqlgen.Query, d *dialect.Dialect) error {
-	plan := v.q.plan()
-	if plan == nil || !q.Selects() {
-		return nil
-	}
-	columns, all := q.ResultColumns(d, v.q.src.table)
-	if !all {
-		return nil
-	}
-	return v.fits(plan, rowmap.NoRows(columns))
-}
-
 func (v *returningWrite) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
 	c, err := p.hold(ctx)
 	if err != nil {

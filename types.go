@@ -114,6 +114,9 @@ func (d *Date) UnmarshalText(text []byte) error {
 // on MySQL, TEXT on SQLite. SQL's NULL and JSON's null are told apart: NULL is
 // read as Valid false; a V that is nil is written as JSON null when Valid.
 // Numbers inside an any are json.Number: no digit is lost.
+//
+// Conditions, orders and select lists look into a document by JSONPath, JSONType,
+// JSONExists and JSONContains.
 type JSON[V any] struct {
 	V     V
 	Valid bool // V holds a document, JSON null included

@@ -130,6 +130,9 @@ func (u *upserts) run(ctx context.Context) error {
 	// be that of another record.
 	made := false
 	for _, b := range u.batches {
+		if err := t.CheckUpsert(b.plan, u.key, u.conflict, u.d); err != nil {
+			return err
+		}
 		if !t.KeyIsMade(b.plan, u.key) {
 			continue
 		}

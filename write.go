@@ -109,6 +109,9 @@ func (q *query) sets(values map[string]any) ([]sqlgen.Set, error) {
 		if err := q.src.table.Settable(column); err != nil {
 			return nil, err
 		}
+		if err := q.src.table.CheckAssigned(column, values[column]); err != nil {
+			return nil, err
+		}
 		sets = append(sets, sqlgen.Set{Column: column, Value: operand(values[column])})
 	}
 	return q.src.table.StampSets(sets), nil
@@ -125,6 +128,9 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 		return 0, err
 	}
 	if err := q.src.table.Settable(column); err != nil {
+		return 0, err
+	}
+	if err := q.src.table.CheckAssigned(column, by); err != nil {
 		return 0, err
 	}
 	set, err := q.src.table.Addition(column, operand(by), minus)

@@ -82,8 +82,13 @@ func (r *ArgPlan) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b 
 		arg, ok := b.arg(&at.box, p, d)
 		if !ok {
 			var err error
-			if arg, err = at.field.codec.arg(p, d); err != nil {
-				if errors.Is(err, ErrUnread) {
+			if at.field.codec.kind == Encrypted {
+				arg, err = r.plan.seal(at.field, base)
+			} else {
+				arg, err = at.field.codec.arg(p, d)
+			}
+			if err != nil {
+				if errors.Is(err, ErrUnread) && at.field.codec.kind != Encrypted {
 					return args, r.plan.unread(at.field, base)
 				}
 				return args, r.plan.failure(at.field, err)

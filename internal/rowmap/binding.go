@@ -22,6 +22,9 @@ type binding struct {
 	missing []int     // the fields without a column
 	unread  []uintptr // where those of them lie that remember it
 	fields  []int     // the fields with a column, if the plan's records remember them
+	sealed  int       // how many places are sealed: the last
+	closed  []*field  // the sealed fields without a column
+	unbound error     // why the sealed places cannot be opened by the result alone
 	states  sync.Pool // of *state
 }
 
@@ -52,6 +55,14 @@ func (s *state) next() error {
 		return s.cells.NextCells(s.row)
 	}
 	return s.src.Next(s.dest)
+}
+
+// value is result column i of the row that was read.
+func (s *state) value(i int) driver.Value {
+	if s.cells != nil {
+		return s.row[i].Value()
+	}
+	return s.dest[i]
 }
 
 // isNull says whether result column i of the row that was read is NULL.
@@ -145,6 +156,7 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 			set: p.fields[f].codec.set, setCell: p.fields[f].codec.setCell,
 		})
 	}
+	b.sealedLast(taken)
 	for i := range p.fields {
 		if taken[i] {
 			if p.Remembers() {
@@ -153,8 +165,11 @@ func (p *Plan) newBinding(columns []string) (*binding, error) {
 			continue
 		}
 		b.missing = append(b.missing, i)
-		if f := &p.fields[i]; f.remembers() {
+		switch f := &p.fields[i]; {
+		case f.remembers():
 			b.unread = append(b.unread, f.offset)
+		case f.codec.kind == Encrypted:
+			b.closed = append(b.closed, f)
 		}
 	}
 	return b, nil
@@ -234,9 +249,12 @@ func (b *binding) set(s *state, i int, base unsafe.Pointer) (err error) {
 	} else { // the offset is one in another struct
 		p = at.field.at(base, true)
 	}
-	if s.cells != nil {
+	switch {
+	case i >= len(b.places)-b.sealed:
+		err = b.plan.unseal(at.field, base, s.value(at.index))
+	case s.cells != nil:
 		err = at.setCell(p, &s.row[at.index], &s.origins[i])
-	} else {
+	default:
 		err = at.set(p, s.dest[at.index], &s.origins[i])
 	}
 	if err != nil {

@@ -25,12 +25,13 @@ const (
 	Uint
 	Float
 	String
-	Bytes  // []byte and types made of it, json.RawMessage among them
-	Time   // time.Time, types made of it, and structs that only embed it
-	UUID   // [16]byte
-	Array  // a PostgreSQL array
-	Custom // a sql.Scanner, or a text by MarshalText and UnmarshalText
-	Any    // any: whatever the column holds
+	Bytes     // []byte and types made of it, json.RawMessage among them
+	Time      // time.Time, types made of it, and structs that only embed it
+	UUID      // [16]byte
+	Array     // a PostgreSQL array
+	Custom    // a sql.Scanner, or a text by MarshalText and UnmarshalText
+	Any       // any: whatever the column holds
+	Encrypted // a struct that ends with a Seal
 )
 
 // A setter stores a driver's value at p, which is the address of a value of
@@ -92,12 +93,18 @@ func newCodec(t reflect.Type, depth int) (*codec, error) {
 	}
 	if t.Kind() == reflect.Pointer {
 		elem, err := newCodec(t.Elem(), depth-1)
+		if err == nil && elem.kind == Encrypted {
+			err = fmt.Errorf("%w: an encrypted value holds NULL by itself, it is no pointer", ErrType)
+		}
 		if err != nil {
 			return nil, err
 		}
 		return pointerCodec(t, elem), nil
 	}
 	if c := nullCodec(t, depth); c != nil {
+		return c, nil
+	}
+	if c := sealedCodec(t); c != nil {
 		return c, nil
 	}
 	if reflect.PointerTo(t).Implements(scannerType) {
@@ -230,7 +237,7 @@ func nullCodec(t reflect.Type, depth int) *codec {
 		return nil
 	}
 	elem, err := newCodec(value.Type, depth-1)
-	if err != nil {
+	if err != nil || elem.kind == Encrypted {
 		return nil
 	}
 	set := func(p unsafe.Pointer, v driver.Value, c *origin) error {

@@ -82,6 +82,8 @@ func (c *codec) fit(v any) (any, error) {
 	k := c.kind
 	if t, ok := timeIn(v); ok {
 		switch k {
+		case Encrypted:
+			return nil, misfit(k, v)
 		case Time:
 			return t, nil
 		case Any, Array:
@@ -90,6 +92,9 @@ func (c *codec) fit(v any) (any, error) {
 			return c.fitTime(t), nil
 		}
 		return nil, misfit(k, v)
+	}
+	if k == Encrypted {
+		return nil, fmt.Errorf("%w: it is compared with nothing and set to nothing but NULL; its plaintext is written with a record, and read of one", ErrEncrypted)
 	}
 	if k == Array || k == Custom || k == Any {
 		return v, nil
@@ -130,7 +135,7 @@ func misfit(k Kind, v any) error {
 
 var kindNames = [...]string{
 	Bool: "bool", Int: "integer", Uint: "unsigned integer", Float: "float", String: "text", Bytes: "bytes",
-	Time: "time", UUID: "uuid", Array: "array", Custom: "custom", Any: "any",
+	Time: "time", UUID: "uuid", Array: "array", Custom: "custom", Any: "any", Encrypted: "encrypted",
 }
 
 func (k Kind) String() string {

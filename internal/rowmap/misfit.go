@@ -11,7 +11,7 @@ type Misfit struct{ b *binding }
 
 // Misfit compares the columns of a result with the fields. It reads no row.
 func (p *Plan) Misfit(src Source) (Misfit, error) {
-	b, err := p.bind(src)
+	b, err := p.bindWhole(src)
 	return Misfit{b}, err
 }
 

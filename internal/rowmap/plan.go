@@ -33,6 +33,7 @@ type Plan struct {
 	changing   []changing // what a write may change in a record
 	pointers   int        // how many of them are embedded pointers, behind the columns
 	remembered int        // where a record remembers its row, -1 is nowhere
+	sealing    *Sealing   // how sealed columns are sealed, nil when they cannot be
 
 	layouts  changeLayouts
 	scratch  sync.Pool // of *T

@@ -34,7 +34,7 @@ func (p *Plan) collect(src Source, list any, hint int) (rows slice, err error) {
 	if _, err := p.listAt(list); err != nil {
 		return slice{}, err
 	}
-	b, err := p.bind(src)
+	b, err := p.bindWhole(src)
 	if err != nil {
 		return slice{}, err
 	}
@@ -64,7 +64,7 @@ func (p *Plan) ReadFirst(src Source, rec any) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	b, err := p.bind(src)
+	b, err := p.bindWhole(src)
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +90,7 @@ func (p *Plan) ReadEach(src Source, rec any, yield func() bool) (rows int64, err
 	if err != nil {
 		return 0, err
 	}
-	b, err := p.bind(src)
+	b, err := p.bindWhole(src)
 	if err != nil {
 		return 0, err
 	}

@@ -103,6 +103,9 @@ func (b *binding) choose(s *state, fields []int) error {
 		}
 		s.chosen = append(s.chosen, i)
 	}
+	if b.sealed > 0 {
+		slices.Sort(s.chosen) // what opens the sealed ones is stored before them
+	}
 	return nil
 }
 

@@ -129,6 +129,9 @@ func (p *Plan) IsZero(i int, rec any) bool {
 	if f.codec.kind == Time && isTimeLike(f.codec.typ) {
 		return (*time.Time)(at).IsZero()
 	}
+	if f.codec.kind == Encrypted {
+		return !validAt(f.codec.typ, at)
+	}
 	return reflect.NewAt(f.codec.typ, at).Elem().IsZero()
 }
 
@@ -205,6 +208,9 @@ func (c *codec) assign(dst reflect.Value, v any) error {
 	if rv.IsValid() && rv.Type() == c.typ {
 		dst.Elem().Set(rv)
 		return nil
+	}
+	if c.kind == Encrypted {
+		return c.assignSealed(dst, v)
 	}
 	if rv.IsValid() && c.typ.Kind() == reflect.Pointer && rv.Type() == c.typ.Elem() {
 		dst.Elem().Set(addressable(rv))

@@ -44,6 +44,11 @@ func (b *binding) forget(base unsafe.Pointer) {
 	for _, offset := range b.unread {
 		*(*string)(unsafe.Add(base, offset)) = unreadText()
 	}
+	for _, f := range b.closed {
+		if at := f.at(base, false); at != nil {
+			sealAt(f.codec.typ, at).unread = true
+		}
+	}
 }
 
 // unread is the error for a record of which fields were not read.

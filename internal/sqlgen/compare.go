@@ -71,10 +71,10 @@ func (r *renderer) compare(c *Cond) {
 func (r *renderer) compareNull(c *Cond) {
 	switch c.op {
 	case Eq, Is:
-		r.column(c.col)
+		r.asSealed(func() { r.column(c.col) })
 		r.str(" IS NULL")
 	case NotEq, IsNot:
-		r.column(c.col)
+		r.asSealed(func() { r.column(c.col) })
 		r.str(" IS NOT NULL")
 	default:
 		r.fail(r.columnFault(c, fmt.Sprintf("NULL, which nil and the zero time.Time are, cannot follow %s; only =, <>, IS and IS NOT take it", opName(c.op)), nil))

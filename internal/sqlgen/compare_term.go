@@ -22,6 +22,9 @@ func CompareTerm(left Term, op Op, value any) Cond {
 // compareTerm writes a comparison whose left side is a term.
 func (r *renderer) compareTerm(c *Cond) {
 	left, v := c.detail().expr.Term, c.detail().value
+	if !isPattern(c.op) {
+		left = exactly(left)
+	}
 	typed := isLiteral(left)
 	if e, ok := v.(*Expr); ok && e.Term != nil { // whose type tells that of the left side
 		typed = typed && isLiteral(e.Term)

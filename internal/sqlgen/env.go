@@ -54,6 +54,8 @@ type Models interface {
 	// Have says whether a model of the table on that connection has the column, and
 	// whether there is such a model.
 	Have(connection, table, column string) (has, known bool)
+	// Encrypted says whether it is encrypted by a model of the table.
+	Encrypted(connection, table, column string) bool
 	// Elsewhere is another connection, of a model of the table, if there are some but none
 	// on this one, where there is a model of beside; "" otherwise.
 	Elsewhere(connection, beside, table string) string
@@ -90,4 +92,7 @@ type Table interface {
 	Others(i int, list any, args []any, d *dialect.Dialect) []any
 	// Textual says whether the column's values are text to Go.
 	Textual(i int) bool
+	// Encrypted says whether the database has the column's ciphertext only. The column may
+	// be named after the table.
+	Encrypted(column string) bool
 }

@@ -58,3 +58,11 @@ func numbered(sql string) string {
 	}
 	return ""
 }
+
+// exactly is the expression with texts of documents sorted by their bytes.
+func (e *Expr) exactly() *Expr {
+	if v, ok := e.Term.(JSONValue); ok {
+		return &Expr{Term: exactly(v)}
+	}
+	return e
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -213,11 +214,40 @@ func number(text string) *Number {
 	return &Number{Decimal: d}
 }
 
+// jsonStatements look into the column city.
+func jsonStatements() []statement {
+	at := func(kind JSONKind, steps ...JSONStep) JSONValue {
+		return JSONValue{JSONPath: JSONPath{ColumnTerm("city"), steps}, Kind: kind}
+	}
+	key := func(k string) JSONStep { return JSONStep{Key: k} }
+	element := func(i int) JSONStep { return JSONStep{Index: i, Element: true} }
+	text := at(JSONText, key(`a"b\<`), element(1))
+	where := func(c ...Cond) Query {
+		q := From("users")
+		for _, c := range c {
+			q = q.WithCond(c)
+		}
+		return q
+	}
+	return []statement{
+		selecting("json text", where(CompareTerm(text, Eq, "x"), CompareTerm(text, In, []any{"x", nil}), CompareTerm(text, Like, "x%"), CompareTerm(text, Is, nil))),
+		selecting("json numbers", where(CompareTerm(at(JSONWhole, key("n")), Gt, 1), CompareTerm(at(JSONFloat, element(0), key("n")), Between, []any{1.5, 2.5}))),
+		selecting("json bool", where(CompareTerm(at(JSONBool), Eq, true))),
+		selecting("json type", where(CompareTerm(at(JSONTypeName, key("a"), element(0)), IsNot, nil))),
+		selecting("json contains", where(CompareTerm(JSONHas{text.JSONPath, JSONText, Literal{"x"}}, Eq, true), CompareTerm(JSONHas{JSONPath{ColumnTerm("city"), nil}, JSONWhole, Literal{int64(1)}}, Eq, true))),
+		selecting("json selected and sorted", where().WithColumns(Column{Expr: &Expr{Term: text}, As: "t"}).WithOrder(Order{Expr: &Expr{Term: text}, Desc: true})),
+		selecting("json key with a hyphen", where(CompareTerm(at(JSONText, key("-a")), Eq, "x"))),
+		selecting("encrypted compared", where(Compare("ssn", Eq, "x"))),
+		selecting("encrypted compared behind its table", where(Compare("users.ssn", Eq, "x"))),
+		selecting("encrypted sorted", where().WithOrder(Order{Column: "ssn"})),
+	}
+}
+
 func TestGolden_EveryStatementInEveryDialect(t *testing.T) {
 	t.Parallel()
 	for _, d := range dialects {
 		var b strings.Builder
-		for _, s := range goldenStatements() {
+		for _, s := range slices.Concat(goldenStatements(), jsonStatements()) {
 			text, args, err := s.render(d)
 			fmt.Fprintf(&b, "# %s\n", s.name)
 			if err != nil {

@@ -84,7 +84,7 @@ func (r *renderer) order(q *Query, o *Cond) {
 func (r *renderer) orderValue(q *Query, o *Cond) {
 	switch {
 	case o.detail() != nil && o.detail().expr != nil:
-		r.raw(o.detail().expr, "order by")
+		r.raw(o.detail().expr.exactly(), "order by")
 	case q.Unites():
 		r.resultColumn(q, r.table, o.col)
 	default:

@@ -41,6 +41,7 @@ type renderer struct {
 	veil     bool // of arguments; see veiled
 	having   bool // the conditions of HAVING are being written
 	grouping bool // a column of GROUP BY is being written
+	sealed   bool // the column that is being written may be an encrypted one
 	mayWrite bool // a raw part is not known to be a plain read
 
 	padded bool // a list was padded

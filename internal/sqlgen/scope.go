@@ -16,6 +16,7 @@ import (
 // column writes a column of the current SELECT, which must be known where a model
 // knows its columns.
 func (r *renderer) column(name string) {
+	r.plain(name)
 	if r.having && r.havingColumn(name) {
 		return
 	}

@@ -69,7 +69,7 @@ func (r *renderer) selectColumn(c *Column) {
 		r.path(c.Name[:len(c.Name)-2])
 		r.str(".*")
 	default:
-		r.column(c.Name)
+		r.asSealed(func() { r.column(c.Name) })
 		if c.As == "" {
 			called := c.Name
 			if r.table == nil || r.table.Quoted(called, r.d) == "" {

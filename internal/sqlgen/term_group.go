@@ -127,7 +127,7 @@ func (o Over) window(r *renderer) {
 func (r *renderer) windowOrder(o *Order) {
 	value := func() {
 		if o.Expr != nil {
-			r.raw(o.Expr, "order by")
+			r.raw(o.Expr.exactly(), "order by")
 		} else {
 			r.column(o.Column)
 		}

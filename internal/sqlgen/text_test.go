@@ -25,6 +25,7 @@ var vetted = []string{
 	"quoted", "list", // names that Table has quoted
 	"text[start:t.At]", "text[start:]", // raw SQL around its placeholders
 	"functionNames[f]", "unitNames[p.Unit]", "unitNames[t.Unit]", "unitFormats[p.Unit]", "mysqlCuts[t.Unit]", "sqliteCuts[t.Unit]", // constants, by number
+	"postgresKinds[v.Kind]", "postgresCasts[v.Kind]", "postgresCasts[h.Kind]", "mysqlKinds[v.Kind]", "sqliteKinds[v.Kind]", "sqliteKinds[h.Kind]", // constants, by number
 	"castOf(a)", "r.d.InNothing", "r.d.NotInNothing", "castOf(r.args[before])", `cmp.Or(castOf(r.args[before]), "::text")`, // types, by the argument's Go type
 	"strconv.AppendInt", "strconv.AppendUint", "hex.AppendEncode", "appendIdent", // digits and quoted names
 	"d.Append", // the digits of a value.Decimal

@@ -167,6 +167,10 @@ func (t *Table) misfit(i int, c *LiveColumn) (severity, problem string) {
 		case c.Digits >= 0 && c.Digits < 6 && t.precision < pow10(9-c.Digits):
 			return May, fmt.Sprintf("it keeps %d digits of a second's fraction; set ModelConfig.TimePrecision, or what is written is not what is read", c.Digits)
 		}
+	case rowmap.Encrypted:
+		if textual || whole || decimal || floats || temporal {
+			return Fails, "it does not hold the bytes of a ciphertext"
+		}
 	case rowmap.String:
 		if c.Type == "bytea" {
 			return May, "bytes that are no text are not read as they are"

@@ -52,7 +52,7 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (in sqlgen.Insert, back []int) {
 	in = sqlgen.Insert{
 		Table: t.Name, Columns: p.Columns, Rows: rows,
-		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.upsertSets(p, key, c), Raise: t.VersionColumn(),
+		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.resealedSets(t.upsertSets(p, key, c), key), Raise: t.VersionColumn(),
 	}
 	if len(in.Sets) == 0 {
 		in.Conflict = sqlgen.Ignore
@@ -142,6 +142,11 @@ func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
 	for _, name := range in.Columns {
 		if t.takes(name, in.Keys, c) {
 			in.Sets = append(in.Sets, name)
+		}
+	}
+	for _, name := range in.Sets {
+		if err := t.CheckAssigned(name, nil); err != nil {
+			return err
 		}
 	}
 	if len(in.Sets) > 0 {

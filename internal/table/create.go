@@ -113,7 +113,7 @@ func scalarType(d *dialect.Dialect, s rowmap.Storage, key bool, precision time.D
 		return pick("double precision", "double", "REAL")
 	case rowmap.String:
 		return pick("text", text, "TEXT")
-	case rowmap.Bytes:
+	case rowmap.Bytes, rowmap.Encrypted:
 		return pick("bytea", blob, "BLOB")
 	case rowmap.Time:
 		return pick("timestamptz("+digits+")", "datetime("+digits+")", "DATETIME")

@@ -33,6 +33,7 @@ type Config struct {
 	SoftDelete    string // the column of the time when a row was deleted, "" deletes rows
 	Version       string // the column of the rows' versions, "" is none
 	ShardColumn   string // "" when the table is not sharded
+	Encryption    Encryption
 }
 
 // A Fault is one thing that is wrong with a Config. Key names the setting.
@@ -63,6 +64,8 @@ type Table struct {
 	shard     int           // the shard key, -1 is none
 	shardName string        // its column, also without a plan
 	precision time.Duration // of times, at least a microsecond
+	sealed    []int         // the encrypted columns
+	bound     []int         // what they are bound to
 	generated []bool        // by field: left out of inserts and updates
 	optional  []bool        // by field: left out of an insert when zero
 
@@ -72,6 +75,7 @@ type Table struct {
 	twofold [dialect.Count]bool
 
 	saved     []int // the fields that Save writes
+	sent      []int // the same, and behind them what is written along; see resealed
 	savedArgs *rowmap.ArgPlan
 	// locatedArgs are the arguments of located.
 	locatedArgs *rowmap.ArgPlan
@@ -115,8 +119,9 @@ func New(c Config, plan *rowmap.Plan) (*Table, []Fault) {
 	}
 	t.prepareInserts()
 	t.saved = t.updateFields(nil)
-	t.locatedArgs = plan.ArgPlan(t.located...)
-	t.savedArgs = plan.ArgPlan(slices.Concat(t.saved, t.located)...)
+	t.sent = t.resealed(t.saved, t.located)
+	t.locatedArgs = t.Plan.ArgPlan(t.located...)
+	t.savedArgs = t.Plan.ArgPlan(slices.Concat(t.sent, t.located)...)
 	return t, nil
 }
 
@@ -168,6 +173,7 @@ func (t *Table) configure(c Config) (faults []Fault) {
 		fault("Timestamps", "is off, so CreatedAt and UpdatedAt name columns that nothing sets", nil)
 	}
 	t.configureState(c, fault, columns)
+	t.configureSealed(c, fault, columns)
 	return faults
 }
 

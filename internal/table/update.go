@@ -12,10 +12,13 @@ import (
 // Saving is the update of one record with its arguments: the columns, the key, and the
 // version that the row must have. cut is that of ArgPlan.Args.
 func (t *Table) Saving(record any, c Change, d *dialect.Dialect) (text string, args []any, cut bool, err error) {
-	fields, keys, plan := t.saved, t.Identity(record), t.savedArgs
+	fields, keys, plan := t.sent, t.Identity(record), t.savedArgs
 	all := c.Only == nil && c.Deleted == sqlgen.NoDeleted && len(keys) == len(t.located)
 	if c.Only != nil {
-		fields = t.updateFields(c.Only)
+		if err = t.CheckRebound(c.Only); err != nil {
+			return "", nil, false, err
+		}
+		fields = t.resealed(t.updateFields(c.Only), keys)
 	}
 	if t.twofold[d.Index] || len(c.Within) > 0 {
 		return t.savingRendered(record, c, fields, keys, cmp.Or(c.Env, t.Env(d, "")))
@@ -146,7 +149,7 @@ func (t *Table) readySets(fields []int) []sqlgen.Set {
 // of their rows but for the version. ok is false for a table of which a record is found
 // in more than one way.
 func (t *Table) SavingEach(d *dialect.Dialect) (u sqlgen.EachUpdate, args *rowmap.ArgPlan, ok bool) {
-	sets := slices.DeleteFunc(slices.Clone(t.saved), func(i int) bool { return i == t.version })
+	sets := slices.DeleteFunc(slices.Clone(t.sent), func(i int) bool { return i == t.version })
 	u = sqlgen.EachUpdate{Table: t.Name, Keys: t.ColumnsOf(t.located), Sets: t.ColumnsOf(sets), Version: t.VersionColumn(), Mark: t.DeletedMark()}
 	return u, t.Plan.ArgPlan(slices.Concat(sets, t.located)...), !t.twofold[d.Index] && u.Args() > len(t.located)
 }

@@ -29,6 +29,7 @@ var data = map[string]bool{
 	"Args": true, "Config": true, "ConnectionConfig": true, "Date": true, "JSON": true, "PoolConfig": true,
 	"Cases": true, "Route": true, "Secret": true, "ErrorClass": true, "QueryEvent": true, "SQLiteConfig": true, "TLSConfig": true,
 	"ReadsConfig": true, "ReplicaConfig": true,
+	"Encrypted": true,
 }
 
 // surface is what testdata/api.txt lists. A new function joins world.functions, a new

@@ -119,6 +119,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"Lower": dbfleet.Lower, "Upper": dbfleet.Upper, "Trim": dbfleet.Trim, "Length": dbfleet.Length, "Concat": dbfleet.Concat,
 		"Year": dbfleet.Year, "Month": dbfleet.Month, "Day": dbfleet.Day, "Hour": dbfleet.Hour, "Minute": dbfleet.Minute, "Second": dbfleet.Second, "Truncate": dbfleet.Truncate,
 		"CountRows": dbfleet.CountRows, "CountOf": dbfleet.CountOf, "SumOf": dbfleet.SumOf[int], "AvgOf": dbfleet.AvgOf, "MinOf": dbfleet.MinOf[int], "MaxOf": dbfleet.MaxOf[int],
+		"JSONPath": dbfleet.JSONPath[int], "JSONType": dbfleet.JSONType, "JSONExists": dbfleet.JSONExists, "JSONContains": dbfleet.JSONContains[int],
+		"EncryptedOf": dbfleet.EncryptedOf[any], "NewAESCipher": dbfleet.NewAESCipher,
 		"RowNumber": dbfleet.RowNumber, "Rank": dbfleet.Rank, "DenseRank": dbfleet.DenseRank, "Lag": dbfleet.Lag[int], "Lead": dbfleet.Lead[int], "FirstValue": dbfleet.FirstValue[int],
 	} {
 		out[name] = reflect.ValueOf(f)
@@ -150,6 +152,7 @@ var receivers = map[string]func(w *world) any{
 	"Conn":        func(*world) any { return new(dbfleet.Conn) },
 	"Session":     func(w *world) any { return dbfleet.SessionOf(dbfleet.WithSession(w.ctx)) },
 	"Secret":      func(*world) any { s := dbfleet.Secret("x"); return &s },
+	"Encrypted":   func(*world) any { e := dbfleet.EncryptedOf(1); return &e },
 	"ToManyPivot": func(w *world) any { return w.likedBy() },
 	"ToManyThrough": func(w *world) any {
 		return dbfleet.HasManyThrough(w.postsOf(), w.siblings(), func(u *user) *[]post { return &u.Posts })
@@ -321,7 +324,9 @@ func (w *world) value(function, name string, in reflect.Type) any {
 	switch function {
 	case "Date.UnmarshalText":
 		document = []byte("2024-01-02")
-	case "JSON.UnmarshalJSON":
+	case "NewAESCipher":
+		return dbfleet.CipherKey{ID: name, Key: dbfleet.Secret(strings.Repeat("k", 32))}
+	case "JSON.UnmarshalJSON", "Encrypted.UnmarshalJSON":
 		document = []byte("1")
 	case "JSON.Scan":
 		return "1"
@@ -422,7 +427,7 @@ var sqlizers = map[string]squirrel.Sqlizer{
 }
 
 var values = map[string]any{
-	"value": 30, "values": []int{30}, "low": 1, "high": 50, "v": 1, "by": 1, "key": 1, "src": "2024-01-02", "args": 1, "vs": 1, "keys": 1, "tree": map[string]any{},
+	"value": 30, "values": []int{30}, "low": 1, "high": 50, "v": 1, "by": 1, "key": 1, "src": "2024-01-02", "args": 1, "vs": 1, "keys": 1, "tree": map[string]any{}, "steps": "x",
 }
 
 // state is a fmt.State.

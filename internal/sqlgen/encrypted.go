@@ -1,0 +1,75 @@
+package sqlgen
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/dbfleet/dbfleet/internal/value"
+)
+
+// plain fails for a column of which the database has the ciphertext only, where that is
+// compared, sorted or computed with: each value has another, so that nothing is found.
+func (r *renderer) plain(name string) {
+	if r.sealed || r.err != nil || !r.isEncrypted(name) {
+		return
+	}
+	r.fail(r.fault("column "+strconv.Quote(name), "", fmt.Errorf("%w: it is selected and compared with NULL, and nothing else; keep what rows are found or sorted by in a column of its own", value.ErrEncrypted)))
+}
+
+// asSealed writes what may have a column's ciphertext.
+func (r *renderer) asSealed(write func()) {
+	was := r.sealed
+	r.sealed = true
+	write()
+	r.sealed = was
+}
+
+func (r *renderer) isEncrypted(name string) bool {
+	if r.table != nil && r.table.Encrypted(name) {
+		return true
+	}
+	if r.models == nil {
+		return false
+	}
+	table, column := splitName(name)
+	if table == "" {
+		for _, joined := range r.joinedTables() {
+			if r.models.Encrypted(r.connection, joined, column) {
+				return r.table == nil || !r.table.Known(name)
+			}
+		}
+		return false
+	}
+	if of := r.q.tableCalled(table); of != "" {
+		return r.models.Encrypted(r.connection, of, column)
+	}
+	for i := len(r.outer) - 1; i >= 0; i-- {
+		if of := r.outer[i].q.tableCalled(table); of != "" {
+			return r.models.Encrypted(r.connection, of, column)
+		}
+	}
+	return false
+}
+
+// joinedTables are the tables that the current SELECT joins, by their own names.
+func (r *renderer) joinedTables() (names []string) {
+	if r.q.more != nil {
+		for i := range r.q.more.joins {
+			if j := &r.q.more.joins[i]; j.expr == nil {
+				names = append(names, j.table)
+			}
+		}
+	}
+	return names
+}
+
+// tableCalled is the table that the query calls so, "" for none.
+func (q *Query) tableCalled(name string) string {
+	if j := q.joined(name); j != nil {
+		return j.table
+	}
+	if q.own(name) {
+		return q.Table()
+	}
+	return ""
+}
