@@ -91,9 +91,15 @@ func (q *query) writeMany(ctx context.Context, records rowmap.Records, indexed b
 	if err != nil || records.N == 0 {
 		return err
 	}
+	if err := q.ownRecords(ctx, records); err != nil {
+		return err
+	}
 	st := q.src.callbacks.creating
 	st.indexed = indexed
 	return q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
+		if err := q.ownRecords(ctx, records); err != nil {
+			return err
+		}
 		for i := range records.N {
 			if err := q.stillAt(home, records.At(i)); err != nil {
 				return recordError(i, err)

@@ -180,6 +180,14 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 	if err := w.q.src.table.CheckOn(p.e.dialect); err != nil {
 		return err
 	}
+	if owned := w.q.ownedOn(p.e.name); owned != nil {
+		if _, _, err := owned.tenant(p.wants()); err != nil {
+			return err
+		}
+		if w.q.src.tenant == nil {
+			return owned.table.Fail("its rows belong to tenants, and the model %s, which has no Tenant, makes none", w.q.src.table.Model)
+		}
+	}
 	p.holds(w.q.src)
 	var l *loadRun
 	defer func() {
@@ -245,6 +253,9 @@ func (w *loading) next(ctx context.Context, d *dialect.Dialect) (*table.InsertPl
 		if err := validate(w.record, ctx); err != nil {
 			return nil, recordError(int(w.rows), err)
 		}
+	}
+	if err := w.q.ownRecords(ctx, rowmap.One(w.record)); err != nil {
+		return nil, recordError(int(w.rows), err)
 	}
 	if err := t.Stamp(w.record, true); err != nil {
 		return nil, recordError(int(w.rows), err)

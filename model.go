@@ -79,6 +79,11 @@ type ModelConfig struct {
 	//
 	// Defaults to none: the last write wins.
 	Version string
+	// Tenant keeps the tenants of a service apart: each context of WithTenant sees what is
+	// its tenant's, and without one the model is ErrNoTenant. See TenantByColumn.
+	//
+	// Defaults to none: everybody sees all rows.
+	Tenant TenantRule
 	// Shard places each record on a connection of its own, by a key; see
 	// ShardBy. It takes the place of Connection.
 	Shard ShardRule
@@ -142,6 +147,9 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err
 	}
+	if err := s.keepsApart(config.Tenant); err != nil {
+		return nil, &ModelError{Model: name, Key: "Tenant", Err: err}
+	}
 	r.models.add(s)
 	return &query{src: s, q: sqlgen.From(config.Table)}, nil
 }
@@ -166,7 +174,13 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 	if config.Shard != nil {
 		c.ShardColumn = config.Shard.column()
 	}
+	if config.Tenant != nil && config.Tenant.fault() == "" {
+		c.TenantColumn = config.Tenant.rule().column
+	}
 	t, faults := table.New(c, plan)
+	if config.Tenant != nil && config.Tenant.fault() != "" {
+		faults = append(faults, table.Fault{Key: "Tenant", Reason: config.Tenant.fault()})
+	}
 	if config.Connection != "" {
 		if _, err := s.reg.lookup(config.Connection); err != nil {
 			faults = append(faults, table.Fault{Key: "Connection", Err: err})

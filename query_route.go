@@ -117,6 +117,9 @@ func (q *query) Statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
 	if to.connection != scope {
 		return q.q, nil, q.src.table.Fail("the subquery belongs to connection %q, the statement goes to %q", to.connection, scope)
 	}
+	if q.src.tenant != nil {
+		q.ownedOn(scope)
+	}
 	return q.q, q.src.table.ForSQL(), nil
 }
 
@@ -141,6 +144,9 @@ func (q *query) env(p *place) *sqlgen.Env {
 	env := q.src.table.Env(p.e.dialect, p.e.name)
 	env.Models, env.Implicit = &q.src.reg.models, p.scopes
 	env.Far = p.answers
+	if q.src.reg.owned.any() {
+		env.Owned = (&tenantView{q.src.reg, p}).owner
+	}
 	return env
 }
 

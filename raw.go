@@ -151,9 +151,11 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 	if ctx == nil {
 		return noContext(tx.st.e.name)
 	}
-	p.inTx(tx, "the transaction's handle")
 	asked := txsOf(ctx).wants()
-	p.tellTo, p.in.session = asked.route, asked.session
+	if err := p.inTxFor(tx, "the transaction's handle", asked); err != nil {
+		return err
+	}
+	p.asked, p.tellTo, p.in.session = asked, asked.route, asked.session
 	return nil
 }
 

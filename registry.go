@@ -20,6 +20,7 @@ type Registry struct {
 	hooks       hookList
 	models      modelList
 	plain       plainReads
+	owned       ownedTables
 	sessionKeys [][]byte // of tokens; the first signs
 
 	mu       sync.Mutex // protects following fields and every change of entries

@@ -126,7 +126,16 @@ func (r *renderer) join(j *join) {
 		r.raw(j.expr, "join")
 		return
 	}
-	r.str(j.kind)
+	var owner *Owner
+	if r.owned != nil {
+		owner = r.owner(j.table)
+	}
+	cross := j.kind == "CROSS JOIN"
+	if cross && owner != nil {
+		r.str("JOIN")
+	} else {
+		r.str(j.kind)
+	}
 	r.str(" ")
 	r.calledOnce(j)
 	r.livesHere(j.table)
@@ -135,13 +144,18 @@ func (r *renderer) join(j *join) {
 		r.str(" AS ")
 		r.ident(j.alias)
 	}
-	if j.kind == "CROSS JOIN" {
+	if cross {
+		if owner != nil {
+			r.str(" ON ")
+			r.ownedBy(owner, j.ref())
+		}
 		return
 	}
 	r.str(" ON ")
 	r.column(j.left)
 	r.columnOp(j.op)
 	r.column(j.right)
+	r.joinsOwned(j, owner)
 }
 
 // calledOnce refuses a join of a table that the query reads by the same name

@@ -46,6 +46,7 @@ func (r *renderer) set(s *Set) {
 		r.fail(&UnknownColumnError{Table: r.q.Table(), Column: s.Column, Known: r.table.Columns()})
 		return
 	}
+	r.setsOwner(s)
 	r.ident(s.Column)
 	r.str(" = ")
 	if s.Add {
