@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"maps"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -47,6 +48,11 @@ func (q *query) ownRow(ctx context.Context, connection string, row map[string]an
 	if err != nil {
 		return nil, err
 	}
+	for c := range row {
+		if c != owned.column && strings.EqualFold(c, owned.column) {
+			return nil, owned.table.Fail("the row has the column %q, and the one that says whose it is is %q", c, owned.column)
+		}
+	}
 	given, has := row[owned.column]
 	switch {
 	case across && !has:
@@ -75,7 +81,7 @@ func (q *query) ownSet(ctx context.Context, connection string, columns []string)
 		return nil, err
 	}
 	for _, c := range columns {
-		if c == owned.column {
+		if strings.EqualFold(c, owned.column) {
 			return nil, owned.table.Fail("InsertFrom has the column %q, which says whose row it is; leave it out, the context tells it", c)
 		}
 	}

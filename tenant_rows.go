@@ -24,8 +24,12 @@ type ownedTables struct {
 	list atomic.Pointer[map[ownedKey]*ownedTable]
 }
 
-// ownedKey is a table of a connection; of no connection it is one of any.
-type ownedKey struct{ connection, table string }
+// ownedKey is a table of a connection, or of all of a sharded model; of no connection it
+// is one of any.
+type ownedKey struct {
+	connection, table string
+	sharded           bool
+}
 
 // ownedName is the name of a table as databases compare it, without its schema.
 func ownedName(name string) string {
@@ -38,7 +42,7 @@ func (l *ownedTables) any() bool { return l.list.Load() != nil }
 // anywhere says that a table of that name has rows of tenants on some connection.
 func (l *ownedTables) anywhere(name string) bool {
 	list := l.list.Load()
-	return list != nil && (*list)[ownedKey{"", ownedName(name)}] != nil
+	return list != nil && (*list)[ownedKey{table: ownedName(name)}] != nil
 }
 
 func (l *ownedTables) of(connection, name string) *ownedTable {
@@ -46,19 +50,24 @@ func (l *ownedTables) of(connection, name string) *ownedTable {
 	if list == nil {
 		return nil
 	}
-	return (*list)[ownedKey{connection, ownedName(name)}]
+	at := ownedKey{connection: connection, table: ownedName(name)}
+	if t := (*list)[at]; t != nil {
+		return t
+	}
+	return (*list)[ownedKey{table: at.table, sharded: true}]
 }
 
-// holds notes that the rows of a table belong to tenants on a connection.
-func (l *ownedTables) holds(connection string, t *ownedTable) error {
-	at := ownedKey{connection, ownedName(t.table.Name)}
+// holds notes that the rows of a table belong to tenants on a connection, or sharded on
+// all of them.
+func (l *ownedTables) holds(connection string, t *ownedTable, sharded bool) error {
+	at := ownedKey{connection, ownedName(t.table.Name), sharded}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := map[ownedKey]*ownedTable{}
 	if list := l.list.Load(); list != nil {
 		if known := (*list)[at]; known != nil {
 			if known.column != t.column || known.across != t.across {
-				return errorf("another model of table %q on connection %q has another rule", t.table.Name, connection)
+				return errorf("another model of table %q has another rule", t.table.Name)
 			}
 			return nil
 		}
@@ -67,7 +76,7 @@ func (l *ownedTables) holds(connection string, t *ownedTable) error {
 		}
 	}
 	next[at] = t
-	if any := (ownedKey{"", at.table}); next[any] == nil {
+	if any := (ownedKey{table: at.table}); next[any] == nil {
 		next[any] = t
 	}
 	l.list.Store(&next)
@@ -85,7 +94,7 @@ func (q *query) ownedOn(connection string) *ownedTable {
 		return nil
 	}
 	if q.src.tenant != nil && owned.of(connection, q.src.table.Name) == nil {
-		_ = owned.holds(connection, q.src.tenant) // a shard, or a connection named on the call
+		_ = owned.holds(connection, q.src.tenant, false) // a connection named on the call
 	}
 	return owned.of(connection, q.src.table.Name)
 }
@@ -231,7 +240,7 @@ func (s *source) keepsApart(rule TenantRule) error {
 	}
 	s.tenant = &ownedTable{rule.rule(), s.table}
 	if s.shard != nil {
-		return s.reg.owned.holds("", s.tenant) // each shard when it is used
+		return s.reg.owned.holds("", s.tenant, true)
 	}
-	return s.reg.owned.holds(s.reg.nameOr(s.connection), s.tenant)
+	return s.reg.owned.holds(s.reg.nameOr(s.connection), s.tenant, false)
 }

@@ -25,6 +25,9 @@ func (r *renderer) ownerOf(q *Query) *Owner {
 	if r.owned == nil || q.more != nil && q.more.from != nil {
 		return nil
 	}
+	if r.target && len(r.outer) == 0 { // which no CTE of its name hides
+		return r.ownerHere(q.Table())
+	}
 	return r.owner(q.Table())
 }
 
@@ -32,6 +35,10 @@ func (r *renderer) owner(table string) *Owner {
 	if _, _, is := r.cteHas(table, ""); is { // which was written with the condition
 		return nil
 	}
+	return r.ownerHere(table)
+}
+
+func (r *renderer) ownerHere(table string) *Owner {
 	o, err := r.owned(table)
 	if err != nil {
 		r.fail(err)

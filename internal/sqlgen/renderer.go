@@ -34,9 +34,10 @@ type renderer struct {
 	q     *Query
 	table Table
 	// outer are the SELECTs around q whose columns it may name, outermost first.
-	outer []scope
-	ctes  []visible // what may be read by its name here
-	locks bool      // the statement writes or locks rows, so its subqueries may lock
+	outer  []scope
+	ctes   []visible // what may be read by its name here
+	target bool      // the table that the statement changes is being written
+	locks  bool      // the statement writes or locks rows, so its subqueries may lock
 
 	implied  int  // how many implicit conditions the one that is being written stands in
 	having   bool // the conditions of HAVING are being written

@@ -23,6 +23,7 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 		r.locks = true
 		r.writable(r.q, "an UPDATE")
 		r.with(r.q)
+		r.target = true
 		if len(sets) == 0 {
 			r.fail(r.fault("update", "no column to set", nil))
 		}
@@ -89,6 +90,7 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 		r.locks = true
 		r.writable(r.q, "a DELETE")
 		r.with(r.q)
+		r.target = true
 		r.str("DELETE FROM ")
 		r.path(r.q.Table())
 		r.chosen(r.q)
