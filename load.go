@@ -180,7 +180,7 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 	if err := w.q.src.table.CheckOn(p.e.dialect); err != nil {
 		return err
 	}
-	if owned := w.q.ownedOn(p.e.name); owned != nil {
+	if owned := w.q.ownedOn(p.e.home()); owned != nil {
 		if _, _, err := owned.tenant(p.wants()); err != nil {
 			return err
 		}

@@ -143,6 +143,12 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	if asked.tenantFault != nil {
 		return asked.tenantFault
 	}
+	if r.grouped.Load() {
+		var err error
+		if to.connection, err = r.connectionFor(asked, to.connection); err != nil {
+			return err
+		}
+	}
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
 			return err
@@ -165,7 +171,7 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		}
 		return w.onlyOutside(to.connection)
 	}
-	e, err := r.use(to.connection)
+	e, err := r.useFor(ctx, to.connection)
 	if err != nil {
 		return err
 	}
@@ -200,7 +206,7 @@ func (w *wish) onlyOutside(connection string) error {
 // entryAt is the generation of a connection that a write meets there: that of its
 // transaction, which goes on when the connection is replaced or closed.
 func (q *query) entryAt(ctx context.Context, connection string) (*entry, error) {
-	if tx := q.wish().tx; tx != nil && tx.given() == nil && tx.st.e.name == connection {
+	if tx := q.wish().tx; tx != nil && tx.given() == nil && (tx.st.e.name == connection || tx.st.e.home() == connection) {
 		return tx.st.e, nil
 	}
 	if tx := txOf(ctx, q.src.reg, connection); tx != nil {
@@ -214,7 +220,7 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 	if err := tx.given(); err != nil {
 		return err
 	}
-	if tx.st.e.name != connection || tx.st.e.reg != r {
+	if e := tx.st.e; e.reg != r || e.name != connection && (e.of == nil || e.of.name != connection) {
 		return &TxConnectionError{Tx: tx.st.e.name, Want: connection}
 	}
 	return tx.usable()

@@ -93,6 +93,7 @@ func (q *query) ownedOn(connection string) *ownedTable {
 	if !owned.any() {
 		return nil
 	}
+	connection = q.src.reg.homeOf(connection)
 	if q.src.tenant != nil && owned.of(connection, q.src.table.Name) == nil {
 		_ = owned.holds(connection, q.src.tenant, false) // a connection named on the call
 	}
@@ -123,7 +124,7 @@ type tenantView struct {
 
 // owner is for sqlgen.Env.
 func (v *tenantView) owner(name string) (*sqlgen.Owner, error) {
-	t := v.reg.owned.of(v.p.e.name, name)
+	t := v.reg.owned.of(v.p.e.home(), name)
 	if t == nil {
 		return nil, nil
 	}
@@ -160,7 +161,7 @@ func (v *deletion) carried() (rowmap.Records, bool) { return rowmap.One(v.record
 // keptApart refuses what would leave the tenant of the place's context: the last look
 // before a statement is written.
 func (t *trip) keptApart(v verb) error {
-	owned := t.q.ownedOn(t.place.e.name)
+	owned := t.q.ownedOn(t.place.e.home())
 	if owned == nil {
 		return nil
 	}
