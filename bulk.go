@@ -53,6 +53,9 @@ func (q *query) restoring(list any, write func(records rowmap.Records) (*Tx, err
 }
 
 func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {
+	if q, err = q.inSchema(ctx); err != nil {
+		return nil, err
+	}
 	err = q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
 		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {

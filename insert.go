@@ -155,6 +155,9 @@ func (list *inserts) add(ctx context.Context, i int, row map[string]any) error {
 		list.in = sqlgen.Insert{Table: t.Name, Columns: slices.Sorted(maps.Keys(row))}
 		if owned := list.q.ownedOn(home.connection); owned != nil {
 			list.in.Owner = owned.column
+			if owned.schemas && ctx != nil {
+				list.in.Table = owned.in(txsOf(ctx).wants().tenant).Name // which the driver asks about, too
+			}
 		}
 		for _, c := range list.in.Columns {
 			if err := t.Insertable(c); err != nil {

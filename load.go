@@ -126,6 +126,9 @@ func (w *loading) load(ctx context.Context, all records) (int64, error) {
 
 func (w *loading) loadAll(ctx context.Context, all records) (int64, error) {
 	var err error
+	if w.q, err = w.q.inSchema(ctx); err != nil {
+		return 0, err
+	}
 	if w.home, err = w.q.src.destination(w.q.wish(), nil, false); err != nil {
 		return 0, err
 	}

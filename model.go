@@ -147,7 +147,7 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err
 	}
-	if err := s.keepsApart(config.Tenant); err != nil {
+	if err := s.keepsApart(config.Tenant, s.tableConfig(config)); err != nil {
 		return nil, &ModelError{Model: name, Key: "Tenant", Err: err}
 	}
 	r.models.add(s)
@@ -166,17 +166,7 @@ func MustModel[T any](r *Registry, config ModelConfig) *Model[T] {
 // configure makes the table of a model, or reports all faults of its
 // configuration.
 func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table, error) {
-	c := table.Config{
-		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
-		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
-		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
-	}
-	if config.Shard != nil {
-		c.ShardColumn = config.Shard.column()
-	}
-	if config.Tenant != nil && config.Tenant.fault() == "" {
-		c.TenantColumn = config.Tenant.rule().column
-	}
+	c := s.tableConfig(config)
 	t, faults := table.New(c, plan)
 	if config.Tenant != nil && config.Tenant.fault() != "" {
 		faults = append(faults, table.Fault{Key: "Tenant", Reason: config.Tenant.fault()})
@@ -318,4 +308,20 @@ func (q *query) filling(record any, values map[string]any) error {
 	}
 	t.Plan.Copy(record, filled)
 	return nil
+}
+
+// tableConfig is what a model's configuration says of its table.
+func (s *source) tableConfig(config ModelConfig) table.Config {
+	c := table.Config{
+		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
+		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
+		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
+	}
+	if config.Shard != nil {
+		c.ShardColumn = config.Shard.column()
+	}
+	if config.Tenant != nil && config.Tenant.fault() == "" {
+		c.TenantColumn = config.Tenant.rule().column
+	}
+	return c
 }

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"strings"
 )
 
 var (
@@ -98,7 +99,8 @@ func isTenantName(name string) bool {
 	return true
 }
 
-// TenantRule says how a model keeps tenants apart. It is sealed: TenantByColumn makes one.
+// TenantRule says how a model keeps tenants apart. It is sealed: TenantByColumn and
+// TenantBySchema make one.
 type TenantRule interface {
 	fault() string
 	rule() *tenantRule
@@ -141,10 +143,30 @@ func TenantByColumn(column string, options ...TenantOptions) TenantRule {
 	return &tenantRule{column: column, across: o.Across, err: err}
 }
 
+// TenantBySchema gives each tenant a table of its own, in a schema of PostgreSQL or a
+// database of MySQL's server that is called by prefix and the tenant's name. The table has
+// the same columns in all of them; the connection's account may use them all.
+//
+//	Tenant: dbfleet.TenantBySchema("shop_") // "shop_acme"."orders"
+//
+// Statements name the schema, so that no session has a search_path of one tenant when the
+// next one comes, and no prepared statement is another tenant's. The rule is the table's as
+// that of TenantByColumn is, wherever the library writes its name; raw parts that name it,
+// and whole statements on the model, are refused. A query that names a schema itself must
+// name the tenant's. A tenant whose name has a "." is refused, and so is AcrossTenants: one
+// statement has one tenant. CreateTable makes the table of the context's tenant in its
+// schema, which must be there. Registry.Check does not find such tables.
+//
+// SQLite has no schemas of a server: NewModel refuses it. There each tenant has a file; see
+// Registry.AddTenants.
+func TenantBySchema(prefix string) TenantRule { return &tenantRule{prefix: prefix, schemas: true} }
+
 type tenantRule struct {
-	column string
-	across bool
-	err    error
+	column  string
+	prefix  string // of schemas
+	schemas bool   // each tenant has one
+	across  bool
+	err     error
 }
 
 func (t *tenantRule) rule() *tenantRule { return t }
@@ -156,6 +178,10 @@ func (t *tenantRule) fault() string {
 		return "the rule is nil"
 	case t.err != nil:
 		return t.err.Error()
+	case t.schemas && t.prefix != "" && (!isTenantName(t.prefix) || strings.Contains(t.prefix, ".")):
+		return "the prefix " + quoted(t.prefix) + " given to TenantBySchema has other characters than a to z, 0 to 9, \"-\" and \"_\""
+	case t.schemas:
+		return ""
 	case t.column == "":
 		return "TenantByColumn names no column"
 	}

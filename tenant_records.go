@@ -19,7 +19,7 @@ func (q *query) ownRecords(ctx context.Context, records rowmap.Records) error {
 		return nil // what is missing is told on the way
 	}
 	of, across, err := q.src.tenant.tenant(txsOf(ctx).wants())
-	if err != nil {
+	if err != nil || q.src.tenant.schemas {
 		return err
 	}
 	for i := range records.N {
@@ -47,6 +47,9 @@ func (q *query) ownRow(ctx context.Context, connection string, row map[string]an
 	of, across, err := owned.tenant(txsOf(ctx).wants())
 	if err != nil {
 		return nil, err
+	}
+	if owned.schemas {
+		return row, nil
 	}
 	for c := range row {
 		if c != owned.column && strings.EqualFold(c, owned.column) {
@@ -77,7 +80,7 @@ func (q *query) ownSet(ctx context.Context, connection string, columns []string)
 		return nil, nil
 	}
 	of, across, err := owned.tenant(txsOf(ctx).wants())
-	if err != nil || across {
+	if err != nil || across || owned.schemas {
 		return nil, err
 	}
 	for _, c := range columns {

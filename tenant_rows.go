@@ -15,6 +15,11 @@ import (
 type ownedTable struct {
 	*tenantRule
 	table *table.Table // of the model that said so
+
+	make func(name string) *table.Table // the same with another name
+
+	mu     sync.Mutex              // protects tables
+	tables map[string]*table.Table // by tenant, those in their schemas; the last ones
 }
 
 // ownedTables are the tables of a registry whose rows belong to tenants. They are read
@@ -66,7 +71,7 @@ func (l *ownedTables) holds(connection string, t *ownedTable, sharded bool) erro
 	next := map[ownedKey]*ownedTable{}
 	if list := l.list.Load(); list != nil {
 		if known := (*list)[at]; known != nil {
-			if known.column != t.column || known.across != t.across {
+			if known.column != t.column || known.across != t.across || known.prefix != t.prefix || known.schemas != t.schemas {
 				return errorf("another model of table %q has another rule", t.table.Name)
 			}
 			return nil
@@ -112,6 +117,12 @@ func (t *ownedTable) tenant(a *asked) (of *table.Tenant, across bool, err error)
 	case a.tenant == "":
 		return nil, false, errorf("table %q: %w", t.table.Name, ErrNoTenant)
 	}
+	if t.schemas {
+		if strings.Contains(a.tenant, ".") {
+			err = errorf("table %q: the tenant %q has a dot in its name, which a schema has not: %w", t.table.Name, a.tenant, ErrNoTenant)
+		}
+		return nil, false, err
+	}
 	of, err = t.table.TenantOf(a.tenant)
 	return of, false, err
 }
@@ -131,6 +142,13 @@ func (v *tenantView) owner(name string) (*sqlgen.Owner, error) {
 	of, across, err := t.tenant(v.p.wants())
 	if err != nil || across {
 		return nil, err
+	}
+	if t.schemas {
+		schema := t.prefix + v.p.wants().tenant
+		if of, _, named := strings.Cut(name, "."); named && name != schema+"."+t.table.Name {
+			return nil, errorf("table %q: the query names the schema %q, and that of tenant %q is %q: %w", t.table.Name, of, v.p.wants().tenant, schema, ErrOtherTenant)
+		}
+		return &sqlgen.Owner{Schema: schema}, nil
 	}
 	args, err := t.table.TenantArgs(of, v.p.e.dialect)
 	return &sqlgen.Owner{Column: t.column, Args: args}, err
@@ -206,7 +224,7 @@ func oneOfSeveral(n, i int, err error) error {
 // carries refuses a record of another tenant. Without a tenant the record must say whose it
 // is. exact says that it must in any case.
 func (q *query) carries(record any, of *table.Tenant, exact bool) error {
-	if q.src.tenant == nil {
+	if q.src.tenant == nil || q.src.tenant.schemas {
 		return nil
 	}
 	t := q.src.table
@@ -235,11 +253,18 @@ func (q *query) theirRow(owner string, err error) error {
 }
 
 // keepsApart takes the rule of a model.
-func (s *source) keepsApart(rule TenantRule) error {
+func (s *source) keepsApart(rule TenantRule, c table.Config) error {
 	if rule == nil {
 		return nil
 	}
-	s.tenant = &ownedTable{rule.rule(), s.table}
+	s.tenant = &ownedTable{tenantRule: rule.rule(), table: s.table, make: func(name string) *table.Table {
+		c.Name = name
+		t, _ := table.New(c, s.table.Plan)
+		return t
+	}}
+	if err := s.hasSchemas(); err != nil {
+		return err
+	}
 	if s.shard != nil {
 		return s.reg.owned.holds("", s.tenant, true)
 	}

@@ -80,6 +80,9 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 	if err := q.usable(); err != nil {
 		return nil, err
 	}
+	if q, err = q.inSchema(ctx); err != nil {
+		return nil, err
+	}
 	c := table.Conflict(conflict)
 	t := q.src.table
 	key, err := t.ConflictKey(&c)

@@ -67,7 +67,9 @@ func InsertRows(q *Query, in *Insert, rows [][]any, env *Env) (string, []any, er
 // insert writes an INSERT. Without rows there is a placeholder for each value.
 func (r *renderer) insert(in *Insert, rows [][]any) {
 	r.str("INSERT INTO ")
-	r.path(in.Table)
+	r.target = true
+	r.tablePath(in.Table)
+	r.target = false
 	r.str(" ")
 	switch {
 	case len(in.Columns) > 0:

@@ -11,8 +11,11 @@ import (
 // Tables whose rows belong to somebody each: whoever reads or changes rows of one, in
 // whatever place of a statement, sees those of one owner only.
 
-// Owner is whose rows of a table a statement may see.
+// Owner is whose rows of a table a statement may see: those that its column says, or all
+// those of the table in a schema.
 type Owner struct {
+	// Schema has the owner's table; "" where all owners have one.
+	Schema string
 	Column string
 	// Args are the owner as arguments that need no more work: one for each form in which
 	// the column may hold it.
@@ -25,10 +28,30 @@ func (r *renderer) ownerOf(q *Query) *Owner {
 	if r.owned == nil || q.more != nil && q.more.from != nil {
 		return nil
 	}
-	if r.target && len(r.outer) == 0 { // which no CTE of its name hides
-		return r.ownerHere(q.Table())
+	o := r.ownerTo(q.Table())
+	if o != nil && o.Schema != "" {
+		return nil
 	}
-	return r.owner(q.Table())
+	return o
+}
+
+// ownerTo is the owner of a table that is read, or is the one that the statement changes.
+func (r *renderer) ownerTo(table string) *Owner {
+	if r.target && len(r.outer) == 0 { // which no CTE of its name hides
+		return r.ownerHere(table)
+	}
+	return r.owner(table)
+}
+
+// tablePath writes the name of a table where a statement says which one it is.
+func (r *renderer) tablePath(name string) {
+	if r.owned != nil {
+		if o := r.ownerTo(name); o != nil && o.Schema != "" && strings.IndexByte(name, '.') < 0 {
+			r.ident(o.Schema)
+			r.str(".")
+		}
+	}
+	r.path(name)
 }
 
 func (r *renderer) owner(table string) *Owner {
@@ -78,7 +101,7 @@ func (q *Query) ownTable() string {
 // joinsOwned writes what a join asks beside its own condition: rows of another owner are
 // as if they were not there.
 func (r *renderer) joinsOwned(j *join, o *Owner) {
-	if o == nil {
+	if o == nil || o.Schema != "" {
 		return
 	}
 	r.str(" AND ")

@@ -112,7 +112,7 @@ func (r *renderer) fromTable(q *Query) {
 		r.table = nil
 		return
 	}
-	r.path(q.Table())
+	r.tablePath(q.Table())
 	if q.more != nil && q.more.alias != "" {
 		r.str(" AS ")
 		r.ident(q.more.alias)
@@ -131,7 +131,7 @@ func (r *renderer) join(j *join) {
 		owner = r.owner(j.table)
 	}
 	cross := j.kind == "CROSS JOIN"
-	if cross && owner != nil {
+	if cross && owner != nil && owner.Schema == "" {
 		r.str("JOIN")
 	} else {
 		r.str(j.kind)
@@ -139,13 +139,13 @@ func (r *renderer) join(j *join) {
 	r.str(" ")
 	r.calledOnce(j)
 	r.livesHere(j.table)
-	r.path(j.table)
+	r.tablePath(j.table)
 	if j.alias != "" {
 		r.str(" AS ")
 		r.ident(j.alias)
 	}
 	if cross {
-		if owner != nil {
+		if owner != nil && owner.Schema == "" {
 			r.str(" ON ")
 			r.ownedBy(owner, j.ref())
 		}

@@ -28,7 +28,7 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 			r.fail(r.fault("update", "no column to set", nil))
 		}
 		r.str("UPDATE ")
-		r.path(r.q.Table())
+		r.tablePath(r.q.Table())
 		r.str(" SET ")
 		for i, s := range r.inTurn(sets) {
 			if i > 0 {
@@ -92,7 +92,7 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 		r.with(r.q)
 		r.target = true
 		r.str("DELETE FROM ")
-		r.path(r.q.Table())
+		r.tablePath(r.q.Table())
 		r.chosen(r.q)
 		r.returning(r.q)
 	})

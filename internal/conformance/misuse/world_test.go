@@ -103,6 +103,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
 		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
 		"MaxLag": dbfleet.MaxLag, "WithRoute": dbfleet.WithRoute,
+		"WithTenant": dbfleet.WithTenant, "AcrossTenants": dbfleet.AcrossTenants, "TenantOf": dbfleet.TenantOf,
+		"TenantByColumn": dbfleet.TenantByColumn, "TenantBySchema": dbfleet.TenantBySchema,
 		"SessionOf": dbfleet.SessionOf, "WithSession": dbfleet.WithSession,
 		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
