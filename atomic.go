@@ -72,6 +72,9 @@ func (r *Registry) Atomic(ctx context.Context, connections []string, fn func(ctx
 		return r.Transaction(ctx, names[0], func(ctx context.Context, _ *Tx) error { return fn(ctx) }, o)
 	}
 	for _, name := range names {
+		if g, _ := r.groupOf(name); g != nil {
+			return errorf("Atomic: connection %q is another database for each tenant; it takes part in no Atomic of several connections", name)
+		}
 		if err := o.check(r.DB(name)); err != nil {
 			return errorf("Atomic: %w", err)
 		}

@@ -53,6 +53,9 @@ func (q *query) restoring(list any, write func(records rowmap.Records) (*Tx, err
 }
 
 func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {
+	if q, err = q.inSchema(ctx); err != nil {
+		return nil, err
+	}
 	err = q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
 		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {
@@ -91,9 +94,15 @@ func (q *query) writeMany(ctx context.Context, records rowmap.Records, indexed b
 	if err != nil || records.N == 0 {
 		return err
 	}
+	if err := q.ownRecords(ctx, records); err != nil {
+		return err
+	}
 	st := q.src.callbacks.creating
 	st.indexed = indexed
 	return q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
+		if err := q.ownRecords(ctx, records); err != nil {
+			return err
+		}
 		for i := range records.N {
 			if err := q.stillAt(home, records.At(i)); err != nil {
 				return recordError(i, err)

@@ -254,6 +254,8 @@ type ConnectionConfig struct {
 	// envPrefix is what the names of the variables begin with, such as
 	// "DB_USERS_", if the connection came from the environment.
 	envPrefix string
+	// budget is that of all connections of tenants, nil for any other connection.
+	budget *connectionBudget
 }
 
 // PoolConfig bounds the connections to one node.

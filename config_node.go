@@ -108,6 +108,7 @@ func (c ConnectionConfig) nodeMaker(name string) (*nodeMaker, error) {
 		Pooler:           c.Pooler,
 		Seams:            c.seams(),
 		ChannelBinding:   c.TLS.ChannelBinding,
+		Budget:           c.budget,
 	}
 	if d.Name == string(SQLite) {
 		m.common.SQLite = driver.SQLite{

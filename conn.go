@@ -84,7 +84,9 @@ func (tx *Tx) conn(ctx context.Context, fn func(context.Context, *Conn) error, r
 		return err
 	}
 	c := &Conn{tx: tx, read: read, session: SessionOf(ctx)}
-	c.place.inTx(tx, "the transaction in the context")
+	if err := c.place.inTxFor(tx, "the transaction in the context", txsOf(ctx).wants()); err != nil {
+		return err
+	}
 	c.place.lent = &c.lent
 	return c.lend(ctx, fn)
 }
@@ -157,8 +159,12 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 			return err
 		}
 	}
+	asked := txsOf(ctx).wants()
+	if err := c.serves(asked); err != nil {
+		return err
+	}
 	*p = c.place
-	p.tellTo = txsOf(ctx).wants().route
+	p.tellTo = asked.route
 	session := cmp.Or(SessionOf(ctx), c.session)
 	if what, plain := notPlainOn(query, p.e.dialect); !plain {
 		if c.read {
@@ -169,6 +175,17 @@ func (c *Conn) begin(ctx context.Context, p *place, query string) error {
 	}
 	if session != nil && p.on.node.role() == RolePrimary {
 		p.on.readsIn(session)
+	}
+	return nil
+}
+
+// serves refuses the context of another tenant than that with which it was asked for.
+func (c *Conn) serves(a *asked) error {
+	switch of := c.place.route.Tenant; {
+	case a.tenantFault != nil:
+		return a.tenantFault
+	case of != "" && (a.across || a.tenant != "" && a.tenant != of):
+		return errorf("connection %q: the Conn is the tenant %q's, the context is not: %w", c.place.e.name, of, ErrOtherTenant)
 	}
 	return nil
 }

@@ -81,9 +81,18 @@ func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if q, err = q.inSchema(ctx); err != nil {
+		return nil, err
+	}
 	v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: rowmap.One(record), record: record}
+	if err := q.ownRecords(ctx, v.records); err != nil {
+		return nil, err
+	}
 	write := func(ctx context.Context) error {
 		if err := q.stillAt(home, record); err != nil {
+			return err
+		}
+		if err := q.ownRecords(ctx, v.records); err != nil {
 			return err
 		}
 		_, err := v.run(ctx, v)

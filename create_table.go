@@ -37,11 +37,20 @@ func CreateTableSQL[T any](m *Model[T], options ...CreateTableOptions) (string, 
 
 //go:noinline
 func (q *query) createTable(ctx context.Context, options []CreateTableOptions) error {
-	text, db, err := q.createTableSQL(options)
+	text, db, err := q.createTableIn(ctx, options)
 	if err != nil {
 		return err
 	}
 	return db.create(ctx, text)
+}
+
+// createTableIn is createTableSQL for the tenant of a context, where each has a table.
+func (q *query) createTableIn(ctx context.Context, options []CreateTableOptions) (string, *DB, error) {
+	q, err := q.inSchema(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	return q.createTableSQL(options)
 }
 
 func (q *query) createTableSQL(options []CreateTableOptions) (string, *DB, error) {

@@ -81,6 +81,9 @@ func (db *DB) Pool() *sql.DB {
 	var n *node
 	e, err := db.reg.lookup(db.name)
 	if err == nil {
+		err = e.oneForAll("DB.Pool")
+	}
+	if err == nil {
 		n, err = e.atPrimary(context.Background())
 	}
 	if err != nil {

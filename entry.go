@@ -29,6 +29,10 @@ type entry struct {
 	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
 	replicas     *replicaset.Set[*node]            // those that serve reads
 	monitor      *monitor
+	tenants      *tenantGroup // nil unless it stands for the databases of tenants
+	of           *tenantGroup // that it is one of, nil for none
+	tenant       string       // whose it is then
+	prepared     atomic.Int64 // statements of callers that are not closed, of a tenant's
 	events       nodeEvents
 	hooks        *hookList
 	primaryReads turns             // of reads that no replica could serve
@@ -194,6 +198,9 @@ func (e *entry) leave() {
 func (r *Registry) use(name string) (*entry, error) {
 	for {
 		e, err := r.lookup(name)
+		if err == nil {
+			err = e.oneForAll("the call")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -211,6 +218,9 @@ func (r *Registry) use(name string) (*entry, error) {
 // closes the pools. When several call it, the first to have waited closes them;
 // all get the result of that.
 func (e *entry) close(ctx context.Context) error {
+	if e.tenants != nil {
+		return e.tenants.close(ctx)
+	}
 	if e.running.Or(draining) == 0 {
 		e.once.Do(func() { close(e.idle) })
 	}

@@ -78,6 +78,9 @@ type AcquireTimeoutError struct {
 	Stats sql.DBStats
 	// Err is the context's error if its end came first, else nil.
 	Err error
+	// Budget is TenantsConfig.MaxOpen if that was in the way, and 0 if it was the pool's own
+	// bound.
+	Budget int
 }
 
 func (e *AcquireTimeoutError) Error() string {

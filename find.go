@@ -27,7 +27,7 @@ type finding struct {
 
 // finds says whether the key's condition is all that Find asks.
 func (q *query) finds(key []any) bool {
-	if q.usable() != nil || q.src.shard != nil || len(q.src.scopes) > 0 || len(q.relations) > 0 || !q.q.Bare() || !q.src.table.Keeps(len(key)) {
+	if q.usable() != nil || q.src.shard != nil || len(q.src.scopes) > 0 || q.isOwned() || len(q.relations) > 0 || !q.q.Bare() || !q.src.table.Keeps(len(key)) {
 		return false
 	}
 	for _, v := range key {

@@ -41,7 +41,7 @@ type QueryEvent struct {
 	// They may be secret: printing an Args tells their number only. Those of many
 	// records are told record by record, in whatever way they were sent.
 	Args Args
-	// Route tells where the statement goes and why.
+	// Route tells where the statement goes and why, and for which tenant.
 	Route Route
 	// Start is when it began.
 	Start time.Time

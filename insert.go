@@ -84,6 +84,7 @@ func (q *query) insertRows(ctx context.Context, rows []Row, conflict *Conflict) 
 	err = list.each(ctx, func(ctx context.Context, part *inserts) error {
 		v := &rowInsert{recording: recording{writing{trip{q: q}}, part.home}, part: part}
 		_, err := v.run(ctx, v)
+		err = q.theirRow(part.in.Owner, err)
 		all.RowsAffected += v.result.RowsAffected
 		all.LastInsertID = v.result.LastInsertID
 		return err
@@ -142,6 +143,9 @@ func (list *inserts) add(ctx context.Context, i int, row map[string]any) error {
 	if err != nil {
 		return err
 	}
+	if row, err = list.q.ownRow(ctx, home.connection, row); err != nil {
+		return err
+	}
 	if i == 0 {
 		e, err := list.q.entryAt(ctx, home.connection)
 		if err != nil {
@@ -149,6 +153,12 @@ func (list *inserts) add(ctx context.Context, i int, row map[string]any) error {
 		}
 		list.home, list.d = home, e.dialect
 		list.in = sqlgen.Insert{Table: t.Name, Columns: slices.Sorted(maps.Keys(row))}
+		if owned := list.q.ownedOn(home.connection); owned != nil {
+			list.in.Owner = owned.column
+			if owned.schemas && ctx != nil {
+				list.in.Table = owned.in(txsOf(ctx).wants().tenant).Name // which the driver asks about, too
+			}
+		}
 		for _, c := range list.in.Columns {
 			if err := t.Insertable(c); err != nil {
 				return err
@@ -287,11 +297,34 @@ func (v *rowInsert) exchange(ctx context.Context, p *place, s *statement) (drive
 }
 
 // finish tells of a trigger that left the row of an upsert out.
-func (v *rowInsert) finish(_ context.Context, p *place, res driver.Result) error {
+func (v *rowInsert) finish(ctx context.Context, p *place, res driver.Result) error {
+	if in := &v.part.in; in.Owner != "" && in.Conflict != sqlgen.Fail && p.e.dialect.UpsertConflict && res.RowsAffected == 0 {
+		return v.passedBy(ctx, p)
+	}
 	if v.part.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != 1 {
 		return written(p, nil, otherRows(v.q.src.table, res.RowsAffected, 1))
 	}
 	return nil
+}
+
+// passedBy looks after an upsert that left a row as it is: that of another tenant, or with
+// DoNothing the tenant's own.
+func (v *rowInsert) passedBy(ctx context.Context, p *place) error {
+	in, t := &v.part.in, v.q.src.table
+	if in.Conflict == sqlgen.Replace {
+		return v.q.errTheirRow()
+	}
+	made := sqlgen.From(t.Name)
+	for i, c := range in.Columns {
+		if slices.Contains(in.Keys, c) {
+			made = made.WithCond(sqlgen.Compare(c, sqlgen.Eq, v.part.rows[0][i])).WithColumns(sqlgen.Column{Name: c})
+		}
+	}
+	n, err := v.q.countMade(ctx, p, &made)
+	if err == nil && n == 0 {
+		err = v.q.errTheirRow()
+	}
+	return err
 }
 
 func (v *rowInsert) read(rows driver.Rows) (int64, error) {

@@ -80,6 +80,15 @@ func insertFrom(ctx context.Context, into *query, columns []string, rows *query)
 			v.more = append(v.more, sqlgen.Set{Column: column, Value: at})
 		}
 	}
+	to, err := v.to()
+	if err != nil {
+		return 0, err
+	}
+	own, err := into.ownSet(ctx, to.connection, columns)
+	if err != nil {
+		return 0, err
+	}
+	v.more = append(v.more, own...)
 	slices.SortFunc(v.more, func(a, b sqlgen.Set) int { return cmp.Compare(a.Column, b.Column) })
 	res, err := v.run(ctx, v)
 	if err != nil {

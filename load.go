@@ -126,6 +126,9 @@ func (w *loading) load(ctx context.Context, all records) (int64, error) {
 
 func (w *loading) loadAll(ctx context.Context, all records) (int64, error) {
 	var err error
+	if w.q, err = w.q.inSchema(ctx); err != nil {
+		return 0, err
+	}
 	if w.home, err = w.q.src.destination(w.q.wish(), nil, false); err != nil {
 		return 0, err
 	}
@@ -179,6 +182,14 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 	defer p.leave()
 	if err := w.q.src.table.CheckOn(p.e.dialect); err != nil {
 		return err
+	}
+	if owned := w.q.ownedOn(p.e.home()); owned != nil {
+		if _, _, err := owned.tenant(p.wants()); err != nil {
+			return err
+		}
+		if w.q.src.tenant == nil {
+			return owned.table.Fail("its rows belong to tenants, and the model %s, which has no Tenant, makes none", w.q.src.table.Model)
+		}
 	}
 	p.holds(w.q.src)
 	var l *loadRun
@@ -245,6 +256,9 @@ func (w *loading) next(ctx context.Context, d *dialect.Dialect) (*table.InsertPl
 		if err := validate(w.record, ctx); err != nil {
 			return nil, recordError(int(w.rows), err)
 		}
+	}
+	if err := w.q.ownRecords(ctx, rowmap.One(w.record)); err != nil {
+		return nil, recordError(int(w.rows), err)
 	}
 	if err := t.Stamp(w.record, true); err != nil {
 		return nil, recordError(int(w.rows), err)

@@ -82,6 +82,11 @@ type ModelConfig struct {
 	// Encryption says how the fields that are an Encrypted are sealed. Required if there
 	// are some.
 	Encryption Encryption
+	// Tenant keeps the tenants of a service apart: each context of WithTenant sees what is
+	// its tenant's, and without one the model is ErrNoTenant. See TenantByColumn.
+	//
+	// Defaults to none: everybody sees all rows.
+	Tenant TenantRule
 	// Shard places each record on a connection of its own, by a key; see
 	// ShardBy. It takes the place of Connection.
 	Shard ShardRule
@@ -145,6 +150,9 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err
 	}
+	if err := s.keepsApart(config.Tenant, s.tableConfig(config)); err != nil {
+		return nil, &ModelError{Model: name, Key: "Tenant", Err: err}
+	}
 	r.models.add(s)
 	return &query{src: s, q: sqlgen.From(config.Table)}, nil
 }
@@ -161,19 +169,11 @@ func MustModel[T any](r *Registry, config ModelConfig) *Model[T] {
 // configure makes the table of a model, or reports all faults of its
 // configuration.
 func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table, error) {
-	c := table.Config{
-		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
-		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
-		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
-		Encryption: table.Encryption{BoundTo: config.Encryption.BoundTo, Table: config.Encryption.Table},
-	}
-	if !rowmap.IsNil(config.Encryption.Cipher) {
-		c.Encryption.Cipher = config.Encryption.Cipher
-	}
-	if config.Shard != nil {
-		c.ShardColumn = config.Shard.column()
-	}
+	c := s.tableConfig(config)
 	t, faults := table.New(c, plan)
+	if config.Tenant != nil && config.Tenant.fault() != "" {
+		faults = append(faults, table.Fault{Key: "Tenant", Reason: config.Tenant.fault()})
+	}
 	if config.Connection != "" {
 		if _, err := s.reg.lookup(config.Connection); err != nil {
 			faults = append(faults, table.Fault{Key: "Connection", Err: err})
@@ -311,4 +311,24 @@ func (q *query) filling(record any, values map[string]any) error {
 	}
 	t.Plan.Copy(record, filled)
 	return nil
+}
+
+// tableConfig is what a model's configuration says of its table.
+func (s *source) tableConfig(config ModelConfig) table.Config {
+	c := table.Config{
+		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
+		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
+		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
+		Encryption: table.Encryption{BoundTo: config.Encryption.BoundTo, Table: config.Encryption.Table},
+	}
+	if !rowmap.IsNil(config.Encryption.Cipher) {
+		c.Encryption.Cipher = config.Encryption.Cipher
+	}
+	if config.Shard != nil {
+		c.ShardColumn = config.Shard.column()
+	}
+	if config.Tenant != nil && config.Tenant.fault() == "" {
+		c.TenantColumn = config.Tenant.rule().column
+	}
+	return c
 }

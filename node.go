@@ -197,5 +197,5 @@ func (s *sessions) keepIdleLocked(r Role) {
 	if r == RolePrimary {
 		keep = min(keep, maxGuardIdle)
 	}
-	p.DB().SetMaxIdleConns(keep)
+	p.KeepIdle(keep)
 }

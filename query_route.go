@@ -114,8 +114,11 @@ func (q *query) Statement(scope string) (sqlgen.Query, sqlgen.Table, error) {
 	if err != nil {
 		return q.q, nil, err
 	}
-	if to.connection != scope {
+	if to.connection != scope && q.src.reg.homeOf(to.connection) != scope {
 		return q.q, nil, q.src.table.Fail("the subquery belongs to connection %q, the statement goes to %q", to.connection, scope)
+	}
+	if q.src.tenant != nil {
+		q.ownedOn(scope)
 	}
 	return q.q, q.src.table.ForSQL(), nil
 }
@@ -138,9 +141,12 @@ func (q *query) destination() (destination, error) {
 
 // env is what rendering the query for a place needs to know.
 func (q *query) env(p *place) *sqlgen.Env {
-	env := q.src.table.Env(p.e.dialect, p.e.name)
+	env := q.src.table.Env(p.e.dialect, p.e.home())
 	env.Models, env.Implicit = &q.src.reg.models, p.scopes
 	env.Far = p.answers
+	if q.src.reg.owned.any() {
+		env.Owned = (&tenantView{q.src.reg, p}).owner
+	}
 	return env
 }
 

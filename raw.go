@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"database/sql"
+	"runtime"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -151,9 +152,11 @@ func (tx *Tx) place(ctx context.Context, p *place) error {
 	if ctx == nil {
 		return noContext(tx.st.e.name)
 	}
-	p.inTx(tx, "the transaction's handle")
 	asked := txsOf(ctx).wants()
-	p.tellTo, p.in.session = asked.route, asked.session
+	if err := p.inTxFor(tx, "the transaction's handle", asked); err != nil {
+		return err
+	}
+	p.asked, p.tellTo, p.in.session = asked, asked.route, asked.session
 	return nil
 }
 
@@ -329,6 +332,10 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 	if err == nil {
 		pool.TellRuns(p.e.ranPrepared)
 		x.stmt, err = pool.PrepareContext(ctx, p.node.wait, s.text)
+		if p.e.of != nil && err == nil {
+			p.e.prepared.Add(1)
+			runtime.AddCleanup(x.stmt, func(e *entry) { e.prepared.Add(-1) }, p.e)
+		}
 	}
 	return unknownRows, err
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,10 +17,12 @@ import (
 // usually has one.
 type Registry struct {
 	entries     entries
+	grouped     atomic.Bool // one of them is, or was, of tenants
 	defaultName string
 	hooks       hookList
 	models      modelList
 	plain       plainReads
+	owned       ownedTables
 	sessionKeys [][]byte // of tokens; the first signs
 
 	mu       sync.Mutex // protects following fields and every change of entries
@@ -58,9 +61,22 @@ func Open(config Config) (*Registry, error) {
 	return r, nil
 }
 
-// Names returns the names of all connections in alphabetical order.
+// Names returns the names of all connections in alphabetical order, but for those of
+// AddTenants, which are none by themselves.
 func (r *Registry) Names() []string {
 	must("Registry.Names", r.usable())
+	names := []string{}
+	r.entries.all(func(name string, e *entry) {
+		if e.tenants == nil {
+			names = append(names, name)
+		}
+	})
+	slices.Sort(names)
+	return names
+}
+
+// known are the names of all connections.
+func (r *Registry) known() []string {
 	names := []string{}
 	r.entries.all(func(name string, _ *entry) { names = append(names, name) })
 	slices.Sort(names)
@@ -104,13 +120,18 @@ func (r *Registry) lookup(name string) (*entry, error) {
 	if e, ok := r.entries.find(name); ok {
 		return e, nil
 	}
+	if g, _ := r.groupOf(name); g != nil {
+		if e, ok := r.entries.find(g.name); ok { // what holds of all tenants
+			return e, nil
+		}
+	}
 	r.mu.Lock()
 	closed := r.closed
 	r.mu.Unlock()
 	if closed {
 		return nil, errorf("connection %q: the registry is closed: %w", name, ErrClosed)
 	}
-	return nil, &UnknownConnectionError{Name: name, Known: r.Names()}
+	return nil, &UnknownConnectionError{Name: name, Known: r.known()}
 }
 
 // Add registers one more connection, under the rules of Open. A name that is
@@ -142,7 +163,7 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 	}
 	old, err := r.put(name, config, func(old *entry) error {
 		if old == nil {
-			return &UnknownConnectionError{Name: name, Known: r.Names()}
+			return &UnknownConnectionError{Name: name, Known: r.known()}
 		}
 		return nil
 	})
@@ -179,6 +200,11 @@ func (r *Registry) leavesLocked(e *entry) {
 }
 
 func (r *Registry) put(name string, config ConnectionConfig, check func(old *entry) error) (*entry, error) {
+	return r.putAs(name, config, check, nil)
+}
+
+// putAs is put for a connection that stands for a group of tenants.
+func (r *Registry) putAs(name string, config ConnectionConfig, check func(old *entry) error, g *tenantGroup) (*entry, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
@@ -195,6 +221,9 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	if err := check(old); err != nil {
 		return nil, err
 	}
+	if err := r.apart(name, old, g); err != nil {
+		return nil, err
+	}
 	hooks := &hookList{}
 	if old != nil {
 		hooks = old.hooks
@@ -202,6 +231,10 @@ func (r *Registry) put(name string, config ConnectionConfig, check func(old *ent
 	e, err := newEntry(r, name, config, hooks)
 	if err != nil {
 		return nil, err
+	}
+	if g != nil {
+		e.tenants, g.hooks = g, hooks
+		r.grouped.Store(true)
 	}
 	r.entries.put(name, e)
 	if old != nil {
@@ -254,7 +287,7 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 	if err := cmp.Or(r.usable(), checkContext(ctx, "")); err != nil {
 		return err
 	}
-	for _, name := range r.Names() {
+	for _, name := range r.known() {
 		if err := r.waitsForItself(ctx, "Shutdown", name); err != nil {
 			return err
 		}

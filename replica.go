@@ -27,6 +27,9 @@ func (db *DB) ReplicaPool() *sql.DB {
 	var p place
 	e, err := db.reg.lookup(db.name)
 	if err == nil {
+		err = e.oneForAll("DB.ReplicaPool")
+	}
+	if err == nil {
 		p = place{e: e, guarded: true, maxLag: e.config.Reads.MaxLag}
 		e.monitor.begin()
 		switch {

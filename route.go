@@ -21,6 +21,8 @@ type Route struct {
 	// Shard is the name of the shard, which is its connection's, where the operation
 	// is one of a sharded model; "" otherwise.
 	Shard string
+	// Tenant is the tenant of the operation's context; "" without one.
+	Tenant string
 	// Tx says that a transaction of the context or of Using carries it.
 	Tx bool
 	// Reason says in words what decided.
@@ -104,6 +106,7 @@ type place struct {
 	hasTurn  bool // it has that turn
 	refound  bool // the primary was looked for because of this statement
 
+	asked   *asked // what the context asks for, nil for nothing
 	tellTo  *Route // WithRoute, nil for none
 	in      sessionPlace
 	scopes  func(sqlgen.Subquery) ([]sqlgen.Cond, error) // of queries inside of the statement; nil for none
@@ -136,12 +139,23 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 	}
 	list := txsOf(ctx)
 	asked := list.wants()
-	p.tellTo, p.in.session = asked.route, asked.session
+	p.asked, p.tellTo, p.in.session = asked, asked.route, asked.session
+	if asked.tenantFault != nil {
+		return asked.tenantFault
+	}
+	if r.grouped.Load() {
+		var err error
+		if to.connection, err = r.connectionFor(asked, to.connection); err != nil {
+			return err
+		}
+	}
 	if tx := w.tx; tx != nil {
 		if err := r.belongs(tx, to.connection); err != nil {
 			return err
 		}
-		p.inTx(tx, "the transaction given to Using")
+		if err := p.inTxFor(tx, "the transaction given to Using", asked); err != nil {
+			return err
+		}
 		return w.onlyOutside(to.connection)
 	}
 	tx, err := list.txFor(r, to.connection)
@@ -152,10 +166,12 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 		if err := tx.usable(); err != nil {
 			return err
 		}
-		p.inTx(tx, "the transaction in the context")
+		if err := p.inTxFor(tx, "the transaction in the context", asked); err != nil {
+			return err
+		}
 		return w.onlyOutside(to.connection)
 	}
-	e, err := r.use(to.connection)
+	e, err := r.useFor(ctx, to.connection)
 	if err != nil {
 		return err
 	}
@@ -175,7 +191,7 @@ func (r *Registry) place(ctx context.Context, p *place, to destination, w *wish,
 			p.maxLag = e.config.Reads.MaxLag
 		}
 	}
-	p.route.Connection, p.route.Reason = to.connection, to.reason
+	p.route.Connection, p.route.Reason, p.route.Tenant = to.connection, to.reason, asked.tenant
 	return nil
 }
 
@@ -190,7 +206,7 @@ func (w *wish) onlyOutside(connection string) error {
 // entryAt is the generation of a connection that a write meets there: that of its
 // transaction, which goes on when the connection is replaced or closed.
 func (q *query) entryAt(ctx context.Context, connection string) (*entry, error) {
-	if tx := q.wish().tx; tx != nil && tx.given() == nil && tx.st.e.name == connection {
+	if tx := q.wish().tx; tx != nil && tx.given() == nil && (tx.st.e.name == connection || tx.st.e.home() == connection) {
 		return tx.st.e, nil
 	}
 	if tx := txOf(ctx, q.src.reg, connection); tx != nil {
@@ -204,7 +220,7 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 	if err := tx.given(); err != nil {
 		return err
 	}
-	if tx.st.e.name != connection || tx.st.e.reg != r {
+	if e := tx.st.e; e.reg != r || e.name != connection && (e.of == nil || e.of.name != connection) {
 		return &TxConnectionError{Tx: tx.st.e.name, Want: connection}
 	}
 	return tx.usable()
@@ -213,7 +229,23 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 func (p *place) inTx(tx *Tx, reason string) {
 	st := tx.st
 	p.e, p.tx, p.by, p.on, p.lent, p.node = st.e, st, tx, &st.held, &tx.lent, st.node
-	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tx: true, Reason: reason}
+	p.route = Route{Connection: st.e.name, Node: st.node.name, Role: st.node.role(), Tenant: st.tenant, Tx: true, Reason: reason}
+}
+
+// inTxFor is inTx for a context that asks for that, which may be another tenant's.
+func (p *place) inTxFor(tx *Tx, reason string, a *asked) error {
+	st := tx.st
+	switch {
+	case a.tenantFault != nil:
+		return a.tenantFault
+	case st.tenant != "" && (a.across || a.tenant != "" && a.tenant != st.tenant):
+		return errorf("connection %q: the transaction is the tenant %q's, the context is not: %w", st.e.name, st.tenant, ErrOtherTenant)
+	}
+	p.inTx(tx, reason)
+	if a.tenant != "" {
+		p.route.Tenant = a.tenant
+	}
+	return nil
 }
 
 // holds tells the route that the place holds rows of a model, which may be a shard.

@@ -30,6 +30,10 @@ type asked struct {
 	route   *Route        // WithRoute, nil for none
 	session *Session      // WithSession, nil for none
 	n1      *n1Check      // WithN1Check, nil for none
+
+	tenant      string // WithTenant, "" for none
+	across      bool   // AcrossTenants
+	tenantFault error  // why nothing may be sent, nil for nothing
 }
 
 // askedNothing is of a context that asks for nothing.

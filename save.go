@@ -158,7 +158,7 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if err := t.Raise(v.record, v.change.Version); err != nil {
 		return err
 	}
-	if scopes := v.q.q.Implicit(); len(scopes) > 0 {
+	if scopes := v.q.q.Implicit(); len(scopes) > 0 || v.q.isOwned() {
 		v.change.Within, v.change.Env = scopes, v.q.env(p)
 	}
 	s.text, s.args, v.settled, err = t.Saving(v.record, v.change, p.e.dialect)

@@ -133,7 +133,7 @@ func (s *saves) rows() (rows [][]any, together bool, err error) {
 		}
 		rows = append(rows, args)
 	}
-	return rows, together && s.records.N > 1 && len(s.q.src.scopes) == 0, nil
+	return rows, together && s.records.N > 1 && len(s.q.src.scopes) == 0 && !s.q.isOwned(), nil
 }
 
 // together saves records by a statement for many.

@@ -18,6 +18,7 @@ type source struct {
 	shard      ShardRule
 	fillable   []string
 	scopes     []Scope
+	tenant     *ownedTable // whose rows are whose, nil for a table of nobody's
 	callbacks  callbacks
 	err        error    // the table is unusable; told at its use
 	relates    *relates // the relation whose related records they are, nil for none

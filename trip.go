@@ -84,6 +84,12 @@ func (t *trip) route(ctx context.Context, v verb) error {
 		t.place.leave()
 		return err
 	}
+	if t.q.src.reg.owned.any() {
+		if err := t.keptApart(v); err != nil {
+			t.place.leave()
+			return err
+		}
+	}
 	t.place.holds(t.q.src)
 	if t.q.src.relates != nil {
 		t.watched(ctx, v)

@@ -249,7 +249,12 @@ func txFor(ctx context.Context, r *Registry, name string) (*Tx, error) {
 	if ctx == nil {
 		return nil, nil // which is told on the way
 	}
-	return txsOf(ctx).txFor(r, name)
+	list := txsOf(ctx)
+	name, err := r.connectionFor(list.wants(), name)
+	if err != nil {
+		return nil, err
+	}
+	return list.txFor(r, name)
 }
 
 // txFor is txFor of the list's context; l may be nil.
@@ -258,7 +263,7 @@ func (l *txList) txFor(r *Registry, name string) (*Tx, error) {
 		return nil, nil
 	}
 	for in := l; in != nil && in.tx != nil; in = in.outer {
-		if e := in.tx.st.e; e.name == name && e.reg == r {
+		if e := in.tx.st.e; e.reg == r && e.serves(l.wants(), name) {
 			return in.tx, nil
 		}
 	}

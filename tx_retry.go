@@ -13,7 +13,7 @@ import (
 // attempts runs the transaction, again as often as the options allow. All attempts are
 // one work: the end of the registry waits for the last of them.
 func (db *DB) attempts(ctx context.Context, fn func(context.Context, *Tx) error, o TxOptions) error {
-	e, err := db.reg.use(db.name)
+	e, err := db.reg.useFor(ctx, db.name)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ type txState struct {
 	names int   // savepoints so far; protected by mu
 	stack []*Tx // the transaction itself and the savepoints that are open in it; protected by mu
 
+	tenant string // of the context that it was begun with; does not change once it has begun
+
 	waiting int                // how many calls of afterEnd there were; protected by mu
 	age     *age               // nil if nobody looks at it; does not change once it has begun
 	options TxOptions          // how it was begun; does not change
@@ -142,6 +144,11 @@ func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
 
 // beginAs is begin by another of the driver's ways.
 func (tx *Tx) beginAs(ctx context.Context, o TxOptions, begin func(context.Context, *driver.Conn, driver.TxOptions) error) error {
+	asked := txsOf(ctx).wants()
+	if asked.tenantFault != nil {
+		return asked.tenantFault
+	}
+	tx.st.tenant = asked.tenant
 	x := tx.st.beginning
 	x.tx, x.o, x.begin, tx.st.beginning = tx, o, begin, nil
 	err := tx.turn(ctx, "begin", "BEGIN", &x.turn, x)

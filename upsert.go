@@ -80,12 +80,16 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 	if err := q.usable(); err != nil {
 		return nil, err
 	}
+	if q, err = q.inSchema(ctx); err != nil {
+		return nil, err
+	}
 	c := table.Conflict(conflict)
 	t := q.src.table
 	key, err := t.ConflictKey(&c)
 	if err != nil {
 		return nil, err
 	}
+	owner := t.TenantColumn()
 	err = q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
 		for i := range records.N {
 			if err := t.CheckRead(records.At(i)); err != nil {
@@ -107,7 +111,7 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect}
 		err = u.run(ctx)
 		in = u.in
-		return err
+		return q.theirRow(owner, err)
 	})
 	return in, err
 }
@@ -180,7 +184,7 @@ func (u *upserts) several(judged, inTx bool) bool {
 	switch {
 	case u.records.N == 1:
 		return false
-	case len(u.batches) > 1:
+	case len(u.batches) > 1, t.TenantColumn() != "":
 		return true
 	case t.Inserts(u.batches[0].plan, u.key, u.d):
 		return u.q.severalSteps(u.batches, u.d)

@@ -76,6 +76,8 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 	switch {
 	case v.fault != nil:
 		return written(p, nil, v.fault)
+	case v.in.Owner != "" && p.e.dialect.UpsertConflict && res.RowsAffected < int64(v.records.N):
+		return v.passedBy(ctx, p)
 	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != int64(v.records.N):
 		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case len(v.back) == 0:
@@ -97,6 +99,40 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 		return nil
 	}
 	return t.Plan.SetInt(t.Key()[0], v.records.At(0), res.LastInsertID)
+}
+
+// passedBy looks after an upsert that left rows as they are: those of other tenants, or
+// with DoNothing the tenant's own.
+func (v *upsertion) passedBy(ctx context.Context, p *place) error {
+	if v.in.Conflict == sqlgen.Replace {
+		return v.q.errTheirRow()
+	}
+	t := v.q.src.table
+	back := v.back
+	if len(back) == 0 {
+		back = t.Key()
+	}
+	for i := range v.records.N {
+		made := t.ByFields(v.records.At(i), v.key).OnlyColumns(columnsOf(t, back)...)
+		if p.tx != nil && p.e.dialect.RowLocks {
+			made = made.WithLock(sqlgen.ForShare)
+		}
+		one, n := v.records.Part(i, 1), int64(0)
+		err := v.q.made(ctx, p, &made, true, func(rows driver.Rows) (_ int64, err error) {
+			var fault error
+			if n, fault, err = readBack(t, rows, back, one); err == nil {
+				err = fault
+			}
+			return n, err
+		})
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
+			return v.q.errTheirRow()
+		}
+	}
+	return nil
 }
 
 // findKey reads the primary key of the row that an upsert found.

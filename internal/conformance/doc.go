@@ -10,6 +10,7 @@
 //   - sagas: sagas over mixes of databases, killed after each statement
 //   - events: outbox and inbox, killed and cut off
 //   - connections: registry, pools, routes, shards, replicas, hooks, errors, health
+//   - tenants: rows, schemas and databases of tenants, which stay apart
 //   - engines: behind PgBouncer and HAProxy, under Patroni, in a Galera cluster
 //   - promises: one test for each line of docs/promises.md
 //   - misuse: what a new user does wrong, and what is nil, each with its message

@@ -56,6 +56,7 @@ type conn struct {
 	spoiled atomic.Bool // by Conn.Spoil
 	lent    atomic.Bool // by Conn.Lend
 	old     atomic.Bool // its time is over
+	budgeted bool // it is one of the pool's budget, until it is closed
 	// generation is the pool's when it was dialled, see DropIdle.
 	generation uint64
 	alone      bool        // of a Probe: what it leaves behind on the server is not waited for

@@ -133,7 +133,7 @@ func (c *conn) IsValid() bool {
 	if c.pool.remote {
 		c.idleFrom = time.Now()
 	}
-	return !c.leftovers() && c.s.Usable() && !c.inStrayTx() && !c.strayed()
+	return !c.pool.budget.Wanted() && !c.leftovers() && c.s.Usable() && !c.inStrayTx() && !c.strayed()
 }
 
 // inStrayTx reports whether the server is in a transaction that this package
@@ -153,6 +153,10 @@ func (c *conn) Close() error {
 	c.pool.ends.closedConn(c)
 	c.lockAnyway()
 	defer c.unlock()
+	if c.budgeted {
+		c.budgeted = false
+		defer c.pool.budget.Give() // the server has let it go by then
+	}
 	for r := c.cursors; r != nil && c.s.ManyCursors(); r = c.cursors {
 		r.closed, r.err = true, sql.ErrConnDone
 		_ = r.src.Close()

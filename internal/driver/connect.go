@@ -27,6 +27,15 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	}
 	ctx, over := p.ends.dial(outer, a)
 	defer over()
+	if err := p.takeBudget(ctx, outer, a); err != nil {
+		return nil, err
+	}
+	made := false
+	defer func() {
+		if !made && p.budget != nil {
+			p.budget.Give()
+		}
+	}()
 	if err := p.takeSlot(ctx, outer, a); err != nil {
 		return nil, err
 	}
@@ -43,6 +52,7 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 		return nil, err
 	}
 	p.ends.opened(c)
+	made, c.budgeted = true, p.budget != nil
 	return c, nil
 }
 

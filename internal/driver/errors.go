@@ -66,6 +66,9 @@ type AcquireTimeoutError struct {
 	// Err is the context's error when the context ended the wait; nil when the
 	// acquire timeout did.
 	Err error
+	// Budget is the bound of several pools together, if that was in the way; 0 is the
+	// pool's own.
+	Budget int
 }
 
 func (e *AcquireTimeoutError) Error() string {
@@ -73,7 +76,11 @@ func (e *AcquireTimeoutError) Error() string {
 	if e.Wait > 0 && e.Err == nil {
 		s += " within " + e.Wait.String()
 	}
-	s += fmt.Sprintf(" (%d open, %d in use, at most %d)", e.Stats.OpenConnections, e.Stats.InUse, e.Stats.MaxOpenConnections)
+	if e.Budget > 0 {
+		s += fmt.Sprintf(": the budget of %d connections for all tenants is in use (%d open here, %d in use)", e.Budget, e.Stats.OpenConnections, e.Stats.InUse)
+	} else {
+		s += fmt.Sprintf(" (%d open, %d in use, at most %d)", e.Stats.OpenConnections, e.Stats.InUse, e.Stats.MaxOpenConnections)
+	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}

@@ -44,6 +44,10 @@ type Pool struct {
 	timeout  time.Duration // of connecting
 	idlePing time.Duration // see answers
 	dials    chan struct{} // one slot per dial at a time
+	budget   *Budget       // of several pools, nil for none
+
+	keeping sync.Mutex // protects maxIdle
+	maxIdle int
 
 	credentials credentials
 	onConnect   func(ctx context.Context, driverConn any) error // nil is none
@@ -109,6 +113,7 @@ func (p *Pool) start(o Options) *Pool {
 	p.credentials.fixed, p.credentials.ask = o.Password, o.PasswordFunc
 	_, p.credentials.address = o.Address()
 	p.dials, p.idlePing = make(chan struct{}, maxDials), idlePing
+	p.budget, p.maxIdle = o.Budget, o.MaxIdle
 	p.stops.start(p, o)
 	p.db = sql.OpenDB((*connector)(p))
 	p.db.SetMaxOpenConns(o.MaxOpen)

@@ -21,9 +21,9 @@ func (r *renderer) chosen(q *Query) {
 		r.fail(r.fault("limit", "the rows of an UPDATE or DELETE are found by the primary key, which only a model tells", nil))
 		return
 	}
-	enclosed := q.Enclosed()
+	enclosed, before := q.Enclosed(), len(r.buf)
 	r.where(&enclosed)
-	r.str([2]string{" WHERE (", " AND ("}[min(q.steps.conditions(), 1)])
+	r.str([2]string{" WHERE (", " AND ("}[index(len(r.buf) > before)])
 	columns := make([]Column, len(r.key))
 	for i, k := range r.key {
 		columns[i].Name = k
@@ -31,7 +31,7 @@ func (r *renderer) chosen(q *Query) {
 		r.ident(k)
 	}
 	r.str(") IN (")
-	keys := Query{table: q.table, steps: q.steps, limit: q.limit, fixed: q.fixed, more: &parts{columns: columns}}
+	keys := Query{table: q.table, steps: q.steps, limit: q.limit, fixed: q.fixed, more: &parts{columns: columns, implicit: q.Implicit(), deleted: q.Deleted()}}
 	if r.d == dialect.Postgres {
 		keys.more.lock = ForUpdate
 		r.str("WITH ")

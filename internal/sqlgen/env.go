@@ -20,6 +20,9 @@ type Env struct {
 	// Implicit tells the implicit conditions of a query that stands inside of the
 	// statement; nil knows of none.
 	Implicit func(Subquery) ([]Cond, error)
+	// Owned tells whose rows of a table the statement may see, nil for those of all; a nil
+	// function knows of no owners.
+	Owned func(table string) (*Owner, error)
 	// Far is what other databases have told; nil is nothing yet.
 	Far *Far
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be

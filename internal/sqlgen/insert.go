@@ -26,6 +26,7 @@ type Insert struct {
 	Keys      []string // the conflict's columns
 	Sets      []string // the columns that an existing row takes from the new one
 	Raise     string   // the column that grows by 1 where an existing row is updated
+	Owner     string   // the column that says whose row it is: an existing row of another owner is not touched
 	KeepID    string   // MySQL: the key column whose value LAST_INSERT_ID() gives, also for an existing row
 	Returning []string // where the dialect has it; "*" is all
 }
@@ -66,7 +67,9 @@ func InsertRows(q *Query, in *Insert, rows [][]any, env *Env) (string, []any, er
 // insert writes an INSERT. Without rows there is a placeholder for each value.
 func (r *renderer) insert(in *Insert, rows [][]any) {
 	r.str("INSERT INTO ")
-	r.path(in.Table)
+	r.target = true
+	r.tablePath(in.Table)
+	r.target = false
 	r.str(" ")
 	switch {
 	case len(in.Columns) > 0:
@@ -174,12 +177,20 @@ func (r *renderer) conflict(in *Insert) {
 		r.ident(in.Raise)
 		r.str(" + 1")
 	}
+	if in.Owner != "" {
+		r.str(" WHERE ")
+		r.path(in.Table)
+		r.str(".")
+		r.ident(in.Owner)
+		r.str(" = excluded.")
+		r.ident(in.Owner)
+	}
 }
 
 // duplicateKey writes MySQL's clause. INSERT IGNORE would hide other faults
 // too, so an existing row is left alone by setting a column to itself.
 func (r *renderer) duplicateKey(in *Insert) {
-	if in.Conflict == Ignore && in.KeepID == "" {
+	if in.Conflict == Ignore && in.KeepID == "" && in.Owner == "" {
 		keep := in.Columns[0] // a key may be generated, and not to be set
 		r.str(" ON DUPLICATE KEY UPDATE ")
 		r.ident(keep)
@@ -188,6 +199,10 @@ func (r *renderer) duplicateKey(in *Insert) {
 		return
 	}
 	n := 0
+	if in.Owner != "" {
+		r.ownRow(in.Owner)
+		n++
+	}
 	for _, c := range in.Sets {
 		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
 		r.ident(c)
@@ -196,7 +211,7 @@ func (r *renderer) duplicateKey(in *Insert) {
 		r.str(")")
 		n++
 	}
-	if in.Raise != "" && n > 0 {
+	if in.Raise != "" && len(in.Sets) > 0 {
 		r.str(", ")
 		r.ident(in.Raise)
 		r.str(" = ")
@@ -212,3 +227,21 @@ func (r *renderer) duplicateKey(in *Insert) {
 		r.str(")")
 	}
 }
+
+// ownRow writes the first assignment of MySQL's clause: it leaves the owner as it is, and
+// fails the statement with OtherOwner where that is another one.
+func (r *renderer) ownRow(column string) {
+	r.str(" ON DUPLICATE KEY UPDATE ")
+	r.ident(column)
+	r.str(" = IF(")
+	r.ident(column)
+	r.str(" = VALUES(")
+	r.ident(column)
+	r.str("), ")
+	r.ident(column)
+	r.str(", (SELECT 1 UNION SELECT 2))")
+}
+
+// OtherOwner is MySQL's code for an upsert that meets the row of another owner: that a
+// subquery for one value has two.
+const OtherOwner = "1242"

@@ -22,7 +22,9 @@ func InsertFrom(q *Query, columns []string, more []Set, sub Subquery, env *Env) 
 			return
 		}
 		r.str("INSERT INTO ")
-		r.path(r.q.Table())
+		r.target = true
+		r.tablePath(r.q.Table())
+		r.target = false
 		r.str(" (")
 		for i, c := range slices.Concat(columns, setColumns(more)) {
 			r.commas(i)

@@ -38,6 +38,9 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.fail(r.fault(where, "the SQL is empty", nil))
 		return
 	}
+	if r.owned != nil && where != "statement" {
+		r.rawOwned(text, where)
+	}
 	r.mayWrite = r.mayWrite || !lex.PlainRead(text, r.d)
 	n, start := 0, 0
 	scanner := lex.New(text, r.d)

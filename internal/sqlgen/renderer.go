@@ -18,6 +18,7 @@ type renderer struct {
 	connection string                              // Env.Connection
 	models     Models                              // Env.Models
 	implicit   func(Subquery) ([]Cond, error)      // Env.Implicit
+	owned      func(table string) (*Owner, error)  // Env.Owned
 	far        *Far                                // Env.Far, or what is missing in it
 	key        []string                            // Env.Key
 
@@ -33,9 +34,10 @@ type renderer struct {
 	q     *Query
 	table Table
 	// outer are the SELECTs around q whose columns it may name, outermost first.
-	outer []scope
-	ctes  []visible // what may be read by its name here
-	locks bool      // the statement writes or locks rows, so its subqueries may lock
+	outer  []scope
+	ctes   []visible // what may be read by its name here
+	target bool      // the table that the statement changes is being written
+	locks  bool      // the statement writes or locks rows, so its subqueries may lock
 
 	implied  int  // how many implicit conditions the one that is being written stands in
 	veil     bool // of arguments; see veiled
@@ -94,7 +96,7 @@ func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
 		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, implicit: env.Implicit,
-		far: env.Far, key: env.Key, table: env.Table,
+		owned: env.Owned, far: env.Far, key: env.Key, table: env.Table,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

@@ -112,7 +112,7 @@ func (r *renderer) fromTable(q *Query) {
 		r.table = nil
 		return
 	}
-	r.path(q.Table())
+	r.tablePath(q.Table())
 	if q.more != nil && q.more.alias != "" {
 		r.str(" AS ")
 		r.ident(q.more.alias)
@@ -126,22 +126,36 @@ func (r *renderer) join(j *join) {
 		r.raw(j.expr, "join")
 		return
 	}
-	r.str(j.kind)
+	var owner *Owner
+	if r.owned != nil {
+		owner = r.owner(j.table)
+	}
+	cross := j.kind == "CROSS JOIN"
+	if cross && owner != nil && owner.Schema == "" {
+		r.str("JOIN")
+	} else {
+		r.str(j.kind)
+	}
 	r.str(" ")
 	r.calledOnce(j)
 	r.livesHere(j.table)
-	r.path(j.table)
+	r.tablePath(j.table)
 	if j.alias != "" {
 		r.str(" AS ")
 		r.ident(j.alias)
 	}
-	if j.kind == "CROSS JOIN" {
+	if cross {
+		if owner != nil && owner.Schema == "" {
+			r.str(" ON ")
+			r.ownedBy(owner, j.ref())
+		}
 		return
 	}
 	r.str(" ON ")
 	r.column(j.left)
 	r.columnOp(j.op)
 	r.column(j.right)
+	r.joinsOwned(j, owner)
 }
 
 // calledOnce refuses a join of a table that the query reads by the same name

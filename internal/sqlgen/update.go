@@ -23,11 +23,12 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 		r.locks = true
 		r.writable(r.q, "an UPDATE")
 		r.with(r.q)
+		r.target = true
 		if len(sets) == 0 {
 			r.fail(r.fault("update", "no column to set", nil))
 		}
 		r.str("UPDATE ")
-		r.path(r.q.Table())
+		r.tablePath(r.q.Table())
 		r.str(" SET ")
 		for i, s := range r.inTurn(sets) {
 			if i > 0 {
@@ -46,6 +47,7 @@ func (r *renderer) set(s *Set) {
 		r.fail(&UnknownColumnError{Table: r.q.Table(), Column: s.Column, Known: r.table.Columns()})
 		return
 	}
+	r.setsOwner(s)
 	r.ident(s.Column)
 	r.str(" = ")
 	if s.Add {
@@ -88,8 +90,9 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 		r.locks = true
 		r.writable(r.q, "a DELETE")
 		r.with(r.q)
+		r.target = true
 		r.str("DELETE FROM ")
-		r.path(r.q.Table())
+		r.tablePath(r.q.Table())
 		r.chosen(r.q)
 		r.returning(r.q)
 	})

@@ -3,12 +3,12 @@ package sqlgen
 // where writes the query's conditions, and those that hold beside all of them: the one that
 // leaves deleted rows out, and the implicit ones.
 func (r *renderer) where(q *Query) {
-	mark := r.mark(q)
-	beside := mark != "" || len(q.Implicit()) > 0
+	mark, owner := r.mark(q), r.ownerOf(q)
+	beside := mark != "" || owner != nil || len(q.Implicit()) > 0
 	if q.steps.conditions() == 0 {
 		if beside {
 			r.str(" WHERE ")
-			r.beside(q, mark)
+			r.beside(q, mark, owner)
 		}
 		return
 	}
@@ -31,17 +31,23 @@ func (r *renderer) where(q *Query) {
 	}
 	if beside {
 		r.str(" AND ")
-		r.beside(q, mark)
+		r.beside(q, mark, owner)
 	}
 }
 
-// beside writes the condition that leaves rows out by their mark, if there is one, and the
-// implicit ones.
-func (r *renderer) beside(q *Query, mark string) {
+// beside writes the conditions that leave rows out by their owner and by their mark, if
+// there are such, and the implicit ones.
+func (r *renderer) beside(q *Query, mark string, owner *Owner) {
+	if owner != nil {
+		r.ownedBy(owner, q.ownTable())
+	}
 	if mark != "" {
+		if owner != nil {
+			r.str(" AND ")
+		}
 		r.leaveOut(q, mark)
 	}
-	r.writeImplicit(q, mark == "")
+	r.writeImplicit(q, mark == "" && owner == nil)
 }
 
 // conjunction writes what joins condition i of a list to those before it.

@@ -52,7 +52,7 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (in sqlgen.Insert, back []int) {
 	in = sqlgen.Insert{
 		Table: t.Name, Columns: p.Columns, Rows: rows,
-		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.resealedSets(t.upsertSets(p, key, c), key), Raise: t.VersionColumn(),
+		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.resealedSets(t.upsertSets(p, key, c), key), Raise: t.VersionColumn(), Owner: t.columnOr(t.tenant),
 	}
 	if len(in.Sets) == 0 {
 		in.Conflict = sqlgen.Ignore
@@ -113,7 +113,7 @@ func (t *Table) upsertSets(p *InsertPlan, key []int, c *Conflict) []string {
 		return sets
 	}
 	return t.ColumnsOf(slices.DeleteFunc(slices.Clone(p.Write), func(i int) bool {
-		return slices.Contains(key, i) || slices.Contains(t.key, i) || i == t.created || i == t.shard || i == t.version
+		return slices.Contains(key, i) || slices.Contains(t.key, i) || i == t.created || i == t.shard || i == t.tenant || i == t.version
 	}))
 }
 
@@ -165,7 +165,7 @@ func (t *Table) takes(column string, key []string, c *Conflict) bool {
 
 // staysOnUpsert says that an existing row keeps its own value of a column.
 func (t *Table) staysOnUpsert(column string) bool {
-	return column == t.columnOr(t.created) || column == t.columnOr(t.version) || t.shardName != "" && column == t.shardName
+	return column == t.columnOr(t.created) || column == t.columnOr(t.version) || column == t.columnOr(t.tenant) || t.shardName != "" && column == t.shardName
 }
 
 // A SameRowError says that two records of one UpsertMany are the same row to the

@@ -65,7 +65,7 @@ func (t *Table) columnType(d *dialect.Dialect, i int, key bool) (string, error) 
 	case t.optional[i]:
 		return "", t.Fail("column %q has a default that the model does not know: give its type and default", f.Column)
 	}
-	text, ok := scalarType(d, s, key || i == t.shard, t.precision)
+	text, ok := scalarType(d, s, key || i == t.shard || i == t.tenant, t.precision)
 	if s.Kind == rowmap.Array && d == dialect.Postgres {
 		text, ok = scalarType(d, *s.Elem, false, t.precision)
 		text += "[]"

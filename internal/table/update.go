@@ -20,7 +20,7 @@ func (t *Table) Saving(record any, c Change, d *dialect.Dialect) (text string, a
 		}
 		fields = t.resealed(t.updateFields(c.Only), keys)
 	}
-	if t.twofold[d.Index] || len(c.Within) > 0 {
+	if t.twofold[d.Index] || c.Env != nil {
 		return t.savingRendered(record, c, fields, keys, cmp.Or(c.Env, t.Env(d, "")))
 	}
 	if !all {
@@ -103,7 +103,7 @@ func (t *Table) updateFields(only []string) []int {
 			if !slices.Contains(only, column) && i != t.updated && i != t.version {
 				continue
 			}
-		case t.generated[i], slices.Contains(t.key, i), i == t.created, i == t.shard, i == t.mark:
+		case t.generated[i], slices.Contains(t.key, i), i == t.created, i == t.shard, i == t.tenant, i == t.mark:
 			continue
 		}
 		out = append(out, i)

@@ -89,6 +89,9 @@ var meaning = map[string]string{
 	"Registry.SessionMiddleware options":          "the defaults",
 	"Registry.SessionMiddleware options (none)":   "the defaults",
 	"Session.Token(zero receiver)":                "it has seen nothing",
+	"TenantOf ctx":                                "has no tenant",
+	"TenantByColumn options":                      "the defaults",
+	"TenantByColumn options (none)":               "the defaults",
 	"SessionOf ctx":                               "is of no session",
 	"WithSession options":                         "the defaults",
 	"WithSession options (none)":                  "the defaults",
@@ -218,6 +221,7 @@ var prints = map[string]bool{"String": true, "GoString": true, "Format": true, "
 
 // untried are calls that a test cannot make with right arguments.
 var untried = map[string]string{
+	"TenantBySchema":   "SQLite has no schemas",
 	"ConfigFromEnv":    "reads the environment",
 	"Conn.ExecContext": "a Conn ends with its function", "Conn.QueryContext": "a Conn ends with its function", "Conn.QueryRowContext": "a Conn ends with its function",
 	"Conn.PrepareContext": "a Conn ends with its function", "Conn.Raw": "a Conn ends with its function",

@@ -103,6 +103,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"MustModel": dbfleet.MustModel[user], "NewModel": dbfleet.NewModel[user], "Not": dbfleet.Not, "On": dbfleet.On,
 		"Open": dbfleet.Open, "Or": dbfleet.Or, "OutsideTx": dbfleet.OutsideTx, "Pluck": dbfleet.Pluck[int], "Raw": dbfleet.Raw,
 		"MaxLag": dbfleet.MaxLag, "WithRoute": dbfleet.WithRoute,
+		"WithTenant": dbfleet.WithTenant, "AcrossTenants": dbfleet.AcrossTenants, "TenantOf": dbfleet.TenantOf,
+		"TenantByColumn": dbfleet.TenantByColumn, "TenantBySchema": dbfleet.TenantBySchema,
 		"SessionOf": dbfleet.SessionOf, "WithSession": dbfleet.WithSession,
 		"ReadPrimary": dbfleet.ReadPrimary, "ShardBy": dbfleet.ShardBy[int], "Sum": dbfleet.Sum[int],
 		"Table": dbfleet.Table[user], "ClassOf": dbfleet.ClassOf, "Into": dbfleet.Into[user], "Named": dbfleet.Named,
@@ -205,22 +207,31 @@ var receivers = map[string]func(w *world) any{
 
 // special are receivers of single methods.
 var special = map[string]func(w *world) any{
-	"Model.Shard":        func(w *world) any { return w.sharded },
-	"Query.Shard":        func(w *world) any { return w.sharded.Query() },
-	"Query.Having":       func(w *world) any { return w.users.Select("age").GroupBy("age") },
-	"Query.HavingRaw":    func(w *world) any { return w.users.Select("age").GroupBy("age") },
-	"Link.And":           func(w *world) any { return dbfleet.On("title") },
-	"Query.Union":        func(w *world) any { return w.users.Select("age") },
-	"Query.UnionAll":     func(w *world) any { return w.users.Select("age") },
-	"Model.Restore":      func(w *world) any { return w.keeps() },
-	"Model.SaveMany":     func(w *world) any { return w.keeps() },
-	"Query.WithDeleted":  func(w *world) any { return w.keeps().Query() },
-	"Query.OnlyDeleted":  func(w *world) any { return w.keeps().Query() },
-	"DB.OnReplica":       func(w *world) any { return w.reg.DB(w.copied()) },
-	"Model.OnReplica":    func(w *world) any { return w.users.DB(w.copied()) },
-	"Query.OnReplica":    func(w *world) any { return w.users.DB(w.copied()).Query() },
+	"Model.Shard":       func(w *world) any { return w.sharded },
+	"Query.Shard":       func(w *world) any { return w.sharded.Query() },
+	"Query.Having":      func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Query.HavingRaw":   func(w *world) any { return w.users.Select("age").GroupBy("age") },
+	"Link.And":          func(w *world) any { return dbfleet.On("title") },
+	"Query.Union":       func(w *world) any { return w.users.Select("age") },
+	"Query.UnionAll":    func(w *world) any { return w.users.Select("age") },
+	"Model.Restore":     func(w *world) any { return w.keeps() },
+	"Model.SaveMany":    func(w *world) any { return w.keeps() },
+	"Query.WithDeleted": func(w *world) any { return w.keeps().Query() },
+	"Query.OnlyDeleted": func(w *world) any { return w.keeps().Query() },
+	"DB.OnReplica":      func(w *world) any { return w.reg.DB(w.copied()) },
+	"Model.OnReplica":   func(w *world) any { return w.users.DB(w.copied()) },
+	"Query.OnReplica":   func(w *world) any { return w.users.DB(w.copied()).Query() },
+	"Registry.TenantsStats": func(w *world) any {
+		require.NoError(w.t, w.reg.AddTenants("many", tenants))
+		return w.reg
+	},
 	"Query.WithoutScope": func(w *world) any { return w.grown().Query() },
 }
+
+// tenants is a connection that is another database for each tenant.
+var tenants = dbfleet.TenantsConfig{Driver: dbfleet.SQLite, Connect: func(context.Context, string) (dbfleet.ConnectionConfig, error) {
+	return dbfleet.ConnectionConfig{}, dbfleet.ErrUnknownTenant
+}}
 
 // copied is a connection with a replica.
 func (w *world) copied() string {
@@ -294,6 +305,7 @@ var texts = map[string]string{
 	"OnType column": "title", "Link.AndType column": "title", "ManyToMany foreignKey": "user_id",
 	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "names": "grown", "Registry.ContinueSession text": "",
+	"tenant": "acme", "Registry.AddTenants name": "many", "Registry.TenantsStats name": "many", "prefix": "shop_",
 }
 
 func (w *world) good(t *testing.T, function, name string, in reflect.Type) reflect.Value {
@@ -353,7 +365,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		dbfleet.Window{OrderBy: []dbfleet.Order{dbfleet.Col[int]("age").Asc()}}, dbfleet.Col[int]("age").Asc(),
 		w.ctx, w.reg, w.reg.DB("main"), w.users, w.posts, dbfleet.Config{Connections: map[string]dbfleet.ConnectionConfig{"a": {Driver: dbfleet.SQLite, Database: ":memory:"}}},
 		dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"},
-		dbfleet.ModelConfig{Table: "users"}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
+		dbfleet.ModelConfig{Table: "users"}, tenants, dbfleet.TenantOptions{}, one, &post{ID: 1, UserID: 1}, []user{{Name: "Bob"}}, map[string]any{"name": "Bob", "age": 3}, 1, 1.5, true, time.Now(), errors.New("x"),
 		dbfleet.On("user_id"), dbfleet.Conflict{Key: []string{"name"}}, dbfleet.LogOptions{}, dbfleet.HealthOptions{}, dbfleet.EnvOptions{}, dbfleet.LoadOptions{}, dbfleet.CreateTableOptions{}, dbfleet.Row{"name": "Bob", "age": 3},
 		dbfleet.CTE{Name: "old", Query: w.users.Where("age", ">", 1)}, dbfleet.TxOptions{}, dbfleet.Col[int]("age").Gt(1),
 		slog.New(slog.NewTextHandler(io.Discard, nil)), dbfleet.QueryHook{After: func(context.Context, dbfleet.QueryEvent) {}}, func(context.Context, dbfleet.QueryEvent) {},
@@ -532,6 +544,13 @@ func (w *world) use(function string, result any) error {
 	case dbfleet.ShardRule:
 		_, err := dbfleet.NewModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Shard: r})
 		return err
+	case dbfleet.TenantRule:
+		_, err := dbfleet.NewModel[user](w.reg, dbfleet.ModelConfig{Table: "users", Tenant: r})
+		return err
+	case context.Context:
+		if function == "WithTenant" {
+			return w.reg.DB("main").Ping(r)
+		}
 	case *dbfleet.DB:
 		return r.Ping(w.ctx)
 	case *dbfleet.Registry:

@@ -59,6 +59,8 @@ type Options struct {
 	MaxLifetime, MaxIdleTime time.Duration
 	// StatementCache is how many prepared statements a connection keeps; 0 keeps none.
 	StatementCache int
+	// Budget bounds the connections of this pool and of others together; nil is no bound.
+	Budget *Budget
 	// Pooler says that a transaction-mode pooler (PgBouncer, ProxySQL) is in
 	// between: nothing may be kept on the server's session.
 	Pooler bool

@@ -1,0 +1,58 @@
+package driver
+
+import (
+	"context"
+
+	"github.com/dbfleet/dbfleet/internal/driver/session"
+)
+
+// Budget is session.Budget.
+type Budget = session.Budget
+
+// NewBudget is session.NewBudget.
+func NewBudget(size int, room func() bool) *Budget { return session.NewBudget(size, room) }
+
+// takeBudget waits until the budget, of which the pool is one of several, has room for a
+// connection.
+func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx) error {
+	if p.budget == nil {
+		return nil
+	}
+	late := &AcquireTimeoutError{Node: p.node, Budget: p.budget.Size()}
+	if a != nil {
+		late.Wait = a.wait
+	}
+	patience, end := after(late.Wait)
+	defer end()
+	switch p.budget.Take(ctx.Done(), patience) {
+	case 0:
+		return nil
+	case 1:
+		if outer.Err() == nil {
+			return p.connectError(outer, ctx, ctx.Err())
+		}
+		late.Err = outer.Err()
+	}
+	late.Stats = p.db.Stats()
+	return late
+}
+
+// CloseIdle closes the connections that nobody uses, and says whether there were any.
+func (p *Pool) CloseIdle() bool {
+	if p.db.Stats().Idle == 0 {
+		return false
+	}
+	p.keeping.Lock()
+	defer p.keeping.Unlock()
+	p.db.SetMaxIdleConns(0)
+	p.db.SetMaxIdleConns(p.maxIdle)
+	return true
+}
+
+// KeepIdle bounds the connections that are kept while nobody uses them.
+func (p *Pool) KeepIdle(n int) {
+	p.keeping.Lock()
+	defer p.keeping.Unlock()
+	p.maxIdle = n
+	p.db.SetMaxIdleConns(n)
+}
