@@ -6,9 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/schema"
 	"github.com/dbfleet/dbfleet/internal/table"
 )
 
@@ -115,7 +114,7 @@ func (s *source) check(ctx context.Context) (found []Finding, _ error) {
 }
 
 // compare compares the model with the columns of its table on one connection.
-func (s *source) compare(connection string, columns []table.LiveColumn) (found []Finding) {
+func (s *source) compare(connection string, columns []schema.Column) (found []Finding) {
 	e, err := s.reg.lookup(connection)
 	if err != nil {
 		return nil // it was removed meanwhile
@@ -131,32 +130,13 @@ func (s *source) finding(connection, severity, column, problem string) Finding {
 }
 
 // liveColumns are the columns of the model's table.
-func (s *source) liveColumns(ctx context.Context, connection string) (columns []table.LiveColumn, err error) {
+func (s *source) liveColumns(ctx context.Context, connection string) ([]schema.Column, error) {
 	e, err := s.reg.lookup(connection)
 	if err != nil {
 		return nil, err
 	}
-	args := []any{"", s.table.Name}
-	if e.dialect == dialect.Postgres {
-		name, err := s.table.QuotedName(e.dialect)
-		if err != nil {
-			return nil, err
-		}
-		args = []any{name}
-	} else if at := strings.LastIndexByte(s.table.Name, '.'); at > 0 {
-		args = []any{s.table.Name[:at], s.table.Name[at+1:]}
-	}
-	rows, err := s.reg.DB(connection).QueryContext(ctx, e.dialect.SchemaColumns(), args...)
-	if err != nil {
+	if _, err := s.table.QuotedName(e.dialect); err != nil {
 		return nil, err
 	}
-	defer func() { err = cmp.Or(err, rows.Close()) }()
-	for rows.Next() {
-		var c table.LiveColumn
-		if err := rows.Scan(&c.Name, &c.Type, &c.Full, &c.Nullable, &c.Filled, &c.Generated, &c.KeyAt, &c.Length, &c.Digits); err != nil {
-			return nil, err
-		}
-		columns = append(columns, c)
-	}
-	return columns, rows.Err()
+	return schema.Columns(ctx, s.reg.DB(connection), e.dialect, s.table.Name)
 }

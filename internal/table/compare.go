@@ -8,16 +8,8 @@ import (
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/schema"
 )
-
-// LiveColumn is a column of a table as the database describes it; see
-// dialect.SchemaColumns.
-type LiveColumn struct {
-	Name, Type, Full            string
-	Nullable, Filled, Generated bool
-	KeyAt                       int
-	Length, Digits              int64
-}
 
 // How much a difference matters.
 const (
@@ -27,11 +19,11 @@ const (
 )
 
 // Compare tells in what the table and its live columns differ.
-func (t *Table) Compare(live []LiveColumn, d *dialect.Dialect, finds func(severity, column, problem string)) {
+func (t *Table) Compare(live []schema.Column, d *dialect.Dialect, finds func(severity, column, problem string)) {
 	same := func(a, b string) bool { return a == b || d.FoldsColumns && strings.EqualFold(a, b) }
 	known := t.Plan.Columns()
 	for i, name := range known {
-		at := slices.IndexFunc(live, func(c LiveColumn) bool { return same(c.Name, name) })
+		at := slices.IndexFunc(live, func(c schema.Column) bool { return same(c.Name, name) })
 		if at < 0 {
 			finds(Fails, name, fmt.Sprintf("the table has no such column for the field of type %s; add it, or leave the field out with db:\"-\"", t.Plan.Field(i).Type))
 			continue
@@ -49,15 +41,8 @@ func (t *Table) Compare(live []LiveColumn, d *dialect.Dialect, finds func(severi
 
 // compareKey compares the primary keys. A table without one has what is unique in
 // other ways, or is a view.
-func (t *Table) compareKey(live []LiveColumn, same func(a, b string) bool, finds func(severity, column, problem string)) {
-	var key []string
-	for place := 1; ; place++ {
-		at := slices.IndexFunc(live, func(c LiveColumn) bool { return c.KeyAt == place })
-		if at < 0 {
-			break
-		}
-		key = append(key, live[at].Name)
-	}
+func (t *Table) compareKey(live []schema.Column, same func(a, b string) bool, finds func(severity, column, problem string)) {
+	key := schema.Key(live)
 	mine := t.KeyNames()
 	missing := slices.ContainsFunc(key, func(name string) bool {
 		return !slices.ContainsFunc(mine, func(m string) bool { return same(m, name) })
@@ -71,7 +56,7 @@ func (t *Table) compareKey(live []LiveColumn, same func(a, b string) bool, finds
 }
 
 // compareColumn compares a field with its column.
-func (t *Table) compareColumn(i int, c *LiveColumn, d *dialect.Dialect, finds func(severity, problem string)) {
+func (t *Table) compareColumn(i int, c *schema.Column, d *dialect.Dialect, finds func(severity, problem string)) {
 	name := t.Plan.Field(i).Column
 	isKey := slices.Contains(t.key, i)
 	switch {
@@ -81,7 +66,7 @@ func (t *Table) compareColumn(i int, c *LiveColumn, d *dialect.Dialect, finds fu
 		finds(May, "the database makes no key: a record whose key is zero cannot be created")
 	case !c.Filled && !c.Nullable && (t.generated[i] || t.optional[i]):
 		finds(Fails, "is left to the database, which has no default for it and takes no NULL")
-	case c.Filled && !c.Generated && !isKey && !t.generated[i] && !t.optional[i] && i != t.created && i != t.updated:
+	case c.Filled && !c.Generated && !isKey && !t.generated[i] && !t.optional[i] && i != t.created && i != t.updated && i != t.version:
 		finds(Notice, "has a default that never applies: an insert writes the field also while it is zero; name it in ModelConfig.Defaults")
 	}
 	if c.Nullable && !t.Plan.Nullable(name) && t.Plan.Field(i).Kind != rowmap.Custom {
@@ -117,7 +102,7 @@ func bits(goType string) (n int, ok bool) {
 }
 
 // misfit tells by a coarse table which values one side has and the other does not.
-func (t *Table) misfit(i int, c *LiveColumn) (severity, problem string) {
+func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 	f := t.Plan.Field(i)
 	size, whole := sizes[c.Type]
 	decimal := c.Type == "numeric" || c.Type == "decimal"
@@ -136,7 +121,7 @@ func (t *Table) misfit(i int, c *LiveColumn) (severity, problem string) {
 		case !whole || !ok:
 		case mine < size:
 			return May, "larger values cannot be read"
-		case mine > size && size > 8: // TINYINT is how MySQL keeps bools
+		case mine > size && size > 8 && mine/2 >= size: // TINYINT is how MySQL keeps bools, and no type of Go has the size of MEDIUMINT
 			return May, "larger values cannot be written"
 		case f.Kind == rowmap.Int && unsigned && mine == size:
 			return May, "values above the largest signed one cannot be read"
