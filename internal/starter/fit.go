@@ -50,6 +50,8 @@ func fitOf(d *dialect.Dialect, c *schema.Column) fit {
 		return affinityFit(c)
 	case d == dialect.MySQL && (c.Type == "geometry" || strings.HasSuffix(c.Type, "point") || strings.HasSuffix(c.Type, "polygon") || strings.HasSuffix(c.Type, "linestring") || strings.HasSuffix(c.Type, "collection")):
 		return fit{typ: "[]byte", null: true, note: c.Full + ", as its bytes"}
+	case c.Type == "enum" || c.Type == "set":
+		return fit{typ: "string", note: c.Type + ", as its text"}
 	default:
 		return fit{typ: "string", note: c.Full + ", as its text"}
 	}

@@ -82,7 +82,7 @@ func (f *file) reference(r *record, k schema.ForeignKey) (ref reference, why str
 		}
 		ref.columns, ref.refersTo = append(ref.columns, here.Name), append(ref.refersTo, back.Name)
 	}
-	ref.base = ref.to.name
+	ref.base = ref.to.one
 	if len(ref.columns) == 1 {
 		base := GoName(ref.columns[0])
 		for _, end := range []string{"ID", "UUID", "Fk", "Key", "Code"} {
@@ -119,10 +119,10 @@ func (ref *reference) link() string {
 // says that the record refers to it in more than one way.
 func (f *file) refer(ref reference, several bool) {
 	from, to, link := ref.from, ref.to, []string{ref.link()}
-	f.relation(relation{verb: "BelongsTo", typ: "ToOne", parent: from, to: to, links: link}, "*"+to.name, ref.base, to.name, ref.base+"Record")
+	f.relation(relation{verb: "BelongsTo", typ: "ToOne", parent: from, to: to, links: link}, "*"+to.name, ref.base, to.one, ref.base+"Record")
 	verb, typ, held, name := "HasMany", "ToMany", "[]"+from.name, from.many
 	if ref.one {
-		verb, typ, held, name = "HasOne", "ToOne", "*"+from.name, from.name
+		verb, typ, held, name = "HasOne", "ToOne", "*"+from.name, from.one
 	}
 	by := name + "By" + ref.base
 	if several || from == to {
@@ -163,6 +163,6 @@ func (f *file) pivot(r *record, all []reference) {
 		}
 		f.relation(relation{
 			verb: "ManyToMany", typ: "ToManyPivot", parent: parent.to, to: child.to, pivot: r, links: []string{parent.link(), child.link()},
-		}, "[]"+child.to.name, name, child.to.many+"By"+r.name)
+		}, "[]"+child.to.name, name, child.to.many+"By"+r.one)
 	}
 }

@@ -97,7 +97,8 @@ type record struct {
 	on     *Connection
 	table  *schema.Table
 	name   string // of the type
-	many   string // of its rows
+	one    string // a row, as others call it
+	many   string // its rows, as others call them
 	member string // of Models
 	fields []field
 	used   names // of the struct
@@ -186,12 +187,12 @@ func (f *file) nameTypes() {
 			}
 		}
 		if before != "" {
-			one, table = GoName(before)+one, GoName(before)+table
+			before = GoName(before)
 		}
-		r.name = f.types.take(one, table)
-		if r.many = Plural(r.name); f.options.Tables {
-			r.many = r.name
-		}
-		r.member = f.members.take(r.many, r.many+"Model")
+		r.name = f.types.take(before+one, before+table)
+		r.one = strings.TrimPrefix(r.name, before)
+		r.many = Plural(r.one)
+		member := Plural(r.name)
+		r.member = f.members.take(member, member+"Model")
 	}
 }

@@ -28,7 +28,7 @@ func (f *file) text(connections []Connection) (string, error) {
 		body.WriteString("\n" + comment(u))
 	}
 	var b strings.Builder
-	b.WriteString(Header + "dbfleet models wrote it from the live tables" + named(connections) + ", and writes it\n// again only if it is told to by -force.\n\n")
+	b.WriteString(Header + "dbfleet models wrote it from live tables, and writes it again\n// only if it is told to by -force." + named(connections) + "\n\n")
 	fmt.Fprintf(&b, "// Package %s has the records and models of a database.\npackage %s\n\nimport (\n", f.options.Package, f.options.Package)
 	packages, err := used(body.String())
 	if err != nil {
@@ -62,20 +62,14 @@ func used(code string) (map[string]bool, error) {
 	return found, nil
 }
 
-func named(connections []Connection) string {
-	var list []string
+// named tells the connections, on lines of their own.
+func named(connections []Connection) (text string) {
 	for _, c := range connections {
 		if c.Name != "" {
-			list = append(list, strconv.Quote(c.Name))
+			text += "\n// Connection " + strconv.Quote(c.Name) + ": " + c.Dialect.Name + "."
 		}
 	}
-	switch len(list) {
-	case 0:
-		return ""
-	case 1:
-		return " of connection " + list[0]
-	}
-	return " of connections " + strings.Join(list, ", ")
+	return text
 }
 
 // comment is a text as lines of a comment: nothing in it can end that.
