@@ -55,8 +55,8 @@ func (f Finding) String() string {
 //	}
 //
 // It finds a table that is not there; fields without a column, and columns without a
-// field that an insert must fill in; another primary key; a key that nobody makes; columns
-// that may be NULL, whose fields cannot; fields that do not hold, or columns that do not
+// field that an insert must fill in; another primary key; a key that nobody makes, and no
+// BelongsTo says whose it is; columns that may be NULL, whose fields cannot; fields that do not hold, or columns that do not
 // keep, every value of the other side, as far as the types tell; generated columns that
 // ModelConfig.Generated does not name; and defaults of the database that never apply
 // because ModelConfig.Defaults does not name them.
@@ -136,7 +136,13 @@ func (s *source) check(ctx context.Context, c *inspection) (found []Finding, _ e
 
 // compare compares the model with the columns of its table on one connection.
 func (s *source) compare(connection string, live *liveTable) (found []Finding) {
-	s.table.Compare(live.columns, live.dialect, func(severity, column, problem string) {
+	var refers []string
+	for _, r := range s.relations.all() {
+		if r.Kind == kindBelongsTo {
+			refers = append(refers, r.Columns...)
+		}
+	}
+	s.table.Compare(live.columns, refers, live.dialect, func(severity, column, problem string) {
 		found = append(found, s.finding(connection, severity, column, problem))
 	})
 	return found
