@@ -71,7 +71,13 @@ func singularOf(w string) string {
 	}
 	cut := func(ending, with string) (string, bool) {
 		stem, ok := strings.CutSuffix(w, ending)
-		return stem + with, ok && len(stem) > 1
+		return stem + with, ok && len(stem+with) > 2
+	}
+	if known := initialisms[w]; known != "" {
+		if one := strings.TrimSuffix(w, "s"); initialisms[one]+"s" == known {
+			return one
+		}
+		return w
 	}
 	if same[w] || odd[w] != "" || len(w) < 3 {
 		return w
