@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/table"
 )
 
@@ -45,8 +43,8 @@ func (f Finding) String() string {
 }
 
 // Check compares the models of the registry that are in use with the live tables, on the
-// primary of each model's connection, by a statement for each table; those of a sharded
-// model on every connection that has the table. It changes nothing, and in a transaction
+// primary of each model's connection, by a statement for each table, and another for one
+// whose indexes matter; those of a sharded model on every connection that has the table. It changes nothing, and in a transaction
 // it sees what that has made. The findings are in order of connection, model and column,
 // and empty if there are none; the error tells of connections that could not be asked,
 // beside what the others said.
@@ -57,12 +55,21 @@ func (f Finding) String() string {
 //	}
 //
 // It finds a table that is not there; fields without a column, and columns without a
-// field that an insert must fill in; another primary key; a key that nobody makes; columns
-// that may be NULL, whose fields cannot; fields that do not hold, or columns that do not
+// field that an insert must fill in; another primary key; a key that nobody makes, and no
+// BelongsTo says whose it is; columns that may be NULL, whose fields cannot; fields that do not hold, or columns that do not
 // keep, every value of the other side, as far as the types tell; generated columns that
 // ModelConfig.Generated does not name; and defaults of the database that never apply
-// because ModelConfig.Defaults does not name them. It does not look at indexes, foreign keys and constraints, at tables that
-// no model has, and at fields of types of their own. SQLite's types say little.
+// because ModelConfig.Defaults does not name them.
+//
+// Of indexes it finds those that are missing: on the columns by which relations find
+// their rows, also in the table between of ManyToMany, which needs a unique one for its
+// links; and on shard keys. It knows the relations that were made by now, so make them before. An
+// index does if it begins with all of the columns, in any order; one of some rows only
+// does not. Where deleted rows stay (SoftDelete) it finds unique indexes that hold them,
+// too, and such as include the mark and therefore keep nothing apart.
+//
+// It does not look at foreign keys and other constraints, at tables that no model has, and
+// at fields of types of their own. SQLite's types say little.
 func (r *Registry) Check(ctx context.Context) ([]Finding, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
@@ -71,11 +78,19 @@ func (r *Registry) Check(ctx context.Context) ([]Finding, error) {
 		return nil, errorf("Check: the context is nil")
 	}
 	findings, errs := []Finding{}, []error(nil)
-	for _, s := range r.models.sources() {
-		found, err := s.check(ctx)
+	c := &inspection{reg: r, tables: map[tablePlace]*liveTable{}, asked: map[relationKey]bool{}}
+	add := func(found []Finding, err error) {
 		findings = append(findings, found...)
 		if err != nil {
 			errs = append(errs, err)
+		}
+	}
+	for _, s := range r.models.sources() {
+		add(s.check(ctx, c))
+	}
+	for _, s := range r.models.sources() {
+		for _, w := range s.seeks() {
+			add(c.checkSought(ctx, w))
 		}
 	}
 	slices.SortStableFunc(findings, func(a, b Finding) int {
@@ -86,23 +101,28 @@ func (r *Registry) Check(ctx context.Context) ([]Finding, error) {
 
 // check compares the model with its table, on each connection that has it if the model
 // is sharded.
-func (s *source) check(ctx context.Context) (found []Finding, _ error) {
+func (s *source) check(ctx context.Context, c *inspection) (found []Finding, _ error) {
 	names := []string{s.reg.nameOr(s.connection)}
 	if s.shard != nil {
 		names = s.reg.Names()
 	}
 	there, errs := false, []error(nil)
 	for _, name := range names {
-		columns, err := s.liveColumns(ctx, name)
+		live, err := c.table(ctx, name, s.table.Name)
 		if err != nil {
 			errs = append(errs, errorf("Check of table %q: %w", s.table.Name, err))
 			continue
 		}
-		if len(columns) == 0 {
+		if len(live.columns) == 0 {
 			continue
 		}
 		there = true
-		found = append(found, s.compare(name, columns)...)
+		found = append(found, s.compare(name, live)...)
+		marked, err := c.checkMark(ctx, s, name)
+		if err != nil {
+			errs = append(errs, errorf("Check of the indexes of table %q: %w", s.table.Name, err))
+		}
+		found = append(found, marked...)
 	}
 	if !there && len(errs) == 0 {
 		name := names[0]
@@ -115,12 +135,14 @@ func (s *source) check(ctx context.Context) (found []Finding, _ error) {
 }
 
 // compare compares the model with the columns of its table on one connection.
-func (s *source) compare(connection string, columns []table.LiveColumn) (found []Finding) {
-	e, err := s.reg.lookup(connection)
-	if err != nil {
-		return nil // it was removed meanwhile
+func (s *source) compare(connection string, live *liveTable) (found []Finding) {
+	var refers []string
+	for _, r := range s.relations.all() {
+		if r.Kind == kindBelongsTo {
+			refers = append(refers, r.Columns...)
+		}
 	}
-	s.table.Compare(columns, e.dialect, func(severity, column, problem string) {
+	s.table.Compare(live.columns, refers, live.dialect, func(severity, column, problem string) {
 		found = append(found, s.finding(connection, severity, column, problem))
 	})
 	return found
@@ -128,35 +150,4 @@ func (s *source) compare(connection string, columns []table.LiveColumn) (found [
 
 func (s *source) finding(connection, severity, column, problem string) Finding {
 	return Finding{Severity(severity), connection, s.table.Model, s.table.Name, column, problem}
-}
-
-// liveColumns are the columns of the model's table.
-func (s *source) liveColumns(ctx context.Context, connection string) (columns []table.LiveColumn, err error) {
-	e, err := s.reg.lookup(connection)
-	if err != nil {
-		return nil, err
-	}
-	args := []any{"", s.table.Name}
-	if e.dialect == dialect.Postgres {
-		name, err := s.table.QuotedName(e.dialect)
-		if err != nil {
-			return nil, err
-		}
-		args = []any{name}
-	} else if at := strings.LastIndexByte(s.table.Name, '.'); at > 0 {
-		args = []any{s.table.Name[:at], s.table.Name[at+1:]}
-	}
-	rows, err := s.reg.DB(connection).QueryContext(ctx, e.dialect.SchemaColumns(), args...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = cmp.Or(err, rows.Close()) }()
-	for rows.Next() {
-		var c table.LiveColumn
-		if err := rows.Scan(&c.Name, &c.Type, &c.Full, &c.Nullable, &c.Filled, &c.Generated, &c.KeyAt, &c.Length, &c.Digits); err != nil {
-			return nil, err
-		}
-		columns = append(columns, c)
-	}
-	return columns, rows.Err()
 }

@@ -18,6 +18,9 @@ type ModelDescription struct {
 	ShardKey   string // "" when not sharded
 	PrimaryKey []string
 	Columns    []string
+	// Relations are those whose parents are the model's records, as far as the program has made
+	// them by now: HasMany, BelongsTo and the others tell them. They are in order of kind and table.
+	Relations []RelationDescription
 }
 
 // modelList is what Describe tells: the models that are in use. It does not keep
@@ -108,8 +111,8 @@ func (l *modelList) Encrypted(connection, name, column string) bool {
 	return false
 }
 
-// Describe lists the models of the registry that are in use, in order of
-// connection and model.
+// Describe lists the models of the registry that are in use, with their relations, in
+// order of connection and model.
 func (r *Registry) Describe() []ModelDescription {
 	must("Registry.Describe", r.usable())
 	sources := r.models.sources()
@@ -117,6 +120,9 @@ func (r *Registry) Describe() []ModelDescription {
 	for i, s := range sources {
 		t := s.table
 		d := ModelDescription{Model: t.Model, Table: t.Name, PrimaryKey: slices.Clone(t.KeyNames()), Columns: slices.Clone(t.Columns())}
+		for _, rel := range s.relations.all() {
+			d.Relations = append(d.Relations, rel.describe())
+		}
 		if s.shard != nil {
 			d.ShardKey = s.shard.column()
 		} else {

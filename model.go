@@ -146,6 +146,7 @@ func newModel(r *Registry, config ModelConfig, plan *rowmap.Plan, err error, zer
 	s := &source{
 		reg: r, connection: config.Connection, why: "the model's", shard: config.Shard,
 		fillable: slices.Clone(config.Fillable), scopes: slices.Clone(config.Scopes), callbacks: callbacksOf(zero),
+		relations: &relationList{},
 	}
 	if s.table, err = s.configure(config, plan); err != nil {
 		return nil, err

@@ -31,6 +31,11 @@ import (
 // leaves them to the database. A CHAR(n) of PostgreSQL is read with its blanks, which
 // no TEXT column equals.
 //
+// A relation is known to Registry.Describe and Registry.Check from when it is made, as long
+// as the model of its parents is in use. One that is made again, for each request say,
+// of the same tables and columns, is the same to them, whatever its function, Scope and
+// values of OnType.
+//
 // Keys of different types are compared as the related column's type: the number
 // 7 finds the text "7". NULL refers to nothing. Parents that have the same record
 // get one each, with nothing in common but what unexported fields hold.
@@ -126,20 +131,20 @@ type ToOne[P, C any] struct {
 //
 // A fault of the link is told when the relation is used.
 func HasMany[P, C any](parents *Model[P], children *Model[C], link Link, field func(*P) *[]C) ToMany[P, C] {
-	return ToMany[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil), field: field}
+	return ToMany[P, C]{tie: has(kindHasMany, (*query)(parents), (*query)(children), link, field == nil), field: field}
 }
 
 // HasOne relates a parent to the one child that refers to it; of several, the
 // first in the order of Scope is taken, and in an order With reads no other.
 // Children that the order holds for equal are sorted by their primary key.
 func HasOne[P, C any](parents *Model[P], children *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: has((*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
+	return ToOne[P, C]{tie: has(kindHasOne, (*query)(parents), (*query)(children), link, field == nil).toOne(), field: field}
 }
 
 // BelongsTo relates a record to the one that its own columns, which link names, refer
 // to. field says where the record keeps it.
 func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field func(*P) **C) ToOne[P, C] {
-	return ToOne[P, C]{tie: belongs((*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
+	return ToOne[P, C]{tie: belongs(kindBelongsTo, (*query)(records), (*query)(owners), link, field == nil).toOne(), field: field}
 }
 
 // Scope returns the relation with the related records narrowed or ordered by f. A

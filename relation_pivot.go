@@ -23,8 +23,8 @@ func pivotOf(parents, children, rows *query, toParent, toChild Link) pivot {
 	both := Link{is: slices.Concat(toParent.is, toChild.is)}
 	both.foreign = slices.Concat(toParent.foreign, toChild.foreign)
 	toParent.is, toChild.is = nil, nil // the database looks at them, in the pivot
-	p.rows = has(parents, rows, toParent, false)
-	p.to = belongs(rows, children, toChild, false)
+	p.rows = has(partOfRelation, parents, rows, toParent, false)
+	p.to = belongs(partOfRelation, rows, children, toChild, false)
 	if p.rows.err != nil {
 		return p
 	}
@@ -36,6 +36,7 @@ func pivotOf(parents, children, rows *query, toParent, toChild Link) pivot {
 	if at := firstTwice(both.foreign); at >= 0 && p.to.err == nil && p.rows.err == nil {
 		p.rows.err = rows.src.table.Fail("both links name the column %q", both.foreign[at])
 	}
+	p.told()
 	return p
 }
 

@@ -44,7 +44,7 @@ type ToOneThrough[P, C any] struct {
 //
 // A fault of a step is told when the relation is used.
 func HasManyThrough[P, M, C any](first Step[P, M], second Step[M, C], field func(*P) *[]C) ToManyThrough[P, C] {
-	return ToManyThrough[P, C]{chain: chained(field == nil, stepOf(first), stepOf(second)), field: field}
+	return ToManyThrough[P, C]{chain: chained(field == nil, stepOf(first), stepOf(second)).told(kindManyThrough), field: field}
 }
 
 // HasOneThrough relates a parent to one record that those have which it has; of several,
@@ -52,6 +52,7 @@ func HasManyThrough[P, M, C any](first Step[P, M], second Step[M, C], field func
 func HasOneThrough[P, M, C any](first Step[P, M], second Step[M, C], field func(*P) **C) ToOneThrough[P, C] {
 	c := chained(field == nil, stepOf(first), stepOf(second))
 	c.one = true
+	c = c.told(kindOneThrough)
 	return ToOneThrough[P, C]{chain: c, field: field}
 }
 

@@ -20,8 +20,9 @@ type source struct {
 	scopes     []Scope
 	tenant     *ownedTable // whose rows are whose, nil for a table of nobody's
 	callbacks  callbacks
-	err        error    // the table is unusable; told at its use
-	relates    *relates // the relation whose related records they are, nil for none
+	relations  *relationList // of a model, nil without one
+	err        error         // the table is unusable; told at its use
+	relates    *relates      // the relation whose related records they are, nil for none
 }
 
 // Row is a row without a struct: column to value. On all databases alike a column's

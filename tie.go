@@ -33,20 +33,20 @@ var errNoLink = &StatementError{Part: "relation", Reason: "its link names no col
 // errNoField tells of a function that should say where related records go.
 var errNoField = &StatementError{Part: "relation", Reason: "its function returned nil in place of a field of the parent"}
 
-func belongs(records, owners *query, link Link, fieldless bool) tie {
+func belongs(kind string, records, owners *query, link Link, fieldless bool) tie {
 	if link.empty() {
 		return tie{err: errNoLink}
 	}
 	locals, err := owners.referred(records, link)
-	return newTie(records, owners, link.foreign, locals, fieldless, err).only(records, link)
+	return newTie(records, owners, link.foreign, locals, fieldless, err).only(records, link).told(kind, link.foreign, locals, link.is)
 }
 
-func has(parents, children *query, link Link, fieldless bool) tie {
+func has(kind string, parents, children *query, link Link, fieldless bool) tie {
 	if link.empty() {
 		return tie{err: errNoLink}
 	}
 	locals, err := parents.referred(children, link)
-	return newTie(parents, children, locals, link.foreign, fieldless, err).onlyRelated(children, link)
+	return newTie(parents, children, locals, link.foreign, fieldless, err).onlyRelated(children, link).told(kind, locals, link.foreign, link.is)
 }
 
 // empty says that the link names no column, or an empty one.

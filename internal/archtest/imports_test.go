@@ -30,10 +30,10 @@ var floors = [][]string{
 	{"internal/driver/stmtcache", "internal/driver/netconn"},
 	{"internal/driver/plain"},
 	{"internal/driver/postgres", "internal/driver/mysql", "internal/driver/sqlite"},
-	{"internal/sqlgen", "internal/driver", "internal/rowmap", "internal/replicaset", "internal/shardmap", "internal/merge", "internal/twophase", "internal/token"},
-	{"internal/table", "internal/group", "internal/config"},
+	{"internal/sqlgen", "internal/driver", "internal/rowmap", "internal/replicaset", "internal/schema", "internal/shardmap", "internal/merge", "internal/twophase", "internal/token"},
+	{"internal/table", "internal/group", "internal/config", "internal/starter"},
 	{"."},
-	{"examples/..."},
+	{"examples/...", "cmd/dbfleet"},
 }
 
 // testSupport are packages that only tests may import, with the packages of the

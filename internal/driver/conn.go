@@ -49,14 +49,14 @@ type conn struct {
 	unsure  bool    // other code has run since
 	cursors *cursor // that are open
 
-	held    atomic.Bool // a Conn has it
-	reads   atomic.Bool // for a plain read
-	kept    bool        // by who has it for several statements; used by that alone
-	broken  atomic.Bool
-	spoiled atomic.Bool // by Conn.Spoil
-	lent    atomic.Bool // by Conn.Lend
-	old     atomic.Bool // its time is over
-	budgeted bool // it is one of the pool's budget, until it is closed
+	held     atomic.Bool // a Conn has it
+	reads    atomic.Bool // for a plain read
+	kept     bool        // by who has it for several statements; used by that alone
+	broken   atomic.Bool
+	spoiled  atomic.Bool // by Conn.Spoil
+	lent     atomic.Bool // by Conn.Lend
+	old      atomic.Bool // its time is over
+	budgeted bool        // it is one of the pool's budget, until it is closed
 	// generation is the pool's when it was dialled, see DropIdle.
 	generation uint64
 	alone      bool        // of a Probe: what it leaves behind on the server is not waited for

@@ -68,7 +68,7 @@ func tagOf(all string) (name string, ok bool, err error) {
 			if ok {
 				return "", false, errors.New("two db tags")
 			}
-			if err := checkTag(value); err != nil {
+			if err := CheckTag(value); err != nil {
 				return "", false, err
 			}
 			name, ok = value, true
@@ -94,9 +94,9 @@ func cutTag(tag string) (key, value, after string, ok bool) {
 	return tag[:colon], value, tag[colon+1+len(quoted):], true
 }
 
-// checkTag refuses what no column of any database is called, and what other
+// CheckTag refuses what no column of any database is called, and what other
 // libraries write behind a column's name.
-func checkTag(name string) error {
+func CheckTag(name string) error {
 	switch {
 	case name == "":
 		return errors.New(`db:"" names no column; use db:"-" to skip the field`)
