@@ -170,6 +170,8 @@ type batch struct {
 	plan    *table.InsertPlan
 	args    []any
 	list    *argList // what args lie in
+	// there are the keys of the rows that an upsert has found before; nil is not known.
+	there map[any]bool
 }
 
 // giveBack gives the lists of batches back.

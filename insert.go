@@ -285,7 +285,7 @@ func (v *rowInsert) exchange(ctx context.Context, p *place, s *statement) (drive
 
 // finish tells of a trigger that left the row of an upsert out.
 func (v *rowInsert) finish(_ context.Context, p *place, res driver.Result) error {
-	if v.part.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != 1 {
+	if v.part.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && !leavesRows(&v.part.in, p.e.dialect) && res.RowsAffected != 1 {
 		return written(p, nil, otherRows(v.q.src.table, res.RowsAffected, 1))
 	}
 	return nil

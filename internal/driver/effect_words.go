@@ -230,7 +230,7 @@ func (st statementOf) calls() (e effect) {
 					e |= changesSession
 				}
 			}
-		case t.Text == "@" && before.Is("INTO"), t.Text == "=" && before.Text == ":" && st.d == dialect.MySQL:
+		case t.Text == "@" && before.Is("INTO"), t.Text == "=" && before.Text == ":" && st.d == dialect.MySQL && word.Text != dialect.OutcomeVariable:
 			e |= changesSession
 		}
 		before = t

@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -25,8 +26,10 @@ type Insert struct {
 	Conflict  Conflict
 	Keys      []string // the conflict's columns
 	Sets      []string // the columns that an existing row takes from the new one
+	Equal     []string // those of Sets by whose equality an existing row stays as it is; none updates it anyway
 	Raise     string   // the column that grows by 1 where an existing row is updated
 	KeepID    string   // MySQL: the key column whose value LAST_INSERT_ID() gives, also for an existing row
+	Tells     bool     // PostgreSQL and MySQL tell what became of each row, in the column behind Returning; see RowInserted
 	Returning []string // where the dialect has it; "*" is all
 }
 
@@ -47,6 +50,7 @@ func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
 				r.ident(c)
 			}
 		}
+		r.outcomeReturning(in)
 	})
 	return text, err
 }
@@ -174,38 +178,56 @@ func (r *renderer) conflict(in *Insert) {
 		r.ident(in.Raise)
 		r.str(" + 1")
 	}
+	r.unlessEqual(in)
 }
 
 // duplicateKey writes MySQL's clause. INSERT IGNORE would hide other faults
-// too, so an existing row is left alone by setting a column to itself.
+// too, so an existing row is left alone by setting a column to itself. One assignment sees
+// what those before it have set: the columns that are compared come last.
 func (r *renderer) duplicateKey(in *Insert) {
-	if in.Conflict == Ignore && in.KeepID == "" {
-		keep := in.Columns[0] // a key may be generated, and not to be set
-		r.str(" ON DUPLICATE KEY UPDATE ")
-		r.ident(keep)
-		r.str(" = ")
-		r.ident(keep)
-		return
-	}
 	n := 0
-	for _, c := range in.Sets {
+	next := func() {
 		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
-		r.ident(c)
-		r.str(" = VALUES(")
-		r.ident(c)
-		r.str(")")
 		n++
 	}
-	if in.Raise != "" && n > 0 {
-		r.str(", ")
-		r.ident(in.Raise)
+	switch {
+	case in.Tells:
+		next()
+		r.duplicateMark(in)
+	case in.Conflict == Ignore && in.KeepID == "":
+		next()
+		keep := in.Columns[0] // a key may be generated, and not to be set
+		r.ident(keep)
 		r.str(" = ")
-		r.ident(in.Raise)
-		r.str(" + 1")
-		n++
+		r.ident(keep)
 	}
-	if in.KeepID != "" {
-		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
+	set := func(c string) {
+		next()
+		r.duplicateSet(in, c, func() {
+			r.str("VALUES(")
+			r.ident(c)
+			r.str(")")
+		})
+	}
+	for _, c := range in.Sets {
+		if !slices.Contains(in.Equal, c) {
+			set(c)
+		}
+	}
+	if in.Raise != "" && len(in.Sets) > 0 {
+		next()
+		r.duplicateSet(in, in.Raise, func() {
+			r.ident(in.Raise)
+			r.str(" + 1")
+		})
+	}
+	for _, c := range in.Sets {
+		if slices.Contains(in.Equal, c) {
+			set(c)
+		}
+	}
+	if in.KeepID != "" && !in.Tells {
+		next()
 		r.ident(in.KeepID)
 		r.str(" = LAST_INSERT_ID(")
 		r.ident(in.KeepID)

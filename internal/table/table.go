@@ -78,6 +78,9 @@ type Table struct {
 	saves       [maxCare][dialect.Count]atomic.Pointer[string]
 	finds       [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
 
+	// TellsOutcome says by connection whether the rows of the table tell what an upsert did.
+	TellsOutcome sync.Map
+
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
 	// insertCount is about how many plans inserts has.
