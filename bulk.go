@@ -65,7 +65,7 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx,
 		defer giveBack(batches)
 		if len(batches) == 1 && q.keyable(&batches[0], e.dialect) {
 			b := &batches[0]
-			v := &keyedInsertion{insertion: insertion{recording: recording{writing{trip{q: q}}, home}, records: b.records, plan: b.plan, args: b.args}}
+			v := &keyedInsertion{insertion: insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: b.records, plan: b.plan, args: b.args}}
 			if _, err := v.run(ctx, v); !errors.Is(err, errKeysUnknown) {
 				return err
 			}
@@ -73,7 +73,7 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx,
 		return q.atomic(ctx, home.connection, q.severalSteps(batches, e.dialect), func(ctx context.Context) error {
 			for i := range batches {
 				b := &batches[i]
-				v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: b.records, plan: b.plan, args: b.args}
+				v := &insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: b.records, plan: b.plan, args: b.args}
 				if _, err := v.run(ctx, v); err != nil {
 					return err
 				}
@@ -94,11 +94,15 @@ func (q *query) writeMany(ctx context.Context, records rowmap.Records, indexed b
 	st := q.src.callbacks.creating
 	st.indexed = indexed
 	return q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
+		at, err := q.clock(ctx, home)
+		if err != nil {
+			return err
+		}
 		for i := range records.N {
 			if err := q.stillAt(home, records.At(i)); err != nil {
 				return recordError(i, err)
 			}
-			if err := q.src.table.Stamp(records.At(i), true); err != nil {
+			if err := q.src.table.Stamp(records.At(i), true, at); err != nil {
 				return recordError(i, err)
 			}
 		}

@@ -277,7 +277,7 @@ func (u *upserts) insert(ctx context.Context, b *batch) error {
 	for i := range u.outcomesOf(b) {
 		u.outcomesOf(b)[i] = Inserted
 	}
-	v := &insertion{recording: recording{writing{trip{q: u.q}}, u.home}, records: b.records, plan: b.plan, args: b.args}
+	v := &insertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, records: b.records, plan: b.plan, args: b.args}
 	_, err := v.run(ctx, v)
 	u.in = v.place.within
 	return err
@@ -292,7 +292,7 @@ func (u *upserts) upsertion(b *batch, all bool) *upsertion {
 		back = u.q.src.table.Key()
 	}
 	in.Tells = u.outcomes != nil && (u.told || !u.d.UpsertConflict)
-	return &upsertion{recording: recording{writing{trip{q: u.q}}, u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back, outcomes: u.outcomesOf(b), there: b.there}
+	return &upsertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back, outcomes: u.outcomesOf(b), there: b.there}
 }
 
 // oneByOne upserts records by a statement each, unless there is nothing to be told.

@@ -52,7 +52,7 @@ func (u *upserts) look(ctx context.Context, b *batch) error {
 	}
 	b.there = map[any]bool{}
 	for _, q := range t.FindThere(b.plan, b.records, u.key) {
-		v := &lookForRows{recording: recording{writing{trip{q: u.q}}, u.home}, looked: q, there: b.there}
+		v := &lookForRows{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, looked: q, there: b.there}
 		if _, err := v.run(ctx, v); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (u *upserts) asksWhetherTold(ctx context.Context) error {
 		u.told = known.(bool)
 		return nil
 	}
-	v := &outcomeQuestion{recording: recording{writing{trip{q: u.q}}, u.home}}
+	v := &outcomeQuestion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}}
 	if _, err := v.run(ctx, v); err != nil {
 		return err
 	}

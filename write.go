@@ -95,7 +95,7 @@ func (q *query) set(ctx context.Context, values map[string]any) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, err
 	}
-	sets, err := q.sets(values)
+	sets, err := q.sets(ctx, values)
 	if err != nil {
 		return 0, err
 	}
@@ -103,7 +103,7 @@ func (q *query) set(ctx context.Context, values map[string]any) (int64, error) {
 }
 
 // sets are the assignments of an update.
-func (q *query) sets(values map[string]any) ([]sqlgen.Set, error) {
+func (q *query) sets(ctx context.Context, values map[string]any) ([]sqlgen.Set, error) {
 	sets := make([]sqlgen.Set, 0, len(values)+1)
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if err := q.src.table.Settable(column); err != nil {
@@ -111,7 +111,11 @@ func (q *query) sets(values map[string]any) ([]sqlgen.Set, error) {
 		}
 		sets = append(sets, sqlgen.Set{Column: column, Value: operand(values[column])})
 	}
-	return q.src.table.StampSets(sets), nil
+	at, err := q.clockOfRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.src.table.StampSets(sets, at), nil
 }
 
 // add is Increment, and with minus Decrement.
@@ -131,7 +135,11 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 	if err != nil {
 		return 0, err
 	}
-	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
+	at, err := q.clockOfRows(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}, at))
 	if errors.Is(err, ErrInvalidValue) {
 		err = &ColumnError{Table: q.src.table.Name, Column: column, Err: errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
@@ -140,7 +148,7 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 
 //go:noinline
 func (q *query) deleteRows(ctx context.Context) (int64, error) {
-	sets, err := q.markSets()
+	sets, err := q.markSets(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -191,6 +191,7 @@ func goldenStatements() []statement {
 		insert("insert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 2}),
 		insert("insert defaults", Insert{Table: "users", Rows: 1, Returning: []string{"id", "age"}}),
 		insert("upsert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}}),
+		{"clock", func(d *dialect.Dialect) (string, []any, error) { return Clock(d), nil, nil }},
 		insert("upsert that tells", Insert{Table: "app.users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}, Tells: true, Returning: []string{"id"}}),
 		insert("upsert that tells the id", Insert{Table: "users", Columns: []string{"email", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"email"}, Sets: []string{"name"}, Tells: true, KeepID: "id"}),
 		insert("upsert of none that tells", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 2, Conflict: Ignore, Keys: []string{"id"}, Tells: true, Returning: []string{"id"}}),

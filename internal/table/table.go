@@ -29,6 +29,7 @@ type Config struct {
 	Timestamps    bool
 	CreatedAt     string // "" is created_at
 	UpdatedAt     string // "" is updated_at
+	DatabaseClock bool
 	TimePrecision time.Duration
 	SoftDelete    string // the column of the time when a row was deleted, "" deletes rows
 	Version       string // the column of the rows' versions, "" is none
@@ -62,6 +63,7 @@ type Table struct {
 	version   int           // the version, -1 is none
 	shard     int           // the shard key, -1 is none
 	shardName string        // its column, also without a plan
+	clock     bool          // timestamps are the database's
 	precision time.Duration // of times, at least a microsecond
 	generated []bool        // by field: left out of inserts and updates
 	optional  []bool        // by field: left out of an insert when zero
@@ -171,6 +173,9 @@ func (t *Table) configure(c Config) (faults []Fault) {
 		fault("Timestamps", "is off, so CreatedAt and UpdatedAt name columns that nothing sets", nil)
 	}
 	t.configureState(c, fault, columns)
+	if t.clock = c.DatabaseClock; t.clock && t.created < 0 && t.updated < 0 && t.mark < 0 {
+		fault("DatabaseClock", "there is no time that it would set: Timestamps is off and SoftDelete names no column", nil)
+	}
 	return faults
 }
 
