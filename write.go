@@ -16,6 +16,17 @@ import (
 // it is refused with ErrMissingWhere unless AllRows was called. On a model with Timestamps it sets updated_at too.
 // The shard key and generated columns cannot be set, nor the version of ModelConfig.Version,
 // which is raised.
+//
+// Join and CrossJoin leave rows out that nothing is joined to, and values may read the
+// columns of the joined tables:
+//
+//	n, err := orders.Query().Join("accounts", "accounts.id", "=", "orders.account_id").
+//		Where("accounts.closed", "=", true).Update(ctx, dbfleet.Row{"rate": accountRate, "state": "closed"})
+//
+// A row that several are joined to is changed and counted once; which of them gives a value
+// is the database's choice, so join by a unique key where a value comes from. A join is no
+// condition: without one the statement is refused. Other joins are refused, and joins of a
+// write with a limit or one that returns its rows. Increment and Decrement take joins, too.
 func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, error) {
 	return (*query)(q).update(ctx, values)
 }
@@ -44,8 +55,8 @@ func (q *Query[T]) Decrement(ctx context.Context, column string, by any) (int64,
 }
 
 // Delete deletes the rows that match and returns how many they were. Without
-// conditions it is refused with ErrMissingWhere unless AllRows was called. With
-// ModelConfig.SoftDelete the rows stay and are marked, and a query of WithDeleted or
+// conditions it is refused with ErrMissingWhere unless AllRows was called. It takes joins as
+// Update does, and deletes rows of the query's own table only. With ModelConfig.SoftDelete the rows stay and are marked, and a query of WithDeleted or
 // OnlyDeleted is refused: ForceDeleteRows removes its rows.
 func (q *Query[T]) Delete(ctx context.Context) (int64, error) { return (*query)(q).deleteRows(ctx) }
 

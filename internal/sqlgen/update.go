@@ -28,14 +28,15 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 		}
 		r.str("UPDATE ")
 		r.path(r.q.Table())
-		r.str(" SET ")
-		for i, s := range r.inTurn(sets) {
-			if i > 0 {
-				r.str(", ")
+		r.joinedUpdate(r.q, func() {
+			r.str(" SET ")
+			for i, s := range r.inTurn(sets) {
+				if i > 0 {
+					r.str(", ")
+				}
+				r.set(&s)
 			}
-			r.set(&s)
-		}
-		r.chosen(r.q)
+		})
 		r.returning(r.q)
 	})
 }
@@ -46,7 +47,7 @@ func (r *renderer) set(s *Set) {
 		r.fail(&UnknownColumnError{Table: r.q.Table(), Column: s.Column, Known: r.table.Columns()})
 		return
 	}
-	r.ident(s.Column)
+	r.setColumn(s.Column)
 	r.str(" = ")
 	if s.Add {
 		r.addition(s)
@@ -88,6 +89,10 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 		r.locks = true
 		r.writable(r.q, "a DELETE")
 		r.with(r.q)
+		if r.q.Joined() {
+			r.joinedDelete(r.q)
+			return
+		}
 		r.str("DELETE FROM ")
 		r.path(r.q.Table())
 		r.chosen(r.q)
@@ -118,6 +123,12 @@ func (r *renderer) writable(q *Query, verb string) {
 	if q.more != nil && len(q.more.ctes) > 0 && r.d != dialect.MySQL {
 		_, p := plain.extend()
 		p.ctes = nil
+		plain.more = p
+	}
+	if q.Joined() {
+		r.joinable(q, verb)
+		_, p := plain.extend()
+		p.joins = nil
 		plain.more = p
 	}
 	r.takesNothing(&plain, verb)
