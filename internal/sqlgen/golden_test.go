@@ -3,6 +3,7 @@ package sqlgen
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -200,6 +201,17 @@ func goldenStatements() []statement {
 		insert("insert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 2}),
 		insert("insert defaults", Insert{Table: "users", Rows: 1, Returning: []string{"id", "age"}}),
 		insert("upsert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}}),
+		selecting("quotients", all.WithColumns(
+			Column{Expr: &Expr{Term: Quotient{Left: ColumnTerm("age"), Right: ColumnTerm("id"), Sum: Whole}}, As: "whole"},
+			Column{Expr: &Expr{Term: Quotient{Left: ColumnTerm("age"), Right: Literal{int64(2)}, Sum: Unsigned}}, As: "half"},
+			Column{Expr: &Expr{Term: DecimalQuotient{Left: ColumnTerm("age"), Right: ColumnTerm("id"), Digits: 2}}, As: "part"},
+			Column{Expr: &Expr{Term: DecimalQuotient{Left: Literal{"1.5"}, Right: ColumnTerm("id")}}, As: "rounded"})),
+		selecting("frames", all.WithColumns(
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Frame: Frame{FrameRows, -2, 0}}}, As: "rows"},
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: MeanOf, Of: ColumnTerm("age")}, Partition: []Term{ColumnTerm("city")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRange, math.MinInt, 3}}}, As: "range"},
+			Column{Expr: &Expr{Term: Over{Func: Ranking{Func: LastValue, Of: ColumnTerm("age")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRows, 0, math.MaxInt}}}, As: "last"})),
+		selecting("frame of groups", all.WithColumns(
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameGroups, -1, 1}}}, As: "groups"})),
 		{"clock", func(d *dialect.Dialect) (string, []any, error) { return Clock(d), nil, nil }},
 		insert("upsert that tells", Insert{Table: "app.users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}, Tells: true, Returning: []string{"id"}}),
 		insert("upsert that tells the id", Insert{Table: "users", Columns: []string{"email", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"email"}, Sets: []string{"name"}, Tells: true, KeepID: "id"}),

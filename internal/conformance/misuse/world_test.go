@@ -119,7 +119,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"Lower": dbfleet.Lower, "Upper": dbfleet.Upper, "Trim": dbfleet.Trim, "Length": dbfleet.Length, "Concat": dbfleet.Concat,
 		"Year": dbfleet.Year, "Month": dbfleet.Month, "Day": dbfleet.Day, "Hour": dbfleet.Hour, "Minute": dbfleet.Minute, "Second": dbfleet.Second, "Truncate": dbfleet.Truncate,
 		"CountRows": dbfleet.CountRows, "CountOf": dbfleet.CountOf, "SumOf": dbfleet.SumOf[int], "AvgOf": dbfleet.AvgOf, "MinOf": dbfleet.MinOf[int], "MaxOf": dbfleet.MaxOf[int],
-		"RowNumber": dbfleet.RowNumber, "Rank": dbfleet.Rank, "DenseRank": dbfleet.DenseRank, "Lag": dbfleet.Lag[int], "Lead": dbfleet.Lead[int], "FirstValue": dbfleet.FirstValue[int],
+		"RowNumber": dbfleet.RowNumber, "Rank": dbfleet.Rank, "DenseRank": dbfleet.DenseRank, "Lag": dbfleet.Lag[int], "Lead": dbfleet.Lead[int], "FirstValue": dbfleet.FirstValue[int], "LastValue": dbfleet.LastValue[int],
+		"DivInt": dbfleet.DivInt[int], "Div": dbfleet.Div[int, int],
 	} {
 		out[name] = reflect.ValueOf(f)
 	}
