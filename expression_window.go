@@ -30,7 +30,8 @@ type Window struct {
 type Frame struct {
 	// Unit is what is counted. Without one there is no frame, and From and To must be 0.
 	Unit FrameUnit
-	// From and To are the ends; To must not lie before From.
+	// From and To are the ends; To must not lie before From. UnboundedPreceding and
+	// UnboundedFollowing are those of the window.
 	From, To int
 }
 

@@ -7,22 +7,22 @@ import (
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
-// Outcome is what an upsert did with a record. Its zero value says that this is not told.
+// Outcome is what an upsert did with a record: Inserted, Updated, Unchanged or, which is the
+// zero value, NotTold.
 type Outcome uint8
 
 // The outcomes.
 const (
-	// NotTold says that the database does not tell. It is never a guess that is left out:
-	// see UpsertOutcomes for where that is.
-	NotTold Outcome = iota
+	// NotTold says that the database does not tell; UpsertOutcomes says where that is.
+	NotTold Outcome = 0
 	// Inserted is a row that was not there.
-	Inserted
+	Inserted Outcome = 1
 	// Updated is a row that was there and took the record's values, those also that it had
 	// already.
-	Updated
+	Updated Outcome = 2
 	// Unchanged is a row that was there and was left as it is, by Conflict.DoNothing or
 	// Conflict.KeepEqual.
-	Unchanged
+	Unchanged Outcome = 3
 )
 
 // String is the outcome as a word.

@@ -168,6 +168,7 @@ var receivers = map[string]func(w *world) any{
 	"Saga":   func(w *world) any { return w.saga() },
 
 	"ErrorClass": func(*world) any { return dbfleet.ClassOf(nil) },
+	"Outcome":    func(*world) any { return dbfleet.Inserted },
 	"QueryEvent": func(*world) any { return dbfleet.QueryEvent{} },
 	"Finding":    func(*world) any { return dbfleet.Finding{} },
 	"Plan":       func(*world) any { return dbfleet.Plan{} },
