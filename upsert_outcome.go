@@ -2,7 +2,7 @@ package dbfleet
 
 import (
 	"context"
-	"database/sql/driver"
+	sqldriver "database/sql/driver"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
-	dbdriver "github.com/dbfleet/dbfleet/internal/driver"
+	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -37,106 +37,6 @@ func (u *upserts) outcomesOf(b *batch) []Outcome {
 	return u.outcomes[first : first+b.records.N]
 }
 
-// replaces says that the outcomes of rows that are updated are asked for.
-func (u *upserts) replaces() bool { return u.outcomes != nil && !u.conflict.DoNothing }
-
-// looks says that the rows are looked for before they are upserted: SQLite has no words
-// for what an upsert did. A transaction, of which there is one at a time, holds them.
-func (u *upserts) looks() bool { return u.replaces() && u.d == dialect.SQLite }
-
-// look finds which rows are there.
-func (u *upserts) look(ctx context.Context, b *batch) error {
-	t := u.q.src.table
-	if t.KeyIsMade(b.plan, u.key) {
-		return nil
-	}
-	b.there = map[any]bool{}
-	for _, q := range t.FindThere(b.plan, b.records, u.key) {
-		v := &lookForRows{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, looked: q, there: b.there}
-		if _, err := v.run(ctx, v); err != nil {
-			return err
-		}
-		u.in = v.place.within
-	}
-	return nil
-}
-
-// lookForRows is the verb that reads the keys of rows before they are upserted.
-type lookForRows struct {
-	recording
-	looked sqlgen.Query
-	there  map[any]bool
-}
-
-func (v *lookForRows) render(p *place, s *statement) (err error) {
-	all := v.q.src.table.Rows(v.looked)
-	s.op, s.write = "select", true
-	s.text, s.args, err = sqlgen.Select(&all, v.q.env(p))
-	return err
-}
-
-func (v *lookForRows) exchange(ctx context.Context, p *place, s *statement) (dbdriver.Result, error) {
-	return p.rows(ctx, nil, s, v)
-}
-
-func (v *lookForRows) read(rows dbdriver.Rows) (int64, error) {
-	t := v.q.src.table
-	list := t.Plan.NewList()
-	n, err := t.Plan.ReadAll(rows, list, 0)
-	if err != nil {
-		return int64(n), err
-	}
-	records := t.Plan.Records(list)
-	for i := range records.N {
-		if k, ok := t.RowKey(records.At(i)); ok {
-			v.there[k] = true
-		}
-	}
-	return int64(n), nil
-}
-
-// asksWhetherTold asks PostgreSQL whether the rows of the table tell what an upsert did,
-// once for a table of a connection.
-func (u *upserts) asksWhetherTold(ctx context.Context) error {
-	if !u.replaces() || !u.d.Numbered {
-		return nil
-	}
-	t := u.q.src.table
-	if known, ok := t.TellsOutcome.Load(u.home.connection); ok {
-		u.told = known.(bool)
-		return nil
-	}
-	v := &outcomeQuestion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}}
-	if _, err := v.run(ctx, v); err != nil {
-		return err
-	}
-	t.TellsOutcome.Store(u.home.connection, v.tells)
-	u.told = v.tells
-	return nil
-}
-
-// outcomeQuestion is the verb of asksWhetherTold.
-type outcomeQuestion struct {
-	recording
-	tells bool
-}
-
-func (v *outcomeQuestion) render(p *place, s *statement) error {
-	name, err := v.q.src.table.QuotedName(p.e.dialect)
-	s.op, s.write, s.text, s.args = "select", true, sqlgen.TellsOutcome, []any{name}
-	return err
-}
-
-func (v *outcomeQuestion) exchange(ctx context.Context, p *place, s *statement) (dbdriver.Result, error) {
-	return p.rows(ctx, nil, s, v)
-}
-
-func (v *outcomeQuestion) read(rows dbdriver.Rows) (int64, error) {
-	n, err := oneNumber(rows)
-	v.tells = n == 1
-	return 1, err
-}
-
 // outcomeTokens gives each statement a token that no other one of a session has.
 var outcomeTokens = func() *atomic.Int64 {
 	n := new(atomic.Int64)
@@ -159,7 +59,7 @@ func (v *upsertion) markOutcome(p *place, s *statement) {
 // askOutcome asks MySQL what became of one row, where the number of rows that were changed
 // does not tell: 2 is a row that was updated, 1 is one that was inserted, or that was there
 // and has the same values still.
-func (v *upsertion) askOutcome(ctx context.Context, c *dbdriver.Conn, res dbdriver.Result) error {
+func (v *upsertion) askOutcome(ctx context.Context, c *driver.Conn, res driver.Result) error {
 	if !v.in.Tells {
 		return nil
 	}
@@ -179,8 +79,8 @@ func (v *upsertion) askOutcome(ctx context.Context, c *dbdriver.Conn, res dbdriv
 }
 
 // oneNumber is the number that is the only value of a result.
-func oneNumber(rows dbdriver.Rows) (int64, error) {
-	dest := make([]driver.Value, len(rows.Columns()))
+func oneNumber(rows driver.Rows) (int64, error) {
+	dest := make([]sqldriver.Value, len(rows.Columns()))
 	if err := rows.Next(dest); err != nil {
 		return 0, err
 	}
@@ -209,12 +109,12 @@ func wholeNumber(v any) (int64, bool) {
 
 // markedRows are rows of which a column tells the outcome.
 type markedRows struct {
-	dbdriver.Rows
+	driver.Rows
 	at    int
 	marks []int64
 }
 
-func (m *markedRows) Next(dest []driver.Value) error {
+func (m *markedRows) Next(dest []sqldriver.Value) error {
 	err := m.Rows.Next(dest)
 	if err == nil {
 		n, _ := wholeNumber(dest[m.at])
@@ -226,7 +126,7 @@ func (m *markedRows) Next(dest []driver.Value) error {
 }
 
 // readKeys reads the keys of the rows that came back, and what is told of them.
-func (v *upsertion) readKeys(rows dbdriver.Rows) (n int64, fault, err error) {
+func (v *upsertion) readKeys(rows driver.Rows) (n int64, fault, err error) {
 	v.marks, v.returned = nil, nil
 	if !v.in.Tells {
 		return v.readInto(rows)
@@ -239,7 +139,7 @@ func (v *upsertion) readKeys(rows dbdriver.Rows) (n int64, fault, err error) {
 
 // readInto reads keys into the records. With later they are read into others: which row is
 // whose is not known as long as some are missing.
-func (v *upsertion) readInto(rows dbdriver.Rows) (n int64, fault, err error) {
+func (v *upsertion) readInto(rows driver.Rows) (n int64, fault, err error) {
 	t := v.q.src.table
 	if !v.later {
 		return readBack(t, rows, v.back, v.records)
@@ -287,7 +187,7 @@ func (v *upsertion) tellInOrder() {
 
 // tellLater reads the keys of all records and, by those of the rows that came back, tells
 // which were left as they are.
-func (v *upsertion) tellLater(ctx context.Context, p *place, res dbdriver.Result) error {
+func (v *upsertion) tellLater(ctx context.Context, p *place, res driver.Result) error {
 	if err := v.findKeys(ctx, p); err != nil || v.outcomes == nil {
 		return err
 	}

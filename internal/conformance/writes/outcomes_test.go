@@ -263,3 +263,41 @@ func TestUpsertOutcomes_OfDeletedRowsAndOfErrors(t *testing.T) {
 		require.Nil(t, got)
 	})
 }
+
+// A row of the same transaction, of a savepoint, and one that others hold by a foreign key.
+func TestUpsertOutcomes_OfRowsOfTheSameTransaction(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		m, ctx := wares(t, fl), t.Context()
+		fl.Create(t, `CREATE TABLE stocked (id {id}, ware_id {bigint} NOT NULL REFERENCES wares (id))`)
+		byKey := dbfleet.Conflict{Key: byCode}
+		upsert := func(ctx context.Context, want ...dbfleet.Outcome) {
+			t.Helper()
+			list := []ware{{Code: "a"}, {Code: "b"}}
+			got, err := dbfleet.UpsertOutcomes(ctx, m, list[:len(want)], byKey)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		require.NoError(t, fl.Transaction(ctx, "main", func(ctx context.Context, tx *dbfleet.Tx) error {
+			a := ware{Code: "a"}
+			require.NoError(t, m.Create(ctx, &a))
+			upsert(ctx, dbfleet.Updated, dbfleet.Inserted)
+			undo := errors.New("undo")
+			require.ErrorIs(t, fl.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+				_, err := m.Where("code", "=", "b").Delete(ctx)
+				require.NoError(t, err)
+				upsert(ctx, dbfleet.Updated, dbfleet.Inserted)
+				return undo
+			}), undo)
+			upsert(ctx, dbfleet.Updated, dbfleet.Updated)
+			_, err := tx.Table("stocked").Insert(ctx, dbfleet.Row{"ware_id": a.ID})
+			require.NoError(t, err)
+			upsert(ctx, dbfleet.Updated, dbfleet.Updated)
+			return nil
+		}))
+		upsert(ctx, dbfleet.Updated)
+		_, err := m.Where("code", "=", "b").Delete(ctx)
+		require.NoError(t, err)
+		upsert(ctx, dbfleet.Updated, dbfleet.Inserted)
+	})
+}
