@@ -185,13 +185,24 @@ func (v *upsertion) tellInOrder() {
 	}
 }
 
-// tellLater reads the keys of all records and, by those of the rows that came back, tells
-// which were left as they are.
+// tellLater reads the keys of all records, unless all rows came back, and by those of the
+// rows that came back tells which were left as they are.
 func (v *upsertion) tellLater(ctx context.Context, p *place, res driver.Result) error {
+	t := v.q.src.table
+	if len(v.returned) == v.records.N && res.RowsAffected == int64(v.records.N) {
+		for i, record := range v.returned {
+			for _, f := range v.back {
+				if err := t.Plan.Set(f, v.records.At(i), t.Plan.Value(f, record)); err != nil {
+					return written(p, nil, err)
+				}
+			}
+		}
+		v.tellInOrder()
+		return nil
+	}
 	if err := v.findKeys(ctx, p); err != nil || v.outcomes == nil {
 		return err
 	}
-	t := v.q.src.table
 	came := make(map[any]Outcome, len(v.returned))
 	for i, record := range v.returned {
 		k, ok := t.RowKey(record)

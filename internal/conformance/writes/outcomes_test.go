@@ -301,3 +301,39 @@ func TestUpsertOutcomes_OfRowsOfTheSameTransaction(t *testing.T) {
 		upsert(ctx, dbfleet.Updated, dbfleet.Inserted)
 	})
 }
+
+// Rows that all come back are not read again, and those of one batch are in order.
+func TestUpsertOutcomes_ReadsKeysOnlyOfRowsThatStay(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		m, ctx := wares(t, fl), t.Context()
+		equal := dbfleet.Conflict{Key: byCode, KeepEqual: true}
+		_, err := dbfleet.UpsertOutcomes(ctx, m, []ware{{Code: "first"}}, equal) // PostgreSQL's catalog is asked
+		require.NoError(t, err)
+		statements := map[string]int{}
+		fl.DB("main").OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) { statements[e.Op]++ })
+		list := make([]ware, 600)
+		for i := range list {
+			list[i].Code = fmt.Sprintf("%03d", i)
+		}
+		looks := map[string]int{"sqlite": 3}[fl.Database.Dialect]
+		for _, want := range []dbfleet.Outcome{dbfleet.Inserted, dbfleet.Unchanged} {
+			clear(statements)
+			got, err := dbfleet.UpsertOutcomes(ctx, m, list, equal)
+			require.NoError(t, err)
+			for i := range got {
+				require.Equal(t, want, got[i])
+				r, err := m.Find(ctx, list[i].ID)
+				require.NoError(t, err)
+				require.Equal(t, list[i].Code, r.Code)
+				statements["select"]--
+			}
+			again := looks
+			if want == dbfleet.Unchanged && fl.Database.Dialect != "mysql" {
+				again += 3 // 250 rows each
+			}
+			require.Equal(t, 1, statements["upsert"])
+			require.Equal(t, again, statements["select"], want)
+		}
+	})
+}
