@@ -68,7 +68,7 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx,
 		defer giveBack(batches)
 		if len(batches) == 1 && q.keyable(&batches[0], e.dialect) {
 			b := &batches[0]
-			v := &keyedInsertion{insertion: insertion{recording: recording{writing{trip{q: q}}, home}, records: b.records, plan: b.plan, args: b.args}}
+			v := &keyedInsertion{insertion: insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: b.records, plan: b.plan, args: b.args}}
 			if _, err := v.run(ctx, v); !errors.Is(err, errKeysUnknown) {
 				return err
 			}
@@ -76,7 +76,7 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx,
 		return q.atomic(ctx, home.connection, q.severalSteps(batches, e.dialect), func(ctx context.Context) error {
 			for i := range batches {
 				b := &batches[i]
-				v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: b.records, plan: b.plan, args: b.args}
+				v := &insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: b.records, plan: b.plan, args: b.args}
 				if _, err := v.run(ctx, v); err != nil {
 					return err
 				}
@@ -103,11 +103,15 @@ func (q *query) writeMany(ctx context.Context, records rowmap.Records, indexed b
 		if err := q.ownRecords(ctx, records); err != nil {
 			return err
 		}
+		at, err := q.clock(ctx, home)
+		if err != nil {
+			return err
+		}
 		for i := range records.N {
 			if err := q.stillAt(home, records.At(i)); err != nil {
 				return recordError(i, err)
 			}
-			if err := q.src.table.Stamp(records.At(i), true); err != nil {
+			if err := q.src.table.Stamp(records.At(i), true, at); err != nil {
 				return recordError(i, err)
 			}
 		}
@@ -179,6 +183,8 @@ type batch struct {
 	plan    *table.InsertPlan
 	args    []any
 	list    *argList // what args lie in
+	// there are the keys of the rows that an upsert has found before; nil is not known.
+	there map[any]bool
 }
 
 // giveBack gives the lists of batches back.

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -52,6 +53,7 @@ func (q *query) createFrom(ctx context.Context, record any, values map[string]an
 type recording struct {
 	writing
 	home destination // decided before the callbacks
+	at   time.Time   // of the database's clock, zero is the program's
 }
 
 func (v *recording) to() (destination, error) { return v.home, nil }
@@ -84,7 +86,7 @@ func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
 	if q, err = q.inSchema(ctx); err != nil {
 		return nil, err
 	}
-	v := &insertion{recording: recording{writing{trip{q: q}}, home}, records: rowmap.One(record), record: record}
+	v := &insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: rowmap.One(record), record: record}
 	if err := q.ownRecords(ctx, v.records); err != nil {
 		return nil, err
 	}
@@ -93,6 +95,9 @@ func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
 			return err
 		}
 		if err := q.ownRecords(ctx, v.records); err != nil {
+			return err
+		}
+		if v.at, err = q.clock(ctx, home); err != nil {
 			return err
 		}
 		_, err := v.run(ctx, v)
@@ -126,7 +131,7 @@ func (v *insertion) render(p *place, s *statement) (err error) {
 		return v.renderBatch(p, s)
 	}
 	t := v.q.src.table
-	if err := t.Stamp(v.record, true); err != nil {
+	if err := t.Stamp(v.record, true, v.at); err != nil {
 		return err
 	}
 	v.plan = t.InsertPlan(v.record)

@@ -34,7 +34,8 @@ func (m *Model[T]) FirstOrCreate(ctx context.Context, record *T, columns ...stri
 // UpdateOrCreate finds the row as FirstOrCreate does and saves the record to it, or else
 // creates the record. The record then has the key of the row, its created_at and its
 // version. A row that others change or delete meanwhile is looked for again. Upsert does the
-// same in one statement, and does not tell what it did nor call the callbacks of an update.
+// same in one statement, and does not call the callbacks of an update; UpsertOutcomes tells
+// what it did.
 //
 //	created, err := users.UpdateOrCreate(ctx, &User{Email: "ann@example.org", Name: "Ann"}, "email")
 func (m *Model[T]) UpdateOrCreate(ctx context.Context, record *T, columns ...string) (created bool, err error) {

@@ -68,14 +68,18 @@ const noMarks = "the model has no ModelConfig.SoftDelete, so there are no delete
 
 // markSets are the assignments of a deletion that leaves the rows where they are, nil
 // for one that removes them.
-func (q *query) markSets() ([]sqlgen.Set, error) {
+func (q *query) markSets(ctx context.Context) ([]sqlgen.Set, error) {
 	if q.usable() != nil || !q.src.table.Marks() {
 		return nil, nil //nolint:nilerr // what is wrong with the query is told where it runs
 	}
 	if q.q.Deleted() != sqlgen.NoDeleted {
 		return nil, q.src.table.Fail("a row that was deleted is not deleted again; ForceDeleteRows removes the rows of a query with WithDeleted or OnlyDeleted")
 	}
-	return q.src.table.MarkSets(true), nil
+	at, err := q.clockOfRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.src.table.MarkSets(true, at), nil
 }
 
 func (q *query) restoreRows(ctx context.Context) (int64, error) {
@@ -87,7 +91,11 @@ func (q *query) restoreRows(ctx context.Context) (int64, error) {
 	}
 	next := q.next()
 	next.q = next.q.TakingDeleted(sqlgen.OnlyDeleted)
-	return next.change(ctx, "update", q.src.table.MarkSets(false))
+	at, err := next.clockOfRows(ctx)
+	if err != nil {
+		return 0, told(err)
+	}
+	return next.change(ctx, "update", q.src.table.MarkSets(false, at))
 }
 
 func restoreRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {

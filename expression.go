@@ -19,7 +19,7 @@ type Operand[V any] interface {
 }
 
 // Expression is a value of type V that the database computes: by arithmetic (Plus, Minus
-// and Times with a value, Add, Sub and Mul with another column), Case and Coalesce, of texts
+// and Times with a value, Add, Sub and Mul with another column; DivInt and Div), Case and Coalesce, of texts
 // by Lower, Upper, Trim, Length and Concat, of times by Year, Month, Day, Hour, Minute,
 // Second and Truncate, of JSON documents by JSONPath and JSONType, of groups by an
 // Aggregation, of the rows around by a WindowFunction.

@@ -10,8 +10,7 @@ import (
 // the statement fails with ErrInvalidValue or ErrRange. Whole numbers beyond int64 fail,
 // and a uint below zero does, on every database; decimals, in a V that is a string or a
 // decimal type, are exact on PostgreSQL and MySQL, while SQLite has whole ones only.
-// Floats are the database's. What is computed with NULL is NULL. Division is left to
-// RawValue: 7/2 is 3 on PostgreSQL and SQLite, and 3.5 on MySQL.
+// Floats are the database's. What is computed with NULL is NULL. DivInt and Div divide.
 
 // Plus is column + v.
 func (c Col[V]) Plus(v V) Expression[V] { return computed(c, '+', Value(v)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -82,7 +83,7 @@ func (q *query) insertRows(ctx context.Context, rows []Row, conflict *Conflict) 
 	}
 	var all Result
 	err = list.each(ctx, func(ctx context.Context, part *inserts) error {
-		v := &rowInsert{recording: recording{writing{trip{q: q}}, part.home}, part: part}
+		v := &rowInsert{recording: recording{writing: writing{trip{q: q}}, home: part.home}, part: part}
 		_, err := v.run(ctx, v)
 		err = q.theirRow(part.in.Owner, err)
 		all.RowsAffected += v.result.RowsAffected
@@ -120,11 +121,15 @@ func (q *query) inserts(ctx context.Context, rows []Row) (*inserts, error) {
 		return nil, nil
 	}
 	list := &inserts{q: q}
+	at, err := q.clockOfRow(ctx, rows[0])
+	if err != nil {
+		return nil, err
+	}
 	for i, row := range rows {
 		if row == nil {
 			return nil, t.Fail("the row at index %d is nil", i)
 		}
-		row := t.StampRow(row)
+		row := t.StampRow(row, at)
 		err := list.add(ctx, i, row)
 		if err != nil && len(rows) > 1 {
 			err = recordError(i, err)
@@ -206,6 +211,18 @@ func (q *query) homeOfRow(row map[string]any) (destination, error) {
 		to.reason = "the shard of the row"
 	}
 	return to, err
+}
+
+// clockOfRow is clock for rows that live where this one does.
+func (q *query) clockOfRow(ctx context.Context, row map[string]any) (time.Time, error) {
+	if !q.src.table.DatabaseClock() {
+		return time.Time{}, nil
+	}
+	home, err := q.homeOfRow(row)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return q.clock(ctx, home)
 }
 
 // each calls f with the rows of each statement, in a transaction if they are several.
@@ -301,7 +318,7 @@ func (v *rowInsert) finish(ctx context.Context, p *place, res driver.Result) err
 	if in := &v.part.in; in.Owner != "" && in.Conflict != sqlgen.Fail && p.e.dialect.UpsertConflict && res.RowsAffected == 0 {
 		return v.passedBy(ctx, p)
 	}
-	if v.part.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != 1 {
+	if v.part.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && !leavesRows(&v.part.in, p.e.dialect) && res.RowsAffected != 1 {
 		return written(p, nil, otherRows(v.q.src.table, res.RowsAffected, 1))
 	}
 	return nil

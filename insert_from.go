@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
@@ -75,9 +76,19 @@ func insertFrom(ctx context.Context, into *query, columns []string, rows *query)
 		}
 	}
 	v := &fromInsert{writing: writing{trip{q: into}}, columns: columns, rows: rows}
-	for column, at := range t.StampRow(map[string]any{}) {
+	var at time.Time
+	if t.DatabaseClock() {
+		home, err := v.to()
+		if err != nil {
+			return 0, err
+		}
+		if at, err = into.clock(ctx, home); err != nil {
+			return 0, err
+		}
+	}
+	for column, value := range t.StampRow(map[string]any{}, at) {
 		if !slices.Contains(columns, column) {
-			v.more = append(v.more, sqlgen.Set{Column: column, Value: at})
+			v.more = append(v.more, sqlgen.Set{Column: column, Value: value})
 		}
 	}
 	to, err := v.to()

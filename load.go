@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -88,7 +89,8 @@ type loading struct {
 	q      *query
 	o      LoadOptions
 	home   destination
-	record any // a pointer to the record that the iterator has given last
+	at     time.Time // see recording
+	record any       // a pointer to the record that the iterator has given last
 	args   []any
 	plan   *table.InsertPlan // of the record before
 	values rowmap.Batch
@@ -192,6 +194,9 @@ func (w *loading) run(ctx context.Context, all records) (err error) {
 		}
 	}
 	p.holds(w.q.src)
+	if w.at, err = w.q.clock(ctx, w.home); err != nil {
+		return err
+	}
 	var l *loadRun
 	defer func() {
 		if l != nil { // a panic of the iterator, of Progress or of a Valuer
@@ -260,7 +265,7 @@ func (w *loading) next(ctx context.Context, d *dialect.Dialect) (*table.InsertPl
 	if err := w.q.ownRecords(ctx, rowmap.One(w.record)); err != nil {
 		return nil, recordError(int(w.rows), err)
 	}
-	if err := t.Stamp(w.record, true); err != nil {
+	if err := t.Stamp(w.record, true, w.at); err != nil {
 		return nil, recordError(int(w.rows), err)
 	}
 	plan := t.InsertPlan(w.record)

@@ -39,6 +39,13 @@ type ModelConfig struct {
 	//
 	// Default to "created_at" and "updated_at".
 	CreatedAt, UpdatedAt string
+	// DatabaseClock takes the times of Timestamps and SoftDelete from the clock of the
+	// database that is written to, instead of the program's: those of many programs are then
+	// of one clock. Each call that writes asks it once before, by one short statement at the
+	// primary or in the transaction, and gives all records and rows of the call that time;
+	// Load, once for each transaction of its own. Zone and precision are the same as without;
+	// SQLite's clock, the machine's own, tells milliseconds.
+	DatabaseClock bool
 	// TimePrecision is the finest part of a time that the table's columns keep:
 	// time.Second for MySQL's DATETIME and TIMESTAMP without digits. Times are
 	// cut to it before they are written, so that a record in Go has what the
@@ -318,7 +325,7 @@ func (q *query) filling(record any, values map[string]any) error {
 func (s *source) tableConfig(config ModelConfig) table.Config {
 	c := table.Config{
 		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
-		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt,
+		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt, DatabaseClock: config.DatabaseClock,
 		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
 		Encryption: table.Encryption{BoundTo: config.Encryption.BoundTo, Table: config.Encryption.Table},
 	}

@@ -130,5 +130,5 @@ func upsertRecord(ctx context.Context, q *query, record any, w recordWrite) (*Tx
 	if err != nil {
 		return nil, err
 	}
-	return q.upsertMany(ctx, rowmap.One(record), conflict)
+	return q.upsertMany(ctx, rowmap.One(record), conflict, nil)
 }

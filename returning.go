@@ -76,7 +76,7 @@ func (q *query) updateReturning(ctx context.Context, list any, values map[string
 	if err := q.usable(); err != nil {
 		return err
 	}
-	sets, err := q.sets(values)
+	sets, err := q.sets(ctx, values)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (q *query) updateReturning(ctx context.Context, list any, values map[string
 }
 
 func (q *query) deleteReturning(ctx context.Context, list any) error {
-	sets, err := q.markSets()
+	sets, err := q.markSets(ctx)
 	if err != nil {
 		return err
 	}

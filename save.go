@@ -104,8 +104,7 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 		return err
 	}
 	if q.src.callbacks.none() {
-		_, err := r.run(ctx, v)
-		return err
+		return r.stamped(ctx, v)
 	}
 	t, st := q.src.table, step()
 	var was rowmap.State
@@ -116,9 +115,20 @@ func (q *query) recorded(ctx context.Context, r *recording, v verb, record any, 
 		if was != nil && len(was.Changed(t.IdentityState(record))) > 0 {
 			return t.Fail("a callback changed the key of the record, by which its row is found")
 		}
-		_, err := r.run(ctx, v)
-		return err
+		return r.stamped(ctx, v)
 	})
+}
+
+// stamped runs a verb of one record, which asks the database's clock before if it sets
+// times by it.
+func (r *recording) stamped(ctx context.Context, v verb) (err error) {
+	if _, saves := v.(*saving); saves {
+		if r.at, err = r.q.clock(ctx, r.home); err != nil {
+			return err
+		}
+	}
+	_, err = r.run(ctx, v)
+	return err
 }
 
 // saving is the verb that updates one record.
@@ -139,7 +149,7 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if err := t.CheckKey(v.record); err != nil {
 		return err
 	}
-	if err := t.Stamp(v.record, false); err != nil {
+	if err := t.Stamp(v.record, false, v.at); err != nil {
 		return err
 	}
 	if v.change.Only == nil {
@@ -151,7 +161,7 @@ func (v *saving) render(p *place, s *statement) (err error) {
 		v.change.Only = t.WithChanged(v.change.Only, v.before, v.record)
 	}
 	if v.deletes || v.restores {
-		if err := t.MarkDeleted(v.record, v.deletes); err != nil {
+		if err := t.MarkDeleted(v.record, v.deletes, v.at); err != nil {
 			return err
 		}
 	}

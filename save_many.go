@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -52,12 +53,16 @@ func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, e
 		if err != nil {
 			return err
 		}
-		s := &saves{q: q, home: home, records: records, versions: versions, d: e.dialect}
+		at, err := q.clock(ctx, home)
+		if err != nil {
+			return err
+		}
+		s := &saves{q: q, home: home, at: at, records: records, versions: versions, d: e.dialect}
 		for i := range records.N {
 			if len(st.before) > 0 && len(was[i].Changed(t.IdentityState(records.At(i)))) > 0 {
 				return recordError(i, t.Fail("a callback changed the key of the record, by which its row is found"))
 			}
-			if err := t.Stamp(records.At(i), false); err != nil {
+			if err := t.Stamp(records.At(i), false, at); err != nil {
 				return recordError(i, err)
 			}
 		}
@@ -72,6 +77,7 @@ func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, e
 type saves struct {
 	q        *query
 	home     destination
+	at       time.Time // see recording
 	records  rowmap.Records
 	versions []int64 // what the rows must have
 	d        *dialect.Dialect
@@ -148,7 +154,7 @@ func (s *saves) together(ctx context.Context, rows [][]any) error {
 			size += argBytes(rows[first+n])
 			n++
 		}
-		v := &savingMany{recording: recording{writing{trip{q: s.q}}, s.home}, saves: s, rows: rows[first : first+n], n: int64(n)}
+		v := &savingMany{recording: recording{writing: writing{trip{q: s.q}}, home: s.home}, saves: s, rows: rows[first : first+n], n: int64(n)}
 		if _, err := v.run(ctx, v); err != nil {
 			return err
 		}
@@ -163,7 +169,7 @@ func (s *saves) apart(ctx context.Context) error {
 	var missed []error
 	for i := range s.records.N {
 		v := &saving{
-			recording: recording{writing{trip{q: s.q}}, s.home}, op: "update", record: s.records.At(i),
+			recording: recording{writing: writing{trip{q: s.q}}, home: s.home, at: s.at}, op: "update", record: s.records.At(i),
 			change: table.Change{Version: s.versions[i]},
 		}
 		_, err := v.run(ctx, v)

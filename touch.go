@@ -1,6 +1,9 @@
 package dbfleet
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Touch sets updated_at of a record and its row, and nothing else but what BeforeUpdate
 // changes, as SaveColumns without a column would. The model needs Timestamps and the
@@ -17,7 +20,7 @@ func TouchRows(ctx context.Context, q Queryable) (int64, error) { return baseOf(
 const noUpdatedAt = "the model has no updated_at: ModelConfig.Timestamps is off, or the struct has no such field"
 
 func touchRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
-	if q.src.table.TouchSets() == nil {
+	if q.src.table.TouchSets(time.Time{}) == nil {
 		return nil, q.src.table.Fail("%s", noUpdatedAt)
 	}
 	return q.save(ctx, record, []string{})
@@ -27,9 +30,12 @@ func (q *query) touchRows(ctx context.Context) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, told(err)
 	}
-	sets := q.src.table.TouchSets()
-	if sets == nil {
+	if q.src.table.TouchSets(time.Time{}) == nil {
 		return 0, told(q.src.table.Fail("%s", noUpdatedAt))
 	}
-	return q.change(ctx, "update", sets)
+	at, err := q.clockOfRows(ctx)
+	if err != nil {
+		return 0, told(err)
+	}
+	return q.change(ctx, "update", q.src.table.TouchSets(at))
 }

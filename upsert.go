@@ -33,6 +33,11 @@ type Conflict struct {
 	Update []string
 	// DoNothing leaves the existing row as it is.
 	DoNothing bool
+	// KeepEqual leaves an existing row as it is, with its updated_at and its version, if it
+	// has the record's values in all columns that it would take. Values are equal as they
+	// are stored, byte by byte, whatever the collation says. It costs UpsertMany a statement
+	// on PostgreSQL and SQLite that reads the keys, as DoNothing does.
+	KeepEqual bool
 }
 
 // Upsert inserts a record or updates the row with the same key, in one
@@ -64,7 +69,7 @@ func (q *query) upsertAll(ctx context.Context, list any, conflicts []Conflict) e
 	if err != nil {
 		return err
 	}
-	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.upsertMany(ctx, records, conflict) })
+	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.upsertMany(ctx, records, conflict, nil) })
 }
 
 // conflict is the one that an upsert was given, or the zero value.
@@ -76,7 +81,8 @@ func (q *query) conflict(conflicts []Conflict) (Conflict, error) {
 	return c, q.src.table.Fail("%s", err)
 }
 
-func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict) (in *Tx, err error) {
+// upsertMany upserts records, and tells what became of each in outcomes, unless that is nil.
+func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict, outcomes []Outcome) (in *Tx, err error) {
 	if err := q.usable(); err != nil {
 		return nil, err
 	}
@@ -108,7 +114,7 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 			return err
 		}
 		defer giveBack(batches)
-		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect}
+		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect, outcomes: outcomes}
 		err = u.run(ctx)
 		in = u.in
 		return q.theirRow(owner, err)
@@ -125,7 +131,9 @@ type upserts struct {
 	key      []int // the conflict's
 	conflict *table.Conflict
 	d        *dialect.Dialect
-	in       *Tx // that the last statement stood in
+	in       *Tx       // that the last statement stood in
+	outcomes []Outcome // by record; nil if nobody asks
+	told     bool      // PostgreSQL tells whether a row was inserted or updated
 }
 
 func (u *upserts) run(ctx context.Context) error {
@@ -148,6 +156,9 @@ func (u *upserts) run(ctx context.Context) error {
 	}
 	judged := u.records.N > 1 && (made || !u.d.UpsertConflict || !t.Exact(u.key))
 	inTx := u.q.wish().tx != nil || txOf(ctx, u.q.src.reg, u.home.connection) != nil
+	if err := u.asksWhetherTold(ctx); err != nil {
+		return err
+	}
 	err := u.q.atomic(ctx, u.home.connection, u.several(judged, inTx), func(ctx context.Context) error {
 		for i := range u.batches {
 			if err := u.batch(ctx, &u.batches[i]); err != nil {
@@ -166,11 +177,20 @@ func (u *upserts) run(ctx context.Context) error {
 		return nil
 	})
 	var refused *QueryError
+	if u.told && errors.As(err, &refused) && (refused.Code == noSystemColumn || refused.Code == noSuchColumn) {
+		t.TellsOutcome.Delete(u.home.connection) // it is another table by now
+	}
 	if judged && (errors.Is(err, ErrNotFound) || errors.As(err, &refused) && refused.Code == sameRowTwice) {
 		return cmp.Or(u.findTwins(ctx), err)
 	}
 	return err
 }
+
+// The codes of PostgreSQL for a row that does not tell what locked it.
+const (
+	noSystemColumn = "0A000"
+	noSuchColumn   = "42703"
+)
 
 // sameRowTwice is PostgreSQL's code for an upsert that meets a row for the second
 // time.
@@ -182,6 +202,8 @@ const sameRowTwice = "21000"
 func (u *upserts) several(judged, inTx bool) bool {
 	t := u.q.src.table
 	switch {
+	case u.looks():
+		return true
 	case u.records.N == 1:
 		return false
 	case len(u.batches) > 1, t.TenantColumn() != "":
@@ -192,7 +214,7 @@ func (u *upserts) several(judged, inTx bool) bool {
 		return true
 	}
 	in, back := t.UpsertInsert(u.batches[0].plan, u.records.N, u.key, u.conflict)
-	if len(back) > 0 && in.Conflict == sqlgen.Ignore {
+	if leavesRows(&in, u.d) && (len(back) > 0 || u.outcomes != nil) {
 		return true
 	}
 	return slices.ContainsFunc(back, func(f int) bool { return t.Exact([]int{f}) && !t.Plan.HoldsInt64(f) })
@@ -202,6 +224,7 @@ func (u *upserts) several(judged, inTx bool) bool {
 // transaction that is undone.
 func (u *upserts) findTwins(ctx context.Context) error {
 	undo := errors.New("dbfleet: undone")
+	u.outcomes = nil
 	err := u.q.atomic(ctx, u.home.connection, true, func(ctx context.Context) error {
 		for i := range u.batches {
 			if err := u.oneByOne(ctx, &u.batches[i], true); err != nil {
@@ -223,11 +246,19 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	if t.Inserts(b.plan, u.key, u.d) {
 		return u.insert(ctx, b)
 	}
-	v := u.upsertion(b, true)
-	if !u.d.UpsertConflict && !b.plan.Keyable(u.d) {
-		return u.oneByOne(ctx, b, false)
+	if u.looks() {
+		if err := u.look(ctx, b); err != nil {
+			return err
+		}
 	}
-	if len(v.back) == 0 || b.records.N == 1 || !u.d.UpsertConflict || v.in.Conflict == sqlgen.Replace {
+	v := u.upsertion(b, true)
+	switch {
+	case !u.d.UpsertConflict && !b.plan.Keyable(u.d):
+		return u.oneByOne(ctx, b, false)
+	case v.in.Tells && len(v.args)+sqlgen.MaxOutcomeArgs > u.d.MaxParams && b.records.N > 1:
+		return u.oneByOne(ctx, b, true)
+	}
+	if len(v.back) == 0 || b.records.N == 1 || !leavesRows(&v.in, u.d) {
 		v.alone = b.records.N == 1
 		_, err := v.run(ctx, v)
 		u.in = v.place.within
@@ -250,7 +281,10 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 
 // insert inserts records whose key is left to the database.
 func (u *upserts) insert(ctx context.Context, b *batch) error {
-	v := &insertion{recording: recording{writing{trip{q: u.q}}, u.home}, records: b.records, plan: b.plan, args: b.args}
+	for i := range u.outcomesOf(b) {
+		u.outcomesOf(b)[i] = Inserted
+	}
+	v := &insertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, records: b.records, plan: b.plan, args: b.args}
 	_, err := v.run(ctx, v)
 	u.in = v.place.within
 	return err
@@ -261,10 +295,11 @@ func (u *upserts) insert(ctx context.Context, b *batch) error {
 // changed them.
 func (u *upserts) upsertion(b *batch, all bool) *upsertion {
 	in, back := u.q.src.table.UpsertInsert(b.plan, b.records.N, u.key, u.conflict)
-	if all && (!u.d.UpsertConflict || u.d.Numbered && in.Conflict == sqlgen.Replace) {
+	if all && (!u.d.UpsertConflict || u.d.Numbered && !leavesRows(&in, u.d)) || u.outcomes != nil {
 		back = u.q.src.table.Key()
 	}
-	return &upsertion{recording: recording{writing{trip{q: u.q}}, u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back}
+	in.Tells = u.outcomes != nil && (u.told || !u.d.UpsertConflict)
+	return &upsertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back, outcomes: u.outcomesOf(b), there: b.there}
 }
 
 // oneByOne upserts records by a statement each, unless there is nothing to be told.
@@ -283,6 +318,9 @@ func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error 
 	for i := range b.records.N {
 		one := *v
 		one.in.Rows, one.records, one.args, one.alone = 1, rowmap.One(b.records.At(i)), b.args[i*n:(i+1)*n], true
+		if one.outcomes != nil {
+			one.outcomes = v.outcomes[i : i+1]
+		}
 		if _, err := one.run(ctx, &one); err != nil {
 			return err
 		}

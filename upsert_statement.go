@@ -21,24 +21,30 @@ type upsertion struct {
 	doubt     bool  // a trigger may have changed what was returned
 	counted   bool  // the server knows no RETURNING: the driver tells the counter's ids
 	fault     error
+	outcomes  []Outcome    // takes what became of each record; nil if nobody asks
+	there     map[any]bool // the rows that were there before, by key; nil is not known
+	token     int64        // by which MySQL tells it
+	marks     []int64      // what the statement tells
+	returned  []any        // with later: records for the keys of the rows that come back
 }
 
 func (v *upsertion) render(p *place, s *statement) (err error) {
 	s.op, s.write, s.args = "upsert", true, v.args
 	t, d := v.q.src.table, p.e.dialect
 	switch {
-	case len(v.back) == 0 || v.later:
+	case len(v.back) == 0 || v.later && v.outcomes == nil:
 	case !v.counted:
 		v.in.Returning = t.ColumnsOf(v.back)
 	case t.Auto():
 		v.in.KeepID = t.Column(t.Key()[0])
 	}
+	v.markOutcome(p, s)
 	s.text, err = sqlgen.InsertText(&v.in, d)
 	return err
 }
 
 func (v *upsertion) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	if v.in.Returning == nil && v.in.KeepID == "" {
+	if v.in.Returning == nil && v.in.KeepID == "" && !v.in.Tells {
 		return execution{}.exchange(ctx, p, s)
 	}
 	c, err := p.hold(ctx)
@@ -47,6 +53,12 @@ func (v *upsertion) exchange(ctx context.Context, p *place, s *statement) (drive
 	}
 	defer p.letGo(c)
 	switch {
+	case v.in.Returning != nil && !c.Returns():
+		return unknownRows, errKeysUnknown
+	case v.in.Returning != nil:
+		res, doubt, err := p.returned(ctx, c, s, v)
+		v.doubt = doubt
+		return res, err
 	case v.in.KeepID != "":
 		res, told, err := c.InsertTold(ctx, &driver.ToldInsert{Text: s.text, Table: v.in.Table, Key: v.in.KeepID}, s.args)
 		if !told && err == nil { // another makes the key, so it is read
@@ -56,17 +68,17 @@ func (v *upsertion) exchange(ctx context.Context, p *place, s *statement) (drive
 		if err != nil {
 			return unknownRows, err
 		}
-		return res, nil
-	case !c.Returns():
-		return unknownRows, errKeysUnknown
+		return res, v.askOutcome(ctx, c, res)
 	}
-	res, doubt, err := p.returned(ctx, c, s, v)
-	v.doubt = doubt
-	return res, err
+	res, err := c.Exec(ctx, s.text, s.args)
+	if err != nil {
+		return unknownRows, err
+	}
+	return res, v.askOutcome(ctx, c, res)
 }
 
 func (v *upsertion) read(rows driver.Rows) (int64, error) {
-	n, fault, err := readBack(v.q.src.table, rows, v.back, v.records)
+	n, fault, err := v.readKeys(rows)
 	v.fault = fault
 	return n, err
 }
@@ -78,22 +90,26 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 		return written(p, nil, v.fault)
 	case v.in.Owner != "" && p.e.dialect.UpsertConflict && res.RowsAffected < int64(v.records.N):
 		return v.passedBy(ctx, p)
-	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && res.RowsAffected != int64(v.records.N):
+	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && !leavesRows(&v.in, p.e.dialect) && res.RowsAffected != int64(v.records.N):
 		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case len(v.back) == 0:
 		return nil
 	case v.later:
-		return v.findKeys(ctx, p)
+		return v.tellLater(ctx, p, res)
 	case v.in.Returning != nil && res.RowsAffected == int64(v.records.N):
 		if v.doubt {
 			if err := v.q.there(ctx, p, v.records); err != nil {
 				return written(p, nil, err)
 			}
 		}
+		v.tellInOrder()
 		return nil
 	case !v.alone:
 		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case v.in.KeepID == "":
+		if v.outcomes != nil && p.e.dialect.UpsertConflict {
+			v.outcomes[0] = Unchanged
+		}
 		return v.findKey(ctx, p)
 	case res.LastInsertID == 0: // a new row with an id of the program's
 		return nil

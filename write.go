@@ -16,6 +16,17 @@ import (
 // it is refused with ErrMissingWhere unless AllRows was called. On a model with Timestamps it sets updated_at too.
 // The shard key and generated columns cannot be set, nor the version of ModelConfig.Version,
 // which is raised.
+//
+// Join and CrossJoin leave rows out that nothing is joined to, and values may read the
+// columns of the joined tables:
+//
+//	n, err := orders.Query().Join("accounts", "accounts.id", "=", "orders.account_id").
+//		Where("accounts.closed", "=", true).Update(ctx, dbfleet.Row{"rate": accountRate, "state": "closed"})
+//
+// A row that several are joined to is changed and counted once; which of them gives a value
+// is the database's choice, so join by a unique key where a value comes from. A join is no
+// condition: without one the statement is refused. Other joins are refused, and joins of a
+// write with a limit or one that returns its rows. Increment and Decrement take joins, too.
 func (q *Query[T]) Update(ctx context.Context, values map[string]any) (int64, error) {
 	return (*query)(q).update(ctx, values)
 }
@@ -44,8 +55,8 @@ func (q *Query[T]) Decrement(ctx context.Context, column string, by any) (int64,
 }
 
 // Delete deletes the rows that match and returns how many they were. Without
-// conditions it is refused with ErrMissingWhere unless AllRows was called. With
-// ModelConfig.SoftDelete the rows stay and are marked, and a query of WithDeleted or
+// conditions it is refused with ErrMissingWhere unless AllRows was called. It takes joins as
+// Update does, and deletes rows of the query's own table only. With ModelConfig.SoftDelete the rows stay and are marked, and a query of WithDeleted or
 // OnlyDeleted is refused: ForceDeleteRows removes its rows.
 func (q *Query[T]) Delete(ctx context.Context) (int64, error) { return (*query)(q).deleteRows(ctx) }
 
@@ -95,7 +106,7 @@ func (q *query) set(ctx context.Context, values map[string]any) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, err
 	}
-	sets, err := q.sets(values)
+	sets, err := q.sets(ctx, values)
 	if err != nil {
 		return 0, err
 	}
@@ -103,7 +114,7 @@ func (q *query) set(ctx context.Context, values map[string]any) (int64, error) {
 }
 
 // sets are the assignments of an update.
-func (q *query) sets(values map[string]any) ([]sqlgen.Set, error) {
+func (q *query) sets(ctx context.Context, values map[string]any) ([]sqlgen.Set, error) {
 	sets := make([]sqlgen.Set, 0, len(values)+1)
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if err := q.src.table.Settable(column); err != nil {
@@ -114,7 +125,11 @@ func (q *query) sets(values map[string]any) ([]sqlgen.Set, error) {
 		}
 		sets = append(sets, sqlgen.Set{Column: column, Value: operand(values[column])})
 	}
-	return q.src.table.StampSets(sets), nil
+	at, err := q.clockOfRows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return q.src.table.StampSets(sets, at), nil
 }
 
 // add is Increment, and with minus Decrement.
@@ -137,7 +152,11 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 	if err != nil {
 		return 0, err
 	}
-	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}))
+	at, err := q.clockOfRows(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, err := q.change(ctx, "update", q.src.table.StampSets([]sqlgen.Set{set}, at))
 	if errors.Is(err, ErrInvalidValue) {
 		err = &ColumnError{Table: q.src.table.Name, Column: column, Err: errorf("nothing was added, since the sum does not fit or would not be exact: %w", err)}
 	}
@@ -146,7 +165,7 @@ func (q *query) adding(ctx context.Context, column string, by any, minus bool) (
 
 //go:noinline
 func (q *query) deleteRows(ctx context.Context) (int64, error) {
-	sets, err := q.markSets()
+	sets, err := q.markSets(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -53,6 +53,10 @@ type Dialect struct {
 // MariaDBAnalyze is Analyze of MariaDB.
 const MariaDBAnalyze = "ANALYZE "
 
+// OutcomeVariable is the variable of a session of MySQL by which an upsert tells what it
+// did with a row. It means nothing to any other statement.
+const OutcomeVariable = "dbfleet_outcome"
+
 // Count is how many dialects there are.
 const Count = 3
 

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,10 @@ func TestEffect_OfTheSession(t *testing.T) {
 	for _, query := range []string{"SET LOCAL x = 1", "SET TRANSACTION READ ONLY", "LOCK TABLE t", "set constraints all deferred"} {
 		require.Zero(t, effectOf(query, dialect.Postgres)&changesSession, query)
 	}
+	// The variable by which an upsert tells what it did means nothing to anybody else.
+	upsert := "INSERT INTO t (a) VALUES (?) ON DUPLICATE KEY UPDATE a = IF((@%s := ?) IS NULL, a, a) RETURNING a, @%[1]s := NULL AS n"
+	require.Zero(t, effectOf(fmt.Sprintf(upsert, dialect.OutcomeVariable), dialect.MySQL)&changesSession)
+	require.NotZero(t, effectOf(fmt.Sprintf(upsert, "other"), dialect.MySQL)&changesSession)
 	// A text of several statements does what each of them does; MySQL takes one.
 	for query, want := range map[string]bool{
 		"SELECT 1; SET x = 1": true, "INSERT INTO t VALUES (';'); SELECT 1": false, "UPDATE t SET a = 1; PRAGMA foreign_keys = OFF": true,

@@ -206,10 +206,11 @@ var sessionFunctions = map[string]bool{
 // that changes the session, set a variable, make a temporary table or a cursor that is
 // held.
 func (st statementOf) calls() (e effect) {
-	var before, word lex.Token
+	var before, word, name lex.Token // name is the last word or quoted name
 	for t := st.s.Next(); t.Kind != lex.End; t = st.s.Next() {
 		switch {
 		case t.Kind == lex.Word || t.Kind == lex.Quoted:
+			name = t
 			switch {
 			case before.Is("INTO") && !word.Is("INSERT") && !word.Is("MERGE") && !word.Is("REPLACE") && !word.Is("IGNORE"):
 				if t.Is("TEMP") || t.Is("TEMPORARY") || t.Is("LOCAL") || t.Is("GLOBAL") || isTempSchema(t) {
@@ -230,7 +231,7 @@ func (st statementOf) calls() (e effect) {
 					e |= changesSession
 				}
 			}
-		case t.Text == "@" && before.Is("INTO"), t.Text == "=" && before.Text == ":" && st.d == dialect.MySQL:
+		case t.Text == "@" && before.Is("INTO"), t.Text == "=" && before.Text == ":" && st.d == dialect.MySQL && name.Text != dialect.OutcomeVariable:
 			e |= changesSession
 		}
 		before = t

@@ -23,13 +23,13 @@ const (
 func (r *renderer) addition(s *Set) {
 	switch v := s.Value.(type) {
 	case *Expr:
-		r.ident(s.Column)
+		r.ownColumn(s.Column)
 		r.str([2]string{" + (", " - ("}[index(s.Minus)])
 		r.raw(v, "column "+strconv.Quote(s.Column))
 		r.str(")")
 		return
 	case Subquery:
-		r.ident(s.Column)
+		r.ownColumn(s.Column)
 		r.str([2]string{" + ", " - "}[index(s.Minus)])
 		r.subquery(r.statement(v))
 		return
@@ -55,9 +55,9 @@ func (r *renderer) addition(s *Set) {
 	case r.d == dialect.MySQL && s.Sum != Float:
 		// It would add to text as doubles do. A number has the coercibility 5.
 		r.str("CASE WHEN COERCIBILITY(")
-		r.ident(s.Column)
+		r.ownColumn(s.Column)
 		r.str(") < 5 THEN LENGTH(")
-		r.ident(s.Column)
+		r.ownColumn(s.Column)
 		r.str(") + 1 + ~0 ELSE ")
 		r.sum(s.Column, a)
 		r.str(" END")
@@ -68,7 +68,7 @@ func (r *renderer) addition(s *Set) {
 
 // sum writes column + a.
 func (r *renderer) sum(column string, a any) {
-	r.ident(column)
+	r.ownColumn(column)
 	r.str(" + ")
 	text, ok := a.(string)
 	if !ok || r.d != dialect.MySQL {
@@ -90,12 +90,12 @@ func isNegative(a any) bool {
 func (r *renderer) sqliteSum(s *Set, a any) {
 	column := s.Column
 	r.str("CASE WHEN ")
-	r.ident(column)
+	r.ownColumn(column)
 	r.str(" IS NULL OR typeof(")
-	r.ident(column)
+	r.ownColumn(column)
 	r.str(") = 'integer' AND ")
 	if _, float := a.(float64); float {
-		r.ident(column)
+		r.ownColumn(column)
 		r.str(" BETWEEN -9007199254740992 AND 9007199254740992")
 	} else {
 		r.str("typeof(")
@@ -109,7 +109,7 @@ func (r *renderer) sqliteSum(s *Set, a any) {
 	}
 	if s.Sum != Decimal {
 		r.str(" OR typeof(")
-		r.ident(column)
+		r.ownColumn(column)
 		r.str(") = 'real'")
 	}
 	r.str(" THEN ")

@@ -22,13 +22,14 @@ const (
 	Lag
 	Lead
 	FirstValue
+	LastValue
 	sqliteLength
 )
 
 var functionNames = [...]string{
 	LowerText: "LOWER(", UpperText: "UPPER(", TrimText: "TRIM(", CharLength: "CHAR_LENGTH(", sqliteLength: "LENGTH(",
 	CountRows: "COUNT(", SumOf: "SUM(", MinOf: "MIN(", MaxOf: "MAX(", averageOf: "AVG(",
-	RowNumber: "ROW_NUMBER(", Rank: "RANK(", DenseRank: "DENSE_RANK(", Lag: "LAG(", Lead: "LEAD(", FirstValue: "FIRST_VALUE(",
+	RowNumber: "ROW_NUMBER(", Rank: "RANK(", DenseRank: "DENSE_RANK(", Lag: "LAG(", Lead: "LEAD(", FirstValue: "FIRST_VALUE(", LastValue: "LAST_VALUE(",
 }
 
 // call writes a function's name and the parenthesis behind it.

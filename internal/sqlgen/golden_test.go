@@ -3,6 +3,7 @@ package sqlgen
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -184,6 +185,15 @@ func goldenStatements() []statement {
 		untyped("64 letters of two bytes", From(strings.Repeat("ü", 64))),
 		writing("update", keyed, Set{Column: "name", Value: "x"}, Set{Column: "age", Value: 1, Add: true}, Set{Column: "city", Value: raw("UPPER(?)", "y")}, Set{Column: "boss_id", Value: posts.WithColumns(Column{Expr: raw("MAX(id)")}).asSub(posts.table)}),
 		writing("additions", keyed, Set{Column: "age", Value: -2, Add: true, Sum: Unsigned}, Set{Column: "name", Value: 2, Add: true, Sum: Decimal}, Set{Column: "city", Value: raw("? * 2", 3), Add: true, Minus: true}, Set{Column: "boss_id", Value: 0.5, Add: true, Sum: Float}),
+		writing("update with joins", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithJoin("JOIN", "app.tags AS t", "t.post_id", LtEq, "posts.id").WithCond(Compare("posts.title", Eq, "a")).WithCond(Compare("age", Gt, 2).Or()),
+			Set{Column: "name", Value: &Expr{Term: ColumnTerm("posts.title")}}, Set{Column: "age", Value: 1, Add: true}),
+		writing("update with a cross join", all.WithJoin("CROSS JOIN", "days", "", NoOp, "").WithCond(Compare("id", Eq, 2)), Set{Column: "name", Value: "x"}),
+		writing("update with a left join", all.WithJoin("LEFT JOIN", "posts", "posts.user_id", Eq, "users.id").WithCond(Compare("id", Eq, 2)), Set{Column: "name", Value: "x"}),
+		writing("update with a join and a limit", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithCond(Compare("id", Eq, 2)).WithLimit(1), Set{Column: "name", Value: "x"}),
+		writing("update with a join that returns", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithCond(Compare("id", Eq, 2)).Returning(), Set{Column: "name", Value: "x"}),
+		writing("update with a join and no condition", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id"), Set{Column: "name", Value: "x"}),
+		writing("update with a raw join", all.WithRawJoin(raw("JOIN x ON x.y = ?", 1)).WithCond(Compare("id", Eq, 2)), Set{Column: "name", Value: "x"}),
+		writing("delete with a join", all.WithJoin("JOIN", "posts AS p", "p.user_id", Eq, "users.id").WithCond(Compare("p.title", Eq, "a")).WithCond(Compare("id", Eq, 2).Or())),
 		writing("update all", all.WithAllRows(), Set{Column: "name", Value: nil}),
 		writing("update nothing", keyed, []Set{}...),
 		writing("update without condition", all, Set{Column: "name", Value: 1}),
@@ -195,6 +205,23 @@ func goldenStatements() []statement {
 		insert("insert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 2}),
 		insert("insert defaults", Insert{Table: "users", Rows: 1, Returning: []string{"id", "age"}}),
 		insert("upsert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}}),
+		selecting("quotients", all.WithColumns(
+			Column{Expr: &Expr{Term: Quotient{Left: ColumnTerm("age"), Right: ColumnTerm("id"), Sum: Whole}}, As: "whole"},
+			Column{Expr: &Expr{Term: Quotient{Left: ColumnTerm("age"), Right: Literal{int64(2)}, Sum: Unsigned}}, As: "half"},
+			Column{Expr: &Expr{Term: DecimalQuotient{Left: ColumnTerm("age"), Right: ColumnTerm("id"), Digits: 2}}, As: "part"},
+			Column{Expr: &Expr{Term: DecimalQuotient{Left: Literal{"1.5"}, Right: ColumnTerm("id")}}, As: "rounded"})),
+		selecting("frames", all.WithColumns(
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Frame: Frame{FrameRows, -2, 0}}}, As: "rows"},
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: MeanOf, Of: ColumnTerm("age")}, Partition: []Term{ColumnTerm("city")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRange, math.MinInt, 3}}}, As: "range"},
+			Column{Expr: &Expr{Term: Over{Func: Ranking{Func: LastValue, Of: ColumnTerm("age")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRows, 0, math.MaxInt}}}, As: "last"})),
+		selecting("frame of groups", all.WithColumns(
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameGroups, -1, 1}}}, As: "groups"})),
+		{"clock", func(d *dialect.Dialect) (string, []any, error) { return Clock(d), nil, nil }},
+		insert("upsert that tells", Insert{Table: "app.users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}, Tells: true, Returning: []string{"id"}}),
+		insert("upsert that tells the id", Insert{Table: "users", Columns: []string{"email", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"email"}, Sets: []string{"name"}, Tells: true, KeepID: "id"}),
+		insert("upsert of none that tells", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 2, Conflict: Ignore, Keys: []string{"id"}, Tells: true, Returning: []string{"id"}}),
+		insert("upsert unless equal", Insert{Table: "users", Columns: []string{"id", "name", "city", "updated_at", "rev"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name", "updated_at", "city"}, Equal: []string{"name", "city"}, Raise: "rev"}),
+		insert("upsert unless equal that tells", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}, Equal: []string{"name"}, Tells: true, Returning: []string{"id"}}),
 		insert("insert or keep", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Ignore, Keys: []string{"id"}}),
 	}
 }

@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -25,9 +26,11 @@ type Insert struct {
 	Conflict  Conflict
 	Keys      []string // the conflict's columns
 	Sets      []string // the columns that an existing row takes from the new one
+	Equal     []string // those of Sets by whose equality an existing row stays as it is; none updates it anyway
 	Raise     string   // the column that grows by 1 where an existing row is updated
 	Owner     string   // the column that says whose row it is: an existing row of another owner is not touched
 	KeepID    string   // MySQL: the key column whose value LAST_INSERT_ID() gives, also for an existing row
+	Tells     bool     // PostgreSQL and MySQL tell what became of each row, in the column behind Returning; see RowInserted
 	Returning []string // where the dialect has it; "*" is all
 }
 
@@ -48,6 +51,7 @@ func InsertText(in *Insert, d *dialect.Dialect) (string, error) {
 				r.ident(c)
 			}
 		}
+		r.outcomeReturning(in)
 	})
 	return text, err
 }
@@ -142,6 +146,9 @@ func (r *renderer) insertPlaceholders(in *Insert) {
 
 // conflict writes what happens with rows whose key exists.
 func (r *renderer) conflict(in *Insert) {
+	if in.Owner != "" && (in.Tells || len(in.Equal) > 0) {
+		r.fail(r.fault("upsert", "what became of rows that belong to tenants is not told, and KeepEqual is not taken: a row that stays as it is may be another tenant's", nil))
+	}
 	if in.Conflict == Fail {
 		return
 	}
@@ -185,42 +192,59 @@ func (r *renderer) conflict(in *Insert) {
 		r.str(" = excluded.")
 		r.ident(in.Owner)
 	}
+	r.unlessEqual(in)
 }
 
 // duplicateKey writes MySQL's clause. INSERT IGNORE would hide other faults
-// too, so an existing row is left alone by setting a column to itself.
+// too, so an existing row is left alone by setting a column to itself. One assignment sees
+// what those before it have set: the columns that are compared come last.
 func (r *renderer) duplicateKey(in *Insert) {
-	if in.Conflict == Ignore && in.KeepID == "" && in.Owner == "" {
+	n := 0
+	next := func() {
+		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
+		n++
+	}
+	switch {
+	case in.Owner != "":
+		next()
+		r.ownRow(in.Owner)
+	case in.Tells:
+		next()
+		r.duplicateMark(in)
+	case in.Conflict == Ignore && in.KeepID == "":
+		next()
 		keep := in.Columns[0] // a key may be generated, and not to be set
-		r.str(" ON DUPLICATE KEY UPDATE ")
 		r.ident(keep)
 		r.str(" = ")
 		r.ident(keep)
-		return
 	}
-	n := 0
-	if in.Owner != "" {
-		r.ownRow(in.Owner)
-		n++
+	set := func(c string) {
+		next()
+		r.duplicateSet(in, c, func() {
+			r.str("VALUES(")
+			r.ident(c)
+			r.str(")")
+		})
 	}
 	for _, c := range in.Sets {
-		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
-		r.ident(c)
-		r.str(" = VALUES(")
-		r.ident(c)
-		r.str(")")
-		n++
+		if !slices.Contains(in.Equal, c) {
+			set(c)
+		}
 	}
 	if in.Raise != "" && len(in.Sets) > 0 {
-		r.str(", ")
-		r.ident(in.Raise)
-		r.str(" = ")
-		r.ident(in.Raise)
-		r.str(" + 1")
-		n++
+		next()
+		r.duplicateSet(in, in.Raise, func() {
+			r.ident(in.Raise)
+			r.str(" + 1")
+		})
 	}
-	if in.KeepID != "" {
-		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
+	for _, c := range in.Sets {
+		if slices.Contains(in.Equal, c) {
+			set(c)
+		}
+	}
+	if in.KeepID != "" && !in.Tells {
+		next()
 		r.ident(in.KeepID)
 		r.str(" = LAST_INSERT_ID(")
 		r.ident(in.KeepID)
@@ -231,7 +255,6 @@ func (r *renderer) duplicateKey(in *Insert) {
 // ownRow writes the first assignment of MySQL's clause: it leaves the owner as it is, and
 // fails the statement with OtherOwner where that is another one.
 func (r *renderer) ownRow(column string) {
-	r.str(" ON DUPLICATE KEY UPDATE ")
 	r.ident(column)
 	r.str(" = IF(")
 	r.ident(column)

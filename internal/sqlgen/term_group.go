@@ -82,6 +82,7 @@ type Over struct {
 	Func      Term // an Aggregate or a Ranking
 	Partition []Term
 	Order     []Order
+	Frame     Frame
 }
 
 func (o Over) reads(f func(string)) {
@@ -118,6 +119,12 @@ func (o Over) window(r *renderer) {
 	for i := range o.Order {
 		r.str([2]string{"ORDER BY ", ", "}[min(i, 1)])
 		r.windowOrder(&o.Order[i])
+	}
+	if o.Frame.Unit != NoFrame {
+		if len(o.Partition)+len(o.Order) > 0 {
+			r.str(" ")
+		}
+		r.frame(o.Frame)
 	}
 	r.str(")")
 }

@@ -29,14 +29,15 @@ func Update(q *Query, sets []Set, env *Env) (string, []any, error) {
 		}
 		r.str("UPDATE ")
 		r.tablePath(r.q.Table())
-		r.str(" SET ")
-		for i, s := range r.inTurn(sets) {
-			if i > 0 {
-				r.str(", ")
+		r.joinedUpdate(r.q, func() {
+			r.str(" SET ")
+			for i, s := range r.inTurn(sets) {
+				if i > 0 {
+					r.str(", ")
+				}
+				r.set(&s)
 			}
-			r.set(&s)
-		}
-		r.chosen(r.q)
+		})
 		r.returning(r.q)
 	})
 }
@@ -48,7 +49,7 @@ func (r *renderer) set(s *Set) {
 		return
 	}
 	r.setsOwner(s)
-	r.ident(s.Column)
+	r.setColumn(s.Column)
 	r.str(" = ")
 	if s.Add {
 		r.addition(s)
@@ -91,6 +92,10 @@ func Delete(q *Query, env *Env) (string, []any, error) {
 		r.writable(r.q, "a DELETE")
 		r.with(r.q)
 		r.target = true
+		if r.q.Joined() {
+			r.joinedDelete(r.q)
+			return
+		}
 		r.str("DELETE FROM ")
 		r.tablePath(r.q.Table())
 		r.chosen(r.q)
@@ -121,6 +126,12 @@ func (r *renderer) writable(q *Query, verb string) {
 	if q.more != nil && len(q.more.ctes) > 0 && r.d != dialect.MySQL {
 		_, p := plain.extend()
 		p.ctes = nil
+		plain.more = p
+	}
+	if q.Joined() {
+		r.joinable(q, verb)
+		_, p := plain.extend()
+		p.joins = nil
 		plain.more = p
 	}
 	r.takesNothing(&plain, verb)

@@ -17,6 +17,7 @@ type Conflict struct {
 	Key       []string
 	Update    []string
 	DoNothing bool
+	KeepEqual bool
 }
 
 // ConflictKey returns the fields that decide whether a row exists, and checks
@@ -24,6 +25,9 @@ type Conflict struct {
 func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 	if c.DoNothing && len(c.Update) > 0 {
 		return nil, t.Fail("Conflict has DoNothing and Update; only one of them says what happens to the row that is there")
+	}
+	if c.DoNothing && c.KeepEqual {
+		return nil, t.Fail("Conflict has DoNothing and KeepEqual; the first leaves every row as it is")
 	}
 	var key []int
 	for _, name := range c.Key {
@@ -57,12 +61,24 @@ func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (i
 	if len(in.Sets) == 0 {
 		in.Conflict = sqlgen.Ignore
 	}
+	if in.Equal = t.compared(in.Sets, c); c.KeepEqual && len(in.Equal) == 0 {
+		in.Conflict, in.Sets = sqlgen.Ignore, nil
+	}
 	for _, f := range t.key {
 		if !slices.Contains(key, f) || slices.Contains(p.Back, f) || !t.exact(f) {
 			back = append(back, f)
 		}
 	}
 	return in, back
+}
+
+// compared are the columns by which an upsert tells that a row need not be updated.
+// Without any the row is left alone: there is nothing else that it would take.
+func (t *Table) compared(sets []string, c *Conflict) []string {
+	if !c.KeepEqual {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(sets), func(column string) bool { return column == t.columnOr(t.updated) })
 }
 
 // Inserts says that rows of a plan are inserted and not upserted: the primary key, by
@@ -119,6 +135,9 @@ func (t *Table) upsertSets(p *InsertPlan, key []int, c *Conflict) []string {
 
 // UpsertRow makes an upsert of the insert of rows that are given by column.
 func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
+	if c.DoNothing && c.KeepEqual {
+		return t.Fail("Conflict has DoNothing and KeepEqual; the first leaves every row as it is")
+	}
 	in.Conflict, in.Keys, in.Raise = sqlgen.Ignore, c.Key, t.VersionColumn()
 	if len(in.Keys) == 0 {
 		in.Keys = t.keyNames
@@ -151,6 +170,9 @@ func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
 	}
 	if len(in.Sets) > 0 {
 		in.Conflict = sqlgen.Replace
+	}
+	if in.Equal = t.compared(in.Sets, c); c.KeepEqual && len(in.Equal) == 0 {
+		in.Conflict, in.Sets = sqlgen.Ignore, nil
 	}
 	return nil
 }
@@ -268,14 +290,20 @@ func (t *Table) keyOf(record any, key []int) (k any, ok bool) {
 			return nil, false
 		}
 	}
-	if len(key) == 1 {
-		if key[0] == t.key[0] && t.Unsaved(record) {
-			return nil, false
-		}
-		return t.Plan.FieldKey(key[0], record)
+	if len(key) == 1 && key[0] == t.key[0] && t.Unsaved(record) {
+		return nil, false
+	}
+	return t.valuesOf(record, key)
+}
+
+// valuesOf is comparable, and equal for equal values of these fields. ok is false if one
+// is NULL.
+func (t *Table) valuesOf(record any, fields []int) (k any, ok bool) {
+	if len(fields) == 1 {
+		return t.Plan.FieldKey(fields[0], record)
 	}
 	text := ""
-	for _, f := range key {
+	for _, f := range fields {
 		v, ok := t.Plan.FieldKey(f, record)
 		if !ok {
 			return nil, false
@@ -284,3 +312,41 @@ func (t *Table) keyOf(record any, key []int) (k any, ok bool) {
 	}
 	return text, true
 }
+
+// FindThere are the queries for the keys of the rows that have the records' values of
+// key, as far as the records can be found by them.
+func (t *Table) FindThere(p *InsertPlan, records rowmap.Records, key []int) (queries []sqlgen.Query) {
+	columns := make([]sqlgen.Column, len(t.key))
+	for i, f := range t.key {
+		columns[i] = sqlgen.Column{Name: t.Column(f)}
+	}
+	for first := 0; first < records.N; first += MaxFound {
+		q, found := sqlgen.From(t.Name).OnlyColumns(columns...), false
+		var values []any
+		for i := first; i < min(first+MaxFound, records.N); i++ {
+			record := records.At(i)
+			switch {
+			case !t.Findable(p, record, key):
+			case len(key) == 1:
+				values, found = append(values, t.Plan.Value(key[0], record)), true
+			default:
+				same := make([]sqlgen.Cond, len(key))
+				for at, f := range key {
+					same[at] = sqlgen.Compare(t.Column(f), sqlgen.Eq, t.Plan.Value(f, record))
+				}
+				q, found = q.WithCond(sqlgen.Group(same...).Or()), true
+			}
+		}
+		if values != nil {
+			q = q.WithCond(sqlgen.Compare(t.Column(key[0]), sqlgen.In, values))
+		}
+		if found {
+			queries = append(queries, q)
+		}
+	}
+	return queries
+}
+
+// RowKey is comparable, and equal for records of one row, as they are read. ok is false if
+// a part of the key is NULL.
+func (t *Table) RowKey(record any) (k any, ok bool) { return t.valuesOf(record, t.key) }

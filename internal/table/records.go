@@ -75,15 +75,22 @@ func (t *Table) ShardValue(record any) any {
 	return t.Plan.Value(t.shard, record)
 }
 
-// Now is the time for timestamps, as the table's columns keep it: UTC, and as
-// precise as every database keeps it.
-func (t *Table) Now() time.Time {
-	return time.Now().UTC().Truncate(time.Microsecond).Truncate(t.precision)
+// DatabaseClock says that timestamps are those of the database's clock, which is asked
+// before a write.
+func (t *Table) DatabaseClock() bool { return t.clock }
+
+// time is the time for timestamps, as the table's columns keep it: UTC, and as
+// precise as every database keeps it. A zero at is that of the program's clock.
+func (t *Table) time(at time.Time) time.Time {
+	if at.IsZero() {
+		at = time.Now()
+	}
+	return at.UTC().Truncate(time.Microsecond).Truncate(t.precision)
 }
 
-// Stamp sets the timestamps of a record, and cuts its times where the columns
-// keep less than the drivers send.
-func (t *Table) Stamp(record any, create bool) error {
+// Stamp sets the timestamps of a record to at, by default now, and cuts its times where
+// the columns keep less than the drivers send.
+func (t *Table) Stamp(record any, create bool, at time.Time) error {
 	if t.precision > time.Microsecond {
 		t.Plan.CutTimes(record, t.precision, nil)
 	}
@@ -95,7 +102,7 @@ func (t *Table) Stamp(record any, create bool) error {
 	if t.created < 0 && t.updated < 0 {
 		return nil
 	}
-	at := t.Now()
+	at = t.time(at)
 	if create && t.created >= 0 && t.Plan.IsZero(t.created, record) {
 		if err := t.Plan.SetTime(t.created, record, at); err != nil {
 			return err
@@ -113,7 +120,7 @@ func (t *Table) Settle(record any) { t.Plan.CutTimes(record, t.precision, time.U
 
 // StampSets adds updated_at to the assignments of an update that lack it, and the next
 // version.
-func (t *Table) StampSets(sets []sqlgen.Set) []sqlgen.Set {
+func (t *Table) StampSets(sets []sqlgen.Set, at time.Time) []sqlgen.Set {
 	if len(sets) == 0 {
 		return sets
 	}
@@ -127,11 +134,11 @@ func (t *Table) StampSets(sets []sqlgen.Set) []sqlgen.Set {
 	if slices.ContainsFunc(sets, func(s sqlgen.Set) bool { return s.Column == column }) {
 		return sets
 	}
-	return append(sets, sqlgen.Set{Column: column, Value: t.Now()})
+	return append(sets, sqlgen.Set{Column: column, Value: t.time(at)})
 }
 
 // StampRow is the row with the timestamps that it lacks.
-func (t *Table) StampRow(row map[string]any) map[string]any {
+func (t *Table) StampRow(row map[string]any, at time.Time) map[string]any {
 	if t.created < 0 && t.updated < 0 && t.version < 0 {
 		return row
 	}
@@ -142,7 +149,7 @@ func (t *Table) StampRow(row map[string]any) map[string]any {
 	if t.version >= 0 && row[t.Column(t.version)] == nil {
 		row[t.Column(t.version)] = int64(1)
 	}
-	at := t.Now()
+	at = t.time(at)
 	for _, i := range []int{t.created, t.updated} {
 		if i < 0 {
 			continue

@@ -3,6 +3,7 @@ package table
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -70,10 +71,10 @@ func (t *Table) Raise(record any, was int64) error {
 	return t.Plan.SetInt(t.version, record, was+1)
 }
 
-// MarkDeleted marks a record as deleted now, or with deleted false as not deleted.
-func (t *Table) MarkDeleted(record any, deleted bool) error {
+// MarkDeleted marks a record as deleted at a time, by default now, or with deleted false as not deleted.
+func (t *Table) MarkDeleted(record any, deleted bool, at time.Time) error {
 	if deleted {
-		return t.Plan.Set(t.mark, record, t.Now())
+		return t.Plan.Set(t.mark, record, t.time(at))
 	}
 	return t.Plan.Set(t.mark, record, nil)
 }
@@ -86,21 +87,21 @@ func (t *Table) Rows(q sqlgen.Query) sqlgen.Query {
 	return q.TakingDeleted(sqlgen.AnyDeleted)
 }
 
-// MarkSets are the assignments that mark rows as deleted now, or take the mark away.
-func (t *Table) MarkSets(deleted bool) []sqlgen.Set {
+// MarkSets are the assignments that mark rows as deleted at a time, by default now, or take the mark away.
+func (t *Table) MarkSets(deleted bool, at time.Time) []sqlgen.Set {
 	set := sqlgen.Set{Column: t.Column(t.mark)}
 	if deleted {
-		set.Value = t.Now()
+		set.Value = t.time(at)
 	}
-	return t.StampSets([]sqlgen.Set{set})
+	return t.StampSets([]sqlgen.Set{set}, at)
 }
 
 // TouchSets are the assignments of an update that changes nothing else.
-func (t *Table) TouchSets() []sqlgen.Set {
+func (t *Table) TouchSets(at time.Time) []sqlgen.Set {
 	if t.updated < 0 {
 		return nil
 	}
-	return t.StampSets([]sqlgen.Set{{Column: t.Column(t.updated), Value: t.Now()}})
+	return t.StampSets([]sqlgen.Set{{Column: t.Column(t.updated), Value: t.time(at)}}, at)
 }
 
 // UnmarkedRow is the row with its mark, NULL if it has none: an upsert leaves no row

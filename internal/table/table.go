@@ -29,6 +29,7 @@ type Config struct {
 	Timestamps    bool
 	CreatedAt     string // "" is created_at
 	UpdatedAt     string // "" is updated_at
+	DatabaseClock bool
 	TimePrecision time.Duration
 	SoftDelete    string // the column of the time when a row was deleted, "" deletes rows
 	Version       string // the column of the rows' versions, "" is none
@@ -65,6 +66,7 @@ type Table struct {
 	shard     int           // the shard key, -1 is none
 	shardName string        // its column, also without a plan
 	tenant    int           // whose row it is, -1 is none
+	clock     bool          // timestamps are the database's
 	precision time.Duration // of times, at least a microsecond
 	sealed    []int         // the encrypted columns
 	bound     []int         // what they are bound to
@@ -83,6 +85,9 @@ type Table struct {
 	locatedArgs *rowmap.ArgPlan
 	saves       [maxCare][dialect.Count]atomic.Pointer[string]
 	finds       [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
+
+	// TellsOutcome says by connection whether the rows of the table tell what an upsert did.
+	TellsOutcome sync.Map
 
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
@@ -179,6 +184,9 @@ func (t *Table) configure(c Config) (faults []Fault) {
 	}
 	t.configureState(c, fault, columns)
 	t.configureSealed(c, fault, columns)
+	if t.clock = c.DatabaseClock; t.clock && t.created < 0 && t.updated < 0 && t.mark < 0 {
+		fault("DatabaseClock", "there is no time that it would set: Timestamps is off and SoftDelete names no column", nil)
+	}
 	return faults
 }
 

@@ -250,20 +250,20 @@ func TestStamp_SetsCreatedOnceAndUpdatedAlways(t *testing.T) {
 	t.Parallel()
 	table := orders(t, Config{Timestamps: true, TimePrecision: time.Second})
 	o := &order{}
-	require.NoError(t, table.Stamp(o, true))
+	require.NoError(t, table.Stamp(o, true, time.Time{}))
 	require.Equal(t, o.CreatedAt, o.UpdatedAt)
 	require.Equal(t, time.UTC, o.CreatedAt.Location())
 	require.Zero(t, o.CreatedAt.Nanosecond(), "as precise as the columns")
 	old := time.Date(2001, 2, 3, 4, 5, 6, 999_999_999, time.UTC)
 	o = &order{CreatedAt: old, UpdatedAt: old}
-	require.NoError(t, table.Stamp(o, true))
+	require.NoError(t, table.Stamp(o, true, time.Time{}))
 	require.Equal(t, old.Truncate(time.Second), o.CreatedAt, "a creation time that is given stays")
 	require.True(t, o.UpdatedAt.After(old))
 	o = &order{}
-	require.NoError(t, table.Stamp(o, false))
+	require.NoError(t, table.Stamp(o, false, time.Time{}))
 	require.Zero(t, o.CreatedAt, "an update creates nothing")
 	o = &order{}
-	require.NoError(t, orders(t, Config{}).Stamp(o, true))
+	require.NoError(t, orders(t, Config{}).Stamp(o, true, time.Time{}))
 	require.Zero(t, *o, "without timestamps nothing is set")
 }
 
@@ -276,15 +276,15 @@ func TestStampSets_AddsUpdatedAtWhereItLacks(t *testing.T) {
 		}
 		return names
 	}
-	require.Equal(t, []string{"item", "updated_at"}, columns(table.StampSets([]sqlgen.Set{{Column: "item"}})))
-	require.Equal(t, []string{"updated_at"}, columns(table.StampSets([]sqlgen.Set{{Column: "updated_at"}})))
-	require.Empty(t, table.StampSets(nil), "an update of nothing stays one")
+	require.Equal(t, []string{"item", "updated_at"}, columns(table.StampSets([]sqlgen.Set{{Column: "item"}}, time.Time{})))
+	require.Equal(t, []string{"updated_at"}, columns(table.StampSets([]sqlgen.Set{{Column: "updated_at"}}, time.Time{})))
+	require.Empty(t, table.StampSets(nil, time.Time{}), "an update of nothing stays one")
 	row := map[string]any{"created_at": "given"}
-	stamped := table.StampRow(row)
+	stamped := table.StampRow(row, time.Time{})
 	require.Equal(t, "given", stamped["created_at"])
 	require.IsType(t, time.Time{}, stamped["updated_at"])
 	require.Len(t, row, 1, "the caller's row is not changed")
-	require.Len(t, table.StampRow(nil), 2)
+	require.Len(t, table.StampRow(nil, time.Time{}), 2)
 }
 
 func TestSettable_RefusesShardKeyAndGeneratedColumns(t *testing.T) {

@@ -37,7 +37,7 @@ func (w *world) keeps() *dbfleet.Model[kept] {
 // keptFunctions are those that need such a model.
 var keptFunctions = map[string]any{
 	"Changed": dbfleet.Changed[kept], "CreateIgnore": dbfleet.CreateIgnore[kept], "SaveChanges": dbfleet.SaveChanges[kept], "Touch": dbfleet.Touch[kept],
-	"ForceDeleteRows": dbfleet.ForceDeleteRows, "RestoreRows": dbfleet.RestoreRows, "TouchRows": dbfleet.TouchRows,
+	"ForceDeleteRows": dbfleet.ForceDeleteRows, "RestoreRows": dbfleet.RestoreRows, "TouchRows": dbfleet.TouchRows, "UpsertOutcomes": dbfleet.UpsertOutcomes[kept],
 }
 
 // ofKept is an argument about that model, nil for others.

@@ -102,7 +102,7 @@ func ofParts(w *world) []mistake {
 		{"Update of nothing", of(u.Where("id", "=", 1).Update(w.ctx, map[string]any{})), `dbfleet: table "users": update: no column to set`},
 		{"Delete with an offset", of(u.Where("id", ">", 0).Limit(1).Offset(1).Delete(w.ctx)), `dbfleet: table "users": offset: a DELETE does not take it; select the keys first and use WhereIn`},
 		{"Delete with an order", of(u.Where("id", ">", 0).OrderBy("id", dbfleet.Asc).Delete(w.ctx)), `dbfleet: table "users": order by: a DELETE does not take it without a limit`},
-		{"Update with a join", of(q.Join("posts", "posts.user_id", "=", "users.id").Where("id", "=", 1).Update(w.ctx, map[string]any{"age": 1})), `dbfleet: table "users": join: an UPDATE does not take it; select the keys first and use WhereIn`},
+		{"Update with a left join", of(q.LeftJoin("posts", "posts.user_id", "=", "users.id").Where("id", "=", 1).Update(w.ctx, map[string]any{"age": 1})), `dbfleet: table "users": join: an UPDATE takes no LEFT JOIN, which leaves no row out; use QueryValue for its values, and WhereNotExists for rows without a match`},
 		{"Insert with a condition", of(u.Where("id", "=", 1).Insert(w.ctx, map[string]any{"name": "x"})), `dbfleet: table "users": an insert has no conditions; the query's would be lost`},
 		{"ForUpdate on SQLite", w.get(q.ForUpdate()), `dbfleet: table "users": lock: sqlite has no row locks; a write transaction locks the whole database`},
 		{"an alias twice", w.get(q.Join("posts", "posts.user_id", "=", "users.id").Join("posts", "posts.user_id", "=", "users.id")), `dbfleet: table "users": join: the query reads two tables as "posts"; give one an alias`},

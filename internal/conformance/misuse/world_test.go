@@ -123,7 +123,8 @@ func (w *world) functions() map[string]reflect.Value {
 		"CountRows": dbfleet.CountRows, "CountOf": dbfleet.CountOf, "SumOf": dbfleet.SumOf[int], "AvgOf": dbfleet.AvgOf, "MinOf": dbfleet.MinOf[int], "MaxOf": dbfleet.MaxOf[int],
 		"JSONPath": dbfleet.JSONPath[int], "JSONType": dbfleet.JSONType, "JSONExists": dbfleet.JSONExists, "JSONContains": dbfleet.JSONContains[int],
 		"EncryptedOf": dbfleet.EncryptedOf[any], "NewAESCipher": dbfleet.NewAESCipher,
-		"RowNumber": dbfleet.RowNumber, "Rank": dbfleet.Rank, "DenseRank": dbfleet.DenseRank, "Lag": dbfleet.Lag[int], "Lead": dbfleet.Lead[int], "FirstValue": dbfleet.FirstValue[int],
+		"RowNumber": dbfleet.RowNumber, "Rank": dbfleet.Rank, "DenseRank": dbfleet.DenseRank, "Lag": dbfleet.Lag[int], "Lead": dbfleet.Lead[int], "FirstValue": dbfleet.FirstValue[int], "LastValue": dbfleet.LastValue[int],
+		"DivInt": dbfleet.DivInt[int], "Div": dbfleet.Div[int, int],
 	} {
 		out[name] = reflect.ValueOf(f)
 	}
@@ -172,6 +173,7 @@ var receivers = map[string]func(w *world) any{
 	"Saga":   func(w *world) any { return w.saga() },
 
 	"ErrorClass": func(*world) any { return dbfleet.ClassOf(nil) },
+	"Outcome":    func(*world) any { return dbfleet.Inserted },
 	"QueryEvent": func(*world) any { return dbfleet.QueryEvent{} },
 	"Finding":    func(*world) any { return dbfleet.Finding{} },
 	"Plan":       func(*world) any { return dbfleet.Plan{} },
