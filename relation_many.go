@@ -119,6 +119,11 @@ func (r ToManyPivot[P, C, J]) LoadInto(ctx context.Context, records []P) error {
 	return loadInto(ctx, r, recordsOf(records))
 }
 
+// LoadOne is LoadInto for one record.
+func (r ToManyPivot[P, C, J]) LoadOne(ctx context.Context, record *P) error {
+	return loadOne(ctx, r, record, record == nil)
+}
+
 func (r ToManyPivot[P, C, J]) of(*P) relation { return r }
 
 func (r ToManyPivot[P, C, J]) leads(*P, *C) []tie { return r.chain.ties() }

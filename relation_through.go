@@ -146,9 +146,19 @@ func (r ToManyThrough[P, C]) LoadInto(ctx context.Context, records []P) error {
 	return loadInto(ctx, r, recordsOf(records))
 }
 
+// LoadOne is LoadInto for one record.
+func (r ToManyThrough[P, C]) LoadOne(ctx context.Context, record *P) error {
+	return loadOne(ctx, r, record, record == nil)
+}
+
 // LoadInto loads the relation of records at hand; see ToMany.LoadInto.
 func (r ToOneThrough[P, C]) LoadInto(ctx context.Context, records []P) error {
 	return loadInto(ctx, r, recordsOf(records))
+}
+
+// LoadOne is LoadInto for one record.
+func (r ToOneThrough[P, C]) LoadOne(ctx context.Context, record *P) error {
+	return loadOne(ctx, r, record, record == nil)
 }
 
 func (r ToManyThrough[P, C]) of(*P) relation { return r }
