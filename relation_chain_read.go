@@ -52,6 +52,11 @@ func (r *chainRead) reach(ctx context.Context, from origin, parents rowmap.Recor
 	for i := range r.last.owner {
 		r.last.owner[i] = int32(i)
 	}
+	return r.climb(ctx)
+}
+
+// climb reads all levels but the last, of the records that are at hand.
+func (r *chainRead) climb(ctx context.Context) error {
 	for i := range r.between {
 		next := &r.chain.last
 		if i+1 < len(r.between) {

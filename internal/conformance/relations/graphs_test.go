@@ -42,6 +42,7 @@ type spell struct {
 // graph is teams and players that spells tie, by texts whose case the databases ignore.
 type graph struct {
 	*dbfleet.Registry
+	apart   bool // each table is on a connection of its own
 	teams   *dbfleet.Model[team]
 	players *dbfleet.Model[player]
 	spells  *dbfleet.Model[spell]
@@ -64,7 +65,7 @@ func newGraph(t *testing.T, dialects [3]string, apart bool) *graph {
 			connections[on[i]] = conformance.ConnectionTo(dbtest.New(t, d))
 		}
 	}
-	g := &graph{Registry: conformance.Open(t, connections)}
+	g := &graph{Registry: conformance.Open(t, connections), apart: apart}
 	for name := range connections {
 		if g.DB(name).Driver() == dbfleet.Postgres {
 			_, err := g.DB(name).ExecContext(t.Context(), "CREATE EXTENSION citext")
