@@ -126,7 +126,7 @@ func (r ToManyPivot[P, C, J]) HasCount(op string, n int, conds ...Cond) Cond {
 	return r.chain.hasCount("HasCount", op, n, conds)
 }
 
-// MaxKeys says how many keys For, Has and HasNone may take over from another connection,
+// MaxKeys says how many keys For, Has and its like may take over from another connection,
 // at each step; see ToMany.MaxKeys. Defaults to 10000.
 func (r ToManyPivot[P, C, J]) MaxKeys(n int) ToManyPivot[P, C, J] {
 	r.chain = r.chain.takingAtMost(n)

@@ -147,7 +147,7 @@ func (r ToManyThrough[P, C]) HasCount(op string, n int, conds ...Cond) Cond {
 	return r.chain.hasCount("HasCount", op, n, conds)
 }
 
-// MaxKeys says how many keys For, Has and HasNone may take over from another connection,
+// MaxKeys says how many keys For, Has and its like may take over from another connection,
 // at each step; see ToMany.MaxKeys. Defaults to 10000.
 func (r ToManyThrough[P, C]) MaxKeys(n int) ToManyThrough[P, C] {
 	r.chain = r.chain.takingAtMost(n)
