@@ -131,10 +131,11 @@ docs: ## copy the code of bench/tasks and of the first examples into docs/tasks.
 	$(GO) test -count=1 -run '^TestShown_' . -update
 
 .PHONY: examples
-examples: ## build the examples and run the quickstart, the transfer and the replicas
+examples: ## build the examples and run the quickstart, the transfer, the shop and the replicas
 	$(GO) build -o /dev/null ./examples/...
 	@[ ! -d examples/quickstart ] || $(GO) run ./examples/quickstart
 	@[ ! -d examples/transfer ] || $(GO) run ./examples/transfer
+	@[ ! -d examples/shop ] || $(GO) run ./examples/shop
 	@[ ! -d examples/replicas ] || $(GO) run ./examples/replicas
 
 # Client and servers on one processor, where the system can do that: else what

@@ -32,7 +32,7 @@ func (t *trip) answered(ctx context.Context, v verb, err error) error {
 		}
 		within = context.WithValue(within, askingKey{}, depth+1)
 		for _, r := range missing.Of {
-			h := r.(*having)
+			h := r.(asker)
 			keys, err := h.ask(within, t.place.e.name, v.writes() || w.primary)
 			if err != nil {
 				return h.fault(err)
@@ -43,6 +43,14 @@ func (t *trip) answered(ctx context.Context, v verb, err error) error {
 		err = v.render(&t.place, &t.statement)
 	}
 	return err
+}
+
+// asker is a condition of which another connection is asked.
+type asker interface {
+	// ask reads the keys of the parents for which the condition holds, or of those for which
+	// it does not, if it holds for parents without related records.
+	ask(ctx context.Context, connection string, primary bool) ([]any, error)
+	fault(err error) error
 }
 
 // ask reads the keys of the related records for which the condition holds, as parents have
@@ -56,10 +64,7 @@ func (h *having) ask(ctx context.Context, connection string, primary bool) ([]an
 		q = q.primary()
 	}
 	t := &h.tie
-	most := t.most
-	if most == 0 {
-		most = defaultMaxKeys
-	}
+	most := t.mostKeys()
 	plan, op := q.src.table.Plan, h.op
 	if op.Holds(0, h.n) {
 		op = op.Inverse()
@@ -80,9 +85,7 @@ func (h *having) ask(ctx context.Context, connection string, primary bool) ([]an
 	}
 	records := plan.Records(list)
 	if records.N > most {
-		to, _ := q.destination()
-		return nil, errorf("the related records of table %q on connection %q have more than %d keys, which a statement on connection %q does not take over (MaxKeys): %w",
-			q.src.table.Name, to.connection, most, connection, ErrTooManyKeys)
+		return nil, t.tooMany(q, connection)
 	}
 	keys, seen := make([]any, 0, records.N), make(map[any]bool, records.N)
 	for i := range records.N {
@@ -92,4 +95,19 @@ func (h *having) ask(ctx context.Context, connection string, primary bool) ([]an
 		}
 	}
 	return keys, nil
+}
+
+// mostKeys is how many keys a condition takes over from another connection.
+func (t *tie) mostKeys() int {
+	if t.most == 0 {
+		return defaultMaxKeys
+	}
+	return t.most
+}
+
+// tooMany tells that the records of q have more keys than that.
+func (t *tie) tooMany(q *query, connection string) error {
+	to, _ := q.destination()
+	return errorf("the related records of table %q on connection %q have more than %d keys, which a statement on connection %q does not take over (MaxKeys): %w",
+		q.src.table.Name, to.connection, t.mostKeys(), connection, ErrTooManyKeys)
 }

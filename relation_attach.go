@@ -2,7 +2,7 @@ package dbfleet
 
 import "context"
 
-// Synced is what Sync has done.
+// Synced is what Sync or Toggle has done.
 type Synced[C, J any] struct {
 	Attached []C // those of the given children that were not the parent's before
 	Detached []J // the rows of the pivot that were deleted
@@ -62,8 +62,32 @@ func (r ToManyPivot[P, C, J]) DetachAll(ctx context.Context, parent *P) (int64, 
 // may leave their children; lock the parent before where that matters. Children must be
 // so few that a statement can name them all.
 func (r ToManyPivot[P, C, J]) Sync(ctx context.Context, parent *P, children []C) (Synced[C, J], error) {
+	return r.synced(children, func(gone *[]J) ([]int, error) {
+		return r.pivot.sync(ctx, r.pivotFor(parent), gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{*new(J)}, children: recordsOf(children)}, r.chain.check())
+	})
+}
+
+// Toggle attaches those of these children that are not the parent's, and detaches those
+// that are: a like, and the like taken back. A child that is given twice counts once; no
+// children are no statement, and one that was not saved is refused. Only rows of
+// ScopePivot are deleted, and a child whose rows are all outside of it is left alone.
+//
+// It is done in one transaction on the pivot's connection, that of ctx if it carries one,
+// and locks the rows that it deletes. Of two that toggle the same child at once, both may
+// attach it; it is there once then. Children must be so few that a statement can name
+// them all. Callbacks of the pivot's model run for rows that are inserted, none for those
+// that are deleted.
+func (r ToManyPivot[P, C, J]) Toggle(ctx context.Context, parent *P, children ...C) (Synced[C, J], error) {
+	return r.synced(children, func(gone *[]J) ([]int, error) {
+		return r.pivot.toggle(ctx, r.pivotFor(parent), gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{*new(J)}, children: recordsOf(children)}, r.chain.check())
+	})
+}
+
+// synced is what a call has done that attaches some of the children and tells the rows that
+// it deletes.
+func (r *ToManyPivot[P, C, J]) synced(children []C, do func(gone *[]J) ([]int, error)) (Synced[C, J], error) {
 	var gone []J
-	attached, err := r.pivot.sync(ctx, r.pivotFor(parent), &gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{*new(J)}, children: recordsOf(children)}, r.chain.check())
+	attached, err := do(&gone)
 	if err != nil {
 		return Synced[C, J]{}, err
 	}

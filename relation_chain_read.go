@@ -24,22 +24,8 @@ func (c *chain) load(ctx context.Context, from origin, parents rowmap.Records) (
 		return nil, err
 	}
 	r := &chainRead{chain: c, picks: make([][]pick, parents.N)}
-	r.last = linked{Records: parents, owner: make([]int32, parents.N), from: from}
-	for i := range r.last.owner {
-		r.last.owner[i] = int32(i)
-	}
-	for i := range c.between {
-		next := &c.last
-		if i+1 < len(c.between) {
-			next = &c.between[i+1]
-		}
-		t, err := c.between[i].stepping(next, c.kept)
-		if err != nil {
-			return nil, err
-		}
-		if r.before, r.places, r.last, err = t.level(ctx, r.last); err != nil {
-			return nil, err
-		}
+	if err := r.reach(ctx, from, parents); err != nil {
+		return nil, err
 	}
 	if err := r.read(ctx); err != nil {
 		return nil, err
@@ -59,6 +45,33 @@ type chainRead struct {
 
 // pick is a related record of a parent, and the record between.
 type pick struct{ record, between int32 }
+
+// reach reads all levels but the last.
+func (r *chainRead) reach(ctx context.Context, from origin, parents rowmap.Records) error {
+	r.last = linked{Records: parents, owner: make([]int32, parents.N), from: from}
+	for i := range r.last.owner {
+		r.last.owner[i] = int32(i)
+	}
+	return r.climb(ctx)
+}
+
+// climb reads all levels but the last, of the records that are at hand.
+func (r *chainRead) climb(ctx context.Context) error {
+	for i := range r.between {
+		next := &r.chain.last
+		if i+1 < len(r.between) {
+			next = &r.between[i+1]
+		}
+		t, err := r.between[i].stepping(next, r.kept)
+		if err != nil {
+			return err
+		}
+		if r.before, r.places, r.last, err = t.level(ctx, r.last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // read finds the related records of each parent. In one statement for all of them, they
 // come in its order; where it takes several, or a limit is to hold for each parent,
@@ -254,57 +267,15 @@ func (r *chainRead) byParent(ctx context.Context) error {
 		q.bound()
 	}
 	r.g = &gathering{tie: t, query: q}
-	var asked []parentKeys
-	sharded := false
-	for first := 0; first < r.last.N; {
-		p := parentKeys{owner: r.last.owner[first]}
-		n := 0
-		for first+n < r.last.N && r.last.owner[first+n] == p.owner {
-			n++
-		}
-		ok, err := p.ask(t, r.last.Part(first, n))
-		if err != nil {
-			return err
-		}
-		if ok {
-			asked = append(asked, p)
-			sharded = sharded || p.shard != ""
-		}
-		first += n
+	asked, err := r.asked()
+	if err != nil {
+		return err
 	}
+	sharded := slices.ContainsFunc(asked, func(p parentKeys) bool { return p.shard != "" })
 	if sharded || !q.q.Divisible(!r.one) {
 		return r.apart(ctx, asked)
 	}
 	return r.together(ctx, asked)
-}
-
-// parentKeys are the keys of the related records of one parent.
-type parentKeys struct {
-	owner int32
-	shard string
-	cond  sqlgen.Cond
-}
-
-// ask makes the condition of the records that belong to some; ok is false if none does.
-func (p *parentKeys) ask(t *tie, of rowmap.Records) (ok bool, err error) {
-	keys, err := t.collect(of)
-	if err != nil {
-		return false, err
-	}
-	parts := keys.Parts()
-	conds := make([]sqlgen.Cond, len(parts))
-	for i, part := range parts {
-		if i > 0 && part.Shard != p.shard {
-			return false, t.related.src.table.Fail("the related records of one parent are on the shards %q and %q, which have no order or limit in common", p.shard, part.Shard)
-		}
-		p.shard = part.Shard
-		conds[i] = t.among(part)
-		if i > 0 {
-			conds[i] = conds[i].Or()
-		}
-	}
-	p.cond = sqlgen.Group(conds...)
-	return len(parts) > 0, nil
 }
 
 func (r *chainRead) apart(ctx context.Context, asked []parentKeys) error {

@@ -24,8 +24,14 @@ import (
 // equal, as Relation tells, by one for 48 keys. The statement goes where With would send
 // that of the relation. Of a HasOne all records count that have the parent's key.
 //
-// A relation of which records are not counted, which all that HasMany, HasOne and
-// BelongsTo make are, is refused when it is used, as is a function that returns nil.
+// Of a relation over a pivot or through others each record counts once for each parent,
+// however many ways lead to it, also with KeepPivot. The records between are read first,
+// level by level as With reads them and no more of them than their keys, and then those
+// of up to 48 parents are counted by one statement. It is refused where the records of
+// one parent are on several shards, or refer to more keys than a statement takes.
+//
+// A Tally is no relation that is counted: it is refused when it is used, as is a function
+// that returns nil.
 func CountRelated[P any](r Relation[P], field func(*P) *int64) Tally[P] {
 	return tallyOf(r, "CountRelated", "COUNT", "*", field)
 }

@@ -123,14 +123,20 @@ func (t tie) hasNone(conds []Cond) Cond {
 //go:noinline
 func (t tie) hasCount(part, op string, n int, conds []Cond) Cond {
 	h := &having{tie: t, conds: conds, part: part, n: int64(n)}
-	var ok bool
-	switch h.op, ok = sqlgen.ParseOp(op); {
-	case !ok || !h.op.Orders():
-		h.err = &OperatorError{Column: part, Operator: op, Known: []string{"=", "!=", "<>", "<", "<=", ">", ">="}}
-	case n < 0:
-		h.err = &StatementError{Reason: "a number of records is not " + strconv.Itoa(n)}
-	}
+	h.op, h.err = countOp(part, op, n)
 	return Cond{sqlgen.Of(h)}
+}
+
+// countOp is the comparison of a number of records.
+func countOp(part, op string, n int) (sqlgen.Op, error) {
+	parsed, ok := sqlgen.ParseOp(op)
+	switch {
+	case !ok || !parsed.Orders():
+		return parsed, &OperatorError{Column: part, Operator: op, Known: []string{"=", "!=", "<>", "<", "<=", ">", ">="}}
+	case n < 0:
+		return parsed, &StatementError{Reason: "a number of records is not " + strconv.Itoa(n)}
+	}
+	return parsed, nil
 }
 
 // takingAtMost is the tie of which Has takes so many keys over.
@@ -243,7 +249,7 @@ func (h *having) within(at *sqlgen.At, q *query) (sqlgen.Cond, error) {
 		return sqlgen.Cond{}, h.fault(err)
 	}
 	t := &h.tie
-	sub, err = sub.Belonging(*at, t.parents.table.Name, t.columns(), t.parents.table.ColumnsOf(t.parentColumns))
+	sub, err = sub.Belonging(*at, t.parents.table.Name, t.columns(), t.parents.table.ColumnsOf(t.parentColumns), t.turned)
 	switch {
 	case err != nil:
 		return sqlgen.Cond{}, h.fault(err)

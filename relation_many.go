@@ -107,7 +107,26 @@ func (r ToManyPivot[P, C, J]) Has(conds ...Cond) Cond { return r.chain.has(conds
 // HasNone is the condition of parents that have no child for which all of conds hold.
 func (r ToManyPivot[P, C, J]) HasNone(conds ...Cond) Cond { return r.chain.hasNone(conds) }
 
-// MaxKeys says how many keys For, Has and HasNone may take over from another connection,
+// HasAtLeast is the condition of parents that have n related records or more for which all
+// of conds hold; see HasCount and ToMany.HasAtLeast.
+func (r ToManyPivot[P, C, J]) HasAtLeast(n int, conds ...Cond) Cond {
+	return r.chain.hasCount("HasAtLeast", ">=", n, conds)
+}
+
+// HasCount is the condition of parents of whose related records a number is op n for which
+// all of conds hold; op is =, !=, <>, <, <=, > or >=. A record counts once, however many
+// ways lead to it. A Limit in the Scope is refused.
+//
+// Where all tables are on one connection, the database counts. Otherwise the records
+// between are read before the query runs, and with them the keys of those that count: not
+// more of either than MaxKeys says, whatever n is (ErrTooManyKeys). The parents' keys are
+// whole numbers, bools or UUIDs then, and others are refused. So it is also on one
+// connection, if the records between are of the parents' own table.
+func (r ToManyPivot[P, C, J]) HasCount(op string, n int, conds ...Cond) Cond {
+	return r.chain.hasCount("HasCount", op, n, conds)
+}
+
+// MaxKeys says how many keys For, Has and its like may take over from another connection,
 // at each step; see ToMany.MaxKeys. Defaults to 10000.
 func (r ToManyPivot[P, C, J]) MaxKeys(n int) ToManyPivot[P, C, J] {
 	r.chain = r.chain.takingAtMost(n)
@@ -117,6 +136,11 @@ func (r ToManyPivot[P, C, J]) MaxKeys(n int) ToManyPivot[P, C, J] {
 // LoadInto loads the relation of records at hand; see ToMany.LoadInto.
 func (r ToManyPivot[P, C, J]) LoadInto(ctx context.Context, records []P) error {
 	return loadInto(ctx, r, recordsOf(records))
+}
+
+// LoadOne is LoadInto for one record.
+func (r ToManyPivot[P, C, J]) LoadOne(ctx context.Context, record *P) error {
+	return loadOne(ctx, r, record, record == nil)
 }
 
 func (r ToManyPivot[P, C, J]) of(*P) relation { return r }

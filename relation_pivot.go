@@ -7,7 +7,6 @@ import (
 
 	"github.com/dbfleet/dbfleet/internal/group"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
-	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // pivot is the table between two models, without their types.
@@ -219,96 +218,4 @@ func (q *query) rowsAlone() *query {
 	next := q.next()
 	next.q, next.relations = next.q.Rows(), nil
 	return next
-}
-
-// maxDetached is how many rows one statement of Sync deletes, each by its primary key.
-const maxDetached = 1000
-
-// sync deletes those of a parent's rows, which q finds, that refer to none of the children,
-// into *gone, a *[]J, and attaches those that are missing.
-//
-//go:noinline
-func (p *pivot) sync(ctx context.Context, q *query, gone any, a attaching, fault error) (attached []int, err error) {
-	if err := errors.Join(fault, q.usable()); err != nil {
-		return nil, told(err)
-	}
-	if ctx == nil {
-		return nil, noContext("")
-	}
-	if err := p.saved(a); err != nil {
-		return nil, told(err)
-	}
-	to, err := q.destination()
-	if err != nil {
-		return nil, told(err)
-	}
-	e, err := q.entryAt(ctx, to.connection)
-	if err != nil {
-		return nil, told(err)
-	}
-	others, err := p.others(q.named(to.connection), a.children)
-	if err != nil {
-		return nil, told(err)
-	}
-	if e.dialect.RowLocks {
-		others.q = others.q.WithLock(sqlgen.ForUpdate)
-	}
-	err = q.atomic(ctx, to.connection, true, func(ctx context.Context) error {
-		rowmap.Clear(gone)
-		if err := others.get(ctx, gone); err != nil {
-			return err
-		}
-		if err := p.deleteAll(ctx, to, p.model.src.table.Plan.Records(gone)); err != nil || a.children.N == 0 {
-			attached = nil
-			return err
-		}
-		var err error
-		attached, err = p.attachAt(ctx, p.rows.queryFor(a.parent, false), to, a)
-		return err
-	})
-	return attached, told(err)
-}
-
-// others is the query for the rows of q that refer to none of the children.
-func (p *pivot) others(q *query, children rowmap.Records) (*query, error) {
-	back := p.to.reversed(q)
-	keys, err := back.collect(children)
-	if err != nil {
-		return nil, err
-	}
-	next := q.rowsAlone()
-	for _, part := range keys.Parts() {
-		next = next.where(sqlgen.Not(back.among(part)))
-	}
-	for _, column := range back.columns() {
-		next = next.compare(false, column, sqlgen.IsNot, nil)
-	}
-	return next, nil
-}
-
-// deleteAll deletes rows by their primary keys.
-func (p *pivot) deleteAll(ctx context.Context, to destination, rows rowmap.Records) error {
-	t := p.model.src.table
-	for first := 0; first < rows.N; first += maxDetached {
-		keys := make([]any, 0, maxDetached)
-		for i := first; i < min(first+maxDetached, rows.N); i++ {
-			var key []any
-			for _, f := range t.Key() {
-				key = append(key, t.Plan.Value(f, rows.At(i)))
-			}
-			if len(key) == 1 {
-				keys = append(keys, key[0])
-			} else {
-				keys = append(keys, key)
-			}
-		}
-		among, err := p.model.named(to.connection).amongKeys(keys)
-		if err != nil {
-			return err
-		}
-		if _, err := among.rowsAlone().deleteRows(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }

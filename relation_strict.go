@@ -189,3 +189,16 @@ func (t Tally[P]) watch(ctx context.Context, parent any) {
 		r.watch(ctx, parent)
 	}
 }
+
+// watch notes it of the first step, as the query of For does.
+func (c *chain) watch(ctx context.Context, parent any) {
+	if c.check() == nil {
+		c.between[0].watch(ctx, parent)
+	}
+}
+
+func (r ToManyThrough[P, C]) watch(ctx context.Context, parent any) { r.chain.watch(ctx, parent) }
+
+func (r ToOneThrough[P, C]) watch(ctx context.Context, parent any) { r.chain.watch(ctx, parent) }
+
+func (r ToManyPivot[P, C, J]) watch(ctx context.Context, parent any) { r.chain.watch(ctx, parent) }

@@ -115,33 +115,40 @@ func (s *summing) among(q *query, part *group.Part) *query {
 
 // each asks for each of the keys by itself, for some of them in one statement.
 func (s *summing) each(ctx context.Context, q *query, part *group.Part) error {
+	return s.some(ctx, q, part.Len(),
+		func(i int) sqlgen.Cond { return s.equal(part.Value(i)) },
+		func(i, place int) { s.fits = append(s.fits, part.At(i, place)) })
+}
+
+// some asks for the records of each of n conditions, for up to 48 of them in one statement.
+// took is told the place of each one's value.
+func (s *summing) some(ctx context.Context, q *query, n int, cond func(i int) sqlgen.Cond, took func(i, place int)) error {
 	most := sqlgen.MaxEach
-	for first := 0; first < part.Len(); {
-		n := min(most, part.Len()-first)
-		keys := make([]sqlgen.Cond, n)
-		for i := range keys {
-			keys[i] = s.equal(part.Value(first + i))
+	for first := 0; first < n; {
+		conds := make([]sqlgen.Cond, min(most, n-first))
+		for i := range conds {
+			conds[i] = cond(first + i)
 		}
 		some := q.next()
-		some.q = some.q.OnlyColumns(s.value()).WithEach(keys, nil, false)
+		some.q = some.q.OnlyColumns(s.value()).WithEach(conds, nil, false)
 		v := &sums{selection: selection{trip: trip{q: some}}}
 		err := v.get(ctx)
-		if n > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
-			most = n / 2 // the query's own arguments come once for each key
+		if len(conds) > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
+			most = len(conds) / 2 // the query's own arguments come once for each of them
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		for row, key := range v.numbers {
-			if key < int64(n) {
-				s.fits = append(s.fits, part.At(first+int(key), len(s.places)+row))
+		for row, i := range v.numbers {
+			if i < int64(len(conds)) {
+				took(first+int(i), len(s.places)+row)
 			}
 		}
 		if err := s.took(v); err != nil {
 			return err
 		}
-		first += n
+		first += len(conds)
 	}
 	return nil
 }

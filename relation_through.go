@@ -129,7 +129,26 @@ func (r ToOneThrough[P, C]) Has(conds ...Cond) Cond { return r.chain.has(conds) 
 // hold.
 func (r ToOneThrough[P, C]) HasNone(conds ...Cond) Cond { return r.chain.hasNone(conds) }
 
-// MaxKeys says how many keys For, Has and HasNone may take over from another connection,
+// HasAtLeast is the condition of parents that have n related records or more for which all
+// of conds hold; see HasCount and ToMany.HasAtLeast.
+func (r ToManyThrough[P, C]) HasAtLeast(n int, conds ...Cond) Cond {
+	return r.chain.hasCount("HasAtLeast", ">=", n, conds)
+}
+
+// HasCount is the condition of parents of whose related records a number is op n for which
+// all of conds hold; op is =, !=, <>, <, <=, > or >=. A record counts once, however many
+// ways lead to it. A Limit in the Scope is refused.
+//
+// Where all tables are on one connection, the database counts. Otherwise the records
+// between are read before the query runs, and with them the keys of those that count: not
+// more of either than MaxKeys says, whatever n is (ErrTooManyKeys). The parents' keys are
+// whole numbers, bools or UUIDs then, and others are refused. So it is also on one
+// connection, if the records between are of the parents' own table.
+func (r ToManyThrough[P, C]) HasCount(op string, n int, conds ...Cond) Cond {
+	return r.chain.hasCount("HasCount", op, n, conds)
+}
+
+// MaxKeys says how many keys For, Has and its like may take over from another connection,
 // at each step; see ToMany.MaxKeys. Defaults to 10000.
 func (r ToManyThrough[P, C]) MaxKeys(n int) ToManyThrough[P, C] {
 	r.chain = r.chain.takingAtMost(n)
@@ -147,9 +166,19 @@ func (r ToManyThrough[P, C]) LoadInto(ctx context.Context, records []P) error {
 	return loadInto(ctx, r, recordsOf(records))
 }
 
+// LoadOne is LoadInto for one record.
+func (r ToManyThrough[P, C]) LoadOne(ctx context.Context, record *P) error {
+	return loadOne(ctx, r, record, record == nil)
+}
+
 // LoadInto loads the relation of records at hand; see ToMany.LoadInto.
 func (r ToOneThrough[P, C]) LoadInto(ctx context.Context, records []P) error {
 	return loadInto(ctx, r, recordsOf(records))
+}
+
+// LoadOne is LoadInto for one record.
+func (r ToOneThrough[P, C]) LoadOne(ctx context.Context, record *P) error {
+	return loadOne(ctx, r, record, record == nil)
 }
 
 func (r ToManyThrough[P, C]) of(*P) relation { return r }

@@ -19,6 +19,7 @@ type tie struct {
 	mixed          []bool     // by column: the two are of different kinds
 	one            bool       // a parent has one related record, or none
 	whose          []constant // of the parents that have related records, where not all may
+	turned         bool       // it leads back, and is compared as the tie that leads there
 	most           int        // keys that Has takes from another connection; 0 is defaultMaxKeys
 	related        *query     // for all related records
 	err            error

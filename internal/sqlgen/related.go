@@ -69,7 +69,10 @@ type counted struct {
 }
 
 // outerColumn is a column of a query around the current one, which that calls table.
-type outerColumn struct{ table, column string }
+type outerColumn struct {
+	table, column string
+	first         bool // it is written first, so that its collation is SQLite's
+}
 
 // called is how the SELECT calls a table of which it reads rows: its own, or the only
 // one by that name that it joins.
@@ -116,12 +119,26 @@ func (q Query) Rows() Query {
 }
 
 // Belonging returns the query for those of q's rows that belong to the row at hand of a
-// table: whose columns have the values of the row's columns of.
-func (q Query) Belonging(at At, table string, columns, of []string) (Query, error) {
+// table: whose columns have the values of the row's columns of. Of the two, the row's is
+// written first if it is so said.
+func (q Query) Belonging(at At, table string, columns, of []string, first bool) (Query, error) {
 	outer, _, err := at.called(table)
 	if err != nil {
 		return q, err
 	}
+	if q, err = q.Inside(outer); err != nil {
+		return q, err
+	}
+	for _, c := range Belongs(outer, columns, of) {
+		c.val = outerColumn{c.val.(outerColumn).table, c.val.(outerColumn).column, first}
+		q.Add(c)
+	}
+	return q, nil
+}
+
+// Inside returns the query, as a part of which others can name rows of the query around
+// it, whose table that calls outer.
+func (q Query) Inside(outer string) (Query, error) {
 	if q.joins(outer) || q.rawlyJoins(outer) {
 		return q, fmt.Errorf("the related records are joined with a table that is called %q, as that of the query around them: give one of them an alias", outer)
 	}
@@ -133,10 +150,30 @@ func (q Query) Belonging(at At, table string, columns, of []string) (Query, erro
 		q, p = q.extend()
 		p.alias, p.related = relatedName(outer), &ofRelated{itself: true}
 	}
-	for i, column := range columns {
-		q.Add(Cond{kind: belonging, col: column, val: outerColumn{outer, of[i]}})
-	}
 	return q, nil
+}
+
+// Hides says whether rows that a query around q calls outer cannot be named in it, or may
+// not be in a query within.
+func (q *Query) Hides(outer string) bool {
+	return lastPart(q.refName()) == lastPart(outer) || q.joins(outer) || q.rawlyJoins(outer)
+}
+
+// Called is how the SELECT calls a table of which it reads rows. It is plain if that is no
+// name of the library's own.
+func (at *At) Called(table string) (name string, plain bool, err error) {
+	name, _, err = at.called(table)
+	return name, !at.q.isItself() && name != relatedName("") && name != relatedName(relatedName("")), err
+}
+
+// Belongs are the conditions that columns have the values of columns of, of the row at hand
+// of a query around the current one, which calls its table outer.
+func Belongs(outer string, columns, of []string) []Cond {
+	conds := make([]Cond, len(columns))
+	for i, column := range columns {
+		conds[i] = Cond{kind: belonging, col: column, val: outerColumn{table: outer, column: of[i]}}
+	}
+	return conds
 }
 
 // relatedName is how the related records' table is called where the query around them
@@ -224,9 +261,15 @@ func (r *renderer) counting(c *Cond) {
 // belonging writes that a column is equal to one of the query around the current one.
 func (r *renderer) belonging(c *Cond) {
 	outer := c.val.(outerColumn)
+	if outer.first {
+		r.columnOf(outer.table, outer.column)
+		r.str(" = ")
+	}
 	r.columnOf(r.q.refName(), c.col)
-	r.str(" = ")
-	r.columnOf(outer.table, outer.column)
+	if !outer.first {
+		r.str(" = ")
+		r.columnOf(outer.table, outer.column)
+	}
 }
 
 // written writes the items of GROUP BY that tell texts apart which the database holds
