@@ -60,6 +60,9 @@ func (q *query) upsertOutcomes(ctx context.Context, list any, conflicts []Confli
 	if err != nil {
 		return nil, told(err)
 	}
+	if q.src.tenant != nil && !q.src.tenant.schemas {
+		return nil, q.src.table.Fail("what became of a row is not told where rows belong to tenants; use UpsertMany")
+	}
 	var outcomes []Outcome
 	err = q.restoring(list, func(records rowmap.Records) (*Tx, error) {
 		outcomes = make([]Outcome, records.N)
