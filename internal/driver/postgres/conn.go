@@ -52,8 +52,8 @@ type conn struct {
 	arrays [][]byte // see InsertRows
 	peeked [512]byte
 
-	out   *outlet
-	ahead bool // the next statement takes the question of Position along
+	out     *outlet
+	locates bool // the next statement takes the question of Position along
 
 	tliSeen  uint32 // the timeline that the standby was seen to receive last, see located
 	unplaced bool   // the server has no functions for positions

@@ -88,8 +88,8 @@ func (o *outlet) add(p []byte) (int, error) {
 // LocateNext implements session.AheadLocator. A pooler may give what is sent at once to
 // several connections, so it gets one thing after the other.
 func (s *conn) LocateNext(does bool) bool {
-	s.ahead = does && !s.unplaced && !s.b.o.Pooler
-	return s.ahead
+	s.locates = does && !s.unplaced && !s.b.o.Pooler
+	return s.locates
 }
 
 // Unsettled implements session.AheadLocator.
@@ -111,10 +111,10 @@ func (s *conn) Settle(ctx context.Context) error {
 // the question along if LocateNext was called for it. sent is called when they were sent,
 // or could not be.
 func (s *conn) takesAlong(query string) (sent func()) {
-	if !s.ahead || !s.leavesReady(query) {
+	if !s.locates || !s.leavesReady(query) {
 		return func() {}
 	}
-	s.ahead = false
+	s.locates = false
 	s.out.state.CompareAndSwap(passing, adding)
 	return s.out.pass
 }
@@ -138,6 +138,6 @@ func (s *conn) leavesReady(query string) bool {
 // anew has a statement that took the question along, and that the server has refused before
 // it did anything, do so once more.
 func (s *conn) anew(ctx context.Context) error {
-	s.ahead = s.Unsettled()
+	s.locates = s.Unsettled()
 	return s.Settle(ctx)
 }
