@@ -1,0 +1,69 @@
+package replicas
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
+)
+
+// A primary that is demoted in good order answers what was under way there itself: that is
+// waited for and not cut off, since a refusal is certain and a cut is not. PostgreSQL ends
+// its sessions for it.
+//
+// promise: a write that a server refused as read-only is sent once more, to the new primary
+func TestFailover_WaitsForTheWordOfAPrimaryThatAnswers(t *testing.T) {
+	t.Parallel()
+	c := dbtest.MariaDBCluster(t, 1)
+	db, config := bankOn(t, c)
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+	accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+	require.NoError(t, accounts.Create(t.Context(), &conformance.Account{Owner: "before"}))
+	c.WaitCaughtUp(t)
+
+	// The write has passed the look at read_only and waits for the lock.
+	ctx := context.Background()
+	admin, err := c.Primary.Admin().Conn(ctx)
+	require.NoError(t, err)
+	defer admin.Close()
+	do := func(statement string) {
+		t.Helper()
+		_, err := admin.ExecContext(ctx, statement)
+		require.NoError(t, err, statement)
+	}
+	do("FLUSH TABLES WITH READ LOCK")
+	wrote := make(chan error, 1)
+	var route dbfleet.Route
+	go func() {
+		wrote <- accounts.Create(dbfleet.WithRoute(ctx, &route), &conformance.Account{Owner: "under way"})
+	}()
+	require.Eventually(t, func() bool {
+		var n int
+		require.NoError(t, c.Primary.Admin().QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE db = '"+db.Name+"' AND info LIKE 'INSERT%' AND state LIKE 'Waiting%'").Scan(&n))
+		return n == 1
+	}, soon, conformance.WaitingTick)
+
+	changed := changesOf(r)
+	do("SET GLOBAL read_only = 1")
+	heir := c.Replicas[0]
+	c.Promote(t, heir)
+	require.Eventually(t, func() bool { return len(changed.of("main")) > 0 }, soon, 10*time.Millisecond)
+	require.Equal(t, dbfleet.ConditionDemoted, changed.of("main")[0])
+	require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "after"}), "to the new primary")
+	require.Never(t, func() bool { return len(wrote) > 0 }, 1500*time.Millisecond, 50*time.Millisecond, "it has its answer only from the server")
+	do("UNLOCK TABLES")
+	select {
+	case err := <-wrote:
+		require.NoError(t, err)
+	case <-time.After(soon):
+		require.Fail(t, "the write hangs")
+	}
+	require.Equal(t, "main/replica-1", route.Node)
+	require.Equal(t, 1, conformance.Counted(t, db.On(heir), "SELECT COUNT(*) FROM accounts WHERE owner = 'under way'"))
+	require.Zero(t, conformance.Counted(t, db, "SELECT COUNT(*) FROM accounts WHERE owner = 'under way'"))
+}
