@@ -38,7 +38,7 @@ func (p *place) toReplica(ctx context.Context) error {
 // a second, and as many reads at a time as ReadsConfig.PrimaryReads says.
 func (p *place) primaryHelps(ctx context.Context) bool {
 	turns := p.e.primaryReads
-	if turns != nil && len(turns) == cap(turns) || p.maxLag > 0 && p.e.config.Reads.WhenStale != FallbackPrimary || p.e.primary().down.Load() ||
+	if turns != nil && len(turns) == cap(turns) || p.maxLag > 0 && p.e.config.Reads.WhenStale != FallbackPrimary || p.e.primary().heard.isDown() ||
 		p.toPrimary(ctx, "; the primary still helps replicas that have just come back") != nil {
 		return false
 	}
