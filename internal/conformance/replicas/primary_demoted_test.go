@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -52,8 +53,7 @@ func TestFailover_WaitsForTheWordOfAPrimaryThatAnswers(t *testing.T) {
 	do("SET GLOBAL read_only = 1")
 	heir := c.Replicas[0]
 	c.Promote(t, heir)
-	require.Eventually(t, func() bool { return len(changed.of("main")) > 0 }, soon, 10*time.Millisecond)
-	require.Equal(t, dbfleet.ConditionDemoted, changed.of("main")[0])
+	require.Eventually(t, func() bool { return slices.Contains(changed.of("main"), dbfleet.ConditionDemoted) }, soon, 10*time.Millisecond)
 	require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "after"}), "to the new primary")
 	require.Never(t, func() bool { return len(wrote) > 0 }, 1500*time.Millisecond, 50*time.Millisecond, "it has its answer only from the server")
 	do("UNLOCK TABLES")
