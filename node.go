@@ -42,6 +42,7 @@ type node struct {
 	fresh        freshness               // of what it shows as a replica
 	transactions atomic.Int64            // that are open
 	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
+	waited       waited                  // by sessions, for what it has not got
 	demotions    demotions
 	pulse        atomic.Pointer[replicaset.Member[*node]] // of its reads as the primary, see gauge
 
