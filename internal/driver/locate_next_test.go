@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -360,4 +361,71 @@ func TestLocateNext_IsNotForEveryConnection(t *testing.T) {
 		c.Release()
 		require.False(t, c.LocateNext())
 	})
+}
+
+// A pooler that gives each client a session of its own passes both on.
+func TestLocateNext_WorksBehindAPoolerOfSessions(t *testing.T) {
+	t.Parallel()
+	l := setupLocating(t)
+	bouncer := dbtest.StartPgBouncer(t, l.db.Server, dbtest.PgBouncerConfig{Mode: "session", PoolSize: 4})
+	pool := open(t, optionsFor(bouncer.Through(t, l.db)))
+	var clients sync.WaitGroup
+	errs := make(chan error, 4)
+	for i := range 4 {
+		clients.Go(func() { errs <- l.writesBy(pool, i, 100) })
+	}
+	clients.Wait()
+	for range 4 {
+		require.NoError(t, <-errs)
+	}
+	require.Equal(t, 400, count(t, l.db, "t"))
+}
+
+// writesBy writes by a connection of its own, in and outside of transactions, and checks
+// each answer.
+func (l *locating) writesBy(pool *Pool, client, times int) error {
+	ctx := l.t.Context()
+	c, err := pool.Acquire(ctx, 10*time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Release()
+	var last position.Position
+	for i := range times {
+		name := fmt.Sprintf("%d of %d", i, client)
+		if i%2 == 0 {
+			if !c.LocateNext() {
+				return errors.New("it cannot")
+			}
+			_, err = c.Exec(ctx, insertName, []any{name})
+		} else {
+			err = c.Begin(ctx, TxOptions{})
+			if err == nil {
+				_, err = c.Exec(ctx, insertName, []any{name})
+			}
+			if err == nil && c.LocateNext() {
+				err = c.Commit(ctx)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		p, err := c.Position(ctx)
+		if err != nil {
+			return err
+		}
+		if p.Reached(last) != position.Yes || last.Reached(p) == position.Yes {
+			return fmt.Errorf("%v after %v", p, last)
+		}
+		last = p
+		rows, err := c.Query(ctx, "SELECT $1::text", []any{name})
+		if err != nil {
+			return err
+		}
+		got, err := drain(rows)
+		if err != nil || len(got) != 1 || got[0][0] != name {
+			return fmt.Errorf("%v, %w", got, err)
+		}
+	}
+	return nil
 }
