@@ -32,6 +32,7 @@ type node struct {
 	zone   string        // protected by entry.listing, like the following
 	weight int           // 0 is 1
 	of     ReplicaConfig // that it was made of, as a replica
+	left   bool          // it is drained
 
 	heard        heard                   // by the monitor
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made

@@ -89,6 +89,7 @@ func (e *entry) setReplicas(change func(m *membership)) (over <-chan struct{}, e
 	e.replicas.Replace(next.nodes, (*node).spec)
 	for _, n := range before {
 		if member, gone := removed[n]; gone {
+			n.left = true
 			e.nodeChanged(n, ConditionRemoved, "it is not listed any more")
 			left = append(left, e.drain(n, member))
 		}

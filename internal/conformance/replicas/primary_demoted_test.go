@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -66,4 +67,42 @@ func TestFailover_WaitsForTheWordOfAPrimaryThatAnswers(t *testing.T) {
 	require.Equal(t, "main/replica-1", route.Node)
 	require.Equal(t, 1, conformance.Counted(t, db.On(heir), "SELECT COUNT(*) FROM accounts WHERE owner = 'under way'"))
 	require.Zero(t, conformance.Counted(t, db, "SELECT COUNT(*) FROM accounts WHERE owner = 'under way'"))
+}
+
+// A replica that was promoted is left out of the list of replicas, as whoever lists them
+// does. When it is not the primary any more, nothing leads to it: its connections are closed.
+func TestFailover_LeavesAPrimaryThatIsListedNowhere(t *testing.T) {
+	t.Parallel()
+	onClusters(t, 2, func(t *testing.T, c *dbtest.Cluster) {
+		_, config := bankOn(t, c)
+		heirs := c.Replicas
+		proxies := []*dbtest.Proxy{dbtest.NewProxy(t, heirs[0].Addr()), dbtest.NewProxy(t, heirs[1].Addr())}
+		config.ReadHosts = []string{proxies[0].Addr(), proxies[1].Addr()}
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		changed := changesOf(r)
+		accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+		rows := 0
+		writtenAt := func(node string) {
+			t.Helper()
+			require.Eventually(t, func() bool {
+				var route dbfleet.Route
+				rows++
+				err := accounts.Create(dbfleet.WithRoute(t.Context(), &route), &conformance.Account{Owner: fmt.Sprint("row ", rows)})
+				return err == nil && route.Node == node
+			}, soon, 10*time.Millisecond)
+		}
+		writtenAt("main")
+		c.Switchover(t, heirs[0])
+		writtenAt("main/replica-1")
+		require.NoError(t, r.SetReplicas(t.Context(), "main", []dbfleet.ReplicaConfig{{Host: proxies[1].Addr(), Name: "replica-2"}}))
+		writtenAt("main/replica-1")
+		require.NotContains(t, changed.of("main/replica-1"), dbfleet.ConditionRemoved, "it is the primary")
+		c.WaitCaughtUp(t)
+		c.Switchover(t, heirs[1])
+		writtenAt("main/replica-2")
+		require.Eventually(t, func() bool { return slices.Contains(changed.of("main/replica-1"), dbfleet.ConditionRemoved) }, soon, 10*time.Millisecond)
+		require.NotContains(t, names(r), "main/replica-1")
+		require.Eventually(t, func() bool { return proxies[0].Open() == 0 }, soon, 10*time.Millisecond)
+		writtenAt("main/replica-2")
+	})
 }
