@@ -106,3 +106,31 @@ func TestFailover_LeavesAPrimaryThatIsListedNowhere(t *testing.T) {
 		writtenAt("main/replica-2")
 	})
 }
+
+// The replica that was promoted keeps its name, which no other node gets while it is there,
+// whether or not it is listed. So routes, events and metrics tell the nodes apart.
+func TestSetReplicas_GivesNobodyTheNameOfThePrimary(t *testing.T) {
+	t.Parallel()
+	onClusters(t, 2, func(t *testing.T, c *dbtest.Cluster) {
+		_, config := bankOn(t, c)
+		old, heir, other := c.Primary.Addr(), c.Replicas[0], c.Replicas[1].Addr()
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		require.NoError(t, r.DB("main").Ping(t.Context()))
+		c.Switchover(t, heir)
+		require.Eventually(t, func() bool { return r.Nodes()[0].Node == "main/replica-1" && r.Nodes()[0].Role == dbfleet.RolePrimary }, soon, 10*time.Millisecond)
+		for _, hosts := range [][]string{{old, other}, {other, old}, {old, heir.Addr(), other}, {old}} {
+			var list []dbfleet.ReplicaConfig
+			for _, host := range hosts {
+				list = append(list, dbfleet.ReplicaConfig{Host: host})
+			}
+			require.NoError(t, r.SetReplicas(t.Context(), "main", list))
+			at := map[string]string{}
+			for _, n := range r.Nodes() {
+				require.Empty(t, at[n.Node], "%s is a node at %s and at %s", n.Node, at[n.Node], n.Address)
+				at[n.Node] = n.Address
+			}
+			require.Equal(t, heir.Addr(), at["main/replica-1"], hosts)
+			require.Equal(t, "main/replica-1", r.Nodes()[0].Node)
+		}
+	})
+}
