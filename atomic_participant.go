@@ -95,7 +95,7 @@ func (x *atomicStep) exchange(ctx context.Context, _ *place, s *statement) (driv
 	}
 	st.endLent()
 	commits := s.op == "commit" || s.op == "commit prepared"
-	var asks whereabouts
+	var asks *whereabouts
 	if commits {
 		asks = st.asks()
 	}

@@ -17,7 +17,7 @@ type sessionPlace struct {
 	needs   *mark           // what its node must have, nil for nothing
 	server  string          // that served a read of a session whose reads are monotonic
 	learns  context.Context // of the statement after which the primary is asked where it is; nil for none
-	asks    whereabouts     // the question, as far as it began before the statement
+	asks    *whereabouts    // the question that the statement takes along, nil for none
 	missed  bool            // it could not be
 	checked int             // how often the primary was found not to have what is needed
 }

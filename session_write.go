@@ -18,7 +18,7 @@ func (p *place) begun(ctx context.Context, s *statement) {
 	if in.session == nil {
 		return
 	}
-	in.learns, in.asks, in.missed, in.server = nil, whereabouts{}, false, ""
+	in.learns, in.asks, in.missed, in.server = nil, nil, false, ""
 	switch {
 	case p.tx != nil:
 		if s.turns {
@@ -48,24 +48,22 @@ const positionWait = 500 * time.Millisecond
 // whereabouts is the question where the primary is, and what was known when it began:
 // whatever comes to a session after that is not covered by the answer.
 type whereabouts struct {
-	taken  bool // along by the statement that writes
 	before []since
 	seen   *sight // what was known of the primary
 	began  time.Time
 }
 
-// asks begins the question for sessions, before the statement that writes for them is sent:
-// where that takes it along, it costs no round trip. Else capture asks it afterwards.
-func (e *entry) asks(n *node, c *driver.Conn, sessions ...*Session) (w whereabouts) {
-	if e.monitor.needed() && n.sight.Load().of(c) {
-		w = e.begins(n, sessions)
-		w.taken = c.LocateNext()
+// asks begins the question for sessions, before the statement that writes for them is sent,
+// if that takes it along: it costs no round trip then. nil leaves it to capture.
+func (e *entry) asks(n *node, c *driver.Conn, sessions ...*Session) *whereabouts {
+	if !e.monitor.needed() || !n.sight.Load().of(c) || !c.LocateNext() {
+		return nil
 	}
-	return w
+	return e.begins(n, sessions)
 }
 
-func (e *entry) begins(n *node, sessions []*Session) whereabouts {
-	w := whereabouts{before: make([]since, len(sessions)), seen: n.sight.Load(), began: time.Now()}
+func (e *entry) begins(n *node, sessions []*Session) *whereabouts {
+	w := &whereabouts{before: make([]since, len(sessions)), seen: n.sight.Load(), began: time.Now()}
 	for i, s := range sessions {
 		w.before[i] = s.since(e)
 	}
@@ -73,14 +71,14 @@ func (e *entry) begins(n *node, sessions []*Session) whereabouts {
 }
 
 // capture tells sessions where the primary is, on a connection that has written for them.
-// It is false if that could not be found out.
-func (e *entry) capture(ctx context.Context, n *node, c *driver.Conn, w whereabouts, sessions ...*Session) bool {
-	if !w.taken && (!e.monitor.needed() || c.OpenRows() > 0) {
+// w is what asks has begun. It is false if that could not be found out.
+func (e *entry) capture(ctx context.Context, n *node, c *driver.Conn, w *whereabouts, sessions ...*Session) bool {
+	if w == nil && (!e.monitor.needed() || c.OpenRows() > 0) {
 		return false // nothing but the primary is ever read here
 	}
 	ctx, cancel := context.WithTimeout(ctx, positionWait)
 	defer cancel()
-	if !w.taken {
+	if w == nil {
 		w = e.begins(n, sessions)
 	}
 	r := driver.Report{Server: c.Server()}
@@ -204,18 +202,18 @@ func (h *held) writers() []*Session {
 
 // learn tells the sessions of a transaction that was committed where the primary is, or
 // those of a Conn at its end. The gate is held.
-func (h *held) learn(ctx context.Context, w whereabouts) {
+func (h *held) learn(ctx context.Context, w *whereabouts) {
 	if list := h.writers(); len(list) > 0 {
 		h.learned = h.e.capture(ctx, h.node.node, h.conn, w, list...)
 	}
 }
 
 // asks begins the question of learn, before COMMIT is sent. The gate is held.
-func (h *held) asks() (w whereabouts) {
+func (h *held) asks() *whereabouts {
 	if list := h.writers(); len(list) > 0 {
-		w = h.e.asks(h.node.node, h.conn, list...)
+		return h.e.asks(h.node.node, h.conn, list...)
 	}
-	return w
+	return nil
 }
 
 // settleSessions tells sessions of a transaction that has ended what they did not learn.
