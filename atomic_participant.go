@@ -94,9 +94,14 @@ func (x *atomicStep) exchange(ctx context.Context, _ *place, s *statement) (driv
 		return unknownRows, x.err
 	}
 	st.endLent()
+	commits := s.op == "commit" || s.op == "commit prepared"
+	var asks *whereabouts
+	if commits {
+		asks = st.asks()
+	}
 	x.err = x.do(ctx, st.conn)
-	if x.err == nil && (s.op == "commit" || s.op == "commit prepared") {
-		st.learn(ctx)
+	if x.err == nil && commits {
+		st.learn(ctx, asks)
 	}
 	if x.ends(x.err) {
 		st.end(nil)

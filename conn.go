@@ -136,7 +136,7 @@ func (p *place) pin(ctx context.Context) (*driver.Conn, error) {
 func (h *held) giveBack(ctx context.Context) {
 	h.gate.LockAnyway()
 	defer h.gate.Unlock()
-	h.learn(ctx)
+	h.learn(ctx, nil)
 	h.mu.Lock()
 	h.done = true
 	h.mu.Unlock()

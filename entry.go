@@ -38,7 +38,6 @@ type entry struct {
 	primaryReads turns             // of reads that no replica could serve
 	hedges       replicaset.Budget // of reads that a second node is asked
 	reasons      reasons           // of routes
-	waitsFrom    atomic.Int64      // when sessions may wait for a replica again, in nanoseconds of the clock
 	ages         ages
 	outcomes     outcomes
 

@@ -58,7 +58,6 @@ type watch struct {
 	wasStandby bool      // it once answered as a standby
 
 	dialled time.Duration // how long a question with a new connection took, smoothed; 0 for unknown
-	rests   int           // questions in vain, in a row
 	starved int           // questions in a row whose time was over when this machine looked
 	cuts    int           // how often what waits was ended since it fell silent
 	fresh   int           // answers in a row by which it was well within MaxLag
@@ -300,7 +299,7 @@ func (m *monitor) patience(w *watch, member *replicaset.Member[*node]) time.Dura
 func (m *monitor) toDial(w *watch) time.Duration {
 	wait := max(4*w.dialled, m.e.config.Reads.MaxWait)
 	if w.dialled == 0 {
-		wait = max(dialWait, wait) << min(w.rests, 4)
+		wait = max(dialWait, wait) << min(w.n.heard.inVain(), 4)
 	}
 	return min(wait, m.e.config.ConnectTimeout)
 }

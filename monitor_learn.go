@@ -118,9 +118,8 @@ func (m *monitor) learn(a answer) {
 	w.heard, w.answers = a.asked, a.err == nil
 	now := time.Now()
 	if a.err == nil {
-		w.n.heard.Store(heardYes)
-		w.n.down.Store(false)
-		w.last, w.known, w.rests = a.report, true, 0
+		w.n.heard.answered()
+		w.last, w.known = a.report, true
 		w.n.saw(&a.report, a.asked)
 		w.wasStandby = w.wasStandby || a.report.Role == driver.RoleStandby
 		w.due = a.asked.Add(m.every())
@@ -128,13 +127,11 @@ func (m *monitor) learn(a answer) {
 			w.learnDial(a.took)
 		}
 	} else {
-		w.n.heard.Store(heardNo)
-		w.rests++
-		w.n.down.Store(w.rests >= 2)
-		if w.rests >= 2 && w.n.role() == RolePrimary && !refused(a.err) {
+		w.n.heard.missed()
+		if w.n.heard.isDown() && w.n.role() == RolePrimary && !refused(a.err) {
 			w.n.interruptReads(&errSilent{w.n.name, told(a.err).Error()})
 		}
-		w.due = now.Add(min(lookEvery<<min(w.rests-1, 5), m.every()))
+		w.due = now.Add(min(lookEvery<<min(w.n.heard.inVain()-1, 5), m.every()))
 	}
 	reason := ""
 	if a.err != nil {
@@ -143,7 +140,7 @@ func (m *monitor) learn(a answer) {
 	if pulse := w.n.pulse.Load(); pulse != nil {
 		pulse.Probed(a.err == nil, reason)
 		if w.silent(pulse) && w.n.role() == RolePrimary {
-			w.n.down.Store(true)
+			w.n.heard.gone()
 			w.n.interruptReads(&errSilent{w.n.name, reason})
 		}
 	}

@@ -32,8 +32,9 @@ type node struct {
 	zone   string        // protected by entry.listing, like the following
 	weight int           // 0 is 1
 	of     ReplicaConfig // that it was made of, as a replica
+	left   bool          // it is drained
 
-	heard        atomic.Uint32           // heardYes or heardNo when the monitor has asked
+	heard        heard                   // by the monitor
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
 	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
 	refuses      atomic.Bool             // that question was refused by the server
@@ -42,8 +43,8 @@ type node struct {
 	fresh        freshness               // of what it shows as a replica
 	transactions atomic.Int64            // that are open
 	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
+	waited       waited                  // by sessions, for what it has not got
 	demotions    demotions
-	down         atomic.Bool                              // it has not answered twice in a row
 	pulse        atomic.Pointer[replicaset.Member[*node]] // of its reads as the primary, see gauge
 
 	writes sessions // that may write: the primary's

@@ -102,18 +102,11 @@ func (n *node) condition(e *entry) NodeCondition {
 	if !e.monitor.needed() {
 		return ""
 	}
-	switch n.heard.Load() {
-	case heardYes:
+	switch {
+	case n.heard.answers():
 		return ConditionHealthy
-	case heardNo:
+	case n.heard.inVain() > 0:
 		return ConditionEjected
 	}
 	return ConditionUnknown
 }
-
-// What a node has last told the monitor.
-const (
-	heardNothing uint32 = iota
-	heardYes
-	heardNo
-)

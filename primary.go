@@ -134,7 +134,23 @@ func (m *monitor) decide() {
 			now.interrupt(&errSilent{now.name, "the primary is " + c.leader.name + " now"})
 		}
 		m.takesPlace(c.leader)
+		if now != c.leader {
+			e.leavesUnlisted(now)
+		}
 	}
+}
+
+// leavesUnlisted has a node go that was the primary, if it is none of Hosts and whoever
+// lists the replicas has left it out meanwhile: nothing leads to it any more.
+func (e *entry) leavesUnlisted(n *node) {
+	e.listing.Lock()
+	defer e.listing.Unlock()
+	if n.left || slices.Contains(e.members.nodes, n) || slices.Contains(e.hosts, n) {
+		return
+	}
+	n.left = true
+	e.nodeChanged(n, ConditionRemoved, "it is not the primary any more, and not listed")
+	e.drain(n, nil)
 }
 
 func (w *watch) claim(host bool) claim {

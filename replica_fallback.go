@@ -94,7 +94,7 @@ func (p *place) toCapped(ctx context.Context, more string) error {
 // primaryIsDown says that the primary is known not to answer, and that replicas may serve
 // reads in its place.
 func (p *place) primaryIsDown() bool {
-	return p.e.config.Reads.WhenPrimaryDown && p.e.replicas.Len() > 0 && p.e.primary().down.Load()
+	return p.e.config.Reads.WhenPrimaryDown && p.e.replicas.Len() > 0 && p.e.primary().heard.isDown()
 }
 
 // staleIsBetter takes the freshest replica for a read that would have to ask a primary that

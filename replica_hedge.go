@@ -144,7 +144,7 @@ func (p *place) sendHedged(ctx context.Context, s *statement, x hedgeable, args 
 // budget allows it.
 func (p *place) second() *place {
 	second := *p
-	if second.tellTo = nil; !second.nextReplica(replicaset.Well) || !p.e.hedges.Extra() {
+	if second.tellTo = nil; !second.nextReplica(replicaset.Returning) || !p.e.hedges.Extra() {
 		return nil
 	}
 	second.route.Reason = "hedged beside " + strconv.Quote(p.node.name)

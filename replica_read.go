@@ -22,38 +22,60 @@ func (p *place) toReplica(ctx context.Context) error {
 	if p.e.dialect.Name == string(SQLite) { // a copy that is not there fails at once, and one that has come serves at once
 		worst = replicaset.Ejected
 	}
-	if p.nextReplica(worst) {
+	m, resort, ok := p.pick()
+	switch {
+	case !ok || resort > worst:
+		return p.fallBack(ctx)
+	case resort == replicaset.Returning && p.primaryHelps(ctx):
 		return nil
 	}
-	return p.fallBack(ctx)
+	p.takePicked(m, resort)
+	return nil
+}
+
+// primaryHelps takes the primary for a read of the part that replicas, all of which have
+// just come back, leave to it: their pools are empty, and the primary's is not. That is for
+// a second, and as many reads at a time as ReadsConfig.PrimaryReads says.
+func (p *place) primaryHelps(ctx context.Context) bool {
+	turns := p.e.primaryReads
+	if turns != nil && len(turns) == cap(turns) || p.maxLag > 0 && p.e.config.Reads.WhenStale != FallbackPrimary || p.e.primary().heard.isDown() ||
+		p.toPrimary(ctx, "; the primary still helps replicas that have just come back") != nil {
+		return false
+	}
+	p.capped = true
+	return true
 }
 
 // nextReplica takes the next replica that has not been asked and is not in a worse state
 // than worst. It is false if there is none.
 func (p *place) nextReplica(worst replicaset.Resort) bool {
-	if p.maxLag > 0 {
-		p.now = time.Now()
-	}
-	var (
-		m      *replicaset.Member[*node]
-		resort replicaset.Resort
-		ok     bool
-	)
-	if p.explains {
-		m, resort, ok = p.e.replicas.Peek(p)
-	} else {
-		m, resort, ok = p.e.replicas.Pick(p, &p.tried)
-	}
+	m, resort, ok := p.pick()
 	if !ok || resort > worst {
 		return false
 	}
+	p.takePicked(m, resort)
+	return true
+}
+
+// pick finds the next replica that has not been asked.
+func (p *place) pick() (*replicaset.Member[*node], replicaset.Resort, bool) {
+	if p.maxLag > 0 {
+		p.now = time.Now()
+	}
+	if p.explains {
+		return p.e.replicas.Peek(p)
+	}
+	return p.e.replicas.Pick(p, &p.tried)
+}
+
+// takePicked takes what was picked, and notes why.
+func (p *place) takePicked(m *replicaset.Member[*node], resort replicaset.Resort) {
 	p.take(m)
 	why := &whyReplica
 	if p.in.needs != nil {
 		why = &whyInSession
 	}
 	p.route.more = why[resort]
-	return true
 }
 
 // The reasons for a replica, by how good it is to take it: outside of sessions, and for
@@ -61,11 +83,13 @@ func (p *place) nextReplica(worst replicaset.Resort) bool {
 var (
 	whyReplica = [...]string{
 		replicaset.Well:      "; a replica in turn",
+		replicaset.Returning: "; a replica in turn",
 		replicaset.Suspected: "; a replica that is doubted, since no other is fit",
 		replicaset.Ejected:   "; a replica that does not answer, as the last resort",
 	}
 	whyInSession = [...]string{
 		replicaset.Well:      "; a replica in turn that has what the session needs",
+		replicaset.Returning: "; a replica in turn that has what the session needs",
 		replicaset.Suspected: "; a replica that is doubted and has what the session needs, since no other is fit",
 		replicaset.Ejected:   "; a replica that does not answer and has what the session needs, as the last resort",
 	}

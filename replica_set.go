@@ -89,6 +89,7 @@ func (e *entry) setReplicas(change func(m *membership)) (over <-chan struct{}, e
 	e.replicas.Replace(next.nodes, (*node).spec)
 	for _, n := range before {
 		if member, gone := removed[n]; gone {
+			n.left = true
 			e.nodeChanged(n, ConditionRemoved, "it is not listed any more")
 			left = append(left, e.drain(n, member))
 		}
@@ -122,7 +123,7 @@ func all(list []<-chan struct{}) <-chan struct{} {
 }
 
 // named gives a name to each of a list that has none: that of the node which is there, or
-// the first that is free.
+// the first that is free. A replica that was promoted keeps its own.
 func (m *membership) named(e *entry, list []ReplicaConfig) []ReplicaConfig {
 	list = slices.Clone(list)
 	taken := map[string]bool{}
@@ -130,18 +131,25 @@ func (m *membership) named(e *entry, list []ReplicaConfig) []ReplicaConfig {
 		taken[r.Name] = true
 	}
 	short := func(n *node) string { return strings.TrimPrefix(n.name, e.name+"/") }
+	there, primary := m.nodes, e.primary()
+	if strings.HasPrefix(primary.name, e.name+"/") && !slices.Contains(e.hosts, primary) && !slices.Contains(there, primary) {
+		there = append(slices.Clip(there), primary)
+	}
 	for i, r := range list {
 		if r.Name != "" {
 			continue
 		}
 		at, _ := e.config.replicaAt(r.Host)
-		for _, n := range m.nodes {
+		for _, n := range there {
 			if known, _ := e.config.replicaAt(n.of.Host); known == at && !taken[short(n)] {
 				list[i].Name = short(n)
 				taken[list[i].Name] = true
 				break
 			}
 		}
+	}
+	if slices.Contains(there, primary) {
+		taken[short(primary)] = true
 	}
 	for i, n := 0, 1; i < len(list); i++ {
 		for ; list[i].Name == ""; n++ {

@@ -213,6 +213,11 @@ func (n *node) learned(s *sight, at position.Position, asked time.Time) {
 	}
 }
 
+// of says that it is known of the server that the connection leads to.
+func (s *sight) of(c *driver.Conn) bool {
+	return s != nil && s.server != "" && s.server == c.Server()
+}
+
 // has says whether the node is known to have all that m tells of.
 func (s *sight) has(m *mark) bool {
 	return s != nil && s.server != "" && (m.system == 0 || s.system == 0 || s.system == m.system) && s.position.Reached(m.at) == position.Yes

@@ -17,6 +17,7 @@ type sessionPlace struct {
 	needs   *mark           // what its node must have, nil for nothing
 	server  string          // that served a read of a session whose reads are monotonic
 	learns  context.Context // of the statement after which the primary is asked where it is; nil for none
+	asks    *whereabouts    // the question that the statement takes along, nil for none
 	missed  bool            // it could not be
 	checked int             // how often the primary was found not to have what is needed
 }
@@ -100,74 +101,6 @@ func (p *place) settle(ctx context.Context) error {
 // nextOfNeeded takes a replica that is known to have what the session needs by now.
 func (p *place) nextOfNeeded() bool {
 	return !p.primary && p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected)
-}
-
-// restsFor is how long no replica is waited for after it was in vain, in waits.
-const restsFor = 20
-
-// waits waits for the replica that is nearest to what the session needs, and says whether
-// it has got there.
-func (p *place) waits(ctx context.Context) bool {
-	m, wait := p.in.needs, p.in.session.wait()
-	if p.primary || wait == 0 || p.e.hasLeft(m) || time.Now().UnixNano() < p.e.waitsFrom.Load() {
-		return false
-	}
-	n := p.nearest()
-	if n == nil {
-		return false
-	}
-	if n.got(ctx, m, wait) {
-		return true
-	}
-	p.e.waitsFrom.Store(time.Now().Add(restsFor * wait).UnixNano())
-	return false
-}
-
-// nearest is the well replica that is nearest to what the session needs, nil for none.
-func (p *place) nearest() *node {
-	needs := p.in.needs
-	p.in.needs = nil // for Fits
-	defer func() { p.in.needs = needs }()
-	var best *node
-	var most position.Position
-	for _, m := range p.e.replicas.Members() {
-		n := m.Node()
-		if isUnwell(m.State()) || p.tried.Has(m) || !p.Fits(m) {
-			continue
-		}
-		var at position.Position
-		if s := n.sight.Load(); s != nil {
-			at = s.position
-		}
-		if best == nil || at.Reached(most) == position.Yes {
-			best, most = n, at
-		}
-	}
-	if line := most.Line(); line != "" && needs.at.Timeline() != 0 && line != needs.at.Line() {
-		return nil // it is on another timeline, where this is never reached
-	}
-	return best
-}
-
-// got waits for the node to have what m tells of, and says whether it has.
-func (n *node) got(ctx context.Context, m *mark, wait time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	has := false
-	_ = n.reads.with(ctx, func(c *driver.Conn) error {
-		if s, err := n.look(ctx, c); err != nil || s.has(m) {
-			has = err == nil
-			return err
-		}
-		if _, err := c.WaitFor(ctx, m.at, wait); err != nil {
-			return err
-		}
-		// What was waited for is compared without its line of history by some servers.
-		s, err := n.look(context.WithoutCancel(ctx), c)
-		has = err == nil && s.has(m)
-		return err
-	})
-	return has
 }
 
 // with lends a connection of the pool.

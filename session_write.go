@@ -18,7 +18,7 @@ func (p *place) begun(ctx context.Context, s *statement) {
 	if in.session == nil {
 		return
 	}
-	in.learns, in.missed, in.server = nil, false, ""
+	in.learns, in.asks, in.missed, in.server = nil, nil, false, ""
 	switch {
 	case p.tx != nil:
 		if s.turns {
@@ -37,30 +37,53 @@ func (p *place) begun(ctx context.Context, s *statement) {
 // learn asks where the primary is, on the connection that has just written. The write is
 // done, so that there is no error: what is not known is read from the primary.
 func (p *place) learn(c *driver.Conn) {
-	ctx := p.in.learns
-	p.in.missed = !capture(ctx, p.e, p.node.node, c, p.in.session)
+	in := &p.in
+	in.missed = !p.e.capture(in.learns, p.node.node, c, in.asks, in.session)
 }
 
 // positionWait is how long the question where the primary is may take: the caller waits for
 // it with a write that is done.
 const positionWait = 500 * time.Millisecond
 
+// whereabouts is the question where the primary is, and what was known when it began:
+// whatever comes to a session after that is not covered by the answer.
+type whereabouts struct {
+	before []since
+	seen   *sight // what was known of the primary
+	began  time.Time
+}
+
+// asks begins the question for sessions, before the statement that writes for them is sent,
+// if that takes it along: it costs no round trip then. nil leaves it to capture.
+func (e *entry) asks(n *node, c *driver.Conn, sessions ...*Session) *whereabouts {
+	if !e.monitor.needed() || !n.sight.Load().of(c) || !c.LocateNext() {
+		return nil
+	}
+	return e.begins(n, sessions)
+}
+
+func (e *entry) begins(n *node, sessions []*Session) *whereabouts {
+	w := &whereabouts{before: make([]since, len(sessions)), seen: n.sight.Load(), began: time.Now()}
+	for i, s := range sessions {
+		w.before[i] = s.since(e)
+	}
+	return w
+}
+
 // capture tells sessions where the primary is, on a connection that has written for them.
-// It is false if that could not be found out.
-func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ...*Session) bool {
-	if !e.monitor.needed() || c.OpenRows() > 0 {
+// w is what asks has begun. It is false if that could not be found out.
+func (e *entry) capture(ctx context.Context, n *node, c *driver.Conn, w *whereabouts, sessions ...*Session) bool {
+	if w == nil && (!e.monitor.needed() || c.OpenRows() > 0) {
 		return false // nothing but the primary is ever read here
 	}
 	ctx, cancel := context.WithTimeout(ctx, positionWait)
 	defer cancel()
-	before := make([]since, len(sessions))
-	for i, s := range sessions {
-		before[i] = s.since(e)
+	if w == nil {
+		w = e.begins(n, sessions)
 	}
-	seen, asked := n.sight.Load(), time.Now()
 	r := driver.Report{Server: c.Server()}
 	var err error
-	if r.Server != "" && seen != nil && seen.server == r.Server {
+	if w.seen.of(c) {
 		r.Position, err = c.Position(ctx)
 	}
 	switch {
@@ -68,19 +91,19 @@ func capture(ctx context.Context, e *entry, n *node, c *driver.Conn, sessions ..
 	case r.Position.IsZero(): // nothing is known of the server yet, or what wrote has changed nothing
 		r, err = c.Report(ctx)
 	default:
-		n.learned(seen, r.Position, asked)
+		n.learned(w.seen, r.Position, w.began)
 	}
 	if err != nil || r.Position.IsZero() || r.Role == driver.RoleStandby {
 		return false
 	}
 	system := systemOf(r.System)
-	if r.System == "" && seen != nil {
-		system = seen.system
+	if r.System == "" && w.seen != nil {
+		system = w.seen.system
 	} else if r.System != "" {
-		n.saw(&r, asked)
+		n.saw(&r, w.began)
 	}
 	for i, s := range sessions {
-		s.captured(e, before[i], r.Position, system, n)
+		s.captured(e, w.before[i], r.Position, system, n)
 	}
 	return true
 }
@@ -179,10 +202,18 @@ func (h *held) writers() []*Session {
 
 // learn tells the sessions of a transaction that was committed where the primary is, or
 // those of a Conn at its end. The gate is held.
-func (h *held) learn(ctx context.Context) {
+func (h *held) learn(ctx context.Context, w *whereabouts) {
 	if list := h.writers(); len(list) > 0 {
-		h.learned = capture(ctx, h.e, h.node.node, h.conn, list...)
+		h.learned = h.e.capture(ctx, h.node.node, h.conn, w, list...)
 	}
+}
+
+// asks begins the question of learn, before COMMIT is sent. The gate is held.
+func (h *held) asks() *whereabouts {
+	if list := h.writers(); len(list) > 0 {
+		return h.e.asks(h.node.node, h.conn, list...)
+	}
+	return nil
 }
 
 // settleSessions tells sessions of a transaction that has ended what they did not learn.

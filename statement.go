@@ -161,6 +161,9 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 			return nil, err
 		}
 	}
+	if err == nil && p.in.learns != nil {
+		p.in.asks = p.e.asks(p.node.node, c, p.in.session)
+	}
 	return c, err
 }
 

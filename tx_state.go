@@ -238,10 +238,11 @@ func (x *ending) exchange(ctx context.Context, _ *place, _ *statement) (driver.R
 	if !x.commit {
 		return unknownRows, st.conn.Rollback(ctx)
 	}
+	asks := st.asks()
 	err = st.conn.Commit(ctx)
 	st.commitErr = &err
 	if err == nil {
-		st.learn(ctx)
+		st.learn(ctx, asks)
 	}
 	return unknownRows, err
 }

@@ -46,8 +46,9 @@ type Fault struct {
 	// Times is how often the fault happens; later occurrences pass. 0 is always.
 	Times int
 	// Packets is how many packets of what the server sends from then on CutReply
-	// passes on before it closes the connection. Dialect, "mysql" or "postgres", says
-	// what a packet is; without it the whole first answer is lost.
+	// passes on before it closes the connection, and HoldReply before it goes silent.
+	// Dialect, "mysql" or "postgres", says what a packet is; without it the whole first
+	// answer is lost.
 	Packets int
 	Dialect string
 }

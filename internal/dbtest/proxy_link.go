@@ -23,9 +23,11 @@ type link struct {
 	closed bool
 }
 
-// A cut ends a link somewhere in what the server sends. One goroutine uses it.
+// A cut ends a link somewhere in what the server sends, or silences it there. One
+// goroutine uses it.
 type cut struct {
 	reset bool
+	holds bool
 	left  int // packets that still pass
 	mysql bool
 	head  []byte // the beginning of a packet whose length is not known yet
@@ -123,14 +125,15 @@ func (l *link) request(before, now []byte) (ok bool) {
 		case HoldRequest:
 			l.silent.Store(true)
 			return true
-		case CutReply:
-			c := &cut{reset: tr.fault.Reset, mysql: tr.fault.Dialect == "mysql"}
-			if tr.fault.Dialect != "" {
+		case CutReply, HoldReply:
+			c := &cut{reset: tr.fault.Reset, holds: tr.fault.Action == HoldReply, mysql: tr.fault.Dialect == "mysql"}
+			switch {
+			case tr.fault.Dialect != "":
 				c.left = tr.fault.Packets
+			case c.holds:
+				l.silent.Store(true)
 			}
 			l.cut.CompareAndSwap(nil, c)
-		case HoldReply:
-			l.silent.Store(true)
 		case Count:
 		}
 	}
@@ -182,7 +185,11 @@ func (l *link) reply(now []byte) (ok bool) {
 		l.close(false)
 		return false
 	}
-	if len(now) < whole {
+	switch {
+	case len(now) == whole:
+	case cut.holds:
+		l.silent.Store(true)
+	default:
 		l.close(cut.reset)
 		return false
 	}

@@ -40,6 +40,9 @@ func (c *conn) finishPrepared(ctx context.Context, id BranchID, commit bool) err
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err}
 	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
 	own := c.tx.attached() && c.tx.branch.id == id
 	if own {
 		if c.broken.Load() {

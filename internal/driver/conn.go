@@ -33,7 +33,8 @@ const (
 // Its statements run one at a time: the gate is held while one runs.
 type conn struct {
 	s    session.Session
-	asIs session.Kinds // see session.Session
+	asIs session.Kinds        // see session.Session
+	next session.AheadLocator // s, if it is one
 	pool *Pool
 
 	gate gate
@@ -72,6 +73,7 @@ func newConn(s session.Session, p *Pool, lifetime time.Duration) *conn {
 	if st, ok := s.(session.Strayer); ok {
 		st.Strayed() // from now on
 	}
+	c.next, _ = s.(session.AheadLocator)
 	if lifetime > 0 {
 		c.age = time.AfterFunc(lifetime, func() { c.old.Store(true) })
 	}
@@ -106,7 +108,10 @@ func (c *conn) enter(ctx context.Context, query string) error {
 	if err := c.lock(ctx); err != nil {
 		return err
 	}
-	err := c.admit(query)
+	err := c.settle(ctx)
+	if err == nil {
+		err = c.admit(query)
+	}
 	if err == nil {
 		err = c.before(ctx, query)
 	}

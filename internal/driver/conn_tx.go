@@ -75,6 +75,10 @@ func (c *conn) commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return &NotSentError{Err: err} // the transaction stays open, for Rollback
 	}
+	if err := c.settle(ctx); err != nil {
+		c.tx = txState{}
+		return &TxLostError{Err: err}
+	}
 	if err := c.refuses(); err != nil { // its end rolls it back
 		c.tx = txState{}
 		c.broken.Store(true)
@@ -137,7 +141,10 @@ func (c *conn) rollback(ctx context.Context) error {
 	if c.open.Load() > 0 && !c.s.ManyCursors() {
 		return &NotSentError{Err: ErrBusy}
 	}
-	err := c.s.Rollback(ctx)
+	err := c.settle(ctx)
+	if err == nil {
+		err = c.s.Rollback(ctx)
+	}
 	c.forgetMoved()
 	c.tx = txState{}
 	if err != nil {

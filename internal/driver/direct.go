@@ -129,6 +129,7 @@ func (c *Conn) Release() {
 		}
 		_ = inner.rollback(context.Background())
 	}
+	inner.locatesNoMore()
 	inner.held.Store(false)
 	inner.kept = false
 	if inner.reads.Load() {

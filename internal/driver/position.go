@@ -23,6 +23,9 @@ func (c *Conn) Position(ctx context.Context) (position.Position, error) {
 	if !ok {
 		return position.Position{}, nil
 	}
+	if c.inner.unsettled() {
+		return c.inner.answered(ctx)
+	}
 	if err := c.inner.enter(ctx, ""); err != nil {
 		return position.Position{}, err
 	}
@@ -32,6 +35,81 @@ func (c *Conn) Position(ctx context.Context) (position.Position, error) {
 		return position.Position{}, c.inner.failed(ctx, err)
 	}
 	return p, nil
+}
+
+// LocateNext has the next statement on the connection, or COMMIT, ask for the Position as
+// well, in the same flight: Position, called after it and before anything else, then costs
+// no round trip. What the statement does, its answer and its errors are as without, and the
+// position is that after it. It says whether the database can do that.
+//
+// An answer that nobody asks for is read before the next statement, or at Release.
+func (c *Conn) LocateNext() bool {
+	if c.inner == nil || c.inner.next == nil {
+		return false
+	}
+	c.inner.lockAnyway()
+	defer c.inner.unlock()
+	return c.inner.next.LocateNext(true)
+}
+
+// answerGrace is how long an answer that is on its way is waited for when nobody has time
+// for it any more: else the connection is lost for it.
+const answerGrace = 50 * time.Millisecond
+
+func (c *conn) unsettled() bool { return c.next != nil && c.next.Unsettled() }
+
+// answered is Position when a statement has asked for it.
+func (c *conn) answered(ctx context.Context) (position.Position, error) {
+	c.lockAnyway() // nobody else has the connection
+	defer c.unlock()
+	if c.broken.Load() {
+		return position.Position{}, &NotSentError{Err: &ConnLostError{}}
+	}
+	ctx, cancel := withGrace(ctx)
+	defer cancel()
+	p, err := c.next.Position(ctx)
+	if err != nil {
+		return position.Position{}, c.failed(ctx, err)
+	}
+	return p, nil
+}
+
+// settle reads the answer to what a statement has asked, if nobody has done so. c is locked.
+func (c *conn) settle(ctx context.Context) error {
+	if !c.unsettled() || c.broken.Load() {
+		return nil
+	}
+	ctx, cancel := withGrace(ctx)
+	defer cancel()
+	if err := c.next.Settle(ctx); err != nil {
+		c.broken.Store(true)
+		return &NotSentError{Err: reason(ctx, err)}
+	}
+	return nil
+}
+
+// locatesNoMore takes LocateNext back, and reads what is on its way. If that does not come
+// soon, or something else went wrong, the connection is closed.
+func (c *conn) locatesNoMore() {
+	if c.next == nil {
+		return
+	}
+	c.lockAnyway()
+	defer c.unlock()
+	c.next.LocateNext(false)
+	if c.unsettled() && !c.broken.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), answerGrace)
+		defer cancel()
+		_ = c.settle(ctx)
+	}
+}
+
+// withGrace is ctx, or if that has ended one that ends soon.
+func withGrace(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), answerGrace)
 }
 
 // WaitFor waits until the server has applied all up to target, so that the statements

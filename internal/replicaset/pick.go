@@ -11,9 +11,13 @@ type Resort uint8
 
 // The resorts, the best first.
 const (
-	Well      Resort = iota // nothing speaks against the member, or it is still in service
-	Suspected               // there is none of the first kind
-	Ejected                 // does not answer probes, but nobody else is left
+	Well Resort = iota // nothing speaks against the member, or it is still in service
+	// Returning is a member that is well, as all that are in turn for the read are in slow
+	// start: what they leave of their shares is for whoever has stood in for them, if that
+	// still can, and the read is of that part.
+	Returning
+	Suspected // there is none that is well
+	Ejected   // does not answer probes, but nobody else is left
 )
 
 // Tried holds the members that a read has asked. Its zero value is empty, and up to three
@@ -63,6 +67,9 @@ func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort,
 			break
 		}
 	}
+	if c.returning() {
+		s.next.Store(s.o.Rand())
+	}
 	return c.result()
 }
 
@@ -82,6 +89,7 @@ type chooser[N comparable] struct {
 
 	best *slot[N]
 	rank uint8 // of best, the lower the better
+	full bool  // one of that rank has its full share
 
 	turn turn   // of best
 	load uint64 // of best: its reads in flight for its weight
@@ -96,12 +104,21 @@ func (c *chooser[N]) result() (*Member[N], Resort, bool) {
 	if c.best == nil {
 		return nil, Well, false
 	}
-	return c.best.m, Resort(c.rank / ranksPerResort), true
+	resort := Resort(c.rank / ranksPerResort)
+	if c.returning() && c.below(fullShare) >= c.best.m.share(c.clock()) {
+		resort = Returning
+	}
+	return c.best.m, resort, true
+}
+
+// returning says that all members of the best rank are well and in slow start.
+func (c *chooser[N]) returning() bool {
+	return c.best != nil && !c.full && Resort(c.rank/ranksPerResort) == Well
 }
 
 // scan looks at all members.
 func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
-	c.best, c.second, c.state = nil, nil, c.random
+	c.best, c.second, c.state, c.full = nil, nil, c.random, false
 	slots := c.s.list.Load().slots
 	for i := range slots {
 		sl := &slots[i]
@@ -110,9 +127,10 @@ func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
 			continue
 		}
 		if c.best != nil && rank < c.rank {
-			c.best, c.second = nil, nil
+			c.best, c.second, c.full = nil, nil, false
 		}
 		c.rank = rank
+		c.full = c.full || sl.m.State() != StateSlowStart
 		switch c.s.o.Policy {
 		case Random:
 			c.offerRandom(sl)

@@ -42,6 +42,10 @@ var (
 // the share of the throughput of ten seconds that a fault may cost, as a time.
 const mayCost = 500 * time.Millisecond
 
+// stillThere is how much of the throughput there is when replicas have come back that were
+// away all at once: their pools are empty, and the primary still helps.
+const stillThere = 0.5
+
 // attempts are made so many, and the best counts: what a fault always costs shows in all
 // of them, and what the load of others on this machine costs does not. Where the control
 // says of two that the machine had no time for them, only wrong rows count: then nothing
@@ -200,6 +204,9 @@ func (l *traffic) survives(t *testing.T, g *ground, r *dbfleet.Registry, p polic
 	}
 	if late := l.later(from, during, 2*before.p99); p.looks && late > during.mayBeLate() {
 		wrong = append(wrong, fmt.Sprintf("%d reads took more than twice the p99 of before, %v", late, before.p99))
+	}
+	if part := after.part(before); who.name == allReplicas.name && inTurns == 1 && part < stillThere {
+		wrong = append(wrong, fmt.Sprintf("only %.0f%% of the throughput when they were back", 100*part))
 	}
 	if back > time.Second {
 		wrong = append(wrong, fmt.Sprintf("back in turn after %v only", back))

@@ -183,3 +183,41 @@ func TestSetReplicas_EndsWithItsConnection(t *testing.T) {
 		require.Eventually(t, func() bool { return proxies[0].Open()+proxies[1].Open() == 0 }, soon, 5*time.Millisecond)
 	})
 }
+
+// A replica that has left and is silent holds nobody up for half a minute: what waits there
+// is ended when it has not answered a question, and goes elsewhere.
+func TestSetReplicas_DoesNotWaitForASilentReplicaThatLeaves(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		r, proxies := behindProxies(t, db, 1, func(c *dbfleet.ConnectionConfig) {
+			c.Reads.MaxWait = 2 * time.Second // so that it has left before it is doubted
+		})
+		require.NoError(t, r.DB("main").Read().Ping(t.Context()))
+		held := proxies[0].On(dbtest.Fault{Marker: "4711", Action: dbtest.HoldReply})
+		type answer struct {
+			value int
+			route dbfleet.Route
+			err   error
+		}
+		answers := make(chan answer, 2)
+		for range 2 {
+			go func() {
+				var a answer
+				a.value, a.err = dbfleet.SelectOne[int](dbfleet.WithRoute(context.Background(), &a.route), r.DB("main").Read(), "SELECT 4711")
+				answers <- a
+			}()
+		}
+		require.Eventually(t, func() bool { return held.Seen() == 2 }, soon, time.Millisecond)
+		proxies[0].Blackhole()
+		began := time.Now()
+		require.NoError(t, r.SetReplicas(t.Context(), "main", nil))
+		require.Less(t, time.Since(began), soon)
+		for range 2 {
+			a := <-answers
+			require.NoError(t, a.err)
+			require.Equal(t, 4711, a.value)
+			require.Equal(t, "main", a.route.Node)
+		}
+		require.Eventually(t, func() bool { return proxies[0].Open() == 0 }, soon, 5*time.Millisecond)
+	})
+}

@@ -2,7 +2,11 @@ package sessions
 
 import (
 	"context"
+	"net"
 	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,5 +93,106 @@ func TestSession_CostsLittle(t *testing.T) {
 		ratio := float64(inside[pairs/2]) / float64(outside[pairs/2])
 		t.Logf("inside %v, outside %v: %.3f", inside[pairs/2]/20, outside[pairs/2]/20, ratio)
 		require.Less(t, ratio, 1.5)
+	})
+}
+
+// sends counts what each connection sends, which is as often as it waits for an answer.
+type sends struct {
+	mu  sync.Mutex
+	all []*atomic.Int64
+}
+
+func (s *sends) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	nc, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := new(atomic.Int64)
+	s.all = append(s.all, n)
+	return &sender{nc, n}, nil
+}
+
+// most is how much the busiest connection has sent.
+func (s *sends) most() (most int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.all {
+		most = max(most, n.Load())
+	}
+	return most
+}
+
+type sender struct {
+	net.Conn
+	n *atomic.Int64
+}
+
+func (s *sender) Write(b []byte) (int, error) {
+	s.n.Add(1)
+	return s.Conn.Write(b)
+}
+
+// A write of a session is as many round trips as one outside on PostgreSQL, which is asked
+// for its position in the same flight, and one more on MariaDB.
+func TestSession_CostsAWriteNoTripOnPostgres(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		var sent sends
+		config := s.whole()
+		config.Dial, config.Pool.MaxOpen = sent.dial, 1
+		c := s.open(config)
+		more := map[string]int64{"postgres": 0, "mysql": 1}[s.db.Dialect]
+		const times = 20
+		trips := func(ctx context.Context, do func(ctx context.Context, i int)) int64 {
+			for i := range 4 { // prepared, and known by then
+				do(ctx, i)
+			}
+			before := sent.most()
+			for i := range times {
+				do(ctx, 4+i)
+			}
+			return sent.most() - before
+		}
+		n := 0
+		for name, do := range map[string]func(ctx context.Context, i int){
+			"update": func(ctx context.Context, i int) { c.set(ctx, "a", int64(i)) },
+			"create": func(ctx context.Context, _ int) {
+				n++
+				require.NoError(t, c.counters.Create(ctx, &counter{Name: strconv.Itoa(n)}))
+			},
+			"create many": func(ctx context.Context, _ int) {
+				n++
+				require.NoError(t, c.counters.CreateMany(ctx, []counter{{Name: strconv.Itoa(n)}, {Name: strconv.Itoa(-n)}}))
+			},
+			"transaction": func(ctx context.Context, i int) {
+				require.NoError(t, c.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+					c.set(ctx, "a", int64(i))
+					c.set(ctx, "a", int64(i+1))
+					return nil
+				}))
+			},
+			"SQL": func(ctx context.Context, _ int) {
+				_, err := c.DB("main").ExecContext(ctx, "UPDATE counters SET value = value + 1 WHERE name = 'a'")
+				require.NoError(t, err)
+			},
+			"atomic": func(ctx context.Context, i int) {
+				require.NoError(t, c.Atomic(ctx, []string{"main"}, func(ctx context.Context) error {
+					c.set(ctx, "a", int64(i))
+					return nil
+				}))
+			},
+		} {
+			outside, inside := trips(t.Context(), do), trips(dbfleet.WithSession(t.Context()), do)
+			t.Logf("%s: %d times cost %d trips, and %d in a session", name, times, outside, inside)
+			require.Equal(t, outside+times*more, inside, name)
+		}
+		in := dbfleet.WithSession(t.Context())
+		c.set(in, "a", 77)
+		s.cluster.WaitCaughtUp(t)
+		is, _ := c.value(in, "a")
+		require.EqualValues(t, 77, is)
 	})
 }

@@ -52,12 +52,15 @@ type conn struct {
 	arrays [][]byte // see InsertRows
 	peeked [512]byte
 
+	out     *outlet
+	locates bool // the next statement takes the question of Position along
+
 	tliSeen  uint32 // the timeline that the standby was seen to receive last, see located
 	unplaced bool   // the server has no functions for positions
 }
 
-func newConn(pc *pgx.Conn, b *backend) *conn {
-	s := &conn{b: b, conn: pc, pc: pc.PgConn()}
+func newConn(pc *pgx.Conn, b *backend, out *outlet) *conn {
+	s := &conn{b: b, conn: pc, pc: pc.PgConn(), out: out}
 	switch nc := s.pc.Conn().(type) {
 	case *netconn.Conn:
 		s.net = nc
@@ -95,7 +98,7 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 			return session.Result{RowsAffected: tag.RowsAffected(), IDStep: 1}, nil
 		}
 		again, err := s.again(query, fresh, err)
-		if !again || try > 0 {
+		if !again || try > 0 || s.anew(ctx) != nil {
 			return session.Result{}, err
 		}
 	}
@@ -106,7 +109,9 @@ func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, err
 	var tag pgconn.CommandTag
 	s.unnamed = nil
 	s.text = query
+	sent := s.takesAlong(query)
 	mrr := s.pc.Exec(ctx, query)
+	sent()
 	for mrr.NextResult() {
 		tag, _ = mrr.ResultReader().Close()
 		s.changed(tag)
@@ -133,7 +138,7 @@ func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedVa
 			return s.rows(st, rr, false), nil
 		}
 		again, err := s.again(query, fresh, err)
-		if !again || try > 0 {
+		if !again || try > 0 || s.anew(ctx) != nil {
 			return nil, err
 		}
 	}
@@ -251,7 +256,7 @@ func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
 	return len(results) == 1 && len(results[0].Rows) == 1 && string(results[0].Rows[0][0]) == "on", nil
 }
 
-func (s *conn) Usable() bool { return !s.pc.IsClosed() }
+func (s *conn) Usable() bool { return !s.pc.IsClosed() && !s.Unsettled() }
 
 func (s *conn) Close() error {
 	if s.pc.IsClosed() {

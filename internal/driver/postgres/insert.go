@@ -62,7 +62,7 @@ func (s *conn) InsertRows(ctx context.Context, one string, args []sqldriver.Name
 		}
 		s.unlearn(one, err)
 		again, err := s.again(text, fresh && todays, err)
-		if !again || try > 0 {
+		if !again || try > 0 || s.anew(ctx) != nil {
 			return nil, text, err
 		}
 	}

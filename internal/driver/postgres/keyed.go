@@ -103,7 +103,7 @@ func (s *conn) sendKeyed(ctx context.Context, st *statement, values [][]byte, fo
 	case len(keys) != rows:
 		return session.Keyed{Undone: true, Never: true}, undo(p)
 	}
-	sent, err := commit(p)
+	sent, err := s.sync(p, st)
 	if err != nil {
 		return session.Keyed{Undone: !sent || refused(err) && !s.Verdict(err).CommitUnknown}, err
 	}
@@ -160,10 +160,13 @@ func result(p *pgconn.Pipeline) (*pgconn.ResultReader, error) {
 
 var errNoAnswer = errors.New("the server's answers are fewer than the requests")
 
-// commit sends the Sync and reads the server's word on it, which is an error if a
+// sync sends the Sync and reads the server's word on it, which is an error if a
 // deferred constraint is violated. sent is false if nothing of it left.
-func commit(p *pgconn.Pipeline) (sent bool, err error) {
-	if err := p.Sync(); err != nil {
+func (s *conn) sync(p *pgconn.Pipeline, st *statement) (sent bool, err error) {
+	over := s.takesAlong(st.sd.SQL)
+	err = p.Sync()
+	over()
+	if err != nil {
 		_ = p.Close()
 		return !pgconn.SafeToRetry(err), err
 	}

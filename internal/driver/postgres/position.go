@@ -125,6 +125,7 @@ func timelineOf(text string, base int) uint32 {
 
 // Position implements session.Locator.
 func (s *conn) Position(ctx context.Context) (position.Position, error) {
+	s.locates = false
 	if s.unplaced {
 		return position.Position{}, nil
 	}

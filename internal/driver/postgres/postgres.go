@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver/netconn"
@@ -206,6 +208,11 @@ func (b *backend) openAt(ctx context.Context, address, password string) (session
 	if address != "" {
 		cfg.LookupFunc = func(context.Context, string) ([]string, error) { return []string{address}, nil }
 	}
+	out := new(outlet)
+	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		out.w = w
+		return pgproto3.NewFrontend(r, out)
+	}
 	pc, err := pgx.ConnectConfig(context.WithValue(ctx, sessionKey{}, true), cfg)
 	if err != nil {
 		// pgx's own error carries the whole configuration; what it wraps does not.
@@ -215,7 +222,7 @@ func (b *backend) openAt(ctx context.Context, address, password string) (session
 		}
 		return nil, err
 	}
-	s := newConn(pc, b)
+	s := newConn(pc, b, out)
 	if s.net == nil {
 		_ = pc.Close(ctx)
 		return nil, fmt.Errorf("unexpected network connection %T", pc.PgConn().Conn())

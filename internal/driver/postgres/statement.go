@@ -106,6 +106,7 @@ func (s *conn) run(ctx context.Context, st *statement, values [][]byte, formats 
 	s.sendCloses()
 	parsed := st.sd.Name != "" || s.unnamed == st
 	s.unnamed = nil // whatever comes next takes its place
+	defer s.takesAlong(st.sd.SQL)()
 	if !parsed {
 		return s.pc.ExecParams(ctx, st.sd.SQL, values, st.sd.ParamOIDs, formats, results)
 	}

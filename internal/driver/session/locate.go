@@ -68,6 +68,20 @@ type Locator interface {
 	WaitFor(ctx context.Context, target position.Position, wait time.Duration) (reached bool, err error)
 }
 
+// An AheadLocator is a Locator whose statements can ask for Position themselves.
+type AheadLocator interface {
+	Locator
+	// LocateNext has the next statement take the question of Position along, so that
+	// Position after it costs no round trip of its own, or has it not any more. It says
+	// whether it will. A statement may leave it out all the same, as one that was not sent.
+	LocateNext(does bool) bool
+	// Unsettled says that such a question was sent and its answer not read. The session
+	// takes nothing but Position, Settle and Close then.
+	Unsettled() bool
+	// Settle reads the answer, if it was not read yet, and forgets it.
+	Settle(ctx context.Context) error
+}
+
 // A RoleTeller is a Session that knows its server's role without asking.
 type RoleTeller interface {
 	Role() ServerRole
