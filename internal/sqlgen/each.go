@@ -250,7 +250,7 @@ func (r *renderer) forEachJoined(q *Query, t Table, e each) {
 	r.str("SELECT ")
 	r.ident("each")
 	r.str(".* FROM (SELECT EXISTS (SELECT 1 FROM ")
-	r.path(q.Table())
+	r.tablePath(q.Table())
 	r.str(" WHERE ")
 	r.ident(lastPart(e.column))
 	r.str(" = ANY(")
@@ -268,7 +268,7 @@ func (r *renderer) forEachJoined(q *Query, t Table, e each) {
 	r.ident("n")
 	r.str(") CROSS JOIN LATERAL (")
 	inner := q.distinctNames()
-	branch, p := inner.WithCond(Cond{kind: belonging, col: lastPart(e.column), val: outerColumn{eachKeys, "k"}}).extend()
+	branch, p := inner.WithCond(Cond{kind: belonging, col: lastPart(e.column), val: outerColumn{table: eachKeys, column: "k"}}).extend()
 	e.joined = true
 	p.each = &e
 	branch.fixed = branch.limit >= 0 // or a plan for any limit would be made for one that is unlike it
