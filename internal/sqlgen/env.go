@@ -90,4 +90,6 @@ type Table interface {
 	Others(i int, list any, args []any, d *dialect.Dialect) []any
 	// Textual says whether the column's values are text to Go.
 	Textual(i int) bool
+	// Whole says whether they are whole numbers or bools to Go.
+	Whole(i int) bool
 }

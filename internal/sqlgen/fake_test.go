@@ -93,6 +93,8 @@ func (known) Others(int, any, []any, *dialect.Dialect) []any { return nil }
 
 func (known) Textual(int) bool { return false }
 
+func (known) Whole(int) bool { return false }
+
 func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }
 
 // WithOrder adds an item to ORDER BY.
