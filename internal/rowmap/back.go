@@ -132,6 +132,15 @@ func backWhole[T any](c *origin, f float64) error {
 	return c.noWayBack("a rounded number", reflect.TypeFor[T]())
 }
 
+// backLarge refuses whole numbers from 2^53 on in a float: MySQL compares them with
+// floats as floats, so that others are equal to them, and SQLite keeps a real.
+func backLarge[T float32 | float64](c *origin) error {
+	if c.strict() && c.dialect() != dialect.Postgres {
+		return c.noWayBack("a whole number from 2^53 on", reflect.TypeFor[T]())
+	}
+	return nil
+}
+
 // backFloat looks at a text of which a float was read. A decimal must have all of its
 // digits in the float's shortest decimal, which is what the float stands for.
 func backFloat[T float32 | float64](c *origin, s string, f float64) error {

@@ -56,8 +56,10 @@ func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64,
 	case float32:
 		return value.Widen(v), nil
 	case int64:
-		if (v >= maxExact || v <= -maxExact) && c.strict() && c.dialect() == dialect.MySQL {
-			return 0, c.noWayBack("a number that MySQL compares as a float", reflect.TypeFor[T]())
+		if v >= maxExact || v <= -maxExact {
+			if err := backLarge[T](c); err != nil {
+				return 0, err
+			}
 		}
 		f := float64(T(v))
 		// 2^63 itself is what the largest numbers are rounded up to.
@@ -66,8 +68,10 @@ func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64,
 		}
 		return f, backSize(c, f, bits)
 	case uint64:
-		if v >= maxExact && c.strict() && c.dialect() == dialect.MySQL {
-			return 0, c.noWayBack("a number that MySQL compares as a float", reflect.TypeFor[T]())
+		if v >= maxExact {
+			if err := backLarge[T](c); err != nil {
+				return 0, err
+			}
 		}
 		f := float64(T(v))
 		if f >= math.MaxUint64 || uint64(f) != v {
