@@ -129,7 +129,7 @@ func appendBinary(m *pgtype.Map, buf []byte, oid uint32, v any) ([]byte, error) 
 			return be.AppendUint32(be.AppendUint32(buf, 4), uint32(int32(days))), nil
 		}
 	}
-	if text, ok := textOf(m, oid, v); ok {
+	if text, ok := textOf(oid, v); ok {
 		return append(be.AppendUint32(buf, uint32(len(text))), text...), nil
 	}
 	return appendByPGX(m, buf, oid, v)
@@ -137,13 +137,11 @@ func appendBinary(m *pgtype.Map, buf []byte, oid uint32, v any) ([]byte, error) 
 
 // textOf is the text of a number or bool for a column of texts, as a parameter of its
 // type is written.
-func textOf(m *pgtype.Map, oid uint32, v any) (text string, ok bool) {
+func textOf(oid uint32, v any) (text string, ok bool) {
 	switch oid {
-	case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.JSONOID:
+	case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID:
 	default:
-		if _, known := m.TypeForOID(oid); known {
-			return "", false
-		}
+		return "", false
 	}
 	switch x := v.(type) {
 	case bool:

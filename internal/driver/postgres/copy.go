@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -122,15 +123,18 @@ func (l *copyStream) value(buf []byte, oid uint32, v any) ([]byte, error) {
 		}
 		return strconv.AppendUint(buf, x, 10), nil
 	case float64:
-		switch {
-		case math.IsInf(x, 1):
-			return append(buf, "Infinity"...), nil
-		case math.IsInf(x, -1):
-			return append(buf, "-Infinity"...), nil
-		}
 		switch oid {
 		case pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
+			switch {
+			case math.IsInf(x, 1):
+				return append(buf, "Infinity"...), nil
+			case math.IsInf(x, -1):
+				return append(buf, "-Infinity"...), nil
+			}
 			return strconv.AppendFloat(buf, x, 'g', -1, 64), nil
+		case pgtype.JSONOID:
+			text, err := json.Marshal(x)
+			return append(buf, text...), err
 		case pgtype.OIDOID:
 			if !isWhole(x) {
 				return buf, errRange
@@ -144,7 +148,7 @@ func (l *copyStream) value(buf []byte, oid uint32, v any) ([]byte, error) {
 		case pgtype.BoolOID:
 		case pgtype.XMLOID:
 			return buf, errRange
-		default:
+		case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.JSONOID, pgtype.JSONBOID:
 			return strconv.AppendBool(buf, x), nil // as a statement's argument
 		}
 		if x {

@@ -18,7 +18,7 @@ func wholeNumber(ordinal int, oid uint32, value any) error {
 	switch oid {
 	case pgtype.XMLOID:
 		switch value.(type) {
-		case int64, float64, bool:
+		case int64, uint64, float64, bool:
 			return &session.NotSentError{Err: &session.ArgumentError{Ordinal: ordinal, Reason: "is no XML; give it as text"}}
 		}
 		return nil
