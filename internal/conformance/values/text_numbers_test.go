@@ -45,8 +45,13 @@ func TestTexts_InAFieldForNumbersAreFoundByTheirText(t *testing.T) {
 		n, err := m.Where("v", "=", 0).Delete(ctx)
 		require.NoError(t, err)
 		require.Zero(t, n, "neither 'a' nor ''")
-		n, err = m.WhereIn("v", []int64{1, -7}).Delete(ctx)
+		n, err = m.Where("v", "=", 1).Delete(ctx)
 		require.NoError(t, err)
-		require.EqualValues(t, 2, n, "neither '01' nor '1abc'")
+		require.EqualValues(t, 1, n, "neither '01' nor '1abc'")
+		if fl.Database.Dialect != "postgres" { // which takes no list of numbers for texts
+			n, err = m.WhereIn("v", []int64{1, -7}).Delete(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, n)
+		}
 	})
 }
