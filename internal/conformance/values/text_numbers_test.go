@@ -39,19 +39,19 @@ func TestTexts_InAFieldForNumbersAreFoundByTheirText(t *testing.T) {
 			require.ErrorAs(t, err, &column, "%d", id)
 			require.Equal(t, "v", column.Column)
 		}
+		if fl.Database.Dialect == "postgres" { // which compares no number with a text
+			_, err := m.Where("v", "=", 1).Delete(ctx)
+			require.ErrorIs(t, err, dbfleet.ErrInvalidValue)
+			return
+		}
 		others, err := m.Where("v", "<>", 0).Count(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 6, others)
 		n, err := m.Where("v", "=", 0).Delete(ctx)
 		require.NoError(t, err)
 		require.Zero(t, n, "neither 'a' nor ''")
-		n, err = m.Where("v", "=", 1).Delete(ctx)
+		n, err = m.WhereIn("v", []int64{1, -7}).Delete(ctx)
 		require.NoError(t, err)
-		require.EqualValues(t, 1, n, "neither '01' nor '1abc'")
-		if fl.Database.Dialect != "postgres" { // which takes no list of numbers for texts
-			n, err = m.WhereIn("v", []int64{1, -7}).Delete(ctx)
-			require.NoError(t, err)
-			require.EqualValues(t, 1, n)
-		}
+		require.EqualValues(t, 2, n, "neither '01' nor '1abc'")
 	})
 }
