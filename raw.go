@@ -174,7 +174,7 @@ func (p *place) rawExec(ctx context.Context, query string, args []any) (sql.Resu
 		return nil, errorf("connection %q: %w", p.e.name, err)
 	}
 	x := &rawExec{}
-	s := statement{op: "exec", text: query, args: rowmap.RawArgs(args), write: true}
+	s := statement{op: "exec", text: query, args: rowmap.RawArgs(args, p.e.dialect), write: true}
 	if _, err := p.send(ctx, &s, x); err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func (p *place) raw(ctx context.Context, op, query string, args []any, x lending
 	if err := p.refuseControl(query); err != nil {
 		return errorf("connection %q: %w", p.e.name, err)
 	}
-	s := statement{op: op, text: query, args: rowmap.RawArgs(args), write: !p.guarded, raw: true}
+	s := statement{op: op, text: query, args: rowmap.RawArgs(args, p.e.dialect), write: !p.guarded, raw: true}
 	returned := false
 	defer func() {
 		if !returned { // a hook ended in a panic, or in runtime.Goexit

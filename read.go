@@ -133,14 +133,18 @@ func (v *selection) rows(rows driver.Rows) (n int64, err error) {
 		return 0, err
 	}
 	if v.one {
-		if v.found, err = plan.ReadFirst(rows, v.into); v.found {
+		if v.found, err = plan.Rows(v.ofTable()).ReadFirst(rows, v.into); v.found {
 			n = 1
 		}
 		return n, err
 	}
-	count, err := plan.ReadAll(rows, v.into, max(int(min(v.q.q.Limit(), 1024)), 0))
+	count, err := plan.Rows(v.ofTable()).ReadAll(rows, v.into, max(int(min(v.q.q.Limit(), 1024)), 0))
 	return int64(count), err
 }
+
+// ofTable says that the select list was made of the fields: the columns are those that
+// the records are written to.
+func (v *selection) ofTable() bool { return !v.q.q.Selects() && v.stmt == nil }
 
 // fits refuses rows whose columns are not those of the struct. Where the caller wrote
 // the select list, what it names must have a field, and fields that it does not name
@@ -148,10 +152,10 @@ func (v *selection) rows(rows driver.Rows) (n int64, err error) {
 // table to which one was added, but no field stays without one.
 // Rows of another shape than the model's records have a column for each field.
 func (v *selection) fits(plan *rowmap.Plan, rows rowmap.Source) error {
-	q := &v.q.q
-	if !q.Selects() && v.stmt == nil || plan.IsScalar() {
+	if v.ofTable() || plan.IsScalar() {
 		return nil // the list was made of the fields, or there are none
 	}
+	q := &v.q.q
 	m, err := plan.Misfit(rows)
 	switch {
 	case err != nil || m.None():
@@ -350,7 +354,7 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 		if err := v.fits(plan, rows); err != nil {
 			return 0, err
 		}
-		return plan.ReadEach(rows, v.into, next)
+		return plan.Rows(v.ofTable()).ReadEach(rows, v.into, next)
 	}
 	return rowmap.EachRow(rows, v.place.e.dialect, func(row map[string]any) bool {
 		*v.into.(*Row) = row

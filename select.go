@@ -183,7 +183,7 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 	p.guarded = v.q.wish().read
 	s.op, s.raw = "query", true
 	v.changes, s.write = changes, changes || !plain
-	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args), v.q.env(p))
+	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args, p.e.dialect), v.q.env(p))
 	return err
 }
 

@@ -69,7 +69,7 @@ func Arg(v any, d *dialect.Dialect) (any, error) {
 	case uint64:
 		return uintArg(x, d)
 	case float32:
-		return floatArg(float64(x), d)
+		return floatArg(widened32(x, d), d)
 	case json.RawMessage:
 		return rawJSONArg(x), nil
 	case [16]byte:
@@ -145,7 +145,9 @@ func reflectArg(v reflect.Value, d *dialect.Dialect) (any, error) {
 		return v.Int(), nil
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return uintArg(v.Uint(), d)
-	case reflect.Float32, reflect.Float64:
+	case reflect.Float32:
+		return floatArg(widened32(float32(v.Float()), d), d)
+	case reflect.Float64:
 		return floatArg(v.Float(), d)
 	case reflect.String:
 		return v.String(), nil

@@ -187,15 +187,15 @@ func (p *Plan) twice(column string) error {
 
 // open takes a state for a read of src. shared says that all rows are handed
 // out together; rows is about how many will come, 0 is unknown.
-func (b *binding) open(src Source, shared bool, rows int) *state {
+func (b *binding) open(src Source, shared bool, rows int, ofTable bool) *state {
 	s, _ := b.states.Get().(*state)
 	if s == nil {
 		s = &state{origins: make([]origin, len(b.places))}
 		for i := range s.origins {
-			s.origins[i] = origin{of: &s.reading, index: b.places[i].index}
+			s.origins[i] = origin{of: &s.reading, index: b.places[i].index, valued: b.places[i].field.codec.valued}
 		}
 	}
-	s.src, s.shared, s.blobs = src, shared, dialectOf(src) == dialect.SQLite
+	s.src, s.shared, s.strict, s.blobs = src, shared, ofTable, dialectOf(src) == dialect.SQLite
 	s.cells, _ = src.(Cells)
 	if s.cells == nil && s.dest == nil {
 		s.dest = make([]driver.Value, len(b.columns))
@@ -219,6 +219,11 @@ func (b *binding) done(s *state) {
 	if s.shared {
 		for i := range s.origins {
 			s.origins[i].slab = slab{}
+		}
+	}
+	if s.strict {
+		for i := range s.origins {
+			s.origins[i].holding = 0
 		}
 	}
 	s.reading, s.cells, s.fields = reading{}, nil, nil

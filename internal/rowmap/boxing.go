@@ -119,7 +119,7 @@ func (b *boxes) arg(x *boxing, p unsafe.Pointer, d *dialect.Dialect) (arg any, o
 	case boxFloat:
 		var f float64
 		if x.size == reflect.Float32 {
-			f = float64(*(*float32)(p))
+			f = widened32(*(*float32)(p), d)
 		} else {
 			f = *(*float64)(p)
 		}

@@ -37,6 +37,9 @@ func cellSetterOf(k reflect.Kind, c *codec) cellSetter {
 	case String:
 		return setStringCell
 	case Bytes:
+		if c.typ == rawJSONType {
+			return setRawJSONCell
+		}
 		return setBytesCell
 	case Time:
 		return setTimeCell
@@ -104,7 +107,7 @@ func setFloat64Cell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 		*(*float64)(p) = x.Float
 		return nil
 	case cell.Text: // a decimal
-		f, err := parseFloat[float64](stringOf(x.Bytes), 64)
+		f, err := parseFloat[float64](stringOf(x.Bytes), 64, c)
 		if err == nil {
 			*(*float64)(p) = f
 		}
@@ -122,11 +125,19 @@ func setStringCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 }
 
 func setBytesCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
-	if isText(x) {
+	if isText(x) && (x.Kind == cell.Bytes || !c.isBlob() || !c.strict()) {
 		*(*[]byte)(p) = cloneBytes(x.Bytes)
 		return nil
 	}
 	return setBytes(p, x.Value(), c)
+}
+
+func setRawJSONCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+	if isText(x) && (x.Kind != cell.Bytes || !c.isBlob() || !c.strict()) {
+		*(*[]byte)(p) = cloneBytes(x.Bytes)
+		return nil
+	}
+	return setRawJSON(p, x.Value(), c)
 }
 
 // isText says whether the cell's Bytes are what is stored: a time that the database
@@ -139,12 +150,12 @@ func isText(x *cell.Cell) bool {
 func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	switch x.Kind {
 	case cell.Time:
-		if s := x.Time.Unix(); s >= value.FirstSecond && s <= value.LastSecond {
+		if s := x.Time.Unix(); s > value.FirstSecond && s <= value.LastSecond {
 			*(*time.Time)(p) = x.Time.UTC()
 			return nil
 		}
 	case cell.Text:
-		t, err := parseTime(stringOf(x.Bytes))
+		t, err := readTime(stringOf(x.Bytes), c)
 		if err == nil {
 			*(*time.Time)(p) = t
 		}

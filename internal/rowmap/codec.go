@@ -53,6 +53,8 @@ type codec struct {
 	elem    *codec // of arrays
 	// slabbed says that set and setCell may take a value from the origin's slab.
 	slabbed bool
+	// valued says that the type's own Value method tells what is written.
+	valued bool
 }
 
 var (
@@ -60,6 +62,7 @@ var (
 	valuerType      = reflect.TypeFor[driver.Valuer]()
 	timeType        = reflect.TypeFor[time.Time]()
 	timePointerType = reflect.TypeFor[*time.Time]()
+	stringType      = reflect.TypeFor[string]()
 	int64Type       = reflect.TypeFor[int64]()
 	rawJSONType     = reflect.TypeFor[json.RawMessage]()
 )
@@ -118,9 +121,10 @@ func newCodec(t reflect.Type, depth int) (*codec, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.typ, c.setCell = t, cellSetterOf(t.Kind(), c)
+	c.typ = t
+	c.setCell = cellSetterOf(t.Kind(), c)
 	if reflect.PointerTo(t).Implements(valuerType) {
-		c.arg = customArger(t)
+		c.arg, c.valued = customArger(t), true
 	} else {
 		c.box = boxingOf(c.kind, t.Kind())
 	}
@@ -158,11 +162,10 @@ func plainCodec(t reflect.Type, depth int) (*codec, error) {
 		}
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
-			c := &codec{kind: Bytes, set: setBytes, arg: argBytes}
 			if t == rawJSONType {
-				c.arg = argRawJSON
+				return &codec{kind: Bytes, set: setRawJSON, arg: argRawJSON}, nil
 			}
-			return c, nil
+			return &codec{kind: Bytes, set: setBytes, arg: argBytes}, nil
 		}
 		return arrayCodec(t, depth)
 	}
@@ -220,7 +223,7 @@ func pointerCodec(t reflect.Type, elem *codec) *codec {
 	}
 	return &codec{
 		typ: t, kind: elem.kind, set: set, setCell: setCell, arg: arg, box: elem.box.around(pointed, 0),
-		elem: elem.elem, slabbed: true,
+		elem: elem.elem, slabbed: true, valued: elem.valued,
 	}
 }
 
@@ -273,14 +276,14 @@ func nullCodec(t reflect.Type, depth int) *codec {
 	}
 	return &codec{
 		typ: t, kind: elem.kind, set: set, setCell: setCell, arg: arg, box: elem.box.around(nulled, valid.Offset),
-		elem: elem.elem, slabbed: elem.slabbed,
+		elem: elem.elem, slabbed: elem.slabbed, valued: elem.valued,
 	}
 }
 
 // scannerSetter hands the value to Scan as database/sql would, but with bytes
 // that Scan may keep. A panic in Scan is an error.
 func scannerSetter(t reflect.Type) setter {
-	return func(p unsafe.Pointer, v driver.Value, _ *origin) (err error) {
+	return func(p unsafe.Pointer, v driver.Value, c *origin) (err error) {
 		if x, ok := v.([]byte); ok {
 			v = cloneBytes(x)
 		}
@@ -293,7 +296,13 @@ func scannerSetter(t reflect.Type) setter {
 		if !ok {
 			return errors.New("no Scanner")
 		}
-		return scanner.Scan(v)
+		if err := scanner.Scan(v); err != nil {
+			return err
+		}
+		if c != nil && c.of.strict {
+			return c.backScanned(scanner, v, t)
+		}
+		return nil
 	}
 }
 

@@ -73,6 +73,11 @@ func noText[T any]() error {
 	return fmt.Errorf("%w: a BLOB into %s; SQLite holds no text and no number for equal to it, use []byte", ErrType, reflect.TypeFor[T]())
 }
 
+// noBytes is the error for what is no BLOB of SQLite and would have to be bytes.
+func noBytes() error {
+	return fmt.Errorf("%w: what is no BLOB into bytes, which SQLite holds for equal to BLOBs only; use string", ErrType)
+}
+
 // outOfRange is the error for a driver's value that a T cannot hold exactly.
 func outOfRange[T any](v driver.Value) error {
 	return fmt.Errorf("%w: a %T that %s cannot hold exactly", ErrRange, v, reflect.TypeFor[T]())

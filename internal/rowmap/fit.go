@@ -116,6 +116,9 @@ func (c *codec) fit(v any) (any, error) {
 	case Int, Uint:
 		return fitInt(k, x)
 	case Float:
+		if f, ok := x.(float64); ok && bare(reflect.TypeOf(v)).Kind() == reflect.Float32 {
+			return float32(f), nil // what it stands for differs by database
+		}
 		return fitFloat(x)
 	case String:
 		return fitString(x)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -39,6 +40,9 @@ func setFloat32(p unsafe.Pointer, v driver.Value, c *origin) error {
 		return outOfRange[float32](v)
 	}
 	*(*float32)(p) = float32(f)
+	if ok {
+		return backFloat32(c, f)
+	}
 	return nil
 }
 
@@ -52,33 +56,46 @@ func toFloat[T float32 | float64](v driver.Value, c *origin, bits int) (float64,
 	case float32:
 		return value.Widen(v), nil
 	case int64:
+		if v >= maxExact || v <= -maxExact {
+			if err := backLarge[T](c); err != nil {
+				return 0, err
+			}
+		}
 		f := float64(T(v))
 		// 2^63 itself is what the largest numbers are rounded up to.
 		if f >= math.MaxInt64 || int64(f) != v {
 			return 0, outOfRange[T](v)
 		}
-		return f, nil
+		return f, backSize(c, f, bits)
 	case uint64:
+		if v >= maxExact {
+			if err := backLarge[T](c); err != nil {
+				return 0, err
+			}
+		}
 		f := float64(T(v))
 		if f >= math.MaxUint64 || uint64(f) != v {
 			return 0, outOfRange[T](v)
 		}
-		return f, nil
+		return f, backSize(c, f, bits)
 	case string:
-		return parseFloat[T](v, bits)
+		return parseFloat[T](v, bits, c)
 	case []byte:
 		if n, ok := bitColumn(v, c); ok {
+			if c.strict() {
+				return 0, c.noWayBack("bits", reflect.TypeFor[T]())
+			}
 			return toFloat[T](n, nil, bits)
 		}
 		if c.isBlob() {
 			return 0, noText[T]()
 		}
-		return parseFloat[T](stringOf(v), bits)
+		return parseFloat[T](stringOf(v), bits, c)
 	}
 	return 0, mismatch[T](v)
 }
 
-func parseFloat[T float32 | float64](s string, bits int) (float64, error) {
+func parseFloat[T float32 | float64](s string, bits int, c *origin) (float64, error) {
 	f, err := strconv.ParseFloat(s, bits)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
@@ -89,7 +106,7 @@ func parseFloat[T float32 | float64](s string, bits int) (float64, error) {
 	if !keepsWholePart(s, f) {
 		return 0, outOfRange[T](s)
 	}
-	return f, nil
+	return f, backFloat[T](c, s, f)
 }
 
 // keepsWholePart says whether f has all the digits before the point of the
@@ -117,7 +134,17 @@ func argFloat64(p unsafe.Pointer, d *dialect.Dialect) (any, error) {
 }
 
 func argFloat32(p unsafe.Pointer, d *dialect.Dialect) (any, error) {
-	return floatArg(float64(*(*float32)(p)), d)
+	return floatArg(widened32(*(*float32)(p), d), d)
+}
+
+// widened32 is the number that a float32 stands for: the decimal of the fewest digits
+// that are the same float32, so that 0.1 is found in columns of decimals and of
+// doubles. MySQL compares a FLOAT with the number that the float32 is.
+func widened32(f float32, d *dialect.Dialect) float64 {
+	if d == dialect.MySQL || d == nil {
+		return float64(f)
+	}
+	return value.Widen(f)
 }
 
 // floatArg refuses NaN and the infinities where the database has none: SQLite

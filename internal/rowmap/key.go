@@ -1,6 +1,7 @@
 package rowmap
 
 import (
+	"math"
 	"reflect"
 	"strconv"
 	"time"
@@ -14,11 +15,14 @@ type Instant struct {
 	nanos   int
 }
 
+// nan is the key of NaN, which PostgreSQL holds for equal to itself.
+type nan struct{}
+
 // Key returns a comparable value that is equal for values that are one key in
 // a database, whatever the Go types that hold them: whole numbers of all sizes
 // are int64 (uint64 above), []byte and types made of string are strings, a
 // [16]byte is the lower-case text of the UUID, times are instants; pointers
-// and Valuers are followed. ok is false for NULL, for NaN, and for what cannot
+// and Valuers are followed. ok is false for NULL and for what cannot
 // be a key.
 func Key(v any) (key any, ok bool) {
 	if t, isTime := timeIn(v); isTime {
@@ -34,7 +38,10 @@ func Key(v any) (key any, ok bool) {
 	case []byte:
 		return string(x), true
 	case float64:
-		return x, isNumber(x)
+		if math.IsNaN(x) {
+			return nan{}, true
+		}
+		return x, true
 	case time.Time:
 		return instantOf(x), true
 	}

@@ -131,7 +131,7 @@ func TestKey_IsEqualForEqualKeys(t *testing.T) {
 		}
 	}
 	require.Len(t, seen, len(groups))
-	for _, v := range []any{nil, (*int)(nil), (*money)(nil), []byte(nil), math.NaN(), struct{}{}, []int{1}, map[int]int{}, failing{"x"}} {
+	for _, v := range []any{nil, (*int)(nil), (*money)(nil), []byte(nil), struct{}{}, []int{1}, map[int]int{}, failing{"x"}} {
 		_, ok := Key(v)
 		require.False(t, ok, "%T", v)
 	}

@@ -90,11 +90,11 @@ func toInt64[T any](v driver.Value, c *origin) (int64, error) {
 		}
 		return int64(v), nil
 	case float64:
-		return floatToInt64[T](v)
+		return floatToInt64[T](v, c)
 	case float32:
-		return floatToInt64[T](float64(v))
+		return floatToInt64[T](float64(v), c)
 	case string:
-		return parseInt64[T](v)
+		return parseInt64[T](v, c)
 	case []byte:
 		if bits, ok := bitColumn(v, c); ok {
 			return toInt64[T](bits, nil)
@@ -102,7 +102,7 @@ func toInt64[T any](v driver.Value, c *origin) (int64, error) {
 		if c.isBlob() {
 			return 0, noText[T]()
 		}
-		return parseInt64[T](stringOf(v))
+		return parseInt64[T](stringOf(v), c)
 	}
 	return 0, mismatch[T](v)
 }
@@ -117,7 +117,7 @@ func toUint64[T any](v driver.Value, c *origin) (uint64, error) {
 	case uint64:
 		return v, nil
 	case string:
-		return parseUint64[T](v)
+		return parseUint64[T](v, c)
 	case []byte:
 		if bits, ok := bitColumn(v, c); ok {
 			return bits, nil
@@ -125,7 +125,7 @@ func toUint64[T any](v driver.Value, c *origin) (uint64, error) {
 		if c.isBlob() {
 			return 0, noText[T]()
 		}
-		return parseUint64[T](stringOf(v))
+		return parseUint64[T](stringOf(v), c)
 	}
 	n, err := toInt64[T](v, c)
 	if err != nil {
@@ -134,24 +134,30 @@ func toUint64[T any](v driver.Value, c *origin) (uint64, error) {
 	return toUint64[T](n, nil)
 }
 
-func floatToInt64[T any](f float64) (int64, error) {
+func floatToInt64[T any](f float64, c *origin) (int64, error) {
 	if f != math.Trunc(f) || math.Abs(f) > maxExact {
 		return 0, outOfRange[T](f)
 	}
-	return int64(f), nil
+	return int64(f), backWhole[T](c, f)
 }
 
-func parseInt64[T any](s string) (int64, error) {
+func parseInt64[T any](s string, c *origin) (int64, error) {
 	n, err := strconv.ParseInt(wholePart(s), 10, 64)
+	if err == nil && c.mattersAsText() {
+		return n, backText[T](c, s, strconv.FormatInt(n, 10))
+	}
 	return n, parseFailure[T](s, err)
 }
 
-func parseUint64[T any](s string) (uint64, error) {
+func parseUint64[T any](s string, c *origin) (uint64, error) {
 	whole := wholePart(s)
 	n, err := strconv.ParseUint(whole, 10, 64)
+	if err == nil && c.mattersAsText() {
+		return n, backText[T](c, s, strconv.FormatUint(n, 10))
+	}
 	if err != nil {
 		// A sign is allowed as long as the number is none below zero.
-		if i, ierr := strconv.ParseInt(whole, 10, 64); ierr == nil {
+		if i, ierr := parseInt64[T](whole, c); ierr == nil {
 			return toUint64[T](i, nil)
 		}
 	}

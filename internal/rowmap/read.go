@@ -5,6 +5,32 @@ import (
 	"unsafe"
 )
 
+// Rows is how a plan reads rows, which are those of a table whose columns its records
+// are written to, or not: a select list that was written by hand, or SQL. Of a
+// table's rows a value that its field could not give back is refused, see back.go.
+type Rows struct {
+	plan    *Plan
+	ofTable bool
+}
+
+// Rows are rows of a table, or others.
+func (p *Plan) Rows(ofTable bool) Rows { return Rows{p, ofTable} }
+
+// ReadAll is [Rows.ReadAll] for rows that are no table's.
+func (p *Plan) ReadAll(src Source, list any, hint int) (n int, err error) {
+	return p.Rows(false).ReadAll(src, list, hint)
+}
+
+// ReadFirst is [Rows.ReadFirst] for rows that are no table's.
+func (p *Plan) ReadFirst(src Source, rec any) (found bool, err error) {
+	return p.Rows(false).ReadFirst(src, rec)
+}
+
+// ReadEach is [Rows.ReadEach] for rows that are no table's.
+func (p *Plan) ReadEach(src Source, rec any, yield func() bool) (rows int64, err error) {
+	return p.Rows(false).ReadEach(src, rec, yield)
+}
+
 // Reading takes its records as any: pointers to a T, or to a []T, of the plan's
 // type. So nothing here is compiled anew for each T.
 
@@ -15,8 +41,9 @@ import (
 //
 // Without rows the slice is empty but not nil. On an error *list is unchanged. src
 // is closed on every path, also if a Scan method ends the goroutine.
-func (p *Plan) ReadAll(src Source, list any, hint int) (n int, err error) {
-	rows, err := p.collect(src, list, hint)
+func (r Rows) ReadAll(src Source, list any, hint int) (n int, err error) {
+	p := r.plan
+	rows, err := p.collect(src, list, hint, r.ofTable)
 	if err != nil {
 		return 0, err
 	}
@@ -29,7 +56,7 @@ func (p *Plan) ReadAll(src Source, list any, hint int) (n int, err error) {
 }
 
 // collect reads and closes src.
-func (p *Plan) collect(src Source, list any, hint int) (rows slice, err error) {
+func (p *Plan) collect(src Source, list any, hint int, ofTable bool) (rows slice, err error) {
 	defer closeSource(src, &rows, &err)
 	if _, err := p.listAt(list); err != nil {
 		return slice{}, err
@@ -38,7 +65,7 @@ func (p *Plan) collect(src Source, list any, hint int) (rows slice, err error) {
 	if err != nil {
 		return slice{}, err
 	}
-	s := b.open(src, hint != 1, hint)
+	s := b.open(src, hint != 1, hint, ofTable)
 	c := recordCollector{plan: p, next: hint}
 	for {
 		if err := s.next(); err != nil {
@@ -58,7 +85,8 @@ func (p *Plan) collect(src Source, list any, hint int) (rows slice, err error) {
 // ReadFirst reads the first row of src into *rec and closes src. rec is a *T of
 // the plan's T. found is false, and *rec is unchanged, if there is none. After an
 // error *rec holds a part of the row.
-func (p *Plan) ReadFirst(src Source, rec any) (found bool, err error) {
+func (r Rows) ReadFirst(src Source, rec any) (found bool, err error) {
+	p := r.plan
 	defer closeSource(src, &found, &err)
 	base, err := p.record(rec)
 	if err != nil {
@@ -68,7 +96,7 @@ func (p *Plan) ReadFirst(src Source, rec any) (found bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s := b.open(src, false, 1)
+	s := b.open(src, false, 1, r.ofTable)
 	if err := s.next(); err != nil {
 		b.done(s)
 		return false, atEnd(err)
@@ -85,7 +113,8 @@ func (p *Plan) ReadFirst(src Source, rec any) (found bool, err error) {
 // kept.
 //
 // The caller closes src, which a loop that ends early has not read to its end.
-func (p *Plan) ReadEach(src Source, rec any, yield func() bool) (rows int64, err error) {
+func (r Rows) ReadEach(src Source, rec any, yield func() bool) (rows int64, err error) {
+	p := r.plan
 	base, err := p.record(rec)
 	if err != nil {
 		return 0, err
@@ -94,7 +123,7 @@ func (p *Plan) ReadEach(src Source, rec any, yield func() bool) (rows int64, err
 	if err != nil {
 		return 0, err
 	}
-	s := b.open(src, false, 1)
+	s := b.open(src, false, 1, r.ofTable)
 	defer b.done(s)
 	for {
 		if err := s.next(); err != nil {

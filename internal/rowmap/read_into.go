@@ -21,7 +21,7 @@ func (p *Plan) ReadInto(src Source, fields []int, n int, at func(i int) (rec any
 	if err != nil {
 		return 0, err
 	}
-	s := b.open(src, n > 1, n)
+	s := b.open(src, n > 1, n, false)
 	defer b.done(s)
 	if err := b.choose(s, fields); err != nil {
 		return 0, err
@@ -54,7 +54,7 @@ func (p *Plan) ReadMatched(src Source, fields []int, key int, find func(key any)
 	if err != nil {
 		return 0, err
 	}
-	s := b.open(src, true, 0)
+	s := b.open(src, true, 0, false)
 	defer b.done(s)
 	if err := b.choose(s, fields); err != nil {
 		return 0, err

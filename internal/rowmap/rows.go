@@ -138,13 +138,13 @@ func plainText(s, typeName string, d *dialect.Dialect) (any, error) {
 		if err == nil && n > math.MaxInt64 {
 			return n, nil
 		}
-		i, err := parseInt64[int64](s)
+		i, err := parseInt64[int64](s, nil)
 		if err != nil && d == nil {
 			return s, nil // SQLite may keep text in such a column
 		}
 		return i, err
 	case d == dialect.MySQL && (typeName == "FLOAT" || typeName == "DOUBLE"):
-		return parseFloat[float64](s, 64)
+		return parseFloat[float64](s, 64, nil)
 	}
 	return s, nil
 }

@@ -53,6 +53,8 @@ type reading struct {
 	src Source
 	// blobs says that bytes are no text: SQLite finds no value equal to both.
 	blobs bool
+	// strict says that the columns are those that the fields are written to.
+	strict bool
 	sharing
 }
 
@@ -63,6 +65,9 @@ type origin struct {
 	of    *reading
 	index int // of the column
 	slab  slab
+	// valued is that of the field's codec, whose holding is not known yet if it is 0.
+	valued  bool
+	holding holding
 }
 
 // typeName is the database's name of the column's type, or "".

@@ -2,8 +2,10 @@ package rowmap
 
 import (
 	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"time"
 	"unsafe"
@@ -38,7 +40,7 @@ func toBool(v driver.Value, c *origin) (bool, error) {
 		}
 		return false, outOfRange[bool](v)
 	case string:
-		return parseBool(v)
+		return parseBool(v, c)
 	case []byte:
 		if n, ok := bitColumn(v, c); ok {
 			return toBool(n, nil)
@@ -46,18 +48,21 @@ func toBool(v driver.Value, c *origin) (bool, error) {
 		if c.isBlob() {
 			return false, noText[bool]()
 		}
-		if len(v) == 1 && v[0] <= 1 {
+		if len(v) == 1 && v[0] <= 1 && !c.strict() {
 			return v[0] == 1, nil
 		}
-		return parseBool(stringOf(v))
+		return parseBool(stringOf(v), c)
 	}
 	return false, mismatch[bool](v)
 }
 
-func parseBool(s string) (bool, error) {
+func parseBool(s string, c *origin) (bool, error) {
 	b, err := strconv.ParseBool(s)
 	if err != nil {
 		return false, mismatch[bool](s)
+	}
+	if c.mattersAsText() {
+		return b, backText[bool](c, s, boolText(b, c.dialect()))
 	}
 	return b, nil
 }
@@ -95,7 +100,7 @@ func setString(p unsafe.Pointer, v driver.Value, c *origin) error {
 		return mismatch[string](v)
 	}
 	*(*string)(p) = string(text)
-	return nil
+	return c.backDigits(stringType)
 }
 
 // textual refuses bytes that the database holds for no text.
@@ -117,8 +122,31 @@ func argString(p unsafe.Pointer, _ *dialect.Dialect) (any, error) {
 	return s, nil
 }
 
+// setRawJSON is setBytes for JSON, which is text.
+func setRawJSON(p unsafe.Pointer, v driver.Value, c *origin) error {
+	switch v.(type) {
+	case nil, string:
+	case []byte:
+		if c.strict() && c.isBlob() {
+			return noText[json.RawMessage]()
+		}
+	default:
+		if err := c.backDigits(rawJSONType); err != nil {
+			return err
+		}
+	}
+	return readBytes(p, v, c)
+}
+
 // setBytes copies. NULL is nil, and an empty value is empty but not nil.
 func setBytes(p unsafe.Pointer, v driver.Value, c *origin) error {
+	if _, blob := v.([]byte); !blob && v != nil && c.strict() && c.isBlob() {
+		return noBytes()
+	}
+	return readBytes(p, v, c)
+}
+
+func readBytes(p unsafe.Pointer, v driver.Value, c *origin) error {
 	switch v := v.(type) {
 	case []byte:
 		if len(v) <= 8 && c.isBit() {
@@ -212,6 +240,9 @@ func setAny(p unsafe.Pointer, v driver.Value, c *origin) error {
 		return err
 	}
 	*(*any)(p) = x
+	if t, ok := x.(time.Time); ok {
+		return backTime(c, t)
+	}
 	return nil
 }
 
@@ -219,10 +250,13 @@ func argAny(p unsafe.Pointer, d *dialect.Dialect) (any, error) { return Arg(*(*a
 
 // setUUID takes 16 raw bytes, or 32 hexadecimal digits with the four usual
 // dashes or without.
-func setUUID(p unsafe.Pointer, v driver.Value, _ *origin) error {
+func setUUID(p unsafe.Pointer, v driver.Value, c *origin) error {
 	var text string
 	switch v := v.(type) {
 	case []byte:
+		if c.strict() && c.typeName() == "BYTEA" {
+			return c.noWayBack("bytes", reflect.TypeFor[[16]byte]())
+		}
 		if len(v) == 16 {
 			*(*[16]byte)(p) = [16]byte(v)
 			return nil

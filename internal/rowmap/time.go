@@ -1,10 +1,8 @@
 package rowmap
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"fmt"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -13,17 +11,17 @@ import (
 )
 
 // setTime stores an instant in UTC.
-func setTime(p unsafe.Pointer, v driver.Value, _ *origin) error {
-	t, err := toTime(v)
+func setTime(p unsafe.Pointer, v driver.Value, c *origin) error {
+	t, err := toTime(v, c)
 	if err != nil {
 		return err
 	}
 	*(*time.Time)(p) = t
-	return nil
+	return backTime(c, t)
 }
 
 // toTime takes a time, or a text with a date.
-func toTime(v driver.Value) (time.Time, error) {
+func toTime(v driver.Value, c *origin) (time.Time, error) {
 	switch v := v.(type) {
 	case time.Time:
 		if err := checkYear(v); err != nil {
@@ -31,9 +29,9 @@ func toTime(v driver.Value) (time.Time, error) {
 		}
 		return v.UTC(), nil
 	case string:
-		return parseTime(v)
+		return readTime(v, c)
 	case []byte:
-		return parseTime(stringOf(v))
+		return readTime(stringOf(v), c)
 	}
 	return time.Time{}, mismatch[time.Time](v)
 }
@@ -63,37 +61,6 @@ func timeArg(t time.Time, d *dialect.Dialect) (any, error) {
 		return value.FormatTime(t), nil
 	}
 	return value.CutToMicro(t), nil
-}
-
-// RawArgs are the arguments of SQL that the caller wrote. Like everywhere, the zero
-// time.Time is NULL; what else there is, the drivers take as they do.
-func RawArgs(args []any) []any {
-	for i, v := range args {
-		if isZeroTime(v) {
-			args = slices.Clone(args)
-			for j := i; j < len(args); j++ {
-				if isZeroTime(args[j]) {
-					args[j] = nil
-				}
-			}
-			return args
-		}
-	}
-	return args
-}
-
-func isZeroTime(v any) bool {
-	switch t := v.(type) {
-	case time.Time:
-		return t.IsZero()
-	case *time.Time:
-		return t != nil && t.IsZero()
-	case sql.NullTime:
-		return t.Time.IsZero()
-	case sql.Null[time.Time]:
-		return t.V.IsZero()
-	}
-	return false
 }
 
 func checkYear(t time.Time) error {

@@ -98,4 +98,6 @@ type Table interface {
 	// Encrypted says whether the database has the column's ciphertext only. The column may
 	// be named after the table.
 	Encrypted(column string) bool
+	// Whole says whether they are whole numbers or bools to Go.
+	Whole(i int) bool
 }

@@ -95,6 +95,8 @@ func (known) Textual(int) bool { return false }
 
 func (known) Encrypted(column string) bool { return lastPart(column) == "ssn" }
 
+func (known) Whole(int) bool { return false }
+
 func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }
 
 // WithOrder adds an item to ORDER BY.

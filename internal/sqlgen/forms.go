@@ -32,6 +32,9 @@ func (r *renderer) careful(c *Cond, i int, a any) (ok bool) {
 	if r.d.Numbered {
 		return false
 	}
+	if r.inTexts(c.op, i) {
+		return r.digits(c, func() { r.ready(a) }, digitsOf(a))
+	}
 	if other := r.otherForm(c, i, a); other != nil {
 		return r.either(c, a, other)
 	}
@@ -126,6 +129,14 @@ func (r *renderer) others(c *Cond, i, first int) []any {
 // members writes column [NOT] IN (arguments) of a list's arguments from first on,
 // whose other forms are others.
 func (r *renderer) members(c *Cond, i, first int, others []any) {
+	if r.inTexts(c.op, i) {
+		var texts []any
+		for _, a := range r.args[first:] {
+			texts = append(texts, digitsOf(a)...)
+		}
+		r.digitsOfList(c, first, texts)
+		return
+	}
 	words := 0
 	if r.d == dialect.MySQL {
 		words = r.numbersFirst(i, first)

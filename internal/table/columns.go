@@ -85,6 +85,12 @@ func (t *Table) Textual(i int) bool {
 	return k == rowmap.String || k == rowmap.Any
 }
 
+// Whole implements sqlgen.Table.
+func (t *Table) Whole(i int) bool {
+	k := t.Plan.Field(i).Kind
+	return k == rowmap.Int || k == rowmap.Uint || k == rowmap.Bool
+}
+
 // Operand implements sqlgen.Table.
 func (t *Table) Operand(i int, v any, d *dialect.Dialect) (any, error) {
 	return t.Plan.Operand(i, v, d)

@@ -34,6 +34,9 @@ func TestDates_InAStringFieldAreWhatIsStored(t *testing.T) {
 		ctx := t.Context()
 		fl.Create(t, `CREATE TABLE events (id {id}, day {date}, at DATETIME(6), maybe DATETIME(3), at2 DATETIME, `+"`null` DATE, raw DATETIME, short DATETIME, other {time})",
 			`INSERT INTO events VALUES (1, '2024-05-06', '2024-05-06 07:08:09.500000', '2024-05-06 07:08:09.125', '2024-05-06 07:08:09', '2024-05-06', '2024-05-06 00:00:00', '2024-05-06 07:08:09', '2024-05-06 07:08:09')`)
+		if fl.Database.Dialect == "sqlite" { // where no text is equal to bytes
+			fl.Create(t, "UPDATE events SET at2 = CAST(at2 AS BLOB)")
+		}
 		m := conformance.Model[event](t, fl.Registry, dbfleet.ModelConfig{Table: "events"})
 		before, err := m.Find(ctx, 1)
 		require.NoError(t, err)
@@ -213,9 +216,9 @@ func TestDates_ThatDoNotExistAreToldAndKept(t *testing.T) {
 			got, err := asTimes.Find(ctx, i+1)
 			row, rowErr := fl.DB("main").Table("old").Select("day").Find(ctx, i+1)
 			if day == "0001-01-01" {
-				require.NoError(t, err)
+				require.ErrorIs(t, err, dbfleet.ErrRange, "Go's zero time, which Save would write as NULL")
+				require.Zero(t, got.Day)
 				require.NoError(t, rowErr)
-				require.Equal(t, time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), got.Day)
 				require.Equal(t, got.Day, row["day"])
 				continue
 			}

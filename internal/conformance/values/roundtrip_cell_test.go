@@ -309,6 +309,9 @@ func (c *trial[V]) find(what string, v V, want []int64) {
 			return ids, err
 		},
 	} {
+		if oneForm[name] && twofold(any(v)) {
+			continue // SQL of the caller's compares with one of the forms
+		}
 		if null && (name != "where" && name != "pointer" && name != "table" && name != "col" && name != "in" && name != "in many") {
 			continue // no value
 		}
@@ -446,7 +449,9 @@ func (c *trial[V]) rewrite(id int64, v V) {
 		c.refuse("Save unchanged", err)
 	}
 	if after, err := c.text(id); err != nil || after != c.stored[id] {
-		c.failf("stored %s: Save of the unchanged record (%#v) made %s of %s, %v", c.show(id), v, after, c.stored[id], err)
+		if err != nil || !c.unchanged(after, c.stored[id]) {
+			c.failf("stored %s: Save of the unchanged record (%#v) made %s of %s, %v", c.show(id), v, after, c.stored[id], err)
+		}
 		_, err := c.fl.DB("main").ExecContext(c.ctx, lax(c.fl)+fmt.Sprintf("UPDATE %s SET v = %s WHERE id = %d", c.table, c.show(id), id))
 		if err != nil {
 			c.failf("%v", err)
@@ -457,7 +462,7 @@ func (c *trial[V]) rewrite(id int64, v V) {
 		switch {
 		case err != nil:
 			c.refuse(way, err)
-		case stored != c.stored[id]:
+		case !c.unchanged(stored, c.stored[id]):
 			c.failf("stored %s: %s of what was read (%#v) stored %s, not %s", c.show(id), way, v, stored, c.stored[id])
 		default:
 			c.right++

@@ -173,10 +173,16 @@ const typesHead = `# Column types and Go types
 What a field of a Go type does on a column type. The table is made by a test, which stores values by SQL and by every write of the library, reads
 them in every way, finds them by every condition, and writes back what it has read.
 
-- **Kept**: what is read is found again by every condition and written back unchanged; a value that does not fit is an error.
+- **Kept**: what is read is found again by every condition and written back unchanged; a value of which that is not so is an error, as is one that does
+  not fit. A number is unchanged as a number: NUMERIC of PostgreSQL may lose zeros behind the point. A text in a field for numbers must be written as the
+  number is: '7' is read, '007' and '1abc' are errors, as are 0.1234567890123456789 in a float64 and the first instant of the year 1, which is Go's zero time.
 - **Refused**: always an error, which names table, or model, and column.
-- **Otherwise**: some value is read that is found or written otherwise, by the database's own rules: floats that stand for decimals, a date of a time,
-  numbers for a column of text, bytes for a text of SQLite. Records of such fields are for reading. To find and save, take a type of the first column.
+- **Otherwise**: some value is read that is found or written otherwise: UUIDs in columns of bytes (Save writes them as text, and ranges compare texts with
+  bytes), times of SQLite that others wrote in another form, FLOAT of MySQL in anything but a float32, the year 0000 of MySQL's YEAR, documents of
+  another layout. Records of such fields are for reading. To find and save, take a type of the first column.
+
+A read is so strict where its columns are those of the fields: Find, First, Get, Iter, relations. A select list of your own, SQL, Pluck and aggregates
+give what they compute, converted as far as nothing is lost. In SQL of your own a UUID, and a time on SQLite, is compared in the one form that is sent.
 
 Types of users that are named here: "UUID type (text)" has a Value method that gives text, "UUID type (bytes)" one that gives bytes; "Scanner and
 Valuer" is a decimal by its text.

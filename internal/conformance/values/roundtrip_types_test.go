@@ -170,5 +170,8 @@ func same(a, b any) bool {
 		g, ok := b.(float64)
 		return ok && math.IsNaN(g)
 	}
+	if text := fmt.Sprintf("%#v", a); strings.Contains(text, "NaN") {
+		return text == fmt.Sprintf("%#v", b) // which is not equal to itself
+	}
 	return reflect.DeepEqual(a, b)
 }

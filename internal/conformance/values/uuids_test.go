@@ -75,8 +75,12 @@ func TestUUIDs_InEveryFormAndColumn(t *testing.T) {
 			Bin [16]byte
 		}
 		b, err := dbfleet.Table[binary](fl.DB("main"), "things").First(ctx)
-		require.NoError(t, err)
-		require.Equal(t, u, b.Bin)
+		if fl.Database.Dialect == "postgres" { // whose bytea is equal to no text, as which a UUID is sent
+			require.ErrorIs(t, err, dbfleet.ErrRange)
+		} else {
+			require.NoError(t, err)
+			require.Equal(t, u, b.Bin)
+		}
 		fl.Create(t, "UPDATE things SET text = 'no uuid'")
 		_, err = m.Find(ctx, x.ID)
 		require.ErrorIs(t, err, dbfleet.ErrType)

@@ -19,7 +19,6 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
-	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // load streams rows by LOAD DATA LOCAL INFILE.
@@ -35,7 +34,7 @@ type load struct {
 	s    *conn
 	text string
 	name string
-	hex  []bool // columns of bytes, which are sent as hexadecimal digits
+	as   []loadForm
 	cols []string
 	// quiet says that notes are off in the session.
 	quiet bool
@@ -55,15 +54,17 @@ func (s *conn) CopyInto(ctx context.Context, into *session.LoadTarget, _ []any) 
 		}
 		return nil, err
 	}
-	l := &load{s: s, cols: into.Columns, hex: make([]bool, len(into.Columns))}
-	for i := range l.hex {
+	l := &load{s: s, cols: into.Columns, as: make([]loadForm, len(into.Columns))}
+	for i := range l.as {
 		switch rows.TypeName(i) {
 		case "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT",
-			"UNSIGNED TINYINT", "UNSIGNED SMALLINT", "UNSIGNED MEDIUMINT", "UNSIGNED INT", "UNSIGNED BIGINT",
-			"DECIMAL", "FLOAT", "DOUBLE", "DATE", "TIME", "DATETIME", "TIMESTAMP",
-			"CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "JSON":
+			"UNSIGNED TINYINT", "UNSIGNED SMALLINT", "UNSIGNED MEDIUMINT", "UNSIGNED INT", "UNSIGNED BIGINT":
+			l.as[i] = loadWhole
+		case "DECIMAL", "FLOAT", "DOUBLE", "DATE", "TIME", "DATETIME", "TIMESTAMP":
+		case "CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "JSON":
+			l.as[i] = loadText
 		case "BINARY", "VARBINARY", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB":
-			l.hex[i] = true
+			l.as[i] = loadHex
 		default: // BIT, YEAR, ENUM and SET read digits as something else
 			l = nil
 		}
@@ -87,7 +88,7 @@ func (l *load) statement(table string) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		if l.hex[i] {
+		if l.as[i] == loadHex {
 			column = "@dbfleet_" + strconv.Itoa(i)
 		}
 		b.WriteString(column)
@@ -95,7 +96,7 @@ func (l *load) statement(table string) string {
 	b.WriteString(")")
 	sep := " SET "
 	for i, column := range l.cols {
-		if l.hex[i] {
+		if l.as[i] == loadHex {
 			b.WriteString(sep + column + " = UNHEX(@dbfleet_" + strconv.Itoa(i) + ")")
 			sep = ", "
 		}
@@ -112,25 +113,25 @@ func (l *load) Row(buf []byte, row []any) ([]byte, error) {
 			buf = append(buf, '\t')
 		}
 		var err error
-		if buf, err = l.value(buf, v, l.hex[i]); err != nil {
+		if buf, err = l.value(buf, v, l.as[i]); err != nil {
 			return buf, &session.ArgumentError{Reason: "column " + l.cols[i] + ": the value " + err.Error()}
 		}
 	}
 	return append(buf, '\n'), nil
 }
 
-func (l *load) value(buf []byte, v any, asHex bool) ([]byte, error) {
+func (l *load) value(buf []byte, v any, as loadForm) ([]byte, error) {
 	start := len(buf)
 	switch x := v.(type) {
 	case nil:
 		return append(buf, `\N`...), nil
 	case string:
-		if asHex {
+		if as == loadHex {
 			return appendHexString(buf, x), nil
 		}
 		return appendLoadText(buf, x)
 	case []byte:
-		if asHex {
+		if as == loadHex {
 			return hex.AppendEncode(buf, x), nil
 		}
 		return appendLoadText(buf, x)
@@ -148,7 +149,7 @@ func (l *load) value(buf []byte, v any, asHex bool) ([]byte, error) {
 		if finite(0, x) != nil {
 			return buf, errors.New("is not a finite number")
 		}
-		buf = strconv.AppendFloat(buf, x, 'g', -1, 64)
+		buf = as.appendFloat(buf, x)
 	case time.Time:
 		if checkTime(0, x) != nil {
 			return buf, errors.New("is a time outside of the years 0 to 9999")
@@ -156,7 +157,7 @@ func (l *load) value(buf []byte, v any, asHex bool) ([]byte, error) {
 		if x.IsZero() {
 			buf = append(buf, "0000-00-00"...)
 		} else {
-			buf = value.AppendTime(buf, x)
+			buf = as.appendTime(buf, x)
 		}
 	default:
 		nv := sqldriver.NamedValue{Ordinal: 1, Value: v}
@@ -165,11 +166,11 @@ func (l *load) value(buf []byte, v any, asHex bool) ([]byte, error) {
 		}
 		switch nv.Value.(type) {
 		case nil, string, []byte, int64, uint64, bool, float64, time.Time:
-			return l.value(buf, nv.Value, asHex)
+			return l.value(buf, nv.Value, as)
 		}
 		return buf, fmt.Errorf("is a %T, which cannot be sent", v)
 	}
-	if asHex { // a number for a column of bytes: its text
+	if as == loadHex { // a number for a column of bytes: its text
 		text := string(buf[start:])
 		buf = appendHexString(buf[:start], text)
 	}

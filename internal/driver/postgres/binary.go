@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -78,6 +79,16 @@ func appendBinary(m *pgtype.Map, buf []byte, oid uint32, v any) ([]byte, error) 
 				return buf, errRange
 			}
 			return be.AppendUint16(be.AppendUint32(buf, 2), uint16(x)), nil
+		case pgtype.OIDOID:
+			if x != int64(uint32(x)) {
+				return buf, errRange
+			}
+			return be.AppendUint32(be.AppendUint32(buf, 4), uint32(x)), nil
+		case pgtype.QCharOID:
+			if x != int64(uint8(x)) {
+				return buf, errRange
+			}
+			return append(buf, 0, 0, 0, 1, uint8(x)), nil
 		}
 	case float64:
 		switch oid {
@@ -118,7 +129,29 @@ func appendBinary(m *pgtype.Map, buf []byte, oid uint32, v any) ([]byte, error) 
 			return be.AppendUint32(be.AppendUint32(buf, 4), uint32(int32(days))), nil
 		}
 	}
+	if text, ok := textOf(oid, v); ok {
+		return append(be.AppendUint32(buf, uint32(len(text))), text...), nil
+	}
 	return appendByPGX(m, buf, oid, v)
+}
+
+// textOf is the text of a number or bool for a column of texts, as a parameter of its
+// type is written.
+func textOf(oid uint32, v any) (text string, ok bool) {
+	switch oid {
+	case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID:
+	default:
+		return "", false
+	}
+	switch x := v.(type) {
+	case bool:
+		return strconv.FormatBool(x), true
+	case int64:
+		return strconv.FormatInt(x, 10), true
+	case float64:
+		return strconv.FormatFloat(x, 'f', -1, 64), true
+	}
+	return "", false
 }
 
 // micros is a time as PostgreSQL counts it, cut to microseconds as pgx does.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"math"
@@ -112,18 +113,44 @@ func (l *copyStream) value(buf []byte, oid uint32, v any) ([]byte, error) {
 		}
 		return appendCopyText(buf, x), nil
 	case int64:
+		if oid == pgtype.OIDOID && x != int64(uint32(x)) || oid == pgtype.QCharOID || oid == pgtype.XMLOID {
+			return buf, errRange // as in a statement, or otherwise
+		}
 		return strconv.AppendInt(buf, x, 10), nil
 	case uint64:
+		if oid == pgtype.OIDOID || oid == pgtype.XMLOID {
+			return buf, errRange
+		}
 		return strconv.AppendUint(buf, x, 10), nil
 	case float64:
-		switch {
-		case math.IsInf(x, 1):
-			return append(buf, "Infinity"...), nil
-		case math.IsInf(x, -1):
-			return append(buf, "-Infinity"...), nil
+		switch oid {
+		case pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
+			switch {
+			case math.IsInf(x, 1):
+				return append(buf, "Infinity"...), nil
+			case math.IsInf(x, -1):
+				return append(buf, "-Infinity"...), nil
+			}
+			return strconv.AppendFloat(buf, x, 'g', -1, 64), nil
+		case pgtype.JSONOID:
+			text, err := json.Marshal(x)
+			return append(buf, text...), err
+		case pgtype.OIDOID:
+			if !isWhole(x) {
+				return buf, errRange
+			}
+		case pgtype.XMLOID:
+			return buf, errRange
 		}
-		return strconv.AppendFloat(buf, x, 'g', -1, 64), nil
+		return strconv.AppendFloat(buf, x, 'f', -1, 64), nil // as a statement's argument
 	case bool:
+		switch oid {
+		case pgtype.BoolOID:
+		case pgtype.XMLOID:
+			return buf, errRange
+		case pgtype.TextOID, pgtype.VarcharOID, pgtype.BPCharOID, pgtype.JSONOID, pgtype.JSONBOID:
+			return strconv.AppendBool(buf, x), nil // as a statement's argument
+		}
 		if x {
 			return append(buf, 't'), nil
 		}

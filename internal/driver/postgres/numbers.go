@@ -12,10 +12,17 @@ import (
 
 // wholeNumber refuses a float for a placeholder of an integer type unless it is
 // a whole number that a float holds exactly: pgx would cut the fraction off,
-// and make some number of NaN.
+// and make some number of NaN. It refuses numbers and bools for XML, of which pgx would
+// make elements with the names of Go's types.
 func wholeNumber(ordinal int, oid uint32, value any) error {
 	switch oid {
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Int2ArrayOID, pgtype.Int4ArrayOID, pgtype.Int8ArrayOID:
+	case pgtype.XMLOID:
+		switch value.(type) {
+		case int64, uint64, float64, bool:
+			return &session.NotSentError{Err: &session.ArgumentError{Ordinal: ordinal, Reason: "is no XML; give it as text"}}
+		}
+		return nil
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.Int2ArrayOID, pgtype.Int4ArrayOID, pgtype.Int8ArrayOID:
 	default:
 		return nil
 	}
