@@ -28,7 +28,7 @@ func from(sub Queryable, alias string) *query {
 		return of
 	}
 	src := *of.src
-	src.callbacks, src.fillable = callbacks{}, nil
+	src.callbacks, src.fillable, src.scopes, src.relates = callbacks{}, nil, nil, nil
 	src.table = table.Unmodelled(alias, nil)
 	next := &query{src: &src, q: sqlgen.From(alias), at: of.at}
 	if alias == "" {

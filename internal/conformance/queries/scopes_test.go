@@ -133,6 +133,27 @@ func TestScopes_HoldForReadsAndNoORLeadsOutOfThem(t *testing.T) {
 	})
 }
 
+func TestScopes_HoldWithinFromAndNotForItsRows(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		articles, _ := essaysOf(t, fl)
+		one := asTenant(t.Context(), 1)
+		listed, err := dbfleet.Pluck[int64](one, dbfleet.From(articles.Select("id"), "listed").OrderBy("id", dbfleet.Asc), "id")
+		require.NoError(t, err)
+		require.Equal(t, []int64{1, 3}, listed)
+		// A column of the select list may have the name of one that a scope asks for.
+		renamed := dbfleet.From(articles.Select("title").SelectAs("id", "tenant_id"), "renamed").OrderBy("tenant_id", dbfleet.Asc)
+		ids, err := dbfleet.Pluck[int64](one, renamed, "tenant_id")
+		require.NoError(t, err)
+		require.Equal(t, []int64{1, 3}, ids)
+		n, err := renamed.Count(one)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n)
+		_, err = dbfleet.From(articles.Select("id"), "listed").Count(t.Context())
+		require.ErrorIs(t, err, errNoTenant)
+	})
+}
+
 func TestScopes_HoldForWrites(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
