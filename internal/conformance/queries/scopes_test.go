@@ -89,6 +89,14 @@ func TestScopes_HoldForReadsAndNoORLeadsOutOfThem(t *testing.T) {
 		require.Equal(t, []int64{1, 2, 3, 4, 5, 6}, articleIDs(t, all.WithoutScope("published", "tenant"), t.Context()))
 		require.Equal(t, []int64{1, 3}, articleIDs(t, all.As("x").Join("notes", "notes.article_id", "=", "x.id").Distinct(), one))
 
+		for _, q := range []*dbfleet.Query[essay]{
+			all.WhereRaw("1 = 1) OR (1 = 1"), all.OrWhereRaw("1 = 1) OR (1 = 1"), all.Filter(dbfleet.Not(dbfleet.Raw("1 = 0) OR (1 = 1"))),
+			all.GroupBy("id").HavingRaw("1 = 1) OR (1 = 1"), all.SelectRaw("1) AS n"), all.OrderByRaw("(id"), all.JoinRaw("JOIN notes ON (1 = 1) OR 1 = 1)"),
+		} {
+			_, err := q.Get(one)
+			require.ErrorContains(t, err, "parentheses of the SQL do not match")
+		}
+
 		n, err := articles.Where("id", "=", 2).OrWhere("id", "=", 3).Count(one)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
