@@ -48,7 +48,7 @@ func (t *trip) answered(ctx context.Context, v verb, err error) error {
 // ask reads the keys of the related records for which the condition holds, as parents have
 // them; if it holds for parents without a record, those of the others.
 func (h *having) ask(ctx context.Context, connection string, primary bool) ([]any, error) {
-	q, _, err := h.asked(connection)
+	q, _, _, err := h.asked(connection)
 	if err != nil {
 		return nil, err
 	}
