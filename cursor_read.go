@@ -25,8 +25,8 @@ type paging struct {
 
 	after     token.Cursor // where the page begins, if given
 	given     bool
-	signs     bool // cursors are wanted
-	asking    bool // q asks for the page
+	signs     bool   // cursors are wanted
+	made      *query // q when it asks for the page
 	of        [12]byte
 	rows      int
 	typeNames []string
@@ -101,10 +101,9 @@ func (v *paging) foreign() error {
 }
 
 func (v *paging) render(p *place, s *statement) error {
-	if v.asking { // again, with what other connections have told of it
+	if v.q == v.made { // again, with what other connections have told of it
 		return v.selection.render(p, s)
 	}
-	v.asking = true
 	if v.signs {
 		if err := v.identify(p); err != nil {
 			return err
@@ -119,7 +118,7 @@ func (v *paging) render(p *place, s *statement) error {
 		never = q.src.table.KeyNames()
 	}
 	q.q = q.q.WithKeyset(v.part, v.keys, never).WithLimit(int64(v.size) + 1)
-	v.q = q
+	v.q, v.made = q, q
 	return v.selection.render(p, s)
 }
 
