@@ -145,26 +145,29 @@ func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) (*T
 const maxSearches = 10
 
 func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (in *Tx, err error) {
-	t := q.src.table
 	made, err := q.sameAs(record, w.columns)
+	if err != nil {
+		return nil, err
+	}
+	home, err := q.homeOf(record)
 	if err != nil {
 		return nil, err
 	}
 	var found bool
 	var exists error
-	for range maxSearches {
-		if found, in, err = q.lookUp(ctx, record, made, t.Kept(), sqlgen.ForUpdate); err != nil {
-			return in, err
-		}
-		if found {
-			t.Plan.Forget(record) // what it holds is the program's
-			in, err = q.save(ctx, record, nil)
-			if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrStaleRecord) {
-				return in, err
-			}
+	for search := range maxSearches {
+		// Who was overtaken once holds the row between the two statements, or many at once
+		// would overtake each other for as long as they are many.
+		err = q.atomic(ctx, home.connection, search > 0, func(ctx context.Context) error {
+			found, in, err = q.saveFound(ctx, record, made)
+			return err
+		})
+		switch {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrStaleRecord):
 			continue
-		}
-		if exists != nil {
+		case err != nil || found:
+			return in, err
+		case exists != nil:
 			return nil, exists
 		}
 		if in, exists, err = q.createOr(ctx, record); err != nil || exists == nil {
@@ -173,4 +176,15 @@ func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (i
 		}
 	}
 	return in, err
+}
+
+// saveFound saves a record to the row that made finds, if there is one.
+func (q *query) saveFound(ctx context.Context, record any, made sqlgen.Query) (found bool, in *Tx, err error) {
+	t := q.src.table
+	if found, in, err = q.lookUp(ctx, record, made, t.Kept(), sqlgen.ForUpdate); err != nil || !found {
+		return found, in, err
+	}
+	t.Plan.Forget(record) // what it holds is the program's
+	in, err = q.save(ctx, record, nil)
+	return found, in, err
 }

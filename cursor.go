@@ -60,8 +60,9 @@ type Page[T any] struct {
 // signed: whoever makes one up gets rows from another place, but no others than the
 // query's, whose conditions are never part of it. It is good for the query that it was
 // made for: the same table, connection, conditions with their values (also those of the
-// model's scopes) and order, which may select other columns and another size. Any other
-// text is ErrCursor, and nothing is sent. There is no time in it; but one that was made
+// model's scopes) and order, which may select other columns and another size. Of related
+// records, here or on other connections, that is what is asked: which they are may change
+// from one page to the next. Any other text is ErrCursor, and nothing is sent. There is no time in it; but one that was made
 // by another version of the library may be refused.
 //
 // Refused are queries whose rows have no key of their own: with Distinct, GroupBy, an

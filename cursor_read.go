@@ -25,7 +25,8 @@ type paging struct {
 
 	after     token.Cursor // where the page begins, if given
 	given     bool
-	signs     bool // cursors are wanted
+	signs     bool   // cursors are wanted
+	made      *query // q when it asks for the page
 	of        [12]byte
 	rows      int
 	typeNames []string
@@ -100,6 +101,9 @@ func (v *paging) foreign() error {
 }
 
 func (v *paging) render(p *place, s *statement) error {
+	if v.q == v.made { // again, with what other connections have told of it
+		return v.selection.render(p, s)
+	}
 	if v.signs {
 		if err := v.identify(p); err != nil {
 			return err
@@ -114,15 +118,22 @@ func (v *paging) render(p *place, s *statement) error {
 		never = q.src.table.KeyNames()
 	}
 	q.q = q.q.WithKeyset(v.part, v.keys, never).WithLimit(int64(v.size) + 1)
-	v.q = q
+	v.q, v.made = q, q
 	return v.selection.render(p, s)
 }
 
 // identify makes the mark of the query by which its cursors know it: what it asks of the
-// rows, and the order.
+// rows, and the order. Of related records on other connections that is the question, as it
+// is on one connection, and not the keys that are the answer, which may be others for the
+// next page.
 func (v *paging) identify(p *place) error {
-	asks := v.q.q.ForExistence()
-	text, args, err := sqlgen.Select(&asks, v.q.env(p))
+	asks, env := v.q.q.ForExistence(), v.q.env(p)
+	env.Far = &sqlgen.Far{Names: true}
+	text, args, err := sqlgen.Select(&asks, env)
+	if err != nil { // one database may refuse what another one takes
+		env.Far = p.answers
+		text, args, err = sqlgen.Select(&asks, env)
+	}
 	if err != nil {
 		return err
 	}

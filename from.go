@@ -28,7 +28,7 @@ func from(sub Queryable, alias string) *query {
 		return of
 	}
 	src := *of.src
-	src.callbacks, src.fillable, src.tenant = callbacks{}, nil, nil
+	src.callbacks, src.fillable, src.scopes, src.relates, src.tenant = callbacks{}, nil, nil, nil, nil
 	src.table = table.Unmodelled(alias, nil)
 	next := &query{src: &src, q: sqlgen.From(alias), at: of.at}
 	if alias == "" {

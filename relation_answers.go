@@ -56,7 +56,7 @@ type asker interface {
 // ask reads the keys of the related records for which the condition holds, as parents have
 // them; if it holds for parents without a record, those of the others.
 func (h *having) ask(ctx context.Context, connection string, primary bool) ([]any, error) {
-	q, _, err := h.asked(connection)
+	q, _, _, err := h.asked(connection)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,11 @@ type Synced[C, J any] struct {
 // once may leave two rows. Whether a child is the parent's the database tells, by the
 // pivot's columns.
 //
+// The number is that of the children that were not the parent's when Attach looked: of two
+// that attach the same child at once both may count it, and there is one row. Where the
+// number decides something, such as whether a counter is raised, CreateIgnore with a record
+// of the pivot's model tells for sure.
+//
 // If the pivot's model has ModelConfig.SoftDelete, Detach marks rows, and Attach brings a
 // marked one back as it was.
 //

@@ -150,12 +150,12 @@ func (t tie) takingAtMost(n int) tie {
 
 // Instead implements sqlgen.Related.
 func (h *having) Instead(at sqlgen.At) (sqlgen.Cond, error) {
-	q, near, err := h.asked(at.Connection)
+	q, to, near, err := h.asked(at.Connection)
 	var c sqlgen.Cond
 	switch {
 	case err != nil:
 		return sqlgen.Cond{}, h.fault(err)
-	case near:
+	case near || at.Names(to):
 		c, err = h.within(&at, q)
 	default:
 		told, ok := at.Told(h)
@@ -180,11 +180,12 @@ func (h *having) fault(err error) error {
 }
 
 // asked is the query for the related records that count, in a statement of that
-// connection. near says that they live there, and can be compared there.
-func (h *having) asked(connection string) (q *query, near bool, err error) {
+// connection, and the connection that they are on. near says that this is the same, and
+// that they can be compared there.
+func (h *having) asked(connection string) (q *query, on string, near bool, err error) {
 	t := &h.tie
 	if err := errors.Join(h.err, t.check()); err != nil {
-		return nil, false, err
+		return nil, "", false, err
 	}
 	q = t.related
 	if t.follows() || t.shardsAlike() {
@@ -193,17 +194,17 @@ func (h *having) asked(connection string) (q *query, near bool, err error) {
 	q = q.next()
 	q.q, q.relations = q.q.Enclosed(), nil
 	if q, err = t.rows(q.filter(h.conds), h.exists()); err != nil {
-		return nil, false, err
+		return nil, "", false, err
 	}
 	to, err := q.destination()
 	if err != nil {
-		return nil, false, err
+		return nil, "", false, err
 	}
 	near = to.connection == connection && q.src.reg == t.parents.reg
 	for _, mixed := range t.mixed {
 		near = near && !mixed
 	}
-	return q, near, nil
+	return q, to.connection, near, nil
 }
 
 // rows is the query for the records of q, a query for related ones, of which only their

@@ -42,9 +42,19 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.rawOwned(text, where)
 	}
 	r.mayWrite = r.mayWrite || !lex.PlainRead(text, r.d)
-	n, start := 0, 0
+	n, start, level, closed := 0, 0, 0, false
 	scanner := lex.New(text, r.d)
 	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {
+		if t.Kind == lex.Symbol {
+			switch t.Text {
+			case "(":
+				level++
+			case ")":
+				level--
+				closed = closed || level < 0
+			}
+			continue
+		}
 		if t.Kind != lex.Placeholder || t.Text[0] != '?' {
 			continue
 		}
@@ -77,6 +87,9 @@ func (r *renderer) raw(e *Expr, where string) {
 	r.str(text[start:])
 	if (scanner.Open() || scanner.OpenLine()) && where != "statement" {
 		r.fail(r.fault(where, fmt.Sprintf("the SQL ends inside a comment or quotes: %q", text), nil))
+	}
+	if where != "statement" && (closed || level != 0) { // what stands around it would be read otherwise
+		r.fail(r.fault(where, fmt.Sprintf("the parentheses of the SQL do not match: %q", text), nil))
 	}
 	if n != len(args) {
 		why := fmt.Sprintf("%d placeholders for %d arguments in %q", n, len(args), text)

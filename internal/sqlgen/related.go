@@ -17,7 +17,10 @@ type Related interface {
 
 // Far is what other databases have told of Related conditions of one statement.
 type Far struct {
-	Told       map[Related]any
+	Told map[Related]any
+	// Names says that the text is not sent: it names what the conditions ask for, whatever
+	// is told of them. They are written as if all rows were where the statement goes.
+	Names      bool
 	unanswered []Related // by what was rendered last
 }
 
@@ -53,6 +56,16 @@ func (at *At) Told(r Related) (told any, ok bool) {
 	}
 	told, ok = at.r.far.Told[r]
 	return told, ok
+}
+
+// Names reports whether a condition about rows on a connection is to be written as if they
+// were where the statement goes; what is written of it then belongs to that connection.
+func (at *At) Names(connection string) bool {
+	if at.r.far == nil || !at.r.far.Names {
+		return false
+	}
+	at.r.connection = connection
+	return true
 }
 
 // Of returns the condition that r stands for.
@@ -231,7 +244,8 @@ func (q Query) keyed(columns []string) Query {
 
 // related writes what stands for a Related.
 func (r *renderer) related(rel Related) {
-	c, err := rel.Instead(At{r.connection, r, r.q})
+	here := r.connection
+	c, err := rel.Instead(At{here, r, r.q})
 	switch {
 	case errors.Is(err, ErrUnanswered):
 		if r.far == nil {
@@ -242,8 +256,12 @@ func (r *renderer) related(rel Related) {
 	case err != nil:
 		r.fail(err)
 	default:
+		if r.connection != here {
+			r.ident(r.connection)
+		}
 		r.cond(&c)
 	}
+	r.connection = here
 }
 
 // counting writes the comparison of a number of rows.

@@ -89,6 +89,14 @@ func TestScopes_HoldForReadsAndNoORLeadsOutOfThem(t *testing.T) {
 		require.Equal(t, []int64{1, 2, 3, 4, 5, 6}, articleIDs(t, all.WithoutScope("published", "tenant"), t.Context()))
 		require.Equal(t, []int64{1, 3}, articleIDs(t, all.As("x").Join("notes", "notes.article_id", "=", "x.id").Distinct(), one))
 
+		for _, q := range []*dbfleet.Query[essay]{
+			all.WhereRaw("1 = 1) OR (1 = 1"), all.OrWhereRaw("1 = 1) OR (1 = 1"), all.Filter(dbfleet.Not(dbfleet.Raw("1 = 0) OR (1 = 1"))),
+			all.GroupBy("id").HavingRaw("1 = 1) OR (1 = 1"), all.SelectRaw("1) AS n"), all.OrderByRaw("(id"), all.JoinRaw("JOIN notes ON (1 = 1) OR 1 = 1)"),
+		} {
+			_, err := q.Get(one)
+			require.ErrorContains(t, err, "parentheses of the SQL do not match")
+		}
+
 		n, err := articles.Where("id", "=", 2).OrWhere("id", "=", 3).Count(one)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, n)
@@ -130,6 +138,27 @@ func TestScopes_HoldForReadsAndNoORLeadsOutOfThem(t *testing.T) {
 		of, err := notesOf.For(&loaded[0]).Count(two)
 		require.NoError(t, err)
 		require.EqualValues(t, 1, of)
+	})
+}
+
+func TestScopes_HoldWithinFromAndNotForItsRows(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		articles, _ := essaysOf(t, fl)
+		one := asTenant(t.Context(), 1)
+		listed, err := dbfleet.Pluck[int64](one, dbfleet.From(articles.Select("id"), "listed").OrderBy("id", dbfleet.Asc), "id")
+		require.NoError(t, err)
+		require.Equal(t, []int64{1, 3}, listed)
+		// A column of the select list may have the name of one that a scope asks for.
+		renamed := dbfleet.From(articles.Select("title").SelectAs("id", "tenant_id"), "renamed").OrderBy("tenant_id", dbfleet.Asc)
+		ids, err := dbfleet.Pluck[int64](one, renamed, "tenant_id")
+		require.NoError(t, err)
+		require.Equal(t, []int64{1, 3}, ids)
+		n, err := renamed.Count(one)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n)
+		_, err = dbfleet.From(articles.Select("id"), "listed").Count(t.Context())
+		require.ErrorIs(t, err, errNoTenant)
 	})
 }
 

@@ -229,6 +229,31 @@ func TestUpdateOrCreate_SavesTheRowThatIsThere(t *testing.T) {
 	})
 }
 
+func TestUpdateOrCreate_IsNotOvertakenAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx, m := t.Context(), pages(t, fl)
+		require.NoError(t, m.Create(ctx, &page{Title: "a"}))
+		overtaken := 0
+		fl.OnBeforeQuery(func(ctx context.Context, e dbfleet.QueryEvent) context.Context {
+			if e.Op == "update" && !e.Route.Tx { // in a transaction the row is locked
+				overtaken++
+				fl.Database.Exec(t, "UPDATE pages SET rev = rev + 1")
+			}
+			return ctx
+		})
+		p := page{Title: "a", Body: "mine"}
+		created, err := m.UpdateOrCreate(ctx, &p, "title")
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, 1, overtaken)
+		got, err := m.Find(ctx, p.ID)
+		require.NoError(t, err)
+		require.Equal(t, page{ID: p.ID, Title: "a", Body: "mine", Rev: 3}, got)
+		require.Equal(t, got, p)
+	})
+}
+
 func TestCreateIgnore_LeavesTheRowAndTheRecordAsTheyAre(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
