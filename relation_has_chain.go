@@ -64,11 +64,11 @@ func (r *reaching) near(at *sqlgen.At) (outer string, near bool, err error) {
 	}
 	for i, t := range r.chain.ties() {
 		h := having{tie: t, op: sqlgen.Gt}
-		_, here, err := h.asked(at.Connection)
+		_, to, here, err := h.asked(at.Connection)
 		if err != nil && i == 0 {
 			return "", false, err
 		}
-		near = near && err == nil && here && !t.shardsAlike()
+		near = near && err == nil && (here && !t.shardsAlike() || at.Names(to))
 	}
 	for i := range r.chain.between {
 		near = near && !r.chain.between[i].related.q.Hides(outer)
@@ -177,7 +177,7 @@ func (r *reaching) begin(ctx context.Context, rest *chain, connection string, pr
 		return nil, linked{}, err
 	}
 	h := having{tie: *t, op: sqlgen.Gt}
-	q, _, err := h.asked(connection)
+	q, _, _, err := h.asked(connection)
 	if err != nil {
 		return nil, linked{}, err
 	}
