@@ -342,7 +342,7 @@
 //   - the row: [ErrNotFound], [ErrManyRows], [ErrWritten]
 //   - constraints and values: [ErrUnique], [ErrForeignKey], [ErrNotNull], [ErrCheck],
 //     [ErrInvalidValue]; of a value read or refused here [ErrNull], [ErrRange],
-//     [ErrType] and [ErrUnread], in a [*ColumnError]
+//     [ErrType], [ErrUnread], [ErrEncrypted] and [ErrSealed], in a [*ColumnError]
 //   - others at work: [ErrDeadlock], [ErrSerialization], [ErrLockTimeout]; whether it
 //     may be tried again is [IsRetryable]
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
@@ -351,7 +351,7 @@
 //   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]; one on
 //     several databases: [ErrCommitPending], [ErrCommitMixed], in an [*AtomicError]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
-//     [ErrTooManyArgs], [ErrClosed]
+//     [ErrTooManyArgs], [ErrClosed]; [ErrNoTenant], [ErrOtherTenant]
 //
 // [ClassOf] gives the class as a word for a metric or a log, [ClassOther] for the rest.
 //
