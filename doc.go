@@ -97,8 +97,8 @@
 //	names, err := dbfleet.Pluck[string](ctx, admins, "name")
 //
 // Conditions that always hold are the Scopes of [ModelConfig]; its SoftDelete leaves out rows
-// that are only marked as deleted, its Tenant those of others than [WithTenant] names.
-// What holds for some queries is a query that is kept:
+// that are only marked as deleted, its Tenant those of others than [WithTenant] names
+// ([TenantOf] tells it). What holds for some queries is a query that is kept:
 //
 //	active := users.Query().WhereNull("banned_at")
 //	list, err := active.Where("name", "=", "Ada").Get(ctx)
