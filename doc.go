@@ -96,11 +96,12 @@
 //	for user, err := range admins.Iter(ctx) { … }         // one row at a time
 //	names, err := dbfleet.Pluck[string](ctx, admins, "name")
 //
-// A condition that always holds is a query that is kept, as where rows are only marked
-// as deleted:
+// Conditions that always hold are the Scopes of [ModelConfig]; its SoftDelete leaves out rows
+// that are only marked as deleted, its Tenant those of others than [WithTenant] names
+// ([TenantOf] tells it). What holds for some queries is a query that is kept:
 //
-//	live := users.Query().WhereNull("deleted_at")
-//	list, err := live.Where("name", "=", "Ada").Get(ctx)
+//	active := users.Query().WhereNull("banned_at")
+//	list, err := active.Where("name", "=", "Ada").Get(ctx)
 //
 // Columns, operators and directions given as text are checked, so that they may
 // come from a request. Conditions can also be typed: with
@@ -122,8 +123,7 @@
 // [InsertReturning], [UpdateReturning] and [DeleteReturning] read the rows that they
 // write, where the server returns them. [Query.WithCTE] gives queries names.
 //
-// [Query.Update] and [Query.Delete] without a condition are refused
-// ([ErrMissingWhere]) unless [Query.AllRows] was called.
+// [Query.Update] and [Query.Delete] of all rows need [Query.AllRows], or are [ErrMissingWhere].
 //
 // # Rows of other shapes
 //
@@ -342,7 +342,7 @@
 //   - the row: [ErrNotFound], [ErrManyRows], [ErrWritten]
 //   - constraints and values: [ErrUnique], [ErrForeignKey], [ErrNotNull], [ErrCheck],
 //     [ErrInvalidValue]; of a value read or refused here [ErrNull], [ErrRange],
-//     [ErrType] and [ErrUnread], in a [*ColumnError]
+//     [ErrType], [ErrUnread], [ErrEncrypted] and [ErrSealed], in a [*ColumnError]
 //   - others at work: [ErrDeadlock], [ErrSerialization], [ErrLockTimeout]; whether it
 //     may be tried again is [IsRetryable]
 //   - the server: [ErrConnection], [ErrConnectionRefused], [ErrAuthentication],
@@ -351,7 +351,7 @@
 //   - a transaction: [ErrTxLost], [ErrTxCommitted], [ErrTxDone], [ErrBusy]; one on
 //     several databases: [ErrCommitPending], [ErrCommitMixed], in an [*AtomicError]
 //   - the call: [ErrMissingWhere], [ErrMissingShardKey], [ErrReadHandle],
-//     [ErrTooManyArgs], [ErrClosed]
+//     [ErrTooManyArgs], [ErrClosed]; [ErrNoTenant], [ErrOtherTenant]
 //
 // [ClassOf] gives the class as a word for a metric or a log, [ClassOther] for the rest.
 //

@@ -33,6 +33,7 @@ type backed struct {
 	Pointer *int64
 }
 
+// truth 414
 func TestRows_OfATableRefuseWhatAFieldWouldNotGiveBack(t *testing.T) {
 	t.Parallel()
 	zero := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)

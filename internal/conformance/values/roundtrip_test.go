@@ -183,6 +183,12 @@ them in every way, finds them by every condition, and writes back what it has re
 
 A read is so strict where its columns are those of the fields: Find, First, Get, Iter, relations. A select list of your own, SQL, Pluck and aggregates
 give what they compute, converted as far as nothing is lost. In SQL of your own a UUID, and a time on SQLite, is compared in the one form that is sent.
+A value that a field would not give back can be read by an expression:
+
+    rows, err := dbfleet.Select[struct{ Month int }](ctx, db, "SELECT SUBSTRING(day, 6, 2) AS month FROM events") // '05' is 5
+
+What the table does not show: BETWEEN with []byte on DECIMAL of MySQL is the database's comparison. A SQLite TEXT keeps 15 digits of a float. ExecContext
+hands types made of []byte, and slices, for arrays, JSON and CITEXT of PostgreSQL to the driver, which writes them in its own way.
 
 Types of users that are named here: "UUID type (text)" has a Value method that gives text, "UUID type (bytes)" one that gives bytes; "Scanner and
 Valuer" is a decimal by its text.
