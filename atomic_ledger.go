@@ -79,10 +79,12 @@ func (l *ledger) create(ctx context.Context, c *driver.Conn) error {
 		return err
 	}
 	if kind == "" {
-		if _, err := c.Exec(ctx, l.text.Create, nil); err != nil && driver.Classify(err).Class != driver.Unique {
-			return fmt.Errorf("the table %s cannot be created: %w; create it as in docs/atomic.md", dialect.LedgerTable, err)
-		}
-		if kind, err = l.value(ctx, c, l.text.Durable); err != nil {
+		_, made := c.Exec(ctx, l.text.Create, nil)
+		kind, err = l.value(ctx, c, l.text.Durable)
+		switch {
+		case made != nil && (err != nil || kind == ""): // and not because somebody else has made it at the same time
+			return fmt.Errorf("the table %s cannot be created: %w; create it as in docs/atomic.md", dialect.LedgerTable, made)
+		case err != nil:
 			return err
 		}
 	}

@@ -64,8 +64,8 @@ type Encryption struct {
 // %p or %w of fmt.
 type Encrypted[V any] struct {
 	V     V
-	Valid bool // there is a V; false is NULL
-	seal  rowmap.Seal
+	Valid bool        // there is a V; false is NULL
+	seal  rowmap.Seal //lint:ignore U1000 rowmap reaches it by its place
 }
 
 // EncryptedOf returns an Encrypted that is not NULL.

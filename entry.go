@@ -36,6 +36,7 @@ type entry struct {
 	events       nodeEvents
 	hooks        *hookList
 	primaryReads turns             // of reads that no replica could serve
+	unhelped     atomic.Int64      // until when the primary does not help replicas that have come back, in nanoseconds since 1970
 	hedges       replicaset.Budget // of reads that a second node is asked
 	reasons      reasons           // of routes
 	ages         ages

@@ -35,16 +35,20 @@ func (p *place) toReplica(ctx context.Context) error {
 
 // primaryHelps takes the primary for a read of the part that replicas, all of which have
 // just come back, leave to it: their pools are empty, and the primary's is not. That is for
-// a second, and as many reads at a time as ReadsConfig.PrimaryReads says.
+// a second, and as many reads at a time as ReadsConfig.PrimaryReads says. A primary that
+// does not answer one of them in time helps no more for another second.
 func (p *place) primaryHelps(ctx context.Context) bool {
 	turns := p.e.primaryReads
-	if turns != nil && len(turns) == cap(turns) || p.maxLag > 0 && p.e.config.Reads.WhenStale != FallbackPrimary || p.e.primary().heard.isDown() ||
-		p.toPrimary(ctx, "; the primary still helps replicas that have just come back") != nil {
+	if turns != nil && len(turns) == cap(turns) || p.maxLag > 0 && p.e.config.Reads.WhenStale != FallbackPrimary || p.e.primary().heard.inVain() > 0 ||
+		time.Now().UnixNano() < p.e.unhelped.Load() || p.toPrimary(ctx, "; the primary still helps replicas that have just come back") != nil {
 		return false
 	}
-	p.capped = true
+	p.capped, p.helps = true, true
 	return true
 }
+
+// noHelp is how long a primary that was asked to help in vain is not asked again.
+const noHelp = time.Second
 
 // nextReplica takes the next replica that has not been asked and is not in a worse state
 // than worst. It is false if there is none.
@@ -133,7 +137,7 @@ func (p *place) asks(s *statement) {
 	case p.member != nil:
 		p.attempt = p.member.Begin()
 		p.yields = plain && p.only == nil && p.on == nil
-	case plain && p.on == nil && p.e.config.Reads.WhenPrimaryDown && p.e.replicas.Len() > 0:
+	case plain && p.on == nil && (p.helps || p.e.config.Reads.WhenPrimaryDown) && p.e.replicas.Len() > 0:
 		p.attempt, p.yields = p.node.gauge(p.e).Begin(), true
 	}
 }
@@ -251,6 +255,10 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 		return err
 	}
 	from := p.route.Node
+	if p.helps {
+		p.helps = false
+		p.e.unhelped.Store(time.Now().Add(noHelp).UnixNano())
+	}
 	down := p.member == nil && p.primaryIsDown()
 	lost := !down && p.member == nil && driver.Classify(err).Class == driver.Connection && !isConnectError(err) && !isInterrupted(err) && !*again
 	elsewhere := !p.primary || p.e.config.Reads.WhenPrimaryDown

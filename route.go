@@ -103,6 +103,7 @@ type place struct {
 
 	explains bool // nothing will be sent
 	capped   bool // on the primary in a turn of those that no replica serves
+	helps    bool // on the primary for replicas that have just come back
 	hasTurn  bool // it has that turn
 	refound  bool // the primary was looked for because of this statement
 

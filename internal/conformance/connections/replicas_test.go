@@ -300,7 +300,8 @@ func TestReplicas(t *testing.T) {
 			for range 6 {
 				read()
 			}
-			require.NotContains(t, strings.Join(nodes.take(), " ")+" ", "main ")
+			// The first may find out that the primary helps its replicas no more.
+			require.LessOrEqual(t, strings.Count(strings.Join(nodes.take(), " ")+" ", "main "), 1)
 			err := accounts.Create(ctx, &conformance.Account{Owner: "nobody takes it"})
 			require.ErrorIs(t, err, dbfleet.ErrConnection)
 			health := r.Health(ctx)

@@ -154,6 +154,14 @@ func answer(ctx context.Context, q queryer, asked question) string {
 	return text(*dest[0].(*any))
 }
 
+// onlyOf is the only one of the arguments, nil if they are several.
+func onlyOf(args []any) any {
+	if len(args) != 1 {
+		return nil
+	}
+	return args[0]
+}
+
 // What a driver takes as an argument is taken through a pool, and by the raw methods of
 // a connection, of its reads and of a transaction.
 func TestArguments_AreTakenAsByTheDriver(t *testing.T) {
@@ -169,6 +177,10 @@ func TestArguments_AreTakenAsByTheDriver(t *testing.T) {
 			want := answer(ctx, driver, q)
 			require.Equal(t, want, answer(ctx, db.Pool(), q), what)
 			require.Equal(t, want, answer(ctx, db.ReplicaPool(), q), what)
+			inPool := want
+			if raw, ok := onlyOf(q.args).(json.RawMessage); ok && raw != nil && fl.Database.Dialect == "sqlite" {
+				want = text(string(raw)) // whose functions for JSON take no bytes
+			}
 			require.Equal(t, want, answer(ctx, db, q), what)
 			require.Equal(t, want, answer(ctx, db.Read(), q), what)
 			var inTx string
@@ -178,7 +190,7 @@ func TestArguments_AreTakenAsByTheDriver(t *testing.T) {
 			})
 			require.Equal(t, want, inTx, what)
 			if tx, err := db.Pool().BeginTx(ctx, nil); err == nil {
-				require.Equal(t, want, answer(ctx, tx, q), what)
+				require.Equal(t, inPool, answer(ctx, tx, q), what)
 				require.NoError(t, tx.Rollback())
 			}
 		}

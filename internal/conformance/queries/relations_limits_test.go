@@ -160,7 +160,10 @@ func TestRelation_LimitOfKeysThatAreSeveralValues(t *testing.T) {
 	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)})
 	conformance.Fleet{Registry: r, Database: db}.Create(t, "CREATE TABLE owners (id {bigint} PRIMARY KEY)", "CREATE TABLE things (id {id}, owner VARCHAR(9))",
 		"INSERT INTO owners VALUES (7), (8), (9)", "INSERT INTO things (owner) VALUES ('7'), ('07'), ('8'), ('007'), ('7'), ('08')")
-	type thing struct{ ID, Owner int64 }
+	type thing struct {
+		ID    int64
+		Owner string
+	}
 	type owner struct {
 		ID     int64
 		Things []thing `db:"-"`

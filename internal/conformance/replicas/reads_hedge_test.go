@@ -3,6 +3,7 @@ package replicas
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,9 +51,9 @@ func TestHedge_AsksASecondReplicaAndCancelsTheLoser(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []int64{0}, n)
 			require.Equal(t, "main/replica-2", route.Node)
-			events := fl.seen.take()
-			if len(events) == 1 {
-				require.NotContains(t, route.Reason, "hedged")
+			events := slices.DeleteFunc(fl.seen.take(), func(e dbfleet.QueryEvent) bool { return e.SQL != slow })
+			// The other one may be asked beside, where the machine is busy.
+			if !strings.Contains(route.Reason, "hedged") {
 				continue
 			}
 			if hedged++; hedged > 2 {
