@@ -71,6 +71,9 @@ func ExampleJSONPath() {
 	city, best := dbfleet.JSONPath[string](profile, "city"), dbfleet.JSONPath[int](profile, "scores", 0)
 
 	list, err := players.Filter(best.Gt(5)).OrderWith(best.Desc()).Get(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
 	for _, p := range list {
 		fmt.Println(p.Profile.V.City, p.Profile.V.Scores)
 	}

@@ -49,7 +49,7 @@ func (t *ownedTable) in(tenant string) *table.Table {
 // where each has one.
 func (q *query) inSchema(ctx context.Context) (*query, error) {
 	if q.usable() != nil || q.src.tenant == nil || !q.src.tenant.schemas || ctx == nil {
-		return q, nil // what is wrong is told on the way
+		return q, nil //nolint:nilerr // what is wrong is told on the way
 	}
 	a := txsOf(ctx).wants()
 	if _, _, err := q.src.tenant.tenant(a); err != nil {

@@ -69,7 +69,7 @@ func (v *upsertion) askOutcome(ctx context.Context, c *driver.Conn, res driver.R
 	}
 	rows, err := c.Query(ctx, sqlgen.AskOutcome, sqlgen.OutcomeAnswers(v.token))
 	if err != nil {
-		return nil //nolint:nilerr // the row is written: what is not known is not told
+		return nil // the row is written: what is not known is not told
 	}
 	defer func() { _ = rows.Close() }()
 	if n, err := oneNumber(rows); err == nil {

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -175,7 +176,10 @@ func (t *Table) sealedNames() string {
 
 // encrypted is an error of what an encrypted column cannot do.
 func (t *Table) encrypted(format string, args ...any) error {
-	err := t.Fail(format, args...).(*sqlgen.StatementError)
-	err.Err = rowmap.ErrEncrypted
+	err := t.Fail(format, args...)
+	var of *sqlgen.StatementError
+	if errors.As(err, &of) {
+		of.Err = rowmap.ErrEncrypted
+	}
 	return err
 }

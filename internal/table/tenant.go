@@ -41,7 +41,7 @@ func (t *Table) TenantOf(name string) (*Tenant, error) {
 	return &Tenant{name, value}, nil
 }
 
-// Args are the tenant as arguments: one for each form in which the column may hold it.
+// TenantArgs are the tenant as arguments: one for each form in which the column may hold it.
 func (t *Table) TenantArgs(of *Tenant, d *dialect.Dialect) ([]any, error) {
 	arg, err := t.Operand(t.tenant, of.value, d)
 	if err != nil {

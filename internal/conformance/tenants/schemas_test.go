@@ -70,7 +70,7 @@ func makeSchema(t *testing.T, db dbtest.Database, name string) {
 	t.Cleanup(func() { db.Server.Exec(t, "DROP DATABASE `"+name+"`") })
 }
 
-func (s office) all(t *testing.T, ctx context.Context) []invoice { //nolint:revive // the test comes first
+func (s office) all(t *testing.T, ctx context.Context) []invoice {
 	t.Helper()
 	list, err := s.invoices.Query().With(s.partsOf).OrderBy("id", dbfleet.Asc).Get(ctx)
 	require.NoError(t, err)

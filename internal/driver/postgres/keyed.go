@@ -53,7 +53,7 @@ func (s *conn) insertKeyed(ctx context.Context, in *session.KeyedInsert, args []
 		return session.Keyed{}, false, nil
 	}
 	var st *statement
-	fresh := false
+	var fresh bool
 	if arrays {
 		st, fresh, err = s.statement(ctx, text)
 	} else {
