@@ -29,7 +29,7 @@ type closed struct {
 const (
 	closingPause = 5 * time.Millisecond // how long records are gathered
 	closingMost  = 4 * finishedAtOnce   // how many
-	closingBound = 5 * time.Second      // how long one try takes; what it leaves open, Recover closes
+	closingBound = 5 * time.Second      // how long it is tried; what stays open, Recover closes
 )
 
 // close closes the record of a commit soon. The caller is within the connection.
@@ -61,14 +61,25 @@ func (l *ledger) closeAll() {
 		c.mu.Lock()
 		c.next = nil
 		c.mu.Unlock()
-		ctx, cancel := context.WithTimeout(context.Background(), closingBound)
-		_ = l.Finish(ctx, twophase.ToCommit, b.ids)
-		cancel()
+		l.finishAll(b.ids)
 		close(b.done)
 		c.mu.Lock()
 		b = c.next
 		c.sending = b
 		c.mu.Unlock()
+	}
+}
+
+// finishAll closes records, again where the database did not answer, unless the connection
+// is being closed.
+func (l *ledger) finishAll(ids []twophase.ID) {
+	ctx, cancel := context.WithTimeout(context.Background(), closingBound)
+	defer cancel()
+	for attempt := 1; l.Finish(ctx, twophase.ToCommit, ids) != nil; attempt++ {
+		if ctx.Err() != nil || l.e.running.Load()&draining != 0 {
+			return
+		}
+		twophase.BackOff(ctx, attempt)
 	}
 }
 

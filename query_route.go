@@ -139,15 +139,18 @@ func (q *query) destination() (destination, error) {
 	return to, err
 }
 
-// env is what rendering the query for a place needs to know.
+// env is what rendering the query for a place needs to know. It is small enough to be
+// inlined, so that it costs no allocation.
 func (q *query) env(p *place) *sqlgen.Env {
-	env := q.src.table.Env(p.e.dialect, p.e.home())
-	env.Models, env.Implicit = &q.src.reg.models, p.scopes
-	env.Far = p.answers
-	if q.src.reg.owned.any() {
-		env.Owned = (&tenantView{q.src.reg, p}).owner
-	}
+	env := &sqlgen.Env{}
+	q.learn(env, p)
 	return env
+}
+
+func (q *query) learn(env *sqlgen.Env, p *place) {
+	*env = *q.src.table.Env(p.e.dialect, p.e.home())
+	env.Models, env.Implicit = &q.src.reg.models, p.scopes
+	env.Far, env.Owned = p.answers, q.src.reg.ownersAt(p)
 }
 
 // explain tells where the query would run as a read.

@@ -129,28 +129,37 @@ func (t *ownedTable) tenant(a *asked) (of *table.Tenant, across bool, err error)
 
 // tenantView is what of tables of tenants the statements of a place see.
 type tenantView struct {
-	reg *Registry
-	p   *place
+	reg   *Registry
+	e     *entry
+	asked *asked // by the context
+}
+
+// ownersAt tells whose rows the statements of a place see; nil if no table is of tenants.
+func (r *Registry) ownersAt(p *place) func(table string) (*sqlgen.Owner, error) {
+	if !r.owned.any() {
+		return nil
+	}
+	return (&tenantView{r, p.e, p.wants()}).owner
 }
 
 // owner is for sqlgen.Env.
 func (v *tenantView) owner(name string) (*sqlgen.Owner, error) {
-	t := v.reg.owned.of(v.p.e.home(), name)
+	t := v.reg.owned.of(v.e.home(), name)
 	if t == nil {
 		return nil, nil
 	}
-	of, across, err := t.tenant(v.p.wants())
+	of, across, err := t.tenant(v.asked)
 	if err != nil || across {
 		return nil, err
 	}
 	if t.schemas {
-		schema := t.prefix + v.p.wants().tenant
+		schema := t.prefix + v.asked.tenant
 		if of, _, named := strings.Cut(name, "."); named && name != schema+"."+t.table.Name {
-			return nil, errorf("table %q: the query names the schema %q, and that of tenant %q is %q: %w", t.table.Name, of, v.p.wants().tenant, schema, ErrOtherTenant)
+			return nil, errorf("table %q: the query names the schema %q, and that of tenant %q is %q: %w", t.table.Name, of, v.asked.tenant, schema, ErrOtherTenant)
 		}
 		return &sqlgen.Owner{Schema: schema}, nil
 	}
-	args, err := t.table.TenantArgs(of, v.p.e.dialect)
+	args, err := t.table.TenantArgs(of, v.e.dialect)
 	return &sqlgen.Owner{Column: t.column, Args: args}, err
 }
 

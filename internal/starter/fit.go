@@ -117,7 +117,7 @@ func affinityFit(c *schema.Column) fit {
 		return fit{typ: "string"}
 	case contains("blob"):
 		return fit{typ: "[]byte", null: true}
-	case contains("real", "float", "double"):
+	case contains("real", "floa", "doub"): //nolint:misspell // as SQLite has it
 		return fit{typ: "float64", zeroed: true}
 	}
 	return fit{typ: "any", null: true, note: "SQLite says nothing of the type " + c.Full, warns: true}

@@ -59,13 +59,14 @@ func (o Options) withDefaults() Options {
 		o.Retention = 7 * 24 * time.Hour
 	}
 	if o.wait == nil {
-		o.wait = backOff
+		o.wait = BackOff
 	}
 	return o
 }
 
-// backOff waits 10 ms, then twice as long each time, half a second at most.
-func backOff(ctx context.Context, attempt int) {
+// BackOff waits before repetition number attempt, which counts from 1: 10 ms, then twice as
+// long each time, half a second at most, or until ctx ends.
+func BackOff(ctx context.Context, attempt int) {
 	timer := time.NewTimer(min(10*time.Millisecond<<min(attempt-1, 10), 500*time.Millisecond))
 	defer timer.Stop()
 	select {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dbfleet/dbfleet"
 	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
 // onlooker is a registry of another process, as it were.
@@ -112,3 +113,41 @@ func TestAtomic_RecoveriesBesideItsClosingChangeNothing(t *testing.T) {
 		require.Empty(t, list)
 	})
 }
+
+// A database that does not answer for a moment is asked again: no recovery is needed for
+// what is committed everywhere.
+func TestAtomic_ClosesItsRecordsWhenTheAnchorIsBack(t *testing.T) {
+	t.Parallel()
+	for _, mix := range [][]string{{"postgres", "mysql"}, {"mysql", "postgres"}} {
+		t.Run(fmtMix(mix), func(t *testing.T) {
+			t.Parallel()
+			f := open(t, mix...)
+			others := f.onlooker(t)
+			proxy := dbtest.NewProxy(t, f.databases["a"].Server.Addr())
+			through := conformance.Open(t, map[string]dbfleet.ConnectionConfig{
+				"a": conformance.ConnectionTo(proxy.Through(f.databases["a"])), "b": conformance.ConnectionTo(f.databases["b"]),
+			})
+			accounts := func(name string) *dbfleet.Model[conformance.Account] {
+				return conformance.Model[conformance.Account](t, through, dbfleet.ModelConfig{Table: "accounts", Connection: name})
+			}
+			a, b := accounts("a"), accounts("b")
+			require.NoError(t, through.Atomic(t.Context(), []string{"a", "b"}, func(ctx context.Context) error {
+				if err := a.Create(ctx, &conformance.Account{Owner: "late"}); err != nil {
+					return err
+				}
+				return b.Create(ctx, &conformance.Account{Owner: "late"})
+			}))
+			proxy.Refuse()
+			proxy.Cut()
+			time.AfterFunc(200*time.Millisecond, proxy.Heal)
+			require.Eventually(t, func() bool {
+				list, err := others.InDoubt(t.Context())
+				require.NoError(t, err)
+				return len(list) == 0
+			}, closingIsTried, 5*time.Millisecond)
+		})
+	}
+}
+
+// closingIsTried is longer than a record's closing is tried.
+const closingIsTried = 10 * time.Second
