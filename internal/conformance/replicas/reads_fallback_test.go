@@ -278,3 +278,38 @@ func TestWithRoute_TellsTheLastStatement(t *testing.T) {
 	}), failure)
 	require.Zero(t, route, "ROLLBACK tells nothing")
 }
+
+// The primary helps replicas that have just come back. A read that meets one which has fallen
+// silent is bounded as one at a replica, goes to a replica then, and is the last to be sent there.
+func TestFallback_NoReadWaitsForASilentPrimaryThatHelps(t *testing.T) {
+	t.Parallel()
+	onFleets(t, nil, func(t *testing.T, fl *fleet) {
+		for range 10 { // until one has met it: the primary helps for a second
+			for _, p := range fl.proxies {
+				p.Refuse()
+				p.Cut()
+			}
+			fl.goesTo(t, t.Context(), dbfleet.RolePrimary)
+			for _, p := range fl.proxies {
+				p.Heal()
+			}
+			fl.goesTo(t, t.Context(), dbfleet.RoleReplica)
+			fl.seen.take()
+			fl.primary.Blackhole()
+			fl.reads(t, 50)
+			var met []dbfleet.QueryEvent
+			for _, e := range fl.seen.take() {
+				if e.Err != nil && e.Route.Node == "main" {
+					met = append(met, e)
+				}
+			}
+			fl.primary.Heal()
+			if len(met) > 0 {
+				require.Len(t, met, 1)
+				require.NotContains(t, met[0].Err.Error(), "connect to main", "the monitor, which takes two seconds, was the first to find out")
+				return
+			}
+		}
+		t.Fatal("no read was sent to the primary")
+	})
+}
