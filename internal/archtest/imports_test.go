@@ -75,6 +75,7 @@ var exceptions = map[string]string{
 	"internal/driver/plain/column_types.go":    "reflect",
 	"internal/driver/postgres/column_types.go": "reflect",
 	"internal/driver/mysql/status.go":          "reflect",
+	"internal/driver/mysql/statement.go":       "reflect",
 	"internal/driver/netconn/hangup_linux.go":  "unsafe",
 	"internal/driver/sqlite/reader.go":         "reflect",
 	"internal/sqlgen/squirrel.go":              "reflect",

@@ -64,6 +64,7 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 	}
 	s.Stale = func(err error) bool { return numberOf(err) == 1615 || numberOf(err) == 1243 }
 	s.Full = func(err error) bool { return numberOf(err) == 1461 }
+	s.Rowed = givesRows
 	return s
 }
 

@@ -31,6 +31,9 @@ type Session struct {
 	Stale func(error) bool
 	// Full says that an error means: the server prepares no more statements.
 	Full func(error) bool
+	// Rowed says that a prepared statement gives rows and that the driver's Exec cannot
+	// pass them over: it is run as a query, whose rows are passed over here.
+	Rowed func(sqldriver.Stmt) bool
 	// Tx is the driver's transaction, nil while none is open.
 	Tx sqldriver.Tx
 
@@ -81,11 +84,16 @@ func (p *Session) statement(ctx context.Context, query string, args int, rows bo
 	return &stmtcache.Entry[sqldriver.Stmt]{Stmt: s, Query: query}, true, nil
 }
 
-func (p *Session) prepareStmt(ctx context.Context, query string) (sqldriver.Stmt, error) {
+func (p *Session) prepareStmt(ctx context.Context, query string) (s sqldriver.Stmt, err error) {
 	if c, ok := p.Conn.(sqldriver.ConnPrepareContext); ok {
-		return c.PrepareContext(ctx, query)
+		s, err = c.PrepareContext(ctx, query)
+	} else {
+		s, err = p.Conn.Prepare(query)
 	}
-	return p.Conn.Prepare(query)
+	if err == nil && p.Rowed != nil && p.Rowed(s) {
+		s = rowed{s}
+	}
+	return s, err
 }
 
 // Exec implements session.Session.

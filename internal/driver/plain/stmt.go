@@ -3,6 +3,8 @@ package plain
 import (
 	"context"
 	sqldriver "database/sql/driver"
+	"errors"
+	"io"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
@@ -35,4 +37,29 @@ func values(args []sqldriver.NamedValue) []sqldriver.Value {
 		out[i] = args[i].Value
 	}
 	return out
+}
+
+// rowed is a statement with rows whose driver cannot execute it but as a query.
+type rowed struct{ sqldriver.Stmt }
+
+// ExecContext passes the rows over.
+func (s rowed) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	rows, err := queryStmt(ctx, s.Stmt, args)
+	if err != nil {
+		return nil, err
+	}
+	row := make([]sqldriver.Value, len(rows.Columns()))
+	for err == nil {
+		err = rows.Next(row)
+	}
+	closeErr := rows.Close()
+	if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return sqldriver.RowsAffected(0), closeErr
+}
+
+// QueryContext is that of the driver.
+func (s rowed) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	return queryStmt(ctx, s.Stmt, args)
 }
