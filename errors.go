@@ -176,11 +176,16 @@ func (q *query) place() string {
 // again: the database undid it because of others (a deadlock, a serialization
 // failure, a lock not had in time), or it was asked for the outcome of a commit and
 // told that nothing persists (TxOptions.Resolvable). It is never true when the outcome
-// is unknown, or when a statement has committed by itself.
+// is unknown, or when a statement has committed by itself. err may be the driver's own
+// error, as the Err of rows and a *sql.Stmt tell it.
 func IsRetryable(err error) bool {
 	var several *AtomicError
 	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxCommitted) || driver.EndedUnasked(err) || errors.As(err, &several) {
 		return false
+	}
+	switch ClassOf(err) {
+	case ClassDeadlock, ClassSerialization, ClassLockTimeout:
+		return true
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout) ||
 		errors.Is(err, errNotCommitted)

@@ -46,9 +46,11 @@ func pause(ctx context.Context, attempt int) bool {
 }
 
 // afterRollback is the error of a transaction that failed with err and was rolled back:
-// with what ROLLBACK said, if that is that there was nothing left to roll back.
+// with what ROLLBACK said, if that is that there was nothing left to roll back, and err
+// does not match ErrTxLost for it. The driver's own error, that of rows and of prepared
+// statements, matches nothing.
 func afterRollback(err, backErr error) error {
-	if !driver.EndedUnasked(backErr) || driver.EndedUnasked(err) {
+	if !driver.EndedUnasked(backErr) || driver.EndedUnasked(err) && errors.Is(err, ErrTxLost) {
 		return err
 	}
 	return fmt.Errorf("%w; %w", err, backErr)
