@@ -239,7 +239,7 @@ func (r *Registry) ResolveAtomic(ctx context.Context, id string) (committed bool
 		if m.LedgerID != parsed.Ledger() {
 			continue
 		}
-		switch out, err := twophase.Ask(OutsideTx(ctx), m.Ledger, parsed); {
+		switch out, err := twophase.Ask(besideTx(ctx), m.Ledger, parsed); {
 		case err != nil:
 			return false, errorf("atomic %s, decided on connection %q: %w: %w", id, m.Name, ErrOutcomeUnknown, err)
 		case out == twophase.Unknown:

@@ -2,9 +2,11 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/twophase"
 )
 
@@ -96,8 +98,12 @@ func (b *closed) gather() {
 func (b *closed) hurries() { b.once.Do(func() { close(b.hurry) }) }
 
 // closeNow waits until the records of commits that are over by now are closed, or ctx
-// ends: nobody is told that they are in doubt.
+// ends: nobody is told that they are in doubt. It does not wait in the function of a
+// transaction that has the only connection.
 func (l *ledger) closeNow(ctx context.Context) {
+	if txsOf(ctx).any() && errors.Is(l.on(ctx, func(*driver.Conn) error { return nil }), ErrBusy) {
+		return
+	}
 	c := &l.closing
 	c.mu.Lock()
 	waits := [...]*closed{c.sending, c.next}

@@ -35,7 +35,7 @@ func (r *Registry) InDoubt(ctx context.Context) ([]InDoubt, error) {
 	if err := checkContext(ctx, ""); err != nil {
 		return nil, errorf("InDoubt: %w", err)
 	}
-	ctx = OutsideTx(ctx)
+	ctx = besideTx(ctx)
 	members, unreached := r.members(ctx)
 	list, err := doubts(ctx, members)
 	return list, told(errors.Join(unreached, err))
@@ -94,7 +94,7 @@ func (r *Registry) Acknowledge(ctx context.Context, id string) error {
 	if !ok {
 		return errorf("Acknowledge: %q is not the ID of an atomic commit", id)
 	}
-	ctx = OutsideTx(ctx)
+	ctx = besideTx(ctx)
 	members, err := r.members(ctx)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *Registry) knownDoubts(ctx context.Context) []InDoubt {
 	if len(members) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(OutsideTx(ctx), doubtTimeout)
+	ctx, cancel := context.WithTimeout(besideTx(ctx), doubtTimeout)
 	defer cancel()
 	for _, m := range members {
 		m.Ledger.(*ledger).closeNow(ctx)

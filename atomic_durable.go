@@ -29,7 +29,7 @@ func (e *entry) knownLosses(ctx context.Context) []string {
 	if l == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(OutsideTx(ctx), doubtTimeout)
+	ctx, cancel := context.WithTimeout(besideTx(ctx), doubtTimeout)
 	defer cancel()
 	settings, err := l.loses(ctx)
 	if err != nil {

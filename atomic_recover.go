@@ -60,7 +60,7 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 	if err != nil {
 		return Recovery{}, errorf("Recover: %w", err)
 	}
-	ctx = OutsideTx(ctx)
+	ctx = besideTx(ctx)
 	members, unreached := r.members(ctx)
 	report, err := twophase.Recover(ctx, members, twophase.Options{Retention: o.Retention})
 	out := Recovery{Committed: len(report.Committed), RolledBack: len(report.RolledBack)}

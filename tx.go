@@ -211,6 +211,7 @@ type txList struct {
 	outer  *txList    // of a nil tx, those that it hides
 	atomic *atomicRun // of the Atomic that it is in, nil without one
 	asked  *asked     // what the context asks for beside, nil for nothing
+	inside bool       // of a nil tx: whoever asks with the context is waited for by the function of one that it hides
 }
 
 func withTx(ctx context.Context, tx *Tx) context.Context {
@@ -221,6 +222,9 @@ func withTx(ctx context.Context, tx *Tx) context.Context {
 	}
 	return inner
 }
+
+// any says that the context carries a transaction, or hides one; l may be nil.
+func (l *txList) any() bool { return l != nil && (l.tx != nil || l.outer.any()) }
 
 // txContext is a context with its transactions: context.WithValue in one allocation.
 type txContext struct {
@@ -279,10 +283,21 @@ func (l *txList) txFor(r *Registry, name string) (*Tx, error) {
 // ErrBusy at once; in another goroutine it waits for the end of the transaction.
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)
+	return outsideTx(ctx, false)
+}
+
+func outsideTx(ctx context.Context, inside bool) context.Context {
 	hidden := txsOf(ctx)
-	list := &txList{outer: hidden}
+	list := &txList{outer: hidden, inside: inside}
 	if hidden != nil {
 		list.asked = hidden.asked
 	}
 	return context.WithValue(ctx, txKey{}, list)
+}
+
+// besideTx is OutsideTx for what a method of this package does on goroutines of its own,
+// and waits for: in the function of a transaction that has the only connection of a pool,
+// it is ErrBusy on all of them.
+func besideTx(ctx context.Context) context.Context {
+	return outsideTx(ctx, txsOf(ctx) != nil && insideClosure())
 }

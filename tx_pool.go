@@ -13,12 +13,12 @@ var errOwnConnection = fmt.Errorf("the pool has one connection, and the transact
 // function is what asks. Another goroutine that is to run outside may wait for its end.
 func (s *sessions) waitsForItself(ctx context.Context) error {
 	l, _ := ctx.Value(txKey{}).(*txList)
-	for hidden := false; l != nil; l = l.outer {
+	for hidden, inside := false, false; l != nil; l = l.outer {
 		if l.tx == nil {
-			hidden = true
+			hidden, inside = true, inside || l.inside
 			continue
 		}
-		if st := l.tx.st; st.node == s && st.handle() != nil && (!hidden || insideClosure()) {
+		if st := l.tx.st; st.node == s && st.handle() != nil && (!hidden || inside || insideClosure()) {
 			return errOwnConnection
 		}
 	}

@@ -151,3 +151,45 @@ func TestAtomic_ClosesItsRecordsWhenTheAnchorIsBack(t *testing.T) {
 
 // closingIsTried is longer than a record's closing is tried.
 const closingIsTried = 10 * time.Second
+
+// A transaction that has the only connection of a pool keeps the record of a commit from
+// being closed. What asks for doubts in its function does not wait for that.
+func TestInDoubt_DoesNotWaitForTheTransactionThatAsks(t *testing.T) {
+	t.Parallel()
+	databases := map[string]dbtest.Database{"a": dbtest.New(t, "postgres"), "b": dbtest.New(t, "mysql")}
+	connections := map[string]dbfleet.ConnectionConfig{}
+	for name, db := range databases {
+		db.Exec(t, conformance.DDL(db.Dialect, conformance.AccountsTable))
+		config := conformance.ConnectionTo(db)
+		config.Pool.MaxOpen = 1
+		connections[name] = config
+	}
+	r := conformance.Open(t, connections)
+	for _, order := range [][]string{{"a", "b"}, {"b", "a"}} {
+		for _, in := range order {
+			require.NoError(t, r.Atomic(t.Context(), order, func(ctx context.Context) error {
+				for _, name := range order {
+					if _, err := r.DB(name).ExecContext(ctx, conformance.Inserting(rand.Text())); err != nil {
+						return err
+					}
+				}
+				return nil
+			}))
+			require.NoError(t, r.Transaction(t.Context(), in, func(ctx context.Context, _ *dbfleet.Tx) error {
+				bounded, cancel := context.WithTimeout(ctx, 4*time.Second) // less than a closing is tried, and a pool is waited for
+				defer cancel()
+				_, err := r.InDoubt(bounded)
+				require.ErrorIs(t, err, dbfleet.ErrBusy)
+				_, err = r.Recover(bounded)
+				require.ErrorIs(t, err, dbfleet.ErrBusy)
+				require.NotErrorIs(t, err, context.DeadlineExceeded)
+				require.NotErrorIs(t, err, dbfleet.ErrAcquireTimeout)
+				require.NoError(t, bounded.Err())
+				return nil
+			}))
+		}
+	}
+	list, err := r.InDoubt(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, list)
+}
