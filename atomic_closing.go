@@ -65,6 +65,9 @@ func (l *ledger) closeAll() {
 		c.mu.Unlock()
 		l.finishAll(b.ids)
 		close(b.done)
+		if l.e.running.Load()&draining == 0 {
+			l.refoundSoon()
+		}
 		c.mu.Lock()
 		b = c.next
 		c.sending = b

@@ -5,6 +5,7 @@ import (
 	sqldriver "database/sql/driver"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -20,6 +21,8 @@ type ledger struct {
 	id       twophase.LedgerID
 	branches bool // the database can prepare
 	closing  closing
+
+	refounded time.Time // when closeAll did so for the last time, which alone reads it
 }
 
 // ledger returns the connection's ledger, and makes it if it is missing. branch says that

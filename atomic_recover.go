@@ -110,6 +110,7 @@ func (r *Registry) members(ctx context.Context) (list []twophase.Member, err err
 			}
 			if l != nil {
 				l.closeNow(ctx)
+				l.refound(ctx)
 				list = append(list, twophase.Member{Name: name, LedgerID: l.id, Resource: l, Ledger: l})
 			}
 		})

@@ -241,6 +241,9 @@ func (a *atomicRun) commit(ctx context.Context) (outcome, error) {
 	for _, b := range res.Pending {
 		fail.Pending = append(fail.Pending, b.Name)
 	}
+	if len(fail.Pending) > 0 || res.Outcome == twophase.Unknown {
+		a.refoundLater()
+	}
 	switch res.Outcome {
 	case twophase.Committed:
 		return committed, nil
