@@ -177,7 +177,8 @@ func TestBlindIndex_CheckTellsWhatTheTableLacks(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		ctx := t.Context()
-		fl.Create(t, `CREATE TABLE members (id {text} PRIMARY KEY, name {text} NOT NULL, email {bytes}, pin {bytes}, email_index {bytes})`)
+		pin := map[string]string{"mysql": ", pin_index BINARY(64)"}[fl.Database.Dialect] // which would be padded
+		fl.Create(t, `CREATE TABLE members (id {text} PRIMARY KEY, name {text} NOT NULL, email {bytes}, pin {bytes}, email_index {bytes}`+pin+`)`)
 		config := memberConfig(t, "a")
 		config.Encryption.Indexes[0].Unique = true
 		conformance.Model[insured](t, fl.Registry, config)
@@ -188,17 +189,10 @@ func TestBlindIndex_CheckTellsWhatTheTableLacks(t *testing.T) {
 			told += f.String() + "\n"
 		}
 		require.Contains(t, told, "no unique index is on \"email_index\" alone, which is the Unique blind index")
-		require.Contains(t, told, "no such column for the blind index")
-		if fl.Database.Dialect != "mysql" {
-			return
+		if pin == "" {
+			require.Contains(t, told, "no such column for the blind index")
+		} else {
+			require.Contains(t, told, "a blind index has 32 bytes")
 		}
-		fl.Create(t, "ALTER TABLE members ADD pin_index BINARY(64)")
-		findings, err = fl.Registry.Check(ctx)
-		require.NoError(t, err)
-		told = ""
-		for _, f := range findings {
-			told += f.String() + "\n"
-		}
-		require.Contains(t, told, "a blind index has 32 bytes")
 	})
 }
