@@ -178,10 +178,15 @@ func (q *query) place() string {
 // told that nothing persists (TxOptions.Resolvable). It is never true when the outcome
 // is unknown, or when a statement has committed by itself.
 func IsRetryable(err error) bool {
-	var several *AtomicError
-	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxCommitted) || driver.EndedUnasked(err) || errors.As(err, &several) {
+	if !allUndone(err) {
 		return false
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout) ||
 		errors.Is(err, errNotCommitted)
+}
+
+// allUndone says that nothing of a transaction that failed with err is committed, or may be.
+func allUndone(err error) bool {
+	var several *AtomicError
+	return !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrTxCommitted) && !driver.EndedUnasked(err) && !errors.As(err, &several)
 }
