@@ -81,7 +81,7 @@ func (r *Registry) Atomic(ctx context.Context, connections []string, fn func(ctx
 	}
 	for attempt := 0; ; attempt++ {
 		err := r.atomicOnce(ctx, names, fn, o)
-		if err == nil || attempt >= o.Retries || !IsRetryable(err) || !pause(ctx, attempt) {
+		if err == nil || attempt >= o.Retries || !o.again(err) || !pause(ctx, attempt) {
 			return err
 		}
 	}

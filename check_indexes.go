@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -80,6 +81,13 @@ func (s *source) seeks() (list []sought) {
 	for _, r := range s.relations.all() {
 		list = append(list, r.seeks...)
 	}
+	on := ""
+	if s.shard == nil {
+		on = s.reg.nameOr(s.connection)
+	}
+	s.table.SearchedBlinds(func(column string, unique bool) {
+		list = append(list, sought{model: s.table.Model, table: s.table.Name, connection: on, columns: []string{column}, unique: unique, why: "a blind index", needs: "which is the Unique blind index: a value may be there twice, and Conflict.Key does not find it"})
+	})
 	if s.shard != nil {
 		list = append(list, sought{model: s.table.Model, table: s.table.Name, columns: []string{s.shard.column()}, why: "the shard key"})
 	}
@@ -114,7 +122,7 @@ func (c *inspection) checkSought(ctx context.Context, w sought) (found []Finding
 		switch {
 		case w.unique && !schema.Unique(t.indexes, all, t.same):
 			at.Severity = SeverityWarning
-			at.Problem = "no unique index is on " + listed(all, nil) + " alone, which tie the rows of " + w.why + ": Attach and Sync need one"
+			at.Problem = "no unique index is on " + listed(all, nil) + " alone, " + cmp.Or(w.needs, "which tie the rows of "+w.why+": Attach and Sync need one")
 			found = append(found, at)
 		case !w.unique && !schema.Finds(t.indexes, w.columns, w.types, t.same):
 			at.Severity = SeverityNotice

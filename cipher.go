@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,7 +40,7 @@ type CipherKey struct {
 // Each value has a random nonce of 96 bits: a key should seal no more than 2^32 values. The
 // ciphertext is 30 bytes longer than the plaintext, and by the key's ID.
 func NewAESCipher(current CipherKey, older ...CipherKey) (Cipher, error) {
-	c := &aesCipher{current: current.ID, keys: map[string]cipher.AEAD{}}
+	c := &aesCipher{current: current.ID, keys: map[string]cipher.AEAD{}, sums: map[[sha256.Size]byte]bool{}}
 	var faults []error
 	for _, k := range slices.Concat([]CipherKey{current}, older) {
 		aead, err := k.aead()
@@ -53,6 +54,7 @@ func NewAESCipher(current CipherKey, older ...CipherKey) (Cipher, error) {
 			continue
 		}
 		c.keys[k.ID] = aead
+		c.sums[sha256.Sum256([]byte(string(k.Key)))] = true
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -84,6 +86,7 @@ func (k CipherKey) aead() (cipher.AEAD, error) {
 type aesCipher struct {
 	current string
 	keys    map[string]cipher.AEAD
+	sums    map[[sha256.Size]byte]bool // of the keys, to tell them from those of blind indexes
 }
 
 const aesFormat = 1

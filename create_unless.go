@@ -62,7 +62,10 @@ func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err err
 		fields = make([]int, len(columns))
 	}
 	for i, column := range columns {
-		if fields[i], err = t.Index(column); err != nil {
+		if fields[i], err = t.Index(column); err == nil {
+			err = t.CheckFound(column)
+		}
+		if err != nil {
 			return made, err
 		}
 	}
@@ -72,7 +75,7 @@ func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err err
 		}
 	}
 	for _, f := range fields {
-		if rowmap.IsNull(t.Plan.Value(f, record)) {
+		if rowmap.IsNull(t.Plan.Value(f, record)) || t.Encrypted(t.Column(f)) && t.Plan.IsZero(f, record) {
 			return made, t.Fail("the column %q of the record is NULL, which is equal to no row's", t.Column(f))
 		}
 	}

@@ -33,6 +33,12 @@ type Encryption struct {
 	//
 	// Defaults to the primary key.
 	BoundTo []string
+	// Ciphers are the ciphers of columns that have one of their own, by column. The others
+	// have Cipher, which is not required if none is left.
+	Ciphers map[string]Cipher
+	// Indexes are the blind indexes by which rows are found by encrypted columns. None by
+	// default: no row is found by one.
+	Indexes []BlindIndex
 	// Table is the table's name as it is bound. Set it to the old name when a table is
 	// renamed, else nothing in it opens any more.
 	//
@@ -53,8 +59,8 @@ type Encryption struct {
 //
 // A string or a []byte is sealed as it is, every other V as its JSON. Only records of the
 // model's own type are written and read so. Everything else that would need the plaintext
-// in the database is refused with ErrEncrypted before it is sent: a condition but IS NULL,
-// an order, a group, an aggregate, an expression; Update, Increment, Insert, Upsert and InsertFrom of
+// in the database is refused with ErrEncrypted before it is sent: a condition but IS NULL
+// and, with a BlindIndex, equality; an order, a group, an aggregate, an expression; Update, Increment, Insert, Upsert and InsertFrom of
 // rows, which may set it to NULL and nothing else, and which may not change what it is
 // bound to; Pluck, other structs, and a select list without the columns that it is bound
 // to. SQL of one's own is not looked at; what it writes there does not open.

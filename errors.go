@@ -179,8 +179,7 @@ func (q *query) place() string {
 // is unknown, or when a statement has committed by itself. err may be the driver's own
 // error, as the Err of rows and a *sql.Stmt tell it.
 func IsRetryable(err error) bool {
-	var several *AtomicError
-	if errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrTxCommitted) || driver.EndedUnasked(err) || errors.As(err, &several) {
+	if !allUndone(err) {
 		return false
 	}
 	switch ClassOf(err) {
@@ -189,4 +188,10 @@ func IsRetryable(err error) bool {
 	}
 	return errors.Is(err, ErrDeadlock) || errors.Is(err, ErrSerialization) || errors.Is(err, ErrLockTimeout) ||
 		errors.Is(err, errNotCommitted)
+}
+
+// allUndone says that nothing of a transaction that failed with err is committed, or may be.
+func allUndone(err error) bool {
+	var several *AtomicError
+	return !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrTxCommitted) && !driver.EndedUnasked(err) && !errors.As(err, &several)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"strings"
 
 	"github.com/dbfleet/dbfleet"
 )
@@ -40,6 +41,43 @@ func ExampleEncrypted() {
 	// Output:
 	// {p-1 Ann [redacted]} 078-05-1120 <nil>
 	// dbfleet: dbfleet_test.Patient.SSN (column "ssn"): encrypted column: it is compared with nothing and set to nothing but NULL; its plaintext is written with a record, and read of one
+}
+
+// Rows are found by a value that the database cannot read.
+func ExampleBlindIndex() {
+	registry, end := exampleFleet()
+	defer end()
+	ctx := context.Background()
+
+	type Customer struct {
+		ID    string // made by the program
+		Email dbfleet.Encrypted[string]
+	}
+	cipher, err := dbfleet.NewAESCipher(dbfleet.CipherKey{ID: "2026-11", Key: "0123456789abcdef0123456789abcdef"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	customers := dbfleet.MustModel[Customer](registry, dbfleet.ModelConfig{Table: "customers", Encryption: dbfleet.Encryption{
+		Cipher: cipher,
+		Indexes: []dbfleet.BlindIndex{{
+			Column: "email_index", Of: "email", Unique: true,
+			Keys:      []dbfleet.Secret{"another secret, of 32 bytes, too"},
+			Normalize: func(s string) string { return strings.ToLower(strings.TrimSpace(s)) },
+		}},
+	}})
+	if err := dbfleet.CreateTable(ctx, customers); err != nil {
+		log.Fatal(err)
+	}
+	if err := customers.Create(ctx, &Customer{ID: "c-1", Email: dbfleet.EncryptedOf("Ann@Example.org")}); err != nil {
+		log.Fatal(err)
+	}
+	ann, err := customers.Where("email", "=", " ann@example.org").First(ctx)
+	fmt.Println(ann.ID, ann.Email.V, err)
+	created, err := customers.FirstOrCreate(ctx, &Customer{ID: "c-2", Email: dbfleet.EncryptedOf("ANN@example.org")}, "email")
+	fmt.Println(created, err)
+	// Output:
+	// c-1 Ann@Example.org <nil>
+	// false <nil>
 }
 
 // What lies in a document is found, sorted and selected as columns are.

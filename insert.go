@@ -169,7 +169,9 @@ func (list *inserts) add(ctx context.Context, i int, row map[string]any) error {
 				return err
 			}
 		}
+		list.in.Columns = append(list.in.Columns, t.BlindColumns(list.in.Columns)...)
 	}
+	row = t.BlindRow(row)
 	if home.connection != list.home.connection {
 		return t.Fail("the row lives on shard %q, those before it on %q; insert the rows of each shard by themselves", home.connection, list.home.connection)
 	}

@@ -200,6 +200,7 @@ func (s *source) configure(config ModelConfig, plan *rowmap.Plan) (*table.Table,
 			}
 		}
 	}
+	faults = append(faults, config.Encryption.keyFaults()...)
 	faults = append(faults, scopeFaults(config.Scopes)...)
 	faults = append(faults, table.Unknown("Fillable", config.Fillable, config.Table, plan)...)
 	var errs []error
@@ -327,10 +328,7 @@ func (s *source) tableConfig(config ModelConfig) table.Config {
 		Name: config.Table, PrimaryKey: config.PrimaryKey, Generated: config.Generated, Defaults: config.Defaults,
 		Timestamps: config.Timestamps, CreatedAt: config.CreatedAt, UpdatedAt: config.UpdatedAt, DatabaseClock: config.DatabaseClock,
 		SoftDelete: config.SoftDelete, Version: config.Version, TimePrecision: config.TimePrecision,
-		Encryption: table.Encryption{BoundTo: config.Encryption.BoundTo, Table: config.Encryption.Table},
-	}
-	if !rowmap.IsNil(config.Encryption.Cipher) {
-		c.Encryption.Cipher = config.Encryption.Cipher
+		Encryption: config.Encryption.ofTable(),
 	}
 	if config.Shard != nil {
 		c.ShardColumn = config.Shard.column()

@@ -54,6 +54,15 @@ func UpsertOutcomes[T any](ctx context.Context, m *Model[T], records []T, confli
 	return (*query)(m).upsertOutcomes(ctx, &records, conflict)
 }
 
+// upsertTold is upsertAll that tells what became of each record; no outcomes are those of
+// a table whose rows belong to tenants.
+func (q *query) upsertTold(ctx context.Context, list any, conflict Conflict) ([]Outcome, error) {
+	if q.src.tenant != nil && !q.src.tenant.schemas {
+		return nil, q.upsertAll(ctx, list, []Conflict{conflict})
+	}
+	return q.upsertOutcomes(ctx, list, []Conflict{conflict})
+}
+
 //go:noinline
 func (q *query) upsertOutcomes(ctx context.Context, list any, conflicts []Conflict) ([]Outcome, error) {
 	conflict, err := q.conflict(conflicts)

@@ -19,10 +19,10 @@ type Synced[C, J any] struct {
 // once may leave two rows. Whether a child is the parent's the database tells, by the
 // pivot's columns.
 //
-// The number is that of the children that were not the parent's when Attach looked: of two
-// that attach the same child at once both may count it, and there is one row. Where the
-// number decides something, such as whether a counter is raised, CreateIgnore with a record
-// of the pivot's model tells for sure.
+// Of two that attach the same child at once one counts it, as UpsertOutcomes tells them
+// apart, and none fails. Where that is not told (a pivot whose rows belong to tenants by a column, or
+// one of those where UpsertOutcomes is NotTold) the number is that of the children that were not
+// the parent's when Attach looked, and both may count it.
 //
 // If the pivot's model has ModelConfig.SoftDelete, Detach marks rows, and Attach brings a
 // marked one back as it was.
@@ -67,8 +67,18 @@ func (r ToManyPivot[P, C, J]) DetachAll(ctx context.Context, parent *P) (int64, 
 // may leave their children; lock the parent before where that matters. Children must be
 // so few that a statement can name them all.
 func (r ToManyPivot[P, C, J]) Sync(ctx context.Context, parent *P, children []C) (Synced[C, J], error) {
+	var row J
+	return r.SyncWith(ctx, parent, row, children)
+}
+
+// SyncWith is Sync with values for the pivot's other columns: row, in which the columns of
+// the links are set for each child that is attached. Rows of children that stay are left as
+// they are; Query.Update of PivotFor changes them.
+//
+//	done, err := tagsOf.SyncWith(ctx, &post, PostTag{AddedBy: userID}, tags)
+func (r ToManyPivot[P, C, J]) SyncWith(ctx context.Context, parent *P, row J, children []C) (Synced[C, J], error) {
 	return r.synced(children, func(gone *[]J) ([]int, error) {
-		return r.pivot.sync(ctx, r.pivotFor(parent), gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{*new(J)}, children: recordsOf(children)}, r.chain.check())
+		return r.pivot.sync(ctx, r.pivotFor(parent), gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{row}, children: recordsOf(children)}, r.chain.check())
 	})
 }
 
@@ -79,12 +89,18 @@ func (r ToManyPivot[P, C, J]) Sync(ctx context.Context, parent *P, children []C)
 //
 // It is done in one transaction on the pivot's connection, that of ctx if it carries one,
 // and locks the rows that it deletes. Of two that toggle the same child at once, both may
-// attach it; it is there once then. Children must be so few that a statement can name
+// attach it; it is there once then, and one of them tells so. Children must be so few that a statement can name
 // them all. Callbacks of the pivot's model run for rows that are inserted, none for those
 // that are deleted.
 func (r ToManyPivot[P, C, J]) Toggle(ctx context.Context, parent *P, children ...C) (Synced[C, J], error) {
+	var row J
+	return r.ToggleWith(ctx, parent, row, children...)
+}
+
+// ToggleWith is Toggle with values for the pivot's other columns, as SyncWith has them.
+func (r ToManyPivot[P, C, J]) ToggleWith(ctx context.Context, parent *P, row J, children ...C) (Synced[C, J], error) {
 	return r.synced(children, func(gone *[]J) ([]int, error) {
-		return r.pivot.toggle(ctx, r.pivotFor(parent), gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{*new(J)}, children: recordsOf(children)}, r.chain.check())
+		return r.pivot.toggle(ctx, r.pivotFor(parent), gone, attaching{parent: parent, parentless: parent == nil, row: &[]J{row}, children: recordsOf(children)}, r.chain.check())
 	})
 }
 

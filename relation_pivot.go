@@ -1,9 +1,12 @@
 package dbfleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/group"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -80,12 +83,13 @@ func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attach
 		return nil, err
 	}
 	_, bounds := g.keys.Deal(g.fits, true)
-	missing, seen := []int(nil), map[any]bool{}
+	missing, seen, keys := []int(nil), map[any]bool{}, make([]any, a.children.N)
 	for i := range a.children.N {
 		_, key, _, err := back.key(a.children.At(i))
 		if err != nil {
 			return nil, err
 		}
+		keys[i] = key
 		if bounds[i] == bounds[i+1] && !seen[key] {
 			seen[key] = true
 			missing = append(missing, i)
@@ -94,15 +98,37 @@ func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attach
 	if len(missing) == 0 {
 		return nil, nil
 	}
+	slices.SortFunc(missing, func(i, j int) int { return compareKeys(keys[i], keys[j]) }) // in which all callers lock them
 	list, columns, err := p.made(a, missing)
 	if err != nil {
 		return nil, err
 	}
 	conflict := Conflict{Key: columns, DoNothing: true}
 	if t := p.model.src.table; t.Marks() { // a deleted row that is in the way is brought back
-		conflict = Conflict{Key: columns, Update: []string{t.DeletedMark()}}
+		conflict = Conflict{Key: columns, Update: []string{t.DeletedMark()}, KeepEqual: true}
 	}
-	return missing, p.model.named(to.connection).upsertAll(ctx, list, []Conflict{conflict})
+	outcomes, err := p.model.named(to.connection).upsertTold(ctx, list, conflict)
+	if err != nil {
+		return nil, err
+	}
+	var attached []int
+	for n, i := range missing {
+		if outcomes == nil || outcomes[n] != Unchanged { // which another has attached meanwhile
+			attached = append(attached, i)
+		}
+	}
+	slices.Sort(attached)
+	return attached, nil
+}
+
+// compareKeys orders keys in any way that is the same for all callers.
+func compareKeys(a, b any) int {
+	x, whole := a.(int64)
+	y, both := b.(int64)
+	if whole && both {
+		return cmp.Compare(x, y)
+	}
+	return strings.Compare(fmt.Sprintf("%T %v", a, a), fmt.Sprintf("%T %v", b, b))
 }
 
 // saved refuses a parent or child that nothing can refer to.

@@ -51,6 +51,7 @@ type sought struct {
 	types                    []string // columns of the same condition that need not be in the index
 	unique                   bool     // one row at most has these and those
 	why                      string
+	needs                    string // what goes wrong without a unique index, "" for that of a pivot
 }
 
 // toldRelation is a relation with what it looks up.

@@ -170,8 +170,8 @@ func (q *query) tieColumns(names []string) ([]int, error) {
 	var errs error
 	for i, name := range names {
 		var err error
-		if columns[i], err = q.src.table.Index(name); err == nil && q.src.table.Encrypted(name) {
-			err = q.src.table.Fail("column %q is encrypted: no record is found by it", name)
+		if columns[i], err = q.src.table.Index(name); err == nil {
+			err = q.src.table.CheckRelated(name)
 		}
 		errs = errors.Join(errs, err)
 	}

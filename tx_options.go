@@ -54,6 +54,14 @@ type TxOptions struct {
 	//
 	// Defaults to 0.
 	Retries int
+	// RetryStale lets Retries run the closure again after ErrStaleRecord as well: somebody
+	// else has written a row that it had read. It is for closures that read the records
+	// that they save, each time anew, and decide by what they read. One that saves a record
+	// which was read outside fails at each attempt, with ErrStaleRecord in the end. Whoever has
+	// shown a person what was read leaves it off, and asks again.
+	//
+	// It needs Retries. Defaults to false: a lost race is for the caller to decide.
+	RetryStale bool
 	// Resolvable makes it possible to ask for the outcome when the answer to COMMIT is
 	// lost; see CommitUnknownError.Resolve. Transaction does so itself, as long as ctx
 	// allows and for five seconds at most: then a transaction that was committed returns
@@ -75,6 +83,9 @@ const maxRetries = 10
 func (o *TxOptions) check(db *DB) error {
 	if o.Retries < 0 || o.Retries > maxRetries {
 		return errorf("connection %q: TxOptions.Retries is %d, not 0 to %d", db.name, o.Retries, maxRetries)
+	}
+	if o.RetryStale && o.Retries == 0 {
+		return errorf("connection %q: TxOptions.RetryStale says what Retries is for, which is 0", db.name)
 	}
 	if o.Resolvable && o.ReadOnly {
 		return errorf("connection %q: TxOptions.Resolvable: a transaction that is ReadOnly has no outcome to ask for", db.name)

@@ -20,10 +20,16 @@ func (db *DB) attempts(ctx context.Context, fn func(context.Context, *Tx) error,
 	defer e.leave()
 	for attempt := 0; ; attempt++ {
 		err := e.attempt(ctx, fn, o)
-		if err == nil || attempt >= o.Retries || !IsRetryable(err) || !pause(ctx, attempt) {
+		if err == nil || attempt >= o.Retries || !o.again(err) || !pause(ctx, attempt) {
 			return err
 		}
 	}
+}
+
+// again says that a transaction which failed with err may be run again: nothing of it is
+// committed, and another attempt may succeed.
+func (o *TxOptions) again(err error) bool {
+	return IsRetryable(err) || o.RetryStale && errors.Is(err, ErrStaleRecord) && allUndone(err)
 }
 
 // pause waits before another attempt: about 5 ms, doubling up to half a

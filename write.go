@@ -125,6 +125,9 @@ func (q *query) sets(ctx context.Context, values map[string]any) ([]sqlgen.Set, 
 		}
 		sets = append(sets, sqlgen.Set{Column: column, Value: operand(values[column])})
 	}
+	for _, column := range q.src.table.BlindColumns(slices.Sorted(maps.Keys(values))) {
+		sets = append(sets, sqlgen.Set{Column: column}) // NULL, as what it is of
+	}
 	at, err := q.clockOfRows(ctx)
 	if err != nil {
 		return nil, err

@@ -82,9 +82,12 @@ func (r *ArgPlan) append(args []any, base unsafe.Pointer, d *dialect.Dialect, b 
 		arg, ok := b.arg(&at.box, p, d)
 		if !ok {
 			var err error
-			if at.field.codec.kind == Encrypted {
+			switch at.field.codec.kind {
+			case Encrypted:
 				arg, err = r.plan.seal(at.field, base)
-			} else {
+			case BlindIndex:
+				arg, err = r.plan.blindArg(at.field, base)
+			default:
 				arg, err = at.field.codec.arg(p, d)
 			}
 			if err != nil {

@@ -256,7 +256,11 @@ func (b *binding) set(s *state, i int, base unsafe.Pointer) (err error) {
 	}
 	switch {
 	case i >= len(b.places)-b.sealed:
-		err = b.plan.unseal(at.field, base, s.value(at.index))
+		if at.field.blind != nil {
+			err = b.plan.checkBlind(at.field, base, s.value(at.index))
+		} else {
+			err = b.plan.unseal(at.field, base, s.value(at.index))
+		}
 	case s.cells != nil:
 		err = at.setCell(p, &s.row[at.index], &s.origins[i])
 	default:

@@ -25,13 +25,14 @@ const (
 	Uint
 	Float
 	String
-	Bytes     // []byte and types made of it, json.RawMessage among them
-	Time      // time.Time, types made of it, and structs that only embed it
-	UUID      // [16]byte
-	Array     // a PostgreSQL array
-	Custom    // a sql.Scanner, or a text by MarshalText and UnmarshalText
-	Any       // any: whatever the column holds
-	Encrypted // a struct that ends with a Seal
+	Bytes      // []byte and types made of it, json.RawMessage among them
+	Time       // time.Time, types made of it, and structs that only embed it
+	UUID       // [16]byte
+	Array      // a PostgreSQL array
+	Custom     // a sql.Scanner, or a text by MarshalText and UnmarshalText
+	Any        // any: whatever the column holds
+	Encrypted  // a struct that ends with a Seal
+	BlindIndex // a Blind's column, which no field holds
 )
 
 // A setter stores a driver's value at p, which is the address of a value of

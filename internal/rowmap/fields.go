@@ -16,6 +16,7 @@ type field struct {
 	offset uintptr
 	via    []hop // the embedded pointers on the way
 	codec  *codec
+	blind  *Blind // that the column is, which no field of the struct holds
 }
 
 // hop is an embedded pointer: at offset lies the address of a value of type to.

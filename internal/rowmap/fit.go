@@ -82,7 +82,7 @@ func (c *codec) fit(v any) (any, error) {
 	k := c.kind
 	if t, ok := timeIn(v); ok {
 		switch k {
-		case Encrypted:
+		case Encrypted, BlindIndex:
 			return nil, misfit(k, v)
 		case Time:
 			return t, nil
@@ -95,6 +95,12 @@ func (c *codec) fit(v any) (any, error) {
 	}
 	if k == Encrypted {
 		return nil, fmt.Errorf("%w: it is compared with nothing and set to nothing but NULL; its plaintext is written with a record, and read of one", ErrEncrypted)
+	}
+	if k == BlindIndex {
+		if _, ok := v.(MAC); ok {
+			return v, nil
+		}
+		return nil, fmt.Errorf("%w: it is a blind index; name the encrypted column instead, in conditions and in writes", ErrEncrypted)
 	}
 	if k == Array || k == Custom || k == Any {
 		return v, nil
@@ -138,7 +144,7 @@ func misfit(k Kind, v any) error {
 
 var kindNames = [...]string{
 	Bool: "bool", Int: "integer", Uint: "unsigned integer", Float: "float", String: "text", Bytes: "bytes",
-	Time: "time", UUID: "uuid", Array: "array", Custom: "custom", Any: "any", Encrypted: "encrypted",
+	Time: "time", UUID: "uuid", Array: "array", Custom: "custom", Any: "any", Encrypted: "encrypted", BlindIndex: "blind index",
 }
 
 func (k Kind) String() string {

@@ -172,6 +172,9 @@ func (p *Plan) Folded() string {
 // Field describes the field of column i.
 func (p *Plan) Field(i int) Field {
 	f := &p.fields[i]
+	if f.blind != nil {
+		return Field{Column: f.column, Type: "blind index", Kind: BlindIndex}
+	}
 	return Field{Column: f.column, Type: f.codec.typ.String(), Kind: f.codec.kind}
 }
 

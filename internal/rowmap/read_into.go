@@ -97,6 +97,9 @@ func (p *Plan) ReadMatched(src Source, fields []int, key int, find func(key any)
 func (b *binding) choose(s *state, fields []int) error {
 	s.chosen, s.fields = s.chosen[:0], fields
 	for _, f := range fields {
+		if blind := b.plan.fields[f].blind; blind != nil && !slices.Contains(fields, blind.Of) {
+			continue // it is compared with what is opened of the same row
+		}
 		i, err := b.placeOf(f)
 		if err != nil {
 			return err

@@ -129,8 +129,11 @@ func (p *Plan) IsZero(i int, rec any) bool {
 	if f.codec.kind == Time && isTimeLike(f.codec.typ) {
 		return (*time.Time)(at).IsZero()
 	}
-	if f.codec.kind == Encrypted {
+	switch f.codec.kind {
+	case Encrypted:
 		return !validAt(f.codec.typ, at)
+	case BlindIndex:
+		return p.IsZero(f.blind.Of, rec)
 	}
 	return reflect.NewAt(f.codec.typ, at).Elem().IsZero()
 }
@@ -142,6 +145,9 @@ func (p *Plan) Value(i int, rec any) any {
 	at := f.at(p.mustRecord(rec), false)
 	if at == nil {
 		return nil
+	}
+	if f.blind != nil {
+		return p.blindValue(f, at)
 	}
 	switch x := reflect.NewAt(f.codec.typ, at).Interface().(type) {
 	case *int64:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -36,14 +37,25 @@ type Cipher interface {
 
 // A Sealing is how a plan's sealed columns are sealed.
 type Sealing struct {
-	Cipher Cipher
-	Table  string // that is bound, with the column
-	Bound  []int  // the fields whose values are bound
+	Cipher  Cipher
+	Ciphers map[string]Cipher // those of columns that have another
+	Table   string            // that is bound, with the column
+	Bound   []int             // the fields whose values are bound
+	Blinds  []Blind
 }
 
-// Seals returns a plan of the same type that seals and opens its sealed columns.
+// of is the cipher of a column.
+func (s *Sealing) of(column string) Cipher {
+	if c, ok := s.Ciphers[column]; ok {
+		return c
+	}
+	return s.Cipher
+}
+
+// Seals returns a plan of the same type that seals and opens its sealed columns. Those of
+// blind indexes are its last columns.
 func (p *Plan) Seals(s Sealing) *Plan {
-	sealing := newPlan(p.typ, p.fields)
+	sealing := newPlan(p.typ, slices.Concat(p.fields, blindFields(s.Blinds)))
 	sealing.sealing = &s
 	return sealing
 }

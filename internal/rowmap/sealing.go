@@ -37,7 +37,7 @@ func (p *Plan) seal(f *field, base unsafe.Pointer) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := p.sealing.Cipher.Seal(text, bound)
+	sealed, err := p.sealing.of(f.column).Seal(text, bound)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: it cannot be sealed: %w", ErrEncrypted, err)
@@ -70,7 +70,7 @@ func (p *Plan) unseal(f *field, base unsafe.Pointer, v any) error {
 	if err != nil {
 		return err
 	}
-	text, err := p.sealing.Cipher.Open(sealed, bound)
+	text, err := p.sealing.of(f.column).Open(sealed, bound)
 	if err != nil {
 		return fmt.Errorf("%w in the row of %s: %w", ErrSealed, row, err)
 	}
@@ -155,29 +155,34 @@ func (p *Plan) Bindable(i int) bool {
 }
 
 // sealedLast puts the places of sealed fields behind those of the fields that they are
-// bound to. taken says by field whether the result has it.
+// bound to, and behind them those of blind indexes, which are compared with what was
+// opened. taken says by field whether the result has it.
 func (b *binding) sealedLast(taken []bool) {
+	rank := func(at place) int {
+		switch at.field.codec.kind {
+		case Encrypted:
+			return 1
+		case BlindIndex:
+			return 2
+		}
+		return 0
+	}
+	b.places = slices.DeleteFunc(b.places, func(at place) bool { return at.field.blind != nil && !taken[at.field.blind.Of] })
 	for _, at := range b.places {
-		if at.field.codec.kind == Encrypted {
+		if rank(at) > 0 {
 			b.sealed++
 		}
 	}
 	if b.sealed == 0 {
 		return
 	}
-	isSealed := func(at place) int {
-		if at.field.codec.kind == Encrypted {
-			return 1
-		}
-		return 0
-	}
-	slices.SortStableFunc(b.places, func(x, y place) int { return isSealed(x) - isSealed(y) })
+	slices.SortStableFunc(b.places, func(x, y place) int { return rank(x) - rank(y) })
 	if b.plan.sealing == nil {
 		return
 	}
 	for _, i := range b.plan.sealing.Bound {
 		if !taken[i] {
-			at := b.places[len(b.places)-1]
+			at := b.places[len(b.places)-b.sealed]
 			b.unbound = b.plan.failure(at.field, fmt.Errorf("%w: it is bound to %s, which the result does not have; select it as well", ErrEncrypted, b.plan.fields[i].column))
 		}
 	}

@@ -70,7 +70,7 @@ func (p *Plan) Nullable(column string) bool {
 // Scanner may take it.
 func (c *codec) nullable() bool {
 	switch {
-	case c.kind == Custom, c.kind == Any, c.kind == Bytes, c.kind == Array, c.kind == Encrypted:
+	case c.kind == Custom, c.kind == Any, c.kind == Bytes, c.kind == Array, c.kind == Encrypted, c.kind == BlindIndex:
 		return true
 	case c.typ.Kind() == reflect.Pointer:
 		return true

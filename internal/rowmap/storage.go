@@ -21,7 +21,7 @@ func (p *Plan) Storage(i int) Storage { return storageOf(p.fields[i].codec) }
 
 func storageOf(c *codec) Storage {
 	t := bare(c.typ)
-	s := Storage{Kind: c.kind, Null: t != c.typ || c.kind == Any || c.kind == Array || c.kind == Bytes || c.kind == Encrypted}
+	s := Storage{Kind: c.kind, Null: t != c.typ || c.kind == Any || c.kind == Array || c.kind == Bytes || c.kind == Encrypted || c.kind == BlindIndex}
 	switch t.Kind() {
 	case reflect.Int, reflect.Uint:
 		s.Bits = 64

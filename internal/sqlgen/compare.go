@@ -9,6 +9,9 @@ import (
 // compare writes column op value. Values come as Go has them: nil is NULL, a
 // list is the right side of IN, a subquery is rendered in place.
 func (r *renderer) compare(c *Cond) {
+	if r.table != nil && r.blind(c) {
+		return
+	}
 	v := c.val
 	switch x := v.(type) {
 	case nil, string, int, int64, bool, float64: // the most frequent types; type switches on interfaces are slower

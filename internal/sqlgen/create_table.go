@@ -1,6 +1,7 @@
 package sqlgen
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -10,6 +11,19 @@ import (
 type TableColumn struct {
 	Name string
 	Type string // as SQL has it, with what follows a type
+}
+
+// BothOrNone are the parts of a table by which two columns of a row are NULL together.
+func BothOrNone(d *dialect.Dialect, pairs [][2]string) (parts []string, err error) {
+	for _, pair := range pairs {
+		a, errA := QuoteIdent(d, pair[0])
+		b, errB := QuoteIdent(d, pair[1])
+		if err := cmp.Or(errA, errB); err != nil {
+			return nil, err
+		}
+		parts = append(parts, "CHECK (("+a+" IS NULL) = ("+b+" IS NULL))")
+	}
+	return parts, nil
 }
 
 // CreateTable is the statement that creates a table unless it is there. A dot in its name

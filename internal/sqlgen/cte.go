@@ -27,6 +27,7 @@ type visible struct {
 	name    string
 	columns []string
 	all     bool // it has no others
+	own     bool // its rows are those of the table that it hides
 }
 
 // with writes the queries that q reads as tables, which may name those before them.
@@ -62,14 +63,15 @@ func (r *renderer) with(q *Query) {
 			r.fail(r.fault(part, "has the column "+strconv.Quote(twice)+" twice; give one an alias", nil))
 			continue
 		}
+		v := visible{name: c.Name, columns: columns, all: all, own: r.reads(&sub, c)}
 		if c.Recursive {
-			r.ctes = append(r.ctes, visible{c.Name, columns, all})
+			r.ctes = append(r.ctes, v)
 		}
 		r.ident(c.Name)
 		r.str(" AS ")
 		r.cte(sub, t)
 		if !c.Recursive {
-			r.ctes = append(r.ctes, visible{c.Name, columns, all})
+			r.ctes = append(r.ctes, v)
 		}
 	}
 	r.str(" ")
@@ -126,4 +128,38 @@ func (r *renderer) cteHas(name, column string) (has, known, is bool) {
 		}
 	}
 	return false, false, false
+}
+
+// hider is the CTE that the SELECT which is being written reads in the place of its table,
+// nil without one. The table that a statement changes is hidden by none.
+func (r *renderer) hider() *visible {
+	if len(r.ctes) == 0 || r.target && len(r.outer) == 0 {
+		return nil
+	}
+	for i := len(r.ctes) - 1; i >= 0; i-- {
+		if r.ctes[i].name == r.q.Table() && (r.q.more == nil || r.q.more.from == nil) {
+			return &r.ctes[i]
+		}
+	}
+	return nil
+}
+
+// lacks says that the SELECT reads a CTE in the place of its table, and that this is known
+// not to have the column.
+func (r *renderer) lacks(column string) bool {
+	v := r.hider()
+	return v != nil && v.all && !slices.Contains(v.columns, column)
+}
+
+// reads says that the query of a CTE reads the table that the CTE hides, and no other.
+func (r *renderer) reads(q *Query, c *CTE) bool {
+	if c.Recursive || q.Table() != c.Name || q.more != nil && (q.more.from != nil || len(q.more.unions) > 0 || len(q.more.ctes) > 0) {
+		return false
+	}
+	for i := len(r.ctes) - 1; i >= 0; i-- {
+		if r.ctes[i].name == c.Name {
+			return r.ctes[i].own
+		}
+	}
+	return true
 }

@@ -1,5 +1,7 @@
 package sqlgen
 
+import "strconv"
+
 // Deleted says which rows a query takes of a table that marks deleted rows; see
 // Table.DeletedMark.
 type Deleted uint8
@@ -30,7 +32,8 @@ func (q *Query) Deleted() Deleted {
 }
 
 // mark is the column by which rows of q are left out, "" for none. The rows of a derived
-// table and of a CTE without the column are what their query gives.
+// table are what its query gives. A CTE of the table's name has to have the column: nobody
+// knows whether its query has left rows out.
 func (r *renderer) mark(q *Query) string {
 	if r.table == nil || q.Deleted() == AnyDeleted || q.more != nil && q.more.from != nil {
 		return ""
@@ -39,7 +42,8 @@ func (r *renderer) mark(q *Query) string {
 	if mark == "" {
 		return ""
 	}
-	if has, known, is := r.cteHas(q.Table(), mark); is && known && !has {
+	if r.lacks(mark) {
+		r.fail(r.fault("CTE "+strconv.Quote(q.Table()), "hides the table, and has no column "+strconv.Quote(mark)+" by which deleted rows are left out; select it there, give the CTE another name, or take all of its rows, by WithDeleted", nil))
 		return ""
 	}
 	return mark

@@ -73,3 +73,54 @@ func (q *Query) tableCalled(name string) string {
 	}
 	return ""
 }
+
+// blind writes a comparison with an encrypted column that has a blind index: as one with
+// that. It says no to every other column.
+func (r *renderer) blind(c *Cond) bool {
+	prefix, column := splitName(c.col)
+	switch {
+	case r.having:
+		return false
+	case prefix == "" || r.table.Encrypted(c.col):
+		column = c.col
+	case !r.q.isSelf(prefix):
+		return false
+	}
+	if !r.table.Encrypted(column) || !r.table.Blinded(column) {
+		return false
+	}
+	list := c.op == In || c.op == NotIn
+	switch c.val.(type) {
+	case Subquery, *Expr, *Number:
+		return false
+	case nil:
+		if !list {
+			return false
+		}
+	}
+	if c.op != Eq && c.op != NotEq && !list {
+		r.fail(r.columnFault(c, "", fmt.Errorf("%w: its blind index tells what is equal, by =, <>, IN and NOT IN, not %s", value.ErrEncrypted, opName(c.op))))
+		return true
+	}
+	index, values, err := r.table.Blind(column, c.val, list)
+	switch {
+	case err != nil:
+		r.fail(err)
+		return true
+	case index == "":
+		return false
+	}
+	if prefix != "" {
+		index = c.col[:len(c.col)-len(lastPart(c.col))] + index
+	}
+	found := *c
+	found.col, found.val = index, values
+	if _, several := values.([]any); several && !list {
+		found.op = In
+		if c.op == NotEq {
+			found.op = NotIn
+		}
+	}
+	r.compare(&found)
+	return true
+}

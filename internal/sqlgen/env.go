@@ -98,6 +98,11 @@ type Table interface {
 	// Encrypted says whether the database has the column's ciphertext only. The column may
 	// be named after the table.
 	Encrypted(column string) bool
+	// Blind are the column by whose values rows are found that have v in an encrypted
+	// column, or with list one of its elements, and those values: one, or a list. index is ""
+	// for a column without one. Blinded says whether there is one at all.
+	Blind(column string, v any, list bool) (index string, values any, err error)
+	Blinded(column string) bool
 	// Whole says whether they are whole numbers or bools to Go.
 	Whole(i int) bool
 }

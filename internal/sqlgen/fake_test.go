@@ -95,6 +95,10 @@ func (known) Textual(int) bool { return false }
 
 func (known) Encrypted(column string) bool { return lastPart(column) == "ssn" }
 
+func (known) Blinded(string) bool { return false }
+
+func (known) Blind(string, any, bool) (string, any, error) { return "", nil, nil }
+
 func (known) Whole(int) bool { return false }
 
 func (c known) Operand(_ int, v any, d *dialect.Dialect) (any, error) { return plainValues{}.Arg(v, d) }

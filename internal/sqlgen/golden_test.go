@@ -135,9 +135,10 @@ func goldenStatements() []statement {
 		selecting("limit of each key of several columns", all.WithLimit(2).WithEach([]Cond{Group(Compare("age", Eq, 1), Compare("city", Eq, "x")), Group(Compare("age", Eq, 2), Compare("city", Eq, "y"))}, []string{"id"}, false)),
 		selecting("marks of keys of several columns", all.WithMarks([]Cond{Group(Compare("age", Eq, 1), Compare("city", Eq, "x")), Group(Compare("age", Eq, 2), Compare("city", Eq, "y"))})),
 		selecting("CTE", where(Compare("id", Gt, 9)).WithCTE(CTE{Name: "old", Query: sub{where(Compare("age", Gt, 60)).WithColumns(Column{Name: "id"}), users}}).WithJoin("JOIN", "old", "old.id", Eq, "users.id")),
-		selecting("recursive CTE", From("tree").WithCTE(
+		selecting("recursive CTE", From("tree").WithColumns(Column{Name: "id"}).WithCTE(
 			CTE{Name: "roots", Query: sub{where(Compare("id", Eq, 1)).WithColumns(Column{Name: "id"}), users}},
 			CTE{Name: "tree", Recursive: true, Query: sub{From("roots").WithColumns(Column{Name: "id"}).WithUnion(sub{all.WithColumns(Column{Name: "id"}).WithJoin("JOIN", "tree", "tree.id", Eq, "users.age"), users}, true), nil}})),
+		selecting("CTE in the place of a table", where(Compare("age", Gt, 60)).WithColumns(Column{Name: "id"}).WithCTE(CTE{Name: "users", Query: sub{all.WithColumns(Column{Name: "id"}), users}})),
 		selecting("count over a CTE", From("old").WithCTE(CTE{Name: "old", Query: sub{where(Compare("age", Gt, 60)), users}}).WithDistinct().Aggregated("COUNT", "")),
 		selecting("CTE with a dot", all.WithCTE(CTE{Name: "a.b", Query: posts})),
 		selecting("SQL inside SQL", where(Raw(raw("id = ? OR age IN (?)", raw("? + 1", 1), raw("?, ?", 2, 3))))),

@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,11 +29,29 @@ func (r *renderer) ownerOf(q *Query) *Owner {
 	if r.owned == nil || q.more != nil && q.more.from != nil {
 		return nil
 	}
+	if v := r.hider(); v != nil && !v.own && r.table != nil && r.table.Modelled() {
+		return r.ownerOfCTE(v)
+	}
 	o := r.ownerTo(q.Table())
 	if o != nil && o.Schema != "" {
 		return nil
 	}
 	return o
+}
+
+// ownerOfCTE is the owner of the rows of a CTE that a model reads in the place of its table:
+// they are another table's, so that nothing has narrowed them.
+func (r *renderer) ownerOfCTE(v *visible) *Owner {
+	o := r.ownerHere(v.name)
+	if o == nil || o.Schema == "" && (!v.all || slices.Contains(v.columns, o.Column)) {
+		return o
+	}
+	column := "schema"
+	if o.Schema == "" {
+		column = "column " + strconv.Quote(o.Column)
+	}
+	r.fail(r.fault("CTE "+strconv.Quote(v.name), "hides the table, and has rows of another one, without a "+column+" by which those of other tenants are left out; give it another name, and read it without the model", nil))
+	return nil
 }
 
 // ownerTo is the owner of a table that is read, or is the one that the statement changes.

@@ -25,6 +25,10 @@ func (r *renderer) column(name string) {
 		return
 	}
 	quoted := r.table.Quoted(name, r.d)
+	if quoted != "" && r.lacks(name) && !r.calls(name) {
+		r.unknown(r.table, name)
+		return
+	}
 	switch {
 	case quoted != "" && !r.q.Joined():
 		r.str(quoted)
@@ -47,6 +51,12 @@ func (r *renderer) loose(name string) {
 		}
 	}
 	r.path(name)
+}
+
+// calls says whether the select list calls something by that name, which stands in ORDER BY.
+func (r *renderer) calls(name string) bool {
+	o, n, _ := r.q.named(r.d, name, r.table)
+	return r.q.Selects() && n > 0 && o.kind == aliased
 }
 
 // columnOf writes a column behind the name of its table.
@@ -166,6 +176,9 @@ func (r *renderer) unknown(t Table, column string) {
 	e := &UnknownColumnError{Table: r.q.Table(), Column: column}
 	if t != nil {
 		e.Known = t.Columns()
+	}
+	if v := r.hider(); v != nil && v.all {
+		e.Known = v.columns
 	}
 	if r.q.Selects() {
 		e.Selected = r.q.outputNames(r.d)

@@ -21,6 +21,12 @@ func (r *renderer) selectList(q *Query, t Table) {
 		r.str("*")
 		return
 	}
+	for _, c := range t.Columns() {
+		if len(r.ctes) > 0 && r.lacks(c) {
+			r.unknown(t, c)
+			return
+		}
+	}
 	if !q.Joined() {
 		list, err := t.SelectList(r.d)
 		if err != nil {

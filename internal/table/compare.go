@@ -25,6 +25,10 @@ func (t *Table) Compare(live []schema.Column, refers []string, d *dialect.Dialec
 	known := t.Plan.Columns()
 	for i, name := range known {
 		at := slices.IndexFunc(live, func(c schema.Column) bool { return same(c.Name, name) })
+		if at < 0 && t.isBlind(i) {
+			finds(Fails, name, "the table has no such column for the blind index; add one of bytes that may be NULL")
+			continue
+		}
 		if at < 0 {
 			finds(Fails, name, fmt.Sprintf("the table has no such column for the field of type %s; add it, or leave the field out with db:\"-\"", t.Plan.Field(i).Type))
 			continue
@@ -156,6 +160,13 @@ func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 	case rowmap.Encrypted:
 		if textual || whole || decimal || floats || temporal {
 			return Fails, "it does not hold the bytes of a ciphertext"
+		}
+	case rowmap.BlindIndex:
+		if textual || whole || decimal || floats || temporal {
+			return Fails, "it does not hold the bytes of a blind index"
+		}
+		if strings.HasSuffix(c.Type, "binary") && (c.Length < rowmap.MACSize || c.Type == "binary" && c.Length != rowmap.MACSize) {
+			return Fails, fmt.Sprintf("a blind index has %d bytes; no row would be found", rowmap.MACSize)
 		}
 	case rowmap.String:
 		if c.Type == "bytea" {

@@ -35,6 +35,9 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
+		if i, err = t.blindKey(i); err != nil {
+			return nil, err
+		}
 		key = append(key, i)
 	}
 	if len(key) == 0 {
@@ -102,7 +105,7 @@ func (t *Table) KeyIsMade(p *InsertPlan, key []int) bool {
 // those of a text depend on its collation, its padding and what its type cuts off.
 func (t *Table) exact(field int) bool {
 	switch t.Plan.Field(field).Kind {
-	case rowmap.Int, rowmap.Uint, rowmap.Bool, rowmap.UUID:
+	case rowmap.Int, rowmap.Uint, rowmap.Bool, rowmap.UUID, rowmap.BlindIndex:
 		return true
 	}
 	return false
@@ -146,6 +149,9 @@ func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
 		if !slices.Contains(in.Columns, k) {
 			return t.Fail("the key column %q is not in the row", k)
 		}
+		if t.Encrypted(k) {
+			return t.encrypted("column %q in Conflict.Key: only records are found by it; upsert one", k)
+		}
 	}
 	for _, name := range c.Update {
 		if err := t.Settable(name); err != nil {
@@ -163,6 +169,7 @@ func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
 			in.Sets = append(in.Sets, name)
 		}
 	}
+	in.Sets = append(in.Sets, t.BlindColumns(in.Sets)...)
 	for _, name := range in.Sets {
 		if err := t.CheckAssigned(name, nil); err != nil {
 			return err

@@ -37,7 +37,11 @@ func (t *Table) Create(d *dialect.Dialect, types map[string]string, parts []stri
 		}
 		columns[i].Type = text
 	}
-	return sqlgen.CreateTable(d, t.Name, columns, key, parts)
+	paired, err := sqlgen.BothOrNone(d, t.blindPairs())
+	if err != nil {
+		return "", err
+	}
+	return sqlgen.CreateTable(d, t.Name, columns, key, slices.Concat(paired, parts))
 }
 
 // counter is the type of a key that the database makes.
@@ -75,6 +79,9 @@ func (t *Table) columnType(d *dialect.Dialect, i int, key bool) (string, error) 
 	}
 	if !s.Null || key {
 		text += " NOT NULL"
+	}
+	if slices.Contains(t.UniqueBlinds(), f.Column) {
+		text += " UNIQUE"
 	}
 	return text, nil
 }
@@ -115,6 +122,8 @@ func scalarType(d *dialect.Dialect, s rowmap.Storage, key bool, precision time.D
 		return pick("text", text, "TEXT")
 	case rowmap.Bytes, rowmap.Encrypted:
 		return pick("bytea", blob, "BLOB")
+	case rowmap.BlindIndex:
+		return pick("bytea", "varbinary("+strconv.Itoa(rowmap.MACSize)+")", "BLOB")
 	case rowmap.Time:
 		return pick("timestamptz("+digits+")", "datetime("+digits+")", "DATETIME")
 	case rowmap.UUID:

@@ -46,5 +46,5 @@ func (t *Table) Moved(record any) bool {
 
 // content are the fields that a program changes and Save writes.
 func (t *Table) content() []int {
-	return slices.DeleteFunc(slices.Clone(t.saved), func(i int) bool { return i == t.version || i == t.updated })
+	return slices.DeleteFunc(slices.Clone(t.saved), func(i int) bool { return i == t.version || i == t.updated || t.isBlind(i) })
 }

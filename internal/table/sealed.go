@@ -2,6 +2,7 @@ package table
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,8 +18,10 @@ import (
 // Encryption says how columns are sealed. The root's Encryption documents it.
 type Encryption struct {
 	Cipher  rowmap.Cipher
+	Ciphers map[string]rowmap.Cipher // of columns that have another
 	BoundTo []string
 	Table   string // "" is the table's name
+	Indexes []BlindIndex
 }
 
 // configureSealed takes the setting of encrypted columns, and gives the table a plan that
@@ -26,7 +29,7 @@ type Encryption struct {
 func (t *Table) configureSealed(c Config, fault func(key, reason string, err error), columns func(key string, names []string, each func(field int))) {
 	sealed := t.Plan.Sealed()
 	if len(sealed) == 0 {
-		if len(c.Encryption.BoundTo) > 0 || c.Encryption.Table != "" {
+		if e := c.Encryption; len(e.BoundTo) > 0 || e.Table != "" || len(e.Indexes) > 0 || len(e.Ciphers) > 0 {
 			fault("Encryption", "no field is an Encrypted", nil)
 		}
 		return
@@ -39,8 +42,19 @@ func (t *Table) configureSealed(c Config, fault func(key, reason string, err err
 			fault("Generated", "column "+quote(t.Column(i))+" is encrypted, which the database cannot do", nil)
 		}
 	}
-	if c.Encryption.Cipher == nil {
-		fault("Encryption", "column "+quote(t.Column(sealed[0]))+" is encrypted, and there is no Cipher", nil)
+	for _, i := range sealed {
+		if _, own := c.Encryption.Ciphers[t.Column(i)]; c.Encryption.Cipher == nil && !own {
+			fault("Encryption", "column "+quote(t.Column(i))+" is encrypted, and there is no Cipher", nil)
+			break
+		}
+	}
+	for _, column := range slices.Sorted(maps.Keys(c.Encryption.Ciphers)) {
+		switch i, ok := t.Plan.Column(column); {
+		case !ok || !slices.Contains(sealed, i):
+			fault("Encryption.Ciphers", "column "+quote(column)+" is not encrypted", nil)
+		case c.Encryption.Ciphers[column] == nil:
+			fault("Encryption.Ciphers", "the Cipher of column "+quote(column)+" is nil", nil)
+		}
 	}
 	bound := t.key
 	if len(c.Encryption.BoundTo) > 0 {
@@ -60,7 +74,9 @@ func (t *Table) configureSealed(c Config, fault func(key, reason string, err err
 	if name == "" {
 		name = c.Name
 	}
-	t.Plan = t.Plan.Seals(rowmap.Sealing{Cipher: c.Encryption.Cipher, Table: name, Bound: bound})
+	blinds := t.configureBlinds(c.Encryption.Indexes, sealed, fault)
+	t.Plan = t.Plan.Seals(rowmap.Sealing{Cipher: c.Encryption.Cipher, Ciphers: c.Encryption.Ciphers, Table: name, Bound: bound, Blinds: blinds})
+	t.takeBlinds()
 }
 
 // Encrypted implements sqlgen.Table.
@@ -88,7 +104,7 @@ func (t *Table) resealed(fields, located []int) []int {
 			fields = append(slices.Clip(fields), i)
 		}
 	}
-	return fields
+	return t.withBlinds(fields)
 }
 
 // CheckRebound refuses to write columns of a record when that would leave what is
@@ -159,13 +175,17 @@ func (t *Table) resealedSets(sets []string, key []int) []string {
 			sets = append(slices.Clip(sets), column)
 		}
 	}
-	return sets
+	// Also one that decides: MySQL may have found the row by another key.
+	return append(slices.Clip(sets), t.BlindColumns(sets)...)
 }
 
 // CheckInserted refuses a value for an encrypted column of a row that is no record.
 func (t *Table) CheckInserted(column string, v any) error {
-	if v == nil || !t.Encrypted(column) {
+	switch {
+	case v == nil:
 		return nil
+	case !t.Encrypted(column):
+		return t.checkBlind(column)
 	}
 	return t.encrypted("column %q takes nothing but NULL in rows that are no records; its plaintext is written with a record", column)
 }

@@ -359,7 +359,7 @@ func (w *world) value(function, name string, in reflect.Type) any {
 	switch {
 	case name == "toChild":
 		return dbfleet.On("post_id")
-	case function == "ToManyPivot.Sync" && name == "children":
+	case (function == "ToManyPivot.Sync" || function == "ToManyPivot.SyncWith") && name == "children":
 		return []post{{ID: 1}}
 	}
 	given := []any{

@@ -268,3 +268,28 @@ func TestScopes_SayWhichShardIsAsked(t *testing.T) {
 	_, err = notes.Query().WithoutScope("tenant").Get(t.Context())
 	require.ErrorIs(t, err, dbfleet.ErrMissingShardKey)
 }
+
+// A CTE of the table's name has to have what the scopes look at.
+func TestScopes_HoldForACTEOfTheTablesName(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		articles, notes := essaysOf(t, fl)
+		ctx := asTenant(t.Context(), 1)
+		bare := dbfleet.CTE{Name: "articles", Query: notes.Query().WithoutScope("tenant").Select("id").SelectAs("body", "title")}
+		_, err := articles.Select("id", "title").WithCTE(bare).Get(ctx)
+		require.ErrorContains(t, err, `"published"`)
+		var unknown *dbfleet.UnknownColumnError
+		require.ErrorAs(t, err, &unknown)
+		_, err = articles.Query().WithoutScope("published", "tenant").WithCTE(bare).Where("published", "=", true).Select("id").Get(ctx)
+		require.ErrorAs(t, err, &unknown)
+		_, err = articles.Query().WithoutScope("published", "tenant").WithCTE(bare).Get(ctx)
+		require.ErrorAs(t, err, &unknown, "no column is made up")
+		all, err := articles.Select("id", "title").WithoutScope("published", "tenant").WithCTE(bare).Get(ctx)
+		require.NoError(t, err)
+		require.Len(t, all, 6)
+		whole := dbfleet.CTE{Name: "articles", Query: notes.Query().WithoutScope("tenant").Select("id", "tenant_id").SelectAs("body", "title").SelectRaw("1 = 1 AS published")}
+		some, err := articles.Select("id").WithCTE(whole).Get(ctx)
+		require.NoError(t, err)
+		require.Len(t, some, 3)
+	})
+}

@@ -177,3 +177,34 @@ func TestTenant_ACTEOfTheTablesNameHidesNothing(t *testing.T) {
 		require.ErrorContains(t, err, `"TENANT_ID"`)
 	})
 }
+
+// A CTE of the table's name whose rows are another table's is narrowed as the table is, or
+// refused.
+func TestTenant_ACTEOfTheTablesNameGivesNoOthersRows(t *testing.T) {
+	t.Parallel()
+	onShops(t, func(t *testing.T, s shop) {
+		s.Create(t, `CREATE TABLE archive (id {id}, tenant_id {text} NOT NULL, number {text} NOT NULL, total {bigint} NOT NULL)`)
+		archive := s.DB("main").Table("archive")
+		for _, tenant := range []string{"acme", "zeta"} {
+			_, err := archive.Insert(t.Context(), dbfleet.Row{"tenant_id": tenant, "number": tenant, "total": 1})
+			require.NoError(t, err)
+		}
+		old := dbfleet.CTE{Name: "orders", Query: archive.Select("id", "tenant_id", "number", "total")}
+		list, err := s.orders.Query().WithCTE(old).Get(acme(t))
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, "acme", list[0].Number)
+		bare := dbfleet.CTE{Name: "orders", Query: archive.Select("id", "number")}
+		_, err = s.orders.Select("id", "number").WithCTE(bare).Get(acme(t))
+		require.ErrorContains(t, err, `"tenant_id"`)
+		everybodys, err := s.orders.Select("id", "number").WithCTE(bare).Get(all(t))
+		require.NoError(t, err)
+		require.Len(t, everybodys, 2)
+		if s.Database.Dialect != "sqlite" { // which takes the name for itself
+			own := dbfleet.CTE{Name: "orders", Query: s.DB("main").Table("orders").Select("id", "number")}
+			mine, err := s.orders.Select("id", "number").WithCTE(own).Get(acme(t))
+			require.NoError(t, err)
+			require.Len(t, mine, 2, "its query is narrowed")
+		}
+	})
+}
