@@ -123,7 +123,7 @@ type TenantOptions struct {
 // library writes has the condition that rows are the tenant's: reads, counts and other
 // aggregates, Update, Increment and Delete, Save and whatever else writes or deletes one
 // record, relations, and the table in a subquery, a union, a CTE, in WhereHas and where
-// Join, LeftJoin and CrossJoin name it. It holds for every model of the table, also one
+// Join, LeftJoin and CrossJoin name it, for an Update and a Delete too. It holds for every model of the table, also one
 // without the rule, and for DB.Table; no condition, WithoutScope or WithDeleted takes it
 // away. A condition of the caller's is put in parentheses, a raw part that names such a
 // table (other than before a column), or whose parentheses do not match, is refused.
