@@ -155,7 +155,7 @@ func TenantByColumn(column string, options ...TenantOptions) TenantRule {
 // and whole statements on the model, are refused. A query that names a schema itself must
 // name the tenant's. A tenant whose name has a "." is refused, and so is AcrossTenants: one
 // statement has one tenant. CreateTable makes the table of the context's tenant in its
-// schema, which must be there. Registry.Check does not find such tables.
+// schema, which must be there. Registry.Check looks at those of the context's tenant.
 //
 // SQLite has no schemas of a server: NewModel refuses it. There each tenant has a file; see
 // Registry.AddTenants.
