@@ -68,6 +68,12 @@ func (f Finding) String() string {
 // does not. Where deleted rows stay (SoftDelete) it finds unique indexes that hold them,
 // too, and such as include the mark and therefore keep nothing apart.
 //
+// Where each tenant has a schema or a database, it looks at those of the context's tenant:
+// findings name the table with its schema ("shop_acme.invoices"), or the connection with the
+// tenant ("shops/acme"). Without a tenant in the context the error tells of such models, by
+// ErrNoTenant, beside the findings of all others. The rows of one table are nobody's to look
+// at here: a model with TenantByColumn needs no tenant.
+//
 // It does not look at foreign keys and other constraints, at tables that no model has, and
 // at fields of types of their own. SQLite's types say little.
 func (r *Registry) Check(ctx context.Context) ([]Finding, error) {
@@ -80,7 +86,9 @@ func (r *Registry) Check(ctx context.Context) ([]Finding, error) {
 	findings, errs := []Finding{}, []error(nil)
 	c := &inspection{reg: r, tables: map[tablePlace]*liveTable{}, asked: map[relationKey]bool{}}
 	add := func(found []Finding, err error) {
-		findings = append(findings, found...)
+		for _, f := range found {
+			findings = append(findings, c.told(ctx, f))
+		}
 		if err != nil {
 			errs = append(errs, err)
 		}

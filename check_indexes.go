@@ -40,6 +40,9 @@ func (c *inspection) table(ctx context.Context, connection, name string) (*liveT
 	if err != nil {
 		return nil, err
 	}
+	if name, err = c.named(ctx, connection, name); err != nil {
+		return nil, err
+	}
 	if _, err := table.Unmodelled(name, nil).QuotedName(e.dialect); err != nil {
 		return nil, err
 	}
@@ -59,6 +62,9 @@ func (c *inspection) indexed(ctx context.Context, connection, name string) (*liv
 		return nil, err
 	}
 	if !t.read {
+		if name, err = c.named(ctx, connection, name); err != nil {
+			return nil, err
+		}
 		t.indexes, err = schema.Indexes(ctx, c.reg.DB(connection), t.dialect, name, t.columns)
 		t.read = err == nil
 	}

@@ -46,7 +46,10 @@ func (m *Model[T]) UpdateOrCreate(ctx context.Context, record *T, columns ...str
 // CreateIgnore creates a record, or leaves it and the database as they were if a unique
 // constraint of the table has its values already; created tells which it was. Every
 // other error is one. In a transaction of PostgreSQL it takes a savepoint. Upsert with
-// Conflict.DoNothing also tells the key of the row that is there.
+// Conflict.DoNothing also tells the key of the row that is there. Where rows belong to
+// tenants (TenantByColumn) and a constraint does not have the tenant among its columns, the
+// row that is there may be another tenant's, of which the database tells no more than that;
+// Upsert with Conflict.DoNothing is ErrOtherTenant then.
 //
 //	created, err := dbfleet.CreateIgnore(ctx, follows, &Follow{UserID: 1, FollowedID: 2})
 func CreateIgnore[T any](ctx context.Context, m *Model[T], record *T) (created bool, err error) {

@@ -326,11 +326,11 @@ func (v *rowInsert) finish(ctx context.Context, p *place, res driver.Result) err
 	return nil
 }
 
-// passedBy looks after an upsert that left a row as it is: that of another tenant, or with
-// DoNothing the tenant's own.
+// passedBy looks after an upsert that left a row as it is: that of another tenant, or the
+// tenant's own that is to be left.
 func (v *rowInsert) passedBy(ctx context.Context, p *place) error {
 	in, t := &v.part.in, v.q.src.table
-	if in.Conflict == sqlgen.Replace {
+	if !leavesRows(in, p.e.dialect) {
 		return v.q.errTheirRow()
 	}
 	made := sqlgen.From(t.Name)

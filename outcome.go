@@ -50,6 +50,9 @@ var outcomeWords = [...]string{"not told", "inserted", "updated", "unchanged"}
 // It is NotTold where rows are updated: on PostgreSQL in a table that is partitioned, a
 // view, or another's (a foreign table); on SQLite by a key that the database makes (a
 // generated column, a default).
+//
+// Of a table whose rows belong to tenants, a row of another tenant that has a record's key is
+// ErrOtherTenant, as it is for UpsertMany: no outcome tells of it.
 func UpsertOutcomes[T any](ctx context.Context, m *Model[T], records []T, conflict ...Conflict) ([]Outcome, error) {
 	return (*query)(m).upsertOutcomes(ctx, &records, conflict)
 }
@@ -68,9 +71,6 @@ func (q *query) upsertOutcomes(ctx context.Context, list any, conflicts []Confli
 	conflict, err := q.conflict(conflicts)
 	if err != nil {
 		return nil, told(err)
-	}
-	if q.src.tenant != nil && !q.src.tenant.schemas {
-		return nil, q.src.table.Fail("what became of a row is not told where rows belong to tenants; use UpsertMany")
 	}
 	var outcomes []Outcome
 	err = q.restoring(list, func(records rowmap.Records) (*Tx, error) {

@@ -28,7 +28,10 @@ type ShardRule interface {
 // or behind the query's table or its alias) or in the record; the column of
 // another table, one beside an OR, in a negation or in raw SQL is not taken for
 // it. If both are there they must name the same shard. A missing, NULL or
-// zero-valued key is ErrMissingShardKey: nothing is guessed. Values of other
+// zero-valued key is ErrMissingShardKey: nothing is guessed. That holds for the zero value
+// of K (0, "", false, a UUID of zeros) wherever it stands, also in Shard(0) and in a
+// condition that says "user_id" = 0: in a record it is a field that nobody has set, and what
+// could be read by such a key could not be written. Keys begin with 1. Values of other
 // types are converted to K where nothing is lost, so 7, int64(7) and "7" find
 // the same shard.
 func ShardBy[K comparable](column string, route func(key K) string) ShardRule {

@@ -123,7 +123,7 @@ type TenantOptions struct {
 // library writes has the condition that rows are the tenant's: reads, counts and other
 // aggregates, Update, Increment and Delete, Save and whatever else writes or deletes one
 // record, relations, and the table in a subquery, a union, a CTE, in WhereHas and where
-// Join, LeftJoin and CrossJoin name it. It holds for every model of the table, also one
+// Join, LeftJoin and CrossJoin name it, for an Update and a Delete too. It holds for every model of the table, also one
 // without the rule, and for DB.Table; no condition, WithoutScope or WithDeleted takes it
 // away. A condition of the caller's is put in parentheses, a raw part that names such a
 // table (other than before a column), or whose parentheses do not match, is refused.
@@ -155,7 +155,7 @@ func TenantByColumn(column string, options ...TenantOptions) TenantRule {
 // and whole statements on the model, are refused. A query that names a schema itself must
 // name the tenant's. A tenant whose name has a "." is refused, and so is AcrossTenants: one
 // statement has one tenant. CreateTable makes the table of the context's tenant in its
-// schema, which must be there. Registry.Check does not find such tables.
+// schema, which must be there. Registry.Check looks at those of the context's tenant.
 //
 // SQLite has no schemas of a server: NewModel refuses it. There each tenant has a file; see
 // Registry.AddTenants.

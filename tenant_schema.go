@@ -61,3 +61,27 @@ func (q *query) inSchema(ctx context.Context) (*query, error) {
 	next.src = &src
 	return next, nil
 }
+
+// named is a table as the context's tenant has it, where each has one in a schema.
+func (c *inspection) named(ctx context.Context, connection, name string) (string, error) {
+	t := c.reg.owned.of(c.reg.homeOf(connection), name)
+	if t == nil || !t.schemas || strings.Contains(name, ".") {
+		return name, nil
+	}
+	a := txsOf(ctx).wants()
+	if _, _, err := t.tenant(a); err != nil {
+		return "", err
+	}
+	return t.in(a.tenant).Name, nil
+}
+
+// told is a finding with the names that the context's tenant has for its place.
+func (c *inspection) told(ctx context.Context, f Finding) Finding {
+	if name, err := c.named(ctx, f.Connection, f.Table); err == nil {
+		f.Table = name
+	}
+	if name, err := c.reg.connectionFor(txsOf(ctx).wants(), f.Connection); err == nil {
+		f.Connection = name
+	}
+	return f
+}

@@ -75,7 +75,7 @@ func (u *upserts) asksWhetherTold(ctx context.Context) error {
 		return nil
 	}
 	t := u.q.src.table
-	if known, ok := t.TellsOutcome.Load(u.home.connection); ok {
+	if known, ok := t.TellsOutcome.Load(u.where(ctx)); ok {
 		u.told = known.(bool)
 		return nil
 	}
@@ -83,9 +83,18 @@ func (u *upserts) asksWhetherTold(ctx context.Context) error {
 	if _, err := v.run(ctx, v); err != nil {
 		return err
 	}
-	t.TellsOutcome.Store(u.home.connection, v.tells)
+	t.TellsOutcome.Store(u.where(ctx), v.tells)
 	u.told = v.tells
 	return nil
+}
+
+// where is the name of the database, which each tenant may have one of.
+func (u *upserts) where(ctx context.Context) string {
+	name, err := u.q.src.reg.connectionFor(txsOf(ctx).wants(), u.home.connection)
+	if err != nil {
+		return u.home.connection
+	}
+	return name
 }
 
 // outcomeQuestion is the verb of asksWhetherTold.

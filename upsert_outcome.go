@@ -200,9 +200,15 @@ func (v *upsertion) tellLater(ctx context.Context, p *place, res driver.Result) 
 		v.tellInOrder()
 		return nil
 	}
-	if err := v.findKeys(ctx, p); err != nil || v.outcomes == nil {
+	return v.thenTell(res, v.findKeys(ctx, p))
+}
+
+// thenTell tells the outcomes of records that have the keys of their rows.
+func (v *upsertion) thenTell(res driver.Result, err error) error {
+	if err != nil || v.outcomes == nil {
 		return err
 	}
+	t := v.q.src.table
 	came := make(map[any]Outcome, len(v.returned))
 	for i, record := range v.returned {
 		k, ok := t.RowKey(record)

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -89,7 +90,7 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 	case v.fault != nil:
 		return written(p, nil, v.fault)
 	case v.in.Owner != "" && p.e.dialect.UpsertConflict && res.RowsAffected < int64(v.records.N):
-		return v.passedBy(ctx, p)
+		return v.passedBy(ctx, p, res)
 	case v.in.Conflict == sqlgen.Replace && p.e.dialect.UpsertConflict && !leavesRows(&v.in, p.e.dialect) && res.RowsAffected != int64(v.records.N):
 		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	case len(v.back) == 0:
@@ -118,10 +119,15 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 }
 
 // passedBy looks after an upsert that left rows as they are: those of other tenants, or
-// with DoNothing the tenant's own.
-func (v *upsertion) passedBy(ctx context.Context, p *place) error {
-	if v.in.Conflict == sqlgen.Replace {
+// those of the tenant's own that are to be left.
+func (v *upsertion) passedBy(ctx context.Context, p *place, res driver.Result) error {
+	if !leavesRows(&v.in, p.e.dialect) {
 		return v.q.errTheirRow()
+	}
+	if v.later {
+		if err := v.findKeys(ctx, p); !errors.Is(err, ErrNotFound) {
+			return v.thenTell(res, err)
+		} // two records may be one row
 	}
 	t := v.q.src.table
 	back := v.back
@@ -148,7 +154,11 @@ func (v *upsertion) passedBy(ctx context.Context, p *place) error {
 			return v.q.errTheirRow()
 		}
 	}
-	return nil
+	if v.alone && v.outcomes != nil {
+		v.outcomes[0] = Unchanged
+		return nil
+	}
+	return v.thenTell(res, nil)
 }
 
 // findKey reads the primary key of the row that an upsert found.

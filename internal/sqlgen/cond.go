@@ -33,6 +33,7 @@ const (
 	counting
 	belonging // col = an outerColumn
 	veiled    // (detail.conds), whose arguments are not looked at before they are needed
+	owning    // that the rows of a table are those of val, an *owned
 )
 
 // detail is what a condition holds that is no comparison with a value.

@@ -146,9 +146,6 @@ func (r *renderer) insertPlaceholders(in *Insert) {
 
 // conflict writes what happens with rows whose key exists.
 func (r *renderer) conflict(in *Insert) {
-	if in.Owner != "" && (in.Tells || len(in.Equal) > 0) {
-		r.fail(r.fault("upsert", "what became of rows that belong to tenants is not told, and KeepEqual is not taken: a row that stays as it is may be another tenant's", nil))
-	}
 	if in.Conflict == Fail {
 		return
 	}
@@ -192,7 +189,17 @@ func (r *renderer) conflict(in *Insert) {
 		r.str(" = excluded.")
 		r.ident(in.Owner)
 	}
+	if len(in.Equal) == 0 {
+		return
+	}
+	if in.Owner == "" {
+		r.str(" WHERE ")
+		r.unlessEqual(in)
+		return
+	}
+	r.str(" AND (")
 	r.unlessEqual(in)
+	r.str(")")
 }
 
 // duplicateKey writes MySQL's clause. INSERT IGNORE would hide other faults
@@ -204,13 +211,15 @@ func (r *renderer) duplicateKey(in *Insert) {
 		r.str([2]string{" ON DUPLICATE KEY UPDATE ", ", "}[min(n, 1)])
 		n++
 	}
-	switch {
-	case in.Owner != "":
+	if in.Owner != "" {
 		next()
 		r.ownRow(in.Owner)
+	}
+	switch {
 	case in.Tells:
 		next()
 		r.duplicateMark(in)
+	case in.Owner != "":
 	case in.Conflict == Ignore && in.KeepID == "":
 		next()
 		keep := in.Columns[0] // a key may be generated, and not to be set

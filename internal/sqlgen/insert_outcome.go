@@ -60,13 +60,8 @@ func (r *renderer) outcomeReturning(in *Insert) {
 	}
 }
 
-// unlessEqual writes that an existing row is updated only if it differs from the new one,
-// in what is stored: a collation may hold other texts for equal.
+// unlessEqual writes when an existing row is updated: only if it differs from the new one, in what is stored: a collation may hold other texts for equal.
 func (r *renderer) unlessEqual(in *Insert) {
-	if len(in.Equal) == 0 {
-		return
-	}
-	r.str(" WHERE ")
 	if r.d == dialect.Postgres {
 		r.str("ROW(")
 		r.each(in.Equal, comma, func(c string) { r.existing(in, c) })

@@ -65,12 +65,24 @@ func (r *renderer) ownerTo(table string) *Owner {
 // tablePath writes the name of a table where a statement says which one it is.
 func (r *renderer) tablePath(name string) {
 	if r.owned != nil {
-		if o := r.ownerTo(name); o != nil && o.Schema != "" && strings.IndexByte(name, '.') < 0 {
-			r.ident(o.Schema)
-			r.str(".")
-		}
+		r.schemaOf(r.ownerTo(name), name)
 	}
 	r.path(name)
+}
+
+// joinedPath is tablePath for a table that is joined, which a CTE may hide in a write too.
+func (r *renderer) joinedPath(name string) {
+	if r.owned != nil {
+		r.schemaOf(r.owner(name), name)
+	}
+	r.path(name)
+}
+
+func (r *renderer) schemaOf(o *Owner, name string) {
+	if o != nil && o.Schema != "" && strings.IndexByte(name, '.') < 0 {
+		r.ident(o.Schema)
+		r.str(".")
+	}
 }
 
 func (r *renderer) owner(table string) *Owner {
@@ -117,10 +129,29 @@ func (q *Query) ownTable() string {
 	return ""
 }
 
+// owned is a table that a statement calls by a name, and whose rows of it that may see: the
+// value of a condition.
+type owned struct {
+	owner *Owner
+	ref   string
+}
+
+// joinedOwner is the owner of the rows of a joined table that the statement may see, nil if
+// it may see all.
+func (r *renderer) joinedOwner(j *join) *Owner {
+	if r.owned == nil {
+		return nil
+	}
+	if o := r.owner(j.table); o != nil && o.Schema == "" {
+		return o
+	}
+	return nil
+}
+
 // joinsOwned writes what a join asks beside its own condition: rows of another owner are
 // as if they were not there.
 func (r *renderer) joinsOwned(j *join, o *Owner) {
-	if o == nil || o.Schema != "" {
+	if o == nil {
 		return
 	}
 	r.str(" AND ")

@@ -126,12 +126,9 @@ func (r *renderer) join(j *join) {
 		r.raw(j.expr, "join")
 		return
 	}
-	var owner *Owner
-	if r.owned != nil {
-		owner = r.owner(j.table)
-	}
+	owner := r.joinedOwner(j)
 	cross := j.kind == "CROSS JOIN"
-	if cross && owner != nil && owner.Schema == "" {
+	if cross && owner != nil {
 		r.str("JOIN")
 	} else {
 		r.str(j.kind)
@@ -139,13 +136,13 @@ func (r *renderer) join(j *join) {
 	r.str(" ")
 	r.calledOnce(j)
 	r.livesHere(j.table)
-	r.tablePath(j.table)
+	r.joinedPath(j.table)
 	if j.alias != "" {
 		r.str(" AS ")
 		r.ident(j.alias)
 	}
 	if cross {
-		if owner != nil && owner.Schema == "" {
+		if owner != nil {
 			r.str(" ON ")
 			r.ownedBy(owner, j.ref())
 		}

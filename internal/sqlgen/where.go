@@ -117,6 +117,9 @@ func (r *renderer) cond(c *Cond) {
 		r.veiled(c)
 	case belonging:
 		r.belonging(c)
+	case owning:
+		o := c.val.(*owned)
+		r.ownedBy(o.owner, o.ref)
 	case behind:
 		r.behind(c.detail().keyset)
 	case invalid:

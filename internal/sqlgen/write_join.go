@@ -15,13 +15,8 @@ func (r *renderer) joinable(q *Query, verb string) {
 		return
 	}
 	reason := ""
-	if r.owned != nil && r.ownerTo(q.Table()) != nil {
-		reason = verb + " of rows that belong to tenants takes none; use WhereExists"
-	}
 	for i := range q.more.joins {
 		switch j := &q.more.joins[i]; {
-		case r.owned != nil && j.table != "" && r.ownerTo(j.table) != nil:
-			reason = verb + " takes no table whose rows belong to tenants; use WhereExists"
 		case j.expr != nil:
 			reason = verb + " takes no join that is given as SQL; use Join"
 		case j.kind != "JOIN" && j.kind != "CROSS JOIN":
@@ -47,7 +42,7 @@ func (r *renderer) otherTables(q *Query) {
 		r.commas(i)
 		r.calledOnce(j)
 		r.livesHere(j.table)
-		r.tablePath(j.table)
+		r.joinedPath(j.table)
 		if j.alias != "" {
 			r.str(" AS ")
 			r.ident(j.alias)
@@ -63,8 +58,12 @@ func (r *renderer) matched(q *Query) {
 	}
 	all := q.Enclosed()
 	for i := range q.more.joins {
-		if j := &q.more.joins[i]; j.kind != "CROSS JOIN" {
+		j := &q.more.joins[i]
+		if j.kind != "CROSS JOIN" {
 			all = all.WithCond(CompareColumns(j.left, j.op, j.right))
+		}
+		if o := r.joinedOwner(j); o != nil {
+			all = all.WithCond(Cond{kind: owning, val: &owned{o, j.ref()}})
 		}
 	}
 	r.where(&all)
@@ -131,6 +130,10 @@ func (r *renderer) joinedDelete(q *Query) {
 		keys := Query{table: q.table, steps: q.steps, limit: -1, more: &more}
 		r.nested(&keys, r.table)
 		r.str(")")
+		if o := r.ownerOf(q); o != nil { // a CTE may have the table's name, and hide it from the subquery
+			r.str(" AND ")
+			r.ownedBy(o, "")
+		}
 	}
 }
 

@@ -36,33 +36,39 @@ func (d *doing) order() order {
 // query is a query for some orders; changes says that it is one for a write.
 func (d *doing) query(changes bool) *dbfleet.Query[order] {
 	q := d.orders.Query()
+	of := [2]string{"", "orders."}[min(1, d.rng.IntN(4))]
 	for range d.rng.IntN(4) {
 		switch d.rng.IntN(9) {
 		case 0:
-			q = q.Where("id", "=", d.id())
+			q = q.Where(of+"id", "=", d.id())
 		case 1:
-			q = q.OrWhere("tenant_id", "=", "zeta")
+			q = q.OrWhere(of+"tenant_id", "=", "zeta")
 		case 2:
-			q = q.OrWhere("total", ">", d.rng.IntN(100))
+			q = q.OrWhere(of+"total", ">", d.rng.IntN(100))
 		case 3:
 			q = q.WhereNot(func(q *dbfleet.Query[order]) *dbfleet.Query[order] {
-				return q.Where("tenant_id", "=", "acme").OrWhere("id", "=", d.id())
+				return q.Where(of+"tenant_id", "=", "acme").OrWhere(of+"id", "=", d.id())
 			})
 		case 4:
-			q = q.WhereRaw("total >= ? OR 1 = 1", d.rng.IntN(100))
+			q = q.WhereRaw(of+"total >= ? OR 1 = 1", d.rng.IntN(100))
 		case 5:
 			q = q.WhereRaw("1 = 1) OR (1 = 1")
 		case 6:
-			q = q.WhereIn("id", d.lines.Query().OrWhere("tenant_id", "=", "zeta").Select("order_id"))
+			q = q.WhereIn(of+"id", d.lines.Query().OrWhere("tenant_id", "=", "zeta").Select("order_id"))
 		case 7:
 			q = q.Filter(d.linesOf.Has())
 		case 8:
-			q = q.WhereIn("number", []string{"1", d.number()})
+			q = q.WhereIn(of+"number", []string{"1", d.number()})
 		}
 	}
 	if changes {
-		if d.rng.IntN(4) == 0 {
+		switch d.rng.IntN(8) {
+		case 0, 1:
 			q = q.OrderBy("id", dbfleet.Desc).Limit(1 + d.rng.IntN(3))
+		case 2:
+			q = q.Join("order_lines", "order_lines.order_id", "<>", "orders.id")
+		case 3:
+			q = q.Join("orders AS other", "other.number", "=", "orders.number").CrossJoin("order_lines AS l")
 		}
 		return q.AllRows()
 	}

@@ -42,26 +42,29 @@ func all(t *testing.T) context.Context { return dbfleet.AcrossTenants(t.Context(
 // onShops runs f with a shop in which both tenants have two orders of the same numbers.
 func onShops(t *testing.T, f func(t *testing.T, s shop)) {
 	t.Helper()
-	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
-		fl.Create(t,
-			`CREATE TABLE orders (id {id}, tenant_id {text} NOT NULL, number {text} NOT NULL, total {bigint} NOT NULL, UNIQUE (tenant_id, number))`,
-			`CREATE TABLE order_lines (id {id}, tenant_id {text} NOT NULL, order_id {bigint} NOT NULL, article {text} NOT NULL UNIQUE)`)
-		rule := dbfleet.TenantByColumn("tenant_id", dbfleet.TenantOptions{Across: true})
-		s := shop{
-			Fleet:  fl,
-			orders: conformance.Model[order](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Tenant: rule, Fillable: []string{"number", "total"}}),
-			lines:  conformance.Model[line](t, fl.Registry, dbfleet.ModelConfig{Table: "order_lines", Tenant: rule}),
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) { f(t, shopOn(t, fl)) })
+}
+
+func shopOn(t *testing.T, fl conformance.Fleet) shop {
+	t.Helper()
+	fl.Create(t,
+		`CREATE TABLE orders (id {id}, tenant_id {text} NOT NULL, number {text} NOT NULL, total {bigint} NOT NULL, UNIQUE (tenant_id, number))`,
+		`CREATE TABLE order_lines (id {id}, tenant_id {text} NOT NULL, order_id {bigint} NOT NULL, article {text} NOT NULL UNIQUE)`)
+	rule := dbfleet.TenantByColumn("tenant_id", dbfleet.TenantOptions{Across: true})
+	s := shop{
+		Fleet:  fl,
+		orders: conformance.Model[order](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Tenant: rule, Fillable: []string{"number", "total"}}),
+		lines:  conformance.Model[line](t, fl.Registry, dbfleet.ModelConfig{Table: "order_lines", Tenant: rule}),
+	}
+	s.linesOf = dbfleet.HasMany(s.orders, s.lines, dbfleet.On("order_id"), func(o *order) *[]line { return &o.Lines })
+	for _, ctx := range []context.Context{acme(t), zeta(t)} {
+		list := []order{{Number: "1", Total: 10}, {Number: "2", Total: 20}}
+		require.NoError(t, s.orders.CreateMany(ctx, list))
+		for _, o := range list {
+			require.NoError(t, s.lines.Create(ctx, &line{OrderID: o.ID, Article: o.TenantID + " " + o.Number}))
 		}
-		s.linesOf = dbfleet.HasMany(s.orders, s.lines, dbfleet.On("order_id"), func(o *order) *[]line { return &o.Lines })
-		for _, ctx := range []context.Context{acme(t), zeta(t)} {
-			list := []order{{Number: "1", Total: 10}, {Number: "2", Total: 20}}
-			require.NoError(t, s.orders.CreateMany(ctx, list))
-			for _, o := range list {
-				require.NoError(t, s.lines.Create(ctx, &line{OrderID: o.ID, Article: o.TenantID + " " + o.Number}))
-			}
-		}
-		f(t, s)
-	})
+	}
+	return s
 }
 
 // of are the orders of a tenant, without their lines.
