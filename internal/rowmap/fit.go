@@ -96,6 +96,9 @@ func (c *codec) fit(v any) (any, error) {
 	if k == Encrypted {
 		return nil, fmt.Errorf("%w: it is compared with nothing and set to nothing but NULL; its plaintext is written with a record, and read of one", ErrEncrypted)
 	}
+	if k == Custom && v != nil && isUUID(c.typ) {
+		return c.fitUUID(v), nil
+	}
 	if k == Array || k == Custom || k == Any {
 		return v, nil
 	}

@@ -3,6 +3,7 @@
 package mysql
 
 import (
+	"bytes"
 	sqldriver "database/sql/driver"
 	"errors"
 	"math"
@@ -35,6 +36,7 @@ const (
 	fixFloat
 	fixTime
 	fixBit
+	fixYear
 )
 
 func newRows(r plain.Rows) *rows {
@@ -57,6 +59,8 @@ func (m *rows) findFixes() {
 			fix = fixTime
 		case "BIT":
 			fix = fixBit
+		case "YEAR":
+			fix = fixYear
 		default:
 			continue
 		}
@@ -76,24 +80,56 @@ func (m *rows) Next(dest []sqldriver.Value) error {
 		case fixUnsigned:
 			dest[i] = unsigned(dest[i])
 		case fixFloat:
-			if f, ok := dest[i].(float32); ok {
-				dest[i] = value.Widen(f)
+			if f, ok := single(dest[i]); ok {
+				dest[i] = f
 			}
 		case fixTime:
-			if t, _, ok := dated(dest[i]); ok {
+			if t, text, ok := dated(dest[i]); ok {
 				dest[i] = t
+			} else if text != nil {
+				dest[i] = text
 			}
+		case fixYear:
+			dest[i] = year(dest[i])
 		}
 	}
 	return nil
+}
+
+// single is the number of fewest digits that a FLOAT is.
+func single(v sqldriver.Value) (float64, bool) {
+	switch v := v.(type) {
+	case float32:
+		return value.Widen(v), true
+	case []byte:
+		f, err := strconv.ParseFloat(string(v), 32)
+		return value.Widen(float32(f)), err == nil
+	}
+	return 0, false
 }
 
 // dated is the time that a text is.
 func dated(v sqldriver.Value) (t time.Time, text []byte, ok bool) {
 	if text, ok = v.([]byte); ok {
 		t, ok = value.ParseTime(unsafe.String(unsafe.SliceData(text), len(text)))
+		if !ok && bytes.HasPrefix(text, noDate) && len(bytes.Trim(text[len(noDate):], ".0")) == 0 {
+			text = text[:len(noDate)]
+		}
 	}
 	return t, text, ok
+}
+
+// noDate is equal to the zero of a DATETIME(6) for MariaDB only without a fraction.
+var noDate = []byte("0000-00-00 00:00:00")
+
+// year is the text of the year 0000, for which the number 0, and the text '0', are
+// not: as a text it is 2000.
+func year(v sqldriver.Value) sqldriver.Value {
+	switch v {
+	case int64(0), uint64(0):
+		return []byte("0000")
+	}
+	return v
 }
 
 // NextCells implements session.CellSource.
@@ -111,8 +147,8 @@ func (m *rows) NextCells(row []cell.Cell) error {
 		case fixUnsigned:
 			row[i].Set(unsigned(v))
 		case fixFloat:
-			if f, ok := v.(float32); ok {
-				row[i].SetFloat(value.Widen(f))
+			if f, ok := single(v); ok {
+				row[i].SetFloat(f)
 			} else {
 				row[i].Set(v)
 			}
@@ -124,9 +160,13 @@ func (m *rows) NextCells(row []cell.Cell) error {
 		case fixTime:
 			if t, text, ok := dated(v); ok {
 				row[i].SetTimeText(t, text)
+			} else if text != nil {
+				row[i].SetBytes(text)
 			} else {
 				row[i].Set(v)
 			}
+		case fixYear:
+			row[i].Set(year(v))
 		}
 	}
 	return nil
