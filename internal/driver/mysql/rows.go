@@ -83,7 +83,7 @@ func (m *rows) Next(dest []sqldriver.Value) error {
 				dest[i] = f
 			}
 		case fixTime:
-			if t, text, ok := dated(dest[i]); ok {
+			if t, _, ok := dated(dest[i]); ok {
 				dest[i] = t
 			}
 		case fixYear:
