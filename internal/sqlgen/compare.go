@@ -111,6 +111,7 @@ func (r *renderer) rightQuery(op Op, s Subquery) {
 		r.fail(err)
 		return
 	}
+	r.plainItems(&q, t)
 	in := op == In || op == NotIn
 	if in && !q.oneColumn(t) {
 		r.fail(r.fault("subquery", "the one after "+opName(op)+" must select one column", nil))

@@ -16,6 +16,33 @@ func (r *renderer) plain(name string) {
 	r.fail(r.fault("column "+strconv.Quote(name), "", fmt.Errorf("%w: it is selected and compared with NULL, and nothing else; keep what rows are found or sorted by in a column of its own", value.ErrEncrypted)))
 }
 
+// plainItems fails where a subquery whose rows are compared, or computed with, selects a
+// column of which the database has the ciphertext only.
+func (r *renderer) plainItems(q *Query, t Table) {
+	if q.more == nil || r.err != nil {
+		return
+	}
+	outer, table, sealed := r.q, r.table, r.sealed
+	if outer != nil {
+		r.outer = append(r.outer, scope{outer, table})
+	}
+	r.q, r.table, r.sealed = q, t, false
+	for i := range q.more.columns {
+		if c := &q.more.columns[i]; c.Expr == nil && c.Func == "" && c.Sub == nil {
+			r.plain(c.Name)
+		}
+	}
+	if outer != nil {
+		r.outer = r.outer[:len(r.outer)-1]
+	}
+	r.q, r.table, r.sealed = outer, table, sealed
+	for _, u := range q.more.unions {
+		if q, t, err := r.statement(u.q); err == nil {
+			r.plainItems(&q, t)
+		}
+	}
+}
+
 // asSealed writes what may have a column's ciphertext.
 func (r *renderer) asSealed(write func()) {
 	was := r.sealed

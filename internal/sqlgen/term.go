@@ -42,7 +42,13 @@ func (b BrokenTerm) reads(func(string)) {}
 // QueryTerm is the one value that a subquery gives.
 type QueryTerm struct{ Query Subquery }
 
-func (s QueryTerm) write(r *renderer) { r.subquery(r.statement(s.Query)) }
+func (s QueryTerm) write(r *renderer) {
+	q, t, err := r.statement(s.Query)
+	if err == nil {
+		r.plainItems(&q, t)
+	}
+	r.subquery(q, t, err)
+}
 
 func (s QueryTerm) reads(f func(string)) { f("") }
 

@@ -36,13 +36,22 @@ func TestBlindIndex_WhatItCannotDoIsRefusedBeforeItIsSent(t *testing.T) {
 		ignore := func(_ any, err error) error { return err }
 		row := func(column string, v any) dbfleet.Row { return dbfleet.Row{"id": "x", "name": "x", column: v} }
 		for name, run := range map[string]func() error{
-			"less":          func() error { return ignore(m.Where("email", "<", plain).Get(ctx)) },
-			"like":          func() error { return ignore(m.Where("email", "LIKE", plain).Get(ctx)) },
-			"is":            func() error { return ignore(m.Where("email", "IS", plain).Get(ctx)) },
-			"between":       func() error { return ignore(m.Query().WhereBetween("email", "a", "b").Get(ctx)) },
-			"starts with":   func() error { return ignore(m.Filter(email.StartsWith("a")).Get(ctx)) },
-			"columns":       func() error { return ignore(m.Query().WhereColumn("email", "=", "name").Get(ctx)) },
-			"a subquery":    func() error { return ignore(m.Where("email", "IN", m.Select("name")).Get(ctx)) },
+			"less":        func() error { return ignore(m.Where("email", "<", plain).Get(ctx)) },
+			"like":        func() error { return ignore(m.Where("email", "LIKE", plain).Get(ctx)) },
+			"is":          func() error { return ignore(m.Where("email", "IS", plain).Get(ctx)) },
+			"between":     func() error { return ignore(m.Query().WhereBetween("email", "a", "b").Get(ctx)) },
+			"starts with": func() error { return ignore(m.Filter(email.StartsWith("a")).Get(ctx)) },
+			"columns":     func() error { return ignore(m.Query().WhereColumn("email", "=", "name").Get(ctx)) },
+			"a subquery":  func() error { return ignore(m.Where("email", "IN", m.Select("name")).Get(ctx)) },
+			"what a subquery selects": func() error {
+				return ignore(m.Query().WhereIn("name", m.Select("email")).Get(ctx))
+			},
+			"what a union in a subquery selects": func() error {
+				return ignore(m.Query().WhereIn("name", m.Select("name").Union(m.Select("email"))).Get(ctx))
+			},
+			"one value of a subquery": func() error {
+				return ignore(m.Where("name", "=", m.Select("email").Limit(1)).Get(ctx))
+			},
 			"an expression": func() error { return ignore(m.Where("email", "=", dbfleet.Raw("name")).Get(ctx)) },
 			"order":         func() error { return ignore(m.OrderBy("email", dbfleet.Asc).Get(ctx)) },
 			"group":         func() error { return ignore(m.Select("email").GroupBy("email").Get(ctx)) },
