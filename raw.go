@@ -323,7 +323,8 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 		defer p.letGo(c)
 		group, err := p.lent.of(c)
 		if err == nil {
-			x.stmt, err = group.Prepare(ctx, s.text)
+			h, text := p.on, s.text
+			x.stmt, err = group.Prepare(driver.WhenRun(ctx, func(ctx context.Context) { h.runsPrepared(ctx, text) }), text)
 		}
 		return unknownRows, err
 	}

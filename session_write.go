@@ -163,6 +163,22 @@ func (e *entry) ranPrepared(ctx context.Context, text string, err error) {
 	}
 }
 
+// runsPrepared notes that a statement which was prepared in a transaction, or on what Conn
+// lends, is run with ctx, whichever context it was prepared with.
+func (h *held) runsPrepared(ctx context.Context, text string) {
+	session := txsOf(ctx).wants().session
+	if session == nil {
+		return
+	}
+	if h.e.reg.plain.refuse("", text, h.e.dialect) != nil {
+		h.writesIn(session)
+		if h.pinned {
+			session.pin(h.e, false) // until it ends
+		}
+	}
+	h.readsIn(session)
+}
+
 // writesIn notes that a transaction, or what Conn lends, writes for a session: it gets the
 // position at the end.
 func (h *held) writesIn(s *Session) {

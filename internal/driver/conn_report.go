@@ -59,6 +59,16 @@ func WhenRead(ctx context.Context, ended func()) context.Context {
 	return context.WithValue(ctx, readKey{}, ended)
 }
 
+// runKey is of what WhenRun gives a context.
+type runKey struct{}
+
+// WhenRun returns a context with which a statement of a Group is prepared so that runs is
+// called before each time that it is run, with the context of that. It must not use the
+// connection, and may be called at once by several goroutines.
+func WhenRun(ctx context.Context, runs func(ctx context.Context)) context.Context {
+	return context.WithValue(ctx, runKey{}, runs)
+}
+
 func whenRead(rows Rows, ended func()) {
 	switch r := rows.(type) {
 	case *cellCursor:

@@ -51,7 +51,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt
 	if err != nil {
 		return nil, err
 	}
-	return &stmt{c: c, query: query, inputs: n}, nil
+	runs, _ := ctx.Value(runKey{}).(func(context.Context))
+	return &stmt{c: c, query: query, inputs: n, runs: runs}, nil
 }
 
 func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx, error) {
@@ -187,6 +188,7 @@ type stmt struct {
 	c      *conn
 	query  string
 	inputs int
+	runs   func(ctx context.Context) // see WhenRun; nil for nothing
 }
 
 func (s *stmt) Close() error  { return nil }
@@ -211,9 +213,14 @@ func (s *stmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (s
 	return rows, err
 }
 
-// tells is whom the pool tells of statements that are run, nil for nobody. The transaction
-// knows by itself of those in it.
+// tells is whom the pool tells of statements that are run, nil for nobody: neither of those
+// of a Group, which tell who has prepared them before they are run, nor of those in a
+// transaction of database/sql's own.
 func (s *stmt) tells(ctx context.Context) func(ctx context.Context, query string, err error) {
+	if s.runs != nil {
+		s.runs(ctx)
+		return nil
+	}
 	ran := s.c.pool.ran.Load()
 	if ran == nil || s.c.lent.Load() || s.c.gate.lock(ctx) != nil { // which end the statement as well
 		return nil

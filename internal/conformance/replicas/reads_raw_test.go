@@ -3,6 +3,8 @@ package replicas
 import (
 	"context"
 	"database/sql"
+	"net"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -199,6 +201,36 @@ func TestReads_RunWhereWritesAreRefused(t *testing.T) {
 		require.ErrorIs(t, err, dbfleet.ErrReadOnly)
 	}
 	require.Zero(t, conformance.Counted(t, db, "SELECT COUNT(*) FROM t"))
+}
+
+// hazard: Params that have the sessions of the primary write, or those of a replica by
+// mistake.
+func TestReads_RunWhereWritesAreRefusedWhateverParamsSay(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		names, ask := []string{"default_transaction_read_only", "Default_Transaction_Read_Only", "transaction_read_only"}, "SHOW transaction_read_only"
+		if db.Dialect == "mysql" {
+			names, ask = []string{"tx_read_only", "TX_READ_ONLY"}, "SELECT CASE @@tx_read_only WHEN 1 THEN 'on' ELSE 'off' END"
+		}
+		for _, name := range names {
+			writes := map[string]string{name: "0"}
+			ofReplica, ofAll := conformance.ConnectionTo(db), conformance.ConnectionTo(db)
+			self := net.JoinHostPort(db.Host, strconv.Itoa(db.Port))
+			ofReplica.Replicas = []dbfleet.ReplicaConfig{{Host: self, Params: writes}}
+			ofAll.ReadHosts, ofAll.Params = []string{self}, writes
+			alone := ofAll
+			alone.ReadHosts = nil
+			for _, config := range []dbfleet.ConnectionConfig{ofReplica, ofAll, alone} {
+				r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+				is, err := dbfleet.SelectOne[string](t.Context(), r.DB("main").Read(), ask)
+				require.NoError(t, err, name)
+				require.Equal(t, "on", is, name)
+				is, err = dbfleet.SelectOne[string](t.Context(), r.DB("main"), ask)
+				require.NoError(t, err, name)
+				require.Equal(t, "off", is, name)
+			}
+		}
+	})
 }
 
 var _ queryer = (*dbfleet.DB)(nil)

@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"database/sql"
 	"testing"
 	"time"
 
@@ -100,4 +101,69 @@ func TestSession_HasWhatItsTransactionWroteWithOtherContexts(t *testing.T) {
 		}
 		s.release()
 	})
+}
+
+// promise: a statement counts for the session whose context it is run with, also where it
+// was prepared with another one, in a transaction or on a connection that are no session's.
+func TestSession_FindsWhatStatementsPreparedElsewhereWriteInATransaction(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		c := s.open(s.whole())
+		db := c.DB("main")
+		s.hold()
+		const write, query = "UPDATE counters SET value = value + 1 WHERE name = 'a'", "SELECT value FROM counters WHERE name = 'a'"
+		elsewhere := t.Context()
+		holders := map[string]func(run func(on queryer) error) error{
+			"transaction": func(run func(on queryer) error) error {
+				return c.Transaction(elsewhere, "main", func(_ context.Context, tx *dbfleet.Tx) error { return run(tx) })
+			},
+			"savepoint": func(run func(on queryer) error) error {
+				return c.Transaction(elsewhere, "main", func(ctx context.Context, tx *dbfleet.Tx) error {
+					return tx.Transaction(ctx, func(_ context.Context, tx *dbfleet.Tx) error { return run(tx) })
+				})
+			},
+			"connection": func(run func(on queryer) error) error {
+				return db.Conn(elsewhere, func(_ context.Context, conn *dbfleet.Conn) error { return run(conn) })
+			},
+			"connection of a transaction": func(run func(on queryer) error) error {
+				return c.Transaction(elsewhere, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
+					return db.Conn(ctx, func(_ context.Context, conn *dbfleet.Conn) error { return run(conn) })
+				})
+			},
+		}
+		var want int64
+		for name, hold := range holders {
+			ctx := dbfleet.WithSession(t.Context())
+			require.NoError(t, hold(func(on queryer) error {
+				stmt, err := on.PrepareContext(elsewhere, write)
+				require.NoError(t, err)
+				_, err = stmt.ExecContext(ctx)
+				return err
+			}), name)
+			want++
+			is, route := c.value(ctx, "a")
+			require.Equal(t, want, is, "%s, at %s", name, route)
+			require.NotEmpty(t, c.token(ctx), name)
+			is, route = c.value(c.continues(t.Context(), c.token(ctx)), "a")
+			require.Equal(t, want, is, "%s, continued at %s", name, route)
+
+			ctx = dbfleet.WithSession(t.Context(), dbfleet.SessionOptions{MonotonicReads: true})
+			require.NoError(t, hold(func(on queryer) error {
+				stmt, err := on.PrepareContext(elsewhere, query)
+				require.NoError(t, err)
+				return stmt.QueryRowContext(ctx).Scan(&is)
+			}), name)
+			require.Equal(t, want, is, name)
+			is, route = c.value(ctx, "a")
+			require.Equal(t, want, is, "%s, went back at %s", name, route)
+		}
+		s.release()
+	})
+}
+
+// queryer is what prepares statements where it is itself.
+type queryer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 }

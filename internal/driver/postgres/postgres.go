@@ -157,12 +157,13 @@ func runtimeParams(o session.Options) map[string]string {
 		"standard_conforming_strings": "on",
 		"datestyle":                   "ISO, MDY",
 	}
-	// A pooler knows a few parameters only, and would refuse this one.
-	if o.ReadOnly && !o.Pooler {
-		params["default_transaction_read_only"] = "on"
-	}
 	for name, value := range maps.All(o.Params) {
 		params[strings.ToLower(name)] = value
+	}
+	// A pooler knows a few parameters only, and would refuse this one. It comes last: what a
+	// connection's parameters say of it is meant for the primary.
+	if o.ReadOnly && !o.Pooler {
+		params["default_transaction_read_only"] = "on"
 	}
 	return params
 }
