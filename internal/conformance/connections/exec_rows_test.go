@@ -15,6 +15,8 @@ import (
 // What ExecContext runs may have rows, as a SELECT … FOR UPDATE that is for the lock
 // alone. They are passed over, none or several, of one column or more, however often the
 // statement runs; what goes wrong among them is an error.
+//
+// truth 1120
 func TestExec_PassesRowsOver(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {

@@ -61,6 +61,8 @@ func readAll(rows *sql.Rows, err error) error {
 
 // What has ended the transaction is told, also where the function returns the driver's
 // error of rows or of a prepared statement, which says nothing of it.
+//
+// truth 1117
 func TestTransaction_WhatEndsItUnseenIsToldWhateverTellsIt(t *testing.T) {
 	t.Parallel()
 	db, other := dbtest.New(t, "mysql"), dbtest.New(t, "postgres")
@@ -111,6 +113,8 @@ func TestTransaction_WhatEndsItUnseenIsToldWhateverTellsIt(t *testing.T) {
 
 // A transaction that the database has undone because of others is run again whatever
 // told the function so.
+//
+// truth 1118
 func TestTransaction_RetriesWhateverTellsTheDeadlock(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {

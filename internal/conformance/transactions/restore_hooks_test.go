@@ -14,6 +14,8 @@ import (
 
 // A hook that ends the goroutine after a record was written ends the transaction, and the
 // record is as it was before.
+//
+// truth 1119
 func TestRollback_LeavesRecordsAsTheyWereBeforeAHookEndedTheWrite(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
