@@ -2,7 +2,10 @@ package dbfleet
 
 import "time"
 
-// ReplicaConfig describes one replica. What it does not say is as on the primary.
+// ReplicaConfig describes one replica. What it does not say is as on the primary. A replica
+// that ConnectionConfig.Hosts names too is one node with that host, which may be the primary
+// one day: it has the host's name ("host-2"), pool and parameters, and takes Weight and Zone
+// alone from here.
 type ReplicaConfig struct {
 	// Host is the replica's host: "host" or "host:port", IPv6 in brackets; on SQLite the
 	// path of the copy. It may be the primary's own (not on SQLite), as where tests have one
