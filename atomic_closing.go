@@ -64,10 +64,10 @@ func (l *ledger) closeAll() {
 		c.next = nil
 		c.mu.Unlock()
 		l.finishAll(b.ids)
-		close(b.done)
 		if l.e.running.Load()&draining == 0 {
 			l.refoundSoon()
 		}
+		close(b.done) // nothing is under way any more
 		c.mu.Lock()
 		b = c.next
 		c.sending = b
