@@ -1,12 +1,10 @@
 package rowmap
 
 import (
-	"bytes"
 	"database/sql"
 	"database/sql/driver"
 	"reflect"
 	"time"
-	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/value"
@@ -21,33 +19,12 @@ func backTime(c *origin, t time.Time) error {
 	return nil
 }
 
-// backTimeText refuses a time of SQLite in another form than is written: SQLite orders
-// and compares the texts. A midnight may be the date alone, which conditions look for
-// as well.
-func (c *origin) backTimeText(s []byte, t time.Time) error {
-	var buf [value.MaxTimeText]byte
-	written := value.AppendTime(buf[:0], t)
-	if bytes.Equal(s, written) || len(s) == len(time.DateOnly) && bytes.HasPrefix(written, s) && t.Nanosecond() == 0 {
-		return nil
-	}
-	return c.noWayBack("a time in another form than 2006-01-02 15:04:05.999999 of UTC, in which times are written and compared,", timeType)
-}
-
-// stringBytes is s without a copy; nobody may write to it.
-func stringBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
-
 // readTime reads a text with a time. One of a column of texts, which MySQL and
 // PostgreSQL compare by their letters, must be as a time is written there.
 func readTime(s string, c *origin) (time.Time, error) {
 	t, err := parseTime(s)
-	if err != nil || !c.strict() {
+	if err != nil || !c.strict() || c.of.blobs || c.held() != ofTexts && c.held() != ofSomething {
 		return t, err
-	}
-	if c.of.blobs {
-		return t, c.backTimeText(stringBytes(s), t)
-	}
-	if c.held() != ofTexts && c.held() != ofSomething {
-		return t, nil
 	}
 	written := t.Format(time.RFC3339Nano)
 	if c.dialect() == dialect.MySQL {
@@ -76,9 +53,6 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 		}
 		return c.backMoment(s, v, t)
 	case string:
-		if err := c.backScannedUUID(s, v, t); err != nil {
-			return err
-		}
 		if len(v) <= len(time.DateOnly) || v[0] < '0' || v[0] > '9' || v[4] != '-' {
 			return nil
 		}
@@ -86,10 +60,7 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 			return c.backMoment(s, at, t)
 		}
 	case []byte:
-		if err := c.backScannedUUID(s, v, t); err != nil {
-			return err
-		}
-		if c.isBlob() || c.typeName() == "BYTEA" || c.isBit() {
+		if c.isBlob() && !isUUID(t) || c.typeName() == "BYTEA" || c.isBit() {
 			return c.backNoText(s, "bytes", t)
 		}
 	case int64, float64:

@@ -45,8 +45,6 @@ func cellSetterOf(k reflect.Kind, c *codec) cellSetter {
 		return setTimeCell
 	case UUID:
 		return setUUIDCell
-	case Any:
-		return setAnyCell
 	}
 	return viaValue(c.set)
 }
@@ -154,9 +152,6 @@ func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	case cell.Time:
 		if s := x.Time.Unix(); s > value.FirstSecond && s <= value.LastSecond {
 			*(*time.Time)(p) = x.Time.UTC()
-			if x.Bytes != nil && c.isBlob() && c.of.strict && !c.valued {
-				return c.backTimeText(x.Bytes, x.Time)
-			}
 			return nil
 		}
 	case cell.Text:
@@ -169,11 +164,12 @@ func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	return setTime(p, x.Value(), c)
 }
 
-func setAnyCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
-	if x.Kind == cell.Time && x.Bytes != nil && c.isBlob() && c.strict() {
-		if err := c.backTimeText(x.Bytes, x.Time); err != nil {
-			return err
+func setUUIDCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
+	if x.Kind == cell.Text {
+		if u, ok := value.ParseUUID(stringOf(x.Bytes)); ok {
+			*(*[16]byte)(p) = u
+			return nil
 		}
 	}
-	return setAny(p, x.Value(), c)
+	return setUUID(p, x.Value(), c)
 }
