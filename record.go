@@ -14,15 +14,7 @@ func writeRecord[T any](ctx context.Context, m *Model[T], record *T, w recordWri
 		return w.refuseNil((*query)(m))
 	}
 	old := *record
-	returned := false
-	defer func() {
-		if !returned {
-			was := old // not old itself, which would be allocated for each write
-			(*query)(m).panicked(ctx, record, &was)
-		}
-	}()
 	done := w.run(ctx, (*query)(m), record)
-	returned = true
 	if done.undo {
 		*record = old
 	}
@@ -92,28 +84,6 @@ func (done *recordDone) keep(q *query, record any) error {
 	changes := plan.Changes(record, done.was, q.src.table.Key())
 	plan.GiveBack(done.was)
 	return q.restored(done.in, changes)
-}
-
-// panicked has what a write has changed in its record, which was something else, undone
-// with the transaction that it stood in: a hook has ended the write after its answer, and
-// the transaction may go on. Outside of one the row stays, and the record with it.
-//
-//go:noinline
-func (q *query) panicked(ctx context.Context, record, was any) {
-	home, err := q.homeOf(record)
-	if err != nil {
-		return
-	}
-	tx := q.wish().tx
-	if tx == nil {
-		if tx = txOf(ctx, q.src.reg, home.connection); tx == nil {
-			return
-		}
-	}
-	tx.st.mu.Lock()
-	in := tx.st.standing()
-	tx.st.mu.Unlock()
-	_ = q.restored(in, q.src.table.Plan.Changes(record, was, q.src.table.Key()))
 }
 
 // restored has changes of records undone with the transaction that they were written

@@ -16,7 +16,7 @@ import (
 // database does. What that process commits from then on is still its deployment's: a
 // recovery elsewhere finishes it, or says that a person must decide. Nothing is hidden.
 //
-// truth 1121
+// truth 1120
 func TestRecover_FindsCommitsOfALedgerThatWasEmptied(t *testing.T) {
 	t.Parallel()
 	for _, mix := range [][]string{{"postgres", "mysql"}, {"mysql", "postgres"}, {"sqlite", "postgres"}, {"sqlite", "mysql"}} {

@@ -16,7 +16,7 @@ import (
 // alone. They are passed over, none or several, of one column or more, however often the
 // statement runs; what goes wrong among them is an error.
 //
-// truth 1120
+// truth 1119
 func TestExec_PassesRowsOver(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
