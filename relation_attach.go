@@ -89,8 +89,8 @@ func (r ToManyPivot[P, C, J]) SyncWith(ctx context.Context, parent *P, row J, ch
 //
 // It is done in one transaction on the pivot's connection, that of ctx if it carries one,
 // and locks the rows that it deletes. Of two that toggle the same child at once, both may
-// attach it; it is there once then, and one of them tells so. Children must be so few that a statement can name
-// them all. Callbacks of the pivot's model run for rows that are inserted, none for those
+// attach it; it is there once then, and one of them tells so. Children must be so few that
+// a statement can name them all. Callbacks of the pivot's model run for rows that are inserted, none for those
 // that are deleted.
 func (r ToManyPivot[P, C, J]) Toggle(ctx context.Context, parent *P, children ...C) (Synced[C, J], error) {
 	var row J

@@ -60,7 +60,8 @@ func (r *renderer) outcomeReturning(in *Insert) {
 	}
 }
 
-// unlessEqual writes when an existing row is updated: only if it differs from the new one, in what is stored: a collation may hold other texts for equal.
+// unlessEqual writes when an existing row is updated: only if it differs from the new one,
+// in what is stored. A collation may hold other texts for equal.
 func (r *renderer) unlessEqual(in *Insert) {
 	if r.d == dialect.Postgres {
 		r.str("ROW(")
