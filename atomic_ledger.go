@@ -94,10 +94,15 @@ func (l *ledger) create(ctx context.Context, c *driver.Conn) error {
 	if kind != l.text.DurableKind {
 		return fmt.Errorf("the table %s is of kind %q, not %q: what it holds would not outlive a crash", dialect.LedgerTable, kind, l.text.DurableKind)
 	}
+	return l.found(ctx, c, twophase.NewLedgerID())
+}
+
+// found writes the rows of the ledger itself, unless they are there.
+func (l *ledger) found(ctx context.Context, c *driver.Conn, id twophase.LedgerID) error {
 	for i, text := range l.text.Found {
 		var args []any
 		if i == 0 {
-			args = []any{string(twophase.NewLedgerID())}
+			args = []any{string(id)}
 		}
 		if _, err := c.Exec(ctx, text, args); err != nil {
 			return err

@@ -23,37 +23,25 @@ const refoundEvery = time.Second
 func (l *ledger) refound(ctx context.Context) {
 	var is string
 	err := l.on(ctx, func(c *driver.Conn) (err error) {
-		if is, err = l.value(ctx, c, l.text.Identity); err == nil && is == "" {
-			is, err = string(l.id), l.restore(ctx, c)
-		}
+		is, err = l.value(ctx, c, l.text.Identity)
 		return err
 	})
+	if err == nil && is == "" {
+		is, err = string(l.id), l.inTx(ctx, func(c *driver.Conn) error { return l.restore(ctx, c) })
+	}
 	gone := err != nil && absent(err) == nil
 	if gone || err == nil && is != string(l.id) {
 		l.e.decides.CompareAndSwap(l, nil)
 	}
 }
 
-// restore writes the rows of the ledger itself, in one transaction.
+// restore writes the rows of the ledger itself, and that what was decided until now is forgotten.
 func (l *ledger) restore(ctx context.Context, c *driver.Conn) error {
-	if err := c.Begin(ctx, driver.TxOptions{}); err != nil {
+	if err := l.found(ctx, c, l.id); err != nil {
 		return err
 	}
-	id := twophase.NewID(l.id, time.Now())
-	for i, text := range append(l.text.Found[:len(l.text.Found):len(l.text.Found)], l.text.Raise) {
-		var args []any
-		switch i {
-		case 0:
-			args = []any{string(l.id)}
-		case len(l.text.Found):
-			args = []any{int64(id.Made())}
-		}
-		if _, err := c.Exec(ctx, text, args); err != nil {
-			_ = c.Rollback(ctx)
-			return err
-		}
-	}
-	return c.Commit(ctx)
+	_, err := c.Exec(ctx, l.text.Raise, []any{int64(twophase.NewID(l.id, time.Now()).Made())})
+	return err
 }
 
 // refoundLater is refound of all participants after a commit of which something is left
