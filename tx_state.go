@@ -168,11 +168,26 @@ type beginning struct {
 	begin func(context.Context, *driver.Conn, driver.TxOptions) error
 }
 
+// beginsAtMost is on how many connections BEGIN is sent where each was lost while nobody
+// used it.
+const beginsAtMost = 3
+
 func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (driver.Result, error) {
+	for sent := 1; ; sent++ {
+		lost, err := x.beginOn(ctx, p)
+		if !lost || sent == beginsAtMost {
+			return unknownRows, err
+		}
+	}
+}
+
+// beginOn begins on one connection. lost says that this was lost before, and that another
+// may be asked: nothing is begun.
+func (x *beginning) beginOn(ctx context.Context, p *place) (lost bool, err error) {
 	st := x.tx.st
 	c, err := p.hold(ctx)
 	if err != nil {
-		return unknownRows, err
+		return false, err
 	}
 	defer func() {
 		if st.conn == nil {
@@ -181,11 +196,11 @@ func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (drive
 	}()
 	o := driver.TxOptions{Isolation: x.o.Isolation, ReadOnly: x.o.ReadOnly, Deferrable: x.o.Deferrable}
 	if err := x.begin(ctx, c, o); err != nil {
-		return unknownRows, err
+		return c.WasLost(ctx, err), err
 	}
 	st.conn, st.node, p.tx, p.by, p.on = c, p.node, st, x.tx, &st.held
 	p.node.transactions.Add(1)
-	return unknownRows, nil
+	return false, nil
 }
 
 func (tx *Tx) commit(ctx context.Context) error {

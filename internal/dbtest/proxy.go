@@ -153,13 +153,19 @@ func (p *Proxy) Heal() {
 	})
 }
 
-// Cut resets all connections that are open.
+// Cut resets all connections that are open. When it returns, the resets have arrived:
+// what a client sends from then on is refused by its own machine.
 func (p *Proxy) Cut() {
+	var cut []*link
 	p.set(func() {
 		for l := range p.links {
 			l.close(true)
+			cut = append(cut, l)
 		}
 	})
+	for _, l := range cut {
+		l.awaitReset()
+	}
 }
 
 // Accepted is how many connections were made so far; Open is how many there are.

@@ -60,6 +60,9 @@ func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx
 		return joinedTx{life}, nil
 	}
 	if err := c.begin(ctx, TxOptions{Isolation: sql.IsolationLevel(o.Isolation), ReadOnly: o.ReadOnly}, true); err != nil {
+		if c.wasLost(ctx, err) {
+			err = &lostBeginError{err}
+		}
 		return nil, err
 	}
 	return sqlTx{c}, nil

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"time"
 
@@ -49,6 +50,24 @@ func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 	c.tx = txState{active: true, plain: plain}
 	return nil
 }
+
+// wasLost says that err, of begin, tells nothing but that the connection, which had served
+// before, was lost meanwhile: nothing is begun, and another connection may begin it.
+func (c *conn) wasLost(ctx context.Context, err error) bool {
+	if c.uses <= 1 || !c.broken.Load() || ctx.Err() != nil || isServerSilence(err) || c.pool.closed.Load() {
+		return false
+	}
+	var unanswered *UnansweredError
+	var lost *ConnLostError
+	return errors.As(err, &unanswered) || errors.As(err, &lost)
+}
+
+// A lostBeginError has database/sql begin on another connection, and says why where it
+// cannot.
+type lostBeginError struct{ err error }
+
+func (e *lostBeginError) Error() string   { return e.err.Error() }
+func (e *lostBeginError) Unwrap() []error { return []error{sqldriver.ErrBadConn, e.err} }
 
 // rollbackTimeout bounds a rollback whose context has already ended. A server
 // that does not answer in time loses the connection, and rolls back then.

@@ -78,6 +78,12 @@ func (c *Conn) Begin(ctx context.Context, o TxOptions) error {
 	return c.inner.begin(ctx, o, false)
 }
 
+// WasLost says that err, of Begin, tells nothing but that the connection, which had served
+// before, was lost meanwhile: another connection may begin the transaction.
+func (c *Conn) WasLost(ctx context.Context, err error) bool {
+	return c.inner != nil && c.inner.wasLost(ctx, err)
+}
+
 // Commit commits the transaction. Its error is a *TxLostError when the server
 // had lost it, ErrCommitUnknown when no answer came, sql.ErrTxDone when it has
 // ended already, or the server's own: then nothing was committed. If ctx was
