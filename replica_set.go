@@ -123,7 +123,8 @@ func all(list []<-chan struct{}) <-chan struct{} {
 }
 
 // named gives a name to each of a list that has none: that of the node which is there, or
-// the first that is free. A replica that was promoted keeps its own.
+// the first that is free. A replica that was promoted keeps its own. One of Hosts has that
+// of its node in any case, which no replica may be given.
 func (m *membership) named(e *entry, list []ReplicaConfig) []ReplicaConfig {
 	list = slices.Clone(list)
 	taken := map[string]bool{}
@@ -141,7 +142,7 @@ func (m *membership) named(e *entry, list []ReplicaConfig) []ReplicaConfig {
 		}
 		at, _ := e.config.replicaAt(r.Host)
 		for _, n := range there {
-			if known, _ := e.config.replicaAt(n.of.Host); known == at && !taken[short(n)] {
+			if known, _ := e.config.replicaAt(n.of.Host); known == at && !taken[short(n)] && !slices.Contains(e.hosts, n) {
 				list[i].Name = short(n)
 				taken[list[i].Name] = true
 				break

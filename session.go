@@ -96,12 +96,11 @@ const sessionWait = 50 * time.Millisecond
 type Session struct {
 	options SessionOptions
 
-	mu     sync.Mutex // protects following fields
-	marks  []*mark    // one of each connection; each is replaced and never changed
-	reads  uint64     // that were noted
-	first  bool       // as FirstReadFromPrimary, of a token that had no room for more
-	afresh bool       // as FirstReadFromPrimary, of a token that was bad
-	reg    *Registry
+	mu    sync.Mutex // protects following fields
+	marks []*mark    // one of each connection; each is replaced and never changed
+	reads uint64     // that were noted
+	first bool       // as FirstReadFromPrimary, of a token that had no room for more, or was bad
+	reg   *Registry
 }
 
 // WithSession begins a session: what reads and writes with the context that it returns

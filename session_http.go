@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,7 +64,8 @@ func (o SessionHTTP) withDefaults() SessionHTTP {
 //
 // What is written once the header has gone out is not in the token: a handler writes to
 // its databases first. Of answers to requests that a client makes at the same time it
-// keeps one token, the last.
+// keeps one token, the last. Of several cookies of that name, as a browser sends them after
+// a change of Path or Domain, all count.
 //
 // A token that is not one of these keys, as after a change of all of them, or a cookie
 // that cannot be read is no error:
@@ -92,11 +94,11 @@ func (r *Registry) SessionMiddleware(options ...SessionHTTP) func(http.Handler) 
 	return func(next http.Handler) http.Handler {
 		mustHave("SessionMiddleware", "handler", next != nil)
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			ctx, given := req.Context(), o.token(req)
+			ctx := req.Context()
 			if SessionOf(ctx) == nil {
 				ctx = WithSession(ctx, o.Session)
 			}
-			session := SessionOf(ctx)
+			session, given := SessionOf(ctx), o.tokens(req)
 			session.takeAnyway(r, given)
 			answer := &sessionWriter{ResponseWriter: w, o: &o, reg: r, session: session, given: given}
 			defer answer.tell() // also after a panic, for who answers it
@@ -120,37 +122,36 @@ func (o *SessionHTTP) validate() error {
 	return o.Session.validate()
 }
 
-// token is the request's, "" for none.
-func (o *SessionHTTP) token(req *http.Request) string {
+// tokens are the request's.
+func (o *SessionHTTP) tokens(req *http.Request) (list []string) {
 	if o.Header != "" {
-		if text := req.Header.Get(o.Header); text != "" {
-			return text
-		}
+		list = slices.DeleteFunc(slices.Clone(req.Header.Values(o.Header)), func(text string) bool { return text == "" })
 	}
-	if o.Cookie != "" {
-		if c, err := req.Cookie(o.Cookie); err == nil {
-			return c.Value
-		}
-		if sends(req, o.Cookie) {
-			return unreadable
-		}
+	if o.Cookie == "" || len(list) > 0 {
+		return list
 	}
-	return ""
+	for _, c := range req.CookiesNamed(o.Cookie) {
+		list = append(list, c.Value)
+	}
+	if sent(req, o.Cookie) > len(list) {
+		list = append(list, unreadable)
+	}
+	return list
 }
 
 // unreadable stands for the token of a cookie that cannot be read. It is none.
 const unreadable = "?"
 
-// sends says that the request has a cookie of that name, whatever is in it.
-func sends(req *http.Request, name string) bool {
+// sent is how many cookies of that name the request has, whatever is in them.
+func sent(req *http.Request, name string) (n int) {
 	for _, line := range req.Header["Cookie"] {
 		for part := range strings.SplitSeq(line, ";") {
 			if key, _, ok := strings.Cut(part, "="); ok && strings.TrimSpace(key) == name {
-				return true
+				n++
 			}
 		}
 	}
-	return false
+	return n
 }
 
 // sessionWriter tells the client the session's token before the header goes out.
@@ -159,7 +160,7 @@ type sessionWriter struct {
 	o       *SessionHTTP
 	reg     *Registry // whose connections the token tells of
 	session *Session
-	given   string // the request's token
+	given   []string // the request's tokens
 	told    bool
 }
 
@@ -170,7 +171,7 @@ func (w *sessionWriter) tell() {
 	}
 	w.told = true
 	text, err := w.session.tokenOf(w.reg)
-	if err != nil || text == w.given || text == "" {
+	if err != nil || text == "" || len(w.given) == 1 && text == w.given[0] {
 		return
 	}
 	if w.o.Header != "" {

@@ -56,7 +56,7 @@ func (s *Session) readsFirst() bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.first || s.afresh
+	return s.first
 }
 
 // hasNeeded says whether the node is known to have what the session needs.

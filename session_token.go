@@ -50,7 +50,7 @@ func (s *Session) tokenOf(reg *Registry) (string, error) {
 	s.mu.Lock()
 	marks, first := slices.Clone(s.marks), s.first
 	s.mu.Unlock()
-	var content token.Content
+	content := token.Content{All: first}
 	for _, m := range marks {
 		if m.reg != reg {
 			continue
@@ -59,9 +59,6 @@ func (s *Session) tokenOf(reg *Registry) (string, error) {
 			Connection: m.connection, System: m.system, Position: appendPosition(m.at),
 			Pinned: m.pinned, Lasting: m.lasting, Behind: m.behind || m.seen != nil,
 		})
-	}
-	if first {
-		content = token.Content{All: true} // nothing was read since that would be worth more
 	}
 	if reg == nil || len(reg.sessionKeys) == 0 {
 		if len(content.Marks) == 0 && !content.All {
@@ -107,7 +104,7 @@ func (r *Registry) ContinueSession(ctx context.Context, text string, options ...
 	s := &Session{options: o}
 	if before := SessionOf(ctx); before != nil {
 		before.mu.Lock()
-		s.marks, s.first, s.afresh = slices.Clone(before.marks), before.first, before.afresh
+		s.marks, s.first = slices.Clone(before.marks), before.first
 		before.mu.Unlock()
 	}
 	if err := s.take(r, text); err != nil {
@@ -116,13 +113,22 @@ func (r *Registry) ContinueSession(ctx context.Context, text string, options ...
 	return inSession(ctx, s), nil
 }
 
-// takeAnyway is take for a token that may be bad: the session then has its first read of
-// each connection go to the primary.
-func (s *Session) takeAnyway(r *Registry, text string) {
-	if s.take(r, text) != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.afresh = true
+// takeAnyway is take for tokens that may be bad. What such a one told is not known: the
+// session then asks each primary before it reads the connection for the first time, as do
+// those that go on from it.
+func (s *Session) takeAnyway(r *Registry, list []string) {
+	bad := false
+	for _, text := range list {
+		bad = s.take(r, text) != nil || bad
+	}
+	if !bad {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.first = true
+	for _, m := range s.marks {
+		s.changeLocked(m.reg, m.connection, func(m *mark) { m.behind = true })
 	}
 }
 

@@ -53,7 +53,8 @@ type Mark struct {
 // Content is what a token says.
 type Content struct {
 	Marks []Mark
-	// All says that every connection is to be taken as pinned: there was no room for more.
+	// All says that every connection of which there is no mark is to be taken as pinned:
+	// there was no room for more, or it is not known what was seen of it.
 	All bool
 }
 
@@ -94,9 +95,6 @@ var room = base64.RawURLEncoding.DecodedLen(MaxText) - macSize
 
 // fit is version and body of c, or of what says as much in less room.
 func fit(c Content) []byte {
-	if c.All {
-		return appendBody(nil, Content{All: true})
-	}
 	b := appendBody(nil, c)
 	if len(b) <= room {
 		return b
@@ -113,17 +111,16 @@ func fit(c Content) []byte {
 			return appendBody(nil, Content{All: true})
 		}
 		marks[longest].Position, marks[longest].Pinned = nil, true
-		b = appendBody(b[:0], Content{Marks: marks})
+		b = appendBody(b[:0], Content{Marks: marks, All: c.All})
 	}
 	return b
 }
 
 func appendBody(b []byte, c Content) []byte {
-	b = append(b, version)
+	b = append(b, version, 0)
 	if c.All {
-		return append(b, allPinned, 0)
+		b[len(b)-1] = allPinned
 	}
-	b = append(b, 0)
 	b = binary.AppendUvarint(b, uint64(len(c.Marks)))
 	for i := range c.Marks {
 		b = c.Marks[i].append(b)
@@ -208,7 +205,7 @@ func parse(b []byte) (c Content, err error) {
 		r.bad = true
 	}
 	n := r.number()
-	if n > uint64(len(r.b)) || c.All && n > 0 { // a mark has more than one byte
+	if n > uint64(len(r.b)) { // a mark has more than one byte
 		return Content{}, ErrBad
 	}
 	for range n {

@@ -3,7 +3,9 @@ package replicas
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -112,3 +114,34 @@ func writable(t *testing.T, db dbtest.Database) (at time.Time) {
 }
 
 func admin(db dbtest.Database) *sql.DB { return db.Server.Admin() }
+
+// hazard: standbys that are listed as replicas too have the names of hosts, which none may be
+// given; a list without names must be as good the second time, from whoever tells it.
+func TestHosts_ThatAreReplicasAreListedAgain(t *testing.T) {
+	t.Parallel()
+	onClusters(t, 2, func(t *testing.T, c *dbtest.Cluster) {
+		_, config := bankOn(t, c)
+		config.Hosts = config.ReadHosts
+		list := []dbfleet.ReplicaConfig{{Host: c.Replicas[0].Addr(), Weight: 2}, {Host: c.Replicas[1].Addr()}}
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		require.NoError(t, r.DB("main").Ping(t.Context()))
+		all := []string{"main", "main/host-2", "main/host-3"}
+		for _, listed := range [][]dbfleet.ReplicaConfig{list, list, {list[1], list[0]}, list[:1], nil, list[1:], list} {
+			require.NoError(t, r.SetReplicas(t.Context(), "main", listed))
+			require.Equal(t, all, names(r))
+			for i, name := range []string{"host-2", "host-3"} {
+				is := slices.ContainsFunc(listed, func(r dbfleet.ReplicaConfig) bool { return r.Host == list[i].Host })
+				err := r.DB("main").OnReplica(name).Ping(t.Context())
+				var unknown *dbfleet.UnknownReplicaError
+				require.Equal(t, !is, errors.As(err, &unknown), "%s of %v: %v", name, listed, err)
+			}
+		}
+		require.Equal(t, 2, stateOf(r, "main/host-2").Weight)
+		// A replica beside them gets a name that is free.
+		beside := dbtest.NewProxy(t, c.Replicas[0].Addr())
+		for range 2 {
+			require.NoError(t, r.SetReplicas(t.Context(), "main", append(list[:1:1], dbfleet.ReplicaConfig{Host: beside.Addr()})))
+			require.Equal(t, append(all, "main/replica-2"), names(r))
+		}
+	})
+}

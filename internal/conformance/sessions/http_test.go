@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
 // process is one of the processes of a service: a registry of its own behind HTTP.
@@ -101,6 +102,84 @@ func TestSession_WithACookieThatCannotBeReadBeginsAtThePrimary(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, res.Body.Close())
 				require.Equal(t, want, res.Header.Get("Read-From"), "%s, %s", name, cookie)
+			}
+		}
+	})
+}
+
+// hazard: the answer to a token that is not genuine has a genuine one. That tells what this
+// request has seen; what the lost one told of the other connections is not forgotten for it.
+func TestSession_WithALostTokenStaysWithThePrimariesOfAllConnections(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		s.cluster.WaitCaughtUp(t)
+		open := func(key dbfleet.Secret) *client {
+			both := map[string]dbfleet.ConnectionConfig{"main": s.whole(), "other": s.whole()}
+			r, err := dbfleet.Open(dbfleet.Config{Default: "main", SessionKeys: []dbfleet.Secret{key}, Connections: both})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, r.Close()) })
+			return &client{Registry: r, t: t, counters: conformance.Model[counter](t, r, dbfleet.ModelConfig{Table: "counters"})}
+		}
+		before, now := open(key), open(key+"changed")
+		s.hold()
+		defer s.release()
+		ctx := dbfleet.WithSession(t.Context())
+		before.set(ctx, "a", 7)
+		cookie := before.token(ctx)
+		handler := now.SessionMiddleware()(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/other" {
+				_, err := now.DB("other").Table("counters").Get(req.Context())
+				require.NoError(t, err)
+				return
+			}
+			value, route := now.value(req.Context(), "a")
+			_, _ = fmt.Fprint(w, value, " ", route.Role)
+		}))
+		for _, path := range []string{"/other", "/main", "/main", "/other"} {
+			req := httptest.NewRequest(http.MethodGet, path, nil)
+			req.AddCookie(&http.Cookie{Name: "dbfleet_session", Value: cookie})
+			answer := httptest.NewRecorder()
+			handler.ServeHTTP(answer, req)
+			for _, c := range answer.Result().Cookies() {
+				cookie = c.Value
+			}
+			if path != "/other" {
+				require.Equal(t, "7 primary", answer.Body.String(), path)
+			}
+		}
+	})
+}
+
+// hazard: a browser that has a cookie of another Path or Domain beside the present one sends
+// both, the older one first.
+func TestSession_OfSeveralCookiesHasWhatEachTells(t *testing.T) {
+	t.Parallel()
+	onClusters(t, func(t *testing.T, s *stage) {
+		s.create("a")
+		c, _ := s.process(dbfleet.SessionHTTP{Insecure: true})
+		ctx := dbfleet.WithSession(t.Context())
+		c.set(ctx, "a", 1)
+		old := c.token(ctx)
+		s.cluster.WaitCaughtUp(t)
+		s.hold()
+		defer s.release()
+		c.set(ctx, "a", 2)
+		now := c.token(ctx)
+		for name, o := range map[string]dbfleet.SessionHTTP{"cookie": {}, "header": {Header: "X-Session"}} {
+			handler := c.SessionMiddleware(o)(c.handler())
+			for _, list := range [][]string{{old, now}, {now, old}, {old, "forged"}, {"forged", now}, {"", now}} {
+				req := httptest.NewRequest(http.MethodGet, "/a", nil)
+				for _, text := range list {
+					if o.Header != "" {
+						req.Header.Add(o.Header, text)
+					} else {
+						req.AddCookie(&http.Cookie{Name: "dbfleet_session", Value: text})
+					}
+				}
+				answer := httptest.NewRecorder()
+				handler.ServeHTTP(answer, req)
+				require.Equal(t, "2", answer.Body.String(), "%s %v", name, list)
 			}
 		}
 	})
