@@ -330,10 +330,10 @@
 //
 // Sessions are pinned so that values mean the same on all databases. A time.Time
 // is an instant: it is stored to the microsecond in UTC and read back as UTC. A
-// civil day is a [Date], [DateOf] a time's. NULL is a nil pointer, a sql.Null or a
-// Scanner of yours; read for another field it is an error ([ErrNull]), as is a number
-// that does not fit ([ErrRange]). [JSON] is a column that holds a document, [JSONOf]
-// one to write.
+// civil day is a [Date], [DateOf] a time's, a UUID of 16 bytes a [BinaryUUID]. NULL is
+// a nil pointer, a sql.Null or a Scanner of yours; read for another field it is an
+// error ([ErrNull]), as is a number that does not fit ([ErrRange]). [JSON] is a column
+// that holds a document, [JSONOf] one to write.
 //
 // # Errors
 //

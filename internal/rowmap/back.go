@@ -1,6 +1,7 @@
 package rowmap
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"math"
 	"reflect"
@@ -50,7 +51,7 @@ func holdingOf(typeName string, d *dialect.Dialect) holding {
 		return affinityOf(typeName)
 	}
 	switch strings.TrimPrefix(typeName, "UNSIGNED ") {
-	case "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT8", "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "YEAR", "INT2", "INT4", "INT8", "OID", "BIT":
+	case "DECIMAL", "NUMERIC", "DOUBLE", "FLOAT8", "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "INT2", "INT4", "INT8", "OID", "BIT":
 		return ofNumbers
 	case "FLOAT", "FLOAT4":
 		return ofFloat32s
@@ -206,6 +207,15 @@ func backSingle(c *origin, s string, f float64) error {
 		return nil
 	}
 	return c.noWayBack("a number that is rounded", reflect.TypeFor[float32]())
+}
+
+// backSingleText looks at a number of single precision that was read as a text: MySQL
+// compares that with a FLOAT as the double that it is.
+func (c *origin) backSingleText(v driver.Value, t reflect.Type) error {
+	if f, ok := v.(float64); ok && c.strict() && c.dialect() == dialect.MySQL && c.typeName() == "FLOAT" && float64(float32(f)) != f {
+		return c.noWayBack("a number of single precision", t)
+	}
+	return nil
 }
 
 // floatText is the text that a database makes of a float for a column of texts, ""

@@ -31,6 +31,7 @@ type backed struct {
 	JSON    json.RawMessage
 	At      time.Time
 	Pointer *int64
+	UUID    [16]byte
 }
 
 // truth 414
@@ -70,6 +71,16 @@ func TestRows_OfATableRefuseWhatAFieldWouldNotGiveBack(t *testing.T) {
 		{dialect.SQLite, "text", "INTEGER", []driver.Value{int64(7)}, nil},
 		{dialect.SQLite, "text", "BLOB", nil, []driver.Value{int64(7), 1.5}},
 		{dialect.SQLite, "bytes", "TEXT", []driver.Value{[]byte("a"), nil}, []driver.Value{"a", int64(7)}},
+		{dialect.SQLite, "at", "DATETIME", []driver.Value{ // of other libraries, too
+			"2024-05-06 07:08:09", "2024-05-06 07:08:09.5", "2024-05-06", "2024-05-06T07:08:09Z", "2024-05-06 07:08:09.500", "2024-05-06 07:08:09+00:00",
+			"2024-05-06 07:08:09.123456789", "2024-05-06 09:08:09+02:00",
+		}, nil},
+		{dialect.SQLite, "uuid", "TEXT", []driver.Value{"0192fe00-1020-7040-8050-6070ff610001"}, []driver.Value{
+			"0192FE00-1020-7040-8050-6070FF610001", "0192fe0010207040805060" + "70ff610001", []byte("abcdefghijklmnop"),
+		}},
+		{dialect.MySQL, "uuid", "BINARY", nil, []driver.Value{[]byte("abcdefghijklmnop")}},
+		{dialect.MySQL, "text", "FLOAT", []driver.Value{1.5}, []driver.Value{3.3}},
+		{dialect.MySQL, "int", "YEAR", []driver.Value{int64(2024), []byte("2024")}, []driver.Value{[]byte("0000")}},
 		{dialect.SQLite, "loud", "TEXT", []driver.Value{"a"}, nil},
 		{dialect.SQLite, "json", "TEXT", []driver.Value{"{}"}, []driver.Value{[]byte("{}")}},
 	} {

@@ -53,6 +53,9 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 		}
 		return c.backMoment(s, v, t)
 	case string:
+		if err := c.backScannedUUID(s, v, t); err != nil {
+			return err
+		}
 		if len(v) <= len(time.DateOnly) || v[0] < '0' || v[0] > '9' || v[4] != '-' {
 			return nil
 		}
@@ -60,7 +63,10 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 			return c.backMoment(s, at, t)
 		}
 	case []byte:
-		if c.isBlob() && !isUUID(t) || c.typeName() == "BYTEA" || c.isBit() {
+		if err := c.backScannedUUID(s, v, t); err != nil {
+			return err
+		}
+		if c.isBlob() || c.typeName() == "BYTEA" || c.isBit() {
 			return c.backNoText(s, "bytes", t)
 		}
 	case int64, float64:

@@ -163,13 +163,3 @@ func setTimeCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
 	}
 	return setTime(p, x.Value(), c)
 }
-
-func setUUIDCell(p unsafe.Pointer, x *cell.Cell, c *origin) error {
-	if x.Kind == cell.Text {
-		if u, ok := value.ParseUUID(stringOf(x.Bytes)); ok {
-			*(*[16]byte)(p) = u
-			return nil
-		}
-	}
-	return setUUID(p, x.Value(), c)
-}

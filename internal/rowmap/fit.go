@@ -102,6 +102,9 @@ func (c *codec) fit(v any) (any, error) {
 		}
 		return nil, fmt.Errorf("%w: it is a blind index; name the encrypted column instead, in conditions and in writes", ErrEncrypted)
 	}
+	if k == Custom && v != nil && isUUID(c.typ) {
+		return c.fitUUID(v), nil
+	}
 	if k == Array || k == Custom || k == Any {
 		return v, nil
 	}

@@ -20,10 +20,24 @@ func Other(v, arg any, d *dialect.Dialect) any {
 		return nil
 	}
 	switch t := bare(reflect.TypeOf(v)); {
+	case t.Kind() == reflect.Interface: // a pointer to an any
+		if rv := reflect.Indirect(reflect.ValueOf(v)); rv.Kind() == reflect.Interface && !rv.IsNil() {
+			return Other(rv.Elem().Interface(), arg, d)
+		}
 	case isTimeLike(t):
 		return otherTime(arg, d)
 	case isUUID(t):
 		return otherUUID(arg, d)
+	case isOwn(t, "Date"):
+		return otherDate(arg, d)
+	}
+	return nil
+}
+
+// otherDate is the midnight that a time.Time wrote.
+func otherDate(arg any, d *dialect.Dialect) any {
+	if text, ok := arg.(string); ok && d == dialect.SQLite && len(text) == len(time.DateOnly) {
+		return text + " 00:00:00"
 	}
 	return nil
 }
@@ -37,8 +51,11 @@ func (p *Plan) Other(i int, v, arg any, d *dialect.Dialect) any {
 	case Time:
 		return otherTime(arg, d)
 	case Custom, Any:
-		if isUUID(c.typ) {
+		switch {
+		case isUUID(c.typ):
 			return otherUUID(arg, d)
+		case isOwn(bare(c.typ), "Date"):
+			return otherDate(arg, d)
 		}
 		return Other(v, arg, d)
 	}
@@ -53,7 +70,7 @@ func Others(list any, args []any, d *dialect.Dialect) (others []any) {
 		return nil
 	}
 	switch t := bare(elements.Type().Elem()); {
-	case t.Kind() != reflect.Interface && !isTimeLike(t) && !isUUID(t):
+	case t.Kind() != reflect.Interface && !isTimeLike(t) && !isUUID(t) && !isOwn(t, "Date"):
 		return nil
 	}
 	at := 0
@@ -82,7 +99,7 @@ func (p *Plan) Others(i int, list any, args []any, d *dialect.Dialect) (others [
 	c := p.fields[i].codec
 	switch c.kind {
 	case Custom, Any:
-		if !isUUID(c.typ) {
+		if !isUUID(c.typ) && !isOwn(bare(c.typ), "Date") {
 			return Others(list, args, d)
 		}
 	case UUID, Time:
@@ -104,11 +121,14 @@ func (p *Plan) Others(i int, list any, args []any, d *dialect.Dialect) (others [
 // see [Other].
 func (p *Plan) Twofold(i int, d *dialect.Dialect) bool {
 	c := p.fields[i].codec
+	if isOwn(bare(c.typ), "BinaryUUID") { // which is compared in the one form that it writes
+		return false
+	}
 	switch d {
 	case dialect.MySQL:
 		return c.kind == UUID || isUUID(c.typ)
 	case dialect.SQLite:
-		return c.kind == UUID || isUUID(c.typ) || c.kind == Time
+		return c.kind == UUID || isUUID(c.typ) || c.kind == Time || isOwn(bare(c.typ), "Date")
 	}
 	return false
 }
@@ -154,9 +174,4 @@ func bare(t reflect.Type) reflect.Type {
 		}
 	}
 	return t
-}
-
-func isUUID(t reflect.Type) bool {
-	t = bare(t)
-	return t.Kind() == reflect.Array && t.Len() == 16 && t.Elem().Kind() == reflect.Uint8
 }

@@ -47,10 +47,20 @@ func rawArg(v any, d *dialect.Dialect) (x any, other bool) {
 // drivers would cut it off for a column of whole numbers.
 func rawFloat(v any, d *dialect.Dialect) (x any, other bool) {
 	switch v.(type) {
-	case nil, string, int, int64, float64, bool, []byte, driver.Valuer:
+	case nil, string, int, int64, float64, bool, []byte, time.Time, driver.Valuer:
 		return nil, false
 	}
 	rv := reflect.ValueOf(v)
+	if rv.Kind() == reflect.Slice && rv.Type().Elem().Kind() == reflect.Uint8 { // no list of numbers
+		return bytesArg(rv.Bytes()), true
+	}
+	if rv.Kind() == reflect.Struct && rv.Type().ConvertibleTo(timeType) {
+		t := rv.Convert(timeType).Interface().(time.Time)
+		if t.IsZero() {
+			return nil, true
+		}
+		return t, true
+	}
 	if rv.Kind() == reflect.Pointer && !rv.IsNil() {
 		rv = rv.Elem()
 	}

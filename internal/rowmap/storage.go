@@ -10,10 +10,10 @@ type Storage struct {
 	Kind Kind
 	Bits int  // of Int, Uint and Float
 	Null bool // the field takes NULL
-	// Text says that a Custom type is a text, Date and JSON that it is dbfleet.Date, or
-	// dbfleet.JSON or json.RawMessage.
-	Text, Date, JSON bool
-	Elem             *Storage // of Array
+	// Text says that a Custom type is a text, Date, JSON and BinaryUUID that it is
+	// dbfleet.Date, dbfleet.JSON or json.RawMessage, or dbfleet.BinaryUUID.
+	Text, Date, JSON, BinaryUUID bool
+	Elem                         *Storage // of Array
 }
 
 // Storage tells what column i must keep.
@@ -36,6 +36,8 @@ func storageOf(c *codec) Storage {
 		s.Date, s.Null = true, true
 	case c.kind == Custom && isOwn(t, "JSON["):
 		s.JSON, s.Null = true, true
+	case c.kind == Custom && isOwn(t, "BinaryUUID"):
+		s.BinaryUUID = true
 	case c.kind == Custom:
 		s.Text = isMarshaled(t) && !reflect.PointerTo(t).Implements(scannerType)
 	}

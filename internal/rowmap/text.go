@@ -100,6 +100,9 @@ func setString(p unsafe.Pointer, v driver.Value, c *origin) error {
 		return mismatch[string](v)
 	}
 	*(*string)(p) = string(text)
+	if err := c.backSingleText(v, stringType); err != nil {
+		return err
+	}
 	return c.backDigits(stringType)
 }
 
@@ -166,7 +169,7 @@ func readBytes(p unsafe.Pointer, v driver.Value, c *origin) error {
 		return mismatch[[]byte](v)
 	}
 	*(*[]byte)(p) = text
-	return nil
+	return c.backSingleText(v, reflect.TypeFor[[]byte]())
 }
 
 // cloneBytes copies b and never returns nil.
@@ -240,44 +243,15 @@ func setAny(p unsafe.Pointer, v driver.Value, c *origin) error {
 		return err
 	}
 	*(*any)(p) = x
-	if t, ok := x.(time.Time); ok {
+	switch t := x.(type) {
+	case time.Time:
 		return backTime(c, t)
+	case int64:
+		if t == 0 && c.strict() && c.typeName() == "YEAR" {
+			return c.noWayBack("the year 0000", reflect.TypeFor[int64]())
+		}
 	}
 	return nil
 }
 
 func argAny(p unsafe.Pointer, d *dialect.Dialect) (any, error) { return Arg(*(*any)(p), d) }
-
-// setUUID takes 16 raw bytes, or 32 hexadecimal digits with the four usual
-// dashes or without.
-func setUUID(p unsafe.Pointer, v driver.Value, c *origin) error {
-	var text string
-	switch v := v.(type) {
-	case []byte:
-		if c.strict() && c.typeName() == "BYTEA" {
-			return c.noWayBack("bytes", reflect.TypeFor[[16]byte]())
-		}
-		if len(v) == 16 {
-			*(*[16]byte)(p) = [16]byte(v)
-			return nil
-		}
-		text = stringOf(v)
-	case string:
-		text = v
-	case [16]byte:
-		*(*[16]byte)(p) = v
-		return nil
-	default:
-		return mismatch[[16]byte](v)
-	}
-	u, ok := value.ParseUUID(text)
-	if !ok {
-		return mismatch[[16]byte](v)
-	}
-	*(*[16]byte)(p) = u
-	return nil
-}
-
-func argUUID(p unsafe.Pointer, _ *dialect.Dialect) (any, error) {
-	return value.FormatUUID(*(*[16]byte)(p)), nil
-}

@@ -163,9 +163,12 @@ func (r *renderer) between(c *Cond) {
 	low, high := len(r.args)-2, len(r.args)-1
 	careful := r.misread(field, r.args[low]) || r.misread(field, r.args[high])
 	if r.d == dialect.SQLite {
-		if others := r.others(c, field, low); others != nil && others[0] != nil {
-			if date, ok := others[0].(string); ok { // which sorts before all times of the day
-				r.args[low] = date
+		if others := r.others(c, field, low); others != nil { // the date sorts before all times of the day
+			if date, ok := others[0].(string); ok {
+				r.args[low] = min(date, r.args[low].(string))
+			}
+			if date, ok := others[1].(string); ok {
+				r.args[high] = max(date, r.args[high].(string))
 			}
 		}
 	}
@@ -173,7 +176,7 @@ func (r *renderer) between(c *Cond) {
 		r.str("(")
 	}
 	switch {
-	case r.d != dialect.MySQL || !needsEach(r.args[low:]):
+	case r.d != dialect.MySQL || !needsEach(r.args[low:]) && !decimalBytes(r.args[low]) && !decimalBytes(r.args[high]):
 		r.comparison(c)
 		r.placeholder(low + 1)
 		r.str(" AND ")

@@ -17,7 +17,7 @@ func (r *renderer) otherForm(c *Cond, i int, a any) any {
 	if r.d.Numbered {
 		return nil // PostgreSQL knows its columns' types
 	}
-	if text, ok := a.(string); !ok || len(text) < len("2006-01-02 15:04:05") {
+	if text, ok := a.(string); !ok || len(text) < len("2006-01-02") {
 		return nil
 	}
 	if i >= 0 {
@@ -60,18 +60,55 @@ func (r *renderer) either(c *Cond, a, other any) bool {
 		} else {
 			r.str(" AND ")
 		}
-		r.comparison(c)
-		r.form(other)
+		r.formOf(c, func() { r.form(other) })
 		r.str(")")
 		return true
-	case r.d == dialect.SQLite && (c.op == Lt || c.op == GtEq):
-		if date, ok := other.(string); ok { // which sorts before all times of the day
-			r.comparison(c)
-			r.ready(date)
-			return true
+	case c.op < Lt || c.op > GtEq:
+	case r.d == dialect.MySQL: // a range of UUIDs is one of texts
+		r.str("(")
+		r.comparison(c)
+		r.ready(a)
+		r.str(" AND LENGTH(")
+		r.column(c.col)
+		r.str(") <> 16)")
+		return true
+	default:
+		text, _ := a.(string)
+		date, ok := other.(string)
+		r.str("(")
+		r.comparison(c)
+		switch {
+		case !ok: // all bytes are behind all texts
+			r.ready(a)
+			r.str(" AND ")
+			r.column(c.col)
+			r.str(" < x''")
+		case c.op == Lt || c.op == GtEq: // the date sorts before all times of the day
+			r.ready(min(text, date))
+		default:
+			r.ready(max(text, date))
 		}
+		r.str(")")
+		return true
 	}
 	return false
+}
+
+// formOf writes a comparison with other forms, which is right writes. Texts of MySQL are
+// equal to bytes that their collation ignores: ” to sixteen zeros.
+func (r *renderer) formOf(c *Cond, right func()) {
+	if r.d != dialect.MySQL {
+		r.comparison(c)
+		right()
+		return
+	}
+	differs := c.op == NotEq || c.op == NotIn
+	r.str("(")
+	r.comparison(c)
+	right()
+	r.str([2]string{" AND LENGTH(", " OR LENGTH("}[index(differs)])
+	r.column(c.col)
+	r.str([2]string{") = 16)", ") <> 16)"}[index(differs)])
 }
 
 // form writes the placeholder of an argument in its other form.
@@ -164,18 +201,20 @@ func (r *renderer) members(c *Cond, i, first int, others []any) {
 	}
 	if others != nil {
 		r.joinLists(c)
-		r.openList(c)
-		written := false
-		for _, other := range others {
-			if other != nil {
-				if written {
-					r.str(", ")
+		r.formOf(c, func() {
+			r.str("(")
+			written := false
+			for _, other := range others {
+				if other != nil {
+					if written {
+						r.str(", ")
+					}
+					written = true
+					r.form(other)
 				}
-				written = true
-				r.form(other)
 			}
-		}
-		r.str(")")
+			r.str(")")
+		})
 	}
 	if parts {
 		r.str(")")

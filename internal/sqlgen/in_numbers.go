@@ -228,3 +228,9 @@ func (r *renderer) decimal(text string, scale int) {
 		r.str(" AS NUMERIC)")
 	}
 }
+
+// decimalBytes says whether an argument is a number that is written as bytes.
+func decimalBytes(a any) bool {
+	b, ok := a.([]byte)
+	return ok && value.IsDecimal(string(b))
+}

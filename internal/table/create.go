@@ -100,6 +100,8 @@ func scalarType(d *dialect.Dialect, s rowmap.Storage, key bool, precision time.D
 		return pick("date", "date", "DATE")
 	case s.JSON:
 		return pick("jsonb", "json", "TEXT")
+	case s.BinaryUUID:
+		return pick("bytea", "binary(16)", "BLOB")
 	case s.Text:
 		return pick("text", text, "TEXT")
 	}

@@ -26,7 +26,7 @@ type call struct {
 
 // data are types whose zero value is one like others. Errors are, too.
 var data = map[string]bool{
-	"Args": true, "Config": true, "ConnectionConfig": true, "Date": true, "JSON": true, "PoolConfig": true,
+	"Args": true, "Config": true, "ConnectionConfig": true, "BinaryUUID": true, "Date": true, "JSON": true, "PoolConfig": true,
 	"Cases": true, "Route": true, "Secret": true, "ErrorClass": true, "Outcome": true, "QueryEvent": true, "SQLiteConfig": true, "TLSConfig": true,
 	"ReadsConfig": true, "ReplicaConfig": true,
 	"Encrypted": true,

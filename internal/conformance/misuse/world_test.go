@@ -148,6 +148,7 @@ var receivers = map[string]func(w *world) any{
 	"Cases":       func(*world) any { return dbfleet.Case[int]().When(dbfleet.Col[int]("age").Gt(1), 1) },
 	"Order":       func(*world) any { return dbfleet.Col[int]("age").Asc() },
 	"Args":        func(*world) any { return dbfleet.Args{1} },
+	"BinaryUUID":  func(*world) any { return &dbfleet.BinaryUUID{1} },
 	"Date":        func(*world) any { return &dbfleet.Date{Year: 2024, Month: 1, Day: 2} },
 	"JSON":        func(*world) any { j := dbfleet.JSONOf(1); return &j },
 	"Route":       func(*world) any { return dbfleet.Route{} },
@@ -344,6 +345,10 @@ func (w *world) value(function, name string, in reflect.Type) any {
 		document = []byte("1")
 	case "JSON.Scan":
 		return "1"
+	case "BinaryUUID.UnmarshalText":
+		document = []byte("00112233-4455-6677-8899-aabbccddeeff")
+	case "BinaryUUID.Scan":
+		return "00112233-4455-6677-8899-aabbccddeeff"
 	}
 	if function == "Outbox.Add" && in == reflect.TypeFor[context.Context]() {
 		return w.inTransaction()

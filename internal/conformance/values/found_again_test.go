@@ -336,25 +336,28 @@ func TestDecimals_OfSQLiteKeepTheirDigitsAsText(t *testing.T) {
 	}
 }
 
+type uuidThing[V any] struct {
+	ID   V
+	Name string
+}
+
+type uuidPart[V any] struct {
+	ID    int64
+	Thing V
+}
+
+type uuidOwner[V any] struct {
+	ID    V
+	Name  string
+	Parts []uuidPart[V] `db:"-"`
+}
+
 // truth 407
 func TestUUIDs_InBinaryColumnsAreFoundAgain(t *testing.T) {
 	t.Parallel()
-	type thing struct {
-		ID   [16]byte
-		Name string
-	}
-	type part struct {
-		ID    int64
-		Thing uid
-	}
-	type owner struct {
-		ID    guid
-		Name  string
-		Parts []part `db:"-"`
-	}
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		ctx := t.Context()
-		id := [16]byte{0xff, 0x92, 0xfe, 0, 0x10, 0x20, 0x70, 0x40, 0x80, 0x50, 0x60, 0x70, 0xff, 0x61, 0, 1}
+		id := uid{0xff, 0x92, 0xfe, 0, 0x10, 0x20, 0x70, 0x40, 0x80, 0x50, 0x60, 0x70, 0xff, 0x61, 0, 1}
 		kinds := map[string][]string{
 			"sqlite": {"BLOB", "TEXT", "BINARY(16)"}, "postgres": {"UUID"},
 			"mysql": {"BINARY(16)", "VARBINARY(16)", "CHAR(36)", "CHAR(36) CHARACTER SET ascii", "UUID"},
@@ -367,47 +370,64 @@ func TestUUIDs_InBinaryColumnsAreFoundAgain(t *testing.T) {
 			}
 			fl.Create(t, fmt.Sprintf("CREATE TABLE %s (id %s PRIMARY KEY, name {text})", things, kind), fmt.Sprintf("CREATE TABLE %s (id {id}, thing %s)", parts, kind),
 				fmt.Sprintf("INSERT INTO %s VALUES (%s, 'a')", things, literal), fmt.Sprintf("INSERT INTO %s (thing) VALUES (%s)", parts, literal))
-			m := conformance.Model[thing](t, fl.Registry, dbfleet.ModelConfig{Table: things})
-			x, err := m.First(ctx)
-			require.NoError(t, err, kind)
-			require.Equal(t, id, x.ID, kind)
-			for range 2 {
-				x, err = m.Find(ctx, x.ID)
-				require.NoError(t, err, kind)
+			if literal[0] == 'X' {
+				_, err := conformance.Model[uuidThing[[16]byte]](t, fl.Registry, dbfleet.ModelConfig{Table: things}).First(ctx)
+				require.ErrorIs(t, err, dbfleet.ErrRange, kind)
+				require.ErrorContains(t, err, "dbfleet.BinaryUUID", kind)
+				_, err = conformance.Model[uuidThing[guid]](t, fl.Registry, dbfleet.ModelConfig{Table: things}).First(ctx)
+				require.ErrorIs(t, err, dbfleet.ErrRange, kind)
+				findUUIDs(t, fl, kind, things, parts, dbfleet.BinaryUUID(id))
+				continue
 			}
-			x.Name = "b"
-			require.NoError(t, m.Save(ctx, &x), kind)
-			table := fl.DB("main").Table(things)
-			for name, q := range map[string]*dbfleet.Query[thing]{
-				"=": m.Where("id", "=", id), "in": m.WhereIn("id", []uid{uid(id), {}}), "col": m.Filter(dbfleet.Col[[16]byte]("id").In(id)),
-				"type": m.Where("id", "=", guid(id)), "pointer": m.Where("id", "=", &id),
-			} {
-				n, err := q.Count(ctx)
-				require.NoError(t, err, "%s %s", kind, name)
-				require.EqualValues(t, 1, n, "%s %s", kind, name)
-			}
-			n, err := table.Where("id", "=", id).Count(ctx)
-			require.NoError(t, err, kind)
-			require.EqualValues(t, 1, n, kind)
-			n, err = table.Where("id", "<>", id).Count(ctx)
-			require.NoError(t, err, kind)
-			require.Zero(t, n, kind)
-			n, err = table.WhereNotIn("id", [][16]byte{id}).Count(ctx)
-			require.NoError(t, err, kind)
-			require.Zero(t, n, kind)
-
-			owners := conformance.Model[owner](t, fl.Registry, dbfleet.ModelConfig{Table: things})
-			children := conformance.Model[part](t, fl.Registry, dbfleet.ModelConfig{Table: parts})
-			relation := dbfleet.HasMany(owners, children, dbfleet.On("thing"), func(o *owner) *[]part { return &o.Parts })
-			o, err := owners.With(relation).First(ctx)
-			require.NoError(t, err, kind)
-			require.Len(t, o.Parts, 1, kind)
-			require.NoError(t, m.Delete(ctx, &x), kind)
-			n, err = m.Count(ctx)
-			require.NoError(t, err, kind)
-			require.Zero(t, n, kind)
+			findUUIDs(t, fl, kind, things, parts, id)
 		}
 	})
+}
+
+// findUUIDs finds a record by its key, and what belongs to it, in every way.
+func findUUIDs[V uid | dbfleet.BinaryUUID](t *testing.T, fl conformance.Fleet, kind, things, parts string, id V) {
+	t.Helper()
+	ctx := t.Context()
+	m := conformance.Model[uuidThing[V]](t, fl.Registry, dbfleet.ModelConfig{Table: things})
+	x, err := m.First(ctx)
+	require.NoError(t, err, kind)
+	require.Equal(t, id, x.ID, kind)
+	for range 2 {
+		x, err = m.Find(ctx, x.ID)
+		require.NoError(t, err, kind)
+	}
+	x.Name = "b"
+	require.NoError(t, m.Save(ctx, &x), kind)
+	table := fl.DB("main").Table(things)
+	for name, q := range map[string]*dbfleet.Query[uuidThing[V]]{
+		"=": m.Where("id", "=", id), "in": m.WhereIn("id", []V{id, {}}), "col": m.Filter(dbfleet.Col[V]("id").In(id)),
+		"type": m.Where("id", "=", guid(id)), "pointer": m.Where("id", "=", &id), "text": m.Where("id", "=", "ff92fe00-1020-7040-8050-6070ff610001"),
+		"bytes": m.Where("id", "=", id[:]), "from": m.Where("id", ">=", id), "between": m.Query().WhereBetween("id", guid(id), guid(id)),
+	} {
+		n, err := q.Count(ctx)
+		require.NoError(t, err, "%s %s", kind, name)
+		require.EqualValues(t, 1, n, "%s %s", kind, name)
+	}
+	n, err := table.Where("id", "=", id).Count(ctx)
+	require.NoError(t, err, kind)
+	require.EqualValues(t, 1, n, kind)
+	n, err = table.Where("id", "<>", id).Count(ctx)
+	require.NoError(t, err, kind)
+	require.Zero(t, n, kind)
+	n, err = table.WhereNotIn("id", []V{id}).Count(ctx)
+	require.NoError(t, err, kind)
+	require.Zero(t, n, kind)
+
+	owners := conformance.Model[uuidOwner[V]](t, fl.Registry, dbfleet.ModelConfig{Table: things})
+	children := conformance.Model[uuidPart[V]](t, fl.Registry, dbfleet.ModelConfig{Table: parts})
+	relation := dbfleet.HasMany(owners, children, dbfleet.On("thing"), func(o *uuidOwner[V]) *[]uuidPart[V] { return &o.Parts })
+	o, err := owners.With(relation).First(ctx)
+	require.NoError(t, err, kind)
+	require.Len(t, o.Parts, 1, kind)
+	require.NoError(t, m.Delete(ctx, &x), kind)
+	n, err = m.Count(ctx)
+	require.NoError(t, err, kind)
+	require.Zero(t, n, kind)
 }
 
 // truth 408

@@ -86,7 +86,7 @@ var mysqlColumns = []column{
 	{typ: "DOUBLE", literals: lits("0", "1.5", "3.3", "0.1", "1e300", "9007199254740993")},
 	{typ: "YEAR", rounds: true, literals: lits("2024", "1901", "2155", "0000")},
 	{typ: "CHAR(10)", rounds: true, literals: lits("''", "'a'", "'A'", "'1'")},
-	{typ: "CHAR(36)", literals: lits(uuidText, "'a'")},
+	{typ: "CHAR(36)", rounds: true, literals: lits(uuidText, "'a'")},
 	{typ: "VARCHAR(200)", literals: lits("''", "'a'", "'A'", "'a '", "'ä'", "'0'", "'1'", "'01'", "'1abc'", "'1.50'", "'2024-05-06'", "'true'", uuidText)},
 	{typ: "VARCHAR(200) COLLATE utf8mb4_bin", literals: lits("'a'", "'A'", "'a '", "'0'", "'1'", "'1.0'")},
 	{typ: "VARCHAR(200) COLLATE utf8mb4_nopad_bin", literals: lits("'a'", "'A'", "'a '")},

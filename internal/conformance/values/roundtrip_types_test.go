@@ -120,6 +120,7 @@ var goTypes = []goType{
 	typeOf("*[16]byte", &someID),
 	typeOf("UUID type (text)", guid(someID)),
 	typeOf("UUID type (bytes)", rawID(someID)),
+	typeOf("dbfleet.BinaryUUID", dbfleet.BinaryUUID(someID), dbfleet.BinaryUUID{}),
 	typeOf("json.RawMessage", json.RawMessage(`{"a": 1}`), json.RawMessage(`null`), json.RawMessage(`1`)),
 	typeOf("dbfleet.JSON", dbfleet.JSONOf(doc{"1"}), dbfleet.JSONOf(doc{"12345678901234567890"})),
 	typeOf("time.Time", instant, whole, day, zoned),
@@ -156,6 +157,8 @@ func same(a, b any) bool {
 	case sql.NullTime:
 		y := b.(sql.NullTime)
 		return x.Valid == y.Valid && x.Time.Equal(y.Time)
+	case dbfleet.BinaryUUID:
+		return x == b
 	case moment:
 		return time.Time(x).Equal(time.Time(b.(moment)))
 	case []time.Time:

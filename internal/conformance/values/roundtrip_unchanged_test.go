@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/dbfleet/dbfleet"
 )
 
 // oneForm are the ways to find a value in SQL that the caller wrote, which has one form
@@ -25,7 +27,7 @@ func (c *trial[V]) unchanged(after, before string) bool {
 		a, ok := number(after)
 		b, also := number(before)
 		return ok && also && a.Cmp(b) == 0
-	case t.ConvertibleTo(reflect.TypeFor[time.Time]()):
+	case t.Kind() == reflect.Interface, t == reflect.TypeFor[dbfleet.Date](), t.ConvertibleTo(reflect.TypeFor[time.Time]()):
 		return midnight(after) == midnight(before)
 	}
 	return false

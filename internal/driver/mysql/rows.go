@@ -35,6 +35,7 @@ const (
 	fixFloat
 	fixTime
 	fixBit
+	fixYear
 )
 
 func newRows(r plain.Rows) *rows {
@@ -57,6 +58,8 @@ func (m *rows) findFixes() {
 			fix = fixTime
 		case "BIT":
 			fix = fixBit
+		case "YEAR":
+			fix = fixYear
 		default:
 			continue
 		}
@@ -76,16 +79,30 @@ func (m *rows) Next(dest []sqldriver.Value) error {
 		case fixUnsigned:
 			dest[i] = unsigned(dest[i])
 		case fixFloat:
-			if f, ok := dest[i].(float32); ok {
-				dest[i] = value.Widen(f)
+			if f, ok := single(dest[i]); ok {
+				dest[i] = f
 			}
 		case fixTime:
 			if t, _, ok := dated(dest[i]); ok {
 				dest[i] = t
 			}
+		case fixYear:
+			dest[i] = year(dest[i])
 		}
 	}
 	return nil
+}
+
+// single is the number of fewest digits that a FLOAT is.
+func single(v sqldriver.Value) (float64, bool) {
+	switch v := v.(type) {
+	case float32:
+		return value.Widen(v), true
+	case []byte:
+		f, err := strconv.ParseFloat(string(v), 32)
+		return value.Widen(float32(f)), err == nil
+	}
+	return 0, false
 }
 
 // dated is the time that a text is.
@@ -94,6 +111,16 @@ func dated(v sqldriver.Value) (t time.Time, text []byte, ok bool) {
 		t, ok = value.ParseTime(unsafe.String(unsafe.SliceData(text), len(text)))
 	}
 	return t, text, ok
+}
+
+// year is the text of the year 0000, for which the number 0, and the text '0', are
+// not: as a text it is 2000.
+func year(v sqldriver.Value) sqldriver.Value {
+	switch v {
+	case int64(0), uint64(0):
+		return []byte("0000")
+	}
+	return v
 }
 
 // NextCells implements session.CellSource.
@@ -111,8 +138,8 @@ func (m *rows) NextCells(row []cell.Cell) error {
 		case fixUnsigned:
 			row[i].Set(unsigned(v))
 		case fixFloat:
-			if f, ok := v.(float32); ok {
-				row[i].SetFloat(value.Widen(f))
+			if f, ok := single(v); ok {
+				row[i].SetFloat(f)
 			} else {
 				row[i].Set(v)
 			}
@@ -127,6 +154,8 @@ func (m *rows) NextCells(row []cell.Cell) error {
 			} else {
 				row[i].Set(v)
 			}
+		case fixYear:
+			row[i].Set(year(v))
 		}
 	}
 	return nil
