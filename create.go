@@ -324,8 +324,12 @@ func otherRows(t *table.Table, rows int64, records int) error {
 // made asks for what the database made of records, at the place that has just
 // written them.
 func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bool, read readerFunc) error {
+	return q.madeIn(ctx, p, made, q.env(p), write, read)
+}
+
+func (q *query) madeIn(ctx context.Context, p *place, made *sqlgen.Query, env *sqlgen.Env, write bool, read readerFunc) error {
 	all := q.src.table.Rows(*made)
-	text, args, err := sqlgen.Select(&all, q.env(p))
+	text, args, err := sqlgen.Select(&all, env)
 	if err != nil {
 		return err
 	}

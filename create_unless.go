@@ -131,21 +131,28 @@ func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) (*T
 	case found:
 		return in, q.foundOf(ctx, rowmap.One(record))
 	}
-	in, exists, err := q.createOr(ctx, record)
-	if err != nil || exists == nil {
-		*w.created = err == nil
-		return in, err
+	for refused := 1; ; refused++ {
+		in, exists, err := q.createOr(ctx, record)
+		if err != nil || exists == nil {
+			*w.created = err == nil
+			return in, err
+		}
+		found, in, err = q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.ForShare)
+		switch {
+		case err != nil:
+			return in, err
+		case found:
+			return in, q.foundOf(ctx, rowmap.One(record))
+		case refused == maxRefused:
+			return in, exists
+		}
 	}
-	found, in, err = q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.ForShare)
-	switch {
-	case err != nil:
-	case !found:
-		err = exists
-	default:
-		err = q.foundOf(ctx, rowmap.One(record))
-	}
-	return in, err
 }
+
+// maxRefused is how often ErrUnique is told by a table without the row that is looked for,
+// until the row of another constraint is taken to be in the way, and not one that others
+// have deleted meanwhile.
+const maxRefused = 2
 
 // maxSearches is how often UpdateOrCreate looks for a row that others change or delete.
 const maxSearches = 10
@@ -161,6 +168,7 @@ func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (i
 	}
 	var found bool
 	var exists error
+	refused := 0
 	for search := range maxSearches {
 		// Who was overtaken once holds the row between the two statements, or many at once
 		// would overtake each other for as long as they are many.
@@ -173,13 +181,14 @@ func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (i
 			continue
 		case err != nil || found:
 			return in, err
-		case exists != nil:
+		case refused == maxRefused:
 			return nil, exists
 		}
 		if in, exists, err = q.createOr(ctx, record); err != nil || exists == nil {
 			*w.created = err == nil
 			return in, err
 		}
+		refused++
 	}
 	return in, err
 }

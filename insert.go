@@ -275,6 +275,7 @@ type rowInsert struct {
 	part   *inserts
 	result Result
 	id     string // the column that PostgreSQL returns as the key
+	tries  int    // how often it was sent before, and found its row deleted by others
 }
 
 func (v *rowInsert) render(p *place, s *statement) (err error) {
@@ -324,26 +325,6 @@ func (v *rowInsert) finish(ctx context.Context, p *place, res driver.Result) err
 		return written(p, nil, otherRows(v.q.src.table, res.RowsAffected, 1))
 	}
 	return nil
-}
-
-// passedBy looks after an upsert that left a row as it is: that of another tenant, or the
-// tenant's own that is to be left.
-func (v *rowInsert) passedBy(ctx context.Context, p *place) error {
-	in, t := &v.part.in, v.q.src.table
-	if !leavesRows(in, p.e.dialect) {
-		return v.q.errTheirRow()
-	}
-	made := sqlgen.From(t.Name)
-	for i, c := range in.Columns {
-		if slices.Contains(in.Keys, c) {
-			made = made.WithCond(sqlgen.Compare(c, sqlgen.Eq, v.part.rows[0][i])).WithColumns(sqlgen.Column{Name: c})
-		}
-	}
-	n, err := v.q.countMade(ctx, p, &made)
-	if err == nil && n == 0 {
-		err = v.q.errTheirRow()
-	}
-	return err
 }
 
 func (v *rowInsert) read(rows driver.Rows) (int64, error) {

@@ -200,7 +200,7 @@ func (v *upsertion) tellLater(ctx context.Context, p *place, res driver.Result) 
 		v.tellInOrder()
 		return nil
 	}
-	return v.thenTell(res, v.findKeys(ctx, p))
+	return v.passedBy(ctx, p, res)
 }
 
 // thenTell tells the outcomes of records that have the keys of their rows.

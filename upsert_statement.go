@@ -25,6 +25,7 @@ type upsertion struct {
 	outcomes  []Outcome    // takes what became of each record; nil if nobody asks
 	there     map[any]bool // the rows that were there before, by key; nil is not known
 	token     int64        // by which MySQL tells it
+	tries     int          // how often it was sent before, and found its row deleted by others
 	marks     []int64      // what the statement tells
 	returned  []any        // with later: records for the keys of the rows that come back
 }
@@ -111,54 +112,15 @@ func (v *upsertion) finish(ctx context.Context, p *place, res driver.Result) err
 		if v.outcomes != nil && p.e.dialect.UpsertConflict {
 			v.outcomes[0] = Unchanged
 		}
-		return v.findKey(ctx, p)
+		err := v.findKey(ctx, p)
+		if errors.Is(err, ErrNotFound) && v.leftRows(p) {
+			return v.again(ctx, p, 0)
+		}
+		return err
 	case res.LastInsertID == 0: // a new row with an id of the program's
 		return nil
 	}
 	return t.Plan.SetInt(t.Key()[0], v.records.At(0), res.LastInsertID)
-}
-
-// passedBy looks after an upsert that left rows as they are: those of other tenants, or
-// those of the tenant's own that are to be left.
-func (v *upsertion) passedBy(ctx context.Context, p *place, res driver.Result) error {
-	if !leavesRows(&v.in, p.e.dialect) {
-		return v.q.errTheirRow()
-	}
-	if v.later {
-		if err := v.findKeys(ctx, p); !errors.Is(err, ErrNotFound) {
-			return v.thenTell(res, err)
-		} // two records may be one row
-	}
-	t := v.q.src.table
-	back := v.back
-	if len(back) == 0 {
-		back = t.Key()
-	}
-	for i := range v.records.N {
-		made := t.ByFields(v.records.At(i), v.key).OnlyColumns(columnsOf(t, back)...)
-		if p.tx != nil && p.e.dialect.RowLocks {
-			made = made.WithLock(sqlgen.ForShare)
-		}
-		one, n := v.records.Part(i, 1), int64(0)
-		err := v.q.made(ctx, p, &made, true, func(rows driver.Rows) (_ int64, err error) {
-			var fault error
-			if n, fault, err = readBack(t, rows, back, one); err == nil {
-				err = fault
-			}
-			return n, err
-		})
-		switch {
-		case err != nil:
-			return err
-		case n == 0:
-			return v.q.errTheirRow()
-		}
-	}
-	if v.alone && v.outcomes != nil {
-		v.outcomes[0] = Unchanged
-		return nil
-	}
-	return v.thenTell(res, nil)
 }
 
 // findKey reads the primary key of the row that an upsert found.

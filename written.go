@@ -135,8 +135,13 @@ func (q *query) missing(ctx context.Context, p *place, record any, c table.Chang
 }
 
 // countMade is how many rows made finds.
-func (q *query) countMade(ctx context.Context, p *place, made *sqlgen.Query) (n int64, err error) {
-	err = q.made(ctx, p, made, true, func(rows driver.Rows) (int64, error) {
+func (q *query) countMade(ctx context.Context, p *place, made *sqlgen.Query) (int64, error) {
+	return q.countMadeIn(ctx, p, made, q.env(p))
+}
+
+// countMadeIn is countMade with what the statement knows of tables.
+func (q *query) countMadeIn(ctx context.Context, p *place, made *sqlgen.Query, env *sqlgen.Env) (n int64, err error) {
+	err = q.madeIn(ctx, p, made, env, true, func(rows driver.Rows) (int64, error) {
 		list, err := rowmap.ReadRows(rows, p.e.dialect)
 		n = int64(len(list))
 		return n, err

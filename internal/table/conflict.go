@@ -289,6 +289,33 @@ func (t *Table) ByFields(record any, fields []int) sqlgen.Query {
 	return q
 }
 
+// TheirRows is the query for the rows of other owners that an upsert of one row meets, whose
+// arguments args are. known is false if they do not tell the key.
+func (t *Table) TheirRows(in *sqlgen.Insert, args []any, d *dialect.Dialect) (q sqlgen.Query, known bool) {
+	is := func(column, word string, op sqlgen.Op) (sqlgen.Cond, bool) {
+		i := slices.Index(in.Columns, column)
+		if i < 0 {
+			return sqlgen.Cond{}, false
+		}
+		switch args[i].(type) {
+		case *sqlgen.Expr, sqlgen.Subquery:
+			return sqlgen.Compare(column, op, args[i]), true
+		}
+		quoted, err := sqlgen.QuoteIdent(d, column)
+		return sqlgen.Raw(&sqlgen.Expr{SQL: quoted + " " + word + " ?", Args: []any{args[i]}}), err == nil
+	}
+	q = sqlgen.From(t.Name).WithColumns(sqlgen.Column{Name: in.Owner})
+	for _, k := range in.Keys {
+		cond, ok := is(k, "=", sqlgen.Eq)
+		if !ok {
+			return q, false
+		}
+		q = q.WithCond(cond)
+	}
+	cond, ok := is(in.Owner, "<>", sqlgen.NotEq)
+	return q.WithCond(sqlgen.Group(cond, sqlgen.Compare(in.Owner, sqlgen.Is, nil).Or())), ok
+}
+
 // keyOf is comparable, and equal for equal keys. ok is false for a key that
 // conflicts with none: one with a NULL in it, or one that the database is to make.
 func (t *Table) keyOf(record any, key []int) (k any, ok bool) {
