@@ -30,7 +30,8 @@ func TestDB_UnknownNamesKeepFewGoroutines(t *testing.T) {
 
 type passing struct{ ID int64 }
 
-// A registry tells of the models that are in use, and keeps none.
+// A registry keeps the first model of each type, so that Check does not depend on when
+// Go collects it, and tells of all others as long as they are in use.
 func TestDescribe_ForgetsModelsThatAreDropped(t *testing.T) {
 	t.Parallel()
 	r, err := dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{
@@ -50,4 +51,24 @@ func TestDescribe_ForgetsModelsThatAreDropped(t *testing.T) {
 	}, 30*time.Second, time.Millisecond)
 	require.Equal(t, "kept", r.Describe()[0].Table)
 	runtime.KeepAlive(kept)
+}
+
+type shortly struct{ ID int64 }
+
+// What lives on a connection that comes and goes, goes with it.
+func TestDescribe_ForgetsModelsOfAConnectionThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	memory := dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: ":memory:"}
+	r, err := dbfleet.Open(dbfleet.Config{Default: "main", Connections: map[string]dbfleet.ConnectionConfig{"main": memory, "guest": memory}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.Close()) })
+	_, err = dbfleet.NewModel[shortly](r, dbfleet.ModelConfig{Table: "there", Connection: "guest"})
+	require.NoError(t, err)
+	runtime.GC()
+	require.Len(t, r.Describe(), 1)
+	require.NoError(t, r.Remove(t.Context(), "guest"))
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return len(r.Describe()) == 0
+	}, 30*time.Second, time.Millisecond)
 }

@@ -2,11 +2,14 @@ package dbfleet
 
 import (
 	"cmp"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"weak"
+
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 )
 
 // ModelDescription tells where a model lives.
@@ -23,11 +26,14 @@ type ModelDescription struct {
 	Relations []RelationDescription
 }
 
-// modelList is what Describe tells: the models that are in use. It does not keep
-// them.
+// modelList is what Describe tells: the first model of each Go type, and the others that
+// are in use. It keeps none but the first, so that models which are made for each request
+// cost nothing once they are dropped, and what Check says of those that a program makes
+// once does not depend on when Go collects them: a test may make them and only call Check.
 type modelList struct {
 	mu   sync.Mutex // protects following fields
 	list map[int]weak.Pointer[source]
+	kept map[*rowmap.Plan]*source
 	next int
 
 	scoped atomic.Bool // one of the models has, or had, scopes
@@ -40,7 +46,10 @@ func (l *modelList) add(s *source) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.list == nil {
-		l.list = map[int]weak.Pointer[source]{}
+		l.list, l.kept = map[int]weak.Pointer[source]{}, map[*rowmap.Plan]*source{}
+	}
+	if l.kept[s.table.Plan] == nil {
+		l.kept[s.table.Plan] = s
 	}
 	l.next++
 	l.list[l.next] = weak.Make(s)
@@ -51,6 +60,15 @@ func (l *modelList) remove(number int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.list, number)
+}
+
+// leave keeps no longer what lives on a connection that is removed.
+func (l *modelList) leave(connection string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.kept, func(_ *rowmap.Plan, s *source) bool {
+		return s.shard == nil && s.reg.nameOr(s.connection) == connection
+	})
 }
 
 // sources are the models in the order in which they were made.
@@ -111,8 +129,9 @@ func (l *modelList) Encrypted(connection, name, column string) bool {
 	return false
 }
 
-// Describe lists the models of the registry that are in use, with their relations, in
-// order of connection and model.
+// Describe lists the models of the registry with their relations, in order of connection
+// and model: the first that was made of each Go type, until its connection is removed, and
+// of the others those that are in use.
 func (r *Registry) Describe() []ModelDescription {
 	must("Registry.Describe", r.usable())
 	sources := r.models.sources()

@@ -265,6 +265,7 @@ func (r *Registry) Remove(ctx context.Context, name string) error {
 	r.entries.put(name, nil)
 	r.leavesLocked(old)
 	r.mu.Unlock()
+	r.models.leave(name)
 	return r.closeLeaving(ctx, old)
 }
 

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"database/sql"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,22 @@ func TestCheck_FindsNothingWhereModelAndTableAgree(t *testing.T) {
 		require.NotNil(t, list)
 		_, err = m.Count(t.Context())
 		require.NoError(t, err)
+	})
+}
+
+// A program, or a test of its migrations, may make its models and only call Check.
+func TestCheck_TellsOfModelsThatNothingRefersToAnyMore(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		fl.Create(t, "CREATE TABLE sounds (id {id}, name {text} NOT NULL, price {decimal} NOT NULL, ratio {float}, made {time} NOT NULL, gone {time} NULL)")
+		conformance.Model[sound](t, fl.Registry, dbfleet.ModelConfig{Table: "sounds"})
+		for range 3 { // an object with a cleanup takes more than one
+			runtime.GC()
+		}
+		require.Contains(t, findingsOf(t, fl.Registry)["state"], "error: the table has no such column")
+		fl.Create(t, "ALTER TABLE sounds DROP COLUMN ratio")
+		runtime.GC()
+		require.Contains(t, findingsOf(t, fl.Registry)["ratio"], "error: the table has no such column")
 	})
 }
 
