@@ -185,6 +185,22 @@ type ConnectionConfig struct {
 	// SQLite are the settings that only SQLite has.
 	SQLite SQLiteConfig `json:"sqlite" yaml:"sqlite" mapstructure:"sqlite" toml:"sqlite,omitempty"`
 
+	// Tenants makes the connection another database for each tenant, as Registry.AddTenants
+	// does: whatever names it means the database of the context's tenant. The other fields
+	// are then a template. In Database, Username, Host, Socket, Hosts, ReadHosts, the hosts
+	// of Replicas, and the values of Params, "{tenant}" stands for the tenant's name:
+	//
+	//	connections:
+	//	  shops: {url: "postgres://app@db1/shop_{tenant}", tenants: {max_open: 200}}
+	//
+	// In Database it must stand, or else in each host: a node that all tenants would share
+	// is a fault. So it must in each file of SQLite's, with something behind it (".db") by
+	// which no tenant's file is the journal of another's. Whoever has a database by such a
+	// name is a tenant; one of SQLite's without a file is ErrUnknownTenant, and a new
+	// tenant's file may be an empty one. TenantsConfig.Connect tells more than a template
+	// can.
+	Tenants *TenantsConfig `json:"tenants" yaml:"tenants" mapstructure:"tenants" toml:"tenants,omitempty"`
+
 	// Dial makes the network connections to the servers, in the place of package
 	// net: through an SSH tunnel, by a cloud's connector, to a server of a test.
 	// PostgreSQL and MySQL only. Every connection to every node comes from it, also
@@ -254,7 +270,9 @@ type ConnectionConfig struct {
 	// envPrefix is what the names of the variables begin with, such as
 	// "DB_USERS_", if the connection came from the environment.
 	envPrefix string
-	// budget is that of all connections of tenants, nil for any other connection.
+	// tenant is whose database it is, empty if that of no tenant, and budget that of all
+	// connections of tenants, nil for any other connection.
+	tenant string
 	budget *connectionBudget
 }
 

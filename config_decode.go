@@ -49,6 +49,10 @@ func (r ReadsConfig) tree() map[string]any {
 	return ConnectionConfig{Reads: r}.settings().Tree("reads")
 }
 
+func (c TenantsConfig) tree() map[string]any {
+	return ConnectionConfig{Tenants: &c}.settings().Tree(config.Tenants)
+}
+
 // decoded is a type that JSON is read into.
 type decoded[T any] interface {
 	*T
@@ -175,3 +179,16 @@ func (r *ReadsConfig) UnmarshalMapstructure(tree any) error { return unmarshalTr
 
 // MarshalYAML encodes r as MarshalJSON does.
 func (r ReadsConfig) MarshalYAML() (any, error) { return r.tree(), nil }
+
+// UnmarshalYAML decodes the bounds of tenants, by the rules of UnmarshalJSON.
+func (c *TenantsConfig) UnmarshalYAML(decode func(any) error) error { return unmarshalYAML(c, decode) }
+
+// UnmarshalTOML decodes the bounds of tenants, by the rules of UnmarshalJSON.
+func (c *TenantsConfig) UnmarshalTOML(tree any) error { return unmarshalTree(c, tree) }
+
+// UnmarshalMapstructure decodes the bounds of tenants, by the rules of UnmarshalJSON. See
+// [Config.UnmarshalMapstructure].
+func (c *TenantsConfig) UnmarshalMapstructure(tree any) error { return unmarshalTree(c, tree) }
+
+// MarshalYAML encodes c as MarshalJSON does.
+func (c TenantsConfig) MarshalYAML() (any, error) { return c.tree(), nil }

@@ -50,6 +50,10 @@ func (c ConnectionConfig) withDefaults() ConnectionConfig {
 	if c.Driver == SQLite {
 		c.SQLite = c.SQLite.withDefaults()
 	}
+	if c.Tenants != nil {
+		tenants := c.Tenants.withDefaults()
+		c.Tenants = &tenants
+	}
 	return c
 }
 
@@ -97,6 +101,14 @@ func (p PoolConfig) withDefaults() PoolConfig {
 	p.AcquireTimeout = cmp.Or(p.AcquireTimeout, 10*time.Second)
 	p.StatementCache = cmp.Or(p.StatementCache, 128)
 	return p
+}
+
+func (c TenantsConfig) withDefaults() TenantsConfig {
+	c.Driver = c.Driver.canonical()
+	c.MaxOpen = cmp.Or(c.MaxOpen, 100)
+	c.MaxTenants = cmp.Or(c.MaxTenants, 1000)
+	c.IdleClose = cmp.Or(c.IdleClose, 5*time.Minute)
+	return c
 }
 
 func (s SQLiteConfig) withDefaults() SQLiteConfig {

@@ -46,8 +46,13 @@ type EnvOptions struct {
 // POOL_MAX_IDLE, POOL_MAX_LIFETIME, POOL_MAX_IDLE_TIME, POOL_ACQUIRE_TIMEOUT,
 // POOL_STATEMENT_CACHE, the same with READ_POOL_, SQLITE_JOURNAL_MODE,
 // SQLITE_SYNCHRONOUS, SQLITE_BUSY_TIMEOUT, SQLITE_DISABLE_FOREIGN_KEYS,
-// SQLITE_DEFERRED_TRANSACTIONS and SQLITE_DOUBLE_QUOTED_STRINGS; they mean what
-// the fields of [ConnectionConfig] mean. Durations have a unit ("30s").
+// SQLITE_DEFERRED_TRANSACTIONS, SQLITE_DOUBLE_QUOTED_STRINGS, TENANTS_MAX_OPEN,
+// TENANTS_MAX_TENANTS and TENANTS_IDLE_CLOSE; they mean what the fields of
+// [ConnectionConfig] mean. Durations have a unit ("30s").
+//
+// One of the three last makes the connection another database for each tenant. What is
+// missing there may be told by TenantsConfig.Connect, which is set after this: Open says
+// that it is not.
 //
 // The driver comes from DRIVER, else from the URL's scheme, else from the
 // connection's name if that is a driver's ("postgresql"), else from the
@@ -80,9 +85,12 @@ func ConfigFromEnv(options ...EnvOptions) (Config, error) {
 		from.set(conn.Settings)
 		c.Connections[conn.Name] = from
 		list = append(list, conn.Faults.List()...)
-		_, more := from.prepareAll(conn.Name)
+		prepared, more := from.prepareAll(conn.Name)
 		for _, fault := range more {
-			if !conn.Faults.Has(fault.Key) { // what is malformed is not missing too
+			switch {
+			case conn.Faults.Has(fault.Key): // what is malformed is not missing too
+			case prepared.Tenants != nil && maybeElsewhere(fault): // Connect may tell it, which is set later
+			default:
 				list = append(list, fault)
 			}
 		}

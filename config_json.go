@@ -2,6 +2,8 @@ package dbfleet
 
 import (
 	"encoding/json"
+
+	"github.com/dbfleet/dbfleet/internal/config"
 )
 
 // UnmarshalJSON decodes {"default": …, "connections": {name: {…}}, "session_keys": […]}. It reports
@@ -110,6 +112,18 @@ func (r *ReadsConfig) UnmarshalJSON(data []byte) error {
 	return err
 }
 
+// UnmarshalJSON decodes the bounds of tenants; durations are texts such as "5m".
+func (c *TenantsConfig) UnmarshalJSON(data []byte) error {
+	if c == nil {
+		return errNilSettings
+	}
+	of, err := decodeSection(data, config.Tenants)
+	if err == nil {
+		*c = *of.tenantsOr()
+	}
+	return err
+}
+
 var errNilSettings = errorf("UnmarshalJSON: the settings to decode into are nil")
 
 // decodeSection returns a connection of which only a section is set, or all of
@@ -155,4 +169,9 @@ func (r ReplicaConfig) MarshalJSON() ([]byte, error) {
 // MarshalJSON encodes r with durations as texts.
 func (r ReadsConfig) MarshalJSON() ([]byte, error) {
 	return json.Marshal(r.tree())
+}
+
+// MarshalJSON encodes c with durations as texts, and without its function.
+func (c TenantsConfig) MarshalJSON() ([]byte, error) {
+	return json.Marshal(c.tree())
 }

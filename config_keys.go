@@ -67,6 +67,11 @@ var configFields = slices.Concat(
 		{"sqlite.deferred_transactions", config.Bool, func(c *ConnectionConfig) any { return &c.SQLite.DeferredTransactions }},
 		{"sqlite.double_quoted_strings", config.Bool, func(c *ConnectionConfig) any { return &c.SQLite.DoubleQuotedStrings }},
 	},
+	[]configField{
+		{config.Tenants + ".max_open", config.Number, func(c *ConnectionConfig) any { return &c.tenantsOr().MaxOpen }},
+		{config.Tenants + ".max_tenants", config.Number, func(c *ConnectionConfig) any { return &c.tenantsOr().MaxTenants }},
+		{config.Tenants + ".idle_close", config.Duration, func(c *ConnectionConfig) any { return &c.tenantsOr().IdleClose }},
+	},
 	poolFields("pool.", func(c *ConnectionConfig) *PoolConfig { return &c.Pool }),
 	poolFields("read_pool.", func(c *ConnectionConfig) *PoolConfig { return c.ReadPool }),
 	[]configField{{"ssl", config.SSL, func(c *ConnectionConfig) any { return &c.SSL }}},
@@ -120,9 +125,21 @@ const poolSection = "pool"
 // inSection reports whether the field exists only if the section is there.
 func (f fieldOf[T]) inSection(section string) bool { return strings.HasPrefix(f.name, section+".") }
 
+// tenantsOr is the section of tenants, an empty one where there is none.
+func (c *ConnectionConfig) tenantsOr() *TenantsConfig {
+	if c.Tenants == nil {
+		return new(TenantsConfig)
+	}
+	return c.Tenants
+}
+
 // settings returns the fields of c that are not zero.
 func (c ConnectionConfig) settings() config.Settings {
-	return settingsOf(&c, configFields, config.ReadPool, c.ReadPool, c.Params)
+	s := settingsOf(&c, configFields, config.ReadPool, c.ReadPool, c.Params)
+	if c.Tenants != nil {
+		s[config.Tenants] = true
+	}
+	return s
 }
 
 func (r ReplicaConfig) settings() config.Settings {
@@ -167,6 +184,9 @@ func settingsOf[T any](from *T, fields []fieldOf[T], section string, pool *PoolC
 
 // set writes settings into their fields; the others stay.
 func (c *ConnectionConfig) set(s config.Settings) {
+	if c.Tenants == nil && s.HasSection(config.Tenants) {
+		c.Tenants = new(TenantsConfig)
+	}
 	setFields(c, configFields, config.ReadPool, &c.ReadPool, &c.Params, s)
 }
 

@@ -17,9 +17,9 @@ import (
 func everySetting(t *testing.T) config.Settings {
 	t.Helper()
 	s := everyKey(t, configKeys)
-	s[config.ReadPool] = true
+	s[config.ReadPool], s[config.Tenants] = true, true
 	s.SetParam("role", "r")
-	require.Len(t, s, len(configKeys)+2)
+	require.Len(t, s, len(configKeys)+3)
 	return s
 }
 
@@ -172,7 +172,7 @@ func TestConfigFields_EachHasItsKeyAsTagOfEveryDecoder(t *testing.T) {
 	}
 	for _, structure := range []reflect.Type{
 		reflect.TypeFor[Config](), reflect.TypeFor[ConnectionConfig](), reflect.TypeFor[PoolConfig](), reflect.TypeFor[TLSConfig](), reflect.TypeFor[SQLiteConfig](),
-		reflect.TypeFor[ReplicaConfig](), reflect.TypeFor[ReadsConfig](),
+		reflect.TypeFor[ReplicaConfig](), reflect.TypeFor[ReadsConfig](), reflect.TypeFor[TenantsConfig](),
 	} {
 		for field := range structure.Fields() {
 			if !field.IsExported() {
@@ -180,7 +180,7 @@ func TestConfigFields_EachHasItsKeyAsTagOfEveryDecoder(t *testing.T) {
 			}
 			where := structure.Name() + "." + field.Name
 			want := field.Tag.Get("json")
-			if kind := field.Type.Kind(); kind == reflect.Func || kind == reflect.Interface {
+			if kind := field.Type.Kind(); kind == reflect.Func || kind == reflect.Interface || where == "TenantsConfig.Driver" { // that is the connection's
 				require.Equal(t, "-", want, where)
 			} else {
 				require.True(t, known[want], "%s has the tag %q", where, want)

@@ -57,6 +57,11 @@ type (
 		Params                           map[string]string
 		Pooler                           bool
 		SQLite                           SQLiteConfig
+		Tenants                          printedTenants // zero for none
+	}
+	printedTenants struct {
+		MaxOpen, MaxTenants int
+		IdleClose           time.Duration
 	}
 	printedTLS     TLSConfig
 	printedReplica struct {
@@ -83,8 +88,12 @@ func (c ConnectionConfig) printed() printedConnection {
 		Database: c.Database, Username: c.Username, Password: string(c.Password), SSL: c.SSL, TLS: c.TLS,
 		ReadHosts: c.ReadHosts, Replicas: replicas, Hosts: c.Hosts, Reads: c.Reads, Pool: c.Pool, ReadPool: read,
 		ConnectTimeout: c.ConnectTimeout, StatementTimeout: c.StatementTimeout, LongTransaction: c.LongTransaction,
-		Params: c.Params, Pooler: c.Pooler, SQLite: c.SQLite,
+		Params: c.Params, Pooler: c.Pooler, SQLite: c.SQLite, Tenants: c.tenantsOr().printed(),
 	}
+}
+
+func (c TenantsConfig) printed() printedTenants {
+	return printedTenants{MaxOpen: c.MaxOpen, MaxTenants: c.MaxTenants, IdleClose: c.IdleClose}
 }
 
 func (r ReplicaConfig) printed() printedReplica {
@@ -115,6 +124,7 @@ func formatRedacted(s fmt.State, verb rune, v any) {
 		"dbfleet.printedConnection": "dbfleet.ConnectionConfig",
 		"dbfleet.printedTLS":        "dbfleet.TLSConfig",
 		"dbfleet.printedReplica":    "dbfleet.ReplicaConfig",
+		"dbfleet.printedTenants":    "dbfleet.TenantsConfig",
 	})
 }
 

@@ -92,7 +92,14 @@ func (c ConnectionConfig) prepareAll(name string) (ConnectionConfig, []*config.F
 		c.set(merged)
 		c.URL = ""
 	}
+	if c.tenant != "" {
+		c = c.forTenant(c.tenant)
+	}
 	c = c.withDefaults()
+	if c.Tenants != nil {
+		c.validateTenants(name, f)
+		return c, f.List()
+	}
 	c.validate(name, f)
 	return c, f.List()
 }
@@ -106,16 +113,28 @@ func (c ConnectionConfig) prepareBesideURL(name string, f *config.Faults, from c
 	}
 	c = c.withDefaults()
 	others := config.NewFaults(name, c.envPrefix)
-	c.validate(name, others)
+	if c.Tenants != nil {
+		c.validateTenants(name, others)
+	} else {
+		c.validate(name, others)
+	}
 	for _, fault := range others.List() {
-		if fault.Reason != reasonMissing && fault.Key != "driver" {
+		if !maybeElsewhere(fault) && fault.Key != "driver" {
 			f.Append(fault)
 		}
 	}
 	return c, f.List()
 }
 
+// maybeElsewhere says that a fault is one of what is not said, which may be so elsewhere.
+func maybeElsewhere(fault *config.Fault) bool {
+	return fault.Reason == reasonMissing || fault.Reason == reasonShared
+}
+
 const reasonMissing = "is missing"
+
+// maxPostgresName is how long a name may be that the server does not cut off.
+const maxPostgresName = 63
 
 // validate notes all faults of c, to which defaults have been applied.
 func (c ConnectionConfig) validate(name string, f *config.Faults) {
@@ -131,8 +150,13 @@ func (c ConnectionConfig) validate(name string, f *config.Faults) {
 		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
 	}
 	c.validateSeams(f)
-	if c.Database == "" && c.Connector == nil {
+	switch {
+	case c.Database == "" && c.Connector == nil:
 		f.Add("database", reasonMissing)
+	case strings.Contains(c.Database, tenantMark):
+		f.Add("database", "has %s, which has a meaning beside tenants only", tenantMark)
+	case c.Driver == Postgres && len(c.Database) > maxPostgresName:
+		f.Add("database", "has %d bytes: PostgreSQL would take the database that is called by the first %d", len(c.Database), maxPostgresName)
 	}
 	if strings.ContainsFunc(c.Database, unicode.IsControl) && (c.Driver != SQLite || strings.ContainsRune(c.Database, 0)) {
 		f.Add("database", "has a control character")

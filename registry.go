@@ -51,7 +51,7 @@ func Open(config Config) (*Registry, error) {
 	}
 	r := &Registry{defaultName: config.Default, sessionKeys: bytesOf(config.SessionKeys), ended: make(chan struct{})}
 	for _, name := range slices.Sorted(maps.Keys(config.Connections)) {
-		e, openErr := newEntry(r, name, config.Connections[name], &hookList{})
+		e, openErr := r.made(name, config.Connections[name], nil)
 		err = errors.Join(err, openErr)
 		r.entries.put(name, e)
 	}
@@ -199,12 +199,29 @@ func (r *Registry) leavesLocked(e *entry) {
 	r.leaving[e] = true
 }
 
-func (r *Registry) put(name string, config ConnectionConfig, check func(old *entry) error) (*entry, error) {
-	return r.putAs(name, config, check, nil)
+// made is the entry of a prepared configuration, which may stand for a group of tenants.
+// old is the one whose place it takes, nil for none. Whoever changes the entries calls it.
+func (r *Registry) made(name string, config ConnectionConfig, old *entry) (*entry, error) {
+	if err := r.apart(name, old, config.Tenants != nil); err != nil {
+		return nil, err
+	}
+	hooks := &hookList{}
+	if old != nil {
+		hooks = old.hooks
+	}
+	if config.Tenants == nil {
+		return newEntry(r, name, config, hooks)
+	}
+	e, err := newEntry(r, name, nobodysDatabase(config.Driver).withDefaults(), hooks)
+	if err != nil {
+		return nil, err
+	}
+	e.tenants = newTenantGroup(r, name, config, hooks)
+	r.grouped.Store(true)
+	return e, nil
 }
 
-// putAs is put for a connection that stands for a group of tenants.
-func (r *Registry) putAs(name string, config ConnectionConfig, check func(old *entry) error, g *tenantGroup) (*entry, error) {
+func (r *Registry) put(name string, config ConnectionConfig, check func(old *entry) error) (*entry, error) {
 	if err := r.usable(); err != nil {
 		return nil, err
 	}
@@ -221,20 +238,9 @@ func (r *Registry) putAs(name string, config ConnectionConfig, check func(old *e
 	if err := check(old); err != nil {
 		return nil, err
 	}
-	if err := r.apart(name, old, g); err != nil {
-		return nil, err
-	}
-	hooks := &hookList{}
-	if old != nil {
-		hooks = old.hooks
-	}
-	e, err := newEntry(r, name, config, hooks)
+	e, err := r.made(name, config, old)
 	if err != nil {
 		return nil, err
-	}
-	if g != nil {
-		e.tenants, g.hooks = g, hooks
-		r.grouped.Store(true)
 	}
 	r.entries.put(name, e)
 	if old != nil {

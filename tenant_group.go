@@ -1,13 +1,11 @@
 package dbfleet
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/config"
-	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
@@ -17,21 +15,35 @@ type connectionBudget = driver.Budget
 // ErrUnknownTenant is what TenantsConfig.Connect returns for a tenant that there is not.
 var ErrUnknownTenant = errors.New("dbfleet: unknown tenant")
 
-// TenantsConfig describes databases of which each tenant has one; see Registry.AddTenants.
+// TenantsConfig describes databases of which each tenant has one; see Registry.AddTenants
+// and ConnectionConfig.Tenants. Its bounds can be read from a file or the environment, under
+// the keys below "tenants" of a connection, by the rules of [Config]; the functions are set
+// in Go, after that:
+//
+//	config, err := dbfleet.ConfigFromEnv() // DB_SHOPS_DRIVER, DB_SHOPS_TENANTS_MAX_OPEN, …
+//	config.Connections["shops"].Tenants.Connect = whereIs
+//
+// How a model keeps tenants apart in one database (ModelConfig.Tenant) is in no file: it
+// belongs to the table and the struct of the program, and a key that somebody forgets would
+// show the rows of all.
 type TenantsConfig struct {
-	// Driver is the kind of all databases. Required.
-	Driver Driver
+	// Driver is the kind of all databases. It is required by AddTenants; as
+	// ConnectionConfig.Tenants it may be left out, and is the connection's.
+	Driver Driver `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 	// Connect tells where the database of a tenant is, when it is used for the first time,
 	// or again after it was closed. An error is told to everybody who waits for it, and the
 	// next use asks again; ErrUnknownTenant says that there is no such tenant. It is called
 	// by a goroutine of its own, for one tenant once at a time and for different tenants at
 	// once, with the values of the context that asks first, without its transactions, and
 	// 10 seconds. A SQLite database in memory is refused: it would be gone when it is closed.
-	// Required.
+	// It is required by AddTenants; as ConnectionConfig.Tenants it may be left out where the
+	// connection is a template. It is in no JSON.
 	//
 	// Tenants' names have no "/" and do not begin with a dot, so that one may stand in a
-	// path: filepath.Join(folder, tenant+".db").
-	Connect func(ctx context.Context, tenant string) (ConnectionConfig, error)
+	// path: filepath.Join(folder, tenant+".db"). "{tenant}" in what it returns is replaced
+	// as in a template, so that it may return a connection of the configuration with some
+	// fields changed, or as it is for tenants that there are; Tenants of it has no meaning.
+	Connect func(ctx context.Context, tenant string) (ConnectionConfig, error) `json:"-" yaml:"-" mapstructure:"-" toml:"-"`
 	// MaxOpen is the largest number of open connections to the databases of all tenants
 	// together; -1 is no bound. The bounds of each one's PoolConfig hold besides. Who finds
 	// none free has idle connections of others closed, those first whose tenants were used
@@ -40,46 +52,23 @@ type TenantsConfig struct {
 	// budget. While somebody waits, connections that are given back are closed.
 	//
 	// Defaults to 100.
-	MaxOpen int
+	MaxOpen int `json:"max_open" yaml:"max_open" mapstructure:"max_open" toml:"max_open,omitzero"`
 	// MaxTenants is of how many tenants the connections are kept open or ready; of those
 	// that nobody uses the ones that were used longest ago are closed. Those in use may be
 	// more.
 	//
 	// Defaults to 1000.
-	MaxTenants int
+	MaxTenants int `json:"max_tenants" yaml:"max_tenants" mapstructure:"max_tenants" toml:"max_tenants,omitzero"`
 	// IdleClose is after how long without use the connections of a tenant are closed, and
 	// all that is known of it is forgotten; -1 is never. A statement that runs, a
 	// transaction, a Conn, rows that are open and a *sql.Stmt that is not closed are uses.
 	//
 	// Defaults to 5 minutes.
-	IdleClose time.Duration
+	IdleClose time.Duration `json:"idle_close" yaml:"idle_close" mapstructure:"idle_close" toml:"idle_close,omitzero"`
 }
 
-// prepared returns a copy with defaults, or all faults.
-func (c TenantsConfig) prepared(name string) (TenantsConfig, *dialect.Dialect, error) {
-	f := config.NewFaults(name, "")
-	d, ok := config.Dialect(string(c.Driver))
-	if !ok {
-		f.Add("driver", "%v", config.UnknownDriver(string(c.Driver)))
-	}
-	if c.Connect == nil {
-		f.Add("connect", "is missing: nobody tells where the tenants' databases are")
-	}
-	c.MaxOpen, c.MaxTenants, c.IdleClose = cmp.Or(c.MaxOpen, 100), cmp.Or(c.MaxTenants, 1000), cmp.Or(c.IdleClose, 5*time.Minute)
-	if c.MaxOpen < config.Unbounded {
-		f.Add("max_open", "is %d; -1 is no bound", c.MaxOpen)
-	}
-	if c.MaxTenants < 0 {
-		f.Add("max_tenants", "is %d", c.MaxTenants)
-	}
-	if c.IdleClose < config.Unbounded {
-		f.Add("idle_close", "is %s; -1 is never", c.IdleClose)
-	}
-	c.Driver = c.Driver.canonical()
-	return c, d, configError(f.List())
-}
-
-// AddTenants registers a connection that is another database for each tenant:
+// AddTenants registers a connection that is another database for each tenant, as Open and
+// Add do one with ConnectionConfig.Tenants:
 //
 //	err := registry.AddTenants("shops", dbfleet.TenantsConfig{
 //		Driver: dbfleet.SQLite,
@@ -108,23 +97,23 @@ func (r *Registry) AddTenants(name string, tenants TenantsConfig) error {
 	if err := r.usable(); err != nil {
 		return err
 	}
-	tenants, d, err := tenants.prepared(name)
-	if err != nil {
-		return err
-	}
-	g := newTenantGroup(r, name, tenants, d)
-	_, err = r.putAs(name, templateOf(tenants.Driver), func(old *entry) error {
-		if old != nil {
-			return &ConfigError{Connection: name, Reason: "the name is taken"}
+	if tenants.Connect == nil {
+		f := config.NewFaults(name, "")
+		f.Add("tenants.connect", "is missing: nobody tells where the tenants' databases are")
+		_, more := ConnectionConfig{Driver: tenants.Driver, Tenants: &tenants}.prepareAll(name)
+		for _, fault := range more {
+			if !maybeElsewhere(fault) {
+				f.Append(fault)
+			}
 		}
-		return nil
-	}, g)
-	return err
+		return configError(f.List())
+	}
+	return r.Add(name, ConnectionConfig{Driver: tenants.Driver, Tenants: &tenants})
 }
 
-// templateOf is a configuration that nothing is opened by: what holds of a group of tenants
-// before one is known.
-func templateOf(d Driver) ConnectionConfig {
+// nobodysDatabase is a configuration that nothing is opened by: what holds of a group of
+// tenants before one is known.
+func nobodysDatabase(d Driver) ConnectionConfig {
 	if d == SQLite {
 		return ConnectionConfig{Driver: d, Database: ":memory:"}
 	}

@@ -9,24 +9,23 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
 )
 
 // tenantGroup is a connection that is another database for each tenant. It is safe for
 // concurrent use.
 type tenantGroup struct {
-	reg     *Registry
-	name    string
-	config  TenantsConfig
-	dialect *dialect.Dialect
-	hooks   *hookList
-	budget  *connectionBudget // nil for none
-	asking  context.Context   // of TenantsConfig.Connect, ends when the group is being closed
-	refuse  context.CancelFunc
-	life    context.Context // ends with the group
-	end     context.CancelFunc
-	running sync.WaitGroup // of goroutines
+	reg      *Registry
+	name     string
+	config   TenantsConfig
+	template ConnectionConfig // without Tenants
+	hooks    *hookList
+	budget   *connectionBudget // nil for none
+	asking   context.Context   // of TenantsConfig.Connect, ends when the group is being closed
+	refuse   context.CancelFunc
+	life     context.Context // ends with the group
+	end      context.CancelFunc
+	running  sync.WaitGroup // of goroutines
 
 	mu       sync.RWMutex // protects following fields
 	open     map[string]*tenantOpen
@@ -47,8 +46,11 @@ type tenantOpen struct {
 // openTimeout bounds TenantsConfig.Connect.
 const openTimeout = 10 * time.Second
 
-func newTenantGroup(r *Registry, name string, c TenantsConfig, d *dialect.Dialect) *tenantGroup {
-	g := &tenantGroup{reg: r, name: name, config: c, dialect: d, open: map[string]*tenantOpen{}, leaving: map[*entry]bool{}}
+// newTenantGroup is the group of a prepared configuration with Tenants.
+func newTenantGroup(r *Registry, name string, template ConnectionConfig, hooks *hookList) *tenantGroup {
+	c := *template.Tenants
+	template.Tenants = nil
+	g := &tenantGroup{reg: r, name: name, config: c, template: template, hooks: hooks, open: map[string]*tenantOpen{}, leaving: map[*entry]bool{}}
 	g.asking, g.refuse = context.WithCancel(context.Background())
 	g.life, g.end = context.WithCancel(context.Background())
 	if c.MaxOpen > 0 {
@@ -146,21 +148,27 @@ func (g *tenantGroup) connect(ctx context.Context, tenant string) (e *entry, err
 			err = fmt.Errorf("TenantsConfig.Connect has panicked, or ended its goroutine: %v", recover())
 		}
 	}()
-	c, err := g.config.Connect(ctx, tenant)
+	var c ConnectionConfig
+	if g.config.Connect != nil {
+		c, err = g.config.Connect(ctx, tenant)
+	} else {
+		c, err = g.ofTemplate(tenant)
+	}
 	returned = true
 	if err != nil {
 		return nil, err
 	}
 	name := g.name + "/" + tenant
 	if c.Driver == "" && c.URL == "" {
-		c.Driver = g.config.Driver
+		c.Driver = g.template.Driver
 	}
+	c.tenant, c.Tenants = tenant, nil
 	if c, err = c.prepare(name); err != nil {
 		return nil, err
 	}
 	switch {
-	case c.Driver != g.config.Driver:
-		return nil, &ConfigError{Connection: name, Key: "driver", Reason: fmt.Sprintf("is %s, and that of the group %s", c.Driver, g.config.Driver)}
+	case c.Driver != g.template.Driver:
+		return nil, &ConfigError{Connection: name, Key: "driver", Reason: fmt.Sprintf("is %s, and that of the group %s", c.Driver, g.template.Driver)}
 	case c.Driver == SQLite && c.Database == ":memory:":
 		return nil, &ConfigError{Connection: name, Key: "database", Reason: "is in memory, and would be gone when it is closed as idle"}
 	}

@@ -95,15 +95,19 @@ func (e *entry) oneForAll(method string) error {
 	return errorf("connection %q is another database for each tenant, which %s does not tell: %w", e.name, method, ErrNoTenant)
 }
 
-// apart refuses names that a connection and a tenant of a group would share. r.mu is held.
-func (r *Registry) apart(name string, old *entry, g *tenantGroup) error {
-	if old != nil && old.tenants != nil {
-		return &ConfigError{Connection: name, Reason: "is another database for each tenant; Remove it, and AddTenants anew"}
+// apart refuses names that a connection and a tenant of a group would share; group says
+// that the name is to be one's. Whoever changes the entries calls it.
+func (r *Registry) apart(name string, old *entry, group bool) error {
+	switch {
+	case old != nil && old.tenants != nil:
+		return &ConfigError{Connection: name, Reason: "is another database for each tenant; Remove it, and add it anew"}
+	case old != nil && group:
+		return &ConfigError{Connection: name, Key: "tenants", Reason: "is set, and what is replaced is one database; Remove it, and add it anew"}
 	}
 	if of, tenant := r.groupOf(name); of != nil && tenant != "" {
 		return &ConfigError{Connection: name, Reason: "is the name of a tenant's database, of " + quoted(of.name)}
 	}
-	if g == nil {
+	if !group {
 		return nil
 	}
 	for _, other := range r.known() {

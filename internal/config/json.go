@@ -85,7 +85,7 @@ func (s Settings) decode(keys Keys, data []byte, prefix string, f *Faults) {
 		case name == "params":
 			s.decodeParams(value, f)
 		case keys.isSection(name):
-			if _, matters := keys.find(name); matters || name == ReadPool {
+			if _, listed := keys.find(name); listed || name == ReadPool || name == Tenants {
 				s[name] = true
 			}
 			s.decode(keys, value, name+".", f)

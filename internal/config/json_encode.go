@@ -21,7 +21,7 @@ func (s Settings) Tree(section string) map[string]any {
 		case section != "" && outer == section && nested:
 			o[name] = jsonValue(value)
 		case section != "":
-		case value == true && key == ReadPool, value == true && key == "pool": // it is there, if only empty
+		case value == true && matters(key): // it is there, if only empty
 			sectionOf(o, key)
 		case nested:
 			sectionOf(o, outer)[name] = jsonValue(value)

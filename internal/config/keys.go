@@ -38,9 +38,18 @@ type Key struct {
 // depends on the TLS mode. They are never changed.
 type Keys []Key
 
-// ReadPool is the key of a section whose presence matters even if it is empty.
-// Its value is true.
-const ReadPool = "read_pool"
+// The keys of sections whose presence matters even if they are empty. Their value is
+// true.
+const (
+	ReadPool = "read_pool"
+	Tenants  = "tenants"
+)
+
+// matters reports whether a section of that name is one of them, of a connection or of one
+// of its replicas.
+func matters(section string) bool {
+	return section == ReadPool || section == Tenants || section == "pool"
+}
 
 // paramsPrefix begins the keys of session parameters.
 const paramsPrefix = "params."

@@ -37,6 +37,16 @@ func isZero(value any) bool {
 	return value == nil
 }
 
+// HasSection reports whether the section itself, or one of its keys, is set.
+func (s Settings) HasSection(section string) bool {
+	for key := range s {
+		if outer, _, _ := strings.Cut(key, "."); outer == section {
+			return true
+		}
+	}
+	return false
+}
+
 // SetParam keeps a session parameter, also one whose value is empty.
 func (s Settings) SetParam(name, value string) { s[paramsPrefix+name] = value }
 

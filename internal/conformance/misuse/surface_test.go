@@ -28,7 +28,7 @@ type call struct {
 var data = map[string]bool{
 	"Args": true, "Config": true, "ConnectionConfig": true, "BinaryUUID": true, "Date": true, "JSON": true, "PoolConfig": true,
 	"Cases": true, "Route": true, "Secret": true, "ErrorClass": true, "Outcome": true, "QueryEvent": true, "SQLiteConfig": true, "TLSConfig": true,
-	"ReadsConfig": true, "ReplicaConfig": true,
+	"ReadsConfig": true, "ReplicaConfig": true, "TenantsConfig": true,
 	"Encrypted": true,
 }
 

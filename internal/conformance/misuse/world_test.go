@@ -183,6 +183,7 @@ var receivers = map[string]func(w *world) any{
 	"ConnectionConfig": func(*world) any { return &dbfleet.ConnectionConfig{} },
 	"PoolConfig":       func(*world) any { return &dbfleet.PoolConfig{} },
 	"ReadsConfig":      func(*world) any { return &dbfleet.ReadsConfig{} },
+	"TenantsConfig":    func(*world) any { return &dbfleet.TenantsConfig{} },
 	"ReplicaConfig":    func(*world) any { return &dbfleet.ReplicaConfig{} },
 	"SQLiteConfig":     func(*world) any { return &dbfleet.SQLiteConfig{} },
 	"TLSConfig":        func(*world) any { return &dbfleet.TLSConfig{} },
