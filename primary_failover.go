@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,6 +19,9 @@ import (
 func (p *place) refind(ctx context.Context, s *statement, err error) bool {
 	if p.refound || p.on != nil || p.guarded || p.member != nil || ctx.Err() != nil {
 		return false
+	}
+	if errors.Is(err, driver.ErrHalfTime) { // whose other half is for who is left, and not for a lookup
+		return p.followed()
 	}
 	if mayRepeat := !s.write || driver.Classify(err).NotSent; mayRepeat && isInterrupted(err) {
 		return p.followed()

@@ -41,11 +41,11 @@ func (n *node) staleness(now time.Time) (atMost time.Duration, known bool) {
 }
 
 // freshEnough says whether the node is within the staleness that the place bears.
-func (p *place) freshEnough(n *node) bool {
+func (p *place) freshEnough(n *node, now time.Time) bool {
 	if p.maxLag <= 0 {
 		return true
 	}
-	atMost, known := n.staleness(p.now)
+	atMost, known := n.staleness(now)
 	return known && atMost <= p.maxLag
 }
 
@@ -63,17 +63,21 @@ func (p *place) fallBack(ctx context.Context) error {
 			return nil
 		}
 	case FallbackStale:
-		limit := reads.StaleLimit
-		if limit <= 0 {
-			limit = math.MaxInt64
-		}
-		if p.nextReplica(replicaset.Ejected) || p.freshest(limit) {
+		if p.nextReplica(replicaset.Ejected) || p.freshest(reads.staleLimit()) {
 			return nil
 		}
 	default:
 		return p.toCapped(ctx, "; no replica is fit and within "+p.maxLag.String())
 	}
 	return p.noneFresh()
+}
+
+// staleLimit is how stale the freshest replica may be where none is within MaxLag.
+func (r *ReadsConfig) staleLimit() time.Duration {
+	if r.StaleLimit <= 0 {
+		return math.MaxInt64
+	}
+	return r.StaleLimit
 }
 
 // toCapped takes the primary for a read that replicas should serve; where none is known,
@@ -99,9 +103,12 @@ func (p *place) primaryIsDown() bool {
 
 // staleIsBetter takes the freshest replica for a read that would have to ask a primary that
 // is down: the connection bears that. A MaxLag of the read's own holds all the same.
-func (p *place) staleIsBetter() bool {
+func (p *place) staleIsBetter() bool { return p.maybeStaler() && p.freshest(math.MaxInt64) }
+
+// maybeStaler says that the read may be staler than its MaxLag when the primary is down.
+func (p *place) maybeStaler() bool {
 	reads := &p.e.config.Reads
-	return reads.WhenPrimaryDown && p.maxLag > 0 && p.maxLag == reads.MaxLag && p.freshest(math.MaxInt64)
+	return reads.WhenPrimaryDown && p.maxLag > 0 && p.maxLag == reads.MaxLag
 }
 
 // toPrimaryOf takes the primary that a read asks for or, where there is none and the
@@ -119,16 +126,29 @@ func (p *place) toPrimaryOf(ctx context.Context) error {
 	return err
 }
 
-// freshest takes the replica whose staleness is the smallest, of those that have not been
-// asked. One of which nothing is known is the last, where limit is none.
+// freshest takes the freshest replica.
 func (p *place) freshest(limit time.Duration) bool {
-	var best *replicaset.Member[*node]
-	least, bestKnown := limit, false
+	best, least, known := p.freshestOf(limit, p.now)
+	if best == nil {
+		return false
+	}
+	p.take(best)
+	if p.route.more = "; the freshest replica, of which nothing is known"; known {
+		p.route.more = "; the freshest replica, at most " + forPeople(least) + " behind"
+	}
+	return true
+}
+
+// freshestOf is the replica whose staleness is the smallest, of those that have not been
+// asked, and what that is; nil for none. One of which nothing is known is the last, where
+// limit is none.
+func (p *place) freshestOf(limit time.Duration, now time.Time) (best *replicaset.Member[*node], least time.Duration, bestKnown bool) {
+	least = limit
 	for _, m := range p.e.replicas.Members() {
 		if m.Node().role() != RoleReplica || p.tried.Has(m) || m.State() == replicaset.StateEjected {
 			continue
 		}
-		atMost, known := m.Node().staleness(p.now)
+		atMost, known := m.Node().staleness(now)
 		switch {
 		case known && atMost <= least, !known && limit == math.MaxInt64 && best == nil:
 			best, bestKnown = m, known
@@ -137,14 +157,7 @@ func (p *place) freshest(limit time.Duration) bool {
 			}
 		}
 	}
-	if best == nil {
-		return false
-	}
-	p.take(best)
-	if p.route.more = "; the freshest replica, of which nothing is known"; bestKnown {
-		p.route.more = "; the freshest replica, at most " + forPeople(least) + " behind"
-	}
-	return true
+	return best, least, bestKnown
 }
 
 // noneFresh is the error of a read that no replica may serve, nor the primary: ErrStale

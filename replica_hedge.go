@@ -77,6 +77,7 @@ type race struct {
 
 // rival is the read at one node.
 type rival struct {
+	race   *race
 	place  *place
 	hooks  *call
 	told   bool // of the end: the replica set and the hooks
@@ -102,6 +103,7 @@ func (p *place) sendHedged(ctx context.Context, s *statement, x hedgeable, args 
 	p.e.hedges.Read()
 	var one, two *rival
 	defer func() {
+		r.decided()
 		r.giveUp(one, errPanicked) // nothing, unless this is a panic
 		r.giveUp(two, errPanicked)
 		r.end()
@@ -112,7 +114,7 @@ func (p *place) sendHedged(ctx context.Context, s *statement, x hedgeable, args 
 	for {
 		select {
 		case <-timer.C:
-			if second := p.second(); second != nil {
+			if second := r.second(p); second != nil {
 				two = r.begin(ctx, second)
 			}
 			continue
@@ -124,10 +126,12 @@ func (p *place) sendHedged(ctx context.Context, s *statement, x hedgeable, args 
 			waits := other != nil && !other.told
 			switch {
 			case a.err == nil:
+				r.decided()
 				r.giveUp(other, &outrunError{a.place.node.name})
 				p.becomes(a.place)
 				return r.read(a)
 			case a == one && waits && !p.goesElsewhere(a.err): // the statement's own error
+				r.decided()
 				r.giveUp(other, &outrunError{a.place.node.name})
 				waits = false
 			}
@@ -142,7 +146,9 @@ func (p *place) sendHedged(ctx context.Context, s *statement, x hedgeable, args 
 
 // second is the place of the read at another replica that is well, if there is one and the
 // budget allows it.
-func (p *place) second() *place {
+func (r *race) second(p *place) *place {
+	r.mu.Lock() // for Left
+	defer r.mu.Unlock()
 	second := *p
 	if second.tellTo = nil; !second.nextReplica(replicaset.Returning) || !p.e.hedges.Extra() {
 		return nil
@@ -163,7 +169,7 @@ func (p *place) becomes(other *place) {
 
 // begin asks one node, in a goroutine.
 func (r *race) begin(ctx context.Context, p *place) *rival {
-	a := &rival{place: p, hooks: p.callHooks(ctx, r.s)}
+	a := &rival{race: r, place: p, hooks: p.callHooks(ctx, r.s)}
 	p.asks(r.s)
 	if a.hooks != nil {
 		ctx = a.hooks.context(r.x)
@@ -183,7 +189,7 @@ func (r *race) begin(ctx context.Context, p *place) *rival {
 func (a *rival) ask(ctx context.Context, node *sessions, text string, args []any) {
 	pool, err := node.open()
 	if err == nil {
-		a.conn, err = pool.AcquireToRead(ctx, node.wait, true)
+		a.conn, err = pool.AcquireToRead(ctx, node.wait, a)
 	}
 	if err != nil {
 		a.err = err
@@ -196,6 +202,21 @@ func (a *rival) ask(ctx context.Context, node *sessions, text string, args []any
 		a.err, a.rows = err, nil
 		a.conn.Release()
 	}
+}
+
+// Left implements driver.Elsewhere for the node's place, which is the caller's goroutine's
+// once nobody waits for this answer any more.
+func (a *rival) Left() bool {
+	a.race.mu.Lock()
+	defer a.race.mu.Unlock()
+	return !a.race.over && a.place.Left()
+}
+
+// decided notes that nobody waits for another answer.
+func (r *race) decided() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
 }
 
 // deliver gives an answer to who waits for it, or drops it.

@@ -13,7 +13,7 @@ import (
 // Fits implements replicaset.Wants: the read of the place may be served by m.
 func (p *place) Fits(m *replicaset.Member[*node]) bool {
 	n := m.Node()
-	return n.role() == RoleReplica && p.freshEnough(n) && p.hasNeeded(n)
+	return n.role() == RoleReplica && p.freshEnough(n, p.now) && p.hasNeeded(n, p.in.needs)
 }
 
 // toReplica takes the next replica, or what stands in for it when none is well.
@@ -67,7 +67,7 @@ func (p *place) pick() (*replicaset.Member[*node], replicaset.Resort, bool) {
 		p.now = time.Now()
 	}
 	if p.explains {
-		return p.e.replicas.Peek(p)
+		return p.e.replicas.Peek(p, nil)
 	}
 	return p.e.replicas.Pick(p, &p.tried)
 }
@@ -130,15 +130,18 @@ func (e *entry) replicaNamed(name string) (*replicaset.Member[*node], error) {
 // asks notes that the node is being asked, whether by a plain read that no caller keeps the
 // connection of, and whether that could be asked elsewhere if the node fell silent.
 func (p *place) asks(s *statement) {
-	p.yields = false
+	p.yields, p.attempt = false, replicaset.Attempt[*node]{}
 	plain := !s.write && !p.begins && s.op != "connect" && s.op != "ping"
 	p.reads = plain && p.on == nil
+	whenDown := p.e.config.Reads.WhenPrimaryDown
 	switch {
 	case p.member != nil:
 		p.attempt = p.member.Begin()
-		p.yields = plain && p.only == nil && p.on == nil
-	case plain && p.on == nil && (p.helps || p.e.config.Reads.WhenPrimaryDown) && p.e.replicas.Len() > 0:
-		p.attempt, p.yields = p.node.gauge(p.e).Begin(), true
+		p.yields = p.reads && p.only == nil
+	case p.reads && (p.capped || whenDown) && p.e.replicas.Len() > 0:
+		if p.yields = true; p.helps || whenDown {
+			p.attempt = p.node.gauge(p.e).Begin()
+		}
 	}
 }
 
@@ -254,6 +257,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
 		return err
 	}
+	p.givesUp(err)
 	from := p.route.Node
 	if p.helps {
 		p.helps = false
@@ -267,9 +271,10 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 		*again = true
 	case elsewhere && p.nextReplica(replicaset.Suspected):
 	case !p.askedPrimary && !p.primary:
-		if none := p.fallBack(ctx); none != nil {
+		if none := p.fallBack(ctx); none != nil && !p.goesBack(ctx) {
 			return errorf("%w; %w", none, err)
 		}
+	case !lost && p.goesBack(ctx):
 	case elsewhere && p.nextReplica(replicaset.Ejected): // whoever might answer
 	case p.member == nil && p.staleIsBetter():
 	case lost:

@@ -97,7 +97,7 @@ type place struct {
 	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for
 	reads   bool     // what is being sent is a plain read, outside of a transaction or Conn
-	yields  bool     // another node can answer it as well
+	yields  bool     // another node may answer it as well, see Left
 	guarded bool     // only on sessions that refuse writes
 	begins  bool     // a transaction, at the primary
 
@@ -124,6 +124,8 @@ type place struct {
 	attempt      replicaset.Attempt[*node] // at member
 	tried        replicaset.Tried[*node]   // replicas that were asked
 	askedPrimary bool
+	yielded      bool                      // a node was given up at half of the time
+	late         *replicaset.Member[*node] // the last of those, nil for the primary
 }
 
 // place decides the place of one operation. The caller must call leave, unless

@@ -59,9 +59,8 @@ func (s *Session) readsFirst() bool {
 	return s.first
 }
 
-// hasNeeded says whether the node is known to have what the session needs.
-func (p *place) hasNeeded(n *node) bool {
-	m := p.in.needs
+// hasNeeded says whether the node is known to have what a session needs.
+func (p *place) hasNeeded(n *node, m *mark) bool {
 	if m == nil {
 		return true
 	}

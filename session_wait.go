@@ -65,7 +65,7 @@ func (p *place) waits(ctx context.Context) bool {
 // waitsFor is the replica to wait for, nil for none: of those that are well the next in
 // turn, so that none of them gets all that sessions read after their writes.
 func (p *place) waitsFor(now time.Time) *node {
-	m, resort, ok := p.e.replicas.Peek(&waiting{p, now.UnixNano()})
+	m, resort, ok := p.e.replicas.Peek(&waiting{p, now.UnixNano()}, nil)
 	if !ok || resort > replicaset.Returning {
 		return nil
 	}
@@ -81,7 +81,7 @@ type waiting struct {
 // Fits implements replicaset.Wants.
 func (w *waiting) Fits(m *replicaset.Member[*node]) bool {
 	p, n := w.p, m.Node()
-	if n.role() != RoleReplica || w.now < n.waited.until.Load() || p.tried.Has(m) || !p.freshEnough(n) {
+	if n.role() != RoleReplica || w.now < n.waited.until.Load() || p.tried.Has(m) || !p.freshEnough(n, p.now) {
 		return false
 	}
 	s, at := n.sight.Load(), p.in.needs.at

@@ -151,7 +151,7 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	}
 	var c *driver.Conn
 	if p.reads {
-		c, err = pool.AcquireToRead(ctx, p.node.wait, p.yields)
+		c, err = pool.AcquireToRead(ctx, p.node.wait, p.elsewhere())
 	} else {
 		c, err = pool.Acquire(ctx, p.node.wait)
 	}

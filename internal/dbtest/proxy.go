@@ -30,6 +30,8 @@ type Proxy struct {
 	blackhole bool
 	refuse    bool
 	delay     time.Duration
+	holds     int           // of the next connections
+	held      chan struct{} // closed for those that are held to go on; nil while none is
 }
 
 // A Fault is what a proxy does to a connection when its client sends a text.
@@ -135,6 +137,44 @@ func (p *Proxy) Refuse() {
 // Delay holds back each answer of the server for d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
+// Hold keeps the next n connections from the server until Release, as if the network took
+// so long: they are accepted, and nothing passes. Those that are open go on.
+func (p *Proxy) Hold(n int) {
+	p.set(func() {
+		if p.holds = n; p.held == nil {
+			p.held = make(chan struct{})
+		}
+	})
+}
+
+// Release has the connections go on that Hold has kept, and no more of them be kept.
+func (p *Proxy) Release() { p.set(p.releaseLocked) }
+
+func (p *Proxy) releaseLocked() {
+	if p.holds = 0; p.held != nil {
+		close(p.held)
+		p.held = nil
+	}
+}
+
+// waits waits until a connection that is held may go on.
+func (p *Proxy) waits(l *link) {
+	var held chan struct{}
+	p.set(func() {
+		if p.holds > 0 {
+			p.holds--
+			held = p.held
+		}
+	})
+	if held == nil {
+		return
+	}
+	select {
+	case <-held:
+	case <-l.gone:
+	}
+}
+
 // Retarget passes new connections on to another target. Open ones stay where they
 // are; see [Proxy.Cut].
 func (p *Proxy) Retarget(target string) { p.set(func() { p.target = target }) }
@@ -144,6 +184,7 @@ func (p *Proxy) Retarget(target string) { p.set(func() { p.target = target }) }
 func (p *Proxy) Heal() {
 	p.set(func() {
 		p.blackhole, p.refuse, p.delay, p.triggers = false, false, 0, nil
+		p.releaseLocked()
 		for l := range p.links {
 			l.cut.Store(nil)
 			if l.silent.Load() {
@@ -202,6 +243,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 		return
 	}
 	defer p.leave(l)
+	p.waits(l)
 	server, err := net.DialTimeout("tcp", p.leadsTo(), 5*time.Second)
 	if err != nil {
 		l.close(true) // as a port that nobody listens on

@@ -187,6 +187,29 @@ func TestProxy_BlackholeIsSilentUntilHealed(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestProxy_HoldsNewConnectionsUntilRelease(t *testing.T) {
+	t.Parallel()
+	_, p := setupProxy(t)
+	open := call(t, p.Addr())
+	_, err := open.say("one")
+	require.NoError(t, err)
+	p.Hold(1)
+	held := call(t, p.Addr())
+	require.True(t, poll(2*time.Second, func() bool { return p.Open() == 2 }))
+	for _, c := range []*caller{open, call(t, p.Addr())} {
+		_, err = c.say("two")
+		require.NoError(t, err, "it is not the next one")
+	}
+	_ = held.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	fmt.Fprintln(held, "three")
+	_, err = held.in.ReadString('\n')
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	p.Release()
+	answer, err := held.say("four")
+	require.NoError(t, err)
+	require.Equal(t, "ok three", answer, "nothing was lost")
+}
+
 func TestProxy_RefusesAndCuts(t *testing.T) {
 	t.Parallel()
 	_, p := setupProxy(t)

@@ -12,17 +12,25 @@ import (
 // Its error is an *AcquireTimeoutError when none became free, a *ConnectError
 // when a new one could not be opened, ErrPoolClosed, or the context's error.
 func (p *Pool) Acquire(ctx context.Context, wait time.Duration) (*Conn, error) {
-	return p.acquire(ctx, wait, false, false)
+	return p.acquire(ctx, wait, false, nil)
 }
 
-// AcquireToRead is Acquire for a plain read, which InterruptReads ends. For one that yields,
-// since another server can answer it as well, a connection is made within half of the time
-// that ctx leaves, so that some is left to ask there.
-func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration, yields bool) (*Conn, error) {
-	return p.acquire(ctx, wait, true, yields)
+// Elsewhere knows whether another server may answer a read that waits for a connection.
+type Elsewhere interface {
+	// Left says that one may. It does not block, and is called on any goroutine while the
+	// connection is being made, never afterwards.
+	Left() bool
 }
 
-func (p *Pool) acquire(ctx context.Context, wait time.Duration, reads, yields bool) (*Conn, error) {
+// AcquireToRead is Acquire for a plain read, which InterruptReads ends. Where no connection
+// was made within half of the time that ctx leaves, and another server is left then, it
+// fails with ErrHalfTime, so that there is time to ask that one. elsewhere may be nil: none
+// is.
+func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration, elsewhere Elsewhere) (*Conn, error) {
+	return p.acquire(ctx, wait, true, elsewhere)
+}
+
+func (p *Pool) acquire(ctx context.Context, wait time.Duration, reads bool, elsewhere Elsewhere) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, &NotSentError{Err: err}
 	}
@@ -30,7 +38,7 @@ func (p *Pool) acquire(ctx context.Context, wait time.Duration, reads, yields bo
 		return nil, err
 	}
 	a := acquires.Get().(*acquireCtx).begin(ctx, p, wait)
-	a.reads, a.yields = reads, yields
+	a.reads, a.elsewhere = reads, elsewhere
 	sc, err := p.db.Conn(a)
 	timedOut, waited := a.stop()
 	if err != nil {

@@ -39,8 +39,8 @@ type acquireCtx struct {
 	reads bool          // it is for a plain read
 	calls int
 	got   *conn // what database/sql took from its idle connections
-	// yields says that it is for a read that another server can answer.
-	yields bool
+	// elsewhere knows of other servers that may answer the read; nil is none.
+	elsewhere Elsewhere
 	// stopped says that it is no more than Context; see afterAcquire.
 	stopped bool
 	// mute says that an idle connection was asked whether it still lives, and did not
@@ -69,7 +69,7 @@ func (c *acquireCtx) free() {
 	if c.calls > 1 || c.done != nil {
 		return
 	}
-	c.Context, c.pool, c.round, c.wait, c.reads, c.yields, c.calls, c.got, c.mute = nil, nil, 0, 0, false, false, 0, nil, false
+	c.Context, c.pool, c.round, c.wait, c.reads, c.elsewhere, c.calls, c.got, c.mute = nil, nil, 0, 0, false, nil, 0, nil, false
 	acquires.Put(c)
 }
 

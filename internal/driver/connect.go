@@ -40,12 +40,10 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 		return nil, err
 	}
 	defer func() { <-p.dials }()
-	if deadline, ok := ctx.Deadline(); ok && a != nil && a.yields {
-		if half := time.Until(deadline) / 2; half >= leastHalf {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, half, ErrHalfTime)
-			defer cancel()
-		}
+	if a != nil && a.elsewhere != nil {
+		var end func()
+		ctx, end = yielding(ctx, a.elsewhere)
+		defer end()
 	}
 	c, err := p.connect(ctx, outer)
 	if err != nil {
@@ -56,8 +54,32 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	return c, nil
 }
 
+// yielding is a context that ends at half of ctx's time if another server is left then. When
+// end returns, elsewhere is not asked any more.
+func yielding(ctx context.Context, elsewhere Elsewhere) (yields context.Context, end func()) {
+	deadline, ok := ctx.Deadline()
+	half := time.Until(deadline) / 2
+	if !ok || half < leastHalf {
+		return ctx, func() {}
+	}
+	yields, cancel := context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	timer := time.AfterFunc(half, func() {
+		defer close(over)
+		if elsewhere.Left() {
+			cancel(ErrHalfTime)
+		}
+	})
+	return yields, func() {
+		if !timer.Stop() {
+			<-over
+		}
+		cancel(nil)
+	}
+}
+
 // ErrHalfTime is the cause of a ConnectError of AcquireToRead when half of its caller's
-// time is over. It says nothing of the server.
+// time is over and another server is left. It says nothing of this one.
 var ErrHalfTime = errors.New("half of the time for the read has passed")
 
 // leastHalf is what half of a caller's time must be for it to matter: who has less than

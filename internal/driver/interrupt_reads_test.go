@@ -19,9 +19,9 @@ func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
 		p := open(t, o)
 		writer := acquire(t, p)
 		mustExec(t, writer, createT)
-		reader, err := p.AcquireToRead(t.Context(), time.Minute, true)
+		reader, err := p.AcquireToRead(t.Context(), time.Minute, elsewhere(isLeft))
 		require.NoError(t, err)
-		once, err := p.AcquireToRead(t.Context(), time.Minute, true)
+		once, err := p.AcquireToRead(t.Context(), time.Minute, elsewhere(isLeft))
 		require.NoError(t, err)
 		once.Release()
 		again := acquire(t, p) // the same connection, not for a read
@@ -37,7 +37,7 @@ func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
 			reads <- err
 		}()
 		go func() {
-			_, err := p.AcquireToRead(context.Background(), time.Minute, true)
+			_, err := p.AcquireToRead(context.Background(), time.Minute, elsewhere(isLeft))
 			reads <- err
 		}()
 		ctx, cancel := context.WithCancel(context.Background())
@@ -76,6 +76,13 @@ func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
 	})
 }
 
+// elsewhere is whether another server is left.
+type elsewhere func() bool
+
+func (e elsewhere) Left() bool { return e() }
+
+func isLeft() bool { return true }
+
 // A connection for a read is made within half of its caller's time.
 func TestAcquireToRead_LeavesTimeToAskElsewhere(t *testing.T) {
 	t.Parallel()
@@ -85,15 +92,36 @@ func TestAcquireToRead_LeavesTimeToAskElsewhere(t *testing.T) {
 		proxy.Blackhole()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
-		_, err := p.AcquireToRead(ctx, 0, true)
+		_, err := p.AcquireToRead(ctx, 0, elsewhere(isLeft))
 		require.ErrorIs(t, err, ErrHalfTime)
 		require.NoError(t, ctx.Err())
 		var connect *ConnectError
 		require.ErrorAs(t, err, &connect)
 		short, cancel := context.WithTimeout(t.Context(), 2*leastHalf-time.Millisecond)
 		defer cancel()
-		_, err = p.AcquireToRead(short, 0, true)
+		_, err = p.AcquireToRead(short, 0, elsewhere(isLeft))
 		require.NotErrorIs(t, err, ErrHalfTime, "there is nothing to be gained")
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// Where nobody is left at half of the time, the connection may take all of it.
+func TestAcquireToRead_TakesAllTimeWhereNobodyIsLeft(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		proxy, o := proxied(t, db)
+		p := open(t, o)
+		proxy.Hold(1)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		defer cancel()
+		asked := 0
+		c, err := p.AcquireToRead(ctx, 0, elsewhere(func() bool {
+			asked++
+			proxy.Release()
+			return false
+		}))
+		require.NoError(t, err)
+		c.Release()
+		require.Equal(t, 1, asked)
 	})
 }

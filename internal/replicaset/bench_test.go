@@ -44,7 +44,7 @@ func TestSet_AllocatesNothingForARead(t *testing.T) {
 	for _, p := range policies {
 		r := benched(t, p)
 		require.Zero(t, testing.AllocsPerRun(1000, r.once), p)
-		require.Zero(t, testing.AllocsPerRun(1000, func() { r.set.Peek(r) }), p)
+		require.Zero(t, testing.AllocsPerRun(1000, func() { r.set.Peek(r, nil) }), p)
 		r.set.Members()[0].Set(replicaset.Lagging, true)
 		require.Zero(t, testing.AllocsPerRun(1000, r.once), "%s, one is lagging", p)
 		m := r.set.Members()[1]

@@ -42,7 +42,7 @@ func TestSet_IsSafeForConcurrentUse(t *testing.T) {
 							m.Figures()
 						}
 					default:
-						w.Peek(nil)
+						w.Peek(nil, nil)
 						var asked tried
 						for range 3 {
 							m, _, ok := w.Pick(nil, &asked)

@@ -73,10 +73,13 @@ func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort,
 	return c.result()
 }
 
-// Peek is what Pick would return for a read that has asked nobody. It changes nothing.
-func (s *Set[N]) Peek(w Wants[N]) (m *Member[N], resort Resort, ok bool) {
+// Peek is what Pick would return. It changes nothing.
+func (s *Set[N]) Peek(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort, ok bool) {
 	c := chooser[N]{s: s, random: s.next.Load()}
-	c.scan(w, nil)
+	if !tried.empty() {
+		c.lane = laneFailover
+	}
+	c.scan(w, tried)
 	return c.result()
 }
 

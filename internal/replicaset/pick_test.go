@@ -23,7 +23,7 @@ func TestPick_OfNoneOrOne(t *testing.T) {
 	m, _, ok := none.Pick(nil, nil)
 	require.False(t, ok)
 	require.Nil(t, m)
-	_, _, ok = none.Peek(nil)
+	_, _, ok = none.Peek(nil, nil)
 	require.False(t, ok)
 	require.Nil(t, none.Find("a"))
 	for _, p := range policies {
@@ -102,6 +102,25 @@ func TestPick_FailingOverTakesNobodysTurn(t *testing.T) {
 	require.Equal(t, map[string]int{"b": 500, "c": 500}, second)
 }
 
+func TestPeek_SkipsWhatTheReadHasTried(t *testing.T) {
+	t.Parallel()
+	for _, p := range policies {
+		w := setup(t, replicaset.Settings{Policy: p}, "a", "b")
+		var tried replicaset.Tried[string]
+		for want := 1; want >= 0; want-- {
+			m, _, _ := w.Peek(nil, &tried)
+			tried.Add(m)
+			next, _, ok := w.Peek(nil, &tried)
+			require.Equal(t, want == 1, ok, p)
+			if ok {
+				require.NotEqual(t, m, next)
+				picked, _, _ := w.Pick(nil, &tried)
+				require.Equal(t, next, picked, "%s: it has taken a turn", p)
+			}
+		}
+	}
+}
+
 func TestPeek_IsWhatPickReturnsAndTakesNobodysTurn(t *testing.T) {
 	t.Parallel()
 	for _, p := range policies {
@@ -112,7 +131,7 @@ func TestPeek_IsWhatPickReturnsAndTakesNobodysTurn(t *testing.T) {
 			}
 			var told string
 			for range i % 4 {
-				m, _, ok := w.Peek(nil)
+				m, _, ok := w.Peek(nil, nil)
 				require.True(t, ok)
 				if told != "" {
 					require.Equal(t, told, m.Node(), "%s: explaining changed who is next", p)

@@ -22,7 +22,7 @@ func (w *world) back(names ...string) {
 func (w *world) resorts(n int, wants replicaset.Wants[string]) map[replicaset.Resort]int {
 	out := map[replicaset.Resort]int{}
 	for range n {
-		m, resort, ok := w.Peek(wants)
+		m, resort, ok := w.Peek(wants, nil)
 		picked, as, also := w.Pick(wants, nil)
 		require.True(w.t, ok && also)
 		require.Equal(w.t, resort, as, "Peek tells what Pick will be")

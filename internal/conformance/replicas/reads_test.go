@@ -32,25 +32,31 @@ func onFleets(t *testing.T, change func(*dbfleet.ConnectionConfig), f func(t *te
 	}{{"postgres", dbtest.PostgresCluster}, {"mysql", dbtest.MariaDBCluster}} {
 		t.Run(start.name, func(t *testing.T) {
 			t.Parallel()
-			fl := &fleet{cluster: start.run(t, 2), seen: &seen{}}
+			fl := &fleet{cluster: start.run(t, 2)}
 			fl.db = fl.cluster.Database(t)
 			fl.db.Exec(t, "CREATE TABLE t (id INT)", "INSERT INTO t VALUES (1)")
 			fl.cluster.WaitCaughtUp(t)
-			fl.primary = dbtest.NewProxy(t, fl.cluster.Primary.Addr())
-			config := conformance.ConnectionTo(fl.primary.Through(fl.db))
-			for _, s := range fl.cluster.Replicas {
-				p := dbtest.NewProxy(t, s.Addr())
-				fl.proxies = append(fl.proxies, p)
-				config.ReadHosts = append(config.ReadHosts, p.Addr())
-			}
-			if change != nil {
-				change(&config)
-			}
-			fl.Registry = conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
-			t.Cleanup(fl.OnAfterQuery(fl.seen.add))
-			f(t, fl)
+			f(t, fl.another(t, change))
 		})
 	}
+}
+
+// another is a registry of its own on the same servers, behind proxies of its own.
+func (fl *fleet) another(t *testing.T, change func(*dbfleet.ConnectionConfig)) *fleet {
+	t.Helper()
+	fl = &fleet{cluster: fl.cluster, db: fl.db, seen: &seen{}, primary: dbtest.NewProxy(t, fl.cluster.Primary.Addr())}
+	config := conformance.ConnectionTo(fl.primary.Through(fl.db))
+	for _, s := range fl.cluster.Replicas {
+		p := dbtest.NewProxy(t, s.Addr())
+		fl.proxies = append(fl.proxies, p)
+		config.ReadHosts = append(config.ReadHosts, p.Addr())
+	}
+	if change != nil {
+		change(&config)
+	}
+	fl.Registry = conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+	t.Cleanup(fl.OnAfterQuery(fl.seen.add))
+	return fl
 }
 
 // read reads the row by a query.
