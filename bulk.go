@@ -24,39 +24,38 @@ func (m *Model[T]) CreateMany(ctx context.Context, records []T) error {
 
 //go:noinline
 func (q *query) createAll(ctx context.Context, list any) error {
-	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.createMany(ctx, records) })
+	return q.restoring(list, func(records rowmap.Records, l *landing) error { return q.createMany(ctx, records, l) })
 }
 
-// restoring gives the records of *list, a *[]T, to write, which tells the transaction
-// that it wrote in. On an error, and when that is undone, they are as they were before.
-func (q *query) restoring(list any, write func(records rowmap.Records) (*Tx, error)) error {
+// restoring gives the records of *list, a *[]T, to write. On an error, and when the
+// transaction is undone that they were written in, they are as they were before.
+func (q *query) restoring(list any, write func(records rowmap.Records, l *landing) error) error {
 	if err := q.usable(); err != nil {
 		return err
 	}
 	plan := q.src.table.Plan
-	old := plan.Snapshot(list)
-	done := false
-	defer func() { // also when a callback ends in a panic
-		if !done {
-			old.Restore()
+	l, old := takeLanding(), plan.Snapshot(list)
+	ended := false
+	defer func() {
+		if !ended {
+			q.panicked(l, old)
 		}
+		l.give()
 	}()
-	in, err := write(plan.Records(list))
+	err := write(plan.Records(list), l)
+	ended = true
 	if err = told(err); err != nil {
+		old.Restore()
 		return err
 	}
-	done = true
-	if in == nil {
-		return nil
-	}
-	return q.restored(in, old.Changes(q.src.table.Key()))
+	return q.restored(l.in, old)
 }
 
-func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {
+func (q *query) createMany(ctx context.Context, records rowmap.Records, l *landing) (err error) {
 	if q, err = q.inSchema(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	err = q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
+	return q.writeMany(ctx, records, true, func(ctx context.Context, home destination) error {
 		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {
 			return err
@@ -69,6 +68,7 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx,
 		if len(batches) == 1 && q.keyable(&batches[0], e.dialect) {
 			b := &batches[0]
 			v := &keyedInsertion{insertion: insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: b.records, plan: b.plan, args: b.args}}
+			v.place.landing = l
 			if _, err := v.run(ctx, v); !errors.Is(err, errKeysUnknown) {
 				return err
 			}
@@ -77,15 +77,14 @@ func (q *query) createMany(ctx context.Context, records rowmap.Records) (in *Tx,
 			for i := range batches {
 				b := &batches[i]
 				v := &insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: b.records, plan: b.plan, args: b.args}
+				v.place.landing = l
 				if _, err := v.run(ctx, v); err != nil {
 					return err
 				}
-				in = v.place.within
 			}
 			return nil
 		})
 	})
-	return in, err
 }
 
 // writeMany runs a write of several records between their callbacks.

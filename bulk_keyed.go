@@ -18,8 +18,7 @@ var errKeysUnknown = errors.New("dbfleet: the keys of the rows could not be told
 // all or nothing without the statements of a transaction.
 type keyedInsertion struct {
 	insertion
-	in   driver.KeyedInsert
-	keys []int64
+	in driver.KeyedInsert
 }
 
 // keyable says whether a batch can be inserted so. A key that might not fit its
@@ -62,16 +61,21 @@ func (v *keyedInsertion) exchange(ctx context.Context, p *place, s *statement) (
 		}
 		return unknownRows, errKeysUnknown
 	}
-	v.keys = made.Keys
+	t := v.q.src.table
+	for i, key := range made.Keys {
+		if v.fault = t.Plan.SetInt(t.Key()[0], v.records.At(i), key); v.fault != nil {
+			break
+		}
+	}
 	return driver.Result{RowsAffected: int64(len(made.Keys))}, nil
 }
 
 func (v *keyedInsertion) finish(_ context.Context, p *place, _ driver.Result) error {
+	if v.fault != nil {
+		return written(p, nil, v.fault)
+	}
 	t := v.q.src.table
-	for i, key := range v.keys {
-		if err := t.Plan.SetInt(t.Key()[0], v.records.At(i), key); err != nil {
-			return written(p, nil, err)
-		}
+	for i := range v.records.N {
 		t.Settle(v.records.At(i))
 		t.RememberAll(v.records.At(i))
 	}

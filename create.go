@@ -7,7 +7,6 @@ import (
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
-	"github.com/dbfleet/dbfleet/internal/sqlgen"
 	"github.com/dbfleet/dbfleet/internal/table"
 )
 
@@ -41,12 +40,7 @@ func (q *query) createFrom(ctx context.Context, record any, values map[string]an
 	if err := q.fill(record, values); err != nil {
 		return err
 	}
-	filled := q.src.table.Plan.Clone(record)
-	done := recordWrite{do: createRecord}.run(ctx, q, record) // the caller gets a copy of the record
-	if done.undo {
-		q.src.table.Plan.Copy(record, filled)
-	}
-	return told(done.err)
+	return recordWrite{do: createRecord}.run(ctx, q, record) // the caller gets a copy of the record
 }
 
 // recording is what the verbs that write records have in common.
@@ -78,17 +72,18 @@ func (q *query) stillAt(home destination, record any) error {
 	return err
 }
 
-func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
+func (q *query) create(ctx context.Context, record any, l *landing) error {
 	home, err := q.homeOf(record)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if q, err = q.inSchema(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	v := &insertion{recording: recording{writing: writing{trip{q: q}}, home: home}, records: rowmap.One(record), record: record}
+	v.place.landing = l
 	if err := q.ownRecords(ctx, v.records); err != nil {
-		return nil, err
+		return err
 	}
 	write := func(ctx context.Context) error {
 		if err := q.stillAt(home, record); err != nil {
@@ -104,11 +99,9 @@ func (q *query) create(ctx context.Context, record any) (in *Tx, err error) {
 		return err
 	}
 	if q.src.callbacks.none() {
-		err = write(ctx)
-	} else {
-		err = q.around(ctx, home.connection, q.src.callbacks.creating, v.records, write)
+		return write(ctx)
 	}
-	return v.place.within, err
+	return q.around(ctx, home.connection, q.src.callbacks.creating, v.records, write)
 }
 
 // insertion is the verb that inserts records of one plan by one statement.
@@ -155,6 +148,14 @@ func (v *insertion) renderBatch(p *place, s *statement) (err error) {
 }
 
 func (v *insertion) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
+	res, err := v.insert(ctx, p, s)
+	if err == nil && v.fault == nil && !v.returning && res.RowsAffected == int64(v.records.N) {
+		v.fault = v.takeKeys(res)
+	}
+	return res, err
+}
+
+func (v *insertion) insert(ctx context.Context, p *place, s *statement) (driver.Result, error) {
 	if !v.plan.Returns(p.e.dialect) {
 		return execution{}.exchange(ctx, p, s)
 	}
@@ -262,7 +263,7 @@ func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) err
 		return written(p, nil, otherRows(t, res.RowsAffected, v.records.N))
 	}
 	if !v.returning {
-		if err := v.tellKeys(ctx, p, res); err != nil {
+		if err := v.readMade(ctx, p); err != nil {
 			return written(p, v.record, err)
 		}
 	}
@@ -289,18 +290,24 @@ func (v *insertion) finish(ctx context.Context, p *place, res driver.Result) err
 	return nil
 }
 
-// tellKeys fills in the keys as the driver tells them, and reads the rest that the
-// database made.
-func (v *insertion) tellKeys(ctx context.Context, p *place, res driver.Result) error {
+// takeKeys fills in the keys as the driver tells them.
+func (v *insertion) takeKeys(res driver.Result) error {
+	if !v.plan.MakesKey() {
+		return nil
+	}
 	t := v.q.src.table
-	if v.plan.MakesKey() {
-		for i := range v.records.N {
-			key := res.LastInsertID + int64(i)*max(res.IDStep, 1)
-			if err := t.Plan.SetInt(t.Key()[0], v.records.At(i), key); err != nil {
-				return err
-			}
+	for i := range v.records.N {
+		key := res.LastInsertID + int64(i)*max(res.IDStep, 1)
+		if err := t.Plan.SetInt(t.Key()[0], v.records.At(i), key); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// readMade reads the rest that the database made.
+func (v *insertion) readMade(ctx context.Context, p *place) error {
+	t := v.q.src.table
 	switch {
 	case len(v.plan.Back) == 0 || v.plan.OnlyKey:
 		return nil
@@ -319,83 +326,4 @@ func (v *insertion) tellKeys(ctx context.Context, p *place, res driver.Result) e
 // elsewhere, so that which of them are there is not known.
 func otherRows(t *table.Table, rows int64, records int) error {
 	return t.Fail("%d rows were inserted for %d records; a trigger or rule changed them", rows, records)
-}
-
-// made asks for what the database made of records, at the place that has just
-// written them.
-func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bool, read readerFunc) error {
-	return q.madeIn(ctx, p, made, q.env(p), write, read)
-}
-
-func (q *query) madeIn(ctx context.Context, p *place, made *sqlgen.Query, env *sqlgen.Env, write bool, read readerFunc) error {
-	all := q.src.table.Rows(*made)
-	text, args, err := sqlgen.Select(&all, env)
-	if err != nil {
-		return err
-	}
-	_, err = p.query(ctx, &statement{op: "select", table: q.src.table.Name, text: text, args: args, write: write}, read)
-	return err
-}
-
-// reload reads fields of a record that the database made, where INSERT cannot
-// return them.
-func (q *query) reload(ctx context.Context, p *place, record any, fields []int) error {
-	t := q.src.table
-	made, err := t.ByIdentity(record)
-	if err != nil {
-		return err
-	}
-	made = made.OnlyColumns(columnsOf(t, fields)...)
-	n := int64(0)
-	err = q.made(ctx, p, &made, false, func(rows driver.Rows) (_ int64, err error) {
-		var fault error
-		if n, fault, err = readBack(t, rows, fields, rowmap.One(record)); err == nil {
-			err = fault
-		}
-		return n, err
-	})
-	if err == nil && n == 0 {
-		err = q.notFound(t.KeyNames())
-	}
-	return err
-}
-
-func columnsOf(t *table.Table, fields []int) []sqlgen.Column {
-	cols := make([]sqlgen.Column, len(fields))
-	for i, f := range fields {
-		cols[i] = sqlgen.Column{Name: t.Column(f)}
-	}
-	return cols
-}
-
-// reloadAll is reload for several records with a key of one column, in one
-// statement.
-func (q *query) reloadAll(ctx context.Context, p *place, records rowmap.Records, fields []int) error {
-	t := q.src.table
-	key := t.Key()[0]
-	keys := make([]any, records.N)
-	byKey := make(map[any]any, records.N)
-	for i := range records.N {
-		r := records.At(i)
-		keys[i] = t.Plan.Value(key, r)
-		if k, ok := t.Plan.FieldKey(key, r); ok {
-			byKey[k] = r
-		}
-	}
-	columns := []int{key}
-	for _, f := range fields {
-		if f != key {
-			columns = append(columns, f)
-		}
-	}
-	made := sqlgen.From(t.Name).WithCond(sqlgen.Compare(t.Column(key), sqlgen.In, keys)).OnlyColumns(columnsOf(t, columns)...)
-	n := int64(0)
-	err := q.made(ctx, p, &made, false, func(rows driver.Rows) (_ int64, err error) {
-		n, err = t.Plan.ReadMatched(rows, fields, key, func(k any) any { return byKey[k] })
-		return n, err
-	})
-	if err == nil && n != int64(len(byKey)) {
-		err = otherRows(t, n, records.N)
-	}
-	return err
 }

@@ -91,60 +91,59 @@ func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err err
 
 // createOr creates a record, or leaves it as it was if its row is there, which is told
 // by the error.
-func (q *query) createOr(ctx context.Context, record any) (in *Tx, exists, err error) {
+func (q *query) createOr(ctx context.Context, record any, l *landing) (exists, err error) {
 	home, err := q.homeOf(record)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	e, err := q.entryAt(ctx, home.connection)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	old := q.src.table.Plan.SnapshotOne(record)
 	inTx := q.wish().tx != nil || txOf(ctx, q.src.reg, home.connection) != nil
 	err = q.atomic(ctx, home.connection, inTx && e.dialect.Numbered, func(ctx context.Context) error {
-		in, err = q.create(ctx, record)
-		return err
+		return q.create(ctx, record, l)
 	})
 	if errors.Is(err, ErrUnique) {
 		old.Restore()
-		return nil, err, nil
+		return err, nil
 	}
-	return in, nil, err
+	return nil, err
 }
 
-func createIgnore(ctx context.Context, q *query, record any, w recordWrite) (*Tx, error) {
-	in, exists, err := q.createOr(ctx, record)
+func createIgnore(ctx context.Context, q *query, record any, w recordWrite) error {
+	exists, err := q.createOr(ctx, record, w.landing)
 	*w.created = err == nil && exists == nil
-	return in, err
+	return err
 }
 
-func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) (*Tx, error) {
+func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) error {
 	made, err := q.sameAs(record, w.columns)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found, in, err := q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.NoLock)
+	found, err := q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.NoLock, w.landing)
 	switch {
 	case err != nil:
-		return in, err
+		return err
 	case found:
-		return in, q.foundOf(ctx, rowmap.One(record))
+		return q.foundOf(ctx, rowmap.One(record))
 	}
 	for refused := 1; ; refused++ {
-		in, exists, err := q.createOr(ctx, record)
+		exists, err := q.createOr(ctx, record, w.landing)
 		if err != nil || exists == nil {
 			*w.created = err == nil
-			return in, err
+			return err
 		}
-		found, in, err = q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.ForShare)
+		found, err = q.lookUp(ctx, record, made, q.src.table.Fields(), sqlgen.ForShare, w.landing)
 		switch {
 		case err != nil:
-			return in, err
+			return err
 		case found:
-			return in, q.foundOf(ctx, rowmap.One(record))
+			return q.foundOf(ctx, rowmap.One(record))
 		case refused == maxRefused:
-			return in, exists
+			return exists
 		}
 	}
 }
@@ -157,14 +156,14 @@ const maxRefused = 2
 // maxSearches is how often UpdateOrCreate looks for a row that others change or delete.
 const maxSearches = 10
 
-func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (in *Tx, err error) {
+func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) error {
 	made, err := q.sameAs(record, w.columns)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	home, err := q.homeOf(record)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var found bool
 	var exists error
@@ -173,33 +172,32 @@ func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) (i
 		// Who was overtaken once holds the row between the two statements, or many at once
 		// would overtake each other for as long as they are many.
 		err = q.atomic(ctx, home.connection, search > 0, func(ctx context.Context) error {
-			found, in, err = q.saveFound(ctx, record, made)
+			found, err = q.saveFound(ctx, record, made, w.landing)
 			return err
 		})
 		switch {
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrStaleRecord):
 			continue
 		case err != nil || found:
-			return in, err
+			return err
 		case refused == maxRefused:
-			return nil, exists
+			return exists
 		}
-		if in, exists, err = q.createOr(ctx, record); err != nil || exists == nil {
+		if exists, err = q.createOr(ctx, record, w.landing); err != nil || exists == nil {
 			*w.created = err == nil
-			return in, err
+			return err
 		}
 		refused++
 	}
-	return in, err
+	return err
 }
 
 // saveFound saves a record to the row that made finds, if there is one.
-func (q *query) saveFound(ctx context.Context, record any, made sqlgen.Query) (found bool, in *Tx, err error) {
+func (q *query) saveFound(ctx context.Context, record any, made sqlgen.Query, l *landing) (found bool, err error) {
 	t := q.src.table
-	if found, in, err = q.lookUp(ctx, record, made, t.Kept(), sqlgen.ForUpdate); err != nil || !found {
-		return found, in, err
+	if found, err = q.lookUp(ctx, record, made, t.Kept(), sqlgen.ForUpdate, l); err != nil || !found {
+		return found, err
 	}
 	t.Plan.Forget(record) // what it holds is the program's
-	in, err = q.save(ctx, record, nil)
-	return found, in, err
+	return found, q.save(ctx, record, nil, l)
 }

@@ -98,20 +98,19 @@ func (q *query) restoreRows(ctx context.Context) (int64, error) {
 	return next.change(ctx, "update", q.src.table.MarkSets(false, at))
 }
 
-func restoreRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
+func restoreRecord(ctx context.Context, q *query, record any, w recordWrite) error {
 	t := q.src.table
 	if !t.Marks() {
-		return nil, t.Fail("%s", noMarks)
+		return t.Fail("%s", noMarks)
 	}
-	v := q.saves(record)
+	v := q.saves(record, w.landing)
 	v.restores, v.change.Only, v.change.Deleted = true, []string{t.DeletedMark()}, sqlgen.OnlyDeleted
 	if len(q.src.callbacks.updating.before) > 0 {
 		v.before = t.State(record)
 	}
-	err := q.recorded(ctx, &v.recording, v, record, q.updating)
-	return v.place.within, err
+	return q.recorded(ctx, &v.recording, v, record, q.updating)
 }
 
-func eraseRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
-	return q.erase(ctx, record)
+func eraseRecord(ctx context.Context, q *query, record any, w recordWrite) error {
+	return q.erase(ctx, record, w.landing)
 }

@@ -130,9 +130,11 @@ func (a Args) MarshalJSON() ([]byte, error) { return []byte(`"` + a.String() + `
 // and it may run statements of its own with its context, which take part in the
 // transaction and call no hooks.
 //
-// A hook that panics takes its caller with it. Before the statement nothing is
-// sent, and a transaction is rolled back; the Afters of hooks whose Before has
-// returned are called all the same.
+// A hook that panics takes its caller with it, as does one that ends the goroutine.
+// Before the statement nothing is sent, and a transaction is rolled back; the Afters of
+// hooks whose Before has returned are called all the same. After the statement what was
+// written outside of a transaction stays: the records are then what their rows are, with
+// their keys and times. Otherwise they are what they were before.
 type QueryHook struct {
 	Before func(ctx context.Context, e QueryEvent) context.Context
 	After  func(ctx context.Context, e QueryEvent)

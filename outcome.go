@@ -73,9 +73,9 @@ func (q *query) upsertOutcomes(ctx context.Context, list any, conflicts []Confli
 		return nil, told(err)
 	}
 	var outcomes []Outcome
-	err = q.restoring(list, func(records rowmap.Records) (*Tx, error) {
+	err = q.restoring(list, func(records rowmap.Records, l *landing) error {
 		outcomes = make([]Outcome, records.N)
-		return q.upsertMany(ctx, records, conflict, outcomes)
+		return q.upsertMany(ctx, records, conflict, outcomes, l)
 	})
 	if err != nil {
 		return nil, err

@@ -16,13 +16,13 @@ func (m *Model[T]) Refresh(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: refreshRecord})
 }
 
-func refreshRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
+func refreshRecord(ctx context.Context, q *query, record any, w recordWrite) error {
 	t := q.src.table
 	made, err := t.ByIdentity(record)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	found, in, err := q.lookUp(ctx, record, made, t.Fields(), sqlgen.NoLock)
+	found, err := q.lookUp(ctx, record, made, t.Fields(), sqlgen.NoLock, w.landing)
 	switch {
 	case err != nil:
 	case !found:
@@ -30,18 +30,19 @@ func refreshRecord(ctx context.Context, q *query, record any, _ recordWrite) (*T
 	default:
 		err = q.foundOf(ctx, rowmap.One(record))
 	}
-	return in, err
+	return err
 }
 
 // lookUp reads fields of a record from the first row of made.
-func (q *query) lookUp(ctx context.Context, record any, made sqlgen.Query, fields []int, lock sqlgen.Lock) (found bool, in *Tx, err error) {
+func (q *query) lookUp(ctx context.Context, record any, made sqlgen.Query, fields []int, lock sqlgen.Lock, l *landing) (found bool, err error) {
 	v := &rereading{trip: trip{q: q.primary()}, record: record, fields: fields, lock: lock}
 	v.made = made.OnlyColumns(columnsOf(q.src.table, fields)...).WithFixedLimit(1)
 	if v.home, err = v.q.homeOf(record); err != nil {
-		return false, nil, err
+		return false, err
 	}
+	v.place.landing = l
 	_, err = v.run(ctx, v)
-	return v.found, v.place.within, err
+	return v.found, err
 }
 
 // rereading is the verb that reads the row of a record.

@@ -93,6 +93,7 @@ type place struct {
 	tx      *txState // nil outside of one
 	by      *Tx      // the handle that leads to it
 	within  *Tx      // the savepoint, or tx itself, that the last statement stood in
+	landing *landing // of who must know what was written; nil for nobody
 	on      *held    // what statements run on; nil takes a connection for each
 	lent    *lent    // what on gives out by raw methods
 	primary bool     // the primary was asked for

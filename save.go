@@ -60,36 +60,36 @@ func (q *query) checkColumns(columns []string) error {
 	return nil
 }
 
-func (q *query) save(ctx context.Context, record any, only []string) (*Tx, error) {
-	v := q.saves(record)
+func (q *query) save(ctx context.Context, record any, only []string, l *landing) error {
+	v := q.saves(record, l)
 	v.change.Only = only
 	if only != nil && len(q.src.callbacks.updating.before) > 0 {
 		v.before = q.src.table.State(record)
 	}
-	err := q.recorded(ctx, &v.recording, v, record, q.updating)
-	return v.place.within, err
+	return q.recorded(ctx, &v.recording, v, record, q.updating)
 }
 
 // saves is the verb that updates a record, whose version is as it was read.
-func (q *query) saves(record any) *saving {
-	return &saving{recording: recording{writing: writing{trip{q: q}}}, op: "update", record: record, change: table.Change{Version: q.src.table.Version(record)}}
+func (q *query) saves(record any, l *landing) *saving {
+	v := &saving{recording: recording{writing: writing{trip{q: q}}}, op: "update", record: record, change: table.Change{Version: q.src.table.Version(record)}}
+	v.place.landing = l
+	return v
 }
 
-func (q *query) delete(ctx context.Context, record any) (*Tx, error) {
+func (q *query) delete(ctx context.Context, record any, l *landing) error {
 	if !q.src.table.Marks() {
-		return q.erase(ctx, record)
+		return q.erase(ctx, record, l)
 	}
-	v := q.saves(record)
+	v := q.saves(record, l)
 	v.op, v.deletes, v.change.Only = "delete", true, []string{q.src.table.DeletedMark()}
-	err := q.recorded(ctx, &v.recording, v, record, q.deleting)
-	return v.place.within, err
+	return q.recorded(ctx, &v.recording, v, record, q.deleting)
 }
 
 // erase removes the row of a record, whether it is marked or not.
-func (q *query) erase(ctx context.Context, record any) (*Tx, error) {
+func (q *query) erase(ctx context.Context, record any, l *landing) error {
 	v := &deletion{recording: recording{writing: writing{trip{q: q}}}, record: record, change: table.Change{Deleted: sqlgen.AnyDeleted, Version: q.src.table.Version(record)}}
-	err := q.recorded(ctx, &v.recording, v, record, q.deleting)
-	return v.place.within, err
+	v.place.landing = l
+	return q.recorded(ctx, &v.recording, v, record, q.deleting)
 }
 
 //go:noinline

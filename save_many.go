@@ -27,28 +27,28 @@ func (m *Model[T]) SaveMany(ctx context.Context, records []T) error {
 
 //go:noinline
 func (q *query) saveAll(ctx context.Context, list any) error {
-	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.saveMany(ctx, records) })
+	return q.restoring(list, func(records rowmap.Records, l *landing) error { return q.saveMany(ctx, records, l) })
 }
 
-func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, err error) {
+func (q *query) saveMany(ctx context.Context, records rowmap.Records, l *landing) error {
 	home, err := q.homeOfAll(records)
 	if err != nil || records.N == 0 {
-		return nil, err
+		return err
 	}
 	t := q.src.table
 	versions, was := make([]int64, records.N), make([]rowmap.State, records.N)
 	for i := range records.N {
 		if err := t.CheckKey(records.At(i)); err != nil {
-			return nil, recordError(i, err)
+			return recordError(i, err)
 		}
 		versions[i], was[i] = t.Version(records.At(i)), t.IdentityState(records.At(i))
 	}
 	if err := t.Distinct(records, t.Key()); err != nil {
-		return nil, err
+		return err
 	}
 	st := q.src.callbacks.updating
 	st.indexed = true
-	err = q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
+	return q.around(ctx, home.connection, st, records, func(ctx context.Context) error {
 		e, err := q.entryAt(ctx, home.connection)
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, e
 		if err != nil {
 			return err
 		}
-		s := &saves{q: q, home: home, at: at, records: records, versions: versions, d: e.dialect}
+		s := &saves{q: q, home: home, at: at, records: records, versions: versions, d: e.dialect, landing: l}
 		for i := range records.N {
 			if len(st.before) > 0 && len(was[i].Changed(t.IdentityState(records.At(i)))) > 0 {
 				return recordError(i, t.Fail("a callback changed the key of the record, by which its row is found"))
@@ -66,11 +66,8 @@ func (q *query) saveMany(ctx context.Context, records rowmap.Records) (in *Tx, e
 				return recordError(i, err)
 			}
 		}
-		err = s.run(ctx)
-		in = s.in
-		return err
+		return s.run(ctx)
 	})
-	return in, err
 }
 
 // saves is one call of SaveMany.
@@ -82,7 +79,7 @@ type saves struct {
 	versions []int64 // what the rows must have
 	d        *dialect.Dialect
 	update   sqlgen.EachUpdate
-	in       *Tx // that the last statement stood in
+	landing  *landing
 }
 
 // errSomeMissed says that a statement has changed fewer rows than it should.
@@ -93,28 +90,35 @@ var errSomeMissed = errors.New("dbfleet: not all rows were changed")
 const maxSavedRows = 64
 
 func (s *saves) run(ctx context.Context) error {
-	t := s.q.src.table
 	rows, together, err := s.rows()
 	if err != nil {
 		return err
 	}
 	if together {
-		err = s.q.atomic(ctx, s.home.connection, true, func(ctx context.Context) error { return s.together(ctx, rows) })
+		err = s.allOrNone(ctx, func(ctx context.Context) error { return s.together(ctx, rows) })
 	}
 	if !together || errors.Is(err, errSomeMissed) {
-		err = s.q.atomic(ctx, s.home.connection, true, s.apart)
+		err = s.allOrNone(ctx, s.apart)
 	}
-	if err != nil {
-		return err
-	}
-	for i := range s.records.N {
-		if err := t.Raise(s.records.At(i), s.versions[i]); err != nil {
-			return recordError(i, err)
+	return err
+}
+
+// allOrNone runs what saves the records, which are what their rows are after it.
+func (s *saves) allOrNone(ctx context.Context, save func(ctx context.Context) error) error {
+	return s.q.atomic(ctx, s.home.connection, true, func(ctx context.Context) error {
+		if err := save(ctx); err != nil {
+			return err
 		}
-		t.Settle(s.records.At(i))
-		t.RememberSaved(s.records.At(i), table.Change{})
-	}
-	return nil
+		t := s.q.src.table
+		for i := range s.records.N {
+			if err := t.Raise(s.records.At(i), s.versions[i]); err != nil {
+				return recordError(i, err)
+			}
+			t.Settle(s.records.At(i))
+			t.RememberSaved(s.records.At(i), table.Change{})
+		}
+		return nil
+	})
 }
 
 // rows are the arguments of the records. together is false if they are better saved one
@@ -155,10 +159,10 @@ func (s *saves) together(ctx context.Context, rows [][]any) error {
 			n++
 		}
 		v := &savingMany{recording: recording{writing: writing{trip{q: s.q}}, home: s.home}, saves: s, rows: rows[first : first+n], n: int64(n)}
+		v.place.landing = s.landing
 		if _, err := v.run(ctx, v); err != nil {
 			return err
 		}
-		s.in = v.place.within
 		first += n
 	}
 	return nil
@@ -172,8 +176,8 @@ func (s *saves) apart(ctx context.Context) error {
 			recording: recording{writing: writing{trip{q: s.q}}, home: s.home, at: s.at}, op: "update", record: s.records.At(i),
 			change: table.Change{Version: s.versions[i]},
 		}
+		v.place.landing = s.landing
 		_, err := v.run(ctx, v)
-		s.in = v.place.within
 		switch {
 		case err == nil:
 		case errors.Is(err, ErrNotFound), errors.Is(err, ErrStaleRecord):

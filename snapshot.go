@@ -70,17 +70,17 @@ func (q *query) differing(record any) ([]string, error) {
 	return columns, nil
 }
 
-func saveChanges(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
+func saveChanges(ctx context.Context, q *query, record any, w recordWrite) error {
 	t := q.src.table
 	if t.Plan.Remembers() && t.Unsaved(record) {
-		return q.create(ctx, record)
+		return q.create(ctx, record, w.landing)
 	}
 	columns, err := q.differing(record)
 	if err == nil && ctx == nil {
 		err = noContext("")
 	}
 	if err != nil || len(columns) == 0 {
-		return nil, err
+		return err
 	}
-	return q.save(ctx, record, columns)
+	return q.save(ctx, record, columns, w.landing)
 }

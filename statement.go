@@ -93,6 +93,7 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	defer p.giveTurn()
 	if hooks == nil {
 		res, err = x.exchange(ctx, p, s)
+		p.lands(s, res, err)
 		return res, p.ended(s, hooks, res, err)
 	}
 	returned := false
@@ -103,7 +104,15 @@ func (p *place) sendOnce(ctx context.Context, s *statement, x exchange) (res dri
 	}()
 	res, err = x.exchange(hooks.context(x), p, s)
 	returned = true
+	p.lands(s, res, err)
 	return res, p.ended(s, hooks, res, err)
+}
+
+// lands notes what a statement has written, before a hook can end its verb.
+func (p *place) lands(s *statement, res driver.Result, err error) {
+	if err == nil && p.landing != nil {
+		p.landing.note(p, s, res)
+	}
 }
 
 var unknownRows = driver.Result{RowsAffected: -1}

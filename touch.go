@@ -19,11 +19,11 @@ func TouchRows(ctx context.Context, q Queryable) (int64, error) { return baseOf(
 
 const noUpdatedAt = "the model has no updated_at: ModelConfig.Timestamps is off, or the struct has no such field"
 
-func touchRecord(ctx context.Context, q *query, record any, _ recordWrite) (*Tx, error) {
+func touchRecord(ctx context.Context, q *query, record any, w recordWrite) error {
 	if q.src.table.TouchSets(time.Time{}) == nil {
-		return nil, q.src.table.Fail("%s", noUpdatedAt)
+		return q.src.table.Fail("%s", noUpdatedAt)
 	}
-	return q.save(ctx, record, []string{})
+	return q.save(ctx, record, []string{}, w.landing)
 }
 
 func (q *query) touchRows(ctx context.Context) (int64, error) {

@@ -69,7 +69,7 @@ func (q *query) upsertAll(ctx context.Context, list any, conflicts []Conflict) e
 	if err != nil {
 		return err
 	}
-	return q.restoring(list, func(records rowmap.Records) (*Tx, error) { return q.upsertMany(ctx, records, conflict, nil) })
+	return q.restoring(list, func(records rowmap.Records, l *landing) error { return q.upsertMany(ctx, records, conflict, nil, l) })
 }
 
 // conflict is the one that an upsert was given, or the zero value.
@@ -82,21 +82,21 @@ func (q *query) conflict(conflicts []Conflict) (Conflict, error) {
 }
 
 // upsertMany upserts records, and tells what became of each in outcomes, unless that is nil.
-func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict, outcomes []Outcome) (in *Tx, err error) {
+func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict Conflict, outcomes []Outcome, l *landing) (err error) {
 	if err := q.usable(); err != nil {
-		return nil, err
+		return err
 	}
 	if q, err = q.inSchema(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	c := table.Conflict(conflict)
 	t := q.src.table
 	key, err := t.ConflictKey(&c)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	owner := t.TenantColumn()
-	err = q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
+	return q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
 		for i := range records.N {
 			if err := t.CheckRead(records.At(i)); err != nil {
 				return recordError(i, err)
@@ -114,12 +114,9 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 			return err
 		}
 		defer giveBack(batches)
-		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect, outcomes: outcomes}
-		err = u.run(ctx)
-		in = u.in
-		return q.theirRow(owner, err)
+		u := upserts{q: q, home: home, records: records, batches: batches, key: key, conflict: &c, d: e.dialect, outcomes: outcomes, landing: l}
+		return q.theirRow(owner, u.run(ctx))
 	})
-	return in, err
 }
 
 // upserts is one call of UpsertMany, or of Upsert.
@@ -131,7 +128,7 @@ type upserts struct {
 	key      []int // the conflict's
 	conflict *table.Conflict
 	d        *dialect.Dialect
-	in       *Tx       // that the last statement stood in
+	landing  *landing
 	outcomes []Outcome // by record; nil if nobody asks
 	told     bool      // PostgreSQL tells whether a row was inserted or updated
 }
@@ -261,7 +258,6 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	if len(v.back) == 0 || b.records.N == 1 || !leavesRows(&v.in, u.d) {
 		v.alone = b.records.N == 1
 		_, err := v.run(ctx, v)
-		u.in = v.place.within
 		if errors.Is(err, errKeysUnknown) {
 			b.plan.NeverKeyable(u.d)
 			return u.oneByOne(ctx, b, false)
@@ -275,7 +271,6 @@ func (u *upserts) batch(ctx context.Context, b *batch) error {
 	}
 	v.later = true
 	_, err := v.run(ctx, v)
-	u.in = v.place.within
 	return err
 }
 
@@ -285,8 +280,8 @@ func (u *upserts) insert(ctx context.Context, b *batch) error {
 		u.outcomesOf(b)[i] = Inserted
 	}
 	v := &insertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, records: b.records, plan: b.plan, args: b.args}
+	v.place.landing = u.landing
 	_, err := v.run(ctx, v)
-	u.in = v.place.within
 	return err
 }
 
@@ -299,7 +294,9 @@ func (u *upserts) upsertion(b *batch, all bool) *upsertion {
 		back = u.q.src.table.Key()
 	}
 	in.Tells = u.outcomes != nil && (u.told || !u.d.UpsertConflict)
-	return &upsertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back, outcomes: u.outcomesOf(b), there: b.there}
+	v := &upsertion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, in: in, records: b.records, args: b.args, key: u.key, back: back, outcomes: u.outcomesOf(b), there: b.there}
+	v.place.landing = u.landing
+	return v
 }
 
 // oneByOne upserts records by a statement each, unless there is nothing to be told.
@@ -311,7 +308,6 @@ func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error 
 	v.counted = !returning
 	if len(v.back) == 0 {
 		_, err := v.run(ctx, v)
-		u.in = v.place.within
 		return err
 	}
 	n := len(v.in.Columns)
@@ -324,7 +320,6 @@ func (u *upserts) oneByOne(ctx context.Context, b *batch, returning bool) error 
 		if _, err := one.run(ctx, &one); err != nil {
 			return err
 		}
-		u.in = one.place.within
 	}
 	return nil
 }

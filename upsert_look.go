@@ -26,10 +26,10 @@ func (u *upserts) look(ctx context.Context, b *batch) error {
 	b.there = map[any]bool{}
 	for _, q := range t.FindThere(b.plan, b.records, u.key) {
 		v := &lookForRows{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, looked: q, there: b.there}
+		v.place.landing = u.landing
 		if _, err := v.run(ctx, v); err != nil {
 			return err
 		}
-		u.in = v.place.within
 	}
 	return nil
 }

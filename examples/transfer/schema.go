@@ -14,7 +14,7 @@ var columnTypes = map[dbfleet.Driver]*strings.Replacer{
 	dbfleet.MySQL:    strings.NewReplacer("{id}", "BIGINT AUTO_INCREMENT PRIMARY KEY", "{time}", "DATETIME(6)"),
 }
 
-const usersTable = `CREATE TABLE IF NOT EXISTS users (id {id}, name VARCHAR(100) NOT NULL, email VARCHAR(100) NOT NULL UNIQUE)`
+const usersTable = `CREATE TABLE IF NOT EXISTS users (id {id}, name VARCHAR(100) NOT NULL, email VARCHAR(100) NOT NULL UNIQUE, deleted_at {time})`
 
 // createTables makes what migrations would have made.
 func createTables(ctx context.Context, registry *dbfleet.Registry) error {

@@ -10,10 +10,12 @@ import (
 	"github.com/dbfleet/dbfleet"
 )
 
-// User lives in users_db or in the archive.
+// User lives in users_db or in the archive. One who is moving is marked as deleted: users_db
+// finds such a user no more, and keeps the id and the address from others.
 type User struct {
 	ID          int64
 	Name, Email string
+	DeletedAt   *time.Time `json:"-"`
 }
 
 // Order lives in orders_db.
@@ -46,7 +48,7 @@ type shop struct {
 func newShop(ctx context.Context, registry *dbfleet.Registry) (*shop, error) {
 	s := &shop{registry: registry}
 	var errs [7]error
-	s.users, errs[0] = dbfleet.NewModel[User](registry, dbfleet.ModelConfig{Table: "users", Connection: usersDB})
+	s.users, errs[0] = dbfleet.NewModel[User](registry, dbfleet.ModelConfig{Table: "users", Connection: usersDB, SoftDelete: "deleted_at"})
 	s.orders, errs[1] = dbfleet.NewModel[Order](registry, dbfleet.ModelConfig{Table: "orders", Connection: ordersDB})
 	s.snapshots, errs[2] = dbfleet.NewModel[Snapshot](registry, dbfleet.ModelConfig{
 		Table: "user_snapshots", Connection: analytics, PrimaryKey: []string{"user_id"},
@@ -61,7 +63,8 @@ func newShop(ctx context.Context, registry *dbfleet.Registry) (*shop, error) {
 	)
 	s.moves, errs[6] = dbfleet.NewSaga(registry, dbfleet.SagaConfig{Name: "move", Connection: usersDB},
 		dbfleet.SagaStep[User]{Name: "take", Connection: usersDB, Do: s.take, Undo: s.putBack},
-		dbfleet.SagaStep[User]{Name: "put", Connection: archive, Do: s.put}, // the last one is never undone
+		dbfleet.SagaStep[User]{Name: "put", Connection: archive, Do: s.put, Undo: s.takeAway},
+		dbfleet.SagaStep[User]{Name: "remove", Connection: usersDB, Do: s.remove}, // the last one is never undone
 	)
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
@@ -97,7 +100,7 @@ func (s *shop) createUser(ctx context.Context, d *signUp) error {
 }
 
 func (s *shop) deleteUser(ctx context.Context, d *signUp) error {
-	_, err := s.users.Where("id", "=", d.User.ID).Delete(ctx)
+	_, err := dbfleet.ForceDeleteRows(ctx, s.users.Where("id", "=", d.User.ID).WithDeleted())
 	return err
 }
 
@@ -175,17 +178,19 @@ func (s *shop) sync(ctx context.Context, e dbfleet.Event) error {
 // move moves a user to the archive, and says how.
 func (s *shop) move(ctx context.Context, id int64) (how string, err error) {
 	if s.registry.DB(usersDB).Driver() == dbfleet.SQLite && s.registry.DB(archive).Driver() == dbfleet.SQLite {
-		// Two files of SQLite cannot be committed as one. The user is in neither of them
-		// for a moment, and in one of them in the end.
+		// Two files of SQLite cannot be committed as one. The user is found in neither of
+		// them for a moment, and in one of them in the end.
 		_, err := s.moves.Run(ctx, fmt.Sprintf("user %d at %d", id, time.Now().UnixNano()), User{ID: id})
 		return "by a saga", err
 	}
 	user := User{ID: id}
 	return "by an atomic commit", s.registry.Atomic(ctx, []string{usersDB, archive}, func(ctx context.Context) error {
-		if err := s.take(ctx, &user); err != nil {
-			return err
+		for _, step := range []func(context.Context, *User) error{s.take, s.put, s.remove} {
+			if err := step(ctx, &user); err != nil {
+				return err
+			}
 		}
-		return s.put(ctx, &user)
+		return nil
 	})
 }
 
@@ -198,9 +203,28 @@ func (s *shop) take(ctx context.Context, user *User) error {
 	return s.users.Delete(ctx, user)
 }
 
-func (s *shop) putBack(ctx context.Context, user *User) error { return s.users.Create(ctx, user) }
+// putBack must succeed in the end, so it asks for nothing that others could have by then:
+// the row was there all the time. Had take removed it, somebody could sign up with the
+// address meanwhile, and putBack would be refused for ever.
+func (s *shop) putBack(ctx context.Context, user *User) error {
+	_, err := dbfleet.RestoreRows(ctx, s.users.Where("id", "=", user.ID))
+	return err
+}
 
 // put fails if the archive has a user with that id or address. Then the user stays.
 func (s *shop) put(ctx context.Context, user *User) error {
+	user.DeletedAt = nil
 	return s.users.DB(archive).Create(ctx, user)
+}
+
+func (s *shop) takeAway(ctx context.Context, user *User) error {
+	_, err := dbfleet.ForceDeleteRows(ctx, s.users.DB(archive).Where("id", "=", user.ID).WithDeleted())
+	return err
+}
+
+// remove comes when the archive has the user. It refuses nothing, so that the move, which
+// others see by now, is not undone.
+func (s *shop) remove(ctx context.Context, user *User) error {
+	_, err := dbfleet.ForceDeleteRows(ctx, s.users.Where("id", "=", user.ID).OnlyDeleted())
+	return err
 }

@@ -21,13 +21,8 @@ type Changes struct {
 	n       int
 }
 
-// Changes tells what differs between a record and what it was, nil when nothing does.
-// Both are a *T of the plan's T. key are the columns of the primary key.
-func (p *Plan) Changes(record, was any, key []int) *Changes {
-	return p.changes(slice{p.mustRecord(record), 1, 1}, p.mustRecord(was), key)
-}
-
-// Changes tells what the records are no more, nil when they are what they were.
+// Changes tells what the records are no more, nil when they are what they were. key are
+// the columns of the primary key.
 func (s Snapshot) Changes(key []int) *Changes {
 	if s.own.len > 0 {
 		return s.plan.changes(s.records, s.own.data, key)
@@ -66,21 +61,6 @@ func (l *changeLayout) make(n int) *Changes {
 	c := (*Changes)(one)
 	c.rows = unsafe.Add(one, l.row)
 	return c
-}
-
-// Scratch returns a *T for Changes to be told what a record was, which [Plan.GiveBack]
-// takes back.
-func (p *Plan) Scratch() any {
-	if was := p.scratch.Get(); was != nil {
-		return was
-	}
-	return p.New()
-}
-
-// GiveBack takes what Scratch gave.
-func (p *Plan) GiveBack(scratch any) {
-	Clear(scratch)
-	p.scratch.Put(scratch)
 }
 
 // Undo gives each column back what it held before the write, unless it holds another

@@ -185,7 +185,11 @@ func TestChanges_OfAWideRecord(t *testing.T) {
 		require.Equal(t, n >= 255, set.has(280))
 	}
 	r, was := wide{ID: 5}, wide{}
-	c := p.Changes(&r, &was, []int{0})
+	now := r
+	r = was
+	s := p.SnapshotOne(&r)
+	r = now
+	c := s.Changes([]int{0})
 	c.Undo()
 	require.Zero(t, r.ID)
 }

@@ -89,6 +89,10 @@ func (p *Plan) Records(list any) Records {
 	if err != nil {
 		panic("rowmap: " + err.Error())
 	}
+	return p.recordsOf(*words)
+}
+
+func (p *Plan) recordsOf(words slice) Records {
 	base, none := words.data, reflect.Zero(p.pointer).Interface()
 	return Records{N: words.len, At: func(i int) any { return pointerLike(none, unsafe.Add(base, uintptr(i)*p.size)) }}
 }

@@ -12,6 +12,7 @@ type Snapshot struct {
 	plan         *Plan
 	records, old slice
 	own          slice // old, with embedded structs of its own; none if the plan has no pointers to them
+	scratch      any   // that old lies in, a *T; nil for none
 }
 
 // Snapshot copies the records of *list, a *[]T.
@@ -23,14 +24,35 @@ func (p *Plan) Snapshot(list any) Snapshot {
 	return p.snapshot(*records)
 }
 
-// SnapshotOne copies a record.
+// SnapshotOne copies a record into what GiveBack takes back.
 func (p *Plan) SnapshotOne(record any) Snapshot {
-	return p.snapshot(slice{p.mustRecord(record), 1, 1})
+	was := p.scratch.Get()
+	if was == nil {
+		was = p.New()
+	}
+	p.Copy(was, record)
+	return p.owning(Snapshot{plan: p, records: slice{p.mustRecord(record), 1, 1}, old: slice{p.mustRecord(was), 1, 1}, scratch: was})
 }
 
+// GiveBack takes what SnapshotOne made, which is of no use from then on. It need not be
+// called.
+func (s Snapshot) GiveBack() {
+	if s.scratch != nil {
+		Clear(s.scratch)
+		s.plan.scratch.Put(s.scratch)
+	}
+}
+
+// Records are the records themselves.
+func (s Snapshot) Records() Records { return s.plan.recordsOf(s.records) }
+
 func (p *Plan) snapshot(records slice) Snapshot {
-	s := Snapshot{plan: p, records: records, old: p.copied(records)}
-	if p.Embeds() {
+	return p.owning(Snapshot{plan: p, records: records, old: p.copied(records)})
+}
+
+// owning is the snapshot with embedded structs of its own.
+func (p *Plan) owning(s Snapshot) Snapshot {
+	if records := s.records; p.Embeds() {
 		s.own = p.copied(records)
 		for i := range s.own.len {
 			p.ownEmbedded(unsafe.Add(s.own.data, uintptr(i)*p.size))
