@@ -51,6 +51,7 @@ type entry struct {
 	ending  sync.Once     // closes the pools
 	err     error         // of that
 
+	numbers  atomic.Int32           // whether all servers number rows: see numbersRows
 	decides  atomic.Pointer[ledger] // of atomic commits, nil until it is known
 	prepares atomic.Bool            // the database can prepare a transaction
 

@@ -69,8 +69,9 @@ type selection struct {
 	found bool
 	stmt  *wholeStatement // in place of the query's own; nil for none
 
-	changes bool  // the whole statement is known to change rows
-	fault   error // of rows that a statement has written and that cannot be read; of AfterFind in a loop
+	changes  bool  // the whole statement is known to change rows
+	numbered bool  // sqlgen.Env.Numbered
+	fault    error // of rows that a statement has written and that cannot be read; of AfterFind in a loop
 }
 
 func (v *selection) writes() bool {
@@ -99,7 +100,9 @@ func (v *selection) render(p *place, s *statement) (err error) {
 			if q.Selects() {
 				q = q.WithZeroSums(v.q.takesNull)
 			}
+			env.Numbers = p.e.numbersRows()
 			s.text, s.args, err = sqlgen.Select(q, env)
+			v.numbered = env.Numbered
 		}
 	}
 	s.write = v.writes() || env.MayWrite

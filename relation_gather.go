@@ -2,7 +2,6 @@ package dbfleet
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -24,6 +23,7 @@ type gathering struct {
 	fits  []group.Fit
 	from  string // the connection that they were read on; one of them if they are sharded
 	asked int    // statements that have read them
+	keyed bool   // some records are asked for each key apart
 }
 
 // read reads the related records of the keys of one part.
@@ -114,25 +114,6 @@ func (g *gathering) apart(ctx context.Context, q *query, part *group.Part) error
 	return nil
 }
 
-// each asks for some records of each key.
-func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error {
-	ties, most := g.query.src.table.KeyNames(), sqlgen.MaxEach
-	if part.Ints != nil && len(g.relatedColumns) == 1 {
-		most = sqlgen.MaxEachInt
-	}
-	return g.numbered(ctx, q, part, most, func(q *sqlgen.Query, first, n int) sqlgen.Query {
-		if most == sqlgen.MaxEachInt {
-			return q.WithEachInt(g.column(0), part.Ints[first:first+n], ties, !g.one)
-		}
-		return q.WithEach(g.equalTo(part, first, n), ties, !g.one)
-	}, func(first, n, record int, key int64) error {
-		if key < int64(n) {
-			g.fits = append(g.fits, part.At(first+int(key), record))
-		}
-		return nil
-	})
-}
-
 // marked asks which of the keys each record is equal to.
 func (g *gathering) marked(ctx context.Context, q *query, part *group.Part) error {
 	return g.numbered(ctx, q, part, sqlgen.MaxEach, func(q *sqlgen.Query, first, n int) sqlgen.Query {
@@ -160,38 +141,6 @@ func (g *gathering) equalTo(part *group.Part, first, n int) []sqlgen.Cond {
 		keys[i] = g.equal(part.Value(first + i))
 	}
 	return keys
-}
-
-// numbered asks with some of the keys after the other, and tells what the number of
-// each record says of the n keys from first on.
-func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, most int, with func(q *sqlgen.Query, first, n int) sqlgen.Query, told func(first, n, record int, number int64) error) error {
-	for first := 0; first < part.Len(); {
-		n := min(most, part.Len()-first)
-		some := q.next()
-		some.q = with(&q.q, first, n)
-		v := g.verb(some)
-		err := v.get(ctx)
-		if errors.Is(err, sqlgen.ErrTooManyKeys) {
-			most = sqlgen.MaxEach
-			continue
-		}
-		if n > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
-			most = n / 2 // the query's own arguments come once for each key
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		from := g.count()
-		g.took(v)
-		for i, number := range v.numbers {
-			if err := told(first, n, from+i, number); err != nil {
-				return err
-			}
-		}
-		first += n
-	}
-	return nil
 }
 
 // verb is the verb of a query for related records.
@@ -247,13 +196,13 @@ func (v *related) get(ctx context.Context) error {
 	return err
 }
 
-func (v *related) exchange(ctx context.Context, p *place, s *statement) (driver.Result, error) {
-	return p.rows(ctx, nil, s, v)
-}
-
 func (v *related) read(rows driver.Rows) (int64, error) {
 	src := rowmap.Source(rows)
-	if hidden := v.q.q.Hidden(); hidden > 0 {
+	hidden := v.q.q.Hidden()
+	if v.numbered {
+		hidden = 1
+	}
+	if hidden > 0 {
 		v.numbers = nil
 		src = rowmap.Hiding(rows, hidden, func(number int64) { v.numbers = append(v.numbers, number) })
 	}

@@ -22,6 +22,7 @@ type tie struct {
 	turned         bool       // it leads back, and is compared as the tie that leads there
 	most           int        // keys that Has takes from another connection; 0 is defaultMaxKeys
 	related        *query     // for all related records
+	crowd          *crowd     // shared by all copies
 	err            error
 }
 
@@ -140,7 +141,7 @@ func listed(names []string, at []int) string {
 }
 
 func newTie(parents, related *query, parentColumns, relatedColumns []string, fieldless bool, fault error) tie {
-	t := tie{related: related.next()}
+	t := tie{related: related.next(), crowd: &crowd{}}
 	if fault != nil {
 		t.err = fault
 		return t

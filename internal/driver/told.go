@@ -48,6 +48,15 @@ func (c *Conn) Returns() bool {
 	return ok && s.Returns()
 }
 
+// Numbers is session.Numberer's, false for a session that is none.
+func (c *Conn) Numbers() bool {
+	if c.inner == nil {
+		return false
+	}
+	s, ok := c.inner.s.(session.Numberer)
+	return ok && s.Numbers()
+}
+
 // Changes is session.IDTeller's, 0 for a database that is none.
 func (c *Conn) Changes() int64 {
 	if c.inner == nil {

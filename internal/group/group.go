@@ -4,6 +4,7 @@
 package group
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -181,6 +182,27 @@ func (k *Keys) Fits(fits []Fit, p *Part, plan *rowmap.Plan, fields []int, record
 		fits = append(fits, p.At(at, first+i))
 	}
 	return fits, true
+}
+
+// Sort sorts the fits of records by their places among those of their keys, from first on.
+// Most often they are.
+func Sort(fits []Fit, places []int64, first int64) {
+	sorted := true
+	for i := range fits {
+		sorted = sorted && (places[i] == first || i > 0 && fits[i].key == fits[i-1].key && places[i] == places[i-1]+1)
+	}
+	if sorted {
+		return
+	}
+	order := make([]int, len(fits))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
+	list := slices.Clone(fits)
+	for i, at := range order {
+		fits[i] = list[at]
+	}
 }
 
 // Deal says which records each parent has: those of parent i are

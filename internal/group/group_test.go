@@ -76,6 +76,37 @@ func TestDeal_GivesOneTheFirst(t *testing.T) {
 	require.Equal(t, []int32{0, 1, 2}, bounds)
 }
 
+func TestSort_IsByThePlaceWithinAKey(t *testing.T) {
+	t.Parallel()
+	k := Of(2)
+	k.AddInt(0, 7)
+	k.AddInt(1, 8)
+	p := k.Parts()[0]
+	sorted := []Fit{p.At(1, 0), p.At(1, 1), p.At(0, 2)}
+	Sort(sorted, []int64{3, 4, 3}, 3)
+	require.Equal(t, []Fit{p.At(1, 0), p.At(1, 1), p.At(0, 2)}, sorted)
+	for _, places := range [][]int64{{4, 3, 3}, {4, 3, 5}} {
+		fits := []Fit{p.At(1, 0), p.At(1, 1), p.At(0, 2)}
+		Sort(fits, places, 3)
+		records, _ := k.Deal(fits, false)
+		require.Equal(t, []int32{2, 1, 0}, records)
+	}
+	mixed := []Fit{p.At(0, 0), p.At(1, 1), p.At(0, 2)}
+	Sort(mixed, []int64{4, 3, 3}, 3)
+	records, _ := k.Deal(mixed, false)
+	require.Equal(t, []int32{2, 0, 1}, records)
+}
+
+func TestIsWhole_IsATypeOfExactNumbers(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"TINYINT", "UNSIGNED TINYINT", "INT", "UNSIGNED BIGINT", "DECIMAL"} {
+		require.True(t, IsWhole(name), name)
+	}
+	for _, name := range []string{"YEAR", "BIT", "VARCHAR", "VARBINARY", "BLOB", "DOUBLE", "FLOAT", "DATE", "DATETIME", "POINT", ""} {
+		require.False(t, IsWhole(name), name)
+	}
+}
+
 func TestFits_RefusesWhatFitsNoKey(t *testing.T) {
 	t.Parallel()
 	k := Of(2)

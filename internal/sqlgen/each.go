@@ -20,6 +20,8 @@ type each struct {
 	sorted bool    // the rows of a key come in the query's order
 	at     int     // the key of the branch that is being written, or
 	joined bool    // it is that of the row of keys that is joined
+	apart  bool    // the rows of each key are asked for apart
+	window bool    // the rows of all keys are being numbered by a window
 }
 
 // marks are conditions of which each row tells which hold.
@@ -148,6 +150,10 @@ func (r *renderer) hidden(q *Query) {
 	if e == nil {
 		return
 	}
+	if e.window {
+		r.placeOfKey(q, e)
+		return
+	}
 	r.str(", ")
 	if e.joined {
 		r.columnOf(eachKeys, "n")
@@ -186,6 +192,9 @@ func (r *renderer) forEach(q *Query, t Table) {
 	switch {
 	case e.keys == nil && r.d == dialect.Postgres && len(q.more.ctes) == 0 && q.more.from == nil:
 		r.forEachJoined(q, t, e)
+		return
+	case r.numbers && !e.apart && q.numberable(t):
+		r.forEachNumbered(q, t, e)
 		return
 	case e.keys == nil && len(e.ints) > MaxEach:
 		r.fail(ErrTooManyKeys)

@@ -25,6 +25,12 @@ type Env struct {
 	Owned func(table string) (*Owner, error)
 	// Far is what other databases have told; nil is nothing yet.
 	Far *Far
+	// Numbers says that the server is known to take what WithEachInt asks where Numbered is
+	// set.
+	Numbers bool
+	// Numbered is set by rendering: the number of each row is its place among the rows of its
+	// key, of which Query.Numbered tells more.
+	Numbered bool
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.
 	MayWrite bool

@@ -30,6 +30,24 @@ func selecting(name string, q Query) statement {
 	return statement{name, func(d *dialect.Dialect) (string, []any, error) { return Select(&q, env(d, users)) }}
 }
 
+// numbering is selecting on a server that numbers rows.
+func numbering(name string, q Query) statement {
+	return statement{name, func(d *dialect.Dialect) (string, []any, error) {
+		e := env(d, users)
+		e.Numbers = d == dialect.MySQL
+		return Select(&q, e)
+	}}
+}
+
+// upTo are the numbers from 1 on.
+func upTo(n int) []int64 {
+	list := make([]int64, n)
+	for i := range list {
+		list[i] = int64(i + 1)
+	}
+	return list
+}
+
 func untyped(name string, q Query) statement {
 	return statement{name, func(d *dialect.Dialect) (string, []any, error) { return Select(&q, env(d, nil)) }}
 }
@@ -126,6 +144,9 @@ func goldenStatements() []statement {
 		selecting("limit of each", where(Compare("city", Eq, "x")).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEach(equalTo("age", 1, 2), []string{"id"}, true)),
 		selecting("limit of each whole number", where(Compare("city", Eq, "x"), Compare("name", Eq, "y").Or()).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEachInt("age", []int64{1, 2}, []string{"id"}, true)),
 		selecting("limit of each whole number of an alias and a join", all.WithAlias("u").WithJoin("JOIN", "posts", "posts.user_id", Eq, "u.id").WithLimit(1).WithEachInt("age", []int64{4}, []string{"id"}, false)),
+		numbering("numbered rows of each whole number", where(Compare("city", Eq, "x"), Compare("name", Eq, "y").Or()).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEachInt("age", upTo(17), []string{"id"}, true)),
+		numbering("numbered rows of a list of an alias", all.WithAlias("u").WithColumns(Column{Name: "id"}, Column{Name: "u.age"}).WithFixedLimit(1).WithOffset(2).WithEachInt("u.age", upTo(16), []string{"id"}, false)),
+		numbering("rows of each whole number asked apart", all.WithLimit(1).WithEachInt("age", upTo(16), []string{"id"}, true).AskedApart()),
 		selecting("too many whole numbers", all.WithLimit(1).WithEachInt("age", make([]int64, MaxEach+1), []string{"id"}, false)),
 		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach(equalTo("age", 1, nil, 3, 4, 5), []string{"id", "city"}, false)),
 		selecting("offset of each of a join", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithOffset(2).WithEach(equalTo("age", 1), []string{"id"}, true)),
@@ -295,6 +316,38 @@ func TestGolden_EveryStatementInEveryDialect(t *testing.T) {
 		want, err := os.ReadFile(path)
 		require.NoError(t, err)
 		require.Equal(t, string(want), b.String(), "go test ./internal/sqlgen -update writes %s", path)
+	}
+}
+
+// Rows are numbered only where that takes nothing but the columns of the table, each once.
+func TestNumberable_IsAShortListOfPlainColumns(t *testing.T) {
+	t.Parallel()
+	keys := upTo(minNumbered)
+	all := From("users").WithLimit(3)
+	asked := func(q Query, keys []int64) Query { return q.WithEachInt("age", keys, []string{"id"}, false) }
+	require.True(t, new(asked(all, keys)).numberable(users))
+	require.True(t, new(asked(all.WithOffset(maxNumbered-3), keys)).numberable(users))
+	require.False(t, new(asked(all, keys)).numberable(nil))
+	for name, q := range map[string]Query{
+		"few keys":       asked(all, keys[1:]),
+		"other keys":     all.WithEach(equalTo("age", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), nil, false),
+		"no limit":       asked(From("users").WithOffset(1), keys),
+		"none":           asked(all.WithLimit(0), keys),
+		"negative":       asked(all.WithLimit(-1), keys),
+		"long":           asked(all.WithLimit(maxNumbered+1), keys),
+		"very long":      asked(all.WithLimit(math.MaxInt64).WithOffset(1), keys),
+		"far":            asked(all.WithOffset(maxNumbered-2), keys),
+		"backwards":      asked(all.WithOffset(-1), keys),
+		"raw order":      asked(all.WithOrder(Order{Expr: raw("age")}), keys),
+		"order of nulls": asked(all.WithOrder(Order{Column: "age", Nulls: NullsLast}), keys),
+		"join":           asked(all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id"), keys),
+		"CTE":            asked(all.WithCTE(CTE{Name: "posts", Query: sub{From("tags"), nil}}), keys),
+		"subquery":       asked(FromQuery(From("users"), "users").WithLimit(3), keys),
+		"alias":          asked(all.WithColumns(Column{Name: "age", As: "years"}), keys),
+		"raw column":     asked(all.WithColumns(Column{Expr: raw("age")}), keys),
+		"star":           asked(all.WithColumns(Column{Name: "users.*"}), keys),
+	} {
+		require.False(t, q.numberable(users), name)
 	}
 }
 

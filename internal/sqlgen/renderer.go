@@ -46,6 +46,8 @@ type renderer struct {
 	sealed   bool // the column that is being written may be an encrypted one
 	mayWrite bool // a raw part is not known to be a plain read
 
+	numbers, numbered bool // Env.Numbers, Env.Numbered
+
 	padded bool // a list was padded
 	exact  bool // lists are not padded
 }
@@ -80,7 +82,7 @@ func render(env *Env, q *Query, write func(r *renderer)) (text string, args []an
 	if r.err != nil {
 		return "", nil, r.err
 	}
-	env.MayWrite = r.mayWrite
+	env.MayWrite, env.Numbered = r.mayWrite, r.numbered
 	if r.far != nil && r.far.unanswered != nil {
 		return "", nil, &UnansweredError{r.far.unanswered}
 	}
@@ -96,7 +98,7 @@ func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
 		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, implicit: env.Implicit,
-		owned: env.Owned, far: env.Far, key: env.Key, table: env.Table,
+		owned: env.Owned, far: env.Far, key: env.Key, table: env.Table, numbers: env.Numbers,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

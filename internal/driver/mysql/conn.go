@@ -43,6 +43,7 @@ type conn struct {
 	readOnlyTx bool
 	noLocal    bool   // the server has refused LOAD DATA LOCAL
 	returns    bool   // the server knows INSERT … RETURNING
+	numbers    bool   // the server is known to number rows as sqlgen.Env.Numbers has it
 	xa         string // the branch that is open and not prepared, as XA has its name
 }
 

@@ -219,6 +219,7 @@ func (s *conn) pin(ctx context.Context, o session.Options) error {
 		s.thread.learn(values[4:])
 	}
 	s.returns = returning(s.version)
+	s.numbers = isMariaDBFrom(s.version, 6)
 	return nil
 }
 

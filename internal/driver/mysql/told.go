@@ -13,18 +13,25 @@ import (
 
 // returning says whether a server of that version knows INSERT … RETURNING: MariaDB
 // does from 10.5 on, MySQL does not.
-func returning(version string) bool {
+func returning(version string) bool { return isMariaDBFrom(version, 5) }
+
+// isMariaDBFrom says whether a version is one of MariaDB, and not older than 10.minor.
+func isMariaDBFrom(version string, minor int) bool {
 	if !strings.Contains(version, "MariaDB") {
 		return false
 	}
 	major, rest, _ := strings.Cut(strings.TrimPrefix(version, "5.5.5-"), ".")
-	minor, _, _ := strings.Cut(rest, ".")
+	second, _, _ := strings.Cut(rest, ".")
 	if n, _ := strconv.Atoi(major); n != 10 {
 		return n > 10
 	}
-	n, _ := strconv.Atoi(minor)
-	return n >= 5
+	n, _ := strconv.Atoi(second)
+	return n >= minor
 }
+
+// Numbers implements session.Numberer: JSON_TABLE came with MariaDB 10.6. MySQL 8 has it
+// too, where it was never tried.
+func (s *conn) Numbers() bool { return s.numbers }
 
 // Returns implements session.IDTeller.
 func (s *conn) Returns() bool { return s.returns }

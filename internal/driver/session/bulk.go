@@ -119,6 +119,13 @@ type IDTeller interface {
 	Changes() int64
 }
 
+// Numberer is a session that knows whether its server takes the statement by which rows of
+// many keys are numbered at once, with a window function and JSON_TABLE. Others do not take
+// it.
+type Numberer interface {
+	Numbers() bool
+}
+
 // An UntoldError says that an INSERT has succeeded and that the key of its row is
 // not known.
 type UntoldError struct{}
