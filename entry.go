@@ -317,7 +317,7 @@ func (e *entry) handle(s *sessions) *sql.DB {
 }
 
 func (e *entry) stats(out map[string]sql.DBStats) {
-	e.pools(func(name string, p *driver.Pool) { out[name] = p.DB().Stats() })
+	e.pools(func(name string, p *driver.Pool) { out[name] = p.Stats() })
 }
 
 // pools calls each for every pool that is open.

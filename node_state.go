@@ -90,7 +90,7 @@ func (e *entry) states(out []NodeState) []NodeState {
 			s.describe(m, n)
 		}
 		if p := n.inRole().pool.Load(); p != nil {
-			s.Pool = p.DB().Stats()
+			s.Pool = p.Stats()
 		}
 		out = append(out, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/replicaset"
@@ -225,7 +226,11 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 		return err
 	}
 	if e := tx.st.e; e.reg != r || e.name != connection && (e.of == nil || e.of.name != connection) {
-		return &TxConnectionError{Tx: tx.st.e.name, Want: connection}
+		err := &TxConnectionError{Tx: tx.st.e.name, Want: connection}
+		if e.reg == r && e.of != nil && strings.HasPrefix(connection, e.of.name+"/") {
+			return errorf("%w: %w", err, ErrOtherTenant) // of two databases of tenants
+		}
+		return err
 	}
 	return tx.usable()
 }

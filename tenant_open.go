@@ -337,12 +337,13 @@ func (g *tenantGroup) stats() TenantsStats {
 	g.mu.RUnlock()
 	for _, t := range list {
 		t.e.pools(func(_ string, p *driver.Pool) {
-			of := p.DB().Stats()
+			of := p.Stats()
 			s.Open, s.InUse, s.Idle = s.Open+of.OpenConnections, s.InUse+of.InUse, s.Idle+of.Idle
 		})
 	}
 	if g.budget != nil {
 		s.Open, s.Waiting = g.budget.Figures()
+		s.InUse = min(s.InUse, s.Open) // which was counted a moment before
 	}
 	return s
 }

@@ -279,7 +279,8 @@ func (l *txList) txFor(r *Registry, name string) (*Tx, error) {
 
 // OutsideTx returns a context that carries no transaction: what runs with it
 // is on its own, also inside a closure of Transaction. It takes a connection of its
-// own: in the closure of a transaction that has the only one of its pool, it is
+// own: in the closure of a transaction that has the only one of its pool, or of
+// all tenants (TenantsConfig.MaxOpen), it is
 // ErrBusy at once; in another goroutine it waits for the end of the transaction.
 func OutsideTx(ctx context.Context) context.Context {
 	mustHave("OutsideTx", "context", ctx != nil)

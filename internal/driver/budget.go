@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"database/sql"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
@@ -24,6 +25,8 @@ func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx) error {
 	}
 	patience, end := after(late.Wait)
 	defer end()
+	p.unmade.Add(1)
+	defer p.unmade.Add(-1)
 	switch p.budget.Take(ctx.Done(), patience) {
 	case 0:
 		return nil
@@ -33,8 +36,17 @@ func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx) error {
 		}
 		late.Err = outer.Err()
 	}
-	late.Stats = p.db.Stats()
+	late.Stats = p.Stats()
 	return late
+}
+
+// Stats are the figures of the pool, without the connections that wait for the budget to be
+// made: database/sql counts these as open and in use.
+func (p *Pool) Stats() sql.DBStats {
+	stats, unmade := p.db.Stats(), int(p.unmade.Load())
+	stats.OpenConnections = max(stats.OpenConnections-unmade, 0)
+	stats.InUse = max(stats.InUse-unmade, 0)
+	return stats
 }
 
 // CloseIdle closes the connections that nobody uses, and says whether there were any.

@@ -45,6 +45,7 @@ type Pool struct {
 	idlePing time.Duration // see answers
 	dials    chan struct{} // one slot per dial at a time
 	budget   *Budget       // of several pools, nil for none
+	unmade   atomic.Int64  // connections that wait for the budget
 
 	keeping sync.Mutex // protects maxIdle
 	maxIdle int
