@@ -45,6 +45,7 @@ type Pool struct {
 	idlePing time.Duration // see answers
 	dials    chan struct{} // one slot per dial at a time
 	budget   *Budget       // of several pools, nil for none
+	doubted  atomic.Bool   // the last dial has failed
 
 	keeping sync.Mutex // protects maxIdle
 	maxIdle int
