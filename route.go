@@ -225,14 +225,18 @@ func (r *Registry) belongs(tx *Tx, connection string) error {
 	if err := tx.given(); err != nil {
 		return err
 	}
-	if e := tx.st.e; e.reg != r || e.name != connection && (e.of == nil || e.of.name != connection) {
-		err := &TxConnectionError{Tx: tx.st.e.name, Want: connection}
-		if e.reg == r && e.of != nil && strings.HasPrefix(connection, e.of.name+"/") {
-			return errorf("%w: %w", err, ErrOtherTenant) // of two databases of tenants
-		}
-		return err
+	switch e := tx.st.e; {
+	case e.reg == r && (e.name == connection || e.of != nil && e.of.name == connection):
+		return tx.usable()
+	case e.reg == r && e.of != nil && strings.HasPrefix(connection, e.of.name+"/"):
+		return tx.st.othersTenant()
+	default:
+		return &TxConnectionError{Tx: e.name, Want: connection}
 	}
-	return tx.usable()
+}
+
+func (st *txState) othersTenant() error {
+	return errorf("connection %q: the transaction is the tenant %q's, the context is not: %w", st.e.name, st.tenant, ErrOtherTenant)
 }
 
 func (p *place) inTx(tx *Tx, reason string) {
@@ -248,7 +252,7 @@ func (p *place) inTxFor(tx *Tx, reason string, a *asked) error {
 	case a.tenantFault != nil:
 		return a.tenantFault
 	case st.tenant != "" && (a.across || a.tenant != "" && a.tenant != st.tenant):
-		return errorf("connection %q: the transaction is the tenant %q's, the context is not: %w", st.e.name, st.tenant, ErrOtherTenant)
+		return st.othersTenant()
 	}
 	p.inTx(tx, reason)
 	if a.tenant != "" {

@@ -175,7 +175,7 @@ func (u *upserts) run(ctx context.Context) error {
 	})
 	var refused *QueryError
 	if u.told && errors.As(err, &refused) && (refused.Code == noSystemColumn || refused.Code == noSuchColumn) {
-		t.TellsOutcome.Delete(u.where(ctx)) // it is another table by now
+		t.TellsOutcome.Forget(u.where(ctx)) // it is another table by now
 	}
 	if judged && (errors.Is(err, ErrNotFound) || errors.As(err, &refused) && refused.Code == sameRowTwice) {
 		return cmp.Or(u.findTwins(ctx), err)

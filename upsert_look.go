@@ -75,15 +75,15 @@ func (u *upserts) asksWhetherTold(ctx context.Context) error {
 		return nil
 	}
 	t := u.q.src.table
-	if known, ok := t.TellsOutcome.Load(u.where(ctx)); ok {
-		u.told = known.(bool)
+	if told, known := t.TellsOutcome.Of(u.where(ctx)); known {
+		u.told = told
 		return nil
 	}
 	v := &outcomeQuestion{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}}
 	if _, err := v.run(ctx, v); err != nil {
 		return err
 	}
-	t.TellsOutcome.Store(u.where(ctx), v.tells)
+	t.TellsOutcome.Learn(u.where(ctx), v.tells)
 	u.told = v.tells
 	return nil
 }

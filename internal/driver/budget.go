@@ -14,8 +14,8 @@ type Budget = session.Budget
 func NewBudget(size int, room func() bool) *Budget { return session.NewBudget(size, room) }
 
 // takeBudget waits until the budget, of which the pool is one of several, has room for a
-// connection.
-func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx) error {
+// connection. doubted says that the pool's last dial has failed.
+func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx, doubted bool) error {
 	if p.budget == nil {
 		return nil
 	}
@@ -27,7 +27,7 @@ func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx) error {
 	defer end()
 	p.unmade.Add(1)
 	defer p.unmade.Add(-1)
-	switch p.budget.Take(ctx.Done(), patience) {
+	switch p.budget.Take(ctx.Done(), patience, doubted) {
 	case 0:
 		return nil
 	case 1:

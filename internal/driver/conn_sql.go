@@ -159,7 +159,7 @@ func (c *conn) Close() error {
 	defer c.unlock()
 	if c.budgeted {
 		c.budgeted = false
-		defer c.pool.budget.Give() // the server has let it go by then
+		defer c.pool.budget.Give(false) // the server has let it go by then
 	}
 	for r := c.cursors; r != nil && c.s.ManyCursors(); r = c.cursors {
 		r.closed, r.err = true, sql.ErrConnDone

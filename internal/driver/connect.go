@@ -27,13 +27,18 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	}
 	ctx, over := p.ends.dial(outer, a)
 	defer over()
-	if err := p.takeBudget(ctx, outer, a); err != nil {
+	doubted := p.budget != nil && p.doubted.Load()
+	if err := p.takeBudget(ctx, outer, a, doubted); err != nil {
 		return nil, err
 	}
 	made := false
 	defer func() {
-		if !made && p.budget != nil {
-			p.budget.Give()
+		switch {
+		case p.budget == nil:
+		case !made:
+			p.budget.Give(doubted)
+		case doubted:
+			p.budget.Sure()
 		}
 	}()
 	if err := p.takeSlot(ctx, outer, a); err != nil {
@@ -46,6 +51,7 @@ func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 		defer end()
 	}
 	c, err := p.connect(ctx, outer)
+	p.doubted.Store(err != nil)
 	if err != nil {
 		return nil, err
 	}

@@ -46,6 +46,7 @@ type Pool struct {
 	dials    chan struct{} // one slot per dial at a time
 	budget   *Budget       // of several pools, nil for none
 	unmade   atomic.Int64  // connections that wait for the budget
+	doubted  atomic.Bool   // the last dial has failed
 
 	keeping sync.Mutex // protects maxIdle
 	maxIdle int

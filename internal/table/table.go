@@ -87,8 +87,8 @@ type Table struct {
 	saves       [maxCare][dialect.Count]atomic.Pointer[string]
 	finds       [maxCare][dialect.Count]atomic.Pointer[string] // see Finding
 
-	// TellsOutcome says by connection whether the rows of the table tell what an upsert did.
-	TellsOutcome sync.Map
+	// TellsOutcome says by database whether the rows of the table tell what an upsert did.
+	TellsOutcome Told
 
 	plain   [2]*InsertPlan // without and with the generated key; nil for a table with defaults
 	inserts sync.Map       // mask → *InsertPlan, for a table with defaults
