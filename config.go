@@ -334,8 +334,8 @@ type SQLiteConfig struct {
 	//
 	// Defaults to NORMAL.
 	Synchronous string `json:"synchronous" yaml:"synchronous" mapstructure:"synchronous" toml:"synchronous,omitempty"`
-	// BusyTimeout is how long a statement waits for another's lock; -1 does
-	// not wait.
+	// BusyTimeout is how long a statement waits for another's lock, 24 days at
+	// most; -1 does not wait.
 	//
 	// Defaults to 5 seconds.
 	BusyTimeout time.Duration `json:"busy_timeout" yaml:"busy_timeout" mapstructure:"busy_timeout" toml:"busy_timeout,omitzero"`

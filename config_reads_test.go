@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"encoding/json"
+	"math"
 	"testing"
 	"time"
 
@@ -68,13 +69,44 @@ func TestConfig_FaultsOfReplicasAndReads(t *testing.T) {
 		"reads.probe_interval must not be negative":                                      func(c *ConnectionConfig) { c.Reads.ProbeInterval = -1 },
 		"reads.hedge_after must not be negative":                                         func(c *ConnectionConfig) { c.Reads.HedgeAfter = -1 },
 		"reads.discover_every must not be negative":                                      func(c *ConnectionConfig) { c.Reads.DiscoverEvery = -1 },
-		"reads.min_wait is 2s, more than max_wait, which is 1s":                          func(c *ConnectionConfig) { c.Reads.MinWait, c.Reads.MaxWait = 2*time.Second, time.Second },
-		`reads.stale_limit is set, but when_stale is "primary", not stale`:               func(c *ConnectionConfig) { c.Reads.StaleLimit = time.Second },
+		"reads.max_lag is 8760h0m0.000000001s, more than 8760h0m0s":                      func(c *ConnectionConfig) { c.Reads.MaxLag = 365*24*time.Hour + 1 },
+		"reads.max_lag is 2562047h47m16.854775807s, more than 8760h0m0s":                 func(c *ConnectionConfig) { c.Reads.MaxLag = math.MaxInt64 },
+		"reads.max_wait is 2562047h47m16.854775807s, more than 8760h0m0s":                func(c *ConnectionConfig) { c.Reads.MaxWait = math.MaxInt64 },
+		"reads.probe_interval is 2562047h47m16.854775807s, more than 8760h0m0s":          func(c *ConnectionConfig) { c.Reads.ProbeInterval = math.MaxInt64 },
+		"reads.discover_every is 2562047h47m16.854775807s, more than 8760h0m0s":          func(c *ConnectionConfig) { c.Reads.DiscoverEvery = math.MaxInt64 },
+		"sqlite.busy_timeout is 1440h0m0s, more than 596h31m23.647s": func(c *ConnectionConfig) {
+			*c = ConnectionConfig{Driver: SQLite, Database: "a.db", SQLite: SQLiteConfig{BusyTimeout: 60 * 24 * time.Hour}}
+		},
+		"reads.min_wait is 2s, more than max_wait, which is 1s":            func(c *ConnectionConfig) { c.Reads.MinWait, c.Reads.MaxWait = 2*time.Second, time.Second },
+		`reads.stale_limit is set, but when_stale is "primary", not stale`: func(c *ConnectionConfig) { c.Reads.StaleLimit = time.Second },
 	} {
 		c := replicated()
 		change(&c)
 		_, err := c.prepare("main")
 		require.EqualError(t, err, `dbfleet: connection "main": `+want)
+	}
+}
+
+// A list of servers with URLs in it is told so, and no text of them, which may hold a password.
+func TestConfig_AsksForAHostWhereAURLIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, given := range []string{
+		"postgres://a/b", "postgres://u:hunter2@a:5432/b", "mysql://u:hunter2@tcp(a:3306)/b", "postgres://u:hun ter2@[::1", "://hunter2",
+		"jdbc:postgresql://u:hunter2@a/b",
+	} {
+		for key, change := range map[string]func(c *ConnectionConfig){
+			"read_hosts number 2": func(c *ConnectionConfig) { c.ReadHosts = append(c.ReadHosts, given) },
+			"replicas number 1":   func(c *ConnectionConfig) { c.Replicas = []ReplicaConfig{{Host: given}} },
+			"hosts number 1":      func(c *ConnectionConfig) { c.Hosts = []string{given} },
+			"host":                func(c *ConnectionConfig) { c.Host = given },
+		} {
+			c := replicated()
+			change(&c)
+			_, err := c.prepare("main")
+			require.ErrorContains(t, err, `connection "main": `+key+" is a URL")
+			require.ErrorContains(t, err, "host")
+			require.NotContains(t, err.Error(), "ter2")
+		}
 	}
 }
 

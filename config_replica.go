@@ -68,7 +68,7 @@ const (
 
 // ReadsConfig says how a connection's reads are spread over its replicas, and what
 // happens when one of them, or the primary, cannot serve. It has no meaning without
-// replicas.
+// replicas. None of its durations may be negative, or longer than 365 days.
 type ReadsConfig struct {
 	// Balance says how reads are spread.
 	//

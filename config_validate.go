@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -241,7 +242,13 @@ func (c ConnectionConfig) validateSQLite(f *config.Faults) {
 		f.Add("sqlite.synchronous", "is not OFF, NORMAL, FULL or EXTRA")
 	}
 	validDuration(f, "sqlite.busy_timeout", c.SQLite.BusyTimeout)
+	if c.SQLite.BusyTimeout > longestBusy {
+		f.Add("sqlite.busy_timeout", "is %v, more than %v", c.SQLite.BusyTimeout, longestBusy)
+	}
 }
+
+// longestBusy is what SQLite can count; of more it makes 0.
+const longestBusy = math.MaxInt32 * time.Millisecond
 
 func (p PoolConfig) validate(prefix string, f *config.Faults) {
 	for _, n := range []struct {

@@ -35,6 +35,8 @@ func (r ReadsConfig) validate(f *config.Faults) {
 		switch often := d.key == "probe_interval" || d.key == "discover_every"; {
 		case d.value < 0:
 			f.Add("reads."+d.key, "must not be negative")
+		case d.value > longestReads:
+			f.Add("reads."+d.key, "is %v, more than %v", d.value, longestReads)
 		case often && d.value > 0 && d.value < minEvery:
 			f.Add("reads."+d.key, "is %v, less than %v", d.value, minEvery)
 		}
@@ -50,8 +52,12 @@ func (r ReadsConfig) validate(f *config.Faults) {
 	}
 }
 
-// minEvery is how often nodes are asked at most.
-const minEvery = 10 * time.Millisecond
+const (
+	// minEvery is how often nodes are asked at most.
+	minEvery = 10 * time.Millisecond
+	// longestReads bounds the durations of ReadsConfig, multiples of which are added up.
+	longestReads = 365 * 24 * time.Hour
+)
 
 // shortWord is a word of a configuration as an error may show it.
 func shortWord(s string) string { return fmt.Sprintf("%.20q", s) }

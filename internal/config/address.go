@@ -14,12 +14,16 @@ var (
 	errBadHost    = errors.New("is neither a host's name nor an IP address")
 	errBadPort    = errors.New("has a port that is not between 1 and 65535")
 	errBadAddress = errors.New("is not host, host:port or [IPv6]:port")
+	errURL        = errors.New("is a URL, of which only the host is wanted: host or host:port")
 )
 
 // SplitAddress splits "host", "host:port", "[v6]" or "[v6]:port". Its errors
 // continue a sentence that names the address.
 func SplitAddress(address string, defaultPort int) (host string, port int, err error) {
 	port = defaultPort
+	if isURL(address) {
+		return "", 0, errURL
+	}
 	if strings.HasSuffix(address, "]") || !strings.Contains(address, ":") {
 		host = strings.TrimSuffix(strings.TrimPrefix(address, "["), "]")
 		if host != address && !strings.Contains(host, ":") {
@@ -42,6 +46,9 @@ func CheckHost(host string) error {
 	if _, err := netip.ParseAddr(host); err == nil && !strings.ContainsFunc(host, unicode.IsControl) {
 		return nil
 	}
+	if isURL(host) {
+		return errURL
+	}
 	if host == "" || len(host) > 253 || host[0] == '-' {
 		return errBadHost
 	}
@@ -54,3 +61,6 @@ func CheckHost(host string) error {
 	}
 	return nil
 }
+
+// isURL says that an address is a whole URL, which may have a password in it.
+func isURL(address string) bool { return strings.Contains(address, "://") }

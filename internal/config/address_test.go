@@ -27,6 +27,8 @@ func TestSplitAddress_TakesAHostWithOrWithoutAPort(t *testing.T) {
 		"::1":              {"", 0, errBadAddress},
 		"a:1:2":            {"", 0, errBadAddress},
 		"db:x":             {"", 0, errBadPort},
+		"postgres://db":    {"", 0, errURL},
+		"mysql://u:p@[::1": {"", 0, errURL},
 		"db:0":             {"", 0, errBadPort},
 		"db:65536":         {"", 0, errBadPort},
 	} {

@@ -190,7 +190,8 @@ func jitter(d time.Duration) time.Duration {
 	if spread <= 0 {
 		return d
 	}
-	return d - time.Duration(spread/2) + time.Duration(rand.Int64N(spread))
+	least := d - time.Duration(spread/2)
+	return max(least, least+time.Duration(rand.Int64N(spread))) // which may be too long for a duration
 }
 
 // noDriver is the Driver of every Pool: connections come from its connector only.

@@ -4,6 +4,7 @@ package driver
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"testing"
 	"time"
@@ -199,4 +200,7 @@ func TestLifetime_IsJittered(t *testing.T) {
 	}
 	require.Greater(t, len(seen), 100)
 	require.Equal(t, time.Duration(3), jitter(3))
+	for range 100 {
+		require.Greater(t, jitter(math.MaxInt64), 100*365*24*time.Hour)
+	}
 }
