@@ -3,8 +3,6 @@ package rowmap
 import (
 	"encoding/hex"
 	"reflect"
-	"strings"
-	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/value"
@@ -12,8 +10,8 @@ import (
 
 // Other is the argument of v in another form than arg, which [Arg] made of it, in
 // which a column may hold it too; nil if there is none. A UUID, which is sent as
-// text, may stand as 16 bytes: SQLite gets them, MySQL their hexadecimal digits.
-// SQLite's text of a midnight may be the date alone.
+// text, may stand as 16 bytes: SQLite gets them, MySQL their hexadecimal digits. A time
+// of SQLite may stand in several, which are a [value.TimeForms].
 func Other(v, arg any, d *dialect.Dialect) any {
 	switch v.(type) {
 	case string, []byte, nil:
@@ -24,20 +22,10 @@ func Other(v, arg any, d *dialect.Dialect) any {
 		if rv := reflect.Indirect(reflect.ValueOf(v)); rv.Kind() == reflect.Interface && !rv.IsNil() {
 			return Other(rv.Elem().Interface(), arg, d)
 		}
-	case isTimeLike(t):
+	case isTimeLike(t), isOwn(t, "Date"):
 		return otherTime(arg, d)
 	case isUUID(t):
 		return otherUUID(arg, d)
-	case isOwn(t, "Date"):
-		return otherDate(arg, d)
-	}
-	return nil
-}
-
-// otherDate is the midnight that a time.Time wrote.
-func otherDate(arg any, d *dialect.Dialect) any {
-	if text, ok := arg.(string); ok && d == dialect.SQLite && len(text) == len(time.DateOnly) {
-		return text + " 00:00:00"
 	}
 	return nil
 }
@@ -55,7 +43,7 @@ func (p *Plan) Other(i int, v, arg any, d *dialect.Dialect) any {
 		case isUUID(c.typ):
 			return otherUUID(arg, d)
 		case isOwn(bare(c.typ), "Date"):
-			return otherDate(arg, d)
+			return otherTime(arg, d)
 		}
 		return Other(v, arg, d)
 	}
@@ -128,7 +116,7 @@ func (p *Plan) Twofold(i int, d *dialect.Dialect) bool {
 	case dialect.MySQL:
 		return c.kind == UUID || isUUID(c.typ)
 	case dialect.SQLite:
-		return c.kind == UUID || isUUID(c.typ) || c.kind == Time || isOwn(bare(c.typ), "Date")
+		return c.kind == UUID || isUUID(c.typ) || c.kind == Time || isOwn(bare(c.typ), "Date") || isTimeLike(bare(c.typ))
 	}
 	return false
 }
@@ -155,8 +143,8 @@ func otherTime(arg any, d *dialect.Dialect) any {
 	if !ok || d != dialect.SQLite {
 		return nil
 	}
-	if date, midnight := strings.CutSuffix(text, " 00:00:00"); midnight && len(date) == len(time.DateOnly) {
-		return date
+	if forms, ok := value.TimeFormsOf(text); ok {
+		return forms
 	}
 	return nil
 }

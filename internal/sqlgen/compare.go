@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/value"
 )
 
 // compare writes column op value. Values come as Go has them: nil is NULL, a
@@ -163,12 +164,12 @@ func (r *renderer) between(c *Cond) {
 	low, high := len(r.args)-2, len(r.args)-1
 	careful := r.misread(field, r.args[low]) || r.misread(field, r.args[high])
 	if r.d == dialect.SQLite {
-		if others := r.others(c, field, low); others != nil { // the date sorts before all times of the day
-			if date, ok := others[0].(string); ok {
-				r.args[low] = min(date, r.args[low].(string))
+		if others := r.others(c, field, low); others != nil {
+			if forms, ok := others[0].(value.TimeForms); ok {
+				r.args[low] = forms.First()
 			}
-			if date, ok := others[1].(string); ok {
-				r.args[high] = max(date, r.args[high].(string))
+			if forms, ok := others[1].(value.TimeForms); ok {
+				r.args[high] = forms.Last()
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 // otherForm is the argument that a comparison's column may hold the same value as,
 // beside a; nil if there is none: the bytes of a UUID that is sent as text, and on
-// SQLite the date of a midnight.
+// SQLite the [value.TimeForms] of a time.
 func (r *renderer) otherForm(c *Cond, i int, a any) any {
 	if r.d.Numbered {
 		return nil // PostgreSQL knows its columns' types
@@ -50,6 +50,9 @@ func (r *renderer) careful(c *Cond, i int, a any) (ok bool) {
 
 // either compares with two forms of a value.
 func (r *renderer) either(c *Cond, a, other any) bool {
+	if forms, ok := other.(value.TimeForms); ok {
+		return r.inForms(c, forms)
+	}
 	switch {
 	case c.op == Eq || c.op == NotEq:
 		r.str("(")
@@ -72,26 +75,40 @@ func (r *renderer) either(c *Cond, a, other any) bool {
 		r.column(c.col)
 		r.str(") <> 16)")
 		return true
-	default:
-		text, _ := a.(string)
-		date, ok := other.(string)
+	default: // all bytes are behind all texts
 		r.str("(")
 		r.comparison(c)
-		switch {
-		case !ok: // all bytes are behind all texts
-			r.ready(a)
-			r.str(" AND ")
-			r.column(c.col)
-			r.str(" < x''")
-		case c.op == Lt || c.op == GtEq: // the date sorts before all times of the day
-			r.ready(min(text, date))
-		default:
-			r.ready(max(text, date))
-		}
-		r.str(")")
+		r.ready(a)
+		r.str(" AND ")
+		r.column(c.col)
+		r.str(" < x'')")
 		return true
 	}
 	return false
+}
+
+// inForms compares with a time in all its forms, between which no other time is.
+func (r *renderer) inForms(c *Cond, forms value.TimeForms) bool {
+	switch c.op {
+	case Eq, NotEq:
+		r.column(c.col)
+		r.str([2]string{" IN (", " NOT IN ("}[index(c.op == NotEq)])
+		r.ready(string(forms))
+		for _, form := range forms.AppendOthers(nil) {
+			r.str(", ")
+			r.ready(form)
+		}
+		r.str(")")
+	case Lt, GtEq:
+		r.comparison(c)
+		r.ready(forms.First())
+	case LtEq, Gt:
+		r.comparison(c)
+		r.ready(forms.Last())
+	default:
+		return false
+	}
+	return true
 }
 
 // formOf writes a comparison with other forms, which is right writes. Texts of MySQL are
@@ -175,8 +192,11 @@ func (r *renderer) members(c *Cond, i, first int, others []any) {
 		return
 	}
 	words := 0
-	if r.d == dialect.MySQL {
+	switch r.d {
+	case dialect.MySQL:
 		words = r.numbersFirst(i, first)
+	case dialect.SQLite:
+		others = r.withForms(others)
 	}
 	parts := others != nil || words > 0
 	if parts {
@@ -219,6 +239,21 @@ func (r *renderer) members(c *Cond, i, first int, others []any) {
 	if parts {
 		r.str(")")
 	}
+}
+
+// withForms appends the forms of times to the list's arguments, and returns what other
+// forms are left.
+func (r *renderer) withForms(others []any) (left []any) {
+	for _, other := range others {
+		switch other := other.(type) {
+		case nil:
+		case value.TimeForms:
+			r.args = other.AppendOthers(r.args)
+		default:
+			left = append(left, other)
+		}
+	}
+	return left
 }
 
 // joinLists writes what joins two lists of one comparison.

@@ -51,6 +51,11 @@ func TestBun_SharesThePoolWithModels(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "Lavinia", found.Title)
 		require.WithinDuration(t, lavinia.CreatedAt, found.CreatedAt, time.Second)
+		for _, op := range []string{"=", "<=", ">="} {
+			n, err := books.Where("created_at", op, found.CreatedAt).Count(ctx)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, n, op)
+		}
 		require.NoError(t, books.Create(ctx, &Book{Title: "Voices", Price: 8, CreatedAt: time.Now()}))
 
 		var list []Book

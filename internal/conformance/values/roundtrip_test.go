@@ -177,16 +177,17 @@ them in every way, finds them by every condition, and writes back what it has re
   not fit. A number is unchanged as a number: NUMERIC of PostgreSQL may lose zeros behind the point. A text in a field for numbers must be written as the
   number is: '7' is read, '007' and '1abc' are errors, as are 0.1234567890123456789 in a float64 and the first instant of the year 1, which is Go's zero time.
 - **Refused**: always an error, which names table, or model, and column.
-- **Otherwise**: some value is read that is found or written otherwise. What is left there is times of SQLite in another form than is written here; documents
+- **Otherwise**: some value is read that is found or written otherwise. What is left there is times of SQLite with a T or in another zone than UTC; documents
   (dbfleet.JSON) of another layout than Go writes: they are compared by their text, and null in a struct is its zero value; CITEXT of PostgreSQL in bytes,
   which a list does not find; FLOAT of MySQL in a float64, which is not found by it (take a float32), and the zero of its DATETIME(6) as text; nested
   arrays of PostgreSQL as text by ExecContext.
 
 A UUID stands as text or as 16 bytes. A [16]byte, and most libraries' UUID types, write text, so that a read of bytes is an error: take
 dbfleet.BinaryUUID for BINARY(16), BLOB and bytea, which converts to and from them. Conditions by = and IN find both forms, ranges that which is written.
-A time of SQLite is a text, and SQLite orders and compares the texts. Written is 2006-01-02 15:04:05.999999 of UTC, as CURRENT_TIMESTAMP writes it too;
-conditions find that, and the date alone as its midnight. What other libraries write in another layout or zone is read, but not found by the time
-that is read, and is in its own place in an order, until a Save writes it anew.
+A time of SQLite is a text, and SQLite orders and compares the texts. Written is 2006-01-02 15:04:05.999999 of UTC, as CURRENT_TIMESTAMP writes it too.
+Conditions find that; the date alone as its midnight; the fraction filled up with zeros to three or six digits; and each with +00:00 behind it, as Bun and
+mattn's driver write times of UTC. These are in one order. What is of another layout (a T, a Z) or zone is read, but not found by the time that is read, and
+is in its own place in an order, until a Save writes it anew.
 
 A read is so strict where its columns are those of the fields: Find, First, Get, Iter, relations. A select list of your own, SQL, Pluck and aggregates
 give what they compute, converted as far as nothing is lost. In SQL of your own a UUID, and a time on SQLite, is compared in the one form that is sent.

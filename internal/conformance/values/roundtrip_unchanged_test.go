@@ -4,10 +4,12 @@ import (
 	"encoding/hex"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/dbfleet/dbfleet"
+	forms "github.com/dbfleet/dbfleet/internal/value"
 )
 
 // oneForm are the ways to find a value in SQL that the caller wrote, which has one form
@@ -16,8 +18,8 @@ var oneForm = map[string]bool{"raw": true, "squirrel": true}
 
 // unchanged says whether what is stored is the value that it was: the same text, for a
 // number of Go the same number (PostgreSQL's NUMERIC has it with the zeros that somebody
-// wrote, SQLite as an integer or as a real), and for a time of SQLite the same midnight,
-// with its hours or without.
+// wrote, SQLite as an integer or as a real), and for a time of SQLite another of the
+// forms in which it is found.
 func (c *trial[V]) unchanged(after, before string) bool {
 	if after == before {
 		return true
@@ -28,7 +30,7 @@ func (c *trial[V]) unchanged(after, before string) bool {
 		b, also := number(before)
 		return ok && also && a.Cmp(b) == 0
 	case t.Kind() == reflect.Interface, t == reflect.TypeFor[dbfleet.Date](), t.ConvertibleTo(reflect.TypeFor[time.Time]()):
-		return midnight(after) == midnight(before)
+		return firstForm(after) == firstForm(before)
 	}
 	return false
 }
@@ -56,9 +58,16 @@ func number(stored string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(digits)
 }
 
-func midnight(stored string) string {
-	if text, err := hex.DecodeString(strings.TrimPrefix(stored, "text:")); err == nil && len(text) == len(time.DateOnly) {
-		stored += hex.EncodeToString([]byte(" 00:00:00"))
+// firstForm is a stored time in the first of its forms, and any other value as it is.
+func firstForm(stored string) string {
+	text, err := hex.DecodeString(strings.TrimPrefix(stored, "text:"))
+	if err != nil {
+		return stored
 	}
-	return strings.ToUpper(stored)
+	at, ok := forms.ParseTime(string(text))
+	all, also := forms.TimeFormsOf(forms.FormatTime(at))
+	if ok && also && (slices.Contains(all.AppendOthers(nil), any(string(text))) || string(all) == string(text)) {
+		return "text:" + all.First()
+	}
+	return stored
 }

@@ -3,6 +3,7 @@ package values
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -228,4 +229,113 @@ func TestTimes_TextThatIsNoTimeNamesTheColumn(t *testing.T) {
 		require.NoError(t, err)
 		require.WithinDuration(t, time.Now(), now.At, time.Minute)
 	})
+}
+
+// truth 408
+func TestTimes_ThatOthersWroteInUTCAreFoundByAnIndex(t *testing.T) {
+	t.Parallel()
+	type entry struct {
+		ID int64
+		At time.Time
+	}
+	fl := conformance.OnSQLite(t)
+	ctx := t.Context()
+	fl.Create(t, `CREATE TABLE log (id {id}, at DATETIME)`, `CREATE INDEX log_at ON log (at)`, `INSERT INTO log (id, at) VALUES
+		(1, '2024-05-06 07:08:08.999999+00:00'),
+		(2, '2024-05-06 07:08:09'), (3, '2024-05-06 07:08:09+00:00'), (4, '2024-05-06 07:08:09.000'), (5, '2024-05-06 07:08:09.000000'), (6, '2024-05-06 07:08:09.000000+00:00'),
+		(7, '2024-05-06 07:08:09.000001'), (8, '2024-05-06 07:08:09.5+00:00'), (9, '2024-05-06 07:08:09.500'), (10, '2024-05-06 07:08:10+00:00')`)
+	m := conformance.Model[entry](t, fl.Registry, dbfleet.ModelConfig{Table: "log"})
+	at := time.Date(2024, 5, 6, 7, 8, 9, 0, time.UTC)
+	half := at.Add(time.Second / 2)
+	many := []time.Time{at, half}
+	for i := range 9000 { // whose forms are more than a statement has room for
+		many = append(many, at.AddDate(1, 0, i))
+	}
+	table := fl.DB("main").Table("log")
+	for name, c := range map[string]struct {
+		q    *dbfleet.Query[entry]
+		want []int64
+	}{
+		"=":           {m.Where("at", "=", at), []int64{2, 3, 4, 5, 6}},
+		"= pointer":   {m.Where("at", "=", &half), []int64{8, 9}},
+		"= null":      {m.Where("at", "=", sql.NullTime{Time: half, Valid: true}), []int64{8, 9}},
+		"col":         {m.Filter(dbfleet.Col[time.Time]("at").Eq(half)), []int64{8, 9}},
+		"<>":          {m.Where("at", "<>", at), []int64{1, 7, 8, 9, 10}},
+		"<":           {m.Where("at", "<", at), []int64{1}},
+		"<=":          {m.Where("at", "<=", at), []int64{1, 2, 3, 4, 5, 6}},
+		">":           {m.Where("at", ">", at), []int64{7, 8, 9, 10}},
+		">=":          {m.Where("at", ">=", at), []int64{2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		"between":     {m.Query().WhereBetween("at", at, half), []int64{2, 3, 4, 5, 6, 7, 8, 9}},
+		"not between": {m.Filter(dbfleet.Col[time.Time]("at").NotBetween(at, half)), []int64{1, 10}},
+		"in":          {m.WhereIn("at", []time.Time{half, at}), []int64{2, 3, 4, 5, 6, 8, 9}},
+		"in any":      {m.WhereIn("at", []any{half, nil}), []int64{8, 9}},
+		"in many":     {m.WhereIn("at", many), []int64{2, 3, 4, 5, 6, 8, 9}},
+		"not in":      {m.Query().WhereNotIn("at", []time.Time{half, at}), []int64{1, 7, 10}},
+		"not in many": {m.Query().WhereNotIn("at", many), []int64{1, 7, 10}},
+	} {
+		got, err := dbfleet.Pluck[int64](ctx, c.q.OrderBy("id", dbfleet.Asc), "id")
+		require.NoError(t, err, name)
+		require.Equal(t, c.want, got, name)
+	}
+	n, err := table.Where("at", "=", half).Count(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+	n, err = table.WhereBetween("at", half, half).Count(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n)
+	sorted, err := dbfleet.Pluck[time.Time](ctx, m.OrderBy("at", dbfleet.Asc), "at")
+	require.NoError(t, err)
+	require.True(t, slices.IsSortedFunc(sorted, time.Time.Compare), "%v", sorted)
+
+	for name, q := range map[string]*dbfleet.Query[entry]{
+		"=": m.Where("at", "=", at), "in": m.WhereIn("at", []time.Time{at, half}), ">": m.Where("at", ">", at), "between": m.Query().WhereBetween("at", at, half),
+	} {
+		plan, err := dbfleet.Explain(ctx, q)
+		require.NoError(t, err, name)
+		require.Contains(t, plan.Text, "log_at", name)
+	}
+
+	e, err := m.Find(ctx, 8)
+	require.NoError(t, err)
+	require.Equal(t, half, e.At)
+	changed, err := m.Where("at", "=", e.At).Update(ctx, dbfleet.Row{"at": at})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, changed)
+}
+
+// truth 408
+func TestTimes_ThatOthersWroteAreKeys(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	fl.Create(t, `CREATE TABLE ticks (at DATETIME PRIMARY KEY, n {bigint})`)
+	findTicks[time.Time](t, fl)
+	findTicks[sql.NullTime](t, fl)
+	findTicks[moment](t, fl)
+}
+
+// findTicks finds, saves and deletes a record whose key is a time.
+func findTicks[V any](t *testing.T, fl conformance.Fleet) {
+	t.Helper()
+	type tick struct {
+		At V
+		N  int64
+	}
+	ctx := t.Context()
+	m := conformance.Model[tick](t, fl.Registry, dbfleet.ModelConfig{Table: "ticks", PrimaryKey: []string{"at"}})
+	for _, text := range []string{"2024-05-06 07:08:09.5+00:00", "2024-05-06", "2024-05-06 07:08:09"} {
+		fl.Create(t, `INSERT INTO ticks VALUES ('`+text+`', 1)`)
+		x, err := m.First(ctx)
+		require.NoError(t, err, text)
+		x, err = m.Find(ctx, x.At)
+		require.NoError(t, err, text)
+		x.N = 2
+		require.NoError(t, m.Save(ctx, &x), text)
+		x, err = m.Find(ctx, x.At)
+		require.NoError(t, err, text)
+		require.EqualValues(t, 2, x.N, text)
+		require.NoError(t, m.Delete(ctx, &x), text)
+		n, err := m.Count(ctx)
+		require.NoError(t, err)
+		require.Zero(t, n, text)
+	}
 }
