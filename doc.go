@@ -280,7 +280,7 @@
 //		dbfleet.SagaStep[User]{
 //			Name: "user", Connection: "users_db",
 //			Do:   func(ctx context.Context, u *User) error { return users.Create(ctx, u) },
-//			Undo: func(ctx context.Context, u *User) error { return users.Delete(ctx, u) },
+//			Undo: func(ctx context.Context, u *User) (err error) { _, err = users.Where("id", "=", u.ID).Delete(ctx); return },
 //		},
 //		dbfleet.SagaStep[User]{
 //			Name: "order", Connection: "orders_db",

@@ -20,8 +20,11 @@ func ExampleSaga() {
 	saga, err := dbfleet.NewSaga(registry, dbfleet.SagaConfig{Name: "archive"},
 		dbfleet.SagaStep[Account]{
 			Name: "copy", Connection: "archive",
-			Do:   func(ctx context.Context, a *Account) error { return archived.Create(ctx, a) },
-			Undo: func(ctx context.Context, a *Account) error { return archived.Delete(ctx, a) },
+			Do: func(ctx context.Context, a *Account) error { return archived.Create(ctx, a) },
+			Undo: func(ctx context.Context, a *Account) error {
+				_, err := archived.Where("id", "=", a.ID).Delete(ctx) // also if somebody has deleted it
+				return err
+			},
 		},
 		dbfleet.SagaStep[Account]{
 			Name: "note", Connection: "analytics",

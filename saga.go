@@ -37,7 +37,10 @@ type SagaStep[D any] struct {
 	Do func(ctx context.Context, data *D) error
 	// Undo takes back what Do did, in a transaction of its own, from the data that Do has
 	// left. It is called only if Do was committed, and must succeed in the end: Resume
-	// tries it again. nil is a step that needs no taking back.
+	// tries it again. So it must not need what others may have taken or changed meanwhile:
+	// it deletes by a condition, which may find nothing, and takes a mark off a row that Do
+	// has left in its place, rather than inserting the row again. A run whose Undo is
+	// refused stays in Unfinished. nil is a step that needs no taking back.
 	Undo func(ctx context.Context, data *D) error
 	// Retries is TxOptions.Retries of both transactions.
 	Retries int

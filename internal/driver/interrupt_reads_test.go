@@ -1,3 +1,5 @@
+//go:build !dbfleet_no_postgres && !dbfleet_no_mysql && !dbfleet_no_sqlite
+
 package driver
 
 import (

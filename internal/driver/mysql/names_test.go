@@ -1,3 +1,5 @@
+//go:build !dbfleet_no_mysql
+
 package mysql
 
 import (
