@@ -15,16 +15,6 @@ func (q *query) made(ctx context.Context, p *place, made *sqlgen.Query, write bo
 	return q.madeIn(ctx, p, made, q.env(p), write, read)
 }
 
-func (q *query) madeIn(ctx context.Context, p *place, made *sqlgen.Query, env *sqlgen.Env, write bool, read readerFunc) error {
-	all := q.src.table.Rows(*made)
-	text, args, err := sqlgen.Select(&all, env)
-	if err != nil {
-		return err
-	}
-	_, err = p.query(ctx, &statement{op: "select", table: q.src.table.Name, text: text, args: args, write: write}, read)
-	return err
-}
-
 // reload reads fields of a record that the database made, where INSERT cannot
 // return them.
 func (q *query) reload(ctx context.Context, p *place, record any, fields []int) error {

@@ -63,9 +63,11 @@ func (r ToManyPivot[P, C, J]) DetachAll(ctx context.Context, parent *P) (int64, 
 // Rows of children that stay are left as they are, and so are those that refer to NULL.
 //
 // It is done in one transaction on the pivot's connection, that of ctx if it carries
-// one, and locks the rows that it deletes. Of two that sync the same parent at once, both
-// may leave their children; lock the parent before where that matters. Children must be
-// so few that a statement can name them all.
+// one, and locks the rows that it deletes, in the order of their keys. Of two that sync the
+// same parent at once, both may leave their children; lock the parent before where that
+// matters. What ends in a deadlock with others all the same is begun anew, up to 10 times,
+// callbacks included, but not in a transaction of ctx's: there it is ErrDeadlock
+// (TxOptions.Retries). Children must be so few that a statement can name them all.
 func (r ToManyPivot[P, C, J]) Sync(ctx context.Context, parent *P, children []C) (Synced[C, J], error) {
 	var row J
 	return r.SyncWith(ctx, parent, row, children)
@@ -88,7 +90,8 @@ func (r ToManyPivot[P, C, J]) SyncWith(ctx context.Context, parent *P, row J, ch
 // ScopePivot are deleted, and a child whose rows are all outside of it is left alone.
 //
 // It is done in one transaction on the pivot's connection, that of ctx if it carries one,
-// and locks the rows that it deletes. Of two that toggle the same child at once, both may
+// and locks the rows that it deletes; after a deadlock it is begun anew as Sync is. Of two
+// that toggle the same child at once, both may
 // attach it; it is there once then, and one of them tells so. Children must be so few that
 // a statement can name them all. Callbacks of the pivot's model run for rows that are inserted, none for those
 // that are deleted.

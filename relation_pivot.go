@@ -72,7 +72,11 @@ func (p *pivot) attach(ctx context.Context, a attaching, fault error) ([]int, er
 	if err != nil {
 		return nil, told(err)
 	}
-	attached, err := p.attachAt(ctx, q, to, a)
+	var attached []int
+	err = q.atomicUnlessDeadlocked(ctx, to.connection, false, func(ctx context.Context) error {
+		attached, err = p.attachAt(ctx, q, to, a)
+		return err
+	})
 	return attached, told(err)
 }
 
@@ -217,7 +221,7 @@ func (p *pivot) detach(ctx context.Context, q *query, children rowmap.Records) (
 		return 0, told(err)
 	}
 	parts, n := keys.Parts(), int64(0)
-	err = q.atomic(ctx, to.connection, len(parts) > 1, func(ctx context.Context) error {
+	err = q.atomicUnlessDeadlocked(ctx, to.connection, len(parts) > 1, func(ctx context.Context) error {
 		n = 0
 		for _, part := range parts {
 			deleted, err := q.rowsAlone().where(back.among(part)).deleteRows(ctx)
@@ -236,7 +240,19 @@ func detachAll(ctx context.Context, q *query) (int64, error) {
 	if err := q.usable(); err != nil {
 		return 0, told(err)
 	}
-	return q.rowsAlone().deleteRows(ctx)
+	if ctx == nil {
+		return 0, noContext("")
+	}
+	to, err := q.destination()
+	if err != nil {
+		return 0, told(err)
+	}
+	var n int64
+	err = q.atomicUnlessDeadlocked(ctx, to.connection, false, func(ctx context.Context) error {
+		n, err = q.rowsAlone().deleteRows(ctx)
+		return err
+	})
+	return n, err
 }
 
 // rowsAlone is the query for the same rows, in no order and whole.

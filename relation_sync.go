@@ -20,7 +20,7 @@ func (p *pivot) sync(ctx context.Context, q *query, gone any, a attaching, fault
 	if err != nil {
 		return nil, told(err)
 	}
-	err = q.atomic(ctx, to.connection, true, func(ctx context.Context) error {
+	err = q.atomicUnlessDeadlocked(ctx, to.connection, true, func(ctx context.Context) error {
 		rowmap.Clear(gone)
 		if err := others.get(ctx, gone); err != nil {
 			return err
@@ -62,6 +62,9 @@ func (p *pivot) doomed(ctx context.Context, q *query, a attaching, fault error, 
 	}
 	if e.dialect.RowLocks {
 		rows.q = rows.q.WithLock(sqlgen.ForUpdate)
+		for _, column := range p.model.src.table.KeyNames() { // in which all callers lock them
+			rows.q.AddOrder(sqlgen.Order{Column: column})
+		}
 	}
 	return rows, to, nil
 }
@@ -75,7 +78,7 @@ func (p *pivot) toggle(ctx context.Context, q *query, gone any, a attaching, fau
 	if err != nil || a.children.N == 0 {
 		return nil, told(err)
 	}
-	err = q.atomic(ctx, to.connection, true, func(ctx context.Context) error {
+	err = q.atomicUnlessDeadlocked(ctx, to.connection, true, func(ctx context.Context) error {
 		rowmap.Clear(gone)
 		if err := theirs.get(ctx, gone); err != nil {
 			return err
@@ -148,4 +151,19 @@ func (p *pivot) deleteAll(ctx context.Context, to destination, rows rowmap.Recor
 		}
 	}
 	return nil
+}
+
+// atomicUnlessDeadlocked is atomic that begins anew after a deadlock with others who change
+// the same pivot, unless it is part of a transaction of the caller's. MySQL locks the gaps
+// between rows, too, so that no order of the rows keeps it from deadlocks.
+func (q *query) atomicUnlessDeadlocked(ctx context.Context, connection string, several bool, fn func(ctx context.Context) error) error {
+	for attempt := 0; ; attempt++ {
+		err := q.atomic(ctx, connection, several, fn)
+		switch {
+		case err == nil, attempt == maxRetries, !errors.Is(err, ErrDeadlock), !allUndone(err):
+			return err
+		case q.wish().tx != nil, txOf(ctx, q.src.reg, connection) != nil, !pause(ctx, attempt):
+			return err
+		}
+	}
 }

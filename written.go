@@ -148,3 +148,14 @@ func (q *query) countMadeIn(ctx context.Context, p *place, made *sqlgen.Query, e
 	})
 	return n, err
 }
+
+// madeIn is made with what the statement knows of tables.
+func (q *query) madeIn(ctx context.Context, p *place, made *sqlgen.Query, env *sqlgen.Env, write bool, read readerFunc) error {
+	all := q.src.table.Rows(*made)
+	text, args, err := sqlgen.Select(&all, env)
+	if err != nil {
+		return err
+	}
+	_, err = p.query(ctx, &statement{op: "select", table: q.src.table.Name, text: text, args: args, write: write}, read)
+	return err
+}

@@ -69,12 +69,47 @@ func (r *renderer) with(q *Query) {
 		}
 		r.ident(c.Name)
 		r.str(" AS ")
-		r.cte(sub, t)
+		if r.d == dialect.SQLite && !c.Recursive {
+			r.inside = append(r.inside, hiding{c.Name, len(r.ctes)})
+			r.cte(sub, t)
+			r.inside = r.inside[:len(r.inside)-1]
+		} else {
+			r.cte(sub, t)
+		}
 		if !c.Recursive {
 			r.ctes = append(r.ctes, v)
 		}
 	}
 	r.str(" ")
+}
+
+// hiding is a CTE whose query is being written: by its name SQLite means the CTE itself
+// there ("circular reference"), and others the table that it hides, or a CTE before.
+type hiding struct {
+	name   string
+	before int // how many CTEs could be read around it
+}
+
+// tableName writes the name of a table that is read, or changed.
+func (r *renderer) tableName(name string) {
+	for _, h := range r.inside {
+		if !strings.EqualFold(h.name, name) {
+			continue
+		}
+		for i := len(r.ctes) - 1; i >= 0; i-- {
+			if !strings.EqualFold(r.ctes[i].name, name) {
+				continue
+			}
+			if i < h.before {
+				r.fail(r.fault("CTE "+strconv.Quote(h.name), "reads another CTE of its own name, which SQLite takes for itself; give one of them another name", nil))
+			}
+			r.path(name)
+			return
+		}
+		r.str("main.")
+		break
+	}
+	r.path(name)
 }
 
 // cte writes the query of a CTE, which sees nothing of the queries around it.

@@ -92,6 +92,10 @@ type Table interface {
 	// Fit turns a value that is assigned to a column into one of the column's
 	// kind, or fails.
 	Fit(i int, v any) (any, error)
+	// Document says whether the column holds JSON documents. Stored is an argument of
+	// Values.Arg as the column stores it, or the error that it is no document.
+	Document(i int) bool
+	Stored(i int, arg any) (any, error)
 	// FitList does the same for a list of values that a column is compared with.
 	FitList(i int, list any) (any, error)
 	// Operand is Values.Arg for a value that is made to fit the column.

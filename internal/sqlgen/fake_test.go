@@ -85,6 +85,8 @@ func (c known) Field(name string) (int, bool) {
 }
 
 func (c known) Fit(_ int, v any) (any, error)        { return v, nil }
+func (c known) Document(int) bool                    { return false }
+func (c known) Stored(_ int, arg any) (any, error)   { return arg, nil }
 func (c known) FitList(_ int, list any) (any, error) { return list, nil }
 
 func (known) Other(int, any, any, *dialect.Dialect) any { return nil }

@@ -108,10 +108,8 @@ func (r *renderer) insertValues(in *Insert, rows [][]any) {
 				r.str(", ")
 			}
 			switch v := v.(type) {
-			case *Expr:
-				r.raw(v, "column "+strconv.Quote(in.Columns[i]))
-			case Subquery:
-				r.subquery(r.statement(v))
+			case *Expr, Subquery:
+				r.assigned(in.Columns[i], v)
 			default:
 				r.ready(v)
 			}

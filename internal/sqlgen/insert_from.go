@@ -32,7 +32,14 @@ func InsertFrom(q *Query, columns []string, more []Set, sub Subquery, env *Env) 
 		}
 		r.str(") ")
 		into := r.q
-		if len(more) > 0 {
+		documents := make([]bool, len(columns))
+		for i, c := range columns {
+			documents[i] = r.asDocument(c)
+		}
+		if slices.Contains(documents, true) {
+			r.q, r.table = nil, nil
+			r.fromDocuments(&from, t, documents, more)
+		} else if len(more) > 0 {
 			r.str("SELECT ")
 			r.ident("rows")
 			r.str(".*")
@@ -49,6 +56,35 @@ func InsertFrom(q *Query, columns []string, more []Set, sub Subquery, env *Env) 
 		}
 		r.q = into
 	})
+}
+
+// fromDocuments writes the rows of a query for columns of which some hold documents, on
+// SQLite; see asDocument.
+func (r *renderer) fromDocuments(from *Query, t Table, documents []bool, more []Set) {
+	name := func(i int) { r.ident("c" + strconv.Itoa(i+1)) }
+	r.str("WITH dbfleet_rows (")
+	for i := range documents {
+		r.commas(i)
+		name(i)
+	}
+	r.str(") AS (")
+	r.nested(from, t)
+	r.str(") SELECT ")
+	for i, document := range documents {
+		r.commas(i)
+		if document {
+			r.str("JSON(")
+		}
+		name(i)
+		if document {
+			r.str(")")
+		}
+	}
+	for i := range more {
+		r.str(", ")
+		r.sameInAll(&more[i])
+	}
+	r.str(" FROM dbfleet_rows")
 }
 
 func setColumns(sets []Set) []string {

@@ -67,7 +67,7 @@ func (r *renderer) tablePath(name string) {
 	if r.owned != nil {
 		r.schemaOf(r.ownerTo(name), name)
 	}
-	r.path(name)
+	r.tableName(name)
 }
 
 // joinedPath is tablePath for a table that is joined, which a CTE may hide in a write too.
@@ -75,7 +75,7 @@ func (r *renderer) joinedPath(name string) {
 	if r.owned != nil {
 		r.schemaOf(r.owner(name), name)
 	}
-	r.path(name)
+	r.tableName(name)
 }
 
 func (r *renderer) schemaOf(o *Owner, name string) {

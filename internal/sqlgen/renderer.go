@@ -36,6 +36,7 @@ type renderer struct {
 	// outer are the SELECTs around q whose columns it may name, outermost first.
 	outer  []scope
 	ctes   []visible // what may be read by its name here
+	inside []hiding  // SQLite: the CTEs whose queries are being written
 	target bool      // the table that the statement changes is being written
 	locks  bool      // the statement writes or locks rows, so its subqueries may lock
 

@@ -60,17 +60,14 @@ func (r *renderer) set(s *Set) {
 		return
 	}
 	switch v := s.Value.(type) {
-	case *Expr:
-		r.raw(v, "column "+strconv.Quote(s.Column))
-		return
-	case Subquery:
-		r.subquery(r.statement(v))
+	case *Expr, Subquery:
+		r.assigned(s.Column, v)
 		return
 	}
-	v := s.Value
+	v, i, known := s.Value, 0, false
+	var err error
 	if r.table != nil && v != nil {
-		if i, ok := r.table.Field(s.Column); ok {
-			var err error
+		if i, known = r.table.Field(s.Column); known {
 			if v, err = r.table.Fit(i, v); err != nil {
 				r.fail(err)
 				return
@@ -82,7 +79,40 @@ func (r *renderer) set(s *Set) {
 		r.fail(r.fault("column "+strconv.Quote(s.Column), "", err))
 		return
 	}
+	if known {
+		if a, err = r.table.Stored(i, a); err != nil {
+			r.fail(err)
+			return
+		}
+	}
 	r.ready(a)
+}
+
+// assigned writes SQL, or a query for one value, that a column is set to.
+func (r *renderer) assigned(column string, v any) {
+	document := r.asDocument(column)
+	if document {
+		r.str("JSON(")
+	}
+	switch v := v.(type) {
+	case *Expr:
+		r.raw(v, "column "+strconv.Quote(column))
+	case Subquery:
+		r.subquery(r.statement(v))
+	}
+	if document {
+		r.str(")")
+	}
+}
+
+// asDocument says that the database would store in the column what is no document:
+// SQLite's function JSON fails on that.
+func (r *renderer) asDocument(column string) bool {
+	if r.d != dialect.SQLite || r.table == nil {
+		return false
+	}
+	i, ok := r.table.Field(column)
+	return ok && r.table.Document(i)
 }
 
 // Delete renders DELETE FROM … WHERE.

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -65,6 +66,18 @@ func (t *Table) Field(column string) (int, bool) {
 // Fit implements sqlgen.Table: a value for a column must be of the kind of its
 // field, else databases compare it as they like (MySQL finds 'abc' equal to 0).
 func (t *Table) Fit(i int, v any) (any, error) { return t.Plan.Fit(i, v) }
+
+// Document implements sqlgen.Table.
+func (t *Table) Document(i int) bool { return t.Plan.Document(i) }
+
+// Stored implements sqlgen.Table.
+func (t *Table) Stored(i int, arg any) (any, error) {
+	stored, err := t.Plan.Stored(i, arg)
+	if in := (*rowmap.ColumnError)(nil); errors.As(err, &in) {
+		in.Table = t.Name
+	}
+	return stored, err
+}
 
 // FitList implements sqlgen.Table.
 func (t *Table) FitList(i int, list any) (any, error) { return t.Plan.FitList(i, list) }

@@ -95,9 +95,10 @@ func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect
 			args[i] = v
 			continue
 		}
+		f, known := 0, false
 		var err error
 		if t.Plan != nil && v != nil {
-			if f, ok := t.Field(c); ok {
+			if f, known = t.Field(c); known {
 				if v, err = t.Fit(f, v); err != nil {
 					return nil, err
 				}
@@ -105,6 +106,11 @@ func (t *Table) RowArgs(columns []string, row map[string]any, d *dialect.Dialect
 		}
 		if args[i], err = rowmap.Arg(v, d); err != nil {
 			return nil, &rowmap.ColumnError{Table: t.Name, Column: c, Err: err}
+		}
+		if known {
+			if args[i], err = t.Stored(f, args[i]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return args, nil

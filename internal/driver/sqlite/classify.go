@@ -20,7 +20,7 @@ func classify(err error) (session.Problem, bool) {
 		return session.Problem{}, false
 	}
 	p := session.Problem{Class: classOf(se.Code()), Code: strconv.Itoa(se.Code())}
-	if se.Code() == 1 && strings.Contains(se.Error(), overflow) {
+	if se.Code() == 1 && (strings.Contains(se.Error(), overflow) || strings.Contains(se.Error(), malformed)) {
 		p.Class = session.InvalidValue
 	}
 	_, detail, _ := strings.Cut(se.Error(), "constraint failed: ")
@@ -50,6 +50,9 @@ func classify(err error) (session.Problem, bool) {
 
 // overflow is what SQLite says, by the code of any mistake, of a sum beyond int64.
 const overflow = "SQL logic error: integer overflow (1)"
+
+// malformed is what it says of a text that is no JSON.
+const malformed = "SQL logic error: malformed JSON (1)"
 
 // columnsOf reads "t.a, t.b". Names with dots of their own could be read in several
 // ways: then none is told.
