@@ -150,7 +150,8 @@ func BelongsTo[P, C any](records *Model[P], owners *Model[C], link Link, field f
 // Scope returns the relation with the related records narrowed or ordered by f. A
 // limit or offset holds for each parent; records that the order holds for equal are
 // then sorted by their primary key. With asks for those of 48 parents in one
-// statement, but for each parent by itself where rows are locked, grouped or
+// statement, of more where the keys are whole numbers, on PostgreSQL and, if the parents
+// have few, on MariaDB; but for each parent by itself where rows are locked, grouped or
 // distinct, or sorted by SQL or by what the select list names.
 func (r ToMany[P, C]) Scope(f func(*Query[C]) *Query[C]) ToMany[P, C] {
 	r.tie = r.tie.scoped(of(r.tie.related, f))
