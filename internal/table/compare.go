@@ -110,18 +110,22 @@ func bits(goType string) (n int, ok bool) {
 func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 	f := t.Plan.Field(i)
 	size, whole := sizes[c.Type]
-	decimal := c.Type == "numeric" || c.Type == "decimal"
-	floats := c.Type == "float4" || c.Type == "float8" || c.Type == "float" || c.Type == "double"
+	is := classOf(c)
 	textual := strings.Contains(c.Type, "char") || strings.Contains(c.Type, "text")
-	temporal := c.Type == "date" || c.Digits >= 0
+	switch {
+	case slices.Contains(refused[f.Kind], is):
+		return Fails, "it does not hold " + held[f.Kind]
+	case tooShort(f.Kind, c):
+		return Fails, fmt.Sprintf("it is too short, and does not hold %s", held[f.Kind])
+	}
 	switch f.Kind {
 	case rowmap.Int, rowmap.Uint:
 		mine, ok := bits(f.Type)
 		unsigned := strings.Contains(c.Full, "unsigned")
 		switch {
-		case textual || temporal || c.Type == "bytea":
+		case textual || c.Type == "bytea":
 			return Fails, "it does not hold whole numbers"
-		case decimal || floats:
+		case is == decimals || is == floats:
 			return May, "values with a fraction cannot be read"
 		case !whole || !ok:
 		case mine < size:
@@ -135,9 +139,9 @@ func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 		}
 	case rowmap.Float:
 		switch {
-		case decimal:
+		case is == decimals:
 			return May, "a float does not keep every decimal; take a string or a decimal type"
-		case textual || temporal:
+		case textual:
 			return Fails, "it does not hold numbers"
 		case (c.Type == "float4" || c.Type == "float") && strings.Contains(f.Type, "64"):
 			return May, "it keeps about 7 digits of the field's 16"
@@ -145,24 +149,31 @@ func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 			return May, "whole numbers above 2^53 are not exact in a float"
 		}
 	case rowmap.Bool:
-		if textual || temporal {
+		switch {
+		case textual || c.Type == "bytea":
 			return Fails, "it does not hold bools"
+		case is == decimals:
+			return May, "only 0 and 1 are bools, without digits behind the point"
 		}
 	case rowmap.Time:
 		switch {
-		case textual || whole || decimal || floats:
+		case textual || c.Type == "bytea":
 			return Fails, "it does not hold times"
 		case c.Type == "date" && !strings.Contains(f.Type, "Date"):
 			return May, "the time of day is lost when it is written"
 		case c.Digits >= 0 && c.Digits < 6 && !t.generated[i] && t.precision < pow10(9-c.Digits):
 			return May, fmt.Sprintf("it keeps %d digits of a second's fraction; set ModelConfig.TimePrecision, or what is written is not what is read", c.Digits)
 		}
+	case rowmap.UUID:
+		if c.Type == "bytea" {
+			return Fails, "it does not hold UUIDs, which are sent as texts"
+		}
 	case rowmap.Encrypted:
-		if textual || whole || decimal || floats || temporal {
+		if textual {
 			return Fails, "it does not hold the bytes of a ciphertext"
 		}
 	case rowmap.BlindIndex:
-		if textual || whole || decimal || floats || temporal {
+		if textual {
 			return Fails, "it does not hold the bytes of a blind index"
 		}
 		if strings.HasSuffix(c.Type, "binary") && (c.Length < rowmap.MACSize || c.Type == "binary" && c.Length != rowmap.MACSize) {

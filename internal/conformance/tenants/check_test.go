@@ -2,6 +2,7 @@ package tenants
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -75,4 +76,17 @@ func TestTenants_NoAtomicOfSeveralConnections(t *testing.T) {
 	err := s.Atomic(ctx, []string{"shops/zeta"}, nothing)
 	require.ErrorIs(t, err, dbfleet.ErrOtherTenant)
 	require.False(t, ran)
+}
+
+func TestTenants_NoMoreStayOpenThanAllowed(t *testing.T) {
+	t.Parallel()
+	s := newEstate(t, dbfleet.TenantsConfig{MaxTenants: 3})
+	first := s.open(t, "first")
+	for i := range 10 {
+		s.open(t, fmt.Sprint("t", i))
+		_, err := s.notes.Query().Get(first)
+		require.NoError(t, err)
+		require.LessOrEqual(t, s.stats(t).Tenants, 3)
+	}
+	require.EqualValues(t, 11, s.asked.Load(), "the one that is used stays")
 }

@@ -288,19 +288,6 @@ func TestTenants_IdleOnesAreClosedAndThoseInUseAreNot(t *testing.T) {
 	require.NoError(t, stmt.Close())
 }
 
-func TestTenants_NoMoreStayOpenThanAllowed(t *testing.T) {
-	t.Parallel()
-	s := newEstate(t, dbfleet.TenantsConfig{MaxTenants: 3})
-	first := s.open(t, "first")
-	for i := range 10 {
-		s.open(t, fmt.Sprint("t", i))
-		_, err := s.notes.Query().Get(first)
-		require.NoError(t, err)
-		require.LessOrEqual(t, s.stats(t).Tenants, 3)
-	}
-	require.EqualValues(t, 11, s.asked.Load(), "the one that is used stays")
-}
-
 func TestTenants_CloseClosesAll(t *testing.T) {
 	t.Parallel()
 	s := newEstate(t, dbfleet.TenantsConfig{})
