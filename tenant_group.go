@@ -49,7 +49,9 @@ type TenantsConfig struct {
 	// none free has idle connections of others closed, those first whose tenants were used
 	// longest ago, and waits for AcquireTimeout of its tenant's pool in turn with all
 	// others: then the error is an *AcquireTimeoutError that names the tenant and the
-	// budget. While somebody waits, connections that are given back are closed.
+	// budget. While somebody waits, connections that are given back are closed. Databases of
+	// which the last connection could not be made have half of it, together, to be asked
+	// again.
 	//
 	// Defaults to 100.
 	MaxOpen int `json:"max_open" yaml:"max_open" mapstructure:"max_open" toml:"max_open,omitzero"`

@@ -45,15 +45,14 @@ type authorTag struct {
 // library are the same tables, by one of the ways to keep tenants apart.
 type library struct {
 	*dbfleet.Registry
-	connection string
-	authors    *dbfleet.Model[author]
-	books      *dbfleet.Model[book]
-	tags       *dbfleet.Model[tag]
-	ties       *dbfleet.Model[authorTag]
-	booksOf    dbfleet.ToMany[author, book]
-	authorOf   dbfleet.ToOne[book, author]
-	tagsOf     dbfleet.ToManyPivot[author, tag, authorTag]
-	theirs     view // what zeta has, before acme does anything
+	authors  *dbfleet.Model[author]
+	books    *dbfleet.Model[book]
+	tags     *dbfleet.Model[tag]
+	ties     *dbfleet.Model[authorTag]
+	booksOf  dbfleet.ToMany[author, book]
+	authorOf dbfleet.ToOne[book, author]
+	tagsOf   dbfleet.ToManyPivot[author, tag, authorTag]
+	theirs   view // what zeta has, before acme does anything
 }
 
 // view is all that a tenant has.
