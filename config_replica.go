@@ -80,7 +80,9 @@ type ReadsConfig struct {
 	// MaxLag is how far behind the primary a replica may be that serves reads. It is an
 	// upper bound: the primary's position is looked up at least three times as often (at
 	// most each 50 ms), and a replica is as stale as the last position that it is known to
-	// have reached is old. One of which nothing is known is not fresh.
+	// have reached is old. One of which nothing is known is not fresh. Of a name that leads
+	// to several servers each is measured: which one a connection leads to is asked once,
+	// and one that the library does not ask anyway is asked before each read.
 	//
 	// Defaults to 0: replicas are read however far behind they are.
 	MaxLag time.Duration `json:"max_lag" yaml:"max_lag" mapstructure:"max_lag" toml:"max_lag,omitzero"`

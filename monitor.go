@@ -28,11 +28,13 @@ type monitor struct {
 	mu   sync.Mutex    // protects following field
 	over chan struct{} // closed when the goroutine has ended; nil before it starts
 
+	measuring sync.Mutex // protects following fields
+	ruler     replicaset.Ruler
+	system    string // whose history the ruler measures, "" for not known
+
 	// The following are used by the goroutine alone.
 	watched map[*node]*watch
 	asking  sync.WaitGroup
-	ruler   replicaset.Ruler
-	system  string    // whose history the ruler measures, "" for not known
 	busy    time.Time // when reads were last under way
 	since   time.Time // of within
 	waiting []*lookup

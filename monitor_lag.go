@@ -59,14 +59,8 @@ func (m *monitor) measure(a answer) {
 	if !m.e.found.Load() || a.report.Role == driver.RoleStandby {
 		return
 	}
-	if m.system != "" && a.report.System != "" && m.system != a.report.System {
-		m.ruler.Forget()
-	}
-	if a.report.System != "" {
-		m.system = a.report.System
-	}
-	m.ruler.Sampled(a.asked, a.report.Position)
-	a.w.n.fresh.reached(a.asked)
+	m.sample(&a)
+	a.w.n.fresh.reached(a.asked, a.report.Server)
 	for _, w := range m.watched {
 		if w != a.w && w.known {
 			m.gauge(w)
@@ -74,15 +68,37 @@ func (m *monitor) measure(a answer) {
 	}
 }
 
-// gauge notes how fresh a replica is known to be. One of another history is not.
-func (m *monitor) gauge(w *watch) {
-	other := m.system != "" && w.last.System != "" && m.system != w.last.System
-	t, known := m.ruler.Reached(w.last.Position)
-	if other || !known || m.e.dialect.Name == string(Postgres) && w.last.Role != driver.RoleStandby {
-		w.n.fresh.forget()
-		return
+// sample notes where the primary was.
+func (m *monitor) sample(a *answer) {
+	m.measuring.Lock()
+	defer m.measuring.Unlock()
+	if m.system != "" && a.report.System != "" && m.system != a.report.System {
+		m.ruler.Forget()
 	}
-	w.n.fresh.reached(t)
+	if a.report.System != "" {
+		m.system = a.report.System
+	}
+	m.ruler.Sampled(a.asked, a.report.Position)
+}
+
+// gauge notes how fresh a replica is known to be.
+func (m *monitor) gauge(w *watch) {
+	if t, known := m.reached(&w.last); known {
+		w.n.fresh.reached(t, w.last.Server)
+	} else {
+		w.n.fresh.forget()
+	}
+}
+
+// reached is the last time of which a replica that has answered with r is known to have all
+// that the primary had. Of one with another history it is not. It is safe for concurrent use.
+func (m *monitor) reached(r *driver.Report) (t time.Time, known bool) {
+	m.measuring.Lock()
+	defer m.measuring.Unlock()
+	if other := m.system != "" && r.System != "" && m.system != r.System; other || m.e.dialect.Name == string(Postgres) && r.Role != driver.RoleStandby {
+		return time.Time{}, false
+	}
+	return m.ruler.Reached(r.Position)
 }
 
 // judge raises and lowers the flags of replicas that are too far behind.

@@ -1,8 +1,11 @@
 package dbfleet
 
 import (
+	"context"
 	"net/netip"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -60,6 +63,40 @@ func TestNames_TellWhichAddressesAreGone(t *testing.T) {
 	require.Empty(t, look(), "no answer says nothing")
 	require.Equal(t, []netip.Addr{a, c}, look(b))
 	require.Empty(t, look(b))
+}
+
+// The name of a node that has come between two rounds is looked up at once, so that it is
+// known where its first connections lead.
+func TestNames_OfANodeThatHasComeAreLookedUpAtOnce(t *testing.T) {
+	t.Parallel()
+	config := ConnectionConfig{Driver: Postgres, Host: "db", Database: "d", Username: "u", ReadHosts: []string{"a", "127.0.0.1"}}
+	config, err := config.prepare("main")
+	require.NoError(t, err)
+	e, err := newEntry(&Registry{}, "main", config, &hookList{})
+	require.NoError(t, err)
+	var mu sync.Mutex
+	var asked []string
+	e.monitor.names.lookUp = func(_ context.Context, host string) ([]netip.Addr, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, host)
+		return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
+	}
+	now := time.Now()
+	at := func(after time.Duration) []string {
+		asked = nil
+		e.monitor.lookUpNames(now.Add(after), e.nodes())
+		e.monitor.asking.Wait()
+		slices.Sort(asked)
+		return asked
+	}
+	require.Equal(t, []string{"a", "db"}, at(0))
+	require.Empty(t, at(time.Second))
+	_, err = e.setReplicas(func(m *membership) { m.discovered = []ReplicaConfig{{Host: "b"}} })
+	require.NoError(t, err)
+	require.Equal(t, []string{"b"}, at(2*time.Second))
+	require.Empty(t, at(3*time.Second))
+	require.Equal(t, []string{"a", "b", "db"}, at(config.Reads.DiscoverEvery))
 }
 
 // Names that are not given stay with their hosts, whatever the order.

@@ -253,7 +253,7 @@ func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.
 		return unknownRows, err
 	}
 	ctx = p.unseen(ctx, s)
-	pool, err := p.pool(ctx)
+	ctx, pool, err := p.pool(ctx)
 	if err == nil {
 		x.rows, err = pool.QueryContext(ctx, p.node.wait, s.text, s.args...)
 	}
@@ -292,7 +292,7 @@ func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.R
 		return unknownRows, x.row.Err()
 	}
 	ctx = p.unseen(ctx, s)
-	pool, err := p.pool(ctx)
+	ctx, pool, err := p.pool(ctx)
 	if err == nil {
 		x.row, err = pool.QueryRowContext(ctx, p.node.wait, s.text, s.args...)
 	}
@@ -329,7 +329,7 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 		return unknownRows, err
 	}
 	ctx = p.unseen(ctx, s)
-	pool, err := p.pool(ctx)
+	ctx, pool, err := p.pool(ctx)
 	if err == nil {
 		pool.TellRuns(p.e.ranPrepared)
 		x.stmt, err = pool.PrepareContext(ctx, p.node.wait, s.text)

@@ -13,8 +13,9 @@ import (
 // the connection has no replica fit to serve. In both cases its sessions refuse
 // writes (but for PostgreSQL behind a Pooler). Everything said of Pool holds for it.
 // Each call takes the next one; ReadPrimary does not reach it. ReadsConfig.MaxLag and
-// WhenStale hold for the moment of the call: where they allow no node, every use of the
-// result fails with ErrStale or ErrNoReplica.
+// WhenStale hold for the moment of the call, and of a name with several servers behind it
+// for the one that the library asks: where they allow no node, every use of the result
+// fails with ErrStale or ErrNoReplica.
 //
 // A replica that is known not to answer is not lent while another node may serve: take
 // it anew for each piece of work instead of keeping it. What was lent stays at its node,

@@ -87,6 +87,7 @@ func (m *monitor) discovered(err error) {
 type names struct {
 	lookUp func(ctx context.Context, host string) ([]netip.Addr, error)
 	next   time.Time
+	begun  map[string]bool // hosts that are looked up again at next, and not before
 
 	mu   sync.Mutex // protects following fields
 	busy map[string]bool
@@ -103,21 +104,34 @@ func lookUpName(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// lookUpNames looks up the names of the nodes' hosts if it is time to.
+// lookUpNames looks up the names of the nodes' hosts if it is time to. That of a node that
+// has come since is looked up at once: later it may lead elsewhere than its connections.
 func (m *monitor) lookUpNames(now time.Time, nodes []*node) {
 	c := &m.e.config
-	if now.Before(m.names.next) || c.Dial != nil || c.Connector != nil || c.Driver == SQLite {
+	if c.Dial != nil || c.Connector != nil || c.Driver == SQLite {
 		return
 	}
-	m.names.next = now.Add(c.Reads.DiscoverEvery)
-	hosts := map[string][]*node{}
+	if !now.Before(m.names.next) {
+		m.names.next = now.Add(c.Reads.DiscoverEvery)
+		m.names.begun = map[string]bool{}
+	}
+	var hosts map[string][]*node
 	for _, n := range nodes {
 		host := n.reads.opts.Host
-		if _, err := netip.ParseAddr(host); err != nil && host != "" {
-			hosts[host] = append(hosts[host], n)
+		if host == "" || m.names.begun[host] {
+			continue
 		}
+		if _, err := netip.ParseAddr(host); err == nil {
+			m.names.begun[host] = true
+			continue
+		}
+		if hosts == nil {
+			hosts = map[string][]*node{}
+		}
+		hosts[host] = append(hosts[host], n)
 	}
 	for host, nodes := range hosts {
+		m.names.begun[host] = true
 		if m.names.begins(host) {
 			m.asking.Go(func() { m.lookUpHost(host, nodes) })
 		}

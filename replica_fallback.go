@@ -6,39 +6,11 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
 	"github.com/dbfleet/dbfleet/internal/replicaset"
 )
-
-// freshness is how old what a replica shows may be. The monitor writes it, reads look at
-// it. The zero value is unknown.
-type freshness struct {
-	// at is when the primary was asked for the latest position that the replica is known
-	// to have reached: nanoseconds from clockZero, 0 for unknown.
-	at atomic.Int64
-}
-
-// clockZero is where freshness counts from, on the monotonic clock.
-var clockZero = time.Now().Add(-time.Hour)
-
-// reached notes that the replica has all that the primary had at t.
-func (f *freshness) reached(t time.Time) { f.at.Store(int64(t.Sub(clockZero))) }
-
-// forget notes that nothing is known any more, as of a node that is another server now.
-func (f *freshness) forget() { f.at.Store(0) }
-
-// staleness is how old what the node shows is at most. It grows by itself while nothing is
-// heard of the node or of the primary. Unknown is not fresh.
-func (n *node) staleness(now time.Time) (atMost time.Duration, known bool) {
-	at := n.fresh.at.Load()
-	if at == 0 {
-		return 0, false
-	}
-	return max(now.Sub(clockZero)-time.Duration(at), 0), true
-}
 
 // freshEnough says whether the node is within the staleness that the place bears.
 func (p *place) freshEnough(n *node, now time.Time) bool {
@@ -133,6 +105,7 @@ func (p *place) freshest(limit time.Duration) bool {
 		return false
 	}
 	p.take(best)
+	p.atMost = limit
 	if p.route.more = "; the freshest replica, of which nothing is known"; known {
 		p.route.more = "; the freshest replica, at most " + forPeople(least) + " behind"
 	}

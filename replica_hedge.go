@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
@@ -84,9 +85,10 @@ type rival struct {
 	cancel context.CancelFunc
 
 	// What came of it, once it is among the answers.
-	conn *driver.Conn
-	rows driver.Rows
-	err  error
+	conn   *driver.Conn
+	server string // behind conn, where the session has to know that
+	rows   driver.Rows
+	err    error
 }
 
 // outrunError is what becomes of a read when another node has answered it first.
@@ -124,13 +126,14 @@ func (p *place) sendHedged(ctx context.Context, s *statement, x hedgeable, args 
 				other = two
 			}
 			waits := other != nil && !other.told
+			a.place.in.server = a.server
 			switch {
 			case a.err == nil:
 				r.decided()
 				r.giveUp(other, &outrunError{a.place.node.name})
 				p.becomes(a.place)
 				return r.read(a)
-			case a == one && waits && !p.goesElsewhere(a.err): // the statement's own error
+			case a == one && waits && !p.goesElsewhere(a.err) && !errors.Is(a.err, ErrStale): // the statement's own error
 				r.decided()
 				r.giveUp(other, &outrunError{a.place.node.name})
 				waits = false
@@ -163,7 +166,7 @@ func (p *place) becomes(other *place) {
 	if p == other {
 		return
 	}
-	p.node, p.member, p.attempt, p.route = other.node, other.member, other.attempt, other.route
+	p.node, p.member, p.attempt, p.route, p.atMost = other.node, other.member, other.attempt, other.route, other.atMost
 	p.tell()
 }
 
@@ -176,17 +179,26 @@ func (r *race) begin(ctx context.Context, p *place) *rival {
 	}
 	ctx, a.cancel = context.WithCancel(ctx)
 	e, node := p.e, p.node
+	var check serverCheck
+	if p.checks() {
+		as := *p // who waits changes p
+		check = as.serverOf
+	}
 	e.running.Add(1) // the read is among them until it returns
 	go func() {
 		defer e.leave()
-		a.ask(ctx, node, r.s.text, r.args)
+		a.ask(ctx, node, check, r.s.text, r.args)
 		r.deliver(a)
 	}()
 	return a
 }
 
-// ask sends the statement and waits for the first row.
-func (a *rival) ask(ctx context.Context, node *sessions, text string, args []any) {
+// serverCheck makes sure that the server behind a connection may be asked, and says which
+// it is.
+type serverCheck func(ctx context.Context, c *driver.Conn) (server string, err error)
+
+// ask sends the statement and waits for the first row. Without a check any server will do.
+func (a *rival) ask(ctx context.Context, node *sessions, check serverCheck, text string, args []any) {
 	pool, err := node.open()
 	if err == nil {
 		a.conn, err = pool.AcquireToRead(ctx, node.wait, a)
@@ -195,7 +207,13 @@ func (a *rival) ask(ctx context.Context, node *sessions, text string, args []any
 		a.err = err
 		return
 	}
-	if a.rows, err = a.conn.Query(ctx, text, args); err == nil {
+	if check != nil {
+		a.server, err = check(ctx, a.conn)
+	}
+	if err == nil {
+		a.rows, err = a.conn.Query(ctx, text, args)
+	}
+	if err == nil {
 		a.rows, err = driver.WithFirst(a.rows)
 	}
 	if err != nil {

@@ -75,6 +75,7 @@ func (p *place) pick() (*replicaset.Member[*node], replicaset.Resort, bool) {
 // takePicked takes what was picked, and notes why.
 func (p *place) takePicked(m *replicaset.Member[*node], resort replicaset.Resort) {
 	p.take(m)
+	p.atMost = p.maxLag
 	why := &whyReplica
 	if p.in.needs != nil {
 		why = &whyInSession
@@ -99,10 +100,10 @@ var (
 	}
 )
 
-// take has the place go to a replica.
+// take has the place go to a replica, however old what that shows is.
 func (p *place) take(m *replicaset.Member[*node]) {
 	p.tried.Add(m)
-	p.member, p.node, p.capped = m, &m.Node().reads, false
+	p.member, p.node, p.capped, p.atMost = m, &m.Node().reads, false, 0
 	p.route.Node, p.route.Role = p.node.name, RoleReplica
 }
 
@@ -253,6 +254,10 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 	var behind *behindError
 	if errors.As(err, &behind) && p.on == nil && ctx.Err() == nil {
 		return p.unlessBehind(ctx, behind)
+	}
+	var older *olderError
+	if errors.As(err, &older) && p.on == nil && ctx.Err() == nil {
+		return p.unlessOlder(ctx, older)
 	}
 	if p.on != nil || p.only != nil || s.write && p.member == nil || ctx.Err() != nil || !p.goesElsewhere(err) {
 		return err

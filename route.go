@@ -121,6 +121,7 @@ type place struct {
 	only   *replicaset.Member[*node] // the replica that the call names, nil for none
 	maxLag time.Duration             // how stale a replica may be, 0 for however stale
 	now    time.Time                 // by which that is told
+	atMost time.Duration             // how stale the replica may be that was chosen, 0 for however stale
 
 	member       *replicaset.Member[*node] // the replica that node is, nil for none
 	attempt      replicaset.Attempt[*node] // at member

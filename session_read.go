@@ -231,35 +231,27 @@ func (e *behindError) Error() string {
 
 func (e *behindError) Unwrap() error { return ErrStale }
 
-// verifies says that it matters which server is behind a connection of the pool.
+// verifies says that it matters to the session which server is behind a connection of the
+// pool.
 func (p *place) verifies() bool {
-	return p.in.needs != nil || p.member != nil && p.in.session.options.MonotonicReads
-}
-
-// pool is the pool of the node, for who takes connections of it without holding them.
-func (p *place) pool(ctx context.Context) (*driver.Pool, error) {
-	if p.in.session != nil && p.verifies() {
-		err := p.node.with(ctx, func(c *driver.Conn) error { return p.verify(ctx, c) })
-		if err != nil {
-			return nil, err
-		}
-	}
-	return p.node.open()
+	return p.in.session != nil && (p.in.needs != nil || p.member != nil && p.in.session.options.MonotonicReads)
 }
 
 // verify makes sure that the server behind a connection is the one of which it is known
-// what it has, and asks it otherwise: a name may lead to several servers.
-func (p *place) verify(ctx context.Context, c *driver.Conn) error {
+// what it has, and asks it otherwise: a name may lead to several servers. It returns which
+// server that is, and the answer if it was asked.
+func (p *place) verify(ctx context.Context, c *driver.Conn) (server string, told *driver.Report, err error) {
 	m, n := p.in.needs, p.node.node
-	s, server := n.sight.Load(), c.Server()
+	s := n.sight.Load()
+	server = c.Server()
 	if server == "" || s == nil || s.server != server || p.node.opts.Pooler || m != nil && !s.has(m) && (m.seen == nil || !m.at.IsZero()) {
 		asked := time.Now()
 		r, err := c.Report(ctx)
 		if err != nil {
-			return err
+			return "", nil, err
 		}
 		n.saw(&r, asked)
-		s, server = &sight{server: r.Server, system: systemOf(r.System), position: r.Position}, r.Server
+		s, server, told = &sight{server: r.Server, system: systemOf(r.System), position: r.Position}, r.Server, &r
 	}
 	if m != nil {
 		moved := m.seen != nil && p.member != nil && m.server != server
@@ -268,11 +260,10 @@ func (p *place) verify(ctx context.Context, c *driver.Conn) error {
 			has = s.position.Timeline() >= m.at.Timeline() // more was written than is known of
 		}
 		if moved || !has {
-			return &behindError{n.name}
+			return "", told, &behindError{n.name}
 		}
 	}
-	p.in.server = server
-	return nil
+	return server, told, nil
 }
 
 // maxChecks is how often one read looks for another server because the one that it came

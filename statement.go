@@ -164,8 +164,8 @@ func (p *place) hold(ctx context.Context) (*driver.Conn, error) {
 	} else {
 		c, err = pool.Acquire(ctx, p.node.wait)
 	}
-	if err == nil && p.in.session != nil && p.verifies() {
-		if err = p.verify(ctx, c); err != nil {
+	if err == nil && p.checks() {
+		if err = p.check(ctx, c); err != nil {
 			c.Release()
 			return nil, err
 		}

@@ -59,6 +59,26 @@ func WhenRead(ctx context.Context, ended func()) context.Context {
 	return context.WithValue(ctx, readKey{}, ended)
 }
 
+// checkKey is of what Checked gives a context.
+type checkKey struct{}
+
+// Checked returns a context with which a query of the pool's, and the preparing of a
+// statement, begin with check, on the connection that database/sql has taken for it. Its
+// error ends the query before it is sent. It must not release or keep the connection.
+func Checked(ctx context.Context, check func(ctx context.Context, c *Conn) error) context.Context {
+	return context.WithValue(ctx, checkKey{}, check)
+}
+
+// checked calls what Checked has given the context of an acquisition.
+func (c *conn) checked(ctx context.Context) error {
+	if a, ok := ctx.(*acquireCtx); ok {
+		if check, ok := a.Value(checkKey{}).(func(context.Context, *Conn) error); ok {
+			return check(afterAcquire(ctx), &Conn{inner: c})
+		}
+	}
+	return nil
+}
+
 // runKey is of what WhenRun gives a context.
 type runKey struct{}
 

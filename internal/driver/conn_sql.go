@@ -32,6 +32,9 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []sqldriver.N
 }
 
 func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	if err := c.checked(ctx); err != nil {
+		return nil, err
+	}
 	ctx = afterAcquire(ctx)
 	r, err := c.query(ctx, query, args, nil)
 	if ended, ok := ctx.Value(readKey{}).(func()); ok && err == nil {
@@ -47,6 +50,9 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []sqldriver.
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
+	if err := c.checked(ctx); err != nil {
+		return nil, err
+	}
 	n, err := c.prepare(afterAcquire(ctx), query)
 	if err != nil {
 		return nil, err
