@@ -200,6 +200,8 @@ func (f *orchard) compare(t *testing.T, column, what string) {
 	}
 }
 
+// truth 315
+//
 // A parent with very many children costs no more than one with some: neither the statement
 // that finds that there are too many nor the others read them.
 func TestLimit_OfOneWithManyReadsFew(t *testing.T) {

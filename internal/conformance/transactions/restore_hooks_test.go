@@ -12,6 +12,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/conformance"
 )
 
+// truth 1122
 // A hook that ends the goroutine after a record was written ends the transaction, and the
 // record is as it was before.
 func TestRollback_LeavesRecordsAsTheyWereBeforeAHookEndedTheWrite(t *testing.T) {
@@ -97,6 +98,7 @@ func (o *preparedOrder) BeforeSave(context.Context) error { o.Slug = "of " + o.N
 
 func (o *plainOrder) stamped() Stamped { return Stamped{o.ID, o.CreatedAt, o.UpdatedAt} }
 
+// truth 1122
 // Outside of a transaction a row stays when a hook ends the write of it, and the record is
 // what the row is: saved once more, it is no second row. What several statements write, or
 // callbacks after it would undo, is undone.
@@ -165,6 +167,7 @@ func eachEndOutside[T any](t *testing.T, fresh func(name string) T, told func(*T
 	})
 }
 
+// truth 1122
 // Where the function goes on after such a panic, the record is what its row is.
 func TestTransaction_KnowsTheRecordThatAHookPanickedAfter(t *testing.T) {
 	t.Parallel()
