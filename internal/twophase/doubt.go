@@ -36,6 +36,7 @@ type Doubt struct {
 	Anchor    string     // the connection whose ledger decides
 	Prepared  []Prepared // branches that are listed, and hold their locks
 	Branches  []BranchRef
+	Away      []Away // of them those at none of the members
 	Incidents []Incident
 }
 
@@ -61,7 +62,7 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 	for _, m := range members {
 		prepared, err := m.Resource.Prepared(ctx)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: %w", m.Name, OpList, err))
+			errs = append(errs, fmt.Errorf("connection %q: %s: %w", m.Name, OpList, err))
 		}
 		for _, p := range prepared {
 			if d := doubt(p.Branch.ID); d != nil && !d.lists(p.Branch) {
@@ -74,7 +75,7 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 	for _, m := range members {
 		records, err := m.Ledger.Open(ctx)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: %w", m.Name, OpOpen, err))
+			errs = append(errs, fmt.Errorf("connection %q: %s: %w", m.Name, OpOpen, err))
 		}
 		for _, record := range records {
 			if d := doubt(record.ID); d != nil {
@@ -87,12 +88,13 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 		if len(d.Branches) == 0 && d.Standing == Undecided { // perhaps finished, and prepared again by a failover
 			records, err := members[r.find(d.ID.Ledger())].Ledger.Read(ctx, []ID{d.ID})
 			if err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", d.Anchor, err))
+				errs = append(errs, fmt.Errorf("connection %q: %w", d.Anchor, err))
 			}
 			for _, record := range records {
 				d.read(record)
 			}
 		}
+		d.Away = away(d.ID, d.Branches, r.find)
 		if d.Since.IsZero() {
 			d.Since = time.Unix(int64(d.ID.Made()), 0)
 		}

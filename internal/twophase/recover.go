@@ -27,6 +27,23 @@ type Report struct {
 	Outlived   []BranchID // prepared, but the ledger may have forgotten the decision: a person must decide
 	Incidents  []Incident // recorded, now or before
 	Forgotten  int        // records deleted after their retention
+	Away       []Away     // branches of open records whose databases are none of the members'
+}
+
+// Away is a branch of a commit that is not over, in a database that none of the members has.
+type Away struct {
+	ID     ID
+	Branch BranchRef
+}
+
+// away are the branches of a record that are at none of the members.
+func away(id ID, branches []BranchRef, find func(LedgerID) int) (list []Away) {
+	for _, b := range branches {
+		if find(b.Ledger) < 0 {
+			list = append(list, Away{ID: id, Branch: b})
+		}
+	}
+	return list
 }
 
 // Recover finishes what coordinators left behind in the members' databases. It touches
@@ -200,6 +217,9 @@ func (r *recoverer) tell(ctx context.Context, s *settlement, record Record) {
 	defer r.mu.Unlock()
 	r.report.Incidents = append(r.report.Incidents, record.Incidents...)
 	r.report.Outlived = append(r.report.Outlived, prepared...)
+	if !record.Finished {
+		r.report.Away = append(r.report.Away, away(s.id, record.Branches, r.find)...)
+	}
 	switch {
 	case s.fate == alive:
 		r.report.Alive = append(r.report.Alive, s.id)
@@ -237,5 +257,5 @@ func (r *recoverer) fail(name string, op Op, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.errs = append(r.errs, fmt.Errorf("%s: %s: %w", name, op, err))
+	r.errs = append(r.errs, fmt.Errorf("connection %q: %s: %w", name, op, err))
 }
