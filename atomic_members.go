@@ -18,9 +18,11 @@ type members struct {
 }
 
 // members are the databases of the registry that take part in atomic commits, which have
-// the library's ledger. Those that do not answer are told in the error. What this process
+// the library's ledger. Those that do not answer in half of the time are told in the error. What this process
 // has committed until now is closed there.
 func (r *Registry) members(ctx context.Context) (m members, err error) {
+	ctx, cancel := twophase.Share(ctx)
+	defer cancel()
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	m.without = map[string]error{}
