@@ -234,8 +234,8 @@ func (r *Registry) ResolveAtomic(ctx context.Context, id string) (committed bool
 	if !ok {
 		return false, errorf("ResolveAtomic: %q is not the ID of an atomic commit", id)
 	}
-	members, err := r.members(ctx)
-	for _, m := range members {
+	all, err := r.members(ctx)
+	for _, m := range all.list {
 		if m.LedgerID != parsed.Ledger() {
 			continue
 		}
@@ -250,5 +250,5 @@ func (r *Registry) ResolveAtomic(ctx context.Context, id string) (committed bool
 			return out != twophase.RolledBack, nil
 		}
 	}
-	return false, errorf("atomic %s: none of the connections that answer decides it: %w", id, errors.Join(ErrOutcomeUnknown, err))
+	return false, errorf("atomic %s: none of the connections that answer decides it: %w", id, errors.Join(ErrOutcomeUnknown, err, all.unseen()))
 }

@@ -36,15 +36,16 @@ func (r *Registry) InDoubt(ctx context.Context) ([]InDoubt, error) {
 		return nil, errorf("InDoubt: %w", err)
 	}
 	ctx = besideTx(ctx)
-	members, unreached := r.members(ctx)
-	list, err := doubts(ctx, members)
-	return list, told(errors.Join(unreached, err))
+	m, unreached := r.members(ctx)
+	unseen := m.strangers(ctx)
+	list, away, err := doubts(ctx, m.list)
+	return list, told(errors.Join(unreached, unseen, m.missing(away), err))
 }
 
-// doubts are those of some databases.
-func doubts(ctx context.Context, members []twophase.Member) ([]InDoubt, error) {
+// doubts are those of some databases, and their branches that are at none of these.
+func doubts(ctx context.Context, members []twophase.Member) (list []InDoubt, away []twophase.Away, err error) {
 	doubts, err := twophase.InDoubt(ctx, members)
-	list := make([]InDoubt, len(doubts))
+	list = make([]InDoubt, len(doubts))
 	for i, d := range doubts {
 		one := InDoubt{ID: string(d.ID), Anchor: d.Anchor, Since: d.Since, Incidents: incidents(d.Incidents)}
 		one.Decided = d.Standing != twophase.Undecided
@@ -58,9 +59,9 @@ func doubts(ctx context.Context, members []twophase.Member) ([]InDoubt, error) {
 			}
 			one.Prepared = append(one.Prepared, name)
 		}
-		list[i] = one
+		list[i], away = one, append(away, d.Away...)
 	}
-	return list, err
+	return list, away, err
 }
 
 // Incident tells of a part of an atomic commit that was finished contrary to its
@@ -95,20 +96,23 @@ func (r *Registry) Acknowledge(ctx context.Context, id string) error {
 		return errorf("Acknowledge: %q is not the ID of an atomic commit", id)
 	}
 	ctx = besideTx(ctx)
-	members, err := r.members(ctx)
+	all, err := r.members(ctx)
 	if err != nil {
 		return err
 	}
-	for _, m := range members {
+	for _, m := range all.list {
 		if m.LedgerID != parsed.Ledger() {
 			continue
 		}
-		for _, b := range members { // or else the markers of an abort would be found again
+		for _, b := range all.list { // or else the markers of an abort would be found again
 			if err := b.Resource.Unmark(ctx, []twophase.ID{parsed}); err != nil {
 				return told(err)
 			}
 		}
 		return told(m.Ledger.(*ledger).acknowledge(ctx, parsed))
+	}
+	if unseen := all.unseen(); unseen != nil {
+		return unseen
 	}
 	return notFound{"atomic " + id}
 }
@@ -133,6 +137,6 @@ func (r *Registry) knownDoubts(ctx context.Context) []InDoubt {
 	for _, m := range members {
 		m.Ledger.(*ledger).closeNow(ctx)
 	}
-	list, _ := doubts(ctx, members) // a database that does not answer is told by its nodes
+	list, _, _ := doubts(ctx, members) // a database that does not answer is told by its nodes
 	return list
 }

@@ -49,8 +49,11 @@ func (e *entry) knownLedger(ctx context.Context, create bool) (*ledger, error) {
 	err := l.on(ctx, func(c *driver.Conn) error {
 		if !create {
 			kind, err := l.value(ctx, c, l.text.Durable)
-			if err != nil || kind == "" {
-				return absent(err)
+			switch {
+			case absent(err) != nil:
+				return err
+			case kind == "":
+				return l.hidden(ctx, c)
 			}
 			if rows, err := l.count(ctx, c); err != nil || rows == 0 {
 				return absent(err) // it is just being made

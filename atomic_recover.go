@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/twophase"
@@ -61,8 +60,9 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 		return Recovery{}, errorf("Recover: %w", err)
 	}
 	ctx = besideTx(ctx)
-	members, unreached := r.members(ctx)
-	report, err := twophase.Recover(ctx, members, twophase.Options{Retention: o.Retention})
+	m, unreached := r.members(ctx)
+	unseen := m.strangers(ctx)
+	report, err := twophase.Recover(ctx, m.list, twophase.Options{Retention: o.Retention})
 	out := Recovery{Committed: len(report.Committed), RolledBack: len(report.RolledBack)}
 	for _, id := range report.Alive {
 		out.Alive = append(out.Alive, string(id))
@@ -75,7 +75,7 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 	}
 	out.Undecidable = slices.Compact(out.Undecidable)
 	out.Incidents = incidents(report.Incidents)
-	return out, told(errors.Join(unreached, err))
+	return out, told(errors.Join(unreached, unseen, m.missing(report.Away), err))
 }
 
 func recoverOptions(options []RecoverOptions) (RecoverOptions, error) {
@@ -92,47 +92,6 @@ func recoverOptions(options []RecoverOptions) (RecoverOptions, error) {
 		o.Every = 10 * time.Second
 	}
 	return o, nil
-}
-
-// members are the databases of the registry that take part in atomic commits, which have
-// the library's ledger. Those that do not answer are told in the error. What this process
-// has committed until now is closed there.
-func (r *Registry) members(ctx context.Context) (list []twophase.Member, err error) {
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	for _, name := range r.Names() {
-		group.Go(func() {
-			l, ledgerErr := r.ledgerOf(ctx, name)
-			mu.Lock()
-			defer mu.Unlock()
-			if ledgerErr != nil {
-				err = errors.Join(err, errorf("connection %q: %w", name, ledgerErr))
-			}
-			if l != nil {
-				l.closeNow(ctx)
-				l.refound(ctx)
-				list = append(list, twophase.Member{Name: name, LedgerID: l.id, Resource: l, Ledger: l})
-			}
-		})
-	}
-	group.Wait()
-	slices.SortFunc(list, func(a, b twophase.Member) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
-	return list, err
-}
-
-// ledgerOf is the ledger of a connection, nil if it has none.
-func (r *Registry) ledgerOf(ctx context.Context, name string) (*ledger, error) {
-	e, err := r.use(name)
-	if err != nil {
-		return nil, err
-	}
-	defer e.leave()
-	return e.knownLedger(ctx, false)
 }
 
 // RecoverInBackground runs Recover now and then, until stop is called or the registry is

@@ -33,6 +33,9 @@ type Ledger struct {
 	// Durable asks, in one value, what kind of table it is, which must be DurableKind: one
 	// that was made before by others may be lost in a crash, or know no transactions.
 	Durable, DurableKind string
+	// Hidden is for where Durable finds no table: it gives the schema that has one, or is
+	// refused, if there may be one that the account does not see. It may be "".
+	Hidden string
 	// Loses selects the settings of the server, as name=value, with which it may lose in a
 	// crash what it has acknowledged, and which no session can change. It may be "".
 	Loses string
@@ -109,7 +112,9 @@ var ledgers = [Count]*Ledger{ // by Dialect.Index
 		Durable: "SELECT CAST(relpersistence AS text) FROM pg_catalog.pg_class WHERE oid = CAST('" +
 			LedgerTable + "' AS regclass)",
 		DurableKind: "p",
-		Loses:       "SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE name = 'fsync' AND setting = 'off'",
+		Hidden: "SELECT CAST(min(n.nspname) AS text) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace" +
+			" WHERE c.relname = '" + LedgerTable + "' AND c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_temp\\_%'",
+		Loses: "SELECT name || '=' || setting FROM pg_catalog.pg_settings WHERE name = 'fsync' AND setting = 'off'",
 		flush: "CASE WHEN pg_catalog.current_setting('synchronous_commit') <> 'off' THEN true" +
 			" ELSE pg_catalog.set_config('synchronous_commit', 'on', true) = 'on' END",
 		FenceWait: "SET LOCAL lock_timeout = '200ms'", FenceInside: true, Together: true,
@@ -121,6 +126,7 @@ var ledgers = [Count]*Ledger{ // by Dialect.Index
 			" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
 		Durable:     "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '" + LedgerTable + "'",
 		DurableKind: "InnoDB",
+		Hidden:      "SELECT id FROM " + LedgerTable + " WHERE 1 = 0",
 		Loses: "SELECT CONCAT('innodb_flush_log_at_trx_commit=', @@GLOBAL.innodb_flush_log_at_trx_commit) FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit NOT IN (1, 3)" +
 			" UNION ALL SELECT CONCAT('sync_binlog=', @@GLOBAL.sync_binlog) FROM DUAL WHERE @@GLOBAL.log_bin <> 0 AND @@GLOBAL.sync_binlog <> 1",
 		FenceWait: "SET SESSION innodb_lock_wait_timeout = 1",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -36,6 +37,7 @@ type Doubt struct {
 	Anchor    string     // the connection whose ledger decides
 	Prepared  []Prepared // branches that are listed, and hold their locks
 	Branches  []BranchRef
+	Away      []Away // of them those at none of the members
 	Incidents []Incident
 }
 
@@ -58,12 +60,12 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 		}
 		return byID[id]
 	}
-	for _, m := range members {
-		prepared, err := m.Resource.Prepared(ctx)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: %w", m.Name, OpList, err))
+	at := listAll(ctx, members)
+	for i, m := range members {
+		if err := at[i].preparedErr; err != nil {
+			errs = append(errs, fmt.Errorf("connection %q: %s: %w", m.Name, OpList, err))
 		}
-		for _, p := range prepared {
+		for _, p := range at[i].prepared {
 			if d := doubt(p.Branch.ID); d != nil && !d.lists(p.Branch) {
 				p.Name = m.Name
 				d.Prepared = append(d.Prepared, p)
@@ -71,34 +73,59 @@ func InDoubt(ctx context.Context, members []Member) ([]Doubt, error) {
 			}
 		}
 	}
-	for _, m := range members {
-		records, err := m.Ledger.Open(ctx)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %s: %w", m.Name, OpOpen, err))
+	for i, m := range members {
+		if err := at[i].openErr; err != nil {
+			errs = append(errs, fmt.Errorf("connection %q: %s: %w", m.Name, OpOpen, err))
 		}
-		for _, record := range records {
+		for _, record := range at[i].open {
 			if d := doubt(record.ID); d != nil {
 				d.read(record)
 			}
 		}
 	}
 	var out []Doubt
+	ctx, cancel := Share(ctx)
+	defer cancel()
 	for _, d := range list {
 		if len(d.Branches) == 0 && d.Standing == Undecided { // perhaps finished, and prepared again by a failover
 			records, err := members[r.find(d.ID.Ledger())].Ledger.Read(ctx, []ID{d.ID})
 			if err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", d.Anchor, err))
+				errs = append(errs, fmt.Errorf("connection %q: %w", d.Anchor, err))
 			}
 			for _, record := range records {
 				d.read(record)
 			}
 		}
+		d.Away = away(d.ID, d.Branches, r.find)
 		if d.Since.IsZero() {
 			d.Since = time.Unix(int64(d.ID.Made()), 0)
 		}
 		out = append(out, *d)
 	}
 	return out, errors.Join(errs...)
+}
+
+// listing is what one member has told.
+type listing struct {
+	prepared             []Prepared
+	open                 []Record
+	preparedErr, openErr error
+}
+
+// listAll asks all members at once: each first for what is prepared, then for what is decided.
+func listAll(ctx context.Context, members []Member) []listing {
+	ctx, cancel := Share(ctx)
+	defer cancel()
+	at := make([]listing, len(members))
+	var group sync.WaitGroup
+	for i, m := range members {
+		group.Go(func() {
+			at[i].prepared, at[i].preparedErr = m.Resource.Prepared(ctx)
+			at[i].open, at[i].openErr = m.Ledger.Open(ctx)
+		})
+	}
+	group.Wait()
+	return at
 }
 
 func (d *Doubt) lists(b BranchID) bool {

@@ -61,9 +61,12 @@ func (r *recoverer) auditPortion(ctx context.Context, m Member, marks []ID) (con
 // forget deletes what is older than the retention: first the markers, and the record
 // once none is left. A record with a branch at a database that is not one of ours stays.
 func (r *recoverer) forget(ctx context.Context) {
-	for _, m := range r.members {
+	for i, m := range r.members {
 		if ctx.Err() != nil {
 			return
+		}
+		if r.silent[i] {
+			continue
 		}
 		r.step(OpForget, 0, 0, false)
 		old, err := m.Ledger.Old(ctx, r.o.Retention)
@@ -92,7 +95,11 @@ func (r *recoverer) forgetAll(ctx context.Context, home Member, old []Record) er
 		if len(ids) == 0 {
 			continue
 		}
-		if err := r.members[m].Resource.Unmark(ctx, ids); err != nil {
+		var err error
+		if !r.silent[m] { // which is told already
+			err = r.members[m].Resource.Unmark(ctx, ids)
+		}
+		if err != nil || r.silent[m] {
 			errs = append(errs, err)
 			for _, id := range ids {
 				stay[id] = true

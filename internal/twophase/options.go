@@ -75,6 +75,19 @@ func BackOff(ctx context.Context, attempt int) {
 	}
 }
 
+// patience is how long databases are waited for that are asked at once, if no deadline says.
+const patience = 30 * time.Second
+
+// Share is ctx for a round of questions to all databases at once: it ends at half of the
+// time that ctx has left, so that one which does not answer leaves time for the others.
+func Share(ctx context.Context) (context.Context, context.CancelFunc) {
+	left := patience
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline) / 2
+	}
+	return context.WithTimeout(ctx, left)
+}
+
 // A Step is a moment in the life of a coordinator or a recoverer: just before a command
 // is sent, or just after its answer has come.
 type Step struct {

@@ -27,6 +27,23 @@ type Report struct {
 	Outlived   []BranchID // prepared, but the ledger may have forgotten the decision: a person must decide
 	Incidents  []Incident // recorded, now or before
 	Forgotten  int        // records deleted after their retention
+	Away       []Away     // branches of open records whose databases are none of the members'
+}
+
+// Away is a branch of a commit that is not over, in a database that none of the members has.
+type Away struct {
+	ID     ID
+	Branch BranchRef
+}
+
+// away are the branches of a record that are at none of the members.
+func away(id ID, branches []BranchRef, find func(LedgerID) int) (list []Away) {
+	for _, b := range branches {
+		if find(b.Ledger) < 0 {
+			list = append(list, Away{ID: id, Branch: b})
+		}
+	}
+	return list
 }
 
 // Recover finishes what coordinators left behind in the members' databases. It touches
@@ -35,7 +52,7 @@ type Report struct {
 //
 // What it cannot reach is in the error, joined, and does not keep it from the rest.
 func Recover(ctx context.Context, members []Member, options ...Options) (Report, error) {
-	r := &recoverer{members: members, o: chosen(ctx, options)}
+	r := &recoverer{members: members, silent: make([]bool, len(members)), o: chosen(ctx, options)}
 	for _, id := range r.found(ctx) {
 		if ctx.Err() != nil {
 			break
@@ -51,6 +68,7 @@ func Recover(ctx context.Context, members []Member, options ...Options) (Report,
 
 type recoverer struct {
 	members []Member
+	silent  []bool // those that have not answered in time when they were asked first
 	o       Options
 
 	all  sync.WaitGroup
@@ -74,43 +92,52 @@ func (r *recoverer) soon(settle func()) {
 }
 
 // found collects the transactions that are not finished: those of prepared branches,
-// those of open records, and those of committed markers that have no record.
-func (r *recoverer) found(ctx context.Context) (ids []ID) {
+// those of open records, and those of committed markers that have no record. It asks all
+// members at once, and leaves one that does not answer in time to a later recovery.
+func (r *recoverer) found(outer context.Context) (ids []ID) {
+	ctx, cancel := Share(outer)
+	defer cancel()
 	seen := map[ID]bool{}
 	add := func(id ID) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if !seen[id] && r.find(id.Ledger()) >= 0 {
 			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
-	for _, m := range r.members {
-		r.step(OpList, 0, 0, false)
-		list, err := m.Resource.Prepared(ctx)
-		r.step(OpList, 0, 0, true)
-		r.fail(m.Name, OpList, err)
-		for _, p := range list {
-			add(p.Branch.ID)
-		}
+	var group sync.WaitGroup
+	for i, m := range r.members {
+		group.Go(func() { r.silent[i] = !r.foundAt(ctx, m, add) && ctx.Err() != nil && outer.Err() == nil })
 	}
-	for _, m := range r.members {
-		r.step(OpOpen, 0, 0, false)
-		records, err := m.Ledger.Open(ctx)
-		r.step(OpOpen, 0, 0, true)
-		r.fail(m.Name, OpOpen, err)
-		for _, record := range records {
-			add(record.ID)
-		}
-	}
-	for _, m := range r.members {
-		r.step(OpAudit, 0, 0, false)
-		missing, err := r.audit(ctx, m)
-		r.step(OpAudit, 0, 0, true)
-		r.fail(m.Name, OpAudit, err)
-		for _, id := range missing {
-			add(id)
-		}
-	}
+	group.Wait()
 	return ids
+}
+
+// foundAt is found of one member. It says whether that told of its branches and records.
+func (r *recoverer) foundAt(ctx context.Context, m Member, add func(ID)) (told bool) {
+	r.step(OpList, 0, 0, false)
+	list, listErr := m.Resource.Prepared(ctx)
+	r.step(OpList, 0, 0, true)
+	r.fail(m.Name, OpList, listErr)
+	for _, p := range list {
+		add(p.Branch.ID)
+	}
+	r.step(OpOpen, 0, 0, false)
+	records, openErr := m.Ledger.Open(ctx)
+	r.step(OpOpen, 0, 0, true)
+	r.fail(m.Name, OpOpen, openErr)
+	for _, record := range records {
+		add(record.ID)
+	}
+	r.step(OpAudit, 0, 0, false)
+	missing, err := r.audit(ctx, m)
+	r.step(OpAudit, 0, 0, true)
+	r.fail(m.Name, OpAudit, err)
+	for _, id := range missing {
+		add(id)
+	}
+	return listErr == nil && openErr == nil
 }
 
 // find returns the member that has the ledger; -1 if there is none.
@@ -127,6 +154,10 @@ func (r *recoverer) settle(ctx context.Context, id ID) {
 		}
 	}()
 	s, do := newSettlement(id, len(r.members), r.find, looksPerSlot)
+	if r.silent[r.find(id.Ledger())] {
+		r.tell(ctx, s, Record{})
+		return
+	}
 	r.step(do.op, 0, 0, false)
 	a, record, err := fence(ctx, home.Ledger, id)
 	r.step(do.op, 0, 0, true)
@@ -147,7 +178,10 @@ func (r *recoverer) settle(ctx context.Context, id ID) {
 func (r *recoverer) do(ctx context.Context, home Member, s *settlement, d command) (a answer, number int) {
 	here := home
 	if d.op != OpFinish {
-		here = r.members[s.slots[d.at].member]
+		at := s.slots[d.at].member
+		if here = r.members[at]; r.silent[at] {
+			return unknown, d.number
+		}
 	}
 	b := BranchID{ID: s.id, Number: d.number}
 	number = d.number
@@ -200,6 +234,9 @@ func (r *recoverer) tell(ctx context.Context, s *settlement, record Record) {
 	defer r.mu.Unlock()
 	r.report.Incidents = append(r.report.Incidents, record.Incidents...)
 	r.report.Outlived = append(r.report.Outlived, prepared...)
+	if !record.Finished {
+		r.report.Away = append(r.report.Away, away(s.id, record.Branches, r.find)...)
+	}
 	switch {
 	case s.fate == alive:
 		r.report.Alive = append(r.report.Alive, s.id)
@@ -237,5 +274,5 @@ func (r *recoverer) fail(name string, op Op, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.errs = append(r.errs, fmt.Errorf("%s: %s: %w", name, op, err))
+	r.errs = append(r.errs, fmt.Errorf("connection %q: %s: %w", name, op, err))
 }

@@ -77,7 +77,7 @@ func TestRecover_SettlesWhatItCanReach(t *testing.T) {
 	f.all[1].set(true)
 	report, err := Recover(t.Context(), f.members())
 	require.ErrorIs(t, err, errDown)
-	require.ErrorContains(t, err, "orders: list: connection refused")
+	require.ErrorContains(t, err, `connection "orders": list: connection refused`)
 	require.Equal(t, []BranchID{{f.t.ID, 2}}, report.Committed)
 	require.Equal(t, []ID{f.t.ID}, report.Pending)
 

@@ -57,22 +57,27 @@ func onRelays(t *testing.T, f func(t *testing.T, r *relay, databases []dbtest.Da
 	for _, mix := range relayMixes {
 		t.Run(strings.Join(mix, "-"), func(t *testing.T) {
 			t.Parallel()
-			var databases []dbtest.Database
-			for _, dialect := range mix {
-				databases = append(databases, dbtest.New(t, dialect))
-			}
-			r := relayOn(t, connectionsTo(databases))
-			require.NoError(t, r.outbox.CreateTables(t.Context()))
-			require.NoError(t, r.inbox.CreateTables(t.Context()))
-			_, err := r.DB("to").ExecContext(t.Context(), conformance.DDL(mix[len(mix)-1], "CREATE TABLE numbers (name {text} NOT NULL PRIMARY KEY, n {bigint} NOT NULL)"))
-			require.NoError(t, err)
-			for _, key := range relayKeys {
-				_, err := r.numbers.Insert(t.Context(), dbfleet.Row{"name": key, "n": 0})
-				require.NoError(t, err)
-			}
-			f(t, r, databases)
+			onRelayOf(t, mix, f)
 		})
 	}
+}
+
+func onRelayOf(t *testing.T, mix []string, f func(t *testing.T, r *relay, databases []dbtest.Database)) {
+	t.Helper()
+	var databases []dbtest.Database
+	for _, dialect := range mix {
+		databases = append(databases, dbtest.New(t, dialect))
+	}
+	r := relayOn(t, connectionsTo(databases))
+	require.NoError(t, r.outbox.CreateTables(t.Context()))
+	require.NoError(t, r.inbox.CreateTables(t.Context()))
+	_, err := r.DB("to").ExecContext(t.Context(), conformance.DDL(mix[len(mix)-1], "CREATE TABLE numbers (name {text} NOT NULL PRIMARY KEY, n {bigint} NOT NULL)"))
+	require.NoError(t, err)
+	for _, key := range relayKeys {
+		_, err := r.numbers.Insert(t.Context(), dbfleet.Row{"name": key, "n": 0})
+		require.NoError(t, err)
+	}
+	f(t, r, databases)
 }
 
 // add writes the event with the next number of each key, and one that is rolled back.
