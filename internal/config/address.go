@@ -14,7 +14,7 @@ var (
 	errBadHost    = errors.New("is neither a host's name nor an IP address")
 	errBadPort    = errors.New("has a port that is not between 1 and 65535")
 	errBadAddress = errors.New("is not host, host:port or [IPv6]:port")
-	errURL        = errors.New("is a URL, of which only the host is wanted: host or host:port")
+	errURL        = errors.New("is a URL, of which only the host is wanted")
 )
 
 // SplitAddress splits "host", "host:port", "[v6]" or "[v6]:port". Its errors

@@ -25,7 +25,7 @@ func ofConfig(w *world) []mistake {
 		{"no host", open("main", cc{Driver: dbfleet.Postgres, Database: "x", Username: "app"}), `dbfleet: connection "main": host is missing`},
 		{"a connection without a name", open("", file), `dbfleet: connections has a connection whose name is empty or has control characters`},
 		{"a host with a port", open("main", with(server, func(c *cc) { c.Host = "db1:5432" })), `dbfleet: connection "main": host is neither a host's name nor an IP address (a port belongs in port, other hosts in read_hosts)`},
-		{"a host that is a URL", open("main", with(server, func(c *cc) { c.Host = "postgres://db1" })), `dbfleet: connection "main": host is neither a host's name nor an IP address (a port belongs in port, other hosts in read_hosts)`},
+		{"a host that is a URL", open("main", with(server, func(c *cc) { c.Host = "postgres://db1" })), `dbfleet: connection "main": host is a URL, of which only the host is wanted (a port belongs in port, other hosts in read_hosts)`},
 		{"a socket as host", open("main", with(server, func(c *cc) { c.Host = "/var/run/postgresql" })), `dbfleet: connection "main": host is a path: a unix socket belongs in socket`},
 		{"host and socket", open("main", with(server, func(c *cc) { c.Socket = "/tmp" })), `dbfleet: connection "main": socket is set beside host: only one of them says where the server is`},
 		{"a port that is none", open("main", with(server, func(c *cc) { c.Port = 70000 })), `dbfleet: connection "main": port must be between 1 and 65535`},
