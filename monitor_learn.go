@@ -184,7 +184,8 @@ func (w *watch) learnDial(took time.Duration) {
 	w.dialled += (took - w.dialled) / 4
 }
 
-// abort ends everything that runs on the node.
+// abort ends everything that runs on the node, and has nothing begin there any more.
 func (n *node) abort(cause error) {
-	n.eachPool(func(p *driver.Pool) { p.Abort(cause) })
+	n.reads.abort(cause)
+	n.writes.abort(cause)
 }

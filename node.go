@@ -131,6 +131,7 @@ type sessions struct {
 
 	mu      sync.Mutex // protects following fields
 	closed  bool
+	aborted bool  // nothing is sent any more, for good
 	refusal error // why nothing is sent, nil if something is
 }
 
@@ -172,12 +173,23 @@ func (s *sessions) close() error {
 func (s *sessions) refuse(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.refusal == nil && err == nil {
+	if s.aborted || s.refusal == nil && err == nil {
 		return
 	}
 	s.refusal = err
 	if p := s.pool.Load(); p != nil {
 		p.Refuse(err)
+	}
+}
+
+// abort ends everything that runs, because of cause, and has nothing sent any more: what
+// ends is asked elsewhere, where it must not begin anew when that has been aborted too.
+func (s *sessions) abort(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aborted, s.refusal = true, cause
+	if p := s.pool.Load(); p != nil {
+		p.Abort(cause)
 	}
 }
 

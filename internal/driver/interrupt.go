@@ -51,10 +51,11 @@ func cut(conns []*conn, err *InterruptedError) (young []*conn) {
 }
 
 // Abort is Interrupt for all that waits for the server, however short, and for rows that
-// are being read: the pool is to be closed.
+// are being read: the pool is to be closed. What comes later is refused, as by Refuse: nobody
+// would end it.
 func (p *Pool) Abort(cause error) {
 	err := &InterruptedError{Err: cause}
-	p.DropIdle()
+	p.Refuse(cause)
 	for _, c := range p.ends.interrupt(err) {
 		c.s.(session.Interruptible).Interrupt(err)
 	}

@@ -219,6 +219,25 @@ func TestInterrupt_LeavesNothingBehind(t *testing.T) {
 	})
 }
 
+// hazard: a read that an abort of one node ended was asked at the next, aborted before, and
+// waited there for ever.
+func TestAbort_RefusesWhatComesLater(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		p := open(t, optionsFor(db))
+		held, idle := acquire(t, p), acquire(t, p)
+		mustExec(t, held, createT)
+		idle.Release()
+		p.Abort(errMute)
+		_, err := held.Exec(t.Context(), "INSERT INTO t VALUES (1, 'a')", nil)
+		require.ErrorIs(t, err, errMute)
+		_, err = p.Acquire(t.Context(), 0)
+		interrupted(t, err, true)
+		_, err = p.AcquireToRead(t.Context(), 0, nil)
+		interrupted(t, err, true)
+	})
+}
+
 func TestDropIdle_KeepsConnectionsFromBeingUsedAgain(t *testing.T) {
 	t.Parallel()
 	servers(t, func(t *testing.T, db dbtest.Database) {
