@@ -109,3 +109,34 @@ func TestRecover_SaysWhichLedgerItMayNotRead(t *testing.T) {
 		}
 	}
 }
+
+// A branch that another role has prepared is left to it on PostgreSQL, with an error that
+// says so. The rest is finished, and the role finishes its own.
+func TestRecover_SaysThatABranchIsAnothers(t *testing.T) {
+	t.Parallel()
+	s, well := newStage(t, []string{"mysql", "postgres"}, created), newStage(t, []string{"postgres", "mysql"}, created)
+	var owners []string
+	for _, one := range []*stage{s, well} {
+		one.steps(t, writes)
+		owner, branches := one.doubt(t, "after commit 0")
+		require.Len(t, branches, 1)
+		one.sessionsEnd(t)
+		owners = append(owners, owner)
+	}
+	b := s.databases["b"]
+	byAdmin(`CREATE ROLE "{user}_2" LOGIN PASSWORD 'another' IN ROLE "{user}"`)(t, b)
+	t.Cleanup(func() { _, _ = b.Server.Admin().Exec(`DROP ROLE IF EXISTS "` + b.Username + `_2"`) })
+	another := b
+	another.Username, another.Password = b.Username+"_2", "another"
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{
+		"a": conformance.ConnectionTo(s.databases["a"]), "b": conformance.ConnectionTo(another),
+		"c": conformance.ConnectionTo(well.databases["a"]), "d": conformance.ConnectionTo(well.databases["b"]),
+	})
+	found, err := r.Recover(t.Context())
+	require.ErrorContains(t, err, `connection "b": commit prepared: `)
+	require.Len(t, found.Pending, 1)
+	require.Empty(t, found.Incidents)
+	require.Equal(t, "all", well.outcomeOf(t, writes, owners[1]))
+	s.recovered(t)
+	require.Equal(t, "all", s.outcomeOf(t, writes, owners[0]))
+}
