@@ -24,7 +24,7 @@ ENGINES := postgres,mysql,haproxy,pgbouncer,patroni,galera
 .PHONY: test
 test: ## all tests with the race detector, on SQLite, PostgreSQL and MariaDB, under Patroni, Galera, HAProxy and PgBouncer, and those of what dbfleet_plain switches off; installs what is missing (Debian, root)
 	@DBFLEET_TEST_REQUIRE=$(ENGINES) scripts/install-databases
-	DBFLEET_TEST_REQUIRE=$(ENGINES) $(GO) test -race -timeout 10m ./...
+	DBFLEET_TEST_REQUIRE=$(ENGINES) $(GO) test -race -timeout 30m ./...
 	DBFLEET_TEST_REQUIRE=postgres,mysql $(GO) test -race -timeout 10m -tags dbfleet_plain ./internal/sqlgen ./internal/rowmap ./internal/readtest
 
 .PHONY: budgets

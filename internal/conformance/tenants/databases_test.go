@@ -112,7 +112,7 @@ func TestTenants_ATransactionIsItsTenants(t *testing.T) {
 		require.NoError(t, s.notes.Using(tx).CreateMany(ctx, []note{{Text: "b"}, {Text: "c"}}))
 		_, err := s.notes.Using(tx).Query().Get(other)
 		require.ErrorIs(t, err, dbfleet.ErrOtherTenant)
-		require.ErrorContains(t, err, `the transaction is on connection "shops/acme", the operation belongs to "shops/zeta"`)
+		require.ErrorContains(t, err, `connection "shops/acme": the transaction is the tenant "acme"'s, the context is not`)
 		require.ErrorIs(t, s.notes.Using(tx).Create(other, &note{Text: "x"}), dbfleet.ErrOtherTenant)
 		_, err = tx.ExecContext(other, "DELETE FROM notes")
 		require.ErrorIs(t, err, dbfleet.ErrOtherTenant)
