@@ -39,7 +39,7 @@ func (r *Registry) InDoubt(ctx context.Context) ([]InDoubt, error) {
 	m, unreached := r.members(ctx)
 	unseen := m.strangers(ctx)
 	list, away, err := doubts(ctx, m.list)
-	return list, told(errors.Join(unreached, unseen, m.missing(away), err))
+	return list, told(errors.Join(unreached, unseen, r.missing(ctx, m, away), err))
 }
 
 // doubts are those of some databases, and their branches that are at none of these.

@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -83,6 +84,9 @@ func (l *ledger) hidden(ctx context.Context, c *driver.Conn) error {
 	schema, err := l.value(ctx, c, l.text.Hidden)
 	switch {
 	case schema != "":
+		if kind, err := l.value(ctx, c, l.text.Durable); kind != "" || absent(err) != nil {
+			return err // it has just been made
+		}
 		return &hiddenLedger{errorf("the table %s is in the schema %q, which the account does not see: set its search_path, or grant USAGE", dialect.LedgerTable, schema)}
 	case absent(err) == nil:
 		return nil
@@ -119,16 +123,25 @@ func (m members) strangers(ctx context.Context) error {
 	return nil
 }
 
-// missing tells of branches at connections of the registry that show no ledger.
-func (m members) missing(away []twophase.Away) (err error) {
+// missing tells of branches at connections of the registry that show no ledger, and do not
+// when they are asked once more: before its first record each has one.
+func (r *Registry) missing(ctx context.Context, m members, away []twophase.Away) (err error) {
+	again := map[string]error{}
 	for _, a := range away {
-		why, ok := m.without[a.Branch.Name]
-		switch {
-		case !ok: // it did not answer, which is told, or is of another registry
-		case why != nil:
-			err = errors.Join(err, errorf("atomic %s has a branch on connection %q: %w", a.ID, a.Branch.Name, why))
-		default:
-			err = errors.Join(err, errorf("atomic %s has a branch on connection %q, which has no table %s any more", a.ID, a.Branch.Name, dialect.LedgerTable))
+		name := a.Branch.Name
+		if _, ok := m.without[name]; !ok { // it did not answer, which is told, or is of another registry
+			continue
+		}
+		why, asked := again[name]
+		if !asked {
+			var l *ledger
+			if l, why = r.ledgerOf(ctx, name); l == nil && why == nil {
+				why = fmt.Errorf("it has no table %s any more", dialect.LedgerTable)
+			}
+			again[name] = why
+		}
+		if why != nil {
+			err = errors.Join(err, errorf("atomic %s has a branch on connection %q: %w", a.ID, name, why))
 		}
 	}
 	return err

@@ -75,7 +75,7 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 	}
 	out.Undecidable = slices.Compact(out.Undecidable)
 	out.Incidents = incidents(report.Incidents)
-	return out, told(errors.Join(unreached, unseen, m.missing(report.Away), err))
+	return out, told(errors.Join(unreached, unseen, r.missing(ctx, m, report.Away), err))
 }
 
 func recoverOptions(options []RecoverOptions) (RecoverOptions, error) {
