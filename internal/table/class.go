@@ -67,18 +67,18 @@ var held = map[rowmap.Kind]string{
 	rowmap.UUID: "UUIDs", rowmap.Array: "arrays", rowmap.Encrypted: "the bytes of a ciphertext", rowmap.BlindIndex: "the bytes of a blind index",
 }
 
+// uuidText is how long a UUID is as it is written, and as alone it is read.
+const uuidText = 36
+
 // tooShort says that the column has no room for any value of the field: the text of a UUID
-// has 32 digits at least, a ciphertext of NewAESCipher a nonce and a mark.
+// (16 bytes are a dbfleet.BinaryUUID's), a ciphertext of NewAESCipher, which is a nonce and
+// a mark at least.
 func tooShort(kind rowmap.Kind, c *schema.Column) bool {
-	if c.Length < 0 {
+	switch {
+	case c.Length < 0:
 		return false
+	case kind == rowmap.UUID:
+		return c.Length < uuidText
 	}
-	binary := strings.HasSuffix(c.Type, "binary")
-	switch kind {
-	case rowmap.UUID:
-		return binary && c.Length < 16 || !binary && c.Length < 32
-	case rowmap.Encrypted:
-		return binary && c.Length < 28
-	}
-	return false
+	return kind == rowmap.Encrypted && strings.HasSuffix(c.Type, "binary") && c.Length < 28
 }

@@ -115,6 +115,8 @@ func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 	switch {
 	case slices.Contains(refused[f.Kind], is):
 		return Fails, "it does not hold " + held[f.Kind]
+	case f.Kind == rowmap.UUID && (c.Type == "bytea" || c.Length == 16):
+		return Fails, "it does not hold UUIDs, which are sent as texts; for their 16 bytes dbfleet.BinaryUUID is"
 	case tooShort(f.Kind, c):
 		return Fails, fmt.Sprintf("it is too short, and does not hold %s", held[f.Kind])
 	}
@@ -163,10 +165,6 @@ func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 			return May, "the time of day is lost when it is written"
 		case c.Digits >= 0 && c.Digits < 6 && !t.generated[i] && t.precision < pow10(9-c.Digits):
 			return May, fmt.Sprintf("it keeps %d digits of a second's fraction; set ModelConfig.TimePrecision, or what is written is not what is read", c.Digits)
-		}
-	case rowmap.UUID:
-		if c.Type == "bytea" {
-			return Fails, "it does not hold UUIDs, which are sent as texts"
 		}
 	case rowmap.Encrypted:
 		if textual {

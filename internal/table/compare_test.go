@@ -128,8 +128,8 @@ func TestCompare_FindsColumnsThatAreTooShort(t *testing.T) {
 		size  int64
 		short bool
 	}{
-		{rowmap.UUID, "varchar", 31, true}, {rowmap.UUID, "varchar", 32, false}, {rowmap.UUID, "bpchar", 36, false}, {rowmap.UUID, "text", -1, false},
-		{rowmap.UUID, "binary", 8, true}, {rowmap.UUID, "binary", 16, false}, {rowmap.Encrypted, "varbinary", 20, true}, {rowmap.Encrypted, "varbinary", 255, false},
+		{rowmap.UUID, "varchar", 35, true}, {rowmap.UUID, "varchar", 36, false}, {rowmap.UUID, "bpchar", 36, false}, {rowmap.UUID, "text", -1, false},
+		{rowmap.UUID, "binary", 16, true}, {rowmap.UUID, "varbinary", 36, false}, {rowmap.Encrypted, "varbinary", 20, true}, {rowmap.Encrypted, "varbinary", 255, false},
 		{rowmap.String, "varchar", 1, false},
 	} {
 		require.Equal(t, c.short, tooShort(c.kind, &schema.Column{Type: c.typ, Length: c.size}), "%v", c)
