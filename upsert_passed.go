@@ -113,6 +113,7 @@ func (v *upsertion) again(ctx context.Context, p *place, i int) error {
 		recording: recording{writing: writing{trip{q: v.q}}, home: v.home}, in: v.in, records: rowmap.One(v.records.At(i)), args: v.argsOf(i),
 		key: v.key, back: v.back, alone: true, counted: v.counted, there: v.there, tries: v.tries + 1,
 	}
+	one.place.landing = v.place.landing
 	one.in.Rows, one.in.Returning, one.in.KeepID = 1, nil, ""
 	if v.outcomes != nil {
 		one.outcomes = v.outcomes[i : i+1]

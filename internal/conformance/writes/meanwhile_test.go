@@ -82,3 +82,37 @@ func TestUpsert_ARowThatOthersDeleteMeanwhileIsInsertedAgain(t *testing.T) {
 		}
 	})
 }
+
+// truth 1122
+// What is inserted at the second try, because the row in its way was deleted, is the record's
+// row as well when a hook ends that try.
+func TestUpsert_InsertedAgainIsTheRecordsRowWhenAHookEndsIt(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		if fl.Database.Dialect == "mysql" { // an upsert has met the row, and locked it
+			return
+		}
+		ctx, accounts := t.Context(), fl.Bank(t)
+		_, err := fl.DB("main").ExecContext(ctx, conformance.Inserting("ann"))
+		require.NoError(t, err)
+		other, inserts := fl.Database.SQL(t), 0
+		fl.DB("main").OnAfterQuery(func(ctx context.Context, e dbfleet.QueryEvent) {
+			if !strings.HasPrefix(e.SQL, "INSERT") {
+				return
+			}
+			if inserts++; inserts > 1 {
+				panic("the hook")
+			}
+			_, err := other.ExecContext(ctx, "DELETE FROM accounts")
+			require.NoError(t, err)
+		})
+		ann := conformance.Account{Owner: "ann", Balance: 1}
+		require.PanicsWithValue(t, "the hook", func() {
+			_ = accounts.Upsert(ctx, &ann, dbfleet.Conflict{Key: []string{"owner"}, DoNothing: true})
+		})
+		require.Equal(t, 2, inserts)
+		got, err := accounts.Where("owner", "=", "ann").First(ctx)
+		require.NoError(t, err)
+		require.Equal(t, got, ann)
+	})
+}
