@@ -180,7 +180,7 @@ func (a *atomicRun) begin(ctx context.Context, o TxOptions) error {
 		return 1
 	})
 	for _, p := range order {
-		if err := p.tx.beginAs(ctx, o, p.beginOn); err != nil {
+		if err := p.tx.beginAs(ctx, o, p.branch.Number > 0, p.beginOn); err != nil {
 			return ofWhole(err)
 		}
 		p.tx.st.age = p.tx.st.e.begun(ctx)

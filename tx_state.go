@@ -139,18 +139,19 @@ func (tx *Tx) begin(ctx context.Context, o TxOptions) error {
 			return err
 		}
 	}
-	return tx.beginAs(ctx, o, beginPlain)
+	return tx.beginAs(ctx, o, false, beginPlain)
 }
 
-// beginAs is begin by another of the driver's ways.
-func (tx *Tx) beginAs(ctx context.Context, o TxOptions, begin func(context.Context, *driver.Conn, driver.TxOptions) error) error {
+// beginAs is begin by another of the driver's ways. named says that what is begun has a name
+// at once, which the server may hold for a connection that was lost: it is begun once.
+func (tx *Tx) beginAs(ctx context.Context, o TxOptions, named bool, begin func(context.Context, *driver.Conn, driver.TxOptions) error) error {
 	asked := txsOf(ctx).wants()
 	if asked.tenantFault != nil {
 		return asked.tenantFault
 	}
 	tx.st.tenant = asked.tenant
 	x := tx.st.beginning
-	x.tx, x.o, x.begin, tx.st.beginning = tx, o, begin, nil
+	x.tx, x.o, x.named, x.begin, tx.st.beginning = tx, o, named, begin, nil
 	err := tx.turn(ctx, "begin", "BEGIN", &x.turn, x)
 	tx.st.spare = &x.turn
 	return err
@@ -165,6 +166,7 @@ type beginning struct {
 	turn
 	tx    *Tx
 	o     TxOptions
+	named bool
 	begin func(context.Context, *driver.Conn, driver.TxOptions) error
 }
 
@@ -175,7 +177,7 @@ const beginsAtMost = 3
 func (x *beginning) exchange(ctx context.Context, p *place, _ *statement) (driver.Result, error) {
 	for sent := 1; ; sent++ {
 		lost, err := x.beginOn(ctx, p)
-		if !lost || sent == beginsAtMost {
+		if !lost || x.named || sent == beginsAtMost {
 			return unknownRows, err
 		}
 	}

@@ -1,19 +1,13 @@
-//go:build unix
-
 package events
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -53,23 +47,16 @@ func TestRelay_GoesOnAfterAnotherHasTakenOver(t *testing.T) {
 					}
 					cancel()
 					r.add(t, 3*i+3)
-					frozen.goOn(t)
+					frozen.GoOn(t)
 					r.finish(t, 3*i+3)
-					frozen.end(t)
+					frozen.End(t)
 				}
 			})
 		})
 	}
 }
 
-// frozen is a process that stands still.
-type frozen struct {
-	*exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
-}
-
-func startFrozen(t *testing.T, databases []dbtest.Database, after int64) *frozen {
+func startFrozen(t *testing.T, databases []dbtest.Database, after int64) *dbtest.Frozen {
 	t.Helper()
 	v := victim{DiesAfter: after}
 	for _, db := range databases {
@@ -78,33 +65,9 @@ func startFrozen(t *testing.T, databases []dbtest.Database, after int64) *frozen
 	}
 	text, err := json.Marshal(v)
 	require.NoError(t, err)
-	f := &frozen{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRelay_GoesOnAfterAnotherHasTakenOver$", "-test.count=1")}
-	f.Env = append(os.Environ(), frozenVariable+"="+string(text))
-	f.in, err = f.StdinPipe()
-	require.NoError(t, err)
-	out, err := f.StdoutPipe()
-	require.NoError(t, err)
-	f.Stderr = f.Stdout
-	f.out = bufio.NewReader(out)
-	require.NoError(t, f.Start())
-	line, err := f.out.ReadString('\n')
-	require.NoError(t, err)
-	require.Equal(t, "stands\n", line)
+	f, stands := dbtest.StartFrozen(t, "TestRelay_GoesOnAfterAnotherHasTakenOver", frozenVariable, string(text))
+	require.True(t, stands)
 	return f
-}
-
-func (f *frozen) goOn(t *testing.T) {
-	t.Helper()
-	require.NoError(t, f.Process.Signal(syscall.SIGCONT))
-}
-
-// end ends the process, which must not have seen an event out of order.
-func (f *frozen) end(t *testing.T) {
-	t.Helper()
-	require.NoError(t, f.in.Close())
-	rest, err := io.ReadAll(f.out)
-	require.NoError(t, err)
-	require.NoError(t, f.Wait(), "%s", rest)
 }
 
 // freeze is the process: it stands still after a statement, and then goes on until its
@@ -117,8 +80,7 @@ func freeze(t *testing.T, text string) {
 	var sent atomic.Int64
 	r.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {
 		if sent.Add(1) == v.DiesAfter {
-			fmt.Println("stands")
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			dbtest.StandStill()
 		}
 	})
 	go func() {

@@ -1,19 +1,13 @@
-//go:build unix
-
 package sagas
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -50,24 +44,15 @@ func TestSaga_GoesOnAfterAnotherHasFinishedIt(t *testing.T) {
 					}
 					text, err := json.Marshal(v)
 					require.NoError(t, err)
-					child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSaga_GoesOnAfterAnotherHasFinishedIt$", "-test.count=1")
-					child.Env = append(os.Environ(), frozenVariable+"="+string(text))
-					pipe, err := child.StdoutPipe()
-					require.NoError(t, err)
-					require.NoError(t, child.Start())
-					out := bufio.NewReader(pipe)
-					line, err := out.ReadString('\n')
-					require.NoError(t, err)
-					if line == "stands\n" {
+					frozen, stands := dbtest.StartFrozen(t, "TestSaga_GoesOnAfterAnotherHasFinishedIt", frozenVariable, string(text))
+					if stands {
 						ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second) // a step that stands still is waited for
 						_, err = w.saga.Resume(ctx, 0)
 						require.True(t, err == nil || ctx.Err() != nil, "%v", err)
 						cancel()
-						require.NoError(t, child.Process.Signal(syscall.SIGCONT))
+						frozen.GoOn(t)
 					}
-					rest, err := io.ReadAll(out)
-					require.NoError(t, err)
-					require.NoError(t, child.Wait(), "%s", rest)
+					frozen.End(t)
 					_, err = w.saga.Resume(t.Context(), 0)
 					require.NoError(t, err)
 					_, err = w.run(t.Context(), id)
@@ -98,8 +83,7 @@ func freeze(t *testing.T, text string) {
 	var sent atomic.Int64
 	w.OnAfterQuery(func(context.Context, dbfleet.QueryEvent) {
 		if sent.Add(1) == v.DiesAfter {
-			fmt.Println("stands")
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			dbtest.StandStill()
 		}
 	})
 	_, err := w.run(t.Context(), v.ID)
