@@ -12,15 +12,15 @@ import (
 	"github.com/dbfleet/dbfleet/internal/twophase"
 )
 
-// members are the databases of a registry that take part in atomic commits.
+// members are what a round of questions to all connections has found.
 type members struct {
-	list    []twophase.Member
-	without map[string]error // the connections that answer and show no ledger: nil, or why there may be one
+	list    []twophase.Member // the databases that take part in atomic commits
+	without map[string]error  // the connections that answer and show no ledger: nil, or why there may be one
 }
 
 // members are the databases of the registry that take part in atomic commits, which have
-// the library's ledger. Those that do not answer in half of the time are told in the error. What this process
-// has committed until now is closed there.
+// the library's ledger. Those that do not answer in half of the time are told in the error.
+// What this process has committed until now is closed there.
 func (r *Registry) members(ctx context.Context) (m members, err error) {
 	ctx, cancel := twophase.Share(ctx)
 	defer cancel()

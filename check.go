@@ -42,10 +42,10 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s: connection %q, model %s, %s: %s", f.Severity, f.Connection, f.Model, where, f.Problem)
 }
 
-// Check compares the models of the registry, which are those that Describe lists, with the live tables, on the
-// primary of each model's connection, by a statement for each table, and another for one
-// whose indexes matter; those of a sharded model on every connection that has the table. It changes nothing, and in a transaction
-// it sees what that has made. The findings are in order of connection, model and column,
+// Check compares the models of the registry, which are those that Describe lists, with the
+// live tables, on the primary of each model's connection, by a statement for each table, and
+// another for one whose indexes matter; those of a sharded model on every connection that has
+// the table. It changes nothing, and in a transaction it sees what that has made. The findings are in order of connection, model and column,
 // and empty if there are none; the error tells of connections that could not be asked,
 // beside what the others said.
 //

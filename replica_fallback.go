@@ -104,12 +104,18 @@ func (p *place) freshest(limit time.Duration) bool {
 	if best == nil {
 		return false
 	}
-	p.take(best)
+	p.takeFreshest(best, limit, least, known)
+	return true
+}
+
+// takeFreshest takes a replica as the freshest, which may be as stale as limit, and tells
+// how far behind it is.
+func (p *place) takeFreshest(m *replicaset.Member[*node], limit, atMost time.Duration, known bool) {
+	p.take(m)
 	p.atMost = limit
 	if p.route.more = "; the freshest replica, of which nothing is known"; known {
-		p.route.more = "; the freshest replica, at most " + forPeople(least) + " behind"
+		p.route.more = "; the freshest replica, at most " + forPeople(atMost) + " behind"
 	}
-	return true
 }
 
 // freshestOf is the replica whose staleness is the smallest, of those that have not been

@@ -145,11 +145,7 @@ func (p *place) unlessOlder(ctx context.Context, older *olderError) error {
 	default:
 		return errorf("%w; %w", none, older)
 	}
-	p.take(m)
-	p.atMost, p.route.more = limit, "; the freshest replica, of which nothing is known"
-	if older.known {
-		p.route.more = "; the freshest replica, at most " + forPeople(older.atMost) + " behind"
-	}
+	p.takeFreshest(m, limit, older.atMost, older.known)
 	return nil
 }
 

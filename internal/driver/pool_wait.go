@@ -3,8 +3,8 @@ package driver
 import "context"
 
 // RefuseWaits has the pool ask inVain before it looks for a connection, if it may have
-// only one, or its budget has only one: an error says that who asks with ctx has that one and gives it back later.
-// It is called before the pool is used, once. Statements of PrepareContext are not
+// only one, or its budget has only one: an error says that who asks with ctx has that one
+// and gives it back later. It is called before the pool is used, once. Statements of PrepareContext are not
 // asked about when they are run: database/sql takes their connections.
 func (p *Pool) RefuseWaits(inVain func(ctx context.Context) error) {
 	if p.db.Stats().MaxOpenConnections == 1 || p.budget != nil && p.budget.Size() == 1 {
