@@ -26,6 +26,7 @@ type entry struct {
 	leader       atomic.Pointer[node]              // the one that is, as far as that is known
 	found        atomic.Bool                       // it is known
 	looked       atomic.Bool                       // all who might claim to be it have been asked once
+	sighted      atomic.Bool                       // a read has waited for replicas to say whose data they have
 	claim        atomic.Pointer[TwoPrimariesError] // nil unless several claim to be it
 	replicas     *replicaset.Set[*node]            // those that serve reads
 	monitor      *monitor

@@ -182,7 +182,9 @@ func (n *node) health(ctx context.Context, e *entry) NodeHealth {
 	h.Up, h.Problem = judge(e.dialect, x.state, h.Err)
 	if m := e.replicas.Of(n); m != nil && h.Role == RoleReplica {
 		h.Lag, _ = n.staleness(time.Now())
-		if h.Up && h.Problem == "" && m.Has(replicaset.Lagging) {
+		if err := n.isForeign(m); err != nil {
+			h.Up, h.Problem, h.Err = n.heard.answers(), ProblemForeign, err
+		} else if h.Up && h.Problem == "" && m.Has(replicaset.Lagging) {
 			h.Problem = ProblemLagging
 		}
 	}
@@ -195,7 +197,11 @@ func (n *node) health(ctx context.Context, e *entry) NodeHealth {
 // doesItsJob reports whether the node answers and, as a primary, takes writes, or as a
 // replica is fresh enough.
 func (h NodeHealth) doesItsJob() bool {
-	return h.Up && h.Problem != ProblemReadOnly && h.Problem != ProblemLagging && h.Problem != ProblemTwoPrimaries
+	switch h.Problem {
+	case ProblemReadOnly, ProblemLagging, ProblemForeign, ProblemTwoPrimaries:
+		return false
+	}
+	return h.Up
 }
 
 // readsOnly reports whether the configuration says that the sessions take no writes.

@@ -35,6 +35,9 @@ const (
 	// ProblemLagging: a replica is further behind than Reads.MaxLag, or how far is not
 	// known: it does not replay, or does not follow this primary.
 	ProblemLagging HealthProblem = "lagging"
+	// ProblemForeign: a replica is a standby of another database cluster than the primary's,
+	// and serves nothing. PostgreSQL only.
+	ProblemForeign HealthProblem = "foreign"
 	// ProblemTwoPrimaries: another server claims to be the primary as well, so that nothing is
 	// written; see TwoPrimariesError.
 	ProblemTwoPrimaries HealthProblem = "two primaries"

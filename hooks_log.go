@@ -91,8 +91,8 @@ func (o *LogOptions) level(e *QueryEvent) (slog.Level, string) {
 // LogNodeChanges returns a hook for OnNodeChange that writes each change to logger:
 //
 //	info   what is healthy, back, fresh, added or removed; what is under suspicion
-//	warn   what is ejected, lags behind, was promoted or demoted, or has moved; a
-//	       Discover that fails
+//	warn   what is ejected, lags behind, is foreign, was promoted or demoted, claims to
+//	       be a second primary, or has moved; a Discover that fails
 //
 // It panics if logger is nil.
 func LogNodeChanges(logger *slog.Logger) func(ctx context.Context, e NodeEvent) {
@@ -102,7 +102,7 @@ func LogNodeChanges(logger *slog.Logger) func(ctx context.Context, e NodeEvent) 
 	return func(ctx context.Context, e NodeEvent) {
 		level := slog.LevelInfo
 		switch e.To {
-		case ConditionEjected, ConditionLagging, ConditionPromoted, ConditionDemoted, ConditionMoved, ConditionUndiscovered:
+		case ConditionEjected, ConditionLagging, ConditionForeign, ConditionPromoted, ConditionDemoted, ConditionTwoPrimaries, ConditionMoved, ConditionUndiscovered:
 			level = slog.LevelWarn
 		}
 		logger.LogAttrs(ctx, level, "node is "+string(e.To),

@@ -15,7 +15,7 @@ func (e *entry) startReplicas(nodes []*node) {
 		Policy: replicaset.Policy(reads.Balance), Zone: reads.Zone,
 		Floor: reads.MinWait, Ceiling: reads.MaxWait, Every: reads.ProbeInterval, Changed: e.replicaChanged,
 	})
-	e.replicas.Replace(nodes, (*node).spec)
+	e.replicas.Replace(nodes, e.spec)
 	e.monitor = newMonitor(e)
 }
 
@@ -27,14 +27,14 @@ func (n *node) gauge(e *entry) *replicaset.Member[*node] {
 	}
 	reads := e.config.Reads
 	alone := replicaset.New[*node](replicaset.Settings{Floor: reads.MinWait, Ceiling: reads.MaxWait, Every: reads.ProbeInterval})
-	alone.Replace([]*node{n}, (*node).spec)
+	alone.Replace([]*node{n}, func(n *node) replicaset.Spec { return replicaset.Spec{Name: n.name} })
 	n.pulse.CompareAndSwap(nil, alone.Members()[0])
 	return n.pulse.Load()
 }
 
 // spec is what the replica set must know of a node. The list of members is locked.
-func (n *node) spec() replicaset.Spec {
-	return replicaset.Spec{Name: n.name, Zone: n.zone, Weight: n.weight}
+func (e *entry) spec(n *node) replicaset.Spec {
+	return replicaset.Spec{Name: n.name, Zone: n.zone, Weight: n.weight, Unseen: e.tellsSystem()}
 }
 
 // errSilent ends what waits for a node that was found silent.
@@ -156,6 +156,7 @@ func (m *monitor) learn(a answer) {
 	}
 	m.decide()
 	m.measure(a)
+	m.compare()
 	m.release(now)
 }
 

@@ -27,6 +27,9 @@ const (
 	ConditionLagging NodeCondition = "lagging"
 	// ConditionFresh: it is within Reads.MaxLag again.
 	ConditionFresh NodeCondition = "fresh"
+	// ConditionForeign: it is a standby of another database cluster than the primary's, and
+	// serves nothing, not even what asks for it by its name. PostgreSQL only.
+	ConditionForeign NodeCondition = "foreign"
 	// ConditionPromoted: it is the primary now.
 	ConditionPromoted NodeCondition = "promoted"
 	// ConditionDemoted: it was the primary, and is not any more.

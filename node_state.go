@@ -29,7 +29,9 @@ type NodeState struct {
 	// might answer. It is asked again and again, and back within a second of its return.
 	Resting bool
 	// InTurn says that a replica takes its turn of reads: it is not left out because it does
-	// not answer or is doubted, nor because it is Lagging.
+	// not answer or is doubted, because it is Lagging, or a standby of another database
+	// cluster than the primary's (see ConditionForeign). One of PostgreSQL that has not been
+	// asked yet is not in turn.
 	InTurn bool
 	// Lagging says that a replica is further behind than Reads.MaxLag, or that how far is
 	// not known. Without MaxLag none is.

@@ -176,7 +176,7 @@ func (m *monitor) takesPlace(leader *node) {
 		}
 	}
 	if !slices.EqualFunc(list, e.replicas.Members(), func(n *node, m *replicaset.Member[*node]) bool { return m.Node() == n }) {
-		e.replicas.Replace(list, (*node).spec)
+		e.replicas.Replace(list, e.spec)
 	}
 }
 

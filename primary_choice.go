@@ -59,11 +59,26 @@ func (x claim) isOneWith(y claim) bool {
 	return x.n == y.n || x.server != "" && x.server == y.server || x.group != "" && x.group == y.group
 }
 
+// isForeign says that the hosts are known to be of another cluster.
+func (x claim) isForeign(claims []claim) bool {
+	foreign := false
+	for _, y := range claims {
+		switch {
+		case !y.host || y.system == "" || x.system == "":
+		case y.system == x.system:
+			return false
+		default:
+			foreign = true
+		}
+	}
+	return foreign
+}
+
 // mayLead says that a node in the primary's role is one that this connection may follow.
 // The same system alone is no proof: copies have it too.
 func (x claim) mayLead(claims []claim) bool {
 	if x.host || x.wasStandby {
-		return true
+		return x.host || !x.isForeign(claims)
 	}
 	if x.system == "" {
 		return false

@@ -124,7 +124,7 @@ func (p *place) takeFreshest(m *replicaset.Member[*node], limit, atMost time.Dur
 func (p *place) freshestOf(limit time.Duration, now time.Time) (best *replicaset.Member[*node], least time.Duration, bestKnown bool) {
 	least = limit
 	for _, m := range p.e.replicas.Members() {
-		if m.Node().role() != RoleReplica || p.tried.Has(m) || m.State() == replicaset.StateEjected {
+		if m.Node().role() != RoleReplica || p.tried.Has(m) || m.State() == replicaset.StateEjected || m.Has(replicaset.Foreign) {
 			continue
 		}
 		atMost, known := m.Node().staleness(now)
@@ -144,7 +144,7 @@ func (p *place) freshestOf(limit time.Duration, now time.Time) (best *replicaset
 func (p *place) noneFresh() error {
 	what, why := ErrNoReplica, "none is fit to serve"
 	for _, m := range p.e.replicas.Members() {
-		if m.Node().role() != RoleReplica || m.State() == replicaset.StateEjected {
+		if m.Node().role() != RoleReplica || m.State() == replicaset.StateEjected || m.Has(replicaset.Foreign) {
 			continue
 		}
 		atMost, known := m.Node().staleness(p.now)

@@ -22,7 +22,13 @@ func (p *place) toReplica(ctx context.Context) error {
 	if p.e.dialect.Name == string(SQLite) { // a copy that is not there fails at once, and one that has come serves at once
 		worst = replicaset.Ejected
 	}
+	if !p.e.sighted.Load() && !p.explains {
+		p.e.firstSight(ctx)
+	}
 	m, resort, ok := p.pick()
+	if ok && p.explains && m.Has(replicaset.Unseen) { // who reads would wait for it
+		resort = replicaset.Well
+	}
 	switch {
 	case !ok || resort > worst:
 		return p.fallBack(ctx)
@@ -118,6 +124,9 @@ func (p *place) toOnly() {
 func (e *entry) replicaNamed(name string) (*replicaset.Member[*node], error) {
 	for _, whole := range [...]string{e.name + "/" + name, name} {
 		if m := e.replicas.Find(whole); m != nil {
+			if err := m.Node().isForeign(m); err != nil {
+				return nil, errorf("connection %q: %w", e.name, err)
+			}
 			return m, nil
 		}
 	}

@@ -22,7 +22,8 @@ import (
 // that of the replica at its host. The primary is not touched: a replica that was promoted
 // goes on as the primary, listed or not.
 //
-// New reads use the new list at once. What runs on a replica that has left goes on, and
+// New reads use the new list at once, a new replica of PostgreSQL as soon as it has told
+// that its data is the primary's, for which SetReplicas waits up to two seconds. What runs on a replica that has left goes on, and
 // its connections are closed when that is done, after 30 seconds at the latest: a read
 // that is cut off then is asked elsewhere. SetReplicas waits for that until ctx ends; then
 // it returns the context's error, the list holds, and the rest is done without it. In the
@@ -46,6 +47,9 @@ func (r *Registry) SetReplicas(ctx context.Context, name string, list []ReplicaC
 	e.leave()
 	if err != nil {
 		return err
+	}
+	if e.tellsSystem() && e.monitor.running.Load() {
+		e.sees(ctx, sightWait)
 	}
 	select {
 	case <-over:
@@ -86,7 +90,7 @@ func (e *entry) setReplicas(change func(m *membership)) (over <-chan struct{}, e
 			removed[n] = e.replicas.Of(n)
 		}
 	}
-	e.replicas.Replace(next.nodes, (*node).spec)
+	e.replicas.Replace(next.nodes, e.spec)
 	for _, n := range before {
 		if member, gone := removed[n]; gone {
 			n.left = true
@@ -96,6 +100,7 @@ func (e *entry) setReplicas(change func(m *membership)) (over <-chan struct{}, e
 	}
 	for _, n := range next.nodes {
 		if !slices.Contains(before, n) {
+			e.sighted.Store(false)
 			e.nodeChanged(n, ConditionAdded, "it is listed")
 		}
 	}

@@ -164,6 +164,17 @@ func (db Database) On(s *Server) Database {
 	return db
 }
 
+// Twin makes an empty database by the same name, of the same account, on another server
+// that has none. It ends with that server.
+func (db Database) Twin(t testing.TB, s *Server) Database {
+	t.Helper()
+	twin := db.On(s)
+	if err := s.engine.create(s, &twin); err != nil || twin.Name != db.Name {
+		t.Fatalf("dbtest: create %s (it is %s): %v", db.Name, twin.Name, err)
+	}
+	return twin
+}
+
 // SQL is a plain database/sql pool, for preparing and looking without dbfleet.
 // Times are UTC. It keeps no idle connection and is closed when the test ends.
 func (db Database) SQL(t testing.TB) *sql.DB {

@@ -11,7 +11,28 @@ import (
 // reads. They end with the test. Settings are lines of postgresql.conf, for all.
 func PostgresCluster(t testing.TB, standbys int, settings ...string) *Cluster {
 	t.Helper()
-	primary := StartPostgres(t, settings...)
+	return postgresCluster(t, StartPostgres(t, settings...), standbys, settings)
+}
+
+// PostgresClusterOfItsOwn is PostgresCluster with a system identifier that no other has:
+// those of PostgresCluster are copies, which share one.
+func PostgresClusterOfItsOwn(t testing.TB, standbys int, settings ...string) *Cluster {
+	t.Helper()
+	needs(t, "postgres")
+	e := postgres{}
+	s, err := newServer(e, settings, func(w *workspace, dir string) (string, error) {
+		path := filepath.Join(filepath.Dir(dir), "own")
+		if err := w.buildTemplate(e, path); err != nil {
+			return "", err
+		}
+		m, err := copyTemplate(path, dir)
+		return m.AdminPassword, err
+	})
+	return postgresCluster(t, own(t, s, err), standbys, settings)
+}
+
+func postgresCluster(t testing.TB, primary *Server, standbys int, settings []string) *Cluster {
+	t.Helper()
 	links := newLinks(t, primary, standbys)
 	replicas := each(t, standbys, func(i int) (*Server, error) {
 		// One setting more than the primary has: what it is called there.

@@ -219,7 +219,7 @@ func TestFigures_TellWhatIsKnown(t *testing.T) {
 	require.Equal(t, replicaset.Figures{
 		State: replicaset.StateEjected, Reason: "no answer", Zone: "z", Weight: 1, InFlight: 1, Bound: 500 * ms, Ejections: 1, Lagging: true,
 	}, f)
-	a.Set(replicaset.Draining|replicaset.RoleMismatch, true)
-	require.True(t, a.Figures().Draining && a.Figures().Mismatch)
+	a.Set(replicaset.Draining|replicaset.Foreign, true)
+	require.True(t, a.Figures().Draining && a.Figures().Foreign)
 	require.Equal(t, 1, a.InFlight())
 }

@@ -38,12 +38,13 @@ type Member[N comparable] struct {
 // Flag is a condition beside the state.
 type Flag uint32
 
-// The flags. A member that is Draining or has a RoleMismatch is never picked; of one that
-// is Lagging, Wants decides, for reads differ in what they bear.
+// The flags. A member that is Draining or Foreign is never picked, one that is Unseen as
+// the last resort; of one that is Lagging, Wants decides, for reads differ in what they bear.
 const (
-	Lagging      Flag = 1 << iota // too far behind
-	Draining                      // to be taken out of service
-	RoleMismatch                  // it is no replica now
+	Lagging  Flag = 1 << iota // too far behind
+	Draining                  // to be taken out of service
+	Foreign                   // what it shows is not the primary's data
+	Unseen                    // whose data it shows is not known yet
 )
 
 // Node is what the member stands for.
@@ -72,7 +73,7 @@ func (m *Member[N]) Has(f Flag) bool { return Flag(m.flags.Load())&f != 0 }
 // InTurn says that the member takes its turn of reads, as long as what they want fits: no
 // flag is set, and it is well or kept in service.
 func (m *Member[N]) InTurn() bool {
-	return m.resort() == Well && !m.Has(Lagging|Draining|RoleMismatch)
+	return m.resort() == Well && !m.Has(Lagging|Draining|Foreign)
 }
 
 // Figures are what is known of a member.
@@ -87,8 +88,7 @@ type Figures struct {
 	Bound     time.Duration // see Member.Bound
 	Ejections int           // so far
 
-	Lagging, Draining bool
-	Mismatch          bool // RoleMismatch
+	Lagging, Draining, Foreign bool
 }
 
 // Figures are what is known now.
@@ -96,7 +96,7 @@ func (m *Member[N]) Figures() Figures {
 	spec := m.spec.Load()
 	f := Figures{
 		Zone: spec.Zone, Weight: spec.Weight, InFlight: int(m.inFlight.Load()), Latency: time.Duration(m.latency.Load()), Bound: m.Bound(),
-		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Mismatch: m.Has(RoleMismatch),
+		Lagging: m.Has(Lagging), Draining: m.Has(Draining), Foreign: m.Has(Foreign),
 	}
 	m.set.mu.Lock()
 	defer m.set.mu.Unlock()

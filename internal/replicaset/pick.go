@@ -166,7 +166,7 @@ func (c *chooser[N]) rankOf(sl *slot[N]) uint8 {
 const ranksPerResort = 4
 
 func fits[N comparable](w Wants[N], m *Member[N]) bool {
-	return !m.Has(Draining|RoleMismatch) && (w == nil || w.Fits(m))
+	return !m.Has(Draining|Foreign) && (w == nil || w.Fits(m))
 }
 
 // clock is the time of the pick.

@@ -222,7 +222,7 @@ func TestPick_TakesOtherZonesWhenNoneOfItsOwnMayServe(t *testing.T) {
 
 func TestPick_LeavesOutWhoIsDrainingOrNoReplica(t *testing.T) {
 	t.Parallel()
-	for _, f := range []replicaset.Flag{replicaset.Draining, replicaset.RoleMismatch, replicaset.Draining | replicaset.RoleMismatch} {
+	for _, f := range []replicaset.Flag{replicaset.Draining, replicaset.Foreign, replicaset.Draining | replicaset.Foreign} {
 		w := setup(t, replicaset.Settings{}, "a", "b").healthy()
 		a := w.Find("a")
 		require.True(t, a.Set(f, true))
@@ -231,7 +231,7 @@ func TestPick_LeavesOutWhoIsDrainingOrNoReplica(t *testing.T) {
 		require.Equal(t, map[string]int{"b": 10}, w.shares(10))
 		require.Equal(t, "-", w.pick(nil, "b"), "not even as the last resort: what it would answer is wrong")
 		require.Equal(t, replicaset.StateHealthy, a.State())
-		require.True(t, a.Set(replicaset.Draining|replicaset.RoleMismatch, false))
+		require.True(t, a.Set(replicaset.Draining|replicaset.Foreign, false))
 		require.False(t, a.Set(f, false))
 		require.InDelta(t, 50, w.shares(100)["a"], 1)
 		require.Empty(t, w.changes(), "a flag is no state")

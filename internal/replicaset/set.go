@@ -37,6 +37,8 @@ type Settings struct {
 type Spec struct {
 	Name, Zone string
 	Weight     int // how much it serves in relation to others; what is below 1 is 1
+	// Unseen has a member that is new begin with that flag.
+	Unseen bool
 }
 
 // Set holds the replicas of one connection. It is safe for concurrent use, and readers
@@ -111,6 +113,7 @@ func (s *Set[N]) Replace(nodes []N, spec func(N) Spec) {
 		} else {
 			m = &Member[N]{set: s, node: n}
 			m.since.Store(s.clock())
+			m.Set(Unseen, now.Unseen)
 		}
 		m.spec.Store(&now)
 		next.members = append(next.members, m)

@@ -55,6 +55,9 @@ func (m *Member[N]) share(now int64) uint64 {
 
 // resort is how good it is to pick the member.
 func (m *Member[N]) resort() Resort {
+	if m.Has(Unseen) {
+		return Ejected
+	}
 	switch m.State() {
 	case StateSuspect:
 		if !m.kept.Load() {

@@ -371,7 +371,7 @@ func TestMember_IsInTurnWhileItIsPicked(t *testing.T) {
 	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
 	a, b := w.Find("a"), w.Find("b")
 	require.True(t, a.InTurn())
-	for _, f := range []replicaset.Flag{replicaset.Lagging, replicaset.Draining, replicaset.RoleMismatch} {
+	for _, f := range []replicaset.Flag{replicaset.Lagging, replicaset.Draining, replicaset.Foreign} {
 		a.Set(f, true)
 		require.False(t, a.InTurn())
 		a.Set(f, false)

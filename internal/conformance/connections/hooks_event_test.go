@@ -179,11 +179,13 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
 		config := conformance.ConnectionTo(db)
-		config.ReadHosts = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(closedPort(t)))}
+		proxy := dbtest.NewProxy(t, net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
+		config.ReadHosts = []string{proxy.Addr()}
 		ctx := t.Context()
 		var r *dbfleet.Registry
 		var tried []string
 		for range 100 { // until the replica is asked before its watcher has found that it does not answer
+			proxy.Heal()
 			require.Empty(t, tried, "no attempt is left out but at a replica that is out of turn")
 			r = conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config, "after": {Driver: dbfleet.SQLite, Database: ":memory:"}})
 			nodes := r.Nodes()
@@ -195,6 +197,8 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 			require.Equal(t, config.ReadHosts[0], nodes[2].Address)
 			require.False(t, nodes[2].Resting)
 
+			require.Eventually(t, func() bool { return servedBy(t, r) == "main/replica-1" }, 20*time.Second, time.Millisecond)
+			proxy.Refuse()
 			t.Cleanup(r.OnAfterQuery(func(_ context.Context, e dbfleet.QueryEvent) {
 				tried = append(tried, fmt.Sprint(e.Route.Node, " ", e.Address == config.ReadHosts[0], " ", e.Class))
 			}))
@@ -204,7 +208,7 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 			if len(tried) > 1 {
 				break
 			}
-			require.True(t, r.Nodes()[2].Resting)
+			require.False(t, r.Nodes()[2].InTurn)
 			require.Equal(t, []string{"main false "}, tried)
 			tried = nil
 		}
@@ -219,4 +223,14 @@ func TestNodes_TellHowTheyAre(t *testing.T) {
 		}))
 		require.Zero(t, r.Nodes()[1].Transactions)
 	})
+}
+
+// servedBy is the node that a plain read comes from.
+func servedBy(t *testing.T, r *dbfleet.Registry) string {
+	t.Helper()
+	var route dbfleet.Route
+	rows, err := r.DB("main").Read().QueryContext(dbfleet.WithRoute(t.Context(), &route), "SELECT 1")
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(rows.Err(), rows.Close()))
+	return route.Node
 }

@@ -29,11 +29,13 @@ type closing struct {
 }
 
 // read begins so many reads of query that wait for ever.
-func (c *closing) read(n int, query string) {
+func (c *closing) read(n int, query string) { c.readBy(c.r.DB("main").Read(), n, query) }
+
+func (c *closing) readBy(db *dbfleet.DB, n int, query string) {
 	for range n {
 		c.begun++
 		go func() {
-			_, err := dbfleet.Select[int](context.Background(), c.r.DB("main").Read(), query)
+			_, err := dbfleet.Select[int](context.Background(), db, query)
 			c.errs <- err
 		}()
 	}
@@ -130,7 +132,8 @@ var closings = map[string]struct {
 			}
 		},
 		begin: func(t *testing.T, c *closing) {
-			c.read(8, "SELECT 4711")
+			c.readBy(c.r.DB("main").OnReplica("replica-1"), 4, "SELECT 4711")
+			c.readBy(c.r.DB("main").OnReplica("replica-2"), 4, "SELECT 4711")
 			require.Eventually(t, func() bool { return c.called.Load() > 3 }, soon, time.Millisecond)
 		},
 	},
