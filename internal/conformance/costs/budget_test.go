@@ -22,7 +22,7 @@ func TestBudget_AllocationsBesideDatabaseSQL(t *testing.T) {
 			m, db := benchTwins(t, tw.rows)
 			ctx := context.Background()
 			count := func(f func() error) float64 {
-				return testing.AllocsPerRun(200, func() { require.NoError(t, f()) })
+				return allocations(200, func() { require.NoError(t, f()) })
 			}
 			byHand := count(func() error { return tw.databaseSQL(ctx, db) })
 			ours := count(func() error { return tw.dbfleet(ctx, m) })
@@ -49,10 +49,10 @@ func TestBudget_AllocationsOnTheDatabases(t *testing.T) {
 			require.NoError(t, m.CreateMany(ctx, rows))
 			id := rows[50].ID
 			background := context.Background() // one that can be cancelled costs the drivers more
-			one := testing.AllocsPerRun(200, func() { _, err := m.Find(background, id); require.NoError(t, err) })
+			one := allocations(200, func() { _, err := m.Find(background, id); require.NoError(t, err) })
 			require.LessOrEqual(t, one, most)
 			hundred := m.OrderBy("id", dbfleet.Asc).Limit(100)
-			many := testing.AllocsPerRun(50, func() { _, err := hundred.Get(background); require.NoError(t, err) })
+			many := allocations(50, func() { _, err := hundred.Get(background); require.NoError(t, err) })
 			if fl.Database.Dialect == "postgres" {
 				require.LessOrEqual(t, many, 130.0)
 			}
@@ -68,13 +68,13 @@ func TestBudget_AllocationsToRestoreARecord(t *testing.T) {
 	ctx := context.Background()
 	record := benchRecord{Name: "Ada Lovelace", Email: "ada@example.com", CreatedAt: benchTime}
 	create := func(ctx context.Context) float64 {
-		return testing.AllocsPerRun(500, func() {
+		return allocations(500, func() {
 			record.ID = 0
 			require.NoError(t, m.Create(ctx, &record))
 		})
 	}
 	save := func(ctx context.Context) float64 {
-		return testing.AllocsPerRun(500, func() { require.NoError(t, m.Save(ctx, &record)) })
+		return allocations(500, func() { require.NoError(t, m.Save(ctx, &record)) })
 	}
 	created, saved := create(ctx), save(ctx)
 	require.NoError(t, m.Query().Transaction(ctx, func(ctx context.Context, _ *dbfleet.Tx) error {
@@ -119,12 +119,12 @@ func TestBudget_AllocationsOfATransaction(t *testing.T) {
 		}
 		require.NoError(t, tx.Commit())
 	}
-	alone := testing.AllocsPerRun(200, func() { require.NoError(t, four(ctx)) })
-	ours, hand := testing.AllocsPerRun(200, inTx), testing.AllocsPerRun(200, byHand)
+	alone := allocations(200, func() { require.NoError(t, four(ctx)) })
+	ours, hand := allocations(200, inTx), testing.AllocsPerRun(200, byHand)
 	t.Logf("four statements %v, in a transaction %v, by hand %v", alone, ours, hand)
 	require.LessOrEqual(t, ours, hand-15)
 	require.LessOrEqual(t, ours, alone+1, "a statement takes fewer in a transaction, whose connection it need not take")
-	empty := testing.AllocsPerRun(200, func() {
+	empty := allocations(200, func() {
 		require.NoError(t, m.Query().Transaction(ctx, func(context.Context, *dbfleet.Tx) error { return nil }))
 	})
 	require.LessOrEqual(t, empty, 6.0)

@@ -80,7 +80,7 @@ func TestBudget_Hooks(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	without := testing.AllocsPerRun(500, find)
+	without := allocations(500, find)
 	seen := 0
 	after := func(_ context.Context, e dbfleet.QueryEvent) { seen += len(e.Args) }
 	type key struct{}
@@ -97,7 +97,7 @@ func TestBudget_Hooks(t *testing.T) {
 	} {
 		seen = 0
 		remove := r.OnQuery(c.hook)
-		with := testing.AllocsPerRun(500, find)
+		with := allocations(500, find)
 		remove()
 		require.Positive(t, seen)
 		require.LessOrEqual(t, with-without, c.more, "%s: with a hook %v, without %v", c.name, with, without)

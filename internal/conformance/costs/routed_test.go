@@ -34,7 +34,7 @@ func TestBudget_AllocationsOfARoutedRead(t *testing.T) {
 	ctx := context.Background()
 	count := func(reads *dbfleet.ReadsConfig, ctx context.Context) float64 {
 		m := routedModel(t, reads)
-		return testing.AllocsPerRun(500, func() {
+		return allocations(500, func() {
 			_, err := m.Find(ctx, 1000)
 			require.NoError(t, err)
 		})
