@@ -1,6 +1,7 @@
 package dbfleet
 
 import (
+	"database/sql"
 	"errors"
 	"net"
 	"path/filepath"
@@ -128,6 +129,8 @@ type sessions struct {
 	opts driver.Options
 	wait time.Duration // for a free connection
 	pool atomic.Pointer[driver.Pool]
+
+	summed sql.DBStats // what tenantSums have counted of the pool, which protect it
 
 	mu      sync.Mutex // protects following fields
 	closed  bool

@@ -56,11 +56,21 @@ type NodeState struct {
 	Transactions int
 	// Pool are the pool's figures, zero until it is first used.
 	Pool sql.DBStats
+	// Tenants are the figures of a connection of AddTenants, which no node is; nil for a
+	// node.
+	Tenants *TenantsStats
 }
 
 // Nodes tells of every node of every connection, in order of connections' names,
 // the primary first and the replicas in the order of the configuration. It does no
 // I/O, so it may be called as often as figures are collected; Health asks the nodes.
+//
+// Tenants' databases of AddTenants, which come and go and may be thousands, are told by the
+// name of their connection, all primaries as one and, once there was one, all replicas as
+// another: "shops" and "shops/replicas". Transactions and Pool are sums of those that are
+// open, with all their sessions. What Pool counts goes on counting when a tenant is closed;
+// its MaxOpenConnections is TenantsConfig.MaxOpen for both together, and waits are also
+// those for that. Tenants is set; what only a server has is zero.
 func (r *Registry) Nodes() []NodeState {
 	must("Registry.Nodes", r.usable())
 	var out []NodeState
@@ -82,6 +92,9 @@ func (s *NodeState) describe(m *replicaset.Member[*node], n *node) {
 }
 
 func (e *entry) states(out []NodeState) []NodeState {
+	if e.tenants != nil {
+		return e.tenants.states(out)
+	}
 	for _, n := range e.nodes() {
 		s := NodeState{
 			Connection: e.name, Node: n.name, Role: n.role(), Driver: Driver(e.dialect.Name), Database: n.database, Address: n.address,

@@ -29,7 +29,19 @@ type Route struct {
 	// Reason says in words what decided.
 	Reason string
 
-	more string // the rest of Reason, until told joins them
+	more  string // the rest of Reason, until told joins them
+	group string // of tenants' databases, of which Connection is one; "" for others
+}
+
+// CountedAs returns the names under which the statements of many tenants are counted, so
+// that their number does not grow with the tenants': Connection and Node, but for a
+// tenant's database of AddTenants those of Registry.Nodes, "shops" and "shops", or
+// "shops/replicas" for a replica.
+func (r Route) CountedAs() (connection, node string) {
+	if r.group == "" {
+		return r.Connection, r.Node
+	}
+	return r.group, groupNode(r.group, r.Role)
 }
 
 // String is for people: "users_db/replica-1 (replica; in turn)".

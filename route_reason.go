@@ -7,6 +7,9 @@ import "sync/atomic"
 func (p *place) toldRoute() Route {
 	out := p.route
 	out.Reason, out.more = p.e.reasons.join(out.Reason, out.more), ""
+	if p.e.of != nil {
+		out.group = p.e.of.name
+	}
 	return out
 }
 

@@ -26,6 +26,7 @@ type tenantGroup struct {
 	life     context.Context // ends with the group
 	end      context.CancelFunc
 	running  sync.WaitGroup // of goroutines
+	sums     tenantSums
 
 	mu       sync.RWMutex // protects following fields
 	open     map[string]*tenantOpen
@@ -243,6 +244,7 @@ func (g *tenantGroup) leavesLocked(e *entry) {
 	g.leaving[e] = true
 	g.running.Go(func() {
 		_ = e.close(g.life)
+		g.sums.count(e)
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		delete(g.leaving, e)

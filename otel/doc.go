@@ -43,7 +43,9 @@
 // db.client.operation.duration is a histogram in seconds with the buckets of the
 // conventions. It has the attributes above but for the text, the reason and the rows.
 // All of them are bounded by the configuration, the program's tables and the
-// database's codes.
+// database's codes: tenants' databases of Registry.AddTenants, which may be thousands, are
+// measured together, without namespace and server, by the name of their connection and
+// the node "shops", or "shops/replicas". A span has the tenant's own.
 //
 // ObservePools tells of each node's pool db.client.connection.count by state,
 // db.client.connection.max, dbfleet.pool.waits and dbfleet.pool.wait_time, and
@@ -53,6 +55,12 @@
 // lag. dbfleet.node.state has 1 for the state that a watched node is in and 0 for the
 // others, by the attribute dbfleet.node.state: unknown, healthy, suspect, ejected or
 // slow_start.
+//
+// Of all tenants of a connection of AddTenants it tells the sums for the node "shops", and
+// "shops/replicas": what is open now, and counters that count on when a tenant is closed.
+// The largest number of connections is that of all together. dbfleet.tenants is how many
+// tenants are open, dbfleet.tenants.waiting how many requests wait for a connection of
+// those that they share. Of their single nodes nothing is told.
 //
 // # Cost
 //

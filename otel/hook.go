@@ -103,7 +103,7 @@ func (h *hook) after(ctx context.Context, e dbfleet.QueryEvent) {
 	}
 	measured := k.measured
 	if len(failure) > 0 {
-		measured = metric.WithAttributes(append(k.attributes, failure...)...)
+		measured = metric.WithAttributes(append(k.counted, failure...)...)
 	}
 	h.duration.Record(ctx, e.Duration.Seconds(), measured)
 }

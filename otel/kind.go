@@ -18,7 +18,8 @@ import (
 // A kind of statements has the same name and attributes, but for texts and outcomes.
 type kind struct {
 	name       string
-	attributes []attribute.KeyValue // clipped
+	attributes []attribute.KeyValue // of spans, clipped
+	counted    []attribute.KeyValue // of measurements, clipped
 	measured   metric.MeasurementOption
 }
 
@@ -55,30 +56,43 @@ func (s *kinds) of(e *dbfleet.QueryEvent, more []attribute.KeyValue) *kind {
 }
 
 func newKind(e *dbfleet.QueryEvent, more []attribute.KeyValue) *kind {
+	attributes := attributesOf(e, more, false)
+	k := &kind{attributes: attributes, counted: attributes}
+	if connection, _ := e.Route.CountedAs(); connection != e.Route.Connection {
+		k.counted = attributesOf(e, more, true)
+	}
+	target := e.Table
+	if target == "" {
+		target = e.Database
+	}
+	k.name = strings.TrimSpace(operationOf(e.Op) + " " + target)
+	k.measured = metric.WithAttributeSet(attribute.NewSet(slices.Clone(k.counted)...))
+	return k
+}
+
+// attributesOf are those of a statement, or of what is counted of it where that is a
+// tenant's: thousands of databases are counted together.
+func attributesOf(e *dbfleet.QueryEvent, more []attribute.KeyValue, group bool) []attribute.KeyValue {
 	attributes := append(slices.Clone(more), systemOf(e.Driver))
 	add := func(key attribute.Key, value string) {
 		if value != "" {
 			attributes = append(attributes, key.String(value))
 		}
 	}
-	operation := operationOf(e.Op)
-	add(semconv.DBNamespaceKey, e.Database)
+	connection, node := e.Route.Connection, e.Route.Node
+	if group {
+		connection, node = e.Route.CountedAs()
+	} else {
+		add(semconv.DBNamespaceKey, e.Database)
+		attributes = append(attributes, serverOf(e.Address)...)
+	}
 	add(semconv.DBCollectionNameKey, e.Table)
-	add(semconv.DBOperationNameKey, operation)
-	attributes = append(attributes, serverOf(e.Address)...)
-	add("dbfleet.connection", e.Route.Connection)
-	add("dbfleet.node", e.Route.Node)
+	add(semconv.DBOperationNameKey, operationOf(e.Op))
+	add("dbfleet.connection", connection)
+	add("dbfleet.node", node)
 	add("dbfleet.role", string(e.Route.Role))
 	add("dbfleet.shard", e.Route.Shard)
-	target := e.Table
-	if target == "" {
-		target = e.Database
-	}
-	return &kind{
-		name:       strings.TrimSpace(operation + " " + target),
-		attributes: slices.Clip(attributes),
-		measured:   metric.WithAttributeSet(attribute.NewSet(slices.Clone(attributes)...)),
-	}
+	return slices.Clip(attributes)
 }
 
 func systemOf(d dbfleet.Driver) attribute.KeyValue {

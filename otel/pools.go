@@ -42,6 +42,8 @@ func ObservePools(registry *dbfleet.Registry, options ...Options) (stop func() e
 	p.transactions = count("dbfleet.transactions", "{transaction}", "Transactions that are open.")
 	p.resting = count("dbfleet.node.resting", "{node}", "1 while reads leave the replica out because it did not answer.")
 	p.inTurn = count("dbfleet.node.in_turn", "{node}", "1 while the replica takes its turn of reads, 0 while these leave it out because it does not answer, is doubted or lags.")
+	p.tenants = count("dbfleet.tenants", "{tenant}", "Tenants whose connections are ready, or being opened.")
+	p.waiting = count("dbfleet.tenants.waiting", "{request}", "Requests that wait for one of the connections that all tenants share.")
 	p.state = count("dbfleet.node.state", "{node}", "1 for the state that the node is in, 0 for the others. Only of nodes that are watched.")
 	p.lagKnown = count("dbfleet.node.lag_known", "{node}", "1 while it is known how far the replica is behind at most, otherwise 0.")
 	var failure error
@@ -66,6 +68,7 @@ type pools struct {
 	more                              []attribute.KeyValue
 	count, max, transactions, resting metric.Int64ObservableUpDownCounter
 	inTurn, state, lagKnown           metric.Int64ObservableUpDownCounter
+	tenants, waiting                  metric.Int64ObservableUpDownCounter
 	lag                               metric.Float64ObservableGauge
 	waits                             metric.Int64ObservableCounter
 	waited                            metric.Float64ObservableCounter
@@ -88,6 +91,14 @@ func (p *pools) observe(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(p.waits, n.Pool.WaitCount, of())
 		o.ObserveFloat64(p.waited, n.Pool.WaitDuration.Seconds(), of())
 		o.ObserveInt64(p.transactions, int64(n.Transactions), of())
+		if n.Tenants != nil {
+			if n.Role == dbfleet.RolePrimary {
+				group := metric.WithAttributes(append([]attribute.KeyValue{systemOf(n.Driver), attribute.String("dbfleet.connection", n.Connection)}, p.more...)...)
+				o.ObserveInt64(p.tenants, int64(n.Tenants.Tenants), group)
+				o.ObserveInt64(p.waiting, int64(n.Tenants.Waiting), group)
+			}
+			continue
+		}
 		o.ObserveInt64(p.resting, claim(n.Resting), of())
 		if n.Role == dbfleet.RoleReplica {
 			o.ObserveInt64(p.inTurn, claim(n.InTurn), of())

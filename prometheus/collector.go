@@ -20,13 +20,23 @@
 //	dbfleet_pool_waits_total          counter    connection, node, role
 //	dbfleet_pool_wait_seconds_total   counter    connection, node, role
 //	dbfleet_pool_closed_total         counter    connection, node, role, reason
+//	dbfleet_tenants                   gauge      connection
+//	dbfleet_tenants_waiting           gauge      connection
 //
 // Connections, nodes and roles are those of the configuration; shard is the
 // connection of a sharded model's statement, "" for others; operation is
 // QueryEvent.Op; class is a dbfleet.ErrorClass; state is in_use or idle, and
-// of a node unknown, healthy, suspect, ejected or slow_start; reason is max_idle, max_idle_time or max_lifetime. No label has a text of SQL, a value or a
-// name of a table. What a connection left behind goes when it is removed from the
-// registry.
+// of a node unknown, healthy, suspect, ejected or slow_start; reason is max_idle,
+// max_idle_time or max_lifetime. No label has a text of SQL, a value or a name of a table.
+// What a connection left behind goes when it is removed from the registry.
+//
+// Tenants' databases of Registry.AddTenants are told together, so that thousands of them
+// make no more series than one: by the name of their connection, with the node "shops" for
+// all primaries and "shops/replicas" for all replicas. Gauges are sums of the tenants that
+// are open, counters count on when one is closed. The largest number of connections is that
+// of all together, of both roles, and pool waits are also those for that. Of single
+// replicas of tenants nothing is told. dbfleet_tenants is how many tenants are open, and
+// dbfleet_tenants_waiting how many requests wait for a connection of those that they share.
 //
 // A statement's duration lasts until its last row was read and includes the wait for
 // a connection. A replica is up until it does not answer, and again once a read has
@@ -163,7 +173,8 @@ type series struct {
 
 // observe is the hook.
 func (c *Collector) observe(_ context.Context, e dbfleet.QueryEvent) {
-	key := seriesKey{e.Route.Connection, e.Route.Node, e.Route.Role, e.Route.Shard, e.Op}
+	connection, node := e.Route.CountedAs()
+	key := seriesKey{connection, node, e.Route.Role, e.Route.Shard, e.Op}
 	var s *series
 	if known, ok := c.series.Load(key); ok {
 		s = known.(*series)
@@ -191,29 +202,40 @@ func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(to chan<- prometheus.Metric) {
-	c.forget()
+	nodes := c.forget()
 	c.duration.Collect(to)
 	c.rows.Collect(to)
 	c.errors.Collect(to)
-	c.nodes.collect(to, c.registry.Nodes())
+	c.nodes.collect(to, nodes)
 }
 
-// forget drops what is told of connections that are not in the registry any more.
-func (c *Collector) forget() {
-	known := map[string]bool{}
-	for _, name := range c.registry.Names() {
-		known[name] = true
+// forget drops what is told of connections that are not in the registry any more, and
+// returns the nodes of those that are. It looks at the series first: one that comes between
+// the two is of a connection that has just been added.
+func (c *Collector) forget() []dbfleet.NodeState {
+	gone := map[string]bool{}
+	c.series.Range(func(key, _ any) bool {
+		gone[key.(seriesKey).connection] = true
+		return true
+	})
+	nodes := c.registry.Nodes()
+	for _, n := range nodes {
+		delete(gone, n.Connection)
+	}
+	if len(gone) == 0 {
+		return nodes
 	}
 	c.series.Range(func(key, _ any) bool {
-		name := key.(seriesKey).connection
-		if known[name] {
-			return true
+		if gone[key.(seriesKey).connection] {
+			c.series.Delete(key)
 		}
-		c.series.Delete(key)
+		return true
+	})
+	for name := range gone {
 		of := prometheus.Labels{"connection": name}
 		c.duration.DeletePartialMatch(of)
 		c.rows.DeletePartialMatch(of)
 		c.errors.DeletePartialMatch(of)
-		return true
-	})
+	}
+	return nodes
 }

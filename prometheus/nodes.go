@@ -12,6 +12,7 @@ import (
 type nodeMetrics struct {
 	transactions, up, turn, state, lag, lagKnown *prometheus.Desc
 	connections, most, waits, waited, ended      *prometheus.Desc
+	tenants, waiting                             *prometheus.Desc // of a group of tenants
 }
 
 // states are all that NodeState.State may be.
@@ -28,8 +29,11 @@ func claim(is bool) float64 {
 }
 
 func newNodeMetrics(o Options) nodeMetrics {
+	all := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(o.Namespace, "", name), help, labels, o.ConstLabels)
+	}
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc(prometheus.BuildFQName(o.Namespace, "", name), help, append([]string{"connection", "node"}, labels...), o.ConstLabels)
+		return all(name, help, append([]string{"connection", "node"}, labels...)...)
 	}
 	return nodeMetrics{
 		transactions: desc("transactions", "Transactions that are open."),
@@ -43,11 +47,13 @@ func newNodeMetrics(o Options) nodeMetrics {
 		waits:        desc("pool_waits_total", "Requests that had to wait for a connection.", "role"),
 		waited:       desc("pool_wait_seconds_total", "Time that requests have waited for a connection.", "role"),
 		ended:        desc("pool_closed_total", "Connections that the pool's bounds have closed.", "role", "reason"),
+		tenants:      all("tenants", "Tenants whose connections are ready, or being opened.", "connection"),
+		waiting:      all("tenants_waiting", "Requests that wait for one of the connections that all tenants share.", "connection"),
 	}
 }
 
 func (m *nodeMetrics) describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.transactions, m.up, m.turn, m.state, m.lag, m.lagKnown, m.connections, m.most, m.waits, m.waited, m.ended} {
+	for _, d := range []*prometheus.Desc{m.transactions, m.up, m.turn, m.state, m.lag, m.lagKnown, m.connections, m.most, m.waits, m.waited, m.ended, m.tenants, m.waiting} {
 		to <- d
 	}
 }
@@ -58,8 +64,12 @@ func (m *nodeMetrics) collect(to chan<- prometheus.Metric, nodes []dbfleet.NodeS
 			to <- prometheus.MustNewConstMetric(d, kind, value, append([]string{n.Connection, n.Node}, labels...)...)
 		}
 		role := string(n.Role)
+		if n.Tenants != nil && n.Role == dbfleet.RolePrimary {
+			to <- prometheus.MustNewConstMetric(m.tenants, prometheus.GaugeValue, float64(n.Tenants.Tenants), n.Connection)
+			to <- prometheus.MustNewConstMetric(m.waiting, prometheus.GaugeValue, float64(n.Tenants.Waiting), n.Connection)
+		}
 		tell(m.transactions, prometheus.GaugeValue, float64(n.Transactions))
-		if n.Role == dbfleet.RoleReplica {
+		if n.Role == dbfleet.RoleReplica && n.Tenants == nil {
 			tell(m.up, prometheus.GaugeValue, claim(!n.Resting))
 			tell(m.turn, prometheus.GaugeValue, claim(n.InTurn))
 			tell(m.lagKnown, prometheus.GaugeValue, claim(n.LagKnown))

@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
@@ -23,6 +24,12 @@ func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx, doubted boo
 	if a != nil {
 		late.Wait = a.wait
 	}
+	if p.budget.TryTake(doubted) {
+		return nil
+	}
+	p.budgetWaits.Add(1)
+	began := time.Now()
+	defer func() { p.budgetWaited.Add(int64(time.Since(began))) }()
 	patience, end := after(late.Wait)
 	defer end()
 	p.unmade.Add(1)
@@ -41,11 +48,13 @@ func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx, doubted boo
 }
 
 // Stats are the figures of the pool, without the connections that wait for the budget to be
-// made: database/sql counts these as open and in use.
+// made: database/sql counts these as open and in use. Their waits are among the others.
 func (p *Pool) Stats() sql.DBStats {
 	stats, unmade := p.db.Stats(), int(p.unmade.Load())
 	stats.OpenConnections = max(stats.OpenConnections-unmade, 0)
 	stats.InUse = max(stats.InUse-unmade, 0)
+	stats.WaitCount += p.budgetWaits.Load()
+	stats.WaitDuration += time.Duration(p.budgetWaited.Load())
 	return stats
 }
 

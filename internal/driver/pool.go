@@ -46,7 +46,11 @@ type Pool struct {
 	dials    chan struct{} // one slot per dial at a time
 	budget   *Budget       // of several pools, nil for none
 	unmade   atomic.Int64  // connections that wait for the budget
-	doubted  atomic.Bool   // the last dial has failed
+
+	budgetWaits  atomic.Int64 // how often one did
+	budgetWaited atomic.Int64 // for how long all together, in nanoseconds
+
+	doubted atomic.Bool // the last dial has failed
 
 	keeping sync.Mutex // protects maxIdle
 	maxIdle int

@@ -53,13 +53,27 @@ func (b *Budget) Wanted() bool { return b != nil && b.waiting.Load() > 0 }
 // when nobody waited yet.
 const askAgain = 10 * time.Millisecond
 
+// TryTake is Take where that need not wait.
+func (b *Budget) TryTake(doubted bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tryLocked(doubted)
+}
+
+func (b *Budget) tryLocked(doubted bool) bool {
+	if b.open >= b.size || !b.mayLocked(doubted) {
+		return false
+	}
+	b.takeLocked(doubted)
+	return true
+}
+
 // Take takes a connection of the budget, for Give to give back. It waits until one of the
 // channels gives something, of which it then tells which one: the first is 1. doubted says
 // that the pool is; of what it has taken Sure tells that it is there.
 func (b *Budget) Take(done <-chan struct{}, patience <-chan time.Time, doubted bool) (ended int) {
 	b.mu.Lock()
-	if b.open < b.size && b.mayLocked(doubted) {
-		b.takeLocked(doubted)
+	if b.tryLocked(doubted) {
 		b.mu.Unlock()
 		return 0
 	}
