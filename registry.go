@@ -176,7 +176,13 @@ func (r *Registry) Replace(ctx context.Context, name string, config ConnectionCo
 // waitsForItself refuses what would wait for the transaction in whose function it is
 // called.
 func (r *Registry) waitsForItself(ctx context.Context, method, name string) error {
-	if tx := txOf(ctx, r, name); tx == nil || tx.isOver() || !insideClosure() {
+	return waitsFor(txOf(ctx, r, name), method, name)
+}
+
+// waitsFor refuses what would wait for a transaction in whose function it is called, nil
+// for none.
+func waitsFor(tx *Tx, method, name string) error {
+	if tx == nil || tx.isOver() || !insideClosure() {
 		return nil
 	}
 	return errorf("connection %q: %s would wait for the transaction in its context: %w", name, method, ErrBusy)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,9 +40,11 @@ type tenantGroup struct {
 type tenantOpen struct {
 	name  string
 	ready chan struct{} // closed when the following two are known
-	e     *entry
+	e     *entry        // nil, without an error, if it is outdated
 	err   error
 	used  atomic.Int64 // when it was used last, in nanoseconds since the group began
+
+	outdated bool // CloseTenant was called meanwhile; protected by the group's mu
 }
 
 // openTimeout bounds TenantsConfig.Connect.
@@ -83,10 +86,10 @@ func (g *tenantGroup) use(ctx context.Context, tenant string) (*entry, error) {
 		if t.err != nil {
 			return nil, t.err
 		}
-		if t.e.enter() == nil {
+		if t.e != nil && t.e.enter() == nil {
 			t.used.Store(sinceEpoch())
 			return t.e, nil
-		} // it was closed as idle between the two calls, and is not in the list any more
+		} // it was closed between the two calls, and is not in the list any more
 	}
 }
 
@@ -130,12 +133,18 @@ func (g *tenantGroup) opening(ctx context.Context, t *tenantOpen) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
+	case g.closed:
+		t.err = errorf("connection %q: %w", g.name, ErrClosed)
+		if e != nil {
+			g.leavesLocked(e)
+		}
+	case t.outdated: // whoever waits for it asks again; another one may be in its place
+		if e != nil {
+			g.leavesLocked(e)
+		}
 	case err != nil:
 		t.err = errorf("connection %q: tenant %q: %w", g.name, t.name, err)
 		delete(g.open, t.name)
-	case g.closed:
-		t.err = errorf("connection %q: %w", g.name, ErrClosed)
-		g.leavesLocked(e)
 	default:
 		t.e = e
 	}
@@ -200,14 +209,18 @@ func (g *tenantGroup) oldestLocked() []*tenantOpen {
 	return out
 }
 
-// makeRoom closes idle connections of the tenant that was used longest ago.
+// makeRoom closes idle connections of a tenant that is being closed, or else of the one that
+// was used longest ago.
 func (g *tenantGroup) makeRoom() bool {
 	g.mu.RLock()
-	list := g.oldestLocked()
+	list := slices.Collect(maps.Keys(g.leaving)) // which nobody will use any more
+	for _, t := range g.oldestLocked() {
+		list = append(list, t.e)
+	}
 	g.mu.RUnlock()
-	for _, t := range list {
+	for _, e := range list {
 		closed := false
-		t.e.pools(func(_ string, p *driver.Pool) { closed = p.CloseIdle() || closed })
+		e.pools(func(_ string, p *driver.Pool) { closed = p.CloseIdle() || closed })
 		if closed {
 			return true
 		}
@@ -243,11 +256,7 @@ func (g *tenantGroup) closeIdleLocked(t *tenantOpen) bool {
 func (g *tenantGroup) leavesLocked(e *entry) {
 	g.leaving[e] = true
 	g.running.Go(func() {
-		_ = e.close(g.life)
-		g.sums.count(e)
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		delete(g.leaving, e)
+		_ = g.closeLeaving(g.life, e)
 	})
 }
 

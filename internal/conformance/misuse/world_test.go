@@ -309,7 +309,7 @@ var texts = map[string]string{
 	"OnType column": "title", "Link.AndType column": "title", "ManyToMany foreignKey": "user_id",
 	"SumRelated column": "id", "MinRelated column": "id", "MaxRelated column": "id", "AvgRelated column": "id",
 	"Tx.Table name": "users", "DB.Table name": "users", "connections": "main", "id": "one", "OnReplica name": "replica-1", "names": "grown", "Registry.ContinueSession text": "",
-	"tenant": "acme", "Registry.AddTenants name": "many", "Registry.TenantsStats name": "many", "prefix": "shop_",
+	"tenant": "acme", "Registry.AddTenants name": "many", "Registry.TenantsStats name": "many", "Registry.CloseTenant name": "many", "prefix": "shop_",
 }
 
 func (w *world) good(t *testing.T, function, name string, in reflect.Type) reflect.Value {
