@@ -229,6 +229,10 @@ var special = map[string]func(w *world) any{
 		require.NoError(w.t, w.reg.AddTenants("many", tenants))
 		return w.reg
 	},
+	"Registry.CloseTenant": func(w *world) any {
+		require.NoError(w.t, w.reg.AddTenants("many", tenants))
+		return w.reg
+	},
 	"Query.WithoutScope": func(w *world) any { return w.grown().Query() },
 }
 
