@@ -126,9 +126,19 @@ func (c *inspection) checkSought(ctx context.Context, w sought) (found []Finding
 		at := Finding{Connection: name, Model: w.model, Table: w.table, Column: w.columns[0]}
 		all := slices.Concat(w.columns, w.types)
 		switch {
-		case w.unique && !schema.Unique(t.indexes, all, t.same):
+		case w.unique:
+			ok, late := schema.Keys(t.indexes, all, t.same)
 			at.Severity = SeverityWarning
-			at.Problem = "no unique index is on " + listed(all, nil) + " alone, " + cmp.Or(w.needs, "which tie the rows of "+w.why+": Attach and Sync need one")
+			switch {
+			case w.needs == "" && t.deferrable() != "":
+				at.Problem = "the unique constraint " + quoted(t.deferrable()) + " is DEFERRABLE, with which Attach and Sync fail (" + w.why + "); make it NOT DEFERRABLE"
+			case ok:
+				continue
+			case late != "":
+				at.Problem = "the unique constraint " + quoted(late) + " is DEFERRABLE, which Conflict.Key does not take; make it NOT DEFERRABLE"
+			default:
+				at.Problem = "no unique index is on " + listed(all, nil) + " alone, " + cmp.Or(w.needs, "which tie the rows of "+w.why+": Attach and Sync need one")
+			}
 			found = append(found, at)
 		case !w.unique && !schema.Finds(t.indexes, w.columns, w.types, t.same):
 			at.Severity = SeverityNotice
@@ -137,6 +147,17 @@ func (c *inspection) checkSought(ctx context.Context, w sought) (found []Finding
 		}
 	}
 	return found, errors.Join(errs...)
+}
+
+// deferrable is the name of a unique constraint that may be looked at when a transaction ends:
+// the database refuses inserts beside it that leave out what is there. "" is none.
+func (t *liveTable) deferrable() string {
+	for _, index := range t.indexes {
+		if index.Unique && index.Deferrable {
+			return index.Name
+		}
+	}
+	return ""
 }
 
 // checkMark tells of unique indexes that mean something else where deleted rows stay.

@@ -140,6 +140,26 @@ func TestModels_EndsByItsTimeout(t *testing.T) {
 }
 
 // Several connections, and schemas beside the connection's own.
+// MariaDB puts the end of a row into each unique index of a table that keeps what its rows
+// were: that is no part of the key, and both ends are the database's.
+func TestModels_KnowsTheKeysOfVersionedTables(t *testing.T) {
+	t.Parallel()
+	db := dbtest.New(t, "mysql")
+	db.Exec(t, "CREATE TABLE prices (id BIGINT AUTO_INCREMENT PRIMARY KEY, amount INT NOT NULL UNIQUE, valid_from TIMESTAMP(6) GENERATED ALWAYS AS ROW START,"+
+		" valid_to TIMESTAMP(6) GENERATED ALWAYS AS ROW END, PERIOD FOR SYSTEM_TIME (valid_from, valid_to)) WITH SYSTEM VERSIONING")
+	text, err := json.Marshal(map[string]any{"connections": map[string]any{
+		"main": map[string]any{"driver": "mysql", "host": db.Host, "port": db.Port, "database": db.Name, "username": db.Username, "password": db.Password},
+	}})
+	require.NoError(t, err)
+	config := filepath.Join(t.TempDir(), "fleet.json")
+	require.NoError(t, os.WriteFile(config, text, 0o600))
+	out, warnings, err := call(t, "models", "-config", config)
+	require.NoError(t, err)
+	require.Empty(t, warnings)
+	require.Contains(t, out, `"valid_from", "valid_to"},`)
+	require.NotContains(t, out, "Key:", "it is id")
+}
+
 func TestModels_ReadsConnectionsAndSchemas(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"postgres", "mysql"} {

@@ -11,19 +11,20 @@ package dialect
 //	nullable (1 or 0), filled (1: the database has a value of its own for it),
 //	generated (1: it cannot be written), place in the primary key (from 1 on, or 0),
 //	length (of text, -1 without a bound), digits (of a second's fraction, -1 if it has none),
-//	element (the type of an array's elements, or ""), default (as SQL, or ""), comment,
+//	element (the type of an array's elements, or "", with [] behind it for one of arrays),
+//	default (as SQL, or ""), comment,
 //	viewed (1: it is a column of a view)
 func (d *Dialect) SchemaColumns() string {
 	switch d {
 	case Postgres:
-		return `SELECT a.attname, COALESCE(b.typname, t.typname), pg_catalog.format_type(a.atttypid, a.atttypmod),
+		return `SELECT a.attname, COALESCE(b.typname, t.typname), pg_catalog.format_type(a.atttypid, a.atttypmod) || pg_catalog.repeat('[]', a.attndims - 1),
 	CASE WHEN a.attnotnull OR t.typnotnull THEN 0 ELSE 1 END,
 	CASE WHEN a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL THEN 1 ELSE 0 END,
 	CASE WHEN a.attgenerated <> '' OR a.attidentity = 'a' THEN 1 ELSE 0 END,
 	COALESCE((SELECT n FROM pg_catalog.generate_series(1, i.indnkeyatts::int) AS n WHERE i.indkey[n - 1] = a.attnum), 0),
 	CASE WHEN COALESCE(b.typname, t.typname) IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE -1 END,
 	CASE WHEN COALESCE(b.typname, t.typname) IN ('timestamp', 'timestamptz', 'time', 'timetz') THEN CASE WHEN a.atttypmod < 0 THEN 6 ELSE a.atttypmod END ELSE -1 END,
-	COALESCE(e.typname, ''), COALESCE(pg_catalog.pg_get_expr(f.adbin, f.adrelid), t.typdefault, ''),
+	COALESCE(e.typname || pg_catalog.repeat('[]', a.attndims - 1), ''), COALESCE(pg_catalog.pg_get_expr(f.adbin, f.adrelid), t.typdefault, ''),
 	COALESCE(pg_catalog.col_description(a.attrelid, a.attnum), ''), CASE WHEN r.relkind IN ('v', 'm') THEN 1 ELSE 0 END
 FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS r ON r.oid = a.attrelid
@@ -35,11 +36,12 @@ LEFT JOIN pg_catalog.pg_index AS i ON i.indrelid = a.attrelid AND i.indisprimary
 WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 	case MySQL:
 		// MariaDB keeps JSON in a LONGTEXT with a check; only it has the column of tables there.
+		// Where it keeps what rows were, each key has the end of the row, too.
 		return "SELECT c.COLUMN_NAME, CASE WHEN FALSE /*M!100300 OR c.DATA_TYPE = 'longtext' AND EXISTS (SELECT 1 FROM information_schema.CHECK_CONSTRAINTS AS x" +
 			" WHERE x.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA AND x.TABLE_NAME = c.TABLE_NAME AND x.CHECK_CLAUSE = CONCAT('json_valid(`', c.COLUMN_NAME, '`)')) */ THEN 'json' ELSE LOWER(c.DATA_TYPE) END," +
 			" LOWER(c.COLUMN_TYPE), c.IS_NULLABLE = 'YES'," +
 			" (c.COLUMN_DEFAULT IS NOT NULL AND c.COLUMN_DEFAULT <> 'NULL') OR c.EXTRA LIKE '%auto_increment%' OR c.EXTRA LIKE '%GENERATED%'," +
-			" c.EXTRA LIKE '%GENERATED%' AND c.EXTRA NOT LIKE '%DEFAULT_GENERATED%', COALESCE(k.ORDINAL_POSITION, 0)," +
+			" c.EXTRA LIKE '%GENERATED%' AND c.EXTRA NOT LIKE '%DEFAULT_GENERATED%', CASE WHEN c.GENERATION_EXPRESSION = 'ROW END' THEN 0 ELSE COALESCE(k.ORDINAL_POSITION, 0) END," +
 			" COALESCE(CASE WHEN c.CHARACTER_MAXIMUM_LENGTH < 1000000 THEN c.CHARACTER_MAXIMUM_LENGTH END, -1), COALESCE(c.DATETIME_PRECISION, -1)," +
 			" '', COALESCE(NULLIF(c.COLUMN_DEFAULT, 'NULL'), ''), c.COLUMN_COMMENT," +
 			" EXISTS (SELECT 1 FROM information_schema.VIEWS AS v WHERE v.TABLE_SCHEMA = c.TABLE_SCHEMA AND v.TABLE_NAME = c.TABLE_NAME)" +
@@ -63,12 +65,13 @@ WHERE hidden <> 1 ORDER BY cid`
 // out, and so is SQLite's own order of rows by an INTEGER PRIMARY KEY. A row has
 //
 //	index, unique (1 or 0), partial (1: of some rows only), whole (1: NULLs are equal, too),
+//	deferrable (1: of a constraint that may be looked at when a transaction ends),
 //	place (from 1 on), column ("" for an expression)
 func (d *Dialect) SchemaIndexes() string {
 	switch d {
 	case Postgres:
 		return `SELECT x.relname, CASE WHEN i.indisunique THEN 1 ELSE 0 END, CASE WHEN i.indpred IS NULL THEN 0 ELSE 1 END,
-	CASE WHEN pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true' THEN 1 ELSE 0 END, n.n, COALESCE(a.attname, '')
+	CASE WHEN pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true' THEN 1 ELSE 0 END, CASE WHEN i.indimmediate THEN 0 ELSE 1 END, n.n, COALESCE(a.attname, '')
 FROM pg_catalog.pg_index AS i
 JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
 JOIN pg_catalog.pg_am AS m ON m.oid = x.relam AND m.amname IN ('btree', 'hash')
@@ -76,10 +79,14 @@ CROSS JOIN LATERAL pg_catalog.generate_series(1, i.indnkeyatts::int) AS n(n)
 LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n.n - 1] AND a.attnum <> 0
 WHERE i.indrelid = pg_catalog.to_regclass($1) AND i.indisvalid ORDER BY x.relname COLLATE "C", n.n`
 	case MySQL:
-		return "SELECT INDEX_NAME, NON_UNIQUE = 0, 0, 0, SEQ_IN_INDEX, COALESCE(COLUMN_NAME, '') FROM information_schema.STATISTICS" +
-			" WHERE TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND TABLE_NAME = ? AND INDEX_TYPE IN ('BTREE', 'HASH') ORDER BY INDEX_NAME, SEQ_IN_INDEX"
+		// The end of a row is behind the columns of each unique index where MariaDB keeps what
+		// rows were, also as a column that is not shown.
+		return "SELECT s.INDEX_NAME, s.NON_UNIQUE = 0, 0, 0, 0, s.SEQ_IN_INDEX, COALESCE(s.COLUMN_NAME, '') FROM information_schema.STATISTICS AS s" +
+			" LEFT JOIN information_schema.COLUMNS AS c ON c.TABLE_SCHEMA = s.TABLE_SCHEMA AND c.TABLE_NAME = s.TABLE_NAME AND c.COLUMN_NAME = s.COLUMN_NAME" +
+			" WHERE s.TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND s.TABLE_NAME = ? AND s.INDEX_TYPE IN ('BTREE', 'HASH') AND NOT (s.NON_UNIQUE = 0 AND s.SEQ_IN_INDEX > 1" +
+			" AND s.COLUMN_NAME IS NOT NULL AND (c.COLUMN_NAME IS NULL OR COALESCE(c.GENERATION_EXPRESSION, '') = 'ROW END')) ORDER BY s.INDEX_NAME, s.SEQ_IN_INDEX"
 	default:
-		return `SELECT i.name, i."unique", i.partial, 0, x.seqno + 1, COALESCE(x.name, '')
+		return `SELECT i.name, i."unique", i.partial, 0, 0, x.seqno + 1, COALESCE(x.name, '')
 FROM (SELECT COALESCE(NULLIF(?, ''), 'main') AS of_schema, ? AS of_table) AS wanted
 JOIN pragma_index_list(wanted.of_table, wanted.of_schema) AS i
 JOIN pragma_index_xinfo(i.name, wanted.of_schema) AS x

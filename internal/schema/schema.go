@@ -27,6 +27,7 @@ type Column struct {
 type Index struct {
 	Name                   string
 	Unique, Partial, Whole bool
+	Deferrable             bool // of a constraint; an upsert does not take it for its key
 	Columns                []string
 }
 
@@ -96,7 +97,7 @@ func Indexes(ctx context.Context, db Asked, d *dialect.Dialect, table string, co
 		var i Index
 		var at int
 		var column string
-		if err := rows.Scan(&i.Name, &i.Unique, &i.Partial, &i.Whole, &at, &column); err != nil {
+		if err := rows.Scan(&i.Name, &i.Unique, &i.Partial, &i.Whole, &i.Deferrable, &at, &column); err != nil {
 			return err
 		}
 		if at == 1 {

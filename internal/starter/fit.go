@@ -91,7 +91,7 @@ func arrayFit(c *schema.Column) fit {
 	name, known := fits[dialect.Postgres.Index][c.Element]
 	element := plainFit(name)
 	switch {
-	case name == "[]byte" || name == "json":
+	case name == "[]byte" || name == "json" || strings.HasSuffix(c.Element, "[]"):
 		return fit{typ: "string", note: c.Full + ", as its text: no slice of Go is read from it", warns: true}
 	case !known:
 		element.typ = "string"

@@ -90,6 +90,10 @@ var sizes = map[string]int{
 	"int2": 16, "int4": 32, "int8": 64, "tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64,
 }
 
+// unpadded are the kinds whose values are written as texts to columns of bytes, and read from
+// those as they were written only.
+var unpadded = []rowmap.Kind{rowmap.Bool, rowmap.Int, rowmap.Uint, rowmap.Float, rowmap.Time}
+
 // bits is the size of a field of whole numbers; ok is false for types of their own.
 func bits(goType string) (n int, ok bool) {
 	goType = strings.TrimSuffix(strings.TrimPrefix(strings.TrimLeft(goType, "*"), "sql.Null["), "]")
@@ -117,6 +121,10 @@ func (t *Table) misfit(i int, c *schema.Column) (severity, problem string) {
 		return Fails, "it does not hold " + held[f.Kind]
 	case f.Kind == rowmap.UUID && (c.Type == "bytea" || c.Length == 16):
 		return Fails, "it does not hold UUIDs, which are sent as texts; for their 16 bytes dbfleet.BinaryUUID is"
+	case c.Type == "binary" && slices.Contains(unpadded, f.Kind):
+		return Fails, "it fills values up with zero bytes, and does not hold " + held[f.Kind]
+	case f.Kind == rowmap.Array && strings.HasSuffix(c.Element, "[]"):
+		return May, "arrays of arrays cannot be read into a slice; a string has their text"
 	case tooShort(f.Kind, c):
 		return Fails, fmt.Sprintf("it is too short, and does not hold %s", held[f.Kind])
 	}

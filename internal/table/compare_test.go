@@ -52,7 +52,7 @@ var columns = map[string]map[string]schema.Column{
 		"DECIMAL(10,2)": {Type: "decimal"}, "FLOAT": {Type: "float"}, "DOUBLE": {Type: "double"}, "CHAR(10)": {Type: "char", Length: 10},
 		"ENUM('a','b','1','0','')": {Type: "enum", Length: 1}, "SET('x','y','z')": {Type: "set", Length: 5},
 		"DATE": {Type: "date"}, "DATETIME": {Type: "datetime", Digits: 0}, "DATETIME(6)": {Type: "datetime", Digits: 6}, "TIMESTAMP NULL": {Type: "timestamp", Digits: 0},
-		"TIME": {Type: "time", Digits: 0}, "TIME(6)": {Type: "time", Digits: 6}, "UUID": {Type: "uuid"}, "INET6": {Type: "inet6"}, "INET4": {Type: "inet4"},
+		"TIME": {Type: "time", Digits: 0}, "TIME(6)": {Type: "time", Digits: 6}, "BINARY(4)": {Type: "binary", Length: 4}, "BINARY(16)": {Type: "binary", Length: 16}, "UUID": {Type: "uuid"}, "INET6": {Type: "inet6"}, "INET4": {Type: "inet4"},
 	},
 }
 
