@@ -35,7 +35,8 @@ type Conflict struct {
 	DoNothing bool
 	// KeepEqual leaves an existing row as it is, with its updated_at and its version, if it
 	// has the record's values in all columns that it would take. Values are equal as they
-	// are stored, byte by byte, whatever the collation says. It costs UpsertMany a statement
+	// are stored, byte by byte, whatever the collation says. An encrypted column among those is
+	// ErrEncrypted: its value is another ciphertext each time. It costs UpsertMany a statement
 	// on PostgreSQL and SQLite that reads the keys, as DoNothing does.
 	KeepEqual bool
 }

@@ -51,6 +51,9 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 			return nil, err
 		}
 	}
+	if err := t.checkKept(c); err != nil {
+		return nil, err
+	}
 	return key, nil
 }
 

@@ -194,6 +194,20 @@ func (t *Table) sealedNames() string {
 	return strings.Join(t.ColumnsOf(t.sealed), ", ")
 }
 
+// checkKept refuses KeepEqual where a row takes an encrypted column: a value is sealed anew
+// each time, so that no row has it as it is stored.
+func (t *Table) checkKept(c *Conflict) error {
+	if !c.KeepEqual {
+		return nil
+	}
+	for _, i := range t.sealed {
+		if name := t.Column(i); len(c.Update) == 0 || slices.Contains(c.Update, name) {
+			return t.encrypted("Conflict.KeepEqual with the encrypted column %q, of which no two ciphertexts are equal; leave it out of Conflict.Update, or KeepEqual", name)
+		}
+	}
+	return nil
+}
+
 // encrypted is an error of what an encrypted column cannot do.
 func (t *Table) encrypted(format string, args ...any) error {
 	err := t.Fail(format, args...)
