@@ -21,11 +21,13 @@ import (
 type Conn struct {
 	net.Conn
 	timeout time.Duration // 0 is none
+	born    time.Time     // from which moments are counted
 	raw     syscall.RawConn
 	looking looking
 	remote  addr
 
-	reads, writes waiting // see Silent
+	reads, writes         waiting // see Silent
+	readArmed, writeArmed armed
 
 	mu          sync.Mutex
 	interrupted error     // of Interrupt
@@ -54,7 +56,7 @@ func Dial(ctx context.Context, dial DialFunc, network, address string, timeout t
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: nc, timeout: timeout, remote: addr{network, address}}
+	c := &Conn{Conn: nc, timeout: timeout, born: time.Now(), remote: addr{network, address}}
 	c.timeless = nc.SetDeadline(time.Time{}) != nil
 	if sc, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn()
@@ -77,25 +79,29 @@ func (a addr) Network() string { return a.network }
 func (a addr) String() string  { return a.address }
 
 func (c *Conn) Read(b []byte) (int, error) {
+	start := c.now()
 	for {
-		c.arm(&c.read, c.setRead)
-		n, err := c.readOnce(b)
-		if err == nil {
+		c.arm(start, &c.readArmed, &c.read, c.setRead)
+		n, err := c.readOnce(b, start)
+		switch {
+		case err == nil:
 			return n, nil
-		}
-		if n == 0 && c.excused(err) {
+		case n == 0 && c.early(err, start, &c.readArmed):
+			continue
+		case n == 0 && c.excused(err):
+			start = c.now()
 			continue
 		}
 		return n, c.fail(err, &c.read)
 	}
 }
 
-func (c *Conn) readOnce(b []byte) (int, error) {
+func (c *Conn) readOnce(b []byte, start moment) (int, error) {
 	if err := c.begin(&c.reading); err != nil {
 		return 0, err
 	}
 	defer c.end(&c.reading)
-	c.reads.start()
+	c.reads.start(start)
 	defer c.reads.stop()
 	return c.Conn.Read(b)
 }
@@ -125,36 +131,29 @@ func (c *Conn) fedLately() bool {
 }
 
 func (c *Conn) Write(b []byte) (int, error) {
-	c.arm(&c.write, c.setWrite)
-	n, err := c.writeOnce(b)
-	if err != nil {
-		err = c.fail(err, &c.write)
+	start, written := c.now(), 0
+	for {
+		c.arm(start, &c.writeArmed, &c.write, c.setWrite)
+		n, err := c.writeOnce(b[written:], start)
+		written += n
+		switch {
+		case err == nil:
+			return written, nil
+		case c.early(err, start, &c.writeArmed):
+			continue
+		}
+		return written, c.fail(err, &c.write)
 	}
-	return n, err
 }
 
-func (c *Conn) writeOnce(b []byte) (int, error) {
+func (c *Conn) writeOnce(b []byte, start moment) (int, error) {
 	if err := c.begin(&c.writing); err != nil {
 		return 0, err
 	}
 	defer c.end(&c.writing)
-	c.writes.start()
+	c.writes.start(start)
 	defer c.writes.stop()
 	return c.Conn.Write(b)
-}
-
-// arm sets the socket's deadline for one Read or Write, unless the driver has
-// set an earlier one.
-func (c *Conn) arm(driver *time.Time, set func(time.Time) error) {
-	if c.timeout <= 0 {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	limit := time.Now().Add(c.timeout)
-	if driver.IsZero() || limit.Before(*driver) {
-		_ = set(limit)
-	}
 }
 
 // fail remembers an error, and says so if it was the server's silence.
@@ -200,6 +199,8 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read, c.write = t, t
+	c.readArmed.forget()
+	c.writeArmed.forget()
 	return errors.Join(c.setRead(t), c.setWrite(t))
 }
 
@@ -208,6 +209,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.read = t
+	c.readArmed.forget()
 	return c.setRead(t)
 }
 
@@ -216,5 +218,6 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.write = t
+	c.writeArmed.forget()
 	return c.setWrite(t)
 }

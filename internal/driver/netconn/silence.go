@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
-// began is the moment from which waits are counted.
-var began = time.Now()
+// moment is a time since Conn.born, at least 1.
+type moment int64
 
-// waiting is when the Read or Write that runs now began, in nanoseconds since began; 0 is
-// none. It costs a look at the clock and two stores for each.
+func (c *Conn) now() moment { return moment(max(1, time.Since(c.born))) }
+
+// waiting is when the Read or Write that runs now began; 0 is none.
 type waiting struct{ since atomic.Int64 }
 
-func (w *waiting) start() { w.since.Store(max(1, int64(time.Since(began)))) }
+func (w *waiting) start(at moment) { w.since.Store(int64(at)) }
 
 func (w *waiting) stop() { w.since.Store(0) }
 
-// for how long something waits; 0 is not at all.
-func (w *waiting) long() time.Duration {
-	since := w.since.Load()
+// long is for how long something waits; 0 is not at all.
+func (w *waiting) long(c *Conn) time.Duration {
+	since := moment(w.since.Load())
 	if since == 0 {
 		return 0
 	}
-	return max(1, time.Since(began)-time.Duration(since))
+	return max(1, time.Duration(c.now()-since))
 }
 
 // Silent is how long the server has neither sent nor taken anything while a Read or
@@ -33,9 +34,9 @@ func (c *Conn) Silent() time.Duration {
 	feed := c.feed
 	c.mu.Unlock()
 	if feed {
-		return c.writes.long()
+		return c.writes.long(c)
 	}
-	return max(c.reads.long(), c.writes.long())
+	return max(c.reads.long(c), c.writes.long(c))
 }
 
 // Interrupt ends what waits for the server, and the connection: that Read or Write, and
