@@ -120,8 +120,11 @@ func (v *selection) read(rows driver.Rows) (n int64, err error) {
 // kept keeps the error of a value for finish, if the statement itself has succeeded
 // and changed rows.
 func (v *selection) kept(n int64, err error) (int64, error) {
+	if err == nil || !v.changes {
+		return n, err
+	}
 	var column *rowmap.ColumnError
-	if v.changes && (errors.As(err, &column) || errors.Is(err, rowmap.ErrColumn)) {
+	if errors.As(err, &column) || errors.Is(err, rowmap.ErrColumn) {
 		v.fault, err = err, nil
 	}
 	return n, err
