@@ -75,7 +75,8 @@ type ReadsConfig struct {
 	// Defaults to BalanceRoundRobin.
 	Balance Balance `json:"balance" yaml:"balance" mapstructure:"balance" toml:"balance,omitempty"`
 	// Zone is where this program runs. Replicas of the same Zone are read first, others
-	// only when none of them is fit. Empty takes all alike.
+	// only when none of them is fit, and of what those leave that have just come back, all
+	// at once. Empty takes all alike.
 	Zone string `json:"zone" yaml:"zone" mapstructure:"zone" toml:"zone,omitempty"`
 	// MaxLag is how far behind the primary a replica may be that serves reads. It is an
 	// upper bound: the primary's position is looked up at least three times as often (at

@@ -12,9 +12,10 @@ type Resort uint8
 // The resorts, the best first.
 const (
 	Well Resort = iota // nothing speaks against the member, or it is still in service
-	// Returning is a member that is well, as all that are in turn for the read are in slow
+	// Returning is a member that is well, as all that fit the read and are well are in slow
 	// start: what they leave of their shares is for whoever has stood in for them, if that
-	// still can, and the read is of that part.
+	// still can, and the read is of that part. (What those of the zone leave is for members
+	// of other zones that have their full shares, if there are any.)
 	Returning
 	Suspected // there is none that is well
 	Ejected   // does not answer probes, but nobody else is left
@@ -58,16 +59,13 @@ func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort,
 	if s.o.Policy == Random || s.o.Policy == Latency {
 		c.random = s.next.Swap(s.o.Rand())
 	}
-	if !tried.empty() {
-		c.lane = laneFailover
-	}
 	for range 8 {
-		c.scan(w, tried)
+		c.choose(w, tried)
 		if c.best == nil || c.take() {
 			break
 		}
 	}
-	if c.returning() {
+	if c.draws {
 		s.next.Store(s.o.Rand())
 	}
 	return c.result()
@@ -76,10 +74,7 @@ func (s *Set[N]) Pick(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort,
 // Peek is what Pick would return. It changes nothing.
 func (s *Set[N]) Peek(w Wants[N], tried *Tried[N]) (m *Member[N], resort Resort, ok bool) {
 	c := chooser[N]{s: s, random: s.next.Load()}
-	if !tried.empty() {
-		c.lane = laneFailover
-	}
-	c.scan(w, tried)
+	c.choose(w, tried)
 	return c.result()
 }
 
@@ -93,6 +88,10 @@ type chooser[N comparable] struct {
 	best *slot[N]
 	rank uint8 // of best, the lower the better
 	full bool  // one of that rank has its full share
+	far  bool  // members of other zones that have theirs are chosen from
+	// draws says that all of the best rank are in slow start, and left that the read is of
+	// what these leave of their shares.
+	draws, left bool
 
 	turn turn   // of best
 	load uint64 // of best: its reads in flight for its weight
@@ -108,24 +107,47 @@ func (c *chooser[N]) result() (*Member[N], Resort, bool) {
 		return nil, Well, false
 	}
 	resort := Resort(c.rank / ranksPerResort)
-	if c.returning() && c.below(fullShare) >= c.best.m.share(c.clock()) {
+	if c.left {
 		resort = Returning
 	}
 	return c.best.m, resort, true
 }
 
-// returning says that all members of the best rank are well and in slow start.
-func (c *chooser[N]) returning() bool {
-	return c.best != nil && !c.full && Resort(c.rank/ranksPerResort) == Well
+// choose looks at all members. Where those of the best rank are well and in slow start, it
+// decides whether the read is of what they leave of their shares, and finds a member of
+// another zone for it, which has stood in for them.
+func (c *chooser[N]) choose(w Wants[N], tried *Tried[N]) {
+	c.state, c.far, c.left, c.lane = c.random, false, false, laneFirst
+	if !tried.empty() {
+		c.lane = laneFailover
+	}
+	c.scan(w, tried)
+	c.draws = c.best != nil && !c.full && Resort(c.rank/ranksPerResort) == Well
+	if !c.draws || c.below(fullShare) < c.best.m.share(c.clock()) {
+		return
+	}
+	if c.left = true; c.rank != 0 {
+		return
+	}
+	near, turn, lane := c.best, c.turn, c.lane
+	c.far, c.lane = true, laneOtherZone
+	if c.scan(w, tried); c.best != nil {
+		c.left = false
+		return
+	}
+	c.best, c.turn, c.lane, c.rank = near, turn, lane, 0
 }
 
-// scan looks at all members.
+// scan looks at the members that may be chosen from.
 func (c *chooser[N]) scan(w Wants[N], tried *Tried[N]) {
-	c.best, c.second, c.state, c.full = nil, nil, c.random, false
+	c.best, c.second, c.full = nil, nil, false
 	slots := c.s.list.Load().slots
 	for i := range slots {
 		sl := &slots[i]
 		rank := c.rankOf(sl)
+		if c.far && (rank != distantRank || sl.m.State() == StateSlowStart) {
+			continue
+		}
 		if c.best != nil && rank > c.rank || tried != nil && tried.Has(sl.m) || !fits(w, sl.m) {
 			continue
 		}
@@ -158,12 +180,15 @@ func (c *chooser[N]) rankOf(sl *slot[N]) uint8 {
 		r += 2
 	}
 	if sl.distant {
-		r++
+		r += distantRank
 	}
 	return r
 }
 
-const ranksPerResort = 4
+const (
+	ranksPerResort = 4
+	distantRank    = 1
+)
 
 func fits[N comparable](w Wants[N], m *Member[N]) bool {
 	return !m.Has(Draining|Foreign) && (w == nil || w.Fits(m))

@@ -8,11 +8,13 @@ package replicaset
 // others, as they do where one counter is taken modulo their number, and the share of a
 // member that is missing is spread over all others.
 
-// Reads that ask for the first time and those that go on elsewhere have a lane each, so
-// that the latter take nobody's turn and are spread evenly as well.
+// Reads that ask for the first time, those that go on elsewhere, and those that members in
+// slow start leave to other zones have a lane each, so that the latter take nobody's turn and
+// are spread evenly as well.
 const (
 	laneFirst = iota
 	laneFailover
+	laneOtherZone
 	lanes
 )
 

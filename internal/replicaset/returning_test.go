@@ -61,9 +61,48 @@ func TestPick_LeavesNothingWhileOneHasItsFullShare(t *testing.T) {
 	require.Equal(t, map[replicaset.Resort]int{replicaset.Well: 100}, w.resorts(100, nil), "b is in turn")
 	require.NotZero(t, w.resorts(100, &only{"a"})[replicaset.Returning], "of a read that only a fits")
 	w.eject("b")
-	require.NotZero(t, w.resorts(100, nil)[replicaset.Returning], "far is not in turn")
+	require.Equal(t, map[replicaset.Resort]int{replicaset.Well: 100}, w.resorts(100, nil), "far has the rest")
 	w.eject("a")
 	require.Equal(t, map[replicaset.Resort]int{replicaset.Well: 100}, w.resorts(100, nil), "far is in turn")
 	w.eject("far")
 	require.Equal(t, map[replicaset.Resort]int{replicaset.Ejected: 100}, w.resorts(100, nil))
+}
+
+// What those of the zone leave while they are in slow start is served by who served until
+// then: the members of other zones.
+func TestPick_LeavesAShareToOtherZonesWhenAZoneReturns(t *testing.T) {
+	t.Parallel()
+	for _, p := range policies[1:] {
+		specs := map[string]replicaset.Spec{"a": {Zone: "here"}, "b": {Zone: "here"}, "x": {Zone: "there"}, "y": {Zone: "there"}}
+		w := setupSpecs(t, replicaset.Settings{Zone: "here", Policy: p}, specs, "a", "b", "x", "y").healthy()
+		require.Zero(t, w.shares(100)["x"]+w.shares(100)["y"], p)
+		w.eject("a")
+		w.eject("b")
+		w.back("a")
+		const reads = 20000
+		for _, at := range []struct {
+			after time.Duration
+			left  float64
+		}{{0, 0.9}, {250 * time.Millisecond, 0.75}, {500 * time.Millisecond, 0.5}, {900 * time.Millisecond, 0.1}} {
+			w.clock.passed.Store(int64(at.after))
+			got := w.shares(reads)
+			within(t, 0.1, at.left*reads, float64(got["x"]+got["y"]), string(p)+" after "+at.after.String())
+			within(t, 0.1, float64(got["x"]), float64(got["y"]), string(p)+" after "+at.after.String())
+			require.Zero(t, got["b"])
+			require.Zero(t, w.resorts(100, nil)[replicaset.Returning], p)
+		}
+		w.clock.passed.Store(int64(2 * time.Second))
+		require.Equal(t, map[string]int{"a": 100}, w.shares(100), p)
+
+		w.clock.advance(time.Minute) // so that it is believed at once
+		w.eject("a")
+		w.eject("x")
+		w.back("a", "x") // and y is well
+		got := w.shares(reads)
+		require.NotZero(t, got["a"], p)
+		require.Zero(t, got["x"], p)
+		require.Zero(t, w.resorts(100, nil)[replicaset.Returning], p)
+		w.eject("y")
+		require.NotZero(t, w.resorts(100, nil)[replicaset.Returning], "%s: nobody has a full share", p)
+	}
 }

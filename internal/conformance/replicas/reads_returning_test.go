@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
+	"github.com/dbfleet/dbfleet/internal/conformance"
+	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
 // promise: replicas that come back at once, all with empty pools, get their reads bit by
@@ -71,5 +73,33 @@ func TestRead_IsNotLeftToThePrimaryWhenOneReplicaReturns(t *testing.T) {
 			require.Zero(t, served["main"])
 			return served["main/replica-1"] == 10
 		}, 20*time.Second, time.Millisecond)
+	})
+}
+
+// A zone that returns, all of whose replicas have empty pools, takes its reads bit by bit from
+// the other zone, which has served until then, and not from the primary.
+func TestRead_IsNotLeftToThePrimaryWhenAZoneReturns(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		r, proxies := behindProxies(t, db, 2, func(c *dbfleet.ConnectionConfig) {
+			c.Replicas = []dbfleet.ReplicaConfig{{Host: c.ReadHosts[0], Zone: "here"}, {Host: c.ReadHosts[1], Zone: "there"}}
+			c.ReadHosts, c.Reads.Zone = nil, "here"
+		})
+		x := reading(t, r, 4)
+		x.requireServes(t, 20, "main/replica-1")
+		require.Zero(t, x.at("main/replica-2"), "of another zone")
+		proxies[0].Refuse()
+		x.requireServes(t, 20, "main/replica-2")
+		require.Eventually(t, func() bool { return stateOf(r, "main/replica-1").Resting }, soon, time.Millisecond)
+		seen := changesOf(r)
+		proxies[0].Heal()
+		require.Eventually(t, func() bool { return stateOf(r, "main/replica-1").State == dbfleet.ConditionSlowStart }, soon, time.Millisecond)
+		x.requireServes(t, 20, "main/replica-1")
+		require.Eventually(t, func() bool { return stateOf(r, "main/replica-1").State == dbfleet.ConditionHealthy }, soon, time.Millisecond)
+		x.requireServes(t, 20, "main/replica-1")
+		require.Empty(t, x.end())
+		if len(seen.of("main/replica-2")) == 0 { // it was well all the time
+			require.Zero(t, x.at("main"))
+		}
 	})
 }
