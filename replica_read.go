@@ -168,7 +168,7 @@ func (p *place) answered(s *statement, err error) {
 	case err == nil && s.answersOnce(), err != nil && answeredBy(err):
 		p.attempt.Answered()
 	case err != nil && notServed(err):
-		p.attempt.Failed()
+		p.attempt.Failed(driver.Text(told(err), s.text, s.args))
 		p.e.monitor.look()
 	default:
 		p.attempt.GaveUp()

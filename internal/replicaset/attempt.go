@@ -36,17 +36,17 @@ func (a Attempt[N]) Answered() {
 	}
 }
 
-// Failed says that the node cannot have served the read: there was no connection to it, or
-// it was lost. One incident counts once: an attempt that began before the member's last
-// transition says nothing new.
-func (a Attempt[N]) Failed() {
+// Failed says that the node cannot have served the read, and why: there was no connection
+// to it, or it was lost. One incident counts once: an attempt that began before the member's
+// last transition says nothing new.
+func (a Attempt[N]) Failed(why string) {
 	m := a.m
 	if m == nil {
 		return
 	}
 	m.inFlight.Add(-1)
 	if m.epoch.Load() == a.epoch {
-		m.lost(a.epoch)
+		m.lost(a.epoch, why)
 	}
 }
 

@@ -21,15 +21,15 @@ func TestFailed_OneIncidentCountsOnce(t *testing.T) {
 		begun = append(begun, a.Begin())
 	}
 	for i, at := range begun[:32] {
-		at.Failed()
+		at.Failed("reset")
 		require.Equal(t, replicaset.StateSuspect, a.State(), i)
 	}
-	require.Equal(t, []replicaset.Change{{Name: "a", From: replicaset.StateHealthy, To: replicaset.StateSuspect, Reason: "a read was not served"}}, w.changes())
+	require.Equal(t, []replicaset.Change{{Name: "a", From: replicaset.StateHealthy, To: replicaset.StateSuspect, Reason: "a read was not served: reset"}}, w.changes())
 	require.False(t, w.clock.Now().Before(a.Due()), "it is probed at once")
 	a.Probed(true, "")
 	require.Equal(t, replicaset.StateHealthy, a.State(), "connections that were reset once are no outage")
 	for _, at := range begun[32:] {
-		at.Failed()
+		at.Failed("reset")
 		require.Equal(t, replicaset.StateHealthy, a.State(), "it began before the incident that is over")
 	}
 	require.Len(t, w.changes(), 1)
@@ -46,9 +46,9 @@ func TestFailed_OfAnAttemptFromBeforeAnEjectionSaysNothing(t *testing.T) {
 	w.clock.advance(time.Second)
 	a.Probed(true, "")
 	require.Equal(t, replicaset.StateSlowStart, a.State())
-	begun.Failed()
+	begun.Failed("reset")
 	require.Equal(t, replicaset.StateSlowStart, a.State())
-	a.Begin().Failed()
+	a.Begin().Failed("reset")
 	require.Equal(t, replicaset.StateSuspect, a.State(), "this one is new")
 }
 
@@ -196,7 +196,7 @@ func TestAttempt_OfZeroDoesNothing(t *testing.T) {
 	t.Parallel()
 	var a replicaset.Attempt[string]
 	a.Answered()
-	a.Failed()
+	a.Failed("reset")
 	a.GaveUp()
 }
 

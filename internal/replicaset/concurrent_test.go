@@ -54,7 +54,7 @@ func TestSet_IsSafeForConcurrentUse(t *testing.T) {
 							at := m.Begin()
 							switch r.IntN(6) {
 							case 0:
-								at.Failed()
+								at.Failed("reset")
 							case 1:
 								at.GaveUp()
 							default:
@@ -95,7 +95,7 @@ func TestChanged_IsCalledWithoutALock(t *testing.T) {
 		s.Replace([]string{"a"}, specOf(nil))
 	}})
 	s.Replace([]string{"a"}, specOf(nil))
-	s.Members()[0].Begin().Failed()
+	s.Members()[0].Begin().Failed("reset")
 	require.Equal(t, []string{"unknown to suspect, now suspect", "returns", "suspect to ejected, now ejected"}, told)
 }
 

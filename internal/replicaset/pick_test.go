@@ -314,7 +314,7 @@ func TestReplace_KeepsStateAndFiguresOfWhoStays(t *testing.T) {
 	require.Nil(t, w.Find("a"))
 	require.Nil(t, w.Of("a"))
 	w.changes()
-	begun.Failed() // ends all the same
+	begun.Failed("reset") // ends all the same
 	require.Zero(t, a.Figures().InFlight)
 	require.Empty(t, w.changes(), "nobody asks for a member that is gone")
 	require.Equal(t, []string{"c", "c"}, w.picks(2))

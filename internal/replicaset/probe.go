@@ -138,8 +138,8 @@ func (m *Member[N]) incident(now int64) {
 	t.trouble, t.good = now, 0
 }
 
-// lost says that a read of an epoch was not served.
-func (m *Member[N]) lost(epoch uint32) {
+// lost says that a read of an epoch was not served, and why.
+func (m *Member[N]) lost(epoch uint32, why string) {
 	defer m.set.deliver()
 	m.set.mu.Lock()
 	defer m.set.mu.Unlock()
@@ -151,7 +151,7 @@ func (m *Member[N]) lost(epoch uint32) {
 		now := m.set.clock()
 		m.incident(now)
 		m.trial.passive = true
-		m.turn(StateSuspect, now, "a read was not served")
+		m.turn(StateSuspect, now, "a read was not served: "+why)
 		m.due.Store(now)
 	}
 }

@@ -68,7 +68,7 @@ func TestState_GoesItsWay(t *testing.T) {
 		case "bad":
 			a.Probed(false, "no answer")
 		case "lost":
-			a.Begin().Failed()
+			a.Begin().Failed("reset")
 		case "calm":
 			w.clock.advance(11 * time.Second)
 		}
@@ -102,7 +102,7 @@ func TestState_AfterSeveralIncidentsProbesInARowCount(t *testing.T) {
 	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
 	a := w.Find("a")
 	for incident := range 8 {
-		a.Begin().Failed()
+		a.Begin().Failed("reset")
 		require.Equal(t, replicaset.StateSuspect, a.State())
 		begun, probes := w.clock.Now(), 0
 		for a.State() == replicaset.StateSuspect {
@@ -164,9 +164,9 @@ func TestState_ShortAbsenceIsOverWithinASecond(t *testing.T) {
 			w := setup(t, replicaset.Settings{Rand: seeded(seed)}, "a", "b").healthy()
 			a := w.Find("a")
 			for range 64 {
-				defer a.Begin().Failed()
+				defer a.Begin().Failed("reset")
 			}
-			a.Begin().Failed()
+			a.Begin().Failed("reset")
 			first := time.Duration(-1)
 			w.watch(away+2*time.Second, func(m *member, at time.Duration) bool { return m != a || at >= away },
 				func(at time.Duration) {
@@ -248,7 +248,7 @@ func TestState_FlappingBuildsNoStorm(t *testing.T) {
 		w.watch(time.Minute, func(*member, time.Duration) bool { return true }, func(time.Duration) {
 			for range 4 {
 				if w.pick(nil) == "a" {
-					a.Begin().Failed()
+					a.Begin().Failed("reset")
 				}
 			}
 		})
@@ -273,7 +273,7 @@ func TestState_FlappingIsForgivenWithinASecond(t *testing.T) {
 			return m != a || up
 		}, func(time.Duration) {
 			if w.pick(nil) == "a" && !up {
-				a.Begin().Failed()
+				a.Begin().Failed("reset")
 			}
 		})
 		first := time.Duration(-1)
@@ -293,7 +293,7 @@ func TestState_ARestartingNodeIsLeftOutAndComesBack(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{}, "a", "b", "c").healthy()
 	a := w.Find("a")
-	a.Begin().Failed() // shutting down
+	a.Begin().Failed("reset") // shutting down
 	w.watch(3*time.Second, func(m *member, _ time.Duration) bool { return m != a }, func(at time.Duration) {
 		if at > 50*ms {
 			require.NotEqual(t, "a", w.pick(nil))
@@ -322,7 +322,7 @@ func TestState_PassiveSignsLeaveOutAtMostHalf(t *testing.T) {
 		}
 		w := setup(t, replicaset.Settings{}, names...).healthy()
 		for _, m := range w.Members() {
-			m.Begin().Failed()
+			m.Begin().Failed("reset")
 			w.clock.advance(ms)
 		}
 		well := 0
@@ -354,8 +354,8 @@ func TestState_OfProbesMayLeaveOutAll(t *testing.T) {
 func TestState_WhoIsKeptGoesWhenAProbeFails(t *testing.T) {
 	t.Parallel()
 	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
-	w.Find("a").Begin().Failed()
-	w.Find("b").Begin().Failed()
+	w.Find("a").Begin().Failed("reset")
+	w.Find("b").Begin().Failed("reset")
 	require.Equal(t, map[string]int{"b": 10}, w.shares(10), "the first is left out, the other kept")
 	w.Find("b").Probed(false, "no answer")
 	require.Equal(t, map[string]int{"a": 10}, w.shares(10))
@@ -379,7 +379,7 @@ func TestMember_IsInTurnWhileItIsPicked(t *testing.T) {
 	w.eject("a")
 	require.False(t, a.InTurn())
 	require.NotContains(t, w.shares(20), "a")
-	b.Begin().Failed() // a sign of ours, perhaps: b is kept, since there is nobody else
+	b.Begin().Failed("reset") // a sign of ours, perhaps: b is kept, since there is nobody else
 	require.Equal(t, replicaset.StateSuspect, b.State())
 	require.True(t, b.InTurn())
 	require.Equal(t, map[string]int{"b": 20}, w.shares(20))
