@@ -76,7 +76,8 @@ type AcquireTimeoutError struct {
 	Wait time.Duration
 	// Stats is the pool's state at that moment.
 	Stats sql.DBStats
-	// Err is the context's error if its end came first, else nil.
+	// Err is the context's error if its end came first, else nil. Hooks also see of a read
+	// that it went to another replica, which had a connection free.
 	Err error
 	// Budget is TenantsConfig.MaxOpen if that was in the way, and 0 if it was the pool's own
 	// bound.
@@ -87,7 +88,7 @@ func (e *AcquireTimeoutError) Error() string {
 	return prefix + (*driver.AcquireTimeoutError)(e).Error()
 }
 
-// Unwrap returns the context's error.
+// Unwrap returns Err.
 func (e *AcquireTimeoutError) Unwrap() error { return e.Err }
 
 // Is matches ErrAcquireTimeout.

@@ -230,6 +230,13 @@ func (a *rival) Left() bool {
 	return !a.race.over && a.place.Left()
 }
 
+// Room implements driver.Elsewhere, as Left.
+func (a *rival) Room() bool {
+	a.race.mu.Lock()
+	defer a.race.mu.Unlock()
+	return !a.race.over && a.place.Room()
+}
+
 // decided notes that nobody waits for another answer.
 func (r *race) decided() {
 	r.mu.Lock()

@@ -50,6 +50,29 @@ func (p *place) Left() bool {
 	return e.claim.Load() == nil && (out || !e.primary().heard.isDown() && (e.found.Load() || !e.looked.Load()))
 }
 
+// Room implements driver.Elsewhere: a read waits for a replica's connections, which others
+// may hold for long (or its own caller, while rows are open), and another replica that is
+// well has one free. It does not go to the primary for that.
+func (p *place) Room() bool {
+	if p.member == nil {
+		return false
+	}
+	_, resort, ok := p.e.replicas.Peek(&roomy{untried{p, time.Now(), p.in.needs}}, &p.tried)
+	return ok && resort <= replicaset.Returning
+}
+
+// roomy wants untried replicas that have a connection free.
+type roomy struct{ untried }
+
+// Fits implements replicaset.Wants.
+func (r *roomy) Fits(m *replicaset.Member[*node]) bool {
+	if !r.untried.Fits(m) {
+		return false
+	}
+	pool := m.Node().reads.pool.Load()
+	return pool == nil || pool.HasRoom()
+}
+
 // isOut says that a replica, or the primary for nil, is known not to answer.
 func (p *place) isOut(m *replicaset.Member[*node]) bool {
 	if m != nil {
@@ -97,9 +120,10 @@ func (u *untried) anyStale() bool {
 	return u.any(replicaset.Ejected)
 }
 
-// givesUp remembers a node that was given up at half of the time, if err says that.
+// givesUp remembers a node that was given up at half of the time, or because another has a
+// connection free, if err says that.
 func (p *place) givesUp(err error) {
-	if errors.Is(err, driver.ErrHalfTime) {
+	if errors.Is(err, driver.ErrHalfTime) || errors.Is(err, driver.ErrRoom) {
 		p.yielded, p.late = true, p.member
 	}
 }

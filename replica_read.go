@@ -225,9 +225,10 @@ func isSilence(err error) bool {
 // goesElsewhere says that another node may have the answer that this one did not give: it
 // did not serve; it is a standby that has cancelled the statement to go on replaying; or
 // it was silent for as long as StatementTimeout, and does not answer the monitor either.
-// One that does is slow with this statement, and so would be the others.
+// One that does is slow with this statement, and so would be the others. Or its connections
+// are all in use, and another replica has one free.
 func (p *place) goesElsewhere(err error) bool {
-	if notServed(err) {
+	if notServed(err) || errors.Is(err, driver.ErrRoom) {
 		return true
 	}
 	if p.member == nil {

@@ -20,12 +20,16 @@ type Elsewhere interface {
 	// Left says that one may. It does not block, and is called on any goroutine while the
 	// connection is being made, never afterwards.
 	Left() bool
+	// Room says that one which is well may, and has a connection free. It is called as Left
+	// is, while the read waits for its turn.
+	Room() bool
 }
 
 // AcquireToRead is Acquire for a plain read, which InterruptReads ends. Where no connection
 // was made within half of the time that ctx leaves, and another server is left then, it
-// fails with ErrHalfTime, so that there is time to ask that one. elsewhere may be nil: none
-// is.
+// fails with ErrHalfTime, so that there is time to ask that one. Where all connections are in
+// use for a while and another server has one free, the *AcquireTimeoutError is ErrRoom.
+// elsewhere may be nil: none is.
 func (p *Pool) AcquireToRead(ctx context.Context, wait time.Duration, elsewhere Elsewhere) (*Conn, error) {
 	return p.acquire(ctx, wait, true, elsewhere)
 }
@@ -71,6 +75,8 @@ func (p *Pool) acquireError(a *acquireCtx, err error, timedOut, waited bool) err
 		return &NotSentError{Err: interrupted}
 	case p.closed.Load():
 		return ErrPoolClosed
+	case errors.Is(err, ErrRoom):
+		return &AcquireTimeoutError{Node: p.node, Wait: a.every, Stats: p.db.Stats(), Err: ErrRoom}
 	case timedOut:
 		return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats()}
 	case ctx.Err() != nil:

@@ -51,6 +51,9 @@ type acquireCtx struct {
 	done  chan struct{}
 	err   error
 	timer *time.Timer
+	room  *time.Timer // until elsewhere is asked for a free connection, nil for never
+	every time.Duration
+	over  bool // elsewhere is not asked any more
 	unsub func() bool
 }
 
@@ -87,6 +90,10 @@ func (c *acquireCtx) Done() <-chan struct{} {
 		if c.wait > 0 {
 			c.timer = time.AfterFunc(c.wait, func() { c.end(errAcquire) })
 		}
+		if c.elsewhere != nil {
+			c.every = c.patience()
+			c.room = time.AfterFunc(c.every, c.seekRoom)
+		}
 		ctx := c.Context // stop does not wait for the function
 		c.unsub = context.AfterFunc(ctx, func() { c.end(ctx.Err()) })
 		if err := c.pool.ends.wait(c); err != nil {
@@ -95,6 +102,40 @@ func (c *acquireCtx) Done() <-chan struct{} {
 		}
 	}
 	return c.done
+}
+
+// roomEvery is how long a read waits for a connection at most before it is asked whether
+// another server has one free, and before it is asked again.
+const roomEvery = 100 * time.Millisecond
+
+// patience is how long that is where the wait ends soon: no more than half of it.
+func (c *acquireCtx) patience() time.Duration {
+	d := roomEvery
+	if c.wait > 0 {
+		d = min(d, c.wait/2)
+	}
+	if deadline, ok := c.Deadline(); ok {
+		d = min(d, time.Until(deadline)/2)
+	}
+	return max(d, time.Millisecond)
+}
+
+// ErrRoom is why a read has not waited any longer for a connection: another server has one
+// free, which in a pool that is merely busy would not last.
+var ErrRoom = errors.New("another server has one free")
+
+// seekRoom ends the wait if another server has a connection free.
+func (c *acquireCtx) seekRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over || c.err != nil:
+	case c.elsewhere.Room():
+		c.err = ErrRoom
+		close(c.done)
+	default:
+		c.room.Reset(c.every)
+	}
 }
 
 func (c *acquireCtx) end(err error) {
@@ -130,6 +171,9 @@ func (c *acquireCtx) stop() (timedOut, waited bool) {
 	}
 	if c.timer != nil {
 		c.timer.Stop()
+	}
+	if c.over = true; c.room != nil {
+		c.room.Stop()
 	}
 	c.unsub()
 	c.pool.ends.waited(c)

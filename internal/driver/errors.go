@@ -63,8 +63,8 @@ type AcquireTimeoutError struct {
 	Node  string
 	Wait  time.Duration
 	Stats sql.DBStats
-	// Err is the context's error when the context ended the wait; nil when the
-	// acquire timeout did.
+	// Err is the context's error when the context ended the wait, ErrRoom when another
+	// server has a connection free; nil when the acquire timeout did.
 	Err error
 	// Budget is the bound of several pools together, if that was in the way; 0 is the
 	// pool's own.

@@ -4,6 +4,7 @@ package driver
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -82,6 +83,55 @@ func TestInterruptReads_LeavesEverythingElseWaiting(t *testing.T) {
 type elsewhere func() bool
 
 func (e elsewhere) Left() bool { return e() }
+func (e elsewhere) Room() bool { return false }
+
+// room is whether another server has a connection free.
+type room func() bool
+
+func (r room) Left() bool { return false }
+func (r room) Room() bool { return r() }
+
+// A read waits no longer for a connection than until another server has one free, and is not
+// asked about that any more when it has one itself.
+func TestAcquireToRead_WaitsUntilThereIsRoomElsewhere(t *testing.T) {
+	t.Parallel()
+	o := optionsFor(dbtest.New(t, "sqlite"))
+	o.MaxOpen = 1
+	p := open(t, o)
+	require.True(t, p.HasRoom())
+	held := acquire(t, p)
+	require.False(t, p.HasRoom())
+	var asked atomic.Int64
+	_, err := p.AcquireToRead(t.Context(), time.Minute, room(func() bool { return asked.Add(1) == 3 }))
+	require.ErrorIs(t, err, ErrRoom)
+	require.Equal(t, int64(3), asked.Load())
+	var late *AcquireTimeoutError
+	require.ErrorAs(t, err, &late)
+	require.Equal(t, p.node, late.Node)
+	require.Equal(t, roomEvery, late.Wait)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = p.AcquireToRead(ctx, time.Minute, room(func() bool { return true }))
+	require.ErrorIs(t, err, ErrRoom, "while there is time")
+	_, err = p.AcquireToRead(t.Context(), 50*time.Millisecond, room(func() bool { return true }))
+	require.ErrorIs(t, err, ErrRoom, "while it would wait")
+	_, err = p.AcquireToRead(t.Context(), 50*time.Millisecond, room(func() bool { return false }))
+	require.NotErrorIs(t, err, ErrRoom)
+	require.ErrorAs(t, err, &late)
+
+	asked.Store(0)
+	c, err := p.AcquireToRead(t.Context(), time.Minute, room(func() bool {
+		if asked.Add(1) == 1 {
+			held.Release()
+		}
+		return false
+	}))
+	require.NoError(t, err)
+	defer c.Release()
+	at := asked.Load()
+	require.Never(t, func() bool { return asked.Load() != at }, 3*roomEvery, roomEvery)
+}
 
 func isLeft() bool { return true }
 

@@ -138,6 +138,12 @@ func (p *Pool) start(o Options) *Pool {
 // what Lend gives.
 func (p *Pool) DB() *sql.DB { return p.db }
 
+// HasRoom says that a connection is idle, or may be opened.
+func (p *Pool) HasRoom() bool {
+	s := p.db.Stats()
+	return s.Idle > 0 || p.budget == nil && (s.MaxOpenConnections <= 0 || s.InUse < s.MaxOpenConnections)
+}
+
 // Close closes the idle connections and, as they come back, the others. It may
 // be called more than once.
 func (p *Pool) Close() error {
