@@ -190,6 +190,9 @@ func (e *entry) enter() error {
 	return nil
 }
 
+// ends says that the entry is being closed: what runs goes on, and nothing new begins.
+func (e *entry) ends() bool { return e.running.Load()&draining != 0 }
+
 func (e *entry) leave() {
 	if e.running.Add(-1) == draining {
 		e.once.Do(func() { close(e.idle) })

@@ -26,7 +26,7 @@ const rediscover = time.Second
 // discover asks for the replicas if it is time to.
 func (m *monitor) discover(now time.Time) {
 	d := &m.discovery
-	if m.e.config.Discover == nil || now.Before(d.least) || now.Before(d.next) && !d.lost.Load() || d.asked.Swap(true) {
+	if m.e.config.Discover == nil || m.e.ends() || now.Before(d.least) || now.Before(d.next) && !d.lost.Load() || d.asked.Swap(true) {
 		return
 	}
 	d.lost.Store(false)
@@ -36,6 +36,9 @@ func (m *monitor) discover(now time.Time) {
 		ctx, cancel := context.WithTimeout(m.ctx, m.e.config.ConnectTimeout)
 		defer cancel()
 		list, err := m.callDiscover(ctx)
+		if m.e.ends() {
+			return // its end waits for replicas that have left, and needs none that come
+		}
 		if err == nil {
 			_, err = m.e.setReplicas(func(s *membership) { s.discovered = cloneReplicas(list) })
 		}

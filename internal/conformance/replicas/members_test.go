@@ -3,6 +3,7 @@ package replicas
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -181,6 +182,34 @@ func TestSetReplicas_EndsWithItsConnection(t *testing.T) {
 			require.ErrorIs(t, err, dbfleet.ErrClosed)
 		}
 		require.Eventually(t, func() bool { return proxies[0].Open()+proxies[1].Open() == 0 }, soon, 5*time.Millisecond)
+	})
+}
+
+// What Discover tells while a connection ends changes nothing any more: replicas that come and
+// go all the time are not waited for in turn.
+func TestDiscover_DoesNotHoldUpTheEnd(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		proxy := dbtest.NewProxy(t, addressOf(db))
+		var asked atomic.Int64
+		config := conformance.ConnectionTo(db)
+		config.Reads.DiscoverEvery = 10 * time.Millisecond
+		config.Discover = func(context.Context) ([]dbfleet.ReplicaConfig, error) {
+			return []dbfleet.ReplicaConfig{{Host: proxy.Addr(), Name: fmt.Sprint("replica of round ", asked.Add(1))}}, nil
+		}
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		require.NoError(t, r.DB("main").Ping(t.Context()))
+		require.Eventually(t, func() bool { return asked.Load() > 10 }, soon, time.Millisecond)
+		rows, err := r.DB("main").QueryContext(t.Context(), "SELECT 1")
+		require.NoError(t, err)
+		over := make(chan error, 1)
+		go func() { over <- r.Shutdown(context.Background()) }()
+		require.Eventually(t, func() bool { return errors.Is(r.DB("main").Ping(t.Context()), dbfleet.ErrClosed) }, soon, time.Millisecond)
+		begun := asked.Load()
+		require.Never(t, func() bool { return asked.Load() > begun+1 }, 300*time.Millisecond, 10*time.Millisecond)
+		require.NoError(t, rows.Close())
+		require.NoError(t, <-over)
+		require.Eventually(t, func() bool { return proxy.Open() == 0 }, soon, 5*time.Millisecond)
 	})
 }
 
