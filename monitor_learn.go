@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -72,7 +73,27 @@ func (e *entry) replicaChanged(c replicaset.Change) {
 	e.nodeTurned(n, conditionOf(c.From), conditionOf(c.To), c.Reason)
 }
 
-// problem is what was last wrong with a replica.
+// hostTurned tells that a node which may be the primary and is no replica does not answer any
+// more, or does again. That it answers at first is no news.
+func (e *entry) hostTurned(n *node, before NodeCondition, reason string) {
+	if n != e.primary() && !slices.Contains(e.hosts, n) || e.replicas.Of(n) != nil {
+		return // the replica set tells it, or it has left
+	}
+	now := n.condition(e)
+	switch {
+	case reason != "":
+		n.problem.Store(&problem{reason, time.Now()})
+	case before == ConditionUnknown:
+		return
+	default:
+		reason = "it answers"
+	}
+	if now != before {
+		e.nodeTurned(n, before, now, reason)
+	}
+}
+
+// problem is what was last wrong with a node.
 type problem struct {
 	reason string
 	at     time.Time
@@ -116,6 +137,7 @@ func (m *monitor) learn(a answer) {
 	}
 	w.starved = 0
 	w.heard, w.answers = a.asked, a.err == nil
+	before := w.n.condition(m.e)
 	now := time.Now()
 	if a.err == nil {
 		w.n.heard.answered()
@@ -144,6 +166,7 @@ func (m *monitor) learn(a answer) {
 			w.n.interruptReads(&errSilent{w.n.name, reason})
 		}
 	}
+	m.e.hostTurned(w.n, before, reason)
 	if member := m.e.replicas.Of(w.n); member != nil {
 		ejected := member.State() == replicaset.StateEjected
 		w.n.slow.Store(silent)

@@ -48,8 +48,8 @@ type NodeState struct {
 	// Zone and Weight are those of the configuration.
 	Zone   string
 	Weight int
-	// LastProblem is what was last wrong with a replica, in words, and LastProblemAt when;
-	// "" if nothing was.
+	// LastProblem is what was last wrong with a node that is watched, in words, and
+	// LastProblemAt when; "" if nothing was.
 	LastProblem   string
 	LastProblemAt time.Time
 	// Transactions is how many transactions are open on the node.
@@ -86,9 +86,6 @@ func (s *NodeState) describe(m *replicaset.Member[*node], n *node) {
 	s.InTurn = m.InTurn()
 	s.Lag, s.LagKnown = n.staleness(time.Now())
 	s.InFlight, s.Latency, s.Zone, s.Weight = f.InFlight, f.Latency, f.Zone, f.Weight
-	if p := n.problem.Load(); p != nil {
-		s.LastProblem, s.LastProblemAt = p.reason, p.at
-	}
 }
 
 func (e *entry) states(out []NodeState) []NodeState {
@@ -101,6 +98,9 @@ func (e *entry) states(out []NodeState) []NodeState {
 			Transactions: int(n.transactions.Load()),
 		}
 		s.State = n.condition(e)
+		if p := n.problem.Load(); p != nil {
+			s.LastProblem, s.LastProblemAt = p.reason, p.at
+		}
 		if m := e.replicas.Of(n); m != nil && s.Role == RoleReplica {
 			s.describe(m, n)
 		}
@@ -120,8 +120,10 @@ func (n *node) condition(e *entry) NodeCondition {
 	switch {
 	case n.heard.answers():
 		return ConditionHealthy
-	case n.heard.inVain() > 0:
+	case n.heard.isDown():
 		return ConditionEjected
+	case n.heard.inVain() > 0:
+		return ConditionSuspect
 	}
 	return ConditionUnknown
 }

@@ -349,3 +349,31 @@ func TestHealth_ABusyReplicaIsUp(t *testing.T) {
 		require.True(t, h.Nodes[0].Up)
 	})
 }
+
+// A primary that does not answer is told as a replica is, with the reason, and when it is back.
+func TestHealth_APrimaryThatDoesNotAnswerIsTold(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		primary := dbtest.NewProxy(t, addressOf(db))
+		config := conformance.ConnectionTo(primary.Through(db))
+		config.ReadHosts = []string{addressOf(db)}
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
+		seen := changesOf(r)
+		require.NoError(t, r.DB("main").Ping(t.Context()))
+		require.Eventually(t, func() bool { return stateOf(r, "main").State == dbfleet.ConditionHealthy }, soon, time.Millisecond)
+		primary.Refuse()
+		require.Eventually(t, func() bool { return slices.Contains(seen.of("main"), dbfleet.ConditionEjected) }, soon, time.Millisecond)
+		n := stateOf(r, "main")
+		require.Equal(t, dbfleet.ConditionEjected, n.State)
+		require.NotEmpty(t, n.LastProblem)
+		require.WithinDuration(t, time.Now(), n.LastProblemAt, soon)
+		require.NoError(t, r.DB("main").Read().Ping(t.Context()), "the replica answers")
+		primary.Heal()
+		require.Eventually(t, func() bool {
+			to := seen.of("main")
+			return to[len(to)-1] == dbfleet.ConditionHealthy
+		}, soon, time.Millisecond)
+		require.Equal(t, dbfleet.ConditionHealthy, stateOf(r, "main").State)
+		require.NoError(t, r.DB("main").Ping(t.Context()))
+	})
+}
