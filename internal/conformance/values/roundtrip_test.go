@@ -142,7 +142,7 @@ func set(t *testing.T, fl conformance.Fleet, c column, i int) *bench {
 	}
 	if !c.keyless {
 		b.keys = fmt.Sprintf("keys%d", i)
-		fl.Create(t, fmt.Sprintf("CREATE TABLE %s (v %s NOT NULL PRIMARY KEY, n {bigint})%s", b.keys, strings.TrimSuffix(c.typ, " NULL"), end))
+		fl.Create(t, fmt.Sprintf("CREATE TABLE %s (v %s NOT NULL PRIMARY KEY, id {bigint})%s", b.keys, strings.TrimSuffix(c.typ, " NULL"), end))
 	}
 	for i, literal := range c.literals {
 		id := int64(i + 1)
