@@ -9,6 +9,7 @@
 //   - atomic: commits over several databases, killed and cut off at each step
 //   - sagas: sagas over mixes of databases, killed after each statement
 //   - events: outbox and inbox, killed and cut off
+//   - load: reads by many while servers fail
 //   - connections: registry, pools, routes, shards, replicas, hooks, errors, health
 //   - tenants: rows, schemas and databases of tenants, which stay apart
 //   - engines: behind PgBouncer and HAProxy, under Patroni, in a Galera cluster

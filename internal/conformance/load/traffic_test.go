@@ -1,4 +1,4 @@
-package replicas
+package load
 
 import (
 	"context"
@@ -23,6 +23,9 @@ const (
 	// waits is each reader's deadline.
 	waits = time.Second
 )
+
+// soon bounds what should take a second, on a machine that may be busy.
+const soon = 20 * time.Second
 
 // long has each fault last for ten seconds, with every policy.
 var long = os.Getenv("DBFLEET_TORTURE") != ""
