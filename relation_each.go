@@ -15,15 +15,16 @@ import (
 // each asks for some records of each key.
 func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error {
 	ties, most := g.query.src.table.KeyNames(), sqlgen.MaxEach
-	if part.Ints != nil && len(g.relatedColumns) == 1 {
-		most = sqlgen.MaxEachInt
+	told := part.Ints != nil || part.Certain(g.kinds()...) // as far as the keys themselves tell
+	if told {
+		most = sqlgen.MaxEachOf
 	}
 	g.keyed = g.crowd.isThere() || slices.ContainsFunc(g.columns(), q.q.Names)
 	return g.numbered(ctx, q, part, most, func(q *sqlgen.Query, first, n int) sqlgen.Query {
-		if most < sqlgen.MaxEachInt {
+		if !told {
 			return q.WithEach(g.equalTo(part, first, n), ties, !g.one)
 		}
-		some := q.WithEachInt(g.column(0), part.Ints[first:first+n], ties, !g.one)
+		some := q.WithEachOf(g.keysOf(part, first, n), ties, !g.one)
 		if g.keyed {
 			some = some.AskedApart()
 		}
@@ -36,10 +37,18 @@ func (g *gathering) each(ctx context.Context, q *query, part *group.Part) error 
 	})
 }
 
+// keysOf are n keys of a part as they are asked for together.
+func (g *gathering) keysOf(part *group.Part, first, n int) *sqlgen.Keys {
+	some := part.Some(first, n)
+	return &sqlgen.Keys{
+		Columns: g.columns(), N: n, Ints: some.Ints, Whole: g.tie.among(some),
+		Equal: func(i int) sqlgen.Cond { return g.equal(some.Value(i)) },
+	}
+}
+
 // numbered asks with some of the keys after the other, and tells what the number of
 // each record says of the n keys from first on.
 func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, most int, with func(q *sqlgen.Query, first, n int) sqlgen.Query, told func(first, n, record int, number int64) error) error {
-	tried := false // to number all of them
 	for first := 0; first < part.Len(); {
 		n := min(most, part.Len()-first)
 		some := q.next()
@@ -51,18 +60,16 @@ func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, mo
 			continue
 		}
 		if n > 1 && errors.Is(err, sqlgen.ErrTooManyArgs) {
-			most = n / 2 // the query's own arguments come once for each key
+			most = min(n/2, sqlgen.MaxEach) // the query's own arguments come once for each key
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if v.numbered && !g.placed(v, part, q.q.Offset()) {
-			g.keyed, tried = true, true
-			continue
-		}
-		if tried && len(v.numbers) > 0 {
+		if v.numbered && !g.placed(v, part, &q.q) {
+			g.keyed = true
 			g.crowd.was()
+			continue
 		}
 		from := g.count()
 		g.took(v)
@@ -79,18 +86,17 @@ func (g *gathering) numbered(ctx context.Context, q *query, part *group.Part, mo
 }
 
 // placed tells where records go of which each has the number of its place among those of
-// its key, the first of them after so many others. It is false where that is not certain:
-// where values that are not the same may be equal to one key, and where no record came,
-// because there are none or because there are too many.
-func (g *gathering) placed(v *related, part *group.Part, skipped int64) bool {
+// all keys. It is false where that is not certain: where there are too many, and where Go
+// does not know which key each has.
+func (g *gathering) placed(v *related, part *group.Part, q *sqlgen.Query) bool {
 	plan, known := g.query.src.table.Plan, len(g.fits)
-	if len(v.numbers) == 0 || !group.IsWhole(v.typeNames[0]) {
+	if !v.ended || !part.Settled(g.kinds(), v.typeNames) {
 		return false
 	}
 	fits, ok := g.keys.Fits(g.fits, part, plan, g.relatedColumns, plan.Records(v.into), g.count())
 	if ok {
-		group.Sort(fits[known:], v.numbers, skipped+1)
-		g.fits = fits
+		taken := part.Take(fits[known:], v.numbers, q.Offset(), q.Limit())
+		g.fits = fits[:known+len(taken)]
 	}
 	return ok
 }
@@ -142,5 +148,10 @@ func (v *related) exchange(ctx context.Context, p *place, s *statement) (driver.
 	default:
 		p.e.numbers.CompareAndSwap(0, numbersRows)
 	}
-	return p.rows(ctx, c, s, v)
+	v.ended = false
+	res, err := p.rows(ctx, c, s, v)
+	if v.numbered && driver.SortAborted(err) {
+		return res, nil // as where it ends with fewer rows: they are asked for apart
+	}
+	return res, err
 }

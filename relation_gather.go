@@ -45,10 +45,7 @@ func (g *gathering) read(ctx context.Context, part *group.Part) error {
 			return g.apart(ctx, some, part)
 		}
 	}
-	plan, kinds := q.src.table.Plan, make([]rowmap.Kind, len(g.relatedColumns))
-	for i, column := range g.relatedColumns {
-		kinds[i] = plan.Field(column).Kind
-	}
+	plan, kinds := q.src.table.Plan, g.kinds()
 	if !sole && (slices.ContainsFunc(g.columns(), q.q.Names) || !part.Certain(kinds...)) {
 		return g.marked(ctx, q, part)
 	}
@@ -63,6 +60,15 @@ func (g *gathering) read(ctx context.Context, part *group.Part) error {
 	g.fits = fits
 	g.took(v)
 	return nil
+}
+
+// kinds are those of the related columns' fields.
+func (g *gathering) kinds() []rowmap.Kind {
+	kinds := make([]rowmap.Kind, len(g.relatedColumns))
+	for i, column := range g.relatedColumns {
+		kinds[i] = g.query.src.table.Plan.Field(column).Kind
+	}
+	return kinds
 }
 
 // among is the query for the related records of all keys of a part.
@@ -188,6 +194,7 @@ type related struct {
 	keys       []string // the related columns
 	typeNames  []string // of them in the result
 	numbers    []int64  // of each record, where the query asks for them
+	ended      bool     // behind all rows came the one that says so, if they are numbered
 	connection string
 }
 
@@ -203,8 +210,15 @@ func (v *related) read(rows driver.Rows) (int64, error) {
 		hidden = 1
 	}
 	if hidden > 0 {
-		v.numbers = nil
-		src = rowmap.Hiding(rows, hidden, func(number int64) { v.numbers = append(v.numbers, number) })
+		v.numbers, v.ended = nil, false
+		src = rowmap.Hiding(rows, hidden, func(number int64) bool {
+			if v.numbered && number == 0 {
+				v.ended = true
+				return false
+			}
+			v.numbers = append(v.numbers, number)
+			return true
+		})
 	}
 	v.typeNames = make([]string, len(v.keys))
 	for k, key := range v.keys {

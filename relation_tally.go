@@ -229,7 +229,7 @@ func (v *sums) read(rows driver.Rows) (int64, error) {
 // numbered reads values and, behind each, the number of its key.
 func (v *sums) numbered(rows driver.Rows) (n int, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	src := rowmap.Hiding(rows, 1, func(number int64) { v.numbers = append(v.numbers, number) })
+	src := rowmap.Hiding(rows, 1, func(number int64) bool { v.numbers = append(v.numbers, number); return true })
 	row := make([]sqldriver.Value, 1)
 	for {
 		switch err := src.Next(row); {

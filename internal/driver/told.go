@@ -57,6 +57,10 @@ func (c *Conn) Numbers() bool {
 	return ok && s.Numbers()
 }
 
+// SortAborted says that a server which numbers rows has ended the statement while it sorted
+// them: for LIMIT ROWS EXAMINED, among other reasons.
+func SortAborted(err error) bool { return Classify(err).Code == "1028" }
+
 // Changes is session.IDTeller's, 0 for a database that is none.
 func (c *Conn) Changes() int64 {
 	if c.inner == nil {

@@ -82,16 +82,6 @@ func isFloat(typeName string) bool {
 	return strings.Contains(typeName, "FLOAT") || strings.Contains(typeName, "DOUBLE") || strings.Contains(typeName, "REAL")
 }
 
-// IsWhole says whether a column's type holds whole numbers or decimals, each of which is
-// equal to itself alone.
-func IsWhole(typeName string) bool {
-	switch strings.TrimPrefix(typeName, "UNSIGNED ") {
-	case "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "DECIMAL":
-		return true
-	}
-	return false
-}
-
 func isBinary(typeName string) bool {
 	return strings.Contains(typeName, "BLOB") || strings.Contains(typeName, "BINARY") || typeName == "BYTEA"
 }

@@ -184,25 +184,40 @@ func (k *Keys) Fits(fits []Fit, p *Part, plan *rowmap.Plan, fields []int, record
 	return fits, true
 }
 
-// Sort sorts the fits of records by their places among those of their keys, from first on.
-// Most often they are.
-func Sort(fits []Fit, places []int64, first int64) {
-	sorted := true
-	for i := range fits {
-		sorted = sorted && (places[i] == first || i > 0 && fits[i].key == fits[i-1].key && places[i] == places[i-1]+1)
+// Take sorts the fits of the part's records by their places, and returns of each key those
+// behind the first so many, not more than most. Nothing else is in fits from then on.
+func (p *Part) Take(fits []Fit, places []int64, skipped, most int64) []Fit {
+	if !slices.IsSorted(places) { // most often they are
+		order := make([]int, len(fits))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
+		list := slices.Clone(fits)
+		for i, at := range order {
+			fits[i] = list[at]
+		}
 	}
-	if sorted {
-		return
+	seen, taken := make([]int64, p.Len()), fits[:0]
+	for _, f := range fits {
+		n := &seen[int(f.key)-p.first]
+		if *n >= skipped && *n-skipped < most {
+			taken = append(taken, f)
+		}
+		*n++
 	}
-	order := make([]int, len(fits))
-	for i := range order {
-		order[i] = i
+	return taken
+}
+
+// Some are n keys of the part, from first on, to ask for.
+func (p *Part) Some(first, n int) *Part {
+	switch {
+	case n == p.Len():
+		return p
+	case p.Ints != nil:
+		return &Part{Shard: p.Shard, Ints: p.Ints[first : first+n]}
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
-	list := slices.Clone(fits)
-	for i, at := range order {
-		fits[i] = list[at]
-	}
+	return &Part{Shard: p.Shard, Values: p.Values[first : first+n], keys: p.keys[first : first+n]}
 }
 
 // Deal says which records each parent has: those of parent i are

@@ -76,35 +76,37 @@ func TestDeal_GivesOneTheFirst(t *testing.T) {
 	require.Equal(t, []int32{0, 1, 2}, bounds)
 }
 
-func TestSort_IsByThePlaceWithinAKey(t *testing.T) {
+func TestTake_IsByThePlaceWithinAKey(t *testing.T) {
 	t.Parallel()
-	k := Of(2)
+	k := Of(3)
 	k.AddInt(0, 7)
 	k.AddInt(1, 8)
+	k.Add(2, "", "a", "a")
 	p := k.Parts()[0]
-	sorted := []Fit{p.At(1, 0), p.At(1, 1), p.At(0, 2)}
-	Sort(sorted, []int64{3, 4, 3}, 3)
-	require.Equal(t, []Fit{p.At(1, 0), p.At(1, 1), p.At(0, 2)}, sorted)
-	for _, places := range [][]int64{{4, 3, 3}, {4, 3, 5}} {
-		fits := []Fit{p.At(1, 0), p.At(1, 1), p.At(0, 2)}
-		Sort(fits, places, 3)
-		records, _ := k.Deal(fits, false)
-		require.Equal(t, []int32{2, 1, 0}, records)
-	}
-	mixed := []Fit{p.At(0, 0), p.At(1, 1), p.At(0, 2)}
-	Sort(mixed, []int64{4, 3, 3}, 3)
-	records, _ := k.Deal(mixed, false)
-	require.Equal(t, []int32{2, 0, 1}, records)
+	fits := func() []Fit { return []Fit{p.At(1, 0), p.At(0, 1), p.At(1, 2), p.At(1, 3), p.At(0, 4)} }
+	require.Equal(t, []Fit{p.At(1, 0), p.At(0, 1), p.At(1, 2), p.At(0, 4)}, p.Take(fits(), []int64{1, 2, 3, 4, 5}, 0, 2))
+	require.Equal(t, []Fit{p.At(1, 2), p.At(0, 4)}, p.Take(fits(), []int64{1, 2, 3, 4, 5}, 1, 1))
+	require.Equal(t, []Fit{p.At(0, 4), p.At(1, 3)}, p.Take(fits(), []int64{5, 4, 3, 2, 1}, 0, 1))
+	require.Equal(t, []Fit{p.At(1, 2), p.At(0, 1), p.At(1, 0)}, p.Take(fits(), []int64{5, 4, 3, 2, 1}, 1, 5))
+	require.Empty(t, p.Take(fits(), []int64{1, 2, 3, 4, 5}, 3, 2))
+	require.Empty(t, p.Take(nil, nil, 0, 1))
+	other := k.Parts()[1]
+	require.Equal(t, []Fit{other.At(0, 6)}, other.Take([]Fit{other.At(0, 5), other.At(0, 6)}, []int64{2, 1}, 0, 1), "a key of a later part")
 }
 
-func TestIsWhole_IsATypeOfExactNumbers(t *testing.T) {
+func TestSome_AreKeysOfAPart(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"TINYINT", "UNSIGNED TINYINT", "INT", "UNSIGNED BIGINT", "DECIMAL"} {
-		require.True(t, IsWhole(name), name)
+	k := Of(6)
+	for i, n := range []int64{5, 6, 7} {
+		k.AddInt(i, n)
 	}
-	for _, name := range []string{"YEAR", "BIT", "VARCHAR", "VARBINARY", "BLOB", "DOUBLE", "FLOAT", "DATE", "DATETIME", "POINT", ""} {
-		require.False(t, IsWhole(name), name)
+	for i, text := range []string{"a", "b", "c"} {
+		k.Add(3+i, "", TupleOf([]any{text, 1}, []any{text, int64(1)}), TupleOf(nil, []any{text, int64(1)}).Key())
 	}
+	ints, tuples := k.Parts()[0], k.Parts()[1]
+	require.Same(t, ints, ints.Some(0, 3))
+	require.Equal(t, []int64{6, 7}, ints.Some(1, 2).Ints)
+	require.Equal(t, []Group{{Columns: []int{1}, Values: []any{1}, Column: 0, List: []any{"b", "c"}}}, tuples.Some(1, 2).Groups())
 }
 
 func TestFits_RefusesWhatFitsNoKey(t *testing.T) {

@@ -10,8 +10,9 @@ import (
 )
 
 // Hiding returns a source without the last n columns of src. The first of them is a
-// whole number, which it gives to each for each row.
-func Hiding(src Source, n int, each func(number int64)) Source {
+// whole number, which it gives to each for each row. A row for which that is false is
+// left out.
+func Hiding(src Source, n int, each func(number int64) bool) Source {
 	h := hiding{src: src, shown: len(src.Columns()) - n, each: each}
 	if cells, ok := src.(Cells); ok {
 		return &hidingCells{h, cells, make([]cell.Cell, len(src.Columns()))}
@@ -24,7 +25,7 @@ type hiding struct {
 	src   Source
 	shown int // how many columns are left
 	row   []driver.Value
-	each  func(int64)
+	each  func(int64) bool
 }
 
 func (h *hiding) Columns() []string         { return h.src.Columns()[:h.shown] }
@@ -36,16 +37,20 @@ func (h *hiding) Next(dest []driver.Value) error {
 	if h.row == nil {
 		h.row = make([]driver.Value, len(h.src.Columns()))
 	}
-	if err := h.src.Next(h.row); err != nil {
-		return err
+	for {
+		if err := h.src.Next(h.row); err != nil {
+			return err
+		}
+		if shown, err := h.tell(h.row[h.shown]); shown || err != nil {
+			copy(dest, h.row)
+			return err
+		}
 	}
-	copy(dest, h.row)
-	return h.tell(h.row[h.shown])
 }
 
 // tell gives a row's number to each.
-func (h *hiding) tell(v driver.Value) error {
-	n, err := int64(0), error(nil)
+func (h *hiding) tell(v driver.Value) (shown bool, err error) {
+	n := int64(0)
 	switch v := v.(type) {
 	case int64:
 		n = v
@@ -56,10 +61,7 @@ func (h *hiding) tell(v driver.Value) error {
 	default:
 		err = fmt.Errorf("%w: column %q is a %T, not a whole number", ErrColumn, h.src.Columns()[h.shown], v)
 	}
-	if err == nil {
-		h.each(n)
-	}
-	return err
+	return err == nil && h.each(n), err
 }
 
 // hidingCells is hiding on a source that gives cells.
@@ -70,9 +72,13 @@ type hidingCells struct {
 }
 
 func (h *hidingCells) NextCells(row []cell.Cell) error {
-	if err := h.cells.NextCells(h.whole); err != nil {
-		return err
+	for {
+		if err := h.cells.NextCells(h.whole); err != nil {
+			return err
+		}
+		if shown, err := h.tell(h.whole[h.shown].Value()); shown || err != nil {
+			copy(row, h.whole)
+			return err
+		}
 	}
-	copy(row, h.whole)
-	return h.tell(h.whole[h.shown].Value())
 }

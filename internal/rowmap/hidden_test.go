@@ -23,15 +23,20 @@ func TestHiding_GivesTheLastColumnsToNobodyElse(t *testing.T) {
 	}
 	var told []int64
 	var list []stored
-	src := Hiding(rows("a", int64(5), "rest", "b", "6", int64(2)), 2, func(n int64) { told = append(told, n) })
+	src := Hiding(rows("a", int64(5), "rest", "b", "6", int64(2)), 2, func(n int64) bool { told = append(told, n); return true })
 	require.Equal(t, []string{"name"}, src.Columns())
 	n, err := plan.ReadAll(src, &list, 0)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 	require.Equal(t, []stored{{"a"}, {"b"}}, list)
 	require.Equal(t, []int64{5, 6}, told)
+	list = nil
+	n, err = plan.ReadAll(Hiding(rows(nil, int64(0), nil, "a", int64(1), "rest", nil, int64(0), nil), 2, func(n int64) bool { return n > 0 }), &list, 0)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, []stored{{"a"}}, list, "a row that is not shown is not read")
 	for name, bad := range map[string]driver.Value{"null": nil, "text": "x", "bytes": []byte("1.5"), "float": 1.5} {
-		_, err := plan.ReadAll(Hiding(rows("a", bad, int64(1)), 2, func(int64) {}), &list, 0)
+		_, err := plan.ReadAll(Hiding(rows("a", bad, int64(1)), 2, func(int64) bool { return true }), &list, 0)
 		require.Error(t, err, name)
 	}
 	require.Same(t, dialect.MySQL, dialectOf(Hiding(typedOne("DATE", dialect.MySQL, "x"), 1, nil)))

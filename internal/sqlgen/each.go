@@ -15,26 +15,34 @@ import (
 // each is some rows for each of several keys.
 type each struct {
 	keys   []Cond
-	column string  // that of ints
-	ints   []int64 // the keys, where keys is nil
-	sorted bool    // the rows of a key come in the query's order
-	at     int     // the key of the branch that is being written, or
-	joined bool    // it is that of the row of keys that is joined
-	apart  bool    // the rows of each key are asked for apart
-	window bool    // the rows of all keys are being numbered by a window
+	many   *Keys // the keys, where keys is nil
+	sorted bool  // the rows of a key come in the query's order
+	at     int   // the key of the branch that is being written, or
+	joined bool  // it is that of the row of keys that is joined
+	apart  bool  // the rows of each key are asked for apart
+	window bool  // the rows of all keys are being numbered
+}
+
+// Keys are many keys of which some rows of each are asked for.
+type Keys struct {
+	Columns []string         // whose values they are
+	N       int              // how many there are
+	Equal   func(i int) Cond // the condition of the rows of one
+	Whole   Cond             // that of the rows of all
+	Ints    []int64          // the keys, if they are whole numbers in one column; else nil
 }
 
 // marks are conditions of which each row tells which hold.
 type marks struct{ keys []Cond }
 
-// MaxEach is how many keys WithEach and WithMarks take, and on most databases WithEachInt,
+// MaxEach is how many keys WithEach and WithMarks take, and on most databases WithEachOf,
 // which fails with ErrTooManyKeys then.
 const MaxEach = 48
 
-// MaxEachInt is how many keys WithEachInt takes where it takes more.
-const MaxEachInt = 1000
+// MaxEachOf is how many keys WithEachOf takes where it takes more.
+const MaxEachOf = 1000
 
-// ErrTooManyKeys says that a query of WithEachInt has more than MaxEach keys, on a database
+// ErrTooManyKeys says that a query of WithEachOf has more than MaxEach keys, on a database
 // that is asked for the rows of each key apart.
 var ErrTooManyKeys = errors.New("too many keys")
 
@@ -49,16 +57,38 @@ func (q Query) WithEach(keys []Cond, ties []string, sorted bool) Query {
 
 // WithEachInt is WithEach for keys that are whole numbers in one column.
 func (q Query) WithEachInt(column string, keys []int64, ties []string, sorted bool) Query {
-	return q.withEach(each{column: column, ints: keys, sorted: sorted}, ties)
+	return q.WithEachOf(&Keys{
+		Columns: []string{column}, N: len(keys), Ints: keys, Whole: Compare(column, In, keys),
+		Equal: func(i int) Cond { return Compare(column, Eq, keys[i]) },
+	}, ties, sorted)
+}
+
+// WithEachOf is WithEach for keys that may be many more; see Env.Numbered.
+func (q Query) WithEachOf(keys *Keys, ties []string, sorted bool) Query {
+	return q.withEach(each{many: keys, sorted: sorted}, ties)
 }
 
 func (q Query) withEach(e each, ties []string) Query {
 	for _, c := range ties {
-		q.AddOrder(Order{Column: c})
+		if !q.ordersBy(c) {
+			q.AddOrder(Order{Column: c})
+		}
 	}
 	q, p := q.extend()
 	p.each = &e
 	return q
+}
+
+// ordersBy says whether the query's order names the column, and looks for it in the table
+// only.
+func (q *Query) ordersBy(column string) bool {
+	list := q.steps.all()
+	for i := range list {
+		if o := &list[i]; o.kind == order && o.val == nil && o.col == column && !q.Names(column) {
+			return true
+		}
+	}
+	return false
 }
 
 // Divisible says whether WithEach may be asked: each row is one of the table, not
@@ -151,7 +181,7 @@ func (r *renderer) hidden(q *Query) {
 		return
 	}
 	if e.window {
-		r.placeOfKey(q, e)
+		r.placeOfRow(q)
 		return
 	}
 	r.str(", ")
@@ -190,18 +220,19 @@ func orderName(n int) string { return "dbfleet_order_" + strconv.Itoa(n) }
 func (r *renderer) forEach(q *Query, t Table) {
 	e := *q.more.each
 	switch {
-	case e.keys == nil && r.d == dialect.Postgres && len(q.more.ctes) == 0 && q.more.from == nil:
+	case e.keys != nil:
+	case e.many.Ints != nil && r.d == dialect.Postgres && len(q.more.ctes) == 0 && q.more.from == nil:
 		r.forEachJoined(q, t, e)
 		return
 	case r.numbers && !e.apart && q.numberable(t):
 		r.forEachNumbered(q, t, e)
 		return
-	case e.keys == nil && len(e.ints) > MaxEach:
+	case e.many.N > MaxEach:
 		r.fail(ErrTooManyKeys)
 		return
-	case e.keys == nil:
-		for _, n := range padded(e.ints) {
-			e.keys = append(e.keys, Compare(e.column, Eq, n))
+	default:
+		for i := range paddedSize(e.many.N) {
+			e.keys = append(e.keys, e.many.Equal(min(i, e.many.N-1)))
 		}
 	}
 	r.forEachApart(q, t, e)
@@ -261,9 +292,9 @@ func (r *renderer) forEachJoined(q *Query, t Table, e each) {
 	r.str(".* FROM (SELECT EXISTS (SELECT 1 FROM ")
 	r.tablePath(q.Table())
 	r.str(" WHERE ")
-	r.ident(lastPart(e.column))
+	r.ident(lastPart(e.many.Columns[0]))
 	r.str(" = ANY(")
-	r.ready(e.ints)
+	r.ready(e.many.Ints)
 	typed := len(r.args)
 	r.str("))) AS ")
 	r.ident("dbfleet_typed")
@@ -277,7 +308,7 @@ func (r *renderer) forEachJoined(q *Query, t Table, e each) {
 	r.ident("n")
 	r.str(") CROSS JOIN LATERAL (")
 	inner := q.distinctNames()
-	branch, p := inner.WithCond(Cond{kind: belonging, col: lastPart(e.column), val: outerColumn{table: eachKeys, column: "k"}}).extend()
+	branch, p := inner.WithCond(Cond{kind: belonging, col: lastPart(e.many.Columns[0]), val: outerColumn{table: eachKeys, column: "k"}}).extend()
 	e.joined = true
 	p.each = &e
 	branch.fixed = branch.limit >= 0 // or a plan for any limit would be made for one that is unlike it

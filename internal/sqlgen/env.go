@@ -25,11 +25,12 @@ type Env struct {
 	Owned func(table string) (*Owner, error)
 	// Far is what other databases have told; nil is nothing yet.
 	Far *Far
-	// Numbers says that the server is known to take what WithEachInt asks where Numbered is
+	// Numbers says that the server is known to take what WithEachOf asks where Numbered is
 	// set.
 	Numbers bool
-	// Numbered is set by rendering: the number of each row is its place among the rows of its
-	// key, of which Query.Numbered tells more.
+	// Numbered is set by rendering: these are all rows of all keys, whatever limit and offset
+	// say, the number of each is its place in the query's order, and behind them comes one
+	// more of number 0 and NULLs. Where that is missing, so may be others: there are too many.
 	Numbered bool
 	// MayWrite is set by rendering: a part that the caller wrote is not known to be
 	// a plain read.

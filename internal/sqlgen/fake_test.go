@@ -117,3 +117,15 @@ type sub struct {
 func (s sub) Statement(string) (Query, Table, error) { return s.Query, s.table, nil }
 
 func env(d *dialect.Dialect, t Table) *Env { return &Env{Dialect: d, Values: plainValues{}, Table: t} }
+
+// several are keys of two columns.
+func several(n int) *Keys {
+	texts := make([]string, n)
+	for i := range texts {
+		texts[i] = fmt.Sprint("c", i)
+	}
+	return &Keys{
+		Columns: []string{"age", "city"}, N: n, Whole: Group(Compare("age", Eq, 1), Compare("city", In, texts)),
+		Equal: func(i int) Cond { return Group(Compare("age", Eq, 1), Compare("city", Eq, texts[i])) },
+	}
+}

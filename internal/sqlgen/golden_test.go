@@ -146,6 +146,8 @@ func goldenStatements() []statement {
 		selecting("limit of each whole number of an alias and a join", all.WithAlias("u").WithJoin("JOIN", "posts", "posts.user_id", Eq, "u.id").WithLimit(1).WithEachInt("age", []int64{4}, []string{"id"}, false)),
 		numbering("numbered rows of each whole number", where(Compare("city", Eq, "x"), Compare("name", Eq, "y").Or()).WithOrder(Order{Column: "name", Desc: true}).WithLimit(3).WithEachInt("age", upTo(17), []string{"id"}, true)),
 		numbering("numbered rows of a list of an alias", all.WithAlias("u").WithColumns(Column{Name: "id"}, Column{Name: "u.age"}).WithFixedLimit(1).WithOffset(2).WithEachInt("u.age", upTo(16), []string{"id"}, false)),
+		numbering("numbered rows of keys of several columns", all.WithOrder(Order{Column: "id", Desc: true}).WithLimit(2).WithEachOf(several(minNumbered), []string{"id"}, true)),
+		numbering("rows of few keys of several columns", all.WithLimit(2).WithEachOf(several(2), []string{"id"}, false)),
 		numbering("rows of each whole number asked apart", all.WithLimit(1).WithEachInt("age", upTo(16), []string{"id"}, true).AskedApart()),
 		selecting("too many whole numbers", all.WithLimit(1).WithEachInt("age", make([]int64, MaxEach+1), []string{"id"}, false)),
 		selecting("fixed limit and offset of each", all.WithOrder(Order{Expr: raw("age + ?", 1)}).WithFixedLimit(1).WithOffset(2).WithEach(equalTo("age", 1, nil, 3, 4, 5), []string{"id", "city"}, false)),
@@ -328,6 +330,7 @@ func TestNumberable_IsAShortListOfPlainColumns(t *testing.T) {
 	require.True(t, new(asked(all, keys)).numberable(users))
 	require.True(t, new(asked(all.WithOffset(maxNumbered-3), keys)).numberable(users))
 	require.False(t, new(asked(all, keys)).numberable(nil))
+	require.True(t, new(all.WithEachOf(several(minNumbered), []string{"id"}, false)).numberable(users))
 	for name, q := range map[string]Query{
 		"few keys":       asked(all, keys[1:]),
 		"other keys":     all.WithEach(equalTo("age", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16), nil, false),

@@ -107,7 +107,11 @@ func TestRelation_OfSeveralColumnsGivesWhatForFinds(t *testing.T) {
 		members, err := d.members.With(many.With(owner), last).OrderBy("tenant_id", dbfleet.Asc).OrderBy("id", dbfleet.Asc).Get(ctx)
 		require.NoError(t, err)
 		require.Len(t, members, 120)
-		require.Equal(t, 1+1+1+3, count()-before, "members; tickets, their members; one each for 48 members: %s", sql().SQL)
+		each := 3
+		if fl.Database.Dialect == "mysql" {
+			each = 1
+		}
+		require.Equal(t, 1+1+1+each, count()-before, "members; tickets, their members; one each for 48 members, on MariaDB for all: %s", sql().SQL)
 		found := 0
 		for i := range members {
 			m := &members[i]

@@ -29,8 +29,8 @@ func isMariaDBFrom(version string, minor int) bool {
 	return n >= minor
 }
 
-// Numbers implements session.Numberer: JSON_TABLE came with MariaDB 10.6. MySQL 8 has it
-// too, where it was never tried.
+// Numbers implements session.Numberer: MariaDB bounds what a statement examines. What is
+// older than 10.6 was never tried.
 func (s *conn) Numbers() bool { return s.numbers }
 
 // Returns implements session.IDTeller.

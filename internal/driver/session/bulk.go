@@ -120,8 +120,8 @@ type IDTeller interface {
 }
 
 // Numberer is a session that knows whether its server takes the statement by which rows of
-// many keys are numbered at once, with a window function and JSON_TABLE. Others do not take
-// it.
+// many keys are numbered at once, with a window function and a bound for what it examines.
+// Others do not take it.
 type Numberer interface {
 	Numbers() bool
 }
