@@ -120,7 +120,7 @@ func TestBudget_AllocationsOfATransaction(t *testing.T) {
 		require.NoError(t, tx.Commit())
 	}
 	alone := allocations(200, func() { require.NoError(t, four(ctx)) })
-	ours, hand := allocations(200, inTx), testing.AllocsPerRun(200, byHand)
+	ours, hand := allocations(200, inTx), allocations(200, byHand)
 	t.Logf("four statements %v, in a transaction %v, by hand %v", alone, ours, hand)
 	require.LessOrEqual(t, ours, hand-15)
 	require.LessOrEqual(t, ours, alone+1, "a statement takes fewer in a transaction, whose connection it need not take")
