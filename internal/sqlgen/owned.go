@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
@@ -163,9 +164,11 @@ func (r *renderer) joinsOwned(j *join, o *Owner) {
 func (r *renderer) rawOwned(text, where string) {
 	depth := 0
 	scanner := lex.New(text, r.d)
+	var before lex.Token
 	t := scanner.Next()
 	for t.Kind != lex.End {
 		next := scanner.Next()
+		r.hidesName(t, text, where)
 		switch {
 		case t.Kind == lex.Symbol && t.Text == "(":
 			depth++
@@ -177,16 +180,37 @@ func (r *renderer) rawOwned(text, where string) {
 			depth = -1
 			next.Kind = lex.End
 		}
-		if name, _ := tokenName(t); name != "" && (next.Kind != lex.Symbol || next.Text != ".") {
+		if name := r.mayName(t, before); name != "" && (next.Kind != lex.Symbol || next.Text != ".") {
 			if o := r.owner(name); o != nil || r.err != nil {
 				r.fail(r.fault(where, fmt.Sprintf("the SQL names the table %q, whose rows belong to tenants, and cannot be narrowed; use a query, or write the table's name before a column", name), nil))
 				return
 			}
 		}
-		t = next
+		before, t = t, next
 	}
 	if depth != 0 {
 		r.fail(r.fault(where, "its parentheses do not match, or it ends the statement, and the query reads rows of tenants", nil))
+	}
+}
+
+// mayName is what a token may name. A text in single quotes is a name to SQLite wherever
+// no value can stand (FROM 'orders'), and is taken for one unless it is compared.
+func (r *renderer) mayName(t, before lex.Token) string {
+	if r.d == dialect.SQLite && t.Kind == lex.Quoted && t.Text[0] == '\'' {
+		if before.Kind == lex.Symbol && strings.Contains("=<>", before.Text) {
+			return ""
+		}
+		return unquoted(t.Text)
+	}
+	name, _ := tokenName(t)
+	return name
+}
+
+// hidesName refuses a name of PostgreSQL's that is written by the codes of its characters
+// (U&"t\006cs"): it may be that of any table.
+func (r *renderer) hidesName(t lex.Token, text, where string) {
+	if r.d == dialect.Postgres && t.Is("U") && strings.HasPrefix(text[t.At+1:], `&"`) {
+		r.fail(r.fault(where, `a name by its codes (U&"…") may be that of a table whose rows belong to tenants; write it plainly`, nil))
 	}
 }
 
