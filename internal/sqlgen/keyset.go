@@ -80,6 +80,9 @@ func (q *Query) KeysetColumns(ties []string) (keys []Order, why string) {
 		}
 	}
 	for _, name := range left {
+		if o, n, _ := q.named(nil, name, nil); n > 0 && o.kind == aliased && o.of != name {
+			return nil, "a select list that calls something else " + strconv.Quote(name) + ", the column that tells rows apart"
+		}
 		keys = append(keys, Order{Column: name})
 	}
 	return keys, ""

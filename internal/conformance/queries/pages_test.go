@@ -279,3 +279,22 @@ func TestExplain_TellsThePlanOfWhatGetWouldSend(t *testing.T) {
 		require.Error(t, err)
 	})
 }
+
+// ORDER BY takes a name of the select list before that of a column: rows would be told apart
+// by what is no key, and come twice or never.
+func TestCursor_RefusesAnotherValueByTheKeysName(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx, m := t.Context(), itemsOn(t, fl)
+		fillItems(t, fl, m, rand.New(rand.NewPCG(9, 9)), 20)
+		other := m.Select("name").SelectAs("whole", "id").OrderBy("name", dbfleet.Asc)
+		_, err := dbfleet.CursorPage(ctx, other, dbfleet.Cursor{Size: 3})
+		require.ErrorContains(t, err, `calls something else "id"`)
+		err = dbfleet.Chunk(ctx, other, 3, func(context.Context, []thing) error { return nil })
+		require.ErrorContains(t, err, `calls something else "id"`)
+		_, err = dbfleet.CursorPage(ctx, m.Select("name", "id").OrderBy("name", dbfleet.Asc), dbfleet.Cursor{Size: 3})
+		require.NoError(t, err)
+		_, err = dbfleet.CursorPage(ctx, m.Select("name").SelectAs("id", "id").OrderBy("name", dbfleet.Asc), dbfleet.Cursor{Size: 3})
+		require.NoError(t, err)
+	})
+}
