@@ -236,8 +236,13 @@ func goldenStatements() []statement {
 			Column{Expr: &Expr{Term: DecimalQuotient{Left: Literal{"1.5"}, Right: ColumnTerm("id")}}, As: "rounded"})),
 		selecting("frames", all.WithColumns(
 			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Frame: Frame{FrameRows, -2, 0}}}, As: "rows"},
-			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: MeanOf, Of: ColumnTerm("age")}, Partition: []Term{ColumnTerm("city")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRange, math.MinInt, 3}}}, As: "range"},
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: MeanOf, Of: ColumnTerm("age")}, Partition: []Term{ColumnTerm("city")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRange, math.MinInt, 3}}}, As: "range"})),
+		selecting("frame to the end", all.WithColumns(
 			Column{Expr: &Expr{Term: Over{Func: Ranking{Func: LastValue, Of: ColumnTerm("age")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameRows, 0, math.MaxInt}}}, As: "last"})),
+		selecting("windows that need a sort each", all.WithColumns(
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}}}, As: "all"},
+			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Partition: []Term{ColumnTerm("city")}}}, As: "city"},
+			Column{Expr: &Expr{Term: Over{Func: Ranking{Func: RowNumber}, Order: []Order{{Column: "id"}}}}, As: "place"})),
 		selecting("frame of groups", all.WithColumns(
 			Column{Expr: &Expr{Term: Over{Func: Aggregate{Func: SumOf, Of: ColumnTerm("age")}, Order: []Order{{Column: "id"}}, Frame: Frame{FrameGroups, -1, 1}}}, As: "groups"})),
 		{"clock", func(d *dialect.Dialect) (string, []any, error) { return Clock(d), nil, nil }},

@@ -47,7 +47,8 @@ type renderer struct {
 	sealed   bool // the column that is being written may be an encrypted one
 	mayWrite bool // a raw part is not known to be a plain read
 
-	numbers, numbered bool // Env.Numbers, Env.Numbered
+	numbers, numbered bool        // Env.Numbers, Env.Numbered
+	windows           []windowsOf // of MySQL
 
 	padded bool // a list was padded
 	exact  bool // lists are not padded

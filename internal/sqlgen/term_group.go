@@ -109,17 +109,23 @@ func (o Over) write(r *renderer) {
 
 func (o Over) window(r *renderer) {
 	r.str(" OVER (")
+	w := windowList{parts: len(o.Partition)}
 	for i, t := range o.Partition {
 		r.str([2]string{"PARTITION BY ", ", "}[min(i, 1)])
+		from := len(r.buf)
 		t.write(r)
+		w.items = append(w.items, string(r.buf[from:]))
 	}
 	if len(o.Partition) > 0 && len(o.Order) > 0 {
 		r.str(" ")
 	}
 	for i := range o.Order {
 		r.str([2]string{"ORDER BY ", ", "}[min(i, 1)])
+		from := len(r.buf)
 		r.windowOrder(&o.Order[i])
+		w.items = append(w.items, string(r.buf[from:]))
 	}
+	r.windowed(w)
 	if o.Frame.Unit != NoFrame {
 		if len(o.Partition)+len(o.Order) > 0 {
 			r.str(" ")
