@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -111,10 +112,9 @@ func TestCollector_TellsWhichReplicaRests(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
 		config := conformance.ConnectionTo(db)
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		require.NoError(t, listener.Close())
-		config.ReadHosts = []string{listener.Addr().String(), net.JoinHostPort(config.Host, strconv.Itoa(config.Port))}
+		at := net.JoinHostPort(config.Host, strconv.Itoa(config.Port))
+		proxy := dbtest.NewProxy(t, at)
+		config.ReadHosts = []string{proxy.Addr(), at}
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		reg := register(t, r)
 		states := func() (out [2]float64) {
@@ -128,11 +128,23 @@ func TestCollector_TellsWhichReplicaRests(t *testing.T) {
 			return out
 		}
 		require.Equal(t, [2]float64{1, 1}, states())
-		for range 2 {
-			require.NoError(t, r.DB("main").Read().QueryRowContext(t.Context(), "SELECT 1").Scan(new(int)))
+		read := func() string {
+			var route dbfleet.Route
+			require.NoError(t, r.DB("main").Read().QueryRowContext(dbfleet.WithRoute(t.Context(), &route), "SELECT 1").Scan(new(int)))
+			return route.Node
 		}
-		require.Equal(t, [2]float64{0, 1}, states())
-		require.Equal(t, 1.0, gather(t, reg)["dbfleet_query_errors_total{class=connection connection=main node=main/replica-1 operation=query role=replica shard=}"])
+		const lost = "dbfleet_query_errors_total{class=connection connection=main node=main/replica-1 operation=query role=replica shard=}"
+		for range 100 { // until it is asked before it is known that it does not answer
+			proxy.Heal()
+			require.Eventually(t, func() bool { return read() == "main/replica-1" }, 20*time.Second, time.Millisecond)
+			proxy.Refuse()
+			_, _ = read(), read()
+			if gather(t, reg)[lost] > 0 {
+				break
+			}
+		}
+		require.NotZero(t, gather(t, reg)[lost])
+		require.Eventually(t, func() bool { return states() == [2]float64{0, 1} }, 20*time.Second, time.Millisecond)
 	})
 }
 
