@@ -65,8 +65,9 @@ func (f Finding) String() string {
 // their rows, also in the table between of ManyToMany, which needs a unique one for its
 // links, and no DEFERRABLE constraint beside it; and on shard keys. It knows the relations
 // that were made by now, so make them before. An index does if it begins with all of the
-// columns, in any order; one of some rows only does not. Where deleted rows stay (SoftDelete) it finds unique indexes that hold them,
-// too, and such as include the mark and therefore keep nothing apart.
+// columns, in any order; one of some rows only does not. Where deleted rows stay
+// (SoftDelete) it finds unique indexes that hold them, too, and such as include the mark
+// and therefore keep nothing apart.
 //
 // Where each tenant has a schema or a database, it looks at those of the context's tenant:
 // findings name the table with its schema ("shop_acme.invoices"), or the connection with the

@@ -58,11 +58,12 @@ func (m *monitor) compare() {
 
 // excludes has a replica serve nothing.
 func (m *monitor) excludes(member *replicaset.Member[*node], err *foreignError) {
-	if !member.Set(replicaset.Foreign, true) {
+	if member.Has(replicaset.Foreign) {
 		return
 	}
 	n := member.Node()
-	n.reads.refuse(err)
+	n.reads.refuse(err) // before the flag: who sees that finds the reason
+	member.Set(replicaset.Foreign, true)
 	n.interruptReads(err)
 	n.problem.Store(&problem{err.Error(), time.Now()})
 	m.e.nodeTurned(n, "", ConditionForeign, err.Error())

@@ -23,11 +23,12 @@ import (
 // goes on as the primary, listed or not.
 //
 // New reads use the new list at once, a new replica of PostgreSQL as soon as it has told
-// that its data is the primary's, for which SetReplicas waits up to two seconds. What runs on a replica that has left goes on, and
-// its connections are closed when that is done, after 30 seconds at the latest: a read
-// that is cut off then is asked elsewhere. SetReplicas waits for that until ctx ends; then
-// it returns the context's error, the list holds, and the rest is done without it. In the
-// function of a transaction on the connection it is ErrBusy.
+// that its data is the primary's, for which SetReplicas waits up to two seconds. What runs
+// on a replica that has left goes on, and its connections are closed when that is done,
+// after 30 seconds at the latest: a read that is cut off then is asked elsewhere. SetReplicas
+// waits for that until ctx ends; then it returns the context's error, the list holds, and
+// the rest is done without it. In the function of a transaction on the connection it is
+// ErrBusy.
 //
 // The error is a fault of the list (each a *ConfigError; nothing has changed then),
 // *UnknownConnectionError, ErrClosed or the context's. It may be called at any time, by
