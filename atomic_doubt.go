@@ -47,7 +47,7 @@ func doubts(ctx context.Context, members []twophase.Member) (list []InDoubt, awa
 	doubts, err := twophase.InDoubt(ctx, members)
 	list = make([]InDoubt, len(doubts))
 	for i, d := range doubts {
-		one := InDoubt{ID: string(d.ID), Anchor: d.Anchor, Since: d.Since, Incidents: incidents(d.Incidents)}
+		one := InDoubt{ID: string(d.ID), Anchor: d.Anchor, Since: d.Since, Incidents: incidents(append(d.Incidents, anew(members, d.Away)...))}
 		one.Decided = d.Standing != twophase.Undecided
 		one.Commits = d.Standing == twophase.Committing || d.Standing == twophase.Breached && len(d.Branches) > 0
 		for _, p := range d.Prepared {
@@ -69,8 +69,9 @@ func doubts(ctx context.Context, members []twophase.Member) (list []InDoubt, awa
 type Incident struct {
 	ID         string `json:"id"`
 	Connection string `json:"connection"`
-	// Lost: it was to be committed, and is not there any more. Otherwise it was to be
-	// rolled back, and is committed.
+	// Lost: it was to be committed, and is not there any more, or nothing proves any more
+	// that it is: the table dbfleet_ledger of its connection was emptied or made anew.
+	// Otherwise it was to be rolled back, and is committed.
 	Lost bool `json:"lost"`
 }
 
@@ -82,8 +83,9 @@ func incidents(list []twophase.Incident) (out []Incident) {
 }
 
 // Acknowledge says that a person has dealt with the incidents of an atomic commit, which
-// InDoubt shows no longer then. It changes nothing else. An ID that none of the databases
-// knows is ErrNotFound. It fails while one of the databases does not answer.
+// InDoubt shows no longer then. It changes nothing else, and nothing of a commit that has
+// none, which goes on. An ID that none of the databases knows is ErrNotFound. It fails
+// while one of the databases does not answer.
 func (r *Registry) Acknowledge(ctx context.Context, id string) error {
 	if err := r.usable(); err != nil {
 		return err
@@ -104,12 +106,25 @@ func (r *Registry) Acknowledge(ctx context.Context, id string) error {
 		if m.LedgerID != parsed.Ledger() {
 			continue
 		}
+		l := m.Ledger.(*ledger)
+		records, err := l.Read(ctx, []twophase.ID{parsed})
+		switch {
+		case err != nil:
+			return told(err)
+		case len(records) == 0:
+			return notFound{"atomic " + id}
+		case len(records[0].Incidents) == 0:
+			if len(anew(all.list, twophase.AwayFrom(all.list, records[0]))) == 0 {
+				return nil // its markers are still needed
+			}
+			return told(l.Finish(ctx, records[0].Decision, []twophase.ID{parsed}))
+		}
 		for _, b := range all.list { // or else the markers of an abort would be found again
 			if err := b.Resource.Unmark(ctx, []twophase.ID{parsed}); err != nil {
 				return told(err)
 			}
 		}
-		return told(m.Ledger.(*ledger).acknowledge(ctx, parsed))
+		return told(l.acknowledge(ctx, parsed))
 	}
 	if unseen := all.unseen(); unseen != nil {
 		return unseen

@@ -111,6 +111,8 @@ func (m members) strangers(ctx context.Context) error {
 	if unseen == nil {
 		return nil
 	}
+	ctx, cancel := twophase.Share(ctx)
+	defer cancel()
 	for _, one := range m.list {
 		list, _ := one.Resource.Prepared(ctx) // whoever asks next tells the error
 		for _, p := range list {
@@ -123,9 +125,28 @@ func (m members) strangers(ctx context.Context) error {
 	return nil
 }
 
+// anew are the branches of commits that are not over whose connections have another ledger
+// than they had: it was dropped and made anew, with the markers that prove what is committed.
+// The ledger of the commit says nothing of it, for in another process the connection's name
+// may lead to the branch.
+func anew(list []twophase.Member, away []twophase.Away) (found []twophase.Incident) {
+	for _, a := range away {
+		if slices.ContainsFunc(list, func(m twophase.Member) bool { return m.Name == a.Branch.Name }) {
+			branch := twophase.BranchID{ID: a.ID, Number: a.Branch.Number}
+			found = append(found, twophase.Incident{Branch: branch, Name: a.Branch.Name, Breach: twophase.Lost})
+		}
+	}
+	return found
+}
+
 // missing tells of branches at connections of the registry that show no ledger, and do not
-// when they are asked once more: before its first record each has one.
+// when they are asked once more (before its first record each has one), or that have another.
 func (r *Registry) missing(ctx context.Context, m members, away []twophase.Away) (err error) {
+	ctx, cancel := twophase.Share(ctx)
+	defer cancel()
+	for _, i := range anew(m.list, away) {
+		err = errors.Join(err, errorf("atomic %s has a branch on connection %q: the table %s there was made anew since, or the connection leads to another database, so nothing proves that the branch is committed: look for its rows, put right what is missing, and call Acknowledge with this id", i.Branch.ID, i.Name, dialect.LedgerTable))
+	}
 	again := map[string]error{}
 	for _, a := range away {
 		name := a.Branch.Name

@@ -25,9 +25,9 @@ func (p *participant) driverID() driver.BranchID {
 }
 
 // beginOn begins the transaction on a connection.
-func (p *participant) beginOn(ctx context.Context, c *driver.Conn, o driver.TxOptions) error {
+func (p *participant) beginOn(ctx context.Context, c *driver.Conn, o driver.TxOptions, another driver.Another) error {
 	if p.branch.Number == 0 {
-		return c.BeginAnchor(ctx, o)
+		return c.BeginAnchor(ctx, o, another)
 	}
 	return c.BeginBranch(ctx, p.driverID(), o)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/twophase"
@@ -38,7 +39,8 @@ type RecoverOptions struct {
 	// Defaults to 10 s.
 	Every time.Duration
 	// OnRecovery is told of each recovery in the background that found something, and of
-	// its error.
+	// its error. stop, Close and Shutdown wait for it, so it may call none of them; where it
+	// does not return, stop never does, and the others end with their time and name it.
 	OnRecovery func(ctx context.Context, r Recovery, err error)
 }
 
@@ -74,7 +76,7 @@ func (r *Registry) Recover(ctx context.Context, options ...RecoverOptions) (Reco
 		out.Undecidable = append(out.Undecidable, string(b.ID))
 	}
 	out.Undecidable = slices.Compact(out.Undecidable)
-	out.Incidents = incidents(report.Incidents)
+	out.Incidents = incidents(append(report.Incidents, anew(m.list, report.Away)...))
 	return out, told(errors.Join(unreached, unseen, r.missing(ctx, m, report.Away), err))
 }
 
@@ -128,14 +130,36 @@ func (r *Registry) RecoverInBackground(options ...RecoverOptions) (stop func(), 
 
 // background is a recovery in the background.
 type background struct {
-	cancel context.CancelFunc
-	over   chan struct{}
+	telling atomic.Bool // OnRecovery is called
+	cancel  context.CancelFunc
+	over    chan struct{}
 }
 
-// stop returns when the recovery has ended.
+// stop waits until it is over.
 func (b *background) stop() {
 	b.cancel()
 	<-b.over
+}
+
+// stopWithin waits until it is over or ctx ends.
+func (b *background) stopWithin(ctx context.Context) error {
+	b.cancel()
+	select {
+	case <-b.over:
+		return nil
+	case <-ctx.Done():
+	}
+	t := time.NewTimer(lastEvents)
+	defer t.Stop()
+	select {
+	case <-b.over:
+		return nil
+	case <-t.C:
+	}
+	if b.telling.Load() {
+		return errorf("the function OnRecovery has not returned: %w", ctx.Err())
+	}
+	return errorf("the recovery in the background is not over: %w", ctx.Err())
 }
 
 func (b *background) run(ctx context.Context, r *Registry, o RecoverOptions) {
@@ -146,7 +170,9 @@ func (b *background) run(ctx context.Context, r *Registry, o RecoverOptions) {
 		found, err := r.Recover(ctx, o)
 		something := err != nil || found.Committed+found.RolledBack+len(found.Pending)+len(found.Undecidable)+len(found.Incidents) > 0
 		if something && o.OnRecovery != nil && ctx.Err() == nil {
+			b.telling.Store(true)
 			o.OnRecovery(ctx, found, err)
+			b.telling.Store(false)
 		}
 		select {
 		case <-tick.C:

@@ -44,7 +44,7 @@ func (f Finding) String() string {
 
 // Check compares the models of the registry, which are those that Describe lists, with the
 // live tables, on the primary of each model's connection, by a statement for each table, and
-// another for one whose indexes matter; those of a sharded model on every connection that has
+// another for one whose indexes matter, on PostgreSQL and SQLite for each; those of a sharded model on every connection that has
 // the table. It changes nothing, and in a transaction it sees what that has made. The findings are in order of connection, model and column,
 // and empty if there are none; the error tells of connections that could not be asked,
 // beside what the others said.
@@ -67,7 +67,8 @@ func (f Finding) String() string {
 // that were made by now, so make them before. An index does if it begins with all of the
 // columns, in any order; one of some rows only does not. Where deleted rows stay
 // (SoftDelete) it finds unique indexes that hold them, too, and such as include the mark
-// and therefore keep nothing apart.
+// and therefore keep nothing apart. On PostgreSQL it finds DEFERRABLE unique constraints, by
+// which Upsert, CreateIgnore and FirstOrCreate do not find the row that is there.
 //
 // Where each tenant has a schema or a database, it looks at those of the context's tenant:
 // findings name the table with its schema ("shop_acme.invoices"), or the connection with the
@@ -132,6 +133,16 @@ func (s *source) check(ctx context.Context, c *inspection) (found []Finding, _ e
 			errs = append(errs, errorf("Check of the indexes of table %q: %w", s.table.Name, err))
 		}
 		found = append(found, marked...)
+		late, err := c.checkDeferrable(ctx, s, name)
+		if err != nil {
+			errs = append(errs, errorf("Check of the indexes of table %q: %w", s.table.Name, err))
+		}
+		found = append(found, late...)
+		replacing, err := c.checkReplacing(ctx, s, name)
+		if err != nil {
+			errs = append(errs, errorf("Check of the constraints of table %q: %w", s.table.Name, err))
+		}
+		found = append(found, replacing...)
 	}
 	if !there && len(errs) == 0 {
 		name := names[0]

@@ -160,6 +160,43 @@ func (t *liveTable) deferrable() string {
 	return ""
 }
 
+// checkDeferrable tells of unique constraints by which an insert cannot leave out what is
+// there. Other databases than PostgreSQL have none.
+func (c *inspection) checkDeferrable(ctx context.Context, s *source, connection string) (found []Finding, _ error) {
+	t, err := c.table(ctx, connection, s.table.Name)
+	if err != nil || t.dialect != dialect.Postgres {
+		return nil, err
+	}
+	if t, err = c.indexed(ctx, connection, s.table.Name); t == nil || err != nil {
+		return nil, err
+	}
+	for _, index := range t.indexes {
+		if index.Unique && index.Deferrable {
+			found = append(found, s.finding(connection, table.Notice, index.Columns[0], "the unique constraint "+quoted(index.Name)+
+				" is DEFERRABLE: an upsert by its columns (Conflict.Key) fails, also with DoNothing, and of one that is INITIALLY DEFERRED a transaction tells CreateIgnore and FirstOrCreate nothing before its end; make it NOT DEFERRABLE where they are used"))
+		}
+	}
+	return found, nil
+}
+
+// checkReplacing tells of a constraint by which a write deletes other rows. Other databases
+// than SQLite have none.
+func (c *inspection) checkReplacing(ctx context.Context, s *source, connection string) (found []Finding, _ error) {
+	t, err := c.table(ctx, connection, s.table.Name)
+	if err != nil || t.dialect != dialect.SQLite {
+		return nil, err
+	}
+	name, err := c.named(ctx, connection, s.table.Name)
+	if err != nil {
+		return nil, err
+	}
+	replaces, err := schema.Replaces(ctx, c.reg.DB(connection), t.dialect, name)
+	if err != nil || !replaces {
+		return nil, err
+	}
+	return []Finding{s.finding(connection, table.May, "", "a constraint is ON CONFLICT REPLACE: a write that conflicts with rows deletes them, of which SQLite says nothing, in no error, count or hook; leave it out, and take Upsert where that is meant")}, nil
+}
+
 // checkMark tells of unique indexes that mean something else where deleted rows stay.
 func (c *inspection) checkMark(ctx context.Context, s *source, connection string) (found []Finding, _ error) {
 	if !s.table.Marks() {

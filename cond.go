@@ -158,14 +158,13 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 }
 
 // Decimal is a number for SQL that is not a plain column: the argument of WhereRaw,
-// HavingRaw, SelectRaw or Raw, or the value of an expression's alias in Having. v is a
-// decimal as text, a Valuer of one, or another number:
+// HavingRaw, SelectRaw or Raw. v is a decimal as text, a Valuer of one, or another number:
 //
 //	q.HavingRaw("SUM(price) > ?", dbfleet.Decimal("1.50"))
 //
 // Every database then compares and computes with a number, exactly on PostgreSQL and
-// MySQL. Of a text beside an expression SQLite does not make a number: it is greater
-// than all of them. A column that is compared with text needs no Decimal.
+// MySQL. Of a text beside SQL SQLite does not make a number: it is greater than all of them.
+// A column, an alias or an Expression that is compared with text needs no Decimal.
 //
 // SQLite has numbers of int64 and float64 only. A decimal of more than 15 digits is
 // ErrRange there, and = and <> of Where and Having refuse a Decimal, since they would
@@ -179,8 +178,8 @@ func joined(conds []Cond, or bool) []sqlgen.Cond {
 //
 // In a struct a decimal is a string, or a type that is a sql.Scanner and driver.Valuer
 // of text, as those of github.com/shopspring/decimal and github.com/cockroachdb/apd
-// are. In a list, and in what is written, a Decimal is its text. What is no number is
-// ErrType when the query runs.
+// are. In a list of Where, and in what is written, a Decimal is its text. What is no number
+// is ErrType when the query runs.
 func Decimal(v any) any { return table.Number(v) }
 
 // EscapeLike returns text with a backslash before %, _ and \, so that LIKE

@@ -148,7 +148,10 @@ type ConnectionConfig struct {
 	ReadPool *PoolConfig `json:"read_pool" yaml:"read_pool" mapstructure:"read_pool" toml:"read_pool,omitempty"`
 
 	// ConnectTimeout bounds dialling, the handshake and the preparation of a
-	// new connection.
+	// new connection. A caller whose context ends earlier ends none of that: the
+	// connection is for whoever needs one next, and is closed if nobody does within
+	// 10 seconds. It is given up earlier where others need its place and the server
+	// has said nothing for a second.
 	//
 	// Defaults to 5 seconds.
 	ConnectTimeout time.Duration `json:"connect_timeout" yaml:"connect_timeout" mapstructure:"connect_timeout" toml:"connect_timeout,omitzero"`
@@ -303,7 +306,10 @@ type PoolConfig struct {
 	// Defaults to 10 seconds.
 	AcquireTimeout time.Duration `json:"acquire_timeout" yaml:"acquire_timeout" mapstructure:"acquire_timeout" toml:"acquire_timeout,omitzero"`
 	// StatementCache is how many prepared statements each connection keeps; -1
-	// keeps none. With a Pooler none are kept.
+	// keeps none. With a Pooler none are kept. Queries are prepared all the same on MySQL,
+	// each time, which costs a round trip: to a text it tells 6 digits of a FLOAT. A query
+	// that it cannot prepare (EXECUTE IMMEDIATE, several statements in one text, or when the
+	// server has no room for more statements) is an error where it gives a FLOAT.
 	//
 	// The next use of a statement follows the schema, whoever has changed it: what the
 	// database refuses for that reason is prepared and sent once more. In a transaction

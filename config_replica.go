@@ -103,8 +103,9 @@ type ReadsConfig struct {
 	// DB.Primary, a session) or would fall back to it when the primary does not answer. Such
 	// reads may be stale, also beyond this MaxLag; one that a call asks for holds all the
 	// same. A plain read that waits for a primary when that falls silent ends as soon as it
-	// is known to be (by two questions in vain, a second or two), and goes to a replica;
-	// without replicas it fails then. What may have written, and what a transaction does,
+	// is known to be (by two questions in vain, a second or two, or by one and reads that go
+	// unanswered as those on a replica that is doubted), and goes to a replica; without
+	// replicas it fails then. What may have written, and what a transaction does,
 	// waits until its context ends or another node is the primary.
 	WhenPrimaryDown bool `json:"when_primary_down" yaml:"when_primary_down" mapstructure:"when_primary_down" toml:"when_primary_down,omitempty"`
 	// MinWait and MaxWait bound how long reads on a replica go unanswered before it is

@@ -57,7 +57,8 @@ func CreateIgnore[T any](ctx context.Context, m *Model[T], record *T) (created b
 	return created, err
 }
 
-// sameAs is the query for the row whose columns are equal to the record's.
+// sameAs is the query for the row whose columns are equal to the record's, as its times
+// are stored.
 func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err error) {
 	t := q.src.table
 	fields := t.Key()
@@ -82,6 +83,7 @@ func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err err
 			return made, t.Fail("the column %q of the record is NULL, which is equal to no row's", t.Column(f))
 		}
 	}
+	t.Cut(record)
 	made = t.ByFields(record, fields)
 	for _, name := range t.KeyNames() {
 		made.AddOrder(sqlgen.Order{Column: name})

@@ -119,6 +119,27 @@ func (l *modelList) Have(connection, name, column string) (has, known bool) {
 	return has, known
 }
 
+// Key implements sqlgen.Models.
+func (l *modelList) Key(connection, beside, name string) (key []string) {
+	sharded := false
+	for _, s := range l.sources() {
+		sharded = sharded || s.table.Name == beside && s.shard != nil
+		if s.table.Name != name || !s.table.HasModel() {
+			continue
+		}
+		if s.shard != nil || s.reg.nameOr(s.connection) == connection {
+			return s.table.KeyNames()
+		}
+		if key == nil {
+			key = s.table.KeyNames()
+		}
+	}
+	if !sharded {
+		return nil
+	}
+	return key
+}
+
 // Encrypted implements sqlgen.Models.
 func (l *modelList) Encrypted(connection, name, column string) bool {
 	for _, s := range l.sources() {

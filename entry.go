@@ -234,7 +234,14 @@ func (e *entry) close(ctx context.Context) error {
 	case <-e.idle:
 		err = e.drainHandles(ctx)
 	case <-ctx.Done():
-		err = errorf("connection %q closed with work still running: %w", e.name, ctx.Err())
+		what := "work still running"
+		if n := e.ages.telling.Load(); n > 0 {
+			what = "a hook of OnLongTransaction that has not returned"
+			if e.running.Load()&^draining > int64(n) {
+				what = "work still running, and " + what
+			}
+		}
+		err = errorf("connection %q closed with %s: %w", e.name, what, ctx.Err())
 	}
 	e.ending.Do(func() { e.err = errors.Join(err, e.end(ctx, err != nil)) })
 	return e.err
@@ -268,8 +275,7 @@ func (e *entry) end(ctx context.Context, cuts bool) error {
 	<-rolledBack
 	err := e.closeNodes()
 	e.drains.Wait()
-	e.events.close(ctx)
-	return err
+	return errors.Join(err, e.events.close(ctx))
 }
 
 // closeNodes closes them all at once: one that is silent takes its time.

@@ -176,7 +176,7 @@ func (e *RecordError) Error() string {
 
 func (e *RecordError) Unwrap() error { return e.Err }
 
-// SameRowError tells which two records of UpsertMany are the same row to the
+// SameRowError tells which two records of UpsertMany or SaveMany are the same row to the
 // database.
 type SameRowError struct {
 	First, Second int // the records' indexes

@@ -33,6 +33,10 @@ type Operand[V any] interface {
 // Where, Update, Insert and the arguments of raw SQL. GroupBy and Having take it by the
 // alias that SelectValue gave it. Names are quoted, and Go's values are arguments.
 //
+// With a value of Go it is compared as the columns are whose values it has: decimals of
+// Coalesce, Case, MinOf, Lag or a QueryValue as decimals, to the last digit, texts as texts,
+// and a time in each form that a column may have it in.
+//
 // An expression is immutable and belongs to no database: each statement writes it in the
 // words of its own, with the same meaning on all of them, where the function does not say
 // otherwise. The zero value is refused when the query runs. A value that may be NULL, as
@@ -50,7 +54,8 @@ func (c Col[V]) term() sqlgen.Term { return sqlgen.ColumnTerm(c) }
 
 func (c Col[V]) valued(V) {}
 
-// Value is a value of Go as an expression.
+// Value is a value of Go as an expression. Compared with a column or an expression it is
+// what the plain value is there.
 func Value[V any](v V) Expression[V] { return Expression[V]{t: valueTerm(v)} }
 
 // QueryValue is the one value that a query of the same connection gives, which has one

@@ -51,7 +51,12 @@ func (c Cases[V]) choice(value Operand[V]) sqlgen.Term {
 	return sqlgen.Choice{Whens: c.whens, Else: termOf("Case", value)}
 }
 
-// Coalesce is the first of the values that is not NULL, NULL if all of them are.
+// Coalesce is the first of the values that is not NULL, NULL if all of them are. A text of
+// digits, also of a Case, is a number beside columns of numbers, and a text beside texts.
+// Beside numbers MySQL refuses one that a number is not written as, such as 007 or 1e3, unless
+// it is computed with, and SQLite one of more than 15 digits. Beside the columns of a query
+// that is read as a table SQLite takes it for a text, which is behind all numbers. A float64
+// beside a FLOAT of MySQL makes a DOUBLE of it, which shows more digits than the FLOAT has.
 //
 //	users.Query().SelectValue(dbfleet.Coalesce(nickname, name, dbfleet.Value("?")), "called")
 func Coalesce[V any](first, second Operand[V], more ...Operand[V]) Expression[V] {

@@ -62,7 +62,7 @@ func (q *query) amongKeys(keys []any) (*query, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		next.q.AddOrder(sqlgen.Order{Column: name})
+		next.q.AddTie(name)
 	}
 	return next, nil
 }

@@ -104,13 +104,13 @@ type lent struct {
 }
 
 // of is the group that new rows and statements of a connection join.
-func (l *lent) of(c *driver.Conn) (*driver.Group, error) {
+func (l *lent) of(ctx context.Context, c *driver.Conn) (*driver.Group, error) {
 	if l.over != nil { // told while this statement waited for the gate
 		return nil, l.over
 	}
 	if l.group == nil {
 		var err error
-		if l.group, err = c.NewGroup(); err != nil {
+		if l.group, err = c.NewGroup(ctx); err != nil {
 			return nil, err
 		}
 	}

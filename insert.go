@@ -85,7 +85,9 @@ func (q *query) insertRows(ctx context.Context, rows []Row, conflict *Conflict) 
 	err = list.each(ctx, func(ctx context.Context, part *inserts) error {
 		v := &rowInsert{recording: recording{writing: writing{trip{q: q}}, home: part.home}, part: part}
 		_, err := v.run(ctx, v)
-		err = q.theirRow(part.in.Owner, err)
+		if err = q.theirRow(part.in.Owner, err); len(part.rows) == len(rows) { // else a transaction undoes them
+			err = partly(err)
+		}
 		all.RowsAffected += v.result.RowsAffected
 		all.LastInsertID = v.result.LastInsertID
 		return err

@@ -305,7 +305,8 @@ func (q *query) filling(record any, values map[string]any) error {
 	if values == nil {
 		return t.Fail("the map of values is nil")
 	}
-	filled := t.Plan.Clone(record)
+	var fields []int
+	var list []any
 	for _, column := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(q.src.fillable, column) {
 			return &NotFillableError{Model: t.Model, Column: column, Fillable: q.src.fillable}
@@ -314,12 +315,9 @@ func (q *query) filling(record any, values map[string]any) error {
 		if err != nil {
 			return err
 		}
-		if err := t.Plan.Set(i, filled, values[column]); err != nil {
-			return err
-		}
+		fields, list = append(fields, i), append(list, values[column])
 	}
-	t.Plan.Copy(record, filled)
-	return nil
+	return t.Plan.SetAll(fields, record, list)
 }
 
 // tableConfig is what a model's configuration says of its table.

@@ -42,6 +42,7 @@ type monitor struct {
 	leaderless bool
 	names      names
 	discovery  discovery
+	pauses     pauses
 }
 
 // watch is what the monitor has of one node.
@@ -173,7 +174,9 @@ func (m *monitor) run(before <-chan struct{}, over chan<- struct{}) {
 		}
 		now := time.Now()
 		m.release(now)
-		timer.Reset(m.round(now))
+		next := m.round(now)
+		m.pauses.due = now.Add(next)
+		timer.Reset(next)
 	}
 }
 
@@ -205,10 +208,14 @@ func (m *monitor) round(now time.Time) time.Duration {
 	nodes := m.e.nodes()
 	m.forget(nodes)
 	next := now.Add(lookEvery)
+	paused := m.pauses.recent(now)
 	for _, n := range nodes {
 		w := m.watch(n)
 		if w == nil {
 			continue
+		}
+		if !paused {
+			m.confirm(n, now)
 		}
 		wait, at := m.due(w, now)
 		switch {
@@ -238,7 +245,7 @@ func (m *monitor) round(now time.Time) time.Duration {
 			next = now.Add(loadEvery)
 		}
 	}
-	if now.Sub(m.busy) > restAfter && next.Equal(now.Add(lookEvery)) {
+	if now.Sub(m.busy) > restAfter && next.Equal(now.Add(lookEvery)) && len(m.waiting) == 0 {
 		return restEvery
 	}
 	return next.Sub(now)

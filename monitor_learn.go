@@ -62,9 +62,11 @@ func (e *entry) replicaChanged(c replicaset.Change) {
 		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
 	case replicaset.StateEjected:
-		if n.role() == RolePrimary { // it was promoted
+		switch {
+		case n.refuses.Load():
+		case n.role() == RolePrimary: // it was promoted
 			n.interruptReads(&errSilent{c.Name, c.Reason})
-		} else if !n.refuses.Load() {
+		default:
 			n.interrupt(&errSilent{c.Name, c.Reason})
 		}
 		n.problem.Store(&problem{c.Reason, time.Now()})
@@ -110,11 +112,13 @@ func (n *node) dropIdle() {
 // interruptReads ends the plain reads that wait for the node. What may have written waits
 // on: its outcome would not be known, and the node may answer yet.
 func (n *node) interruptReads(cause error) {
+	n.cuts.end(cause)
 	n.eachPool(func(p *driver.Pool) { p.InterruptReads(cause) })
 }
 
 // interrupt ends what waits for the node.
 func (n *node) interrupt(cause error) {
+	n.cuts.end(cause)
 	n.eachPool(func(p *driver.Pool) { p.Interrupt(cause) })
 }
 
@@ -159,18 +163,17 @@ func (m *monitor) learn(a answer) {
 	if a.err != nil {
 		reason = told(a.err).Error()
 	}
+	w.n.refuses.Store(refused(a.err))
 	if pulse := w.n.pulse.Load(); pulse != nil {
 		pulse.Probed(a.err == nil, reason)
 		if w.silent(pulse) && w.n.role() == RolePrimary {
-			w.n.heard.gone()
-			w.n.interruptReads(&errSilent{w.n.name, reason})
+			w.n.gone(reason)
 		}
 	}
 	m.e.hostTurned(w.n, before, reason)
 	if member := m.e.replicas.Of(w.n); member != nil {
 		ejected := member.State() == replicaset.StateEjected
 		w.n.slow.Store(silent)
-		w.n.refuses.Store(refused(a.err))
 		member.Probed(a.err == nil, reason)
 		w.n.slow.Store(false)
 		if ejected && a.err != nil && !refused(a.err) && w.n.role() == RoleReplica {
@@ -181,6 +184,28 @@ func (m *monitor) learn(a answer) {
 	m.measure(a)
 	m.compare()
 	m.release(now)
+}
+
+// confirm leaves a node out that did not answer its last question, as soon as reads which
+// wait for it are not answered either. The replica set tells of its members itself.
+func (m *monitor) confirm(n *node, now time.Time) {
+	member := m.gaugeOf(n)
+	if member == nil || !member.Confirm(now) || n.role() != RolePrimary {
+		return
+	}
+	before, reason := n.condition(m.e), member.Figures().Reason
+	n.gone(reason)
+	m.e.hostTurned(n, before, reason)
+}
+
+// gone notes that the primary does not answer reads, and ends those that wait for it. One that
+// has refused the question does answer: what it works on may end well.
+func (n *node) gone(reason string) {
+	if n.refuses.Load() {
+		return
+	}
+	n.heard.gone()
+	n.interruptReads(&errSilent{n.name, reason})
 }
 
 // silent says that reads which wait for the node should end now: it was left out, a moment
@@ -210,6 +235,7 @@ func (w *watch) learnDial(took time.Duration) {
 
 // abort ends everything that runs on the node, and has nothing begin there any more.
 func (n *node) abort(cause error) {
+	n.cuts.end(cause)
 	n.reads.abort(cause)
 	n.writes.abort(cause)
 }

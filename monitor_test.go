@@ -117,3 +117,45 @@ func TestMembership_NamesStayWithTheirHosts(t *testing.T) {
 	require.Equal(t, []string{"replica-1", "replica-2", "replica-3"}, name(ReplicaConfig{Host: "x"}, ReplicaConfig{Host: "b:5433"}, ReplicaConfig{Host: "y"}))
 	require.Equal(t, []string{"replica-2", "replica-1"}, name(ReplicaConfig{Host: "z", Name: "replica-2"}, ReplicaConfig{Host: "b:5433"}))
 }
+
+// hazard: a replica may be found promoted at the moment at which it leaves the list, and its
+// connections are closed.
+func TestFollow_TakesNoReplicaThatHasLeft(t *testing.T) {
+	t.Parallel()
+	config := ConnectionConfig{Driver: Postgres, Host: "db", Database: "d", Username: "u", ReadHosts: []string{"a", "b"}}
+	config, err := config.prepare("main")
+	require.NoError(t, err)
+	e, err := newEntry(&Registry{}, "main", config, &hookList{})
+	require.NoError(t, err)
+	primary, a, b := e.nodes()[0], e.nodes()[1], e.nodes()[2]
+	_, err = e.setReplicas(func(m *membership) { m.listed = []ReplicaConfig{{Host: "b"}} })
+	require.NoError(t, err)
+	require.False(t, e.follow(a, "it was promoted"))
+	require.Same(t, primary, e.primary())
+	require.True(t, e.follow(b, "it was promoted"))
+	require.Same(t, b, e.primary())
+	e.drains.Wait()
+}
+
+// A program that starts while two claim to be the primary is not to choose the one whose
+// answer it heard first because it stood still, and not the servers.
+func TestFirstLook_WaitsAnewAfterThisMachineStoodStill(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	at := func(d time.Duration) time.Time { return began.Add(d) }
+	ends := func(l *lookup, from, to time.Duration) (after time.Duration) {
+		for d := from; d < to; d += lookEvery {
+			if l.hasEnough(at(d), false) {
+				return d
+			}
+		}
+		return 0
+	}
+	l := &lookup{first: true, began: began}
+	require.Zero(t, ends(l, 0, time.Second), "nobody takes writes")
+	l = &lookup{first: true, began: began, writes: []*node{{}}}
+	require.Equal(t, firstWait, ends(l, 0, time.Second), "who has not answered is not waited for")
+	l = &lookup{first: true, began: began, writes: []*node{{}}}
+	require.False(t, l.hasEnough(at(0), false))
+	require.Equal(t, time.Second+firstWait, ends(l, time.Second, 3*time.Second))
+}

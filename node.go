@@ -38,7 +38,7 @@ type node struct {
 	heard        heard                   // by the monitor
 	moved        atomic.Bool             // its name leads elsewhere since the monitor's connection was made
 	slow         atomic.Bool             // a question of the monitor's has just had no answer in time
-	refuses      atomic.Bool             // that question was refused by the server
+	refuses      atomic.Bool             // the last question was refused by the server
 	problem      atomic.Pointer[problem] // the last, nil for none
 	replica      atomic.Bool             // its role
 	fresh        freshness               // of what it shows as a replica
@@ -46,6 +46,7 @@ type node struct {
 	sight        atomic.Pointer[sight]   // what sessions know of it, nil for nothing
 	waited       waited                  // by sessions, for what it has not got
 	demotions    demotions
+	cuts         cuts                                     // of what waits for it
 	pulse        atomic.Pointer[replicaset.Member[*node]] // of its reads as the primary, see gauge
 
 	writes sessions // that may write: the primary's

@@ -73,7 +73,9 @@ type NodeEvent struct {
 // events of its connection and nothing else. 1024 events wait; what is beyond is left out.
 // Its context ends with the connection, and statements that are run with it call no hooks.
 // The end of the connection waits for it, so it may not wait for that: Close and Remove
-// may not be called in it, nor may it be silent for ever. A panic of it ends the program.
+// may not be called in it. One that does not return holds up Close for 30 seconds, Shutdown,
+// Remove and Replace until their context ends, and is named in their error. A panic of it
+// ends the program.
 func (r *Registry) OnNodeChange(h func(ctx context.Context, e NodeEvent)) (remove func()) {
 	return r.hooked("OnNodeChange").nodes.add("OnNodeChange", h)
 }
@@ -93,6 +95,7 @@ const maxNodeEvents = 1024
 type nodeEvents struct {
 	mu      sync.Mutex // protects following fields
 	queue   []NodeEvent
+	now     NodeEvent // that is being told
 	closed  bool
 	telling chan struct{}      // closed when all are told; nil while nothing is
 	cancel  context.CancelFunc // ends the hooks' context; nil while nothing is told
@@ -138,30 +141,31 @@ func (e *entry) tellNodes(ctx context.Context) {
 			return
 		}
 		event := q.queue[0]
-		q.queue = q.queue[1:]
+		q.queue, q.now = q.queue[1:], event
 		q.mu.Unlock()
 		e.reg.hooks.nodes.call(ctx, event)
 		e.hooks.nodes.call(ctx, event)
 	}
 }
 
-// lastEvents is how long hooks have for the last events of a connection whose end has no
-// time left.
+// lastEvents is how long hooks have for the last of what they are told, where the end that
+// waits for them has no time left.
 const lastEvents = 100 * time.Millisecond
 
 // close takes no more events, and waits until the hooks have been told those that there
-// are. When ctx ends, their context does too, and what they have not been told is dropped.
-func (q *nodeEvents) close(ctx context.Context) {
+// are. When ctx ends, their context does too, and what they have not been told is dropped. The
+// error is that of a hook which has not returned then.
+func (q *nodeEvents) close(ctx context.Context) error {
 	q.mu.Lock()
 	q.closed = true
 	telling, cancel := q.telling, q.cancel
 	q.mu.Unlock()
 	if telling == nil {
-		return
+		return nil
 	}
 	select {
 	case <-telling:
-		return
+		return nil
 	case <-ctx.Done():
 	}
 	q.mu.Lock()
@@ -172,6 +176,10 @@ func (q *nodeEvents) close(ctx context.Context) {
 	defer t.Stop()
 	select {
 	case <-telling:
-	case <-t.C: // a hook that does not end
+		return nil
+	case <-t.C:
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return errorf("connection %q: a hook of OnNodeChange, told that node %q is %s, has not returned: %w", q.now.Connection, q.now.Node, q.now.To, ctx.Err())
 }

@@ -24,8 +24,15 @@ type NumberedPage[T any] struct {
 // A limit and offset of the query bound what is divided into pages. Groups, distinct rows
 // and those of a union count as the rows that they are. Rows of a model that its order
 // holds for equal are sorted by the primary key, as all are without an order, so that no
-// page has a row of another; where a row stands for several, or there is no model, name
-// an order that tells all apart. A page behind the last one is empty.
+// page has a row of another; where a row stands for several, or may (a Case, a window or a
+// sub-query among SelectValue's expressions, SQL of yours that calls a function), or there
+// is no model, name an order that tells all apart. A page behind the last one is empty.
+//
+// A join may give a row of the model several times. If the select list has more than the
+// model's own columns, those rows are sorted by the primary key of what is joined, too, as
+// the models of the registry tell it. Of a table without a model, a CTE or a join by SQL
+// nobody tells it: the order must name something of that, columns by which no two of the
+// rows are equal, or the page is a *StatementError.
 //
 // The total is counted by a second statement, but for the last page, which tells it, and
 // is of that moment: without a transaction of isolation, rows that come between the two
@@ -70,10 +77,9 @@ func (q *query) countAfter(ctx context.Context, before int64, size int, list any
 	}
 	if q.src.table.HasModel() && !q.q.Merges() && !q.q.Unites() && !q.q.Aggregates() {
 		for _, name := range q.src.table.KeyNames() {
-			if !part.q.OrdersBy(name) {
-				part.q.AddOrder(sqlgen.Order{Column: name})
-			}
+			part.q.AddTie(name)
 		}
+		part.q = part.q.WithJoinedTies()
 	}
 	part.q = part.q.WithOffset(q.q.Offset() + before).WithLimit(left)
 	if left > 0 {

@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func (e *entry) atPrimary(ctx context.Context) (*node, error) {
 	if e.found.Load() {
 		return e.primary(), nil
 	}
-	if _, err := e.monitor.lookup(ctx); err != nil {
+	if _, err := e.monitor.lookup(ctx); err != nil && (ctx.Err() != nil || errors.Is(err, ErrClosed)) { // else the search itself has had its time
 		return nil, errorf("connection %q: looking for the primary: %w", e.name, err)
 	}
 	if claim := e.claim.Load(); claim != nil {
@@ -81,13 +82,20 @@ func (e *notPrimaryError) Error() string {
 	return fmt.Sprintf("node %q is not the primary any more; %q is", e.node, e.now)
 }
 
-// follow makes n the primary. It is called by the monitor's goroutine.
-func (e *entry) follow(n *node, why string) {
+// follow makes n the primary, unless it has just left: then its connections are closed. It
+// is called by the monitor's goroutine.
+func (e *entry) follow(n *node, why string) (followed bool) {
+	e.listing.Lock()
+	defer e.listing.Unlock()
+	if n.left {
+		return false
+	}
 	old := e.primary()
 	n.writes.refuse(nil)
+	n.reads.refuse(nil) // of one that was foreign as a replica
 	first := !e.found.Swap(true)
 	if old == n && n.role() == RolePrimary {
-		return
+		return true
 	}
 	n.setRole(RolePrimary)
 	e.leader.Store(n)
@@ -99,6 +107,7 @@ func (e *entry) follow(n *node, why string) {
 	if !first {
 		e.promoted(n, old, why)
 	}
+	return true
 }
 
 // decide looks at what is known of all nodes, and follows the primary.
@@ -128,7 +137,13 @@ func (m *monitor) decide() {
 		}
 	case c.leader != nil:
 		e.claim.Store(nil)
-		e.follow(c.leader, "it answers as the primary")
+		if now != c.leader {
+			m.turnsTo(m.watched[c.leader].last.System)
+		}
+		if !e.follow(c.leader, "it answers as the primary") {
+			m.look() // without it
+			return
+		}
 		if now != c.leader && w != nil && !w.answers {
 			// What waits there cannot count any more, whether or not it was done.
 			now.interrupt(&errSilent{now.name, "the primary is " + c.leader.name + " now"})

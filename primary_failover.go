@@ -66,10 +66,13 @@ func (e *entry) refused(ctx context.Context, n *node, readOnly bool) bool {
 			n.demotions.drop(n)
 		}
 		found, err := e.monitor.lookup(ctx)
-		if err != nil || e.claim.Load() != nil {
+		switch {
+		case ctx.Err() != nil, errors.Is(err, ErrClosed), e.claim.Load() != nil:
 			return false
+		case e.primary() != n: // also where the search has had its time
+			return true
 		}
-		return e.primary() != n || readOnly && slices.Contains(found.writes, n)
+		return err == nil && readOnly && slices.Contains(found.writes, n)
 	}
 	return readOnly && n.demotions.again(ctx, n)
 }
@@ -122,11 +125,13 @@ func (d *demotions) again(ctx context.Context, n *node) bool {
 	d.asking = make(chan struct{})
 	d.mu.Unlock()
 
-	writes := false
+	writes, outer := false, ctx
 	defer func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.asked, d.writes = time.Now(), writes
+		if writes || outer.Err() == nil { // else who waits asks himself: the answer was this caller's end
+			d.asked, d.writes = time.Now(), writes
+		}
 		close(d.asking)
 		d.asking = nil
 	}()

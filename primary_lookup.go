@@ -15,16 +15,20 @@ type lookup struct {
 	over   chan struct{}
 	writes []*node // that answered in the primary's role; set before over is closed
 
-	// first says that it does not wait for those that take far longer than one who answers
-	// in the primary's role: until enough, which is known from then on.
-	first         bool
+	// first says that it is the first of all, and next that the one after a primary is looked
+	// for. They do not wait for those that take far longer than one who answers in the
+	// primary's role, next neither for those that were known not to answer: until enough, which
+	// is known from then on.
+	first, next   bool
 	began, enough time.Time
+	looked        time.Time // when it was last asked whether it has enough
 }
 
-// lookup asks all nodes at once, and returns when they have answered or had their time.
-// Those who call it at the same time share the questions.
+// lookup asks all nodes at once, and returns when they have answered or had their time. One
+// that does not answer delays it by a quarter of a second if another answers in the primary's
+// role, or if that was known of it. Those who call it at the same time share the questions.
 func (m *monitor) lookup(ctx context.Context) (*lookup, error) {
-	return m.looksUp(ctx, &lookup{since: time.Now().Add(-lookupFresh)})
+	return m.looksUp(ctx, &lookup{since: time.Now().Add(-lookupFresh), next: true})
 }
 
 // firstLook is the lookup before the first use of the primary, which a program that starts
@@ -42,8 +46,8 @@ func (m *monitor) firstLook(ctx context.Context) error {
 	return nil
 }
 
-// firstWait is how long the first look waits at least for nodes that do not answer, when
-// the primary has.
+// firstWait is how long a look waits at least for nodes that do not answer, when it has
+// enough without them.
 const firstWait = 250 * time.Millisecond
 
 func (m *monitor) looksUp(ctx context.Context, l *lookup) (*lookup, error) {
@@ -89,16 +93,16 @@ func (w *watch) unheard(since time.Time) bool { return w.heard.IsZero() || w.hea
 func (m *monitor) release(now time.Time) {
 	m.waiting = slices.DeleteFunc(m.waiting, func(l *lookup) bool {
 		l.writes = l.writes[:0]
-		all := true
+		all, down := true, true
 		for _, n := range m.e.nodes() {
 			w := m.watched[n]
 			if w == nil || w.unheard(l.since) {
-				all = false
+				all, down = false, down && n.heard.isDown()
 			} else if w.answers && w.last.Role == driver.RoleWritable {
 				l.writes = append(l.writes, n)
 			}
 		}
-		if !all && !l.hasEnough(now) {
+		if !all && !l.hasEnough(now, down) {
 			return false
 		}
 		close(l.over)
@@ -106,11 +110,18 @@ func (m *monitor) release(now time.Time) {
 	})
 }
 
-// hasEnough says that who has not answered by now is not waited for.
-func (l *lookup) hasEnough(now time.Time) bool {
-	if l.first && l.enough.IsZero() && len(l.writes) > 0 {
+// hasEnough says that who has not answered by now is not waited for. down says that all of
+// these are known not to answer. A machine that stood still meanwhile has not heard who has.
+func (l *lookup) hasEnough(now time.Time, down bool) bool {
+	enough := len(l.writes) > 0 && (l.first || l.next) || down && l.next
+	switch {
+	case l.enough.IsZero() && !enough:
+	case l.enough.IsZero():
 		l.enough = now.Add(max(firstWait, 3*now.Sub(l.began))) // a busy machine is slow with all of them
+	case now.Sub(l.looked) > 2*lookEvery && now.Add(firstWait).After(l.enough):
+		l.enough = now.Add(firstWait)
 	}
+	l.looked = now
 	return !l.enough.IsZero() && !now.Before(l.enough)
 }
 

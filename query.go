@@ -81,7 +81,10 @@ func (q *Query[T]) Using(tx *Tx) *Query[T] { return (*Query[T])((*query)(q).usin
 //
 // What was read of a column finds it: a [16]byte a UUID of text and of 16 bytes, a
 // time of midnight on SQLite the date that others wrote, and on MySQL a text that is
-// no number no number. docs/types.md has all types. The zero time.Time is NULL, as
+// no number no number. (Where a field of whole numbers has a column of texts, which Registry.Check
+// tells of, 1 counts '01' and '1x' there: Count, Exists, Pluck and sums read no such text,
+// which Get refuses. Take a string for it.)
+// docs/types.md has all types. The zero time.Time is NULL, as
 // it is when it is written: = asks for NULL, and > does not take it.
 func (q *Query[T]) Where(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).compares(false, column, op, value))
@@ -177,7 +180,8 @@ func (q *Query[T]) WhereNotExists(sub Queryable) *Query[T] {
 // argument on every database; ?? is a question mark. An argument may be a query, a
 // column or an expression, which are put in their place. A list as a member of IN (?)
 // stands for its elements; an empty one that is the only member matches nothing, and
-// behind NOT IN everything. Elsewhere a slice is one argument, an array of PostgreSQL.
+// behind NOT IN everything. MySQL compares decimals with a list of texts as floats, exactly
+// with one of Decimals. Elsewhere a slice is one argument, an array of PostgreSQL.
 // Instead of ? the arguments may have names, as those of Select:
 //
 //	q.WhereRaw("city IN (:cities) OR home IN (:cities)", dbfleet.Named("cities", []string{"oslo", "rome"}))

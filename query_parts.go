@@ -158,7 +158,16 @@ func (q *Query[T]) JoinExpr(s squirrel.Sqlizer) *Query[T] {
 }
 
 // GroupBy makes one row of those with equal columns. A name that a table's column
-// and an alias of the select list have is the column, as for every database.
+// and an alias of the select list have is the column, as for every database; where the
+// alias is that of another column or of an expression that is no aggregate (SelectAs,
+// SelectValue, SelectSub) it is refused. Give that another alias, or write the table
+// before the column.
+//
+// A selected column must be the same in all rows of a group, as it must be beside an
+// aggregate without GroupBy: grouped, of a row whose primary key is grouped, or, but for
+// PostgreSQL, equal to such a column by a join or to a value by Where. Another one is an
+// error, which SQLite and MySQL, that would take its value of any row, do not tell: so it is
+// a *StatementError there, but not of expressions, SQL and tables without a model.
 func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
 	return (*Query[T])((*query)(q).groupBy(columns))
 }
@@ -166,8 +175,8 @@ func (q *Query[T]) GroupBy(columns ...string) *Query[T] {
 // Having adds a condition on groups: on a grouped column, or else on an alias of the
 // select list. PostgreSQL and SQLite get the expression of the alias in its place,
 // since they take none there, or take it for a table's column. A column that is
-// neither grouped nor selected is an error. SQLite compares an alias of an expression
-// with text as text: give a number, or Decimal.
+// neither grouped nor selected is an error. A decimal as text is compared with a number as
+// a number, exactly on PostgreSQL and MySQL; SQLite has floats.
 func (q *Query[T]) Having(column, op string, value any) *Query[T] {
 	return (*Query[T])((*query)(q).having(column, op, value))
 }

@@ -190,8 +190,13 @@ func (x *rawExec) exchange(ctx context.Context, p *place, s *statement) (driver.
 		return unknownRows, err
 	}
 	defer p.letGo(c)
-	if x.res, err = c.SQL().ExecContext(ctx, s.text, s.args...); err != nil {
-		return unknownRows, err
+	for again := true; again; {
+		if x.res, err = c.SQL().ExecContext(ctx, s.text, s.args...); err == nil {
+			break
+		}
+		if again, err = c.BeginsElsewhere(ctx, err); !again {
+			return unknownRows, err
+		}
 	}
 	n, err := x.res.RowsAffected()
 	if err != nil {
@@ -246,7 +251,7 @@ func (x *rawRows) exchange(ctx context.Context, p *place, s *statement) (driver.
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		group, err := p.lent.of(c)
+		group, err := p.lent.of(ctx, c)
 		if err == nil {
 			x.rows, err = group.Query(ctx, s.text, s.args...)
 		}
@@ -284,7 +289,7 @@ func (x *rawRow) exchange(ctx context.Context, p *place, s *statement) (driver.R
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		group, err := p.lent.of(c)
+		group, err := p.lent.of(ctx, c)
 		if err != nil {
 			return unknownRows, err
 		}
@@ -321,7 +326,7 @@ func (x *rawPrepare) exchange(ctx context.Context, p *place, s *statement) (driv
 			return unknownRows, err
 		}
 		defer p.letGo(c)
-		group, err := p.lent.of(c)
+		group, err := p.lent.of(ctx, c)
 		if err == nil {
 			h, text := p.on, s.text
 			x.stmt, err = group.Prepare(driver.WhenRun(ctx, func(ctx context.Context) { h.runsPrepared(ctx, text) }), text)

@@ -11,6 +11,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/lex"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
+	"github.com/dbfleet/dbfleet/internal/table"
 )
 
 // Get returns the rows. None is an empty slice that is not nil.
@@ -139,18 +140,45 @@ func (v *selection) rows(rows driver.Rows) (n int64, err error) {
 		return 0, err
 	}
 	if v.one {
-		if v.found, err = plan.Rows(v.ofTable()).ReadFirst(rows, v.into); v.found {
+		if v.found, err = v.reads(plan, rows).ReadFirst(rows, v.into); v.found {
 			n = 1
 		}
 		return n, err
 	}
-	count, err := plan.Rows(v.ofTable()).ReadAll(rows, v.into, max(int(min(v.q.q.Limit(), 1024)), 0))
+	count, err := v.reads(plan, rows).ReadAll(rows, v.into, max(int(min(v.q.q.Limit(), 1024)), 0))
 	return int64(count), err
 }
 
 // ofTable says that the select list was made of the fields: the columns are those that
 // the records are written to.
 func (v *selection) ofTable() bool { return !v.q.q.Selects() && v.stmt == nil }
+
+// reads is how rows are read into the plan's records, which may remember what of them is
+// the column of their own table that it is called like.
+func (v *selection) reads(plan *rowmap.Plan, rows rowmap.Source) rowmap.Rows {
+	r := plan.Rows(v.ofTable())
+	if !plan.Remembers() {
+		return r
+	}
+	env := v.q.env(&v.place)
+	q := &v.q.q
+	if v.stmt != nil {
+		made := sqlgen.OfText(v.statement.text, env.Dialect)
+		q, env.Table = &made, nil
+	} else if keyed, err := v.q.withKeysOfRelations(); err == nil {
+		q = keyed
+	}
+	return r.From(q.Sources(rows.Columns(), env, func(of sqlgen.Table, name string) bool {
+		t, ok := of.(*table.Table)
+		switch {
+		case ok && t.HasModel() && t.Plan != plan:
+			return false
+		case v.q.shape == nil && v.q.src.table.HasModel():
+			return name == v.q.src.table.Name
+		}
+		return true
+	}))
+}
 
 // fits refuses rows whose columns are not those of the struct. Where the caller wrote
 // the select list, what it names must have a field, and fields that it does not name
@@ -360,7 +388,7 @@ func (v *iteration) read(rows driver.Rows) (int64, error) {
 		if err := v.fits(plan, rows); err != nil {
 			return 0, err
 		}
-		return plan.Rows(v.ofTable()).ReadEach(rows, v.into, next)
+		return v.reads(plan, rows).ReadEach(rows, v.into, next)
 	}
 	return rowmap.EachRow(rows, v.place.e.dialect, func(row map[string]any) bool {
 		*v.into.(*Row) = row

@@ -127,7 +127,10 @@ func createRecord(ctx context.Context, q *query, record any, w recordWrite) erro
 }
 
 func saveRecord(ctx context.Context, q *query, record any, w recordWrite) error {
-	if q.src.table.Unsaved(record) {
+	if t := q.src.table; t.Unsaved(record) {
+		if err := t.CheckRead(record); err != nil {
+			return err
+		}
 		return q.create(ctx, record, w.landing)
 	}
 	return q.save(ctx, record, nil, w.landing)

@@ -18,6 +18,9 @@ func (m *Model[T]) Refresh(ctx context.Context, record *T) error {
 
 func refreshRecord(ctx context.Context, q *query, record any, w recordWrite) error {
 	t := q.src.table
+	if err := t.CheckOwn(record); err != nil {
+		return err
+	}
 	made, err := t.ByIdentity(record)
 	if err != nil {
 		return err
@@ -66,7 +69,9 @@ func (v *rereading) render(p *place, s *statement) (err error) {
 	}
 	v.made = v.made.WithImplicit(v.q.q.Implicit()...)
 	s.op = "select"
-	s.text, s.args, err = sqlgen.Select(&v.made, v.q.env(p))
+	env := v.q.env(p)
+	env.ByDigits = true
+	s.text, s.args, err = sqlgen.Select(&v.made, env)
 	return err
 }
 

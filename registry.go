@@ -291,9 +291,11 @@ func (r *Registry) Close() error {
 // Shutdown refuses new work with ErrClosed, waits for running work until ctx
 // ends, and closes every pool. It may be called several times and by several
 // goroutines: all of them get the first one's result. When it has returned, no
-// goroutine of the registry is left. The error is the context's if work was
-// cut off: a transaction that still runs then is sent nothing more and rolled
-// back, a connection whose rows are still open is closed with them. A statement that
+// goroutine of the registry is left, but for those that wait for a function of the program's
+// which has not returned though its context has ended; a hook, OnRecovery and Connect of
+// tenants, which are waited for until ctx ends, are named in the error. The error is
+// the context's if work was cut off: a transaction that still runs then is sent nothing
+// more and rolled back, a connection whose rows are still open is closed with them. A statement that
 // the server is still working on then ends when it does, or with its own context;
 // its connection is closed after it.
 func (r *Registry) Shutdown(ctx context.Context) error {
@@ -324,7 +326,7 @@ func (r *Registry) Shutdown(ctx context.Context) error {
 	r.mu.Unlock()
 
 	if recovery != nil {
-		recovery.stop()
+		r.err = recovery.stopWithin(ctx)
 	}
 	errs := make(chan error, len(entries))
 	for _, e := range entries {

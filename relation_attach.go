@@ -24,6 +24,10 @@ type Synced[C, J any] struct {
 // one of those where UpsertOutcomes is NotTold) the number is that of the children that were not
 // the parent's when Attach looked, and both may count it.
 //
+// In a transaction of the caller's on MySQL and MariaDB, whose plain reads may be older than
+// what others have committed, one more statement locks the rows that are there (FOR SHARE), so
+// that those which others have deleted since are inserted again.
+//
 // If the pivot's model has ModelConfig.SoftDelete, Detach marks rows, and Attach brings a
 // marked one back as it was.
 //

@@ -90,7 +90,7 @@ func (r *chainRead) read(ctx context.Context) error {
 		q = q.next()
 		q.q = q.q.WithoutBounds()
 		for _, c := range q.src.table.KeyNames() {
-			q.q.AddOrder(sqlgen.Order{Column: c})
+			q.q.AddTie(c)
 		}
 	}
 	var err error
@@ -193,7 +193,7 @@ func (r *chainRead) same() ([]int32, error) {
 	plan, names := t.Plan, t.KeyNames()
 	fields := make([]int, len(names))
 	for i, name := range names {
-		if q := &r.g.query.q; q.Selects() && !q.Gives(name) {
+		if q := &r.g.query.q; q.Selects() && (!q.Gives(name) || q.CallsElse(name)) {
 			return nil, t.Fail("the relation's records are read by several statements, and without the column %q, which the relation's Scope does not select, they are not told apart", name)
 		}
 		var err error

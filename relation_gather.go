@@ -230,7 +230,7 @@ func (v *related) read(rows driver.Rows) (int64, error) {
 	if err := v.fits(plan, src); err != nil {
 		return 0, err
 	}
-	n, err := plan.Rows(v.ofTable()).ReadAll(src, v.into, 0)
+	n, err := v.reads(plan, src).ReadAll(src, v.into, 0)
 	return int64(n), err
 }
 

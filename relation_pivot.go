@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/group"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
+	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
 // pivot is the table between two models, without their types.
@@ -48,6 +50,7 @@ type attaching struct {
 	parentless bool // it is a nil pointer
 	row        any  // *[]J of one, as which new rows begin
 	children   rowmap.Records
+	old        bool // plain reads may be of rows that others have deleted since
 }
 
 // attach inserts a row for each child that has none with the parent, and returns which
@@ -72,6 +75,9 @@ func (p *pivot) attach(ctx context.Context, a attaching, fault error) ([]int, er
 	if err != nil {
 		return nil, told(err)
 	}
+	if a.old, err = q.readsOld(ctx, to.connection); err != nil {
+		return nil, told(err)
+	}
 	var attached []int
 	err = q.atomicUnlessDeadlocked(ctx, to.connection, false, func(ctx context.Context) error {
 		attached, err = p.attachAt(ctx, q, to, a)
@@ -81,26 +87,18 @@ func (p *pivot) attach(ctx context.Context, a attaching, fault error) ([]int, er
 }
 
 func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attaching) ([]int, error) {
-	back := p.to.reversed(q.named(to.connection))
-	g, err := back.gather(ctx, origin{to.connection, true}, a.children)
-	if err != nil {
+	at := q.named(to.connection)
+	missing, there, keys, err := p.lacking(ctx, at, to, a.children)
+	if err == nil && a.old && len(there) > 0 { // as it was; whether it still is, only a lock tells
+		some := rowmap.Records{N: len(there), At: func(i int) any { return a.children.At(there[i]) }}
+		var gone []int
+		gone, _, _, err = p.lacking(ctx, at.lock(sqlgen.ForShare), to, some)
+		for _, i := range gone {
+			missing = append(missing, there[i])
+		}
+	}
+	if err != nil || len(missing) == 0 {
 		return nil, err
-	}
-	_, bounds := g.keys.Deal(g.fits, true)
-	missing, seen, keys := []int(nil), map[any]bool{}, make([]any, a.children.N)
-	for i := range a.children.N {
-		_, key, _, err := back.key(a.children.At(i))
-		if err != nil {
-			return nil, err
-		}
-		keys[i] = key
-		if bounds[i] == bounds[i+1] && !seen[key] {
-			seen[key] = true
-			missing = append(missing, i)
-		}
-	}
-	if len(missing) == 0 {
-		return nil, nil
 	}
 	slices.SortFunc(missing, func(i, j int) int { return compareKeys(keys[i], keys[j]) }) // in which all callers lock them
 	list, columns, err := p.made(a, missing)
@@ -123,6 +121,42 @@ func (p *pivot) attachAt(ctx context.Context, q *query, to destination, a attach
 	}
 	slices.Sort(attached)
 	return attached, nil
+}
+
+// lacking finds out which of the children have no row among those of q, each once, and which
+// have one, with the keys of all.
+func (p *pivot) lacking(ctx context.Context, q *query, to destination, children rowmap.Records) (missing, there []int, keys []any, err error) {
+	back := p.to.reversed(q)
+	g, err := back.gather(ctx, origin{to.connection, true}, children)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	_, bounds := g.keys.Deal(g.fits, true)
+	seen := map[any]bool{}
+	keys = make([]any, children.N)
+	for i := range children.N {
+		if _, keys[i], _, err = back.key(children.At(i)); err != nil {
+			return nil, nil, nil, err
+		}
+		switch {
+		case bounds[i] < bounds[i+1]:
+			there = append(there, i)
+		case !seen[keys[i]]:
+			seen[keys[i]] = true
+			missing = append(missing, i)
+		}
+	}
+	return missing, there, keys, nil
+}
+
+// readsOld says whether plain reads in a transaction of the caller's may show rows that
+// others have deleted since it has begun to read. PostgreSQL does not by default.
+func (q *query) readsOld(ctx context.Context, connection string) (bool, error) {
+	e, err := q.entryAt(ctx, connection)
+	if err != nil || e.dialect != dialect.MySQL {
+		return false, err
+	}
+	return q.joins(ctx, connection), nil
 }
 
 // compareKeys orders keys in any way that is the same for all callers.

@@ -17,6 +17,9 @@ const maxDetached = 1000
 //go:noinline
 func (p *pivot) sync(ctx context.Context, q *query, gone any, a attaching, fault error) (attached []int, err error) {
 	others, to, err := p.doomed(ctx, q, a, fault, p.others)
+	if err == nil {
+		a.old, err = q.readsOld(ctx, to.connection)
+	}
 	if err != nil {
 		return nil, told(err)
 	}
@@ -75,6 +78,9 @@ func (p *pivot) doomed(ctx context.Context, q *query, a attaching, fault error, 
 //go:noinline
 func (p *pivot) toggle(ctx context.Context, q *query, gone any, a attaching, fault error) (attached []int, err error) {
 	theirs, to, err := p.doomed(ctx, q, a, fault, p.those)
+	if err == nil {
+		a.old, err = q.readsOld(ctx, to.connection)
+	}
 	if err != nil || a.children.N == 0 {
 		return nil, told(err)
 	}
@@ -162,8 +168,13 @@ func (q *query) atomicUnlessDeadlocked(ctx context.Context, connection string, s
 		switch {
 		case err == nil, attempt == maxRetries, !errors.Is(err, ErrDeadlock), !allUndone(err):
 			return err
-		case q.wish().tx != nil, txOf(ctx, q.src.reg, connection) != nil, !pause(ctx, attempt):
+		case q.joins(ctx, connection), !pause(ctx, attempt):
 			return err
 		}
 	}
+}
+
+// joins says that what is sent on the connection is part of a transaction of the caller's.
+func (q *query) joins(ctx context.Context, connection string) bool {
+	return q.wish().tx != nil || txOf(ctx, q.src.reg, connection) != nil
 }

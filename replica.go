@@ -15,7 +15,8 @@ import (
 // Each call takes the next one; ReadPrimary does not reach it. ReadsConfig.MaxLag and
 // WhenStale hold for the moment of the call, and of a name with several servers behind it
 // for the one that the library asks: where they allow no node, every use of the result
-// fails with ErrStale or ErrNoReplica.
+// fails with ErrStale or ErrNoReplica. Of PostgreSQL the first call waits up to five seconds
+// until replicas have told whose data they have, as the first read does.
 //
 // A replica that is known not to answer is not lent while another node may serve: take
 // it anew for each piece of work instead of keeping it. What was lent stays at its node,
@@ -36,8 +37,9 @@ func (db *DB) ReplicaPool() *sql.DB {
 		switch {
 		case db.replica != "":
 			if p.only, err = e.replicaNamed(db.replica); err == nil {
-				p.toOnly()
-			} else {
+				err = p.toOnly(context.Background())
+			}
+			if err != nil {
 				return db.reg.failing(db.name+"/"+db.replica, err)
 			}
 		case e.replicas.Len() == 0:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -58,13 +59,27 @@ func (p *place) toCapped(ctx context.Context, more string) error {
 	if p.primaryIsDown() && (p.nextReplica(replicaset.Ejected) || p.staleIsBetter()) {
 		return nil
 	}
-	err := p.toPrimary(ctx, more)
-	if err == nil {
-		p.capped = true
-	} else if p.nextReplica(replicaset.Ejected) {
-		err = nil
+	look, end := p.e.lookTime(ctx)
+	defer end()
+	err := p.toPrimary(look, more)
+	if err != nil && p.nextReplica(replicaset.Ejected) {
+		return nil
 	}
+	if err != nil && look.Err() != nil && ctx.Err() == nil { // nobody else is left
+		err = p.toPrimary(ctx, more)
+	}
+	p.capped = err == nil
 	return err
+}
+
+// lookTime is half of the time of a read, in which the primary is to be found where that is not
+// known yet: the other half is for replicas that may answer in its place.
+func (e *entry) lookTime(ctx context.Context) (look context.Context, end context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || e.looked.Load() && e.found.Load() {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 // primaryIsDown says that the primary is known not to answer, and that replicas may serve
@@ -90,10 +105,20 @@ func (p *place) toPrimaryOf(ctx context.Context) error {
 		p.route.Reason = "the primary does not answer"
 		return nil
 	}
-	err := p.toPrimary(ctx, "; the primary was asked for")
-	if errors.Is(err, ErrNoPrimary) && p.e.config.Reads.WhenPrimaryDown && p.nextReplica(replicaset.Ejected) {
+	const more = "; the primary was asked for"
+	if !p.e.config.Reads.WhenPrimaryDown {
+		return p.toPrimary(ctx, more)
+	}
+	look, end := p.e.lookTime(ctx)
+	defer end()
+	err := p.toPrimary(look, more)
+	late := err != nil && look.Err() != nil && ctx.Err() == nil
+	if (late || errors.Is(err, ErrNoPrimary)) && p.nextReplica(replicaset.Ejected) {
 		p.route.Reason = "there is no primary"
 		return nil
+	}
+	if late { // nobody else is left
+		return p.toPrimary(ctx, more)
 	}
 	return err
 }
@@ -124,7 +149,7 @@ func (p *place) takeFreshest(m *replicaset.Member[*node], limit, atMost time.Dur
 func (p *place) freshestOf(limit time.Duration, now time.Time) (best *replicaset.Member[*node], least time.Duration, bestKnown bool) {
 	least = limit
 	for _, m := range p.e.replicas.Members() {
-		if m.Node().role() != RoleReplica || p.tried.Has(m) || m.State() == replicaset.StateEjected || m.Has(replicaset.Foreign) {
+		if m.Node().role() != RoleReplica || p.tried.Has(m) || m.State() == replicaset.StateEjected || m.Has(replicaset.Foreign|replicaset.Unseen) {
 			continue
 		}
 		atMost, known := m.Node().staleness(now)
@@ -189,13 +214,16 @@ func newTurns(c *ConnectionConfig) turns {
 	return make(turns, n)
 }
 
-// take waits for a turn until ctx ends and at most wait; 0 is no other bound than ctx.
+// take waits for a turn until ctx ends and at most for the node's wait; 0 is no other bound
+// than ctx. It ends with what waits for the node, as when that is found silent: otherwise those
+// who have turns would find it out one after the other.
 func (t turns) take(ctx context.Context, node *sessions) error {
 	select {
 	case t <- struct{}{}:
 		return nil
 	default:
 	}
+	cut := node.cuts.next()
 	var timeout <-chan time.Time
 	if node.wait > 0 {
 		timer := time.NewTimer(node.wait)
@@ -206,6 +234,8 @@ func (t turns) take(ctx context.Context, node *sessions) error {
 	select {
 	case t <- struct{}{}:
 		return nil
+	case <-cut:
+		return &driver.NotSentError{Err: &driver.InterruptedError{Err: node.cuts.why()}}
 	case <-timeout:
 	case <-ctx.Done():
 		late.Err = ctx.Err()
@@ -217,6 +247,42 @@ func (t turns) take(ctx context.Context, node *sessions) error {
 }
 
 func (t turns) give() { <-t }
+
+// cuts are the ends of what waits for a node. The zero value has had none. It is safe for
+// concurrent use.
+type cuts struct {
+	mu    sync.Mutex    // protects following fields
+	cause error         // of the last
+	over  chan struct{} // closed at the next; nil while nobody waits for it
+}
+
+// next is closed at the next one.
+func (c *cuts) next() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over == nil {
+		c.over = make(chan struct{})
+	}
+	return c.over
+}
+
+// end is one.
+func (c *cuts) end(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cause = cause
+	if c.over != nil {
+		close(c.over)
+		c.over = nil
+	}
+}
+
+// why is the cause of the last one.
+func (c *cuts) why() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
 
 // takeTurn waits until a read that no replica could serve may ask the primary.
 func (p *place) takeTurn(ctx context.Context) error {

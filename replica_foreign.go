@@ -2,6 +2,7 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -33,11 +34,13 @@ func (m *monitor) compare() {
 	if !e.tellsSystem() {
 		return
 	}
-	m.measuring.Lock()
-	system := m.system
-	m.measuring.Unlock()
-	if w := m.watched[e.primary()]; system == "" && (w == nil || w.heard.IsZero()) {
-		return // it will soon be known, or that it cannot be
+	system := m.knownSystem()
+	if system == "" {
+		w := m.watched[e.primary()]
+		if w == nil || !w.known && !w.n.heard.isDown() {
+			return // it will soon be known, or that it cannot be
+		}
+		system = w.last.System // of a standby in the primary's place
 	}
 	for _, member := range e.replicas.Members() {
 		n := member.Node()
@@ -48,11 +51,35 @@ func (m *monitor) compare() {
 		switch other := w.last.System; {
 		case n.role() == RoleReplica && w.wasStandby && system != "" && other != "" && other != system:
 			m.excludes(member, &foreignError{n.name, system, other})
-		case member.Set(replicaset.Foreign, false):
-			n.reads.refuse(nil)
-			e.nodeTurned(n, ConditionForeign, conditionOf(member.State()), "its data is that of the primary")
+		default:
+			n.reads.refuse(nil) // also what it was refused when it was listed before
+			if member.Set(replicaset.Foreign, false) {
+				e.nodeTurned(n, ConditionForeign, conditionOf(member.State()), "its data is that of the primary")
+			}
 		}
 		member.Set(replicaset.Unseen, false)
+	}
+}
+
+// knownSystem is that of the primary, "" as long as none has told it.
+func (m *monitor) knownSystem() string {
+	m.measuring.Lock()
+	defer m.measuring.Unlock()
+	return m.system
+}
+
+// turnsTo compares replicas with the data of the next primary, before that takes writes: it
+// may be of another cluster than the one before.
+func (m *monitor) turnsTo(system string) {
+	m.measuring.Lock()
+	other := m.system != "" && system != "" && m.system != system
+	if other {
+		m.ruler.Forget()
+		m.system = system
+	}
+	m.measuring.Unlock()
+	if other {
+		m.compare()
 	}
 }
 
@@ -80,28 +107,54 @@ func (n *node) isForeign(m *replicaset.Member[*node]) error {
 }
 
 // sightWait is how long replicas are waited for, which are to say whose data they have, and
-// the primary with which they are compared: longer than who is silent is asked at first.
-const sightWait = 2 * dialWait
+// the primary with which they are compared: longer than it takes to find that one is silent.
+const sightWait = 5 * dialWait
 
 // firstSight has a read wait, once for each list of replicas and at most for half of its
-// time, until all of them have said whose data they have, or do not answer. Where one has
-// already it does not wait.
+// time, until all of them have said whose data they have, or do not answer, and the primary
+// has, or is down. Where a replica was compared already it does not wait.
 func (e *entry) firstSight(ctx context.Context) {
 	if slices.ContainsFunc(e.replicas.Members(), func(m *replicaset.Member[*node]) bool { return !m.Has(replicaset.Unseen) }) {
 		e.sighted.Store(true)
 		return
 	}
+	e.seesForRead(ctx)
+	e.sighted.Store(true) // also if not all have answered in time
+}
+
+// seesForRead is sees for at most half of a read's time.
+func (e *entry) seesForRead(ctx context.Context) {
 	wait := sightWait
 	if until, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(until)/2)
 	}
 	e.sees(ctx, wait)
-	e.sighted.Store(true) // also if not all have answered in time
 }
 
-// sees waits until every node has been asked once.
+// sees waits until every node has been asked once, and the primary until it has answered or
+// is down.
 func (e *entry) sees(ctx context.Context, wait time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	_, _ = e.monitor.looksUp(ctx, &lookup{}) // who does not answer is the last resort
+	l := &lookup{}
+	for {
+		_, err := e.monitor.looksUp(ctx, l)
+		primary := &e.primary().heard
+		if ctx.Err() != nil || errors.Is(err, ErrClosed) || primary.answers() || primary.isDown() {
+			return // who does not answer is the last resort
+		}
+		l = &lookup{since: time.Now()}
+	}
+}
+
+// someUnseen says that a replica has not been compared yet.
+func (e *entry) someUnseen() bool {
+	return slices.ContainsFunc(e.replicas.Members(), func(m *replicaset.Member[*node]) bool { return m.Has(replicaset.Unseen) })
+}
+
+// notCompared says that the primary, which has not answered yet, could not tell whose data
+// replicas should have. They serve what it leaves then: it may be of another cluster, and
+// is more likely to be its own.
+func (e *entry) notCompared() bool {
+	return e.primary().heard.inVain() > 0 && e.someUnseen() && e.monitor.knownSystem() == ""
 }

@@ -25,7 +25,7 @@ func (p *place) elsewhere() driver.Elsewhere {
 // of this one too: the last node gets all the time that there is.
 func (p *place) Left() bool {
 	e, out := p.e, p.isOut(p.member)
-	worst := replicaset.Suspected
+	worst := p.worstInstead()
 	if out {
 		worst = replicaset.Ejected
 	}
@@ -48,6 +48,14 @@ func (p *place) Left() bool {
 		return true
 	}
 	return e.claim.Load() == nil && (out || !e.primary().heard.isDown() && (e.found.Load() || !e.looked.Load()))
+}
+
+// worstInstead is how bad a replica may be that is asked in place of a node that is late.
+func (p *place) worstInstead() replicaset.Resort {
+	if p.member == nil && p.e.notCompared() {
+		return replicaset.Ejected
+	}
+	return replicaset.Suspected
 }
 
 // Room implements driver.Elsewhere: a read waits for a replica's connections, which others

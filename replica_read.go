@@ -113,10 +113,18 @@ func (p *place) take(m *replicaset.Member[*node]) {
 	p.route.Node, p.route.Role = p.node.name, RoleReplica
 }
 
-// toOnly takes the replica that the call names, whatever is known of it.
-func (p *place) toOnly() {
+// toOnly takes the replica that the call names, whatever is known of it but that its data is
+// another cluster's.
+func (p *place) toOnly(ctx context.Context) error {
+	if p.only.Has(replicaset.Unseen) && !p.explains {
+		p.e.seesForRead(ctx)
+	}
+	if err := p.only.Node().isForeign(p.only); err != nil {
+		return errorf("connection %q: %w", p.e.name, err)
+	}
 	p.take(p.only)
 	p.route.Role, p.route.more = p.node.role(), "; the replica was asked for"
+	return nil
 }
 
 // replicaNamed is the replica that OnReplica names, by the name of its configuration or
@@ -124,9 +132,6 @@ func (p *place) toOnly() {
 func (e *entry) replicaNamed(name string) (*replicaset.Member[*node], error) {
 	for _, whole := range [...]string{e.name + "/" + name, name} {
 		if m := e.replicas.Find(whole); m != nil {
-			if err := m.Node().isForeign(m); err != nil {
-				return nil, errorf("connection %q: %w", e.name, err)
-			}
 			return m, nil
 		}
 	}
@@ -284,7 +289,7 @@ func (p *place) failover(ctx context.Context, s *statement, err error, again *bo
 	switch {
 	case p.primary && lost:
 		*again = true
-	case elsewhere && p.nextReplica(replicaset.Suspected):
+	case elsewhere && p.nextReplica(p.worstInstead()):
 	case !p.askedPrimary && !p.primary:
 		if none := p.fallBack(ctx); none != nil && !p.goesBack(ctx) {
 			return errorf("%w; %w", none, err)

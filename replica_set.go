@@ -23,7 +23,7 @@ import (
 // goes on as the primary, listed or not.
 //
 // New reads use the new list at once, a new replica of PostgreSQL as soon as it has told
-// that its data is the primary's, for which SetReplicas waits up to two seconds. What runs
+// that its data is the primary's, for which SetReplicas waits up to five seconds. What runs
 // on a replica that has left goes on, and its connections are closed when that is done,
 // after 30 seconds at the latest: a read that is cut off then is asked elsewhere. SetReplicas
 // waits for that until ctx ends; then it returns the context's error, the list holds, and
@@ -49,7 +49,7 @@ func (r *Registry) SetReplicas(ctx context.Context, name string, list []ReplicaC
 	if err != nil {
 		return err
 	}
-	if e.tellsSystem() && e.monitor.running.Load() {
+	if e.monitor.running.Load() && e.someUnseen() {
 		e.sees(ctx, sightWait)
 	}
 	select {

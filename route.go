@@ -297,7 +297,7 @@ func (p *place) choose(ctx context.Context, write bool) error {
 	case p.only != nil && write:
 		return errorf("connection %q: what is not known to be a plain read, on a replica: %w", p.e.name, ErrReadHandle)
 	case p.only != nil:
-		p.toOnly()
+		return p.toOnly(ctx)
 	case write:
 		return p.toPrimary(ctx, "; a write")
 	case p.primary:

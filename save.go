@@ -152,10 +152,12 @@ func (v *saving) render(p *place, s *statement) (err error) {
 	if err := t.Stamp(v.record, false, v.at); err != nil {
 		return err
 	}
-	if v.change.Only == nil {
-		if err := t.CheckRead(v.record); err != nil {
-			return err
-		}
+	check := t.CheckRead
+	if v.change.Only != nil {
+		check = t.CheckOwn
+	}
+	if err := check(v.record); err != nil {
+		return err
 	}
 	if v.before != nil {
 		v.change.Only = t.WithChanged(v.change.Only, v.before, v.record)
@@ -180,7 +182,7 @@ func (v *saving) finish(ctx context.Context, p *place, res driver.Result) error 
 		return v.q.missed(ctx, p, v.record, v.change, res)
 	}
 	if !v.settled {
-		v.q.src.table.Settle(v.record)
+		v.q.src.table.SettleSaved(v.record, p.e.dialect)
 	}
 	v.q.src.table.RememberSaved(v.record, v.change)
 	return nil
@@ -196,6 +198,9 @@ type deletion struct {
 func (v *deletion) render(p *place, s *statement) error {
 	s.op, s.write = "delete", true
 	t := v.q.src.table
+	if err := t.CheckOwn(v.record); err != nil {
+		return err
+	}
 	q, err := t.ByIdentity(v.record)
 	if err != nil {
 		return err

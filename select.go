@@ -183,7 +183,8 @@ func (v *rawSelection) render(p *place, s *statement) (err error) {
 	p.guarded = v.q.wish().read
 	s.op, s.raw = "query", true
 	v.changes, s.write = changes, changes || !plain
-	s.text, s.args, err = sqlgen.Named(text, rowmap.RawArgs(v.args, p.e.dialect), v.q.env(p))
+	s.text, s.args, err = sqlgen.Named(text, v.args, v.q.env(p))
+	s.args = rowmap.RawArgs(s.args, p.e.dialect) // also the values of names
 	return err
 }
 

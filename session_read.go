@@ -28,13 +28,18 @@ func (p *place) inSession(ctx context.Context) error {
 	in.needs = in.session.mark(p.e)
 	switch m := in.needs; {
 	case m == nil && in.session.readsFirst():
+		if p.staleInSession() {
+			return nil
+		}
 		return p.toPrimary(ctx, "; the first read of the session")
 	case m == nil && p.e.replicas.Len() == 0:
 		return p.toPrimary(ctx, "")
 	case m == nil:
 		return p.toReplica(ctx)
 	case m.pinned:
-		p.primary = true
+		if p.primary = true; p.staleInSession() {
+			return nil
+		}
 		return p.toPrimary(ctx, "; the session has written what no replica is known to have")
 	case p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected):
 		return nil
@@ -44,6 +49,9 @@ func (p *place) inSession(ctx context.Context) error {
 
 // insteadOfReplicas takes the primary for a read of a session that no replica can serve.
 func (p *place) insteadOfReplicas(ctx context.Context) error {
+	if p.staleInSession() {
+		return nil
+	}
 	err := p.toPrimary(ctx, "; no replica is known to have what the session needs")
 	p.capped = p.e.replicas.Len() > 0
 	return err
@@ -87,7 +95,7 @@ func (p *place) settle(ctx context.Context) error {
 		return nil
 	}
 	if m.behind || m.seen != nil {
-		if err := p.checkPrimary(ctx, true); err != nil || p.nextOfNeeded() {
+		if err := p.checkPrimary(ctx, true); err != nil || p.member != nil || p.nextOfNeeded() {
 			return err
 		}
 	}
@@ -102,13 +110,14 @@ func (p *place) nextOfNeeded() bool {
 	return !p.primary && p.e.replicas.Len() > 0 && p.nextReplica(replicaset.Suspected)
 }
 
-// with lends a connection of the pool.
-func (s *sessions) with(ctx context.Context, do func(c *driver.Conn) error) error {
+// with lends a connection of the pool for a question, which ends as plain reads do where the
+// node falls silent. elsewhere is as of driver.Pool.AcquireToRead.
+func (s *sessions) with(ctx context.Context, elsewhere driver.Elsewhere, do func(c *driver.Conn) error) error {
 	pool, err := s.open()
 	if err != nil {
 		return err
 	}
-	c, err := pool.Acquire(ctx, s.wait)
+	c, err := pool.AcquireToRead(ctx, s.wait, elsewhere)
 	if err != nil {
 		return err
 	}
@@ -152,7 +161,7 @@ func (p *place) checkPrimary(ctx context.Context, now bool) error {
 		var s *sight
 		before := p.in.session.since(p.e)
 		includes := position.Unknown
-		err := p.node.with(ctx, func(c *driver.Conn) (err error) {
+		err := p.askPrimary(ctx, func(c *driver.Conn) (err error) {
 			if s, err = n.look(ctx, c); err == nil && !s.standby && s.position.Reached(m.at) == position.Unknown {
 				includes, err = c.Includes(ctx, m.at)
 			}
@@ -160,7 +169,10 @@ func (p *place) checkPrimary(ctx context.Context, now bool) error {
 		})
 		switch {
 		case err != nil:
-			return nil //nolint:nilerr // the statement itself meets the same, and goes elsewhere then
+			if ctx.Err() == nil {
+				p.staleInSession()
+			}
+			return nil // the statement itself meets the same, and goes elsewhere then
 		case s.standby:
 		case s.has(m):
 			if now {
@@ -182,6 +194,22 @@ func (p *place) checkPrimary(ctx context.Context, now bool) error {
 			return p.notPrimary(ctx, n)
 		}
 	}
+}
+
+// askPrimary has the primary, which is the place's node, asked something before the read itself.
+// Where replicas may stand in for it that counts as a read, so that it is found silent as soon.
+func (p *place) askPrimary(ctx context.Context, do func(c *driver.Conn) error) error {
+	if !p.e.config.Reads.WhenPrimaryDown || p.e.replicas.Len() == 0 {
+		return p.node.with(ctx, nil, do)
+	}
+	attempt := p.node.gauge(p.e).Begin()
+	err := p.node.with(ctx, p, do)
+	if err == nil {
+		attempt.Answered()
+	} else {
+		attempt.GaveUp()
+	}
+	return err
 }
 
 // sleeps waits for d, and says whether ctx has lasted so long.
@@ -283,6 +311,22 @@ func (p *place) unlessBehind(ctx context.Context, behind *behindError) error {
 		return err
 	}
 	return p.settle(ctx)
+}
+
+// staleInSession takes a replica for a read of a session that the primary should serve, if that
+// is known not to answer and the connection allows it: the read may be stale.
+func (p *place) staleInSession() bool {
+	if !p.primaryIsDown() {
+		return false
+	}
+	needs := p.in.needs
+	p.in.needs = nil
+	if p.nextReplica(replicaset.Ejected) || p.staleIsBetter() {
+		p.route.Reason = "the primary does not answer"
+		return true
+	}
+	p.in.needs = needs
+	return false
 }
 
 // mayBeStale lets a read of a session that the primary has not served be stale, where the

@@ -93,11 +93,11 @@ func (w *waiting) Fits(m *replicaset.Member[*node]) bool {
 }
 
 // got waits for the node to have what m tells of, and says whether it has.
-func (n *node) got(ctx context.Context, m *mark, wait time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, wait)
+func (n *node) got(outer context.Context, m *mark, wait time.Duration) bool {
+	ctx, cancel := context.WithTimeout(outer, wait)
 	defer cancel()
 	has := false
-	_ = n.reads.with(ctx, func(c *driver.Conn) error {
+	_ = n.reads.with(ctx, nil, func(c *driver.Conn) error {
 		if s, err := n.look(ctx, c); err != nil || s.has(m) {
 			has = err == nil
 			return err
@@ -106,7 +106,9 @@ func (n *node) got(ctx context.Context, m *mark, wait time.Duration) bool {
 			return err
 		}
 		// What was waited for is compared without its line of history by some servers.
-		s, err := n.look(context.WithoutCancel(ctx), c)
+		ctx, cancel := context.WithTimeout(outer, positionWait)
+		defer cancel()
+		s, err := n.look(ctx, c)
 		has = err == nil && s.has(m)
 		return err
 	})

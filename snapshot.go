@@ -17,14 +17,18 @@ import (
 //
 // A record remembers what a query of the model, Find, Refresh or a relation has read of
 // it, and what Create, Save and the like have written since; not what Update has, and
-// nothing after an Upsert. SaveChanges writes what is different, Changed tells it. When a
-// transaction is undone, what it has written is forgotten with it. Copies of a record
-// remember the same. It costs as much memory as the columns do, and an allocation for each
-// of them when the record is read.
+// nothing after an Upsert, until it is read or saved whole. SaveChanges writes what is
+// different, Changed tells it. When a transaction is undone, what it has written is
+// forgotten with it. Copies of a record remember the same. It costs as much memory as the
+// columns do, and an allocation for each of them when the record is read.
 //
 // A record of which Select has left columns out knows it: Save, SaveMany and Upsert refuse it with
 // ErrUnread while one of the fields, of whatever type, was not set to something else than its
-// zero value.
+// zero value. So does one of which something else was called by a column's name: an alias, an
+// expression, the column of another table, of a CTE or of a union's other part. Until its field
+// is set, Changed and SaveChanges pass the column over; and where it is one of the key, nothing
+// finds or changes a row by it. Of SQL that the caller wrote only a SELECT of one table, and a
+// write that returns its rows, are known to read columns.
 type Snapshot struct{ _ rowmap.Remembered }
 
 // Changed tells which columns of the record SaveChanges would write, in the order of the
@@ -73,6 +77,9 @@ func (q *query) differing(record any) ([]string, error) {
 func saveChanges(ctx context.Context, q *query, record any, w recordWrite) error {
 	t := q.src.table
 	if t.Plan.Remembers() && t.Unsaved(record) {
+		if err := t.CheckRead(record); err != nil {
+			return err
+		}
 		return q.create(ctx, record, w.landing)
 	}
 	columns, err := q.differing(record)

@@ -36,6 +36,12 @@ import (
 // have been done. It is a *CommitUnknownError, which can tell if the transaction is
 // Resolvable.
 //
+// PostgreSQL gets BEGIN with the first statement: together with it if that is a plain read, in
+// one round trip, else just before it. What refuses BEGIN, as a standby refuses a serializable
+// transaction, is the error of that statement, whose time is the transaction's now(); without a
+// statement nothing is sent, not even COMMIT. Should the connection be lost before the server
+// has answered BEGIN, that, and a plain read with it, goes to another one.
+//
 // A statement that MySQL is known to commit by itself, as one that changes the schema,
 // is refused there before it is sent, and the transaction goes on. What its words do not
 // tell (CALL of a procedure with COMMIT, EXECUTE IMMEDIATE) is noticed at once: the

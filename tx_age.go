@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,8 +28,9 @@ type OpenTransaction struct {
 // while it waits for something else. The transaction goes on. The result removes h again;
 // both may be called at any time. It panics if h is nil.
 //
-// h runs on a goroutine of its own, also when the transaction ends meanwhile; Close and
-// Remove wait for it, and a panic of it ends the program. Its context has the values of
+// h runs on a goroutine of its own, also when the transaction ends meanwhile. Close, Shutdown,
+// Remove and Replace wait for it as for running work, 30 seconds or until their context ends,
+// and name it in their error then. A panic of it ends the program. Its context has the values of
 // the one that the transaction was begun with, ends with it and carries no transaction of
 // this connection; statements that are run with it call no hooks.
 func (r *Registry) OnLongTransaction(h func(ctx context.Context, t OpenTransaction)) (remove func()) {
@@ -44,7 +46,8 @@ func (db *DB) OnLongTransaction(h func(ctx context.Context, t OpenTransaction)) 
 
 // ages are the open transactions of an entry, if it looks at their age.
 type ages struct {
-	limit time.Duration // 0 does not look; does not change
+	limit   time.Duration // 0 does not look; does not change
+	telling atomic.Int32  // how many of them hooks are being told
 
 	mu   sync.Mutex
 	open map[*age]bool // protected by mu
@@ -99,6 +102,8 @@ func (a *age) passed(ctx context.Context) {
 		return
 	}
 	defer a.e.leave()
+	a.e.ages.telling.Add(1)
+	defer a.e.ages.telling.Add(-1)
 	ctx = &hookContext{ctx, ctx.Value(txKey{})}
 	t := a.told()
 	a.e.reg.hooks.long.call(ctx, t)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql/driver"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -115,6 +114,10 @@ func (d *Date) UnmarshalText(text []byte) error {
 // read as Valid false; a V that is nil is written as JSON null when Valid.
 // Numbers inside an any are json.Number: no digit is lost.
 //
+// A whole document is equal to another by what it says in jsonb only. MySQL's JSON and
+// PostgreSQL's text are compared by their text, which Go writes in a layout of its own: what
+// others have stored is found by JSONPath, or as a json.RawMessage, which keeps the text.
+//
 // Conditions, orders and select lists look into a document by JSONPath, JSONType,
 // JSONExists and JSONContains.
 type JSON[V any] struct {
@@ -187,7 +190,7 @@ func unmarshalExact(text []byte, v any) error {
 	if err := d.Decode(v); err != nil {
 		return errorf("not a JSON document: %w", err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	if _, err := d.Token(); err != io.EOF {
 		return errorf("more than one JSON document: %w", ErrType)
 	}
 	return nil

@@ -157,7 +157,8 @@ func (u *upserts) run(ctx context.Context) error {
 	if err := u.asksWhetherTold(ctx); err != nil {
 		return err
 	}
-	err := u.q.atomic(ctx, u.home.connection, u.several(judged, inTx), func(ctx context.Context) error {
+	several := u.several(judged, inTx)
+	err := u.q.atomic(ctx, u.home.connection, several, func(ctx context.Context) error {
 		for i := range u.batches {
 			if err := u.batch(ctx, &u.batches[i]); err != nil {
 				return err
@@ -174,6 +175,9 @@ func (u *upserts) run(ctx context.Context) error {
 		}
 		return nil
 	})
+	if !several {
+		err = partly(err)
+	}
 	var refused *QueryError
 	if u.told && errors.As(err, &refused) && (refused.Code == noSystemColumn || refused.Code == noSuchColumn) {
 		t.TellsOutcome.Forget(u.where(ctx)) // it is another table by now

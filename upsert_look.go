@@ -25,7 +25,7 @@ func (u *upserts) look(ctx context.Context, b *batch) error {
 	}
 	b.there = map[any]bool{}
 	for _, q := range t.FindThere(b.plan, b.records, u.key) {
-		v := &lookForRows{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, looked: q, there: b.there}
+		v := &lookForRows{recording: recording{writing: writing{trip{q: u.q}}, home: u.home}, looked: q, key: t.RowKey, there: b.there}
 		v.place.landing = u.landing
 		if _, err := v.run(ctx, v); err != nil {
 			return err
@@ -34,17 +34,21 @@ func (u *upserts) look(ctx context.Context, b *batch) error {
 	return nil
 }
 
-// lookForRows is the verb that reads the keys of rows before they are upserted.
+// lookForRows is the verb that reads the keys of rows, before they are upserted or when
+// they are saved.
 type lookForRows struct {
 	recording
 	looked sqlgen.Query
+	key    func(record any) (key any, ok bool)
 	there  map[any]bool
 }
 
 func (v *lookForRows) render(p *place, s *statement) (err error) {
 	all := v.q.src.table.Rows(v.looked)
 	s.op, s.write = "select", true
-	s.text, s.args, err = sqlgen.Select(&all, v.q.env(p))
+	env := v.q.env(p)
+	env.ByDigits = true
+	s.text, s.args, err = sqlgen.Select(&all, env)
 	return err
 }
 
@@ -61,7 +65,7 @@ func (v *lookForRows) read(rows driver.Rows) (int64, error) {
 	}
 	records := t.Plan.Records(list)
 	for i := range records.N {
-		if k, ok := t.RowKey(records.At(i)); ok {
+		if k, ok := v.key(records.At(i)); ok {
 			v.there[k] = true
 		}
 	}

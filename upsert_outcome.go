@@ -119,7 +119,7 @@ func (m *markedRows) Next(dest []sqldriver.Value) error {
 	if err == nil {
 		n, _ := wholeNumber(dest[m.at])
 		m.marks = append(m.marks, n)
-	} else if !errors.Is(err, io.EOF) {
+	} else if err != io.EOF {
 		m.marks = nil
 	}
 	return err

@@ -92,7 +92,7 @@ func (q *query) change(ctx context.Context, op string, sets []sqlgen.Set) (int64
 	v := &change{writing: writing{trip{q: q}}, op: op, sets: sets}
 	res, err := v.run(ctx, v)
 	if err != nil {
-		return 0, err
+		return 0, partly(err)
 	}
 	return res.RowsAffected, nil
 }

@@ -2,6 +2,8 @@ package dbfleet
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/driver"
@@ -36,6 +38,16 @@ func written(p *place, record any, err error) error {
 		record = nil
 	}
 	return &writtenError{record, err}
+}
+
+// partly marks the error of a statement that has left rows changed when it failed, as
+// SQLite's ON CONFLICT FAIL does.
+func partly(err error) error {
+	e := new(driver.PartlyError)
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &writtenError{nil, fmt.Errorf("%w; the rows before the failing one stay as they were written: %d", err, e.Rows)}
 }
 
 // isWritten says whether err tells that this record was inserted, and not another
@@ -152,6 +164,7 @@ func (q *query) countMadeIn(ctx context.Context, p *place, made *sqlgen.Query, e
 // madeIn is made with what the statement knows of tables.
 func (q *query) madeIn(ctx context.Context, p *place, made *sqlgen.Query, env *sqlgen.Env, write bool, read readerFunc) error {
 	all := q.src.table.Rows(*made)
+	env.ByDigits = true
 	text, args, err := sqlgen.Select(&all, env)
 	if err != nil {
 		return err

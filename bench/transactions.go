@@ -108,7 +108,7 @@ tx_4 is a transaction of four statements: a record is read, saved, read and save
 PostgreSQL and one in MariaDB by ` + "`Registry.Atomic`" + `. By hand that is the same protocol on ` + "`database/sql`" + `: the decision's row beside the
 branch's mark, ` + "`XA PREPARE`, `COMMIT`, `XA COMMIT`" + `, and the decision closed; without the question whether a participant wrote, and without
 anything that would find what a crash leaves; MariaDB gets its arguments in the text there, a trip a statement. Ratios as above, then allocations, then round trips to the servers, which a proxy counted in runs of their own.
-dbfleet keeps statements prepared, which saves it trips on MariaDB in tx_4, and closes decisions a few at a time, after their callers have gone on. SQLite's file is in memory where the system has such a folder.
+dbfleet keeps statements prepared, which saves it trips on MariaDB in tx_4, sends BEGIN together with a first read on PostgreSQL, and closes decisions a few at a time, after their callers have gone on. SQLite's file is in memory where the system has such a folder.
 
 `)
 	fmt.Fprintf(&b, "Measured %s with %s on %s (%s, GOMAXPROCS %d), up to %d rounds. To do it again:\n\n    make bench-transactions\n\n",

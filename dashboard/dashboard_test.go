@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
-	"github.com/prometheus/prometheus/util/teststorage"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dbfleet/dbfleet"
@@ -68,7 +67,7 @@ func filled(expr string) string {
 // scrapes are what a registry under load told Prometheus, every 15 seconds for five
 // minutes, and the labels of each metric in it.
 type scrapes struct {
-	storage *teststorage.TestStorage
+	storage *history
 	last    time.Time
 	labels  map[string][]string
 }
@@ -92,7 +91,7 @@ func scrape(t *testing.T) *scrapes {
 	registry := client.NewPedanticRegistry()
 	require.NoError(t, registry.Register(c))
 
-	s := &scrapes{storage: teststorage.New(t), last: time.Unix(1_800_000_000, 0), labels: map[string][]string{}}
+	s := &scrapes{storage: &history{}, last: time.Unix(1_800_000_000, 0), labels: map[string][]string{}}
 	for i := range int64(20) {
 		for _, orders := range []*dbfleet.Model[order]{plain, sharded} {
 			require.NoError(t, r.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) error {
@@ -116,7 +115,6 @@ func (s *scrapes) append(t *testing.T, from client.Gatherer) {
 	require.NoError(t, err)
 	samples, err := expfmt.ExtractSamples(&expfmt.DecodeOptions{Timestamp: model.TimeFromUnixNano(s.last.UnixNano())}, families...)
 	require.NoError(t, err)
-	appender := s.storage.Appender(t.Context())
 	for _, sample := range samples {
 		var name string
 		values := map[string]string{}
@@ -131,10 +129,8 @@ func (s *scrapes) append(t *testing.T, from client.Gatherer) {
 				s.labels[name] = append(s.labels[name], label)
 			}
 		}
-		_, err := appender.Append(0, labels.FromMap(values), s.last.UnixMilli(), float64(sample.Value))
-		require.NoError(t, err)
+		require.NoError(t, s.storage.append(labels.FromMap(values), s.last.UnixMilli(), float64(sample.Value)))
 	}
-	require.NoError(t, appender.Commit())
 }
 
 // faults are what an expression names that the registry has not told; used are the

@@ -64,6 +64,17 @@ func TestModels_WritesAStarterAndNothingElse(t *testing.T) {
 	require.Equal(t, "warning: table logs: has no primary key and no unique one without NULL: it gets no model\n", warnings)
 }
 
+// A dot in a table's own name is no schema: SQLite took it for one, and nothing was written.
+func TestModels_LeavesOutATableWithADotAndWritesTheOthers(t *testing.T) {
+	t.Parallel()
+	dsn, _ := sqliteOf(t, "CREATE TABLE users (id INTEGER PRIMARY KEY)", `CREATE TABLE "old.users" (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users (id))`)
+	out, warnings, err := call(t, "models", "-dsn", dsn)
+	require.NoError(t, err)
+	require.Equal(t, "warning: table old.users: has a dot in its name, which would part a schema from a table; it is left out\n", warnings)
+	require.Contains(t, out, "type User struct")
+	require.Contains(t, out, `// Table "old.users" has a dot in its name`)
+}
+
 func TestModels_OverwritesNothingThatItDidNotWrite(t *testing.T) {
 	t.Parallel()
 	dsn, _ := sqliteOf(t, "CREATE TABLE users (id INTEGER PRIMARY KEY)")

@@ -26,7 +26,7 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := d.Decode(v); err != nil {
 		return badRequest("the body must be JSON: " + err.Error())
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	if _, err := d.Token(); err != io.EOF {
 		return badRequest("the body must be one JSON document")
 	}
 	return nil

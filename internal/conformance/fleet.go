@@ -2,7 +2,10 @@ package conformance
 
 import (
 	"context"
+	"hash/fnv"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,10 +39,41 @@ func OnServers(t *testing.T, f func(t *testing.T, db dbtest.Database)) {
 	}
 }
 
+// ClustersOf are the databases on whose clusters a test runs. What concerns clusters takes
+// long, and most of it is the same on both: a test runs on one, by its name, and under
+// DBFLEET_TORTURE, or where DBFLEET_TEST_DIALECTS names the databases, on all.
+func ClustersOf(t *testing.T) []string {
+	t.Helper()
+	all := []string{"postgres", "mysql"}
+	if os.Getenv("DBFLEET_TORTURE") != "" || os.Getenv("DBFLEET_TEST_DIALECTS") != "" {
+		return all
+	}
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(t.Name()))
+	one := sum.Sum32() % 2
+	return all[one : one+1]
+}
+
+// StartCluster starts a cluster of a database with so many replicas.
+func StartCluster(t *testing.T, dialect string, replicas int) *dbtest.Cluster {
+	t.Helper()
+	if dialect == "mysql" {
+		return dbtest.MariaDBCluster(t, replicas)
+	}
+	return dbtest.PostgresCluster(t, replicas)
+}
+
 // OnSQLite is a fleet of one SQLite file.
 func OnSQLite(t *testing.T) Fleet {
 	t.Helper()
 	db := dbtest.New(t, "sqlite")
+	return on(t, db, ConnectionTo(db))
+}
+
+// OnPostgres is a fleet of one PostgreSQL database.
+func OnPostgres(t *testing.T) Fleet {
+	t.Helper()
+	db := dbtest.New(t, "postgres")
 	return on(t, db, ConnectionTo(db))
 }
 
@@ -65,6 +99,13 @@ func ConnectionTo(db dbtest.Database) dbfleet.ConnectionConfig {
 		Driver: dbfleet.Driver(db.Dialect), Host: db.Host, Port: db.Port,
 		Database: db.Name, Username: db.Username, Password: dbfleet.Secret(db.Password),
 	}
+}
+
+// Patient has replicas stay in turn on a machine that stands still for a while: they, and
+// what is dialled, have half a minute to answer. A test that counts where reads go needs it.
+func Patient(c *dbfleet.ConnectionConfig) {
+	const patience = 30 * time.Second
+	c.ConnectTimeout, c.Reads.MinWait, c.Reads.MaxWait = patience, patience, patience
 }
 
 // Open opens a registry that is closed at the test's end; "main" is its default.

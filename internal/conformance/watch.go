@@ -47,6 +47,21 @@ func RequireIdle(t testing.TB, r *dbfleet.Registry) {
 	}
 }
 
+// RequireIdleSoon is RequireIdle where the library closes what callers do not wait for.
+func RequireIdleSoon(t testing.TB, r *dbfleet.Registry) {
+	t.Helper()
+	var busy []string
+	require.Eventually(t, func() bool {
+		busy = nil
+		for name, s := range r.Stats() {
+			if s.InUse > 0 {
+				busy = append(busy, name)
+			}
+		}
+		return len(busy) == 0
+	}, 30*time.Second, time.Millisecond, "%v", &busy)
+}
+
 // Slow is a statement that runs until it is interrupted.
 func Slow(dialect string) string {
 	switch dialect {
@@ -61,6 +76,20 @@ func Slow(dialect string) string {
 // WaitingTick is how often Waiting may be asked: MariaDB gives old answers to who
 // asks again within a tenth of a second.
 const WaitingTick = 150 * time.Millisecond
+
+// Running is how many connections to a database of a server work on a statement that has
+// a text.
+func Running(t testing.TB, db dbtest.Database, text string) (n int) {
+	t.Helper()
+	query := "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = '" + db.Name + "' AND state = 'active' AND query LIKE '%" + text + "%'"
+	if db.Dialect == "mysql" {
+		query = "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '" + db.Name + "' AND info LIKE '%" + text + "%'"
+	}
+	if err := db.Server.Admin().QueryRowContext(context.Background(), query).Scan(&n); err != nil {
+		t.Error(err)
+	}
+	return n
+}
 
 // Waiting are the numbers of the connections to a database of a server whose
 // statements wait for a lock. MariaDB lets one wait for a client that has gone, until it is killed.

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // Dialects are the names of the databases that [Each] runs a test on.
@@ -82,6 +81,8 @@ func startShared(e engine) (*Server, error) {
 		return nil, err
 	}
 	s.shared = true
+	s.closeAdmin()
+	s.openAdmin()
 	sharedMu.Lock()
 	sharedServers = append(sharedServers, s)
 	sharedMu.Unlock()
@@ -133,6 +134,7 @@ func (s *Server) Database(t testing.TB) Database {
 	t.Helper()
 	db := s.create(t)
 	t.Cleanup(func() {
+		s.closeOwn(db.Name)
 		s.reportConnections(t, db)
 		if !s.shared || !s.Running() {
 			return // its data go with the server
@@ -176,20 +178,20 @@ func (db Database) Twin(t testing.TB, s *Server) Database {
 }
 
 // SQL is a plain database/sql pool, for preparing and looking without dbfleet.
-// Times are UTC. It keeps no idle connection and is closed when the test ends.
+// Times are UTC. [Database.Connections] does not count what it keeps while nobody uses it. It
+// is closed when the test ends.
 func (db Database) SQL(t testing.TB) *sql.DB {
 	t.Helper()
-	pool := open(db)
-	pool.SetMaxIdleConns(0)
+	pool := openKept(db)
 	t.Cleanup(func() { pool.Close() })
 	return pool
 }
 
-// Exec runs statements on a connection of its own.
+// Exec runs statements on one connection, which nobody else has then and which is as new.
 func (db Database) Exec(t testing.TB, statements ...string) {
 	t.Helper()
-	pool := open(db)
-	defer pool.Close()
+	pool, done := db.ownPool()
+	defer done()
 	if err := execAll(pool, statements...); err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
@@ -210,7 +212,7 @@ func (db Database) RequireClientCertificate(t testing.TB) {
 
 func (db Database) demand(t testing.TB, d demand) {
 	t.Helper()
-	if err := db.Server.engine.demand(db.Server.admin, d, db); err != nil {
+	if err := db.Server.engine.demand(db.Server.kept, d, db); err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}
 }
@@ -229,12 +231,12 @@ func (db Database) KillConnections(t testing.TB) int {
 	sessions := db.sessionsNow(t)
 	killed := map[int64]bool{}
 	for _, s := range sessions {
-		if err := db.Server.engine.kill(db.Server.admin, s); err != nil {
+		if err := db.Server.engine.kill(db.Server.kept, s); err != nil {
 			t.Fatalf("dbtest: kill %v: %v", s, err)
 		}
 		killed[s.id] = true
 	}
-	gone := poll(10*time.Second, func() bool {
+	gone := poll(replicationTimeout, func() bool {
 		for _, s := range db.sessionsNow(t) {
 			if killed[s.id] {
 				return false
@@ -243,7 +245,7 @@ func (db Database) KillConnections(t testing.TB) int {
 		return true
 	})
 	if !gone {
-		t.Fatalf("dbtest: connections to %s are still there 10 s after they were killed", db.Name)
+		t.Fatalf("dbtest: connections to %s are still there %v after they were killed", db.Name, replicationTimeout)
 	}
 	return len(sessions)
 }
@@ -253,7 +255,7 @@ func (db Database) sessionsNow(t testing.TB) []session {
 	if db.Server == nil {
 		t.Fatalf("dbtest: %s has no server that could tell its connections", db.Dialect)
 	}
-	sessions, err := db.Server.engine.sessions(db.Server.admin, db)
+	sessions, err := db.Server.engine.sessions(db.Server.kept, db)
 	if err != nil {
 		t.Fatalf("dbtest: %v", err)
 	}

@@ -220,6 +220,30 @@ func TestDatabase_ConnectionsAreCountedAndKilled(t *testing.T) {
 	})
 }
 
+// What is kept has nothing of the session that used it, and is no connection that is left.
+func TestDatabase_WhatIsKeptIsAsNewAndNotCounted(t *testing.T) {
+	t.Parallel()
+	db := New(t, "postgres")
+	pool := db.SQL(t)
+	var pid, again int
+	require.NoError(t, pool.QueryRow("SELECT pg_backend_pid()").Scan(&pid))
+	for range 2 {
+		db.Exec(t, "CREATE TEMPORARY TABLE mine (id int)", "SET timezone = 'Asia/Kolkata'", "SELECT pg_advisory_lock(1)")
+		var free bool
+		require.NoError(t, pool.QueryRow("SELECT pg_try_advisory_lock(1)").Scan(&free))
+		require.True(t, free)
+		require.Zero(t, db.Connections(t))
+	}
+	conn, err := pool.Conn(t.Context())
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), "BEGIN")
+	require.NoError(t, err)
+	require.Equal(t, 1, db.Connections(t))
+	require.NoError(t, conn.Close())
+	require.NoError(t, pool.QueryRow("SELECT pg_backend_pid()").Scan(&again))
+	require.NotEqual(t, pid, again, "a connection is not kept in a transaction")
+}
+
 func TestDatabase_SocketLeadsToTheSameServer(t *testing.T) {
 	t.Parallel()
 	eachServer(t, func(t *testing.T, db Database) {

@@ -81,9 +81,8 @@ func (e *galera) initialize(scratch, password string) error {
 	if err := errors.Join(writeServerTLS(s.dir), one.configure(s)); err != nil {
 		return err
 	}
-	s.admin = open(s.adminOf(""))
-	s.admin.SetMaxIdleConns(0)
-	defer s.admin.Close()
+	s.openAdmin()
+	defer s.closeAdmin()
 	if err := s.launch(); err != nil {
 		return err
 	}
@@ -181,9 +180,10 @@ func (e *galera) command(s *Server) []string {
 		fmt.Sprintf("gmcast.listen_addr=tcp://%s:%d", loopback, ports.group),
 		fmt.Sprintf("ist.recv_addr=%s:%d", loopback, ports.transfer),
 		"gcache.size=32M", "pc.recovery=no", "repl.causal_read_timeout=PT20S",
-		// A node that is gone is missed after a second or two.
+		// A node that is gone is missed after some seconds, and one that stands still for
+		// a second or two is not.
 		"evs.keepalive_period=PT0.3S", "evs.inactive_check_period=PT0.3S",
-		"evs.suspect_timeout=PT1.5S", "evs.inactive_timeout=PT3S", "evs.install_timeout=PT3S",
+		"evs.suspect_timeout=PT4S", "evs.inactive_timeout=PT8S", "evs.install_timeout=PT4S",
 	}
 	args := append(e.mariadb.command(s),
 		"--binlog-format=ROW", "--innodb-autoinc-lock-mode=2",

@@ -118,7 +118,7 @@ listen database
 
 // ask gives a command to the runtime socket and returns the answer.
 func (h *HAProxy) ask(command string) (string, error) {
-	conn, err := net.DialTimeout("unix", h.path("admin.sock"), time.Second)
+	conn, err := net.DialTimeout("unix", h.path("admin.sock"), 10*time.Second)
 	if err != nil {
 		return "", err
 	}

@@ -99,5 +99,5 @@ func TestFront_ComesBackOnItsPort(t *testing.T) {
 	require.Error(t, db.SQL(t).PingContext(ctx))
 	h.Resume(t)
 	require.NoError(t, db.SQL(t).Ping())
-	require.NotEmpty(t, h.Log(t))
+	require.Eventually(t, func() bool { return h.Log(t) != "" }, 20*time.Second, 10*time.Millisecond)
 }

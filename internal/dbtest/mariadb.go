@@ -90,6 +90,7 @@ func (e mariadb) command(s *Server) []string {
 		// so that a killed server still has all that it had committed.
 		"--innodb-flush-log-at-trx-commit=2", "--loose-innodb-doublewrite=0", "--loose-innodb-flush-method=nosync",
 		"--loose-innodb-use-native-aio=0", "--sync-binlog=0", "--innodb-buffer-pool-size=64M",
+		"--aria-pagecache-buffer-size=8M", "--key-buffer-size=1M",
 		"--innodb-buffer-pool-dump-at-shutdown=0", "--innodb-buffer-pool-load-at-startup=0",
 		"--max-connections=500", "--skip-name-resolve", "--local-infile=1", "--loose-performance-schema=0",
 		"--default-time-zone=-03:30", "--sql-mode=", "--character-set-server=latin1",
@@ -102,7 +103,7 @@ func (e mariadb) command(s *Server) []string {
 }
 
 func (mariadb) create(s *Server, db *Database) error {
-	return execAll(s.admin,
+	return execAll(s.kept,
 		fmt.Sprintf("CREATE DATABASE `%s` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", db.Name),
 		fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY '%s'", db.Username, db.Password),
 		fmt.Sprintf("GRANT ALL PRIVILEGES ON `%s`.* TO '%s'@'%%'", db.Name, db.Username))
@@ -110,17 +111,17 @@ func (mariadb) create(s *Server, db *Database) error {
 
 func (e mariadb) drop(s *Server, db Database) error {
 	// What is still connected could hold the tables for ever.
-	sessions, err := e.sessions(s.admin, db)
+	sessions, err := e.sessions(s.kept, db)
 	if err != nil {
 		return err
 	}
 	for _, left := range sessions {
-		if err := e.kill(s.admin, left); err != nil {
+		if err := e.kill(s.kept, left); err != nil {
 			return err
 		}
 	}
-	return execAll(s.admin,
-		"SET STATEMENT lock_wait_timeout=5 FOR DROP DATABASE IF EXISTS `"+db.Name+"`",
+	return execAll(s.kept,
+		"SET STATEMENT lock_wait_timeout=20 FOR DROP DATABASE IF EXISTS `"+db.Name+"`",
 		"DROP USER IF EXISTS '"+db.Username+"'@'%'")
 }
 

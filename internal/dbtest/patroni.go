@@ -12,7 +12,7 @@ import (
 )
 
 // A Patroni is a cluster of PostgreSQL servers of which Patroni makes one the primary,
-// and another one when it is gone: about six seconds after a crash, at once after
+// and another one when it is gone: about ten seconds after a crash, at once after
 // [Patroni.Switchover]. Each node is a server and its Patroni: Stop and Kill end both,
 // Pause freezes both, Start starts Patroni, which starts the server and makes it follow
 // whoever leads.
@@ -196,13 +196,13 @@ func (p *Patroni) logs() string {
 
 func inRecovery(s *Server) bool {
 	recovering := true
-	err := queryRow(s.admin, []any{&recovering}, "SELECT pg_is_in_recovery()")
+	err := queryRow(s.kept, []any{&recovering}, "SELECT pg_is_in_recovery()")
 	return err != nil || recovering
 }
 
 // receives says that a standby is connected to its primary.
 func receives(s *Server) bool {
 	var streaming bool
-	err := queryRow(s.admin, []any{&streaming}, "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
+	err := queryRow(s.kept, []any{&streaming}, "SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')")
 	return err == nil && streaming
 }

@@ -34,7 +34,7 @@ func patroniDynamic() map[string]any {
 		parameters[name] = strings.Trim(value, "'")
 	}
 	return map[string]any{
-		"ttl": 5, "loop_wait": 1, "retry_timeout": 2,
+		"ttl": 9, "loop_wait": 1, "retry_timeout": 4,
 		"maximum_lag_on_failover": 16 << 20,
 		"postgresql":              map[string]any{"use_pg_rewind": false, "use_slots": true, "parameters": parameters},
 	}

@@ -78,7 +78,7 @@ var postgresSettings = []string{
 	"max_connections=300", "max_prepared_transactions=64", "shared_buffers=32MB",
 	"wal_level=logical", "max_wal_senders=16", "max_replication_slots=16", "hot_standby=on",
 	"wal_keep_size=64MB", "wal_retrieve_retry_interval=100ms", "wal_receiver_timeout=10s",
-	"autovacuum=off", "jit=off", "timezone='Asia/Kolkata'", "log_timezone=UTC",
+	"autovacuum=off", "max_logical_replication_workers=0", "jit=off", "timezone='Asia/Kolkata'", "log_timezone=UTC",
 }
 
 func (e postgres) configure(s *Server) error {
@@ -124,7 +124,8 @@ func (postgres) sessions(admin *sql.DB, db Database) ([]session, error) {
 	return querySessions(admin, `
 		SELECT pid, coalesce(usename, ''), application_name, coalesce(state, ''), left(query, 200)
 		FROM pg_stat_activity
-		WHERE datname = $1 AND backend_type = 'client backend' AND pid <> pg_backend_pid()`, db.Name)
+		WHERE datname = $1 AND backend_type = 'client backend' AND usename IS DISTINCT FROM $2
+			AND NOT (application_name = $3 AND state = 'idle' AND query = $4)`, db.Name, adminName, keptName, forget)
 }
 
 func (postgres) kill(admin *sql.DB, s session) error {

@@ -1,7 +1,9 @@
 package dbtest
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -11,7 +13,7 @@ import (
 // reads. They end with the test. Settings are lines of postgresql.conf, for all.
 func PostgresCluster(t testing.TB, standbys int, settings ...string) *Cluster {
 	t.Helper()
-	return postgresCluster(t, StartPostgres(t, settings...), standbys, settings)
+	return postgresCluster(t, StartPostgres(t, settings...), standbys, settings, fromTemplate(postgres{}))
 }
 
 // PostgresClusterOfItsOwn is PostgresCluster with a system identifier that no other has:
@@ -20,25 +22,32 @@ func PostgresClusterOfItsOwn(t testing.TB, standbys int, settings ...string) *Cl
 	t.Helper()
 	needs(t, "postgres")
 	e := postgres{}
+	var path string
+	copied := func(_ *workspace, dir string) (string, error) {
+		m, err := copyTemplate(path, dir)
+		return m.AdminPassword, err
+	}
 	s, err := newServer(e, settings, func(w *workspace, dir string) (string, error) {
-		path := filepath.Join(filepath.Dir(dir), "own")
+		path = filepath.Join(filepath.Dir(dir), "own")
 		if err := w.buildTemplate(e, path); err != nil {
 			return "", err
 		}
-		m, err := copyTemplate(path, dir)
-		return m.AdminPassword, err
+		return copied(w, dir)
 	})
-	return postgresCluster(t, own(t, s, err), standbys, settings)
+	return postgresCluster(t, own(t, s, err), standbys, settings, copied)
 }
 
-func postgresCluster(t testing.TB, primary *Server, standbys int, settings []string) *Cluster {
+// postgresCluster has the standbys begin with what the primary began with, and receive
+// from it all since.
+func postgresCluster(t testing.TB, primary *Server, standbys int, settings []string, fill func(*workspace, string) (string, error)) *Cluster {
 	t.Helper()
 	links := newLinks(t, primary, standbys)
 	replicas := each(t, standbys, func(i int) (*Server, error) {
 		// One setting more than the primary has: what it is called there.
 		own := append([]string{fmt.Sprintf("cluster_name=standby%d", i+1)}, settings...)
-		s, err := newServer(postgres{}, own, func(_ *workspace, dir string) (string, error) {
-			return primary.adminPassword, postgres{}.backup(primary, links[i], dir)
+		s, err := newServer(postgres{}, own, func(w *workspace, dir string) (string, error) {
+			password, err := fill(w, dir)
+			return password, errors.Join(err, postgres{}.standby(primary, links[i], dir))
 		})
 		if err != nil {
 			return s, err
@@ -46,6 +55,17 @@ func postgresCluster(t testing.TB, primary *Server, standbys int, settings []str
 		return s, s.launchAnywhere()
 	})
 	return newCluster(primary, replicas, links, streaming{})
+}
+
+// standby has a data directory follow whom the link leads to once started.
+func (e postgres) standby(primary *Server, link *Proxy, dir string) error {
+	whom := "primary_conninfo = '" + e.conninfo(primary, link) + "'\n"
+	var errs []error
+	for name, text := range map[string]string{"standby.signal": "", "postgresql.auto.conf": whom} {
+		path := filepath.Join(dir, name)
+		errs = append(errs, os.WriteFile(path, []byte(text), 0o600), handOver(path))
+	}
+	return errors.Join(errs...)
 }
 
 // backup copies a running server through a link, so that the copy follows whom this
@@ -71,17 +91,17 @@ func (postgres) conninfo(primary *Server, link *Proxy) string {
 type streaming struct{}
 
 func (streaming) position(primary *Server) (lsn string, err error) {
-	return lsn, queryRow(primary.admin, []any{&lsn}, "SELECT pg_current_wal_lsn()::text")
+	return lsn, queryRow(primary.kept, []any{&lsn}, "SELECT pg_current_wal_lsn()::text")
 }
 
 func (streaming) reached(replica *Server, lsn string) (reached bool, err error) {
-	err = queryRow(replica.admin, []any{&reached},
+	err = queryRow(replica.kept, []any{&reached},
 		"SELECT coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, false)", lsn)
 	return reached, err
 }
 
 func (streaming) hold(primary, replica *Server) error {
-	if err := execAll(replica.admin, "SELECT pg_wal_replay_pause()"); err != nil {
+	if err := execAll(replica.kept, "SELECT pg_wal_replay_pause()"); err != nil {
 		return err
 	}
 	// The standby looks at the request when the next record arrives, before it
@@ -89,10 +109,10 @@ func (streaming) hold(primary, replica *Server) error {
 	var state string
 	var err error
 	paused := poll(replicationTimeout, func() bool {
-		if err = execAll(primary.admin, "SELECT pg_logical_emit_message(true, 'dbtest', '')"); err != nil {
+		if err = execAll(primary.kept, "SELECT pg_logical_emit_message(true, 'dbtest', '')"); err != nil {
 			return false
 		}
-		err = queryRow(replica.admin, []any{&state}, "SELECT pg_get_wal_replay_pause_state()")
+		err = queryRow(replica.kept, []any{&state}, "SELECT pg_get_wal_replay_pause_state()")
 		return err == nil && state == "paused"
 	})
 	if !paused {
@@ -102,13 +122,13 @@ func (streaming) hold(primary, replica *Server) error {
 }
 
 func (streaming) release(replica *Server) error {
-	return execAll(replica.admin, "SELECT pg_wal_replay_resume()")
+	return execAll(replica.kept, "SELECT pg_wal_replay_resume()")
 }
 
 func (streaming) promote(replica *Server) error {
 	var promoted bool
 	seconds := int(replicationTimeout / time.Second)
-	err := queryRow(replica.admin, []any{&promoted}, "SELECT pg_promote(true, $1)", seconds)
+	err := queryRow(replica.kept, []any{&promoted}, "SELECT pg_promote(true, $1)", seconds)
 	if err == nil && !promoted {
 		err = fmt.Errorf("the standby was not promoted within %v", replicationTimeout)
 	}

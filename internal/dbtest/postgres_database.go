@@ -1,6 +1,11 @@
 package dbtest
 
 import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,14 +16,18 @@ import (
 // given to the next one, unless it is different from a new one then.
 
 func (postgres) create(s *Server, db *Database) error {
-	user := fmt.Sprintf(`CREATE ROLE "%s" LOGIN PASSWORD '%s'`, db.Username, db.Password)
+	verifier, err := scramVerifier(db.Password)
+	if err != nil {
+		return err
+	}
+	user := fmt.Sprintf(`CREATE ROLE "%s" LOGIN PASSWORD '%s'`, db.Username, verifier)
 	if name, ok := s.takeEmptied(); ok {
 		db.Name = name
-		return execAll(s.admin, user, fmt.Sprintf(`ALTER DATABASE "%s" OWNER TO "%s"`, name, db.Username))
+		return execAll(s.kept, user, fmt.Sprintf(`ALTER DATABASE "%s" OWNER TO "%s"`, name, db.Username))
 	}
 	// template0, because nobody can be connected to it: CREATE DATABASE copies
 	// no template that is in use.
-	return execAll(s.admin, user,
+	return execAll(s.kept, user,
 		fmt.Sprintf(`CREATE DATABASE "%s" OWNER "%s" TEMPLATE template0`, db.Name, db.Username))
 }
 
@@ -32,9 +41,27 @@ func (e postgres) drop(s *Server, db Database) error {
 	if err := rollbackPrepared(s, db); err != nil {
 		return err
 	}
-	return execAll(s.admin,
+	return execAll(s.kept,
 		fmt.Sprintf(`DROP DATABASE IF EXISTS "%s" WITH (FORCE)`, db.Name),
 		fmt.Sprintf(`DROP ROLE IF EXISTS "%s"`, db.Username))
+}
+
+// scramVerifier is a password as PostgreSQL stores it, of one round where its own has 4096:
+// these cost each connection several milliseconds under the race detector.
+func scramVerifier(password string) (string, error) {
+	salt := []byte(rand.Text()[:16])
+	salted, err := pbkdf2.Key(sha256.New, password, salt, 1, sha256.Size)
+	if err != nil {
+		return "", err
+	}
+	keyed := func(text string) []byte {
+		h := hmac.New(sha256.New, salted)
+		h.Write([]byte(text))
+		return h.Sum(nil)
+	}
+	stored := sha256.Sum256(keyed("Client Key"))
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$1:%s$%s:%s", encode(salt), encode(stored[:]), encode(keyed("Server Key"))), nil
 }
 
 func (s *Server) takeEmptied() (name string, ok bool) {
@@ -53,7 +80,7 @@ var errNotAsNew = errors.New("the database is not as a new one would be")
 // empty makes the database what it was when new. An error says that it is not:
 // somebody is in it, or something is there that the user did not own.
 func (e postgres) empty(s *Server, db Database) error {
-	sessions, err := e.sessions(s.admin, db)
+	sessions, err := e.sessions(s.kept, db)
 	if err != nil {
 		return err
 	}
@@ -103,7 +130,7 @@ func (e postgres) empty(s *Server, db Database) error {
 // rollbackPrepared ends the prepared transactions of a database, which cannot be
 // dropped while it has any.
 func rollbackPrepared(s *Server, db Database) error {
-	names, err := queryStrings(s.admin, `SELECT gid FROM pg_prepared_xacts WHERE database = $1`, db.Name)
+	names, err := queryStrings(s.kept, `SELECT gid FROM pg_prepared_xacts WHERE database = $1`, db.Name)
 	if err != nil || len(names) == 0 {
 		return err
 	}

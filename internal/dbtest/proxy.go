@@ -197,16 +197,19 @@ func (p *Proxy) Heal() {
 // Cut resets all connections that are open. When it returns, the resets have arrived:
 // what a client sends from then on is refused by its own machine.
 func (p *Proxy) Cut() {
-	var cut []*link
+	for _, l := range p.cutNow() {
+		l.awaitReset()
+	}
+}
+
+func (p *Proxy) cutNow() (cut []*link) {
 	p.set(func() {
 		for l := range p.links {
 			l.close(true)
 			cut = append(cut, l)
 		}
 	})
-	for _, l := range cut {
-		l.awaitReset()
-	}
+	return cut
 }
 
 // Accepted is how many connections were made so far; Open is how many there are.
@@ -283,7 +286,7 @@ func (p *Proxy) leave(l *link) {
 func (p *Proxy) close() {
 	p.listener.Close()
 	p.set(func() { p.closed = true })
-	p.Cut()
+	p.cutNow()
 	p.ended.Wait()
 }
 

@@ -92,7 +92,9 @@ type Server struct {
 	process *process   // nil when stopped
 	paused  bool
 	admin   *sql.DB
-	emptied []string // PostgreSQL's databases that the next test can have
+	kept    *sql.DB              // as admin, with connections kept where they are dear: makes, looks into and removes databases
+	emptied []string             // PostgreSQL's databases that the next test can have
+	own     map[Database]*sql.DB // what Exec uses for the databases of tests
 }
 
 // newServer prepares a server without starting it. fill makes its data
@@ -126,8 +128,7 @@ func newServer(e engine, settings []string, fill func(w *workspace, dir string) 
 	if err := e.configure(s); err != nil {
 		return nil, err
 	}
-	s.admin = open(s.adminOf(e.adminDatabase()))
-	s.admin.SetMaxIdleConns(0) // nothing of ours is in the way of what tests count
+	s.openAdmin()
 	return s, nil
 }
 
@@ -207,12 +208,29 @@ func (s *Server) launchAnywhere() error {
 		if s.Port, errPort = w.reservePort(); errPort != nil {
 			return errPort
 		}
-		s.admin.Close()
-		s.admin = open(s.adminOf(s.engine.adminDatabase()))
-		s.admin.SetMaxIdleConns(0)
+		s.closeAdmin()
+		s.openAdmin()
 		err = s.launch()
 	}
 	return err
+}
+
+func (s *Server) openAdmin() {
+	s.admin = open(s.adminOf(s.engine.adminDatabase()))
+	s.admin.SetMaxIdleConns(0) // nothing of ours is in the way of what tests count
+	s.kept = s.admin
+	if db := s.adminOf(s.engine.adminDatabase()); s.Dialect == "postgres" || s.shared {
+		s.kept = openHouse(db)
+		s.kept.SetMaxIdleConns(1)
+		if s.shared {
+			s.kept.SetMaxIdleConns(4)
+		}
+	}
+}
+
+func (s *Server) closeAdmin() {
+	s.admin.Close()
+	s.kept.Close()
 }
 
 func (s *Server) answers() error {
@@ -337,7 +355,10 @@ func (s *Server) resume() {
 func (s *Server) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.admin.Close()
+	s.closeAdmin()
+	for _, pool := range s.own {
+		pool.Close()
+	}
 	if s.process != nil {
 		s.resume()
 		s.process.signal(s.engine.abandonSignal())

@@ -40,7 +40,13 @@ func open(db Database) *sql.DB {
 	panic("dbtest: unknown dialect " + db.Dialect)
 }
 
-func openPostgres(db Database) *sql.DB {
+// connectTimeout is long: a busy machine first serves the connections and cancel requests
+// of hundreds that a test has left behind, each of which costs PostgreSQL a process.
+const connectTimeout = 30 * time.Second
+
+func openPostgres(db Database) *sql.DB { return stdlib.OpenDB(*postgresConfig(db)) }
+
+func postgresConfig(db Database) *pgx.ConnConfig {
 	// All that matters is set: nothing comes from PGHOST and its like.
 	config, err := pgx.ParseConfig("host=" + db.Host + " sslmode=disable")
 	if err != nil {
@@ -48,9 +54,9 @@ func openPostgres(db Database) *sql.DB {
 	}
 	config.Port, config.Database = uint16(db.Port), db.Name
 	config.User, config.Password = db.Username, db.Password
-	config.ConnectTimeout = 5 * time.Second
+	config.ConnectTimeout = connectTimeout
 	config.RuntimeParams = map[string]string{"timezone": "UTC", "application_name": "dbtest"}
-	return stdlib.OpenDB(*config)
+	return config
 }
 
 // openPgBouncerConsole speaks the simple protocol, the only one the console knows.
@@ -61,7 +67,7 @@ func openPgBouncerConsole(b *PgBouncer) *sql.DB {
 	}
 	config.Port, config.Database = uint16(b.Port), "pgbouncer"
 	config.User, config.Password = adminName, b.server.adminPassword
-	config.ConnectTimeout = 5 * time.Second
+	config.ConnectTimeout = connectTimeout
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	config.RuntimeParams = map[string]string{}
 	pool := stdlib.OpenDB(*config)
@@ -73,7 +79,7 @@ func openMySQL(db Database) *sql.DB {
 	config := mysql.NewConfig()
 	config.Net, config.Addr = "tcp", net.JoinHostPort(db.Host, strconv.Itoa(db.Port))
 	config.User, config.Passwd, config.DBName = db.Username, db.Password, db.Name
-	config.Timeout, config.ParseTime, config.Loc = 5*time.Second, true, time.UTC
+	config.Timeout, config.ParseTime, config.Loc = connectTimeout, true, time.UTC
 	config.Params = map[string]string{
 		"time_zone": "'+00:00'",
 		"sql_mode":  "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 )
 
 // A template is a data directory as a new server has it, kept in the workspace.
@@ -165,12 +166,26 @@ func copyFile(from, to string) (int64, error) {
 
 // templateKey names the template of one version of a program, made in one way.
 func templateKey(name, program string, recipe ...string) (string, error) {
-	version, err := exec.Command(program, "--version").Output()
+	version, err := versionOf(program)
 	if err != nil {
-		return "", fmt.Errorf("%s --version: %w", program, err)
+		return "", err
 	}
 	account := serverAccount()
 	sum := fnv.New64a()
-	fmt.Fprintln(sum, program, string(version), recipe, account)
+	fmt.Fprintln(sum, program, version, recipe, account)
 	return fmt.Sprintf("%s-%016x", name, sum.Sum64()), nil
+}
+
+// versions are those of the programs, each of which is started once for it.
+var versions sync.Map // of functions, by path
+
+func versionOf(program string) (string, error) {
+	ask, _ := versions.LoadOrStore(program, sync.OnceValues(func() (string, error) {
+		version, err := exec.Command(program, "--version").Output()
+		if err != nil {
+			err = fmt.Errorf("%s --version: %w", program, err)
+		}
+		return string(version), err
+	}))
+	return ask.(func() (string, error))()
 }

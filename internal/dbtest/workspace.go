@@ -59,11 +59,21 @@ var openWorkspace = sync.OnceValues(func() (*workspace, error) {
 // usedWorkspace is what openWorkspace returned, nil while no test needed it.
 var usedWorkspace atomic.Pointer[workspace]
 
+// tempFolders are where a workspace may be, the best first: in memory, where there is plenty
+// and nobody has named another place.
+func tempFolders() []string {
+	folders := []string{os.TempDir(), "/tmp", "/var/tmp"}
+	if folders[0] == folders[1] && hasMemory() {
+		folders = append([]string{tmpfs}, folders...)
+	}
+	return folders
+}
+
 // workspaceRoot makes the folder of this machine user. It refuses one that
 // somebody else could have prepared.
 func workspaceRoot() (string, error) {
 	var errs []error
-	for _, temp := range []string{os.TempDir(), "/tmp", "/var/tmp"} {
+	for _, temp := range tempFolders() {
 		root := filepath.Join(temp, "dbfleet-test-"+strconv.Itoa(os.Geteuid()))
 		for _, dir := range []string{root, filepath.Join(root, "templates"), filepath.Join(root, "ports")} {
 			if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, os.ErrExist) {

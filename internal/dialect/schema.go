@@ -1,5 +1,7 @@
 package dialect
 
+import "cmp"
+
 // What the databases say of their own tables. A statement about one table takes on
 // PostgreSQL the table's name, quoted as in SQL; on the others first the schema ("" for the
 // one of the connection), then the name.
@@ -49,14 +51,15 @@ WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdr
 			" ON k.TABLE_SCHEMA = c.TABLE_SCHEMA AND k.TABLE_NAME = c.TABLE_NAME AND k.COLUMN_NAME = c.COLUMN_NAME AND k.CONSTRAINT_NAME = 'PRIMARY'" +
 			" WHERE c.TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) AND c.TABLE_NAME = ? ORDER BY c.ORDINAL_POSITION"
 	default:
-		return `SELECT name, LOWER(CASE WHEN INSTR(type, '(') > 0 THEN TRIM(SUBSTR(type, 1, INSTR(type, '(') - 1)) ELSE type END), LOWER(type),
+		return `SELECT c.name, LOWER(CASE WHEN INSTR(type, '(') > 0 THEN TRIM(SUBSTR(type, 1, INSTR(type, '(') - 1)) ELSE type END), LOWER(type),
 	CASE WHEN "notnull" OR pk THEN 0 ELSE 1 END,
 	CASE WHEN dflt_value IS NOT NULL OR hidden IN (2, 3) OR pk = 1 AND UPPER(type) = 'INTEGER' AND MAX(pk) OVER () = 1 THEN 1 ELSE 0 END,
 	CASE WHEN hidden IN (2, 3) THEN 1 ELSE 0 END, pk, -1, -1, '', COALESCE(dflt_value, ''), '',
-	EXISTS (SELECT 1 FROM pragma_table_list AS l WHERE l.schema = wanted.of_schema AND l.name = wanted.of_table COLLATE NOCASE AND l.type = 'view')
+	EXISTS (SELECT 1 FROM pragma_table_list AS l WHERE l.schema = d.name AND l.name = wanted.of_table COLLATE NOCASE AND l.type = 'view')
 FROM (SELECT COALESCE(NULLIF(?, ''), 'main') AS of_schema, ? AS of_table) AS wanted
-JOIN pragma_table_xinfo(wanted.of_table, wanted.of_schema) AS c
-WHERE hidden <> 1 ORDER BY cid`
+CROSS JOIN pragma_database_list AS d
+CROSS JOIN pragma_table_xinfo(wanted.of_table, d.name) AS c
+WHERE d.name = wanted.of_schema COLLATE NOCASE AND hidden <> 1 ORDER BY cid`
 	}
 }
 
@@ -142,4 +145,13 @@ ORDER BY c.relname COLLATE "C"`
 		return `SELECT name, type = 'view', '' FROM pragma_table_list
 WHERE schema = COALESCE(NULLIF(?, ''), 'main') AND type IN ('table', 'view', 'virtual') AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name`
 	}
+}
+
+// SchemaDefinition selects the statement that made a table, by its name; schema is that of the
+// table, quoted as in SQL, "" for the connection's. Of other databases than SQLite it is "".
+func (d *Dialect) SchemaDefinition(schema string) string {
+	if d != SQLite {
+		return ""
+	}
+	return "SELECT sql FROM " + cmp.Or(schema, "main") + ".sqlite_master WHERE type = 'table' AND name = ? COLLATE NOCASE"
 }

@@ -46,6 +46,9 @@ type acquireCtx struct {
 	// mute says that an idle connection was asked whether it still lives, and did not
 	// answer in time.
 	mute bool
+	// cut is why the question to an idle connection was ended, nil if it was not: a server that
+	// was found silent meanwhile is not dialled.
+	cut *InterruptedError
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -72,7 +75,7 @@ func (c *acquireCtx) free() {
 	if c.calls > 1 || c.done != nil {
 		return
 	}
-	c.Context, c.pool, c.round, c.wait, c.reads, c.elsewhere, c.calls, c.got, c.mute = nil, nil, 0, 0, false, nil, 0, nil, false
+	c.Context, c.pool, c.round, c.wait, c.reads, c.elsewhere, c.calls, c.got, c.mute, c.cut = nil, nil, 0, 0, false, nil, 0, nil, false, nil
 	acquires.Put(c)
 }
 
@@ -118,6 +121,19 @@ func (c *acquireCtx) patience() time.Duration {
 		d = min(d, time.Until(deadline)/2)
 	}
 	return max(d, time.Millisecond)
+}
+
+// pingWait is how long an idle connection may take to answer: of a read that another server may
+// answer no more than half of its time. c may be nil.
+func (c *acquireCtx) pingWait() time.Duration {
+	if c == nil || c.elsewhere == nil {
+		return idlePingTimeout
+	}
+	deadline, ok := c.Context.Deadline()
+	if half := time.Until(deadline) / 2; ok && half >= leastHalf {
+		return min(idlePingTimeout, half)
+	}
+	return idlePingTimeout
 }
 
 // ErrRoom is why a read has not waited any longer for a connection: another server has one

@@ -18,19 +18,26 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// Not parallel: it sets the resolver of the program.
-func TestConnect_EachAddressOfANameHasItsShare(t *testing.T) {
+// resolving sets the resolver of the program until the test ends.
+func resolving(t *testing.T) *fakeDNS {
+	t.Helper()
 	dns := &fakeDNS{}
 	before := net.DefaultResolver
 	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: dns.dial}
 	t.Cleanup(func() { net.DefaultResolver = before })
+	return dns
+}
+
+// Not parallel: it sets the resolver of the program.
+func TestConnect_EachAddressOfANameHasItsShare(t *testing.T) {
+	dns := resolving(t)
 	for _, dialect := range []string{"postgres", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
 			db := dbtest.New(t, dialect)
 			mute := listenMute(t, "127.0.0.2", db.Port)
 			dns.answer("127.0.0.2", "127.0.0.1")
 			o := optionsFor(db)
-			o.Host, o.ConnectTimeout, o.MaxOpen, o.MaxIdle = "db.dbfleet.test", 4*time.Second, 20, 20
+			o.Host, o.ConnectTimeout, o.MaxOpen, o.MaxIdle = "db.dbfleet.test", 6*time.Second, 20, 20
 			p := open(t, o)
 			asked := dns.asked.Load()
 			for range 10 {
@@ -56,7 +63,7 @@ func TestConnect_EachAddressOfANameHasItsShare(t *testing.T) {
 			require.ErrorAs(t, err, &silence)
 
 			dns.answer("127.0.0.2", "127.0.0.1") // the server's word is the last one
-			o.ConnectTimeout, o.Password = 4*time.Second, func() string { return "wrong" }
+			o.ConnectTimeout, o.Password = 6*time.Second, func() string { return "wrong" }
 			_, err = open(t, o).Acquire(t.Context(), 0)
 			require.Equal(t, Auth, Classify(err).Class, "%v", err)
 

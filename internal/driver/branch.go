@@ -77,16 +77,16 @@ func isSavepoint(query string, d *dialect.Dialect) bool {
 	return strings.EqualFold(word, "SAVEPOINT") || strings.EqualFold(word, "RELEASE") || isRollbackTo(query, d)
 }
 
-// BeginAnchor is Begin for a transaction of which Wrote will be asked, and whose commit is
+// BeginAnchor is BeginLate for a transaction of which Wrote will be asked, and whose commit is
 // a decision: on SQLite it is on the disk before it is answered.
-func (c *Conn) BeginAnchor(ctx context.Context, o TxOptions) error {
+func (c *Conn) BeginAnchor(ctx context.Context, o TxOptions, another Another) error {
 	if c.inner == nil {
 		return errReleased
 	}
 	if err := c.inner.makeDurable(ctx); err != nil {
 		return err
 	}
-	if err := c.Begin(ctx, o); err != nil {
+	if err := c.BeginLate(ctx, o, another); err != nil {
 		return err
 	}
 	c.inner.lockAnyway()
@@ -119,6 +119,7 @@ func (c *Conn) BeginBranch(ctx context.Context, id BranchID, o TxOptions) error 
 	if c.inner == nil {
 		return errReleased
 	}
+	c.late = lateBegin{begins: 1} // it is begun once
 	return c.inner.beginBranch(ctx, id, o)
 }
 
@@ -133,6 +134,12 @@ func (c *conn) beginBranch(ctx context.Context, id BranchID, o TxOptions) error 
 	defer c.unlock()
 	if c.tx.active {
 		return &NotSentError{Err: errTxOpen}
+	}
+	if late, err := c.beginLateLocked(ctx, o); late || err != nil {
+		if late {
+			c.tx.branch = &branch{id: id}
+		}
+		return err
 	}
 	if err := b.BeginBranch(ctx, id, o); err != nil {
 		if err = c.failed(ctx, err); !isNotSent(err) {
@@ -251,6 +258,14 @@ func (c *Conn) Changed() bool {
 }
 
 func (c *conn) wroteAnything(ctx context.Context) (bool, error) {
+	if !c.lent.Load() {
+		c.lockAnyway()
+		unbegun := c.unbegun()
+		c.unlock()
+		if unbegun {
+			return false, nil
+		}
+	}
 	if err := c.enter(ctx, ""); err != nil {
 		return true, err
 	}

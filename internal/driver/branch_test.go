@@ -427,7 +427,7 @@ func TestWrote_TellsWritersFromReaders(t *testing.T) {
 			return w
 		}
 		require.True(t, wrote(), "no transaction that it watches")
-		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}, nil))
 		require.False(t, wrote())
 		require.Empty(t, rowsOf(t, c, "SELECT id FROM t WHERE id > 3"))
 		mustExec(t, c, "SAVEPOINT s")
@@ -442,7 +442,7 @@ func TestWrote_TellsWritersFromReaders(t *testing.T) {
 		require.True(t, wrote())
 		require.NoError(t, c.Rollback(t.Context()))
 
-		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}, nil))
 		require.Empty(t, rowsOf(t, c, "WITH x AS (SELECT id FROM t) SELECT id FROM x"))
 		require.False(t, wrote())
 		_, back, err := c.Lend()
@@ -458,7 +458,7 @@ func TestWrote_CountsNotify(t *testing.T) {
 	t.Parallel()
 	p := open(t, optionsFor(dbtest.New(t, "postgres")))
 	c := acquire(t, p)
-	require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+	require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}, nil))
 	mustExec(t, c, "SELECT pg_notify($1, $2)", "a", "b")
 	w, err := c.Wrote(t.Context())
 	require.NoError(t, err)
@@ -478,7 +478,7 @@ func TestWrote_CountsLoads(t *testing.T) {
 		mustExec(t, c, "CREATE TABLE "+table+" (id INTEGER PRIMARY KEY)")
 		id := newBranchID()
 		if db.Dialect == "sqlite" {
-			require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+			require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}, nil))
 		} else {
 			require.NoError(t, c.BeginBranch(t.Context(), id, TxOptions{}))
 		}
@@ -518,7 +518,7 @@ func TestAnchor_OfSQLiteIsOnTheDisk(t *testing.T) {
 	}
 	require.Equal(t, "1", level())
 	for _, end := range []func(context.Context) error{c.Commit, c.Rollback} {
-		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}))
+		require.NoError(t, c.BeginAnchor(t.Context(), TxOptions{}, nil))
 		mustExec(t, c, "INSERT INTO t VALUES (1, 'a') ON CONFLICT DO NOTHING")
 		require.Equal(t, "2", level())
 		require.NoError(t, end(t.Context()))

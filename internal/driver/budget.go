@@ -15,36 +15,28 @@ type Budget = session.Budget
 func NewBudget(size int, room func() bool) *Budget { return session.NewBudget(size, room) }
 
 // takeBudget waits until the budget, of which the pool is one of several, has room for a
-// connection. doubted says that the pool's last dial has failed.
-func (p *Pool) takeBudget(ctx, outer context.Context, a *acquireCtx, doubted bool) error {
-	if p.budget == nil {
-		return nil
-	}
-	late := &AcquireTimeoutError{Node: p.node, Budget: p.budget.Size()}
-	if a != nil {
-		late.Wait = a.wait
-	}
-	if p.budget.TryTake(doubted) {
-		return nil
-	}
+// connection. doubted says that the pool's last dial has failed, left that a connection that
+// was left is there instead.
+func (p *Pool) takeBudget(ctx context.Context, w *dialWait, doubted bool) (left bool, err error) {
+	late := &AcquireTimeoutError{Node: p.node, Budget: p.budget.Size(), Wait: w.bound()}
 	p.budgetWaits.Add(1)
 	began := time.Now()
 	defer func() { p.budgetWaited.Add(int64(time.Since(began))) }()
-	patience, end := after(late.Wait)
-	defer end()
 	p.unmade.Add(1)
 	defer p.unmade.Add(-1)
-	switch p.budget.Take(ctx.Done(), patience, doubted) {
+	switch p.budget.Take(ctx.Done(), w.waits(), w.came, doubted) {
 	case 0:
-		return nil
+		return false, nil
 	case 1:
-		if outer.Err() == nil {
-			return p.connectError(outer, ctx, ctx.Err())
+		if w.outer.Err() == nil {
+			return false, p.connectError(w.outer, ctx, ctx.Err())
 		}
-		late.Err = outer.Err()
+		late.Err = w.outer.Err()
+	case 3:
+		return true, nil
 	}
 	late.Stats = p.Stats()
-	return late
+	return false, late
 }
 
 // Stats are the figures of the pool, without the connections that wait for the budget to be
@@ -60,8 +52,10 @@ func (p *Pool) Stats() sql.DBStats {
 
 // CloseIdle closes the connections that nobody uses, and says whether there were any.
 func (p *Pool) CloseIdle() bool {
+	closed := p.left.close(func(*dial) bool { return true })
+	closed = p.left.makeWay(true) || closed
 	if p.db.Stats().Idle == 0 {
-		return false
+		return closed
 	}
 	p.keeping.Lock()
 	defer p.keeping.Unlock()

@@ -18,7 +18,8 @@ import (
 // them at the same time. An error leaves rows behind that only a rollback, or a
 // rollback to a savepoint, removes.
 type Load struct {
-	c      *conn
+	of     *Conn
+	c      *conn // of the Conn, once it has begun
 	into   LoadTarget
 	rows   int64 // that were added
 	failed error // of an earlier Add
@@ -47,7 +48,7 @@ func (c *Conn) Load(into LoadTarget) (*Load, error) {
 	case !c.inner.tx.active:
 		return nil, errNoTransaction
 	}
-	return &Load{c: c.inner, into: into}, nil
+	return &Load{of: c, c: c.inner, into: into}, nil
 }
 
 // Add adds a row, whose values are of the types that Exec takes; they are not
@@ -97,6 +98,10 @@ func (l *Load) rowError(err error) error { return &RowError{Row: l.rows, Err: er
 
 // start chooses the way, knowing the first row, and begins.
 func (l *Load) start(ctx context.Context, first []any) error {
+	if err := l.of.begun(ctx); err != nil {
+		return err
+	}
+	l.c = l.of.inner
 	if s, ok := l.c.s.(session.CopySession); ok && len(l.into.Columns) > 0 {
 		p, err := l.c.startCopy(ctx, s, l.into, first)
 		if p != nil || err != nil {

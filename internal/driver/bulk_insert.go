@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 )
 
 // inserts is a load by INSERT statements of many rows, each with the same text.
@@ -112,6 +113,9 @@ func (s *inserts) blame(ctx context.Context, err error) error {
 	}
 	if s.c.tx.cause != nil || s.c.broken.Load() {
 		return err
+	}
+	if partly := new(PartlyError); errors.As(err, &partly) { // what is there would conflict with itself
+		return &RowError{Row: s.first + partly.Rows, Err: partly.Err}
 	}
 	text, textErr := s.into.Insert(1)
 	if textErr != nil {

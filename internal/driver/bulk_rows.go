@@ -23,14 +23,28 @@ func (c *Conn) InsertRows(ctx context.Context, query string, args []any, one str
 		return nil, "", err
 	}
 	defer give(nv)
-	if s, ok := c.inner.s.(session.RowInserter); ok {
-		rows, sent, err = c.inner.insertRows(ctx, s, one, *nv, &c.rows)
-		if rows != nil || err != nil {
-			return rows, sentUnless(err, sent), err
+	for {
+		rows, sent, err = c.inner.insertAny(ctx, query, one, *nv, &c.rows)
+		if err == nil {
+			return rows, sent, nil
+		}
+		var again bool
+		if again, err = c.BeginsElsewhere(ctx, err); !again {
+			return nil, sentUnless(err, sent), err
 		}
 	}
-	rows, err = c.inner.query(ctx, query, *nv, &c.rows)
-	return rows, sentUnless(err, query), err
+}
+
+// insertAny is insertRows, or where the session does not do that query.
+func (c *conn) insertAny(ctx context.Context, query, one string, args []sqldriver.NamedValue, into *cellCursor) (rows Rows, sent string, err error) {
+	if s, ok := c.s.(session.RowInserter); ok {
+		rows, sent, err = c.insertRows(ctx, s, one, args, into)
+		if rows != nil || err != nil {
+			return rows, sent, err
+		}
+	}
+	rows, err = c.query(ctx, query, args, into)
+	return rows, query, err
 }
 
 // sentUnless is text, or "" if err says that nothing was sent.

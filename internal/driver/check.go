@@ -45,11 +45,10 @@ func (p *Pool) Check(ctx context.Context, writes bool) (State, error) {
 	} else {
 		s.Full = true
 	}
-	own, err := (*connector)(p).Connect(ctx)
+	c, err := p.dialled(ctx, nil, true)
 	if err != nil {
 		return s, err
 	}
-	c := own.(*conn)
 	defer func() { _ = c.Close() }()
 	s.ReadOnly, err = c.check(ctx, writes)
 	return s, err

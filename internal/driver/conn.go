@@ -49,15 +49,18 @@ type conn struct {
 	asked   bool    // state is known
 	unsure  bool    // other code has run since
 	cursors *cursor // that are open
+	telling bool    // what has failed is a question of the library's own
 
 	held     atomic.Bool // a Conn has it
 	reads    atomic.Bool // for a plain read
 	kept     bool        // by who has it for several statements; used by that alone
 	broken   atomic.Bool
-	spoiled  atomic.Bool // by Conn.Spoil
-	lent     atomic.Bool // by Conn.Lend
-	old      atomic.Bool // its time is over
-	budgeted bool        // it is one of the pool's budget, until it is closed
+	cut      atomic.Pointer[InterruptedError] // that has ended it, nil for none
+	spoiled  atomic.Bool                      // by Conn.Spoil
+	lent     atomic.Bool                      // by Conn.Lend
+	old      atomic.Bool                      // its time is over
+	budgeted bool                             // it is one of the pool's budget, until it is closed
+	counted  bool                             // it is one of the pool's made, until it is closed
 	// generation is the pool's when it was dialled, see DropIdle.
 	generation uint64
 	alone      bool        // of a Probe: what it leaves behind on the server is not waited for
@@ -111,6 +114,9 @@ func (c *conn) enter(ctx context.Context, query string) error {
 	err := c.settle(ctx)
 	if err == nil {
 		err = c.admit(query)
+	}
+	if err == nil {
+		err = c.opens(ctx, query)
 	}
 	if err == nil {
 		err = c.before(ctx, query)
@@ -291,6 +297,9 @@ func (c *conn) failed(ctx context.Context, err error) error {
 	}
 	if c.tx.active && c.tx.cause == nil {
 		status := c.statusAfter(ctx, v, err)
+		if c.tx.late && v.Answered && status.Over() {
+			c.dirty = true // as after a BEGIN that is refused
+		}
 		switch {
 		case c.tx.plain:
 		case v.Answered && status == session.TxCommitted, c.tx.watched && !v.NotSent && (status.Over() || !v.Answered):
@@ -306,6 +315,14 @@ func (c *conn) failed(ctx context.Context, err error) error {
 		c.tx.final = true
 	}
 	return out
+}
+
+// failedToTell is failed of a question of the library's own, which holds no locks: the server
+// is not waited for when it does not answer in time.
+func (c *conn) failedToTell(ctx context.Context, err error) error {
+	c.telling = true
+	defer func() { c.telling = false }()
+	return c.failed(ctx, err)
 }
 
 // reason is the error that explains a lost answer: the context's, if the

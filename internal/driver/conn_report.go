@@ -44,7 +44,7 @@ func (c *Conn) Includes(ctx context.Context, target position.Position) (position
 	defer c.inner.unlock()
 	answer, err := h.Includes(ctx, target)
 	if err != nil {
-		return position.Unknown, c.inner.failed(ctx, err)
+		return position.Unknown, c.inner.failedToTell(ctx, err)
 	}
 	return answer, nil
 }

@@ -71,7 +71,7 @@ func (c *conn) BeginTx(ctx context.Context, o sqldriver.TxOptions) (sqldriver.Tx
 		}
 		return nil, err
 	}
-	return sqlTx{c}, nil
+	return sqlTx{c, ctx}, nil
 }
 
 // Ping asks the server for an answer.
@@ -126,9 +126,16 @@ func (c *conn) ResetSession(ctx context.Context) error {
 // but dropped.
 func (c *conn) answers(ctx context.Context) bool {
 	a, _ := ctx.(*acquireCtx)
-	ctx, cancel := context.WithTimeout(unwrapAcquire(ctx), idlePingTimeout)
+	ctx, cancel := context.WithTimeout(unwrapAcquire(ctx), a.pingWait())
 	defer cancel()
+	if a != nil && a.reads { // so that InterruptReads ends it
+		c.reads.Store(true)
+		defer c.reads.Store(false)
+	}
 	err := c.s.Ping(ctx)
+	if a != nil {
+		a.cut = c.cut.Load()
+	}
 	if err != nil && ended(ctx) != nil {
 		c.pool.DropIdle()
 		if a != nil {
@@ -163,6 +170,10 @@ func (c *conn) Close() error {
 	c.pool.ends.closedConn(c)
 	c.lockAnyway()
 	defer c.unlock()
+	if c.counted {
+		c.counted = false
+		defer c.pool.made.Add(-1)
+	}
 	if c.budgeted {
 		c.budgeted = false
 		defer c.pool.budget.Give(false) // the server has let it go by then
@@ -186,10 +197,19 @@ func (c *conn) Begin() (sqldriver.Tx, error) {
 }
 
 // sqlTx is the transaction of a conn for database/sql.
-type sqlTx struct{ c *conn }
+type sqlTx struct {
+	c   *conn
+	ctx context.Context //nolint:containedctx // of BeginTx: nobody waits for a rollback longer than rollbackTimeout after its end
+}
 
-func (t sqlTx) Commit() error   { return t.c.commit(context.Background()) }
-func (t sqlTx) Rollback() error { return t.c.rollback(context.Background()) }
+func (t sqlTx) Commit() error { return t.c.commit(context.Background()) }
+
+func (t sqlTx) Rollback() error {
+	if t.ctx.Err() != nil {
+		return t.c.rollback(t.ctx)
+	}
+	return t.c.rollback(context.Background())
+}
 
 // stmt is a prepared statement for database/sql: its text, which the session's
 // statement cache knows.

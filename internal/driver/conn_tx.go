@@ -27,6 +27,10 @@ type txState struct {
 	// moved says that a statement has changed what names mean, which the end of the
 	// transaction may change back.
 	moved bool
+	// late says that the server is not known to have begun it, see BeginLate; served that
+	// the connection had served before, noted since when it is so.
+	late, served bool
+	noted        time.Time
 }
 
 func (c *conn) lose(cause error, final bool) { c.tx.cause, c.tx.final = cause, final }
@@ -41,6 +45,11 @@ func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 	if c.tx.active {
 		return &NotSentError{Err: errTxOpen}
 	}
+	return c.beginLocked(ctx, o, plain)
+}
+
+// beginLocked sends BEGIN.
+func (c *conn) beginLocked(ctx context.Context, o TxOptions, plain bool) error {
 	if err := c.s.Begin(ctx, o); err != nil {
 		if c.pool.remote && o != (TxOptions{}) {
 			c.dirty = true // what was asked for may wait for the next transaction
@@ -54,7 +63,12 @@ func (c *conn) begin(ctx context.Context, o TxOptions, plain bool) error {
 // wasLost says that err, of begin, tells nothing but that the connection, which had served
 // before, was lost meanwhile: nothing is begun, and another connection may begin it.
 func (c *conn) wasLost(ctx context.Context, err error) bool {
-	if c.uses <= 1 || !c.broken.Load() || ctx.Err() != nil || isServerSilence(err) || c.pool.closed.Load() {
+	return c.uses > 1 && c.wasLostBy(ctx, err)
+}
+
+// wasLostBy says that err tells that the connection was lost, and not by who waited for it.
+func (c *conn) wasLostBy(ctx context.Context, err error) bool {
+	if !c.broken.Load() || ctx.Err() != nil || isServerSilence(err) || c.pool.closed.Load() {
 		return false
 	}
 	var unanswered *UnansweredError
@@ -103,7 +117,7 @@ func (c *conn) commit(ctx context.Context) error {
 		c.broken.Store(true)
 		return &TxLostError{Err: err}
 	}
-	if f, ok := c.s.(session.FarewellTeller); ok {
+	if f, ok := c.s.(session.FarewellTeller); ok && !c.unbegun() {
 		if why := f.Farewell(); why != nil { // it cannot have been committed: COMMIT was not sent
 			c.tx = txState{}
 			c.broken.Store(true)

@@ -14,50 +14,63 @@ import (
 type connector Pool
 
 // Connect opens a connection and pins its session when one of the slots for that is free,
-// within ConnectTimeout from then on, even if ctx has no deadline.
+// within ConnectTimeout from then on, even if ctx has no deadline. It may be one that was
+// begun for somebody else, see dial.
 func (cr *connector) Connect(ctx context.Context) (sqldriver.Conn, error) {
-	p := (*Pool)(cr)
 	a, _ := ctx.(*acquireCtx)
-	outer := unwrapAcquire(ctx)
+	c, err := (*Pool)(cr).dialled(unwrapAcquire(ctx), a, false)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// dialled is Connect, for an acquisition if a is not nil. alone says that the connection is
+// none of the pool's: it is not one that was left, nor left itself, and counts for nothing.
+func (p *Pool) dialled(outer context.Context, a *acquireCtx, alone bool) (*conn, error) {
 	if err := ended(outer); err != nil && a != nil && a.mute {
 		return nil, p.muteError(err)
+	}
+	if a != nil && a.cut != nil {
+		return nil, a.cut
 	}
 	if refused := p.refusal.Load(); refused != nil {
 		return nil, &NotSentError{Err: refused}
 	}
 	ctx, over := p.ends.dial(outer, a)
 	defer over()
-	doubted := p.budget != nil && p.doubted.Load()
-	if err := p.takeBudget(ctx, outer, a, doubted); err != nil {
-		return nil, err
-	}
-	made := false
-	defer func() {
-		switch {
-		case p.budget == nil:
-		case !made:
-			p.budget.Give(doubted)
-		case doubted:
-			p.budget.Sure()
+	w := &dialWait{pool: p, outer: outer, a: a, alone: alone}
+	defer w.stop()
+	if w.counts() {
+		w.came = p.left.came
+		if c := p.left.take(ctx); c != nil {
+			return c, nil
 		}
-	}()
-	if err := p.takeSlot(ctx, outer, a); err != nil {
-		return nil, err
 	}
-	defer func() { <-p.dials }()
+	doubted := p.budget != nil && p.doubted.Load()
+	c, err := w.budget(ctx, doubted)
+	if c != nil || err != nil {
+		return c, err
+	}
 	if a != nil && a.elsewhere != nil {
 		var end func()
 		ctx, end = yielding(ctx, a.elsewhere)
 		defer end()
 	}
-	c, err := p.connect(ctx, outer)
-	p.doubted.Store(err != nil)
-	if err != nil {
-		return nil, err
+	if c, err = w.slot(ctx); c != nil || err != nil {
+		p.budget.Give(doubted)
+		return c, err
 	}
-	p.ends.opened(c)
-	made, c.budgeted = true, p.budget != nil
-	return c, nil
+	return w.dial(ctx, w.begin(ctx, doubted))
+}
+
+// callersTime is the error of a dial, of which the caller's time is the cause if that is over.
+func callersTime(caller context.Context, err error) error {
+	var connect *ConnectError
+	if over := ended(caller); over != nil && errors.As(err, &connect) {
+		connect.Err = over
+	}
+	return err
 }
 
 // yielding is a context that ends at half of ctx's time if another server is left then. When
@@ -91,55 +104,6 @@ var ErrHalfTime = errors.New("half of the time for the read has passed")
 // leastHalf is what half of a caller's time must be for it to matter: who has less than
 // twice as much gains nothing by asking elsewhere.
 const leastHalf = 100 * time.Millisecond
-
-// takeSlot waits for one of the slots for dials. The time is the pool's own, which bounds
-// it as any wait for a connection, as long as the server answers others: when it has
-// answered nobody for ConnectTimeout, it is the server's silence.
-func (p *Pool) takeSlot(ctx, outer context.Context, a *acquireCtx) error {
-	select {
-	case p.dials <- struct{}{}:
-		return nil
-	default:
-	}
-	var wait time.Duration
-	if a != nil {
-		wait = a.wait
-	}
-	patience, end := after(wait)
-	defer end()
-	silence, end := after(p.timeout)
-	defer func() { end() }()
-	for answers := p.answers.Load(); ; {
-		select {
-		case p.dials <- struct{}{}:
-			return nil
-		case <-patience:
-			return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats()}
-		case <-ctx.Done():
-			if outer.Err() != nil {
-				return &AcquireTimeoutError{Node: p.node, Wait: wait, Stats: p.db.Stats(), Err: outer.Err()}
-			}
-			return p.connectError(outer, ctx, ctx.Err())
-		case <-silence:
-			now := p.answers.Load()
-			if now == answers {
-				return p.connectError(outer, ctx, &SilenceError{After: p.timeout})
-			}
-			answers = now
-			end()
-			silence, end = after(p.timeout)
-		}
-	}
-}
-
-// after is a timer's channel, and its end; without a duration it is never.
-func after(d time.Duration) (<-chan time.Time, func()) {
-	if d <= 0 {
-		return nil, func() {}
-	}
-	t := time.NewTimer(d)
-	return t.C, func() { t.Stop() }
-}
 
 // connect opens a connection within ConnectTimeout. outer is the caller's context, from
 // which ctx comes.
@@ -179,7 +143,13 @@ func (p *Pool) open(ctx context.Context) (s session.Session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.prepared(ctx, s)
+	if s, err = p.prepared(ctx, s); err != nil {
+		return nil, err
+	}
+	if i, ok := s.(session.Interruptible); ok {
+		i.Bound(p.silence)
+	}
+	return s, nil
 }
 
 // connectError is what a dial returns. If a context has ended, that is the cause, rather

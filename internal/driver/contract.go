@@ -63,6 +63,8 @@ type (
 	NotLinkedError = session.NotLinkedError
 	// RowsError is session.RowsError.
 	RowsError = session.RowsError
+	// PartlyError is session.PartlyError.
+	PartlyError = session.PartlyError
 	// UntoldError is session.UntoldError.
 	UntoldError = session.UntoldError
 )

@@ -13,6 +13,7 @@ type Conn struct {
 	sc    *sql.Conn
 	inner *conn
 	rows  cellCursor // of the first query, most often the only one
+	late  lateBegin  // of the last BeginLate
 }
 
 // take is given to sql.Conn.Raw. What it takes is this Conn's as long as the
@@ -40,7 +41,15 @@ func (c *Conn) Exec(ctx context.Context, query string, args []any) (Result, erro
 		return Result{}, err
 	}
 	defer give(nv)
-	return c.inner.exec(ctx, query, *nv)
+	for {
+		res, err := c.inner.exec(ctx, query, *nv)
+		if err == nil {
+			return res, nil
+		}
+		if again, err := c.BeginsElsewhere(ctx, err); !again {
+			return Result{}, err
+		}
+	}
 }
 
 // Query runs a statement with rows, which the caller closes.
@@ -53,11 +62,15 @@ func (c *Conn) Query(ctx context.Context, query string, args []any) (Rows, error
 		return nil, err
 	}
 	defer give(nv)
-	r, err := c.inner.query(ctx, query, *nv, &c.rows)
-	if err != nil {
-		return nil, err
+	for {
+		r, err := c.inner.query(ctx, query, *nv, &c.rows)
+		if err == nil {
+			return r, nil
+		}
+		if again, err := c.BeginsElsewhere(ctx, err); !again {
+			return nil, err
+		}
 	}
-	return r, nil
 }
 
 // Stream is Query for rows between which the program's own code runs.

@@ -30,6 +30,9 @@ const (
 	mayEnd
 	// unsure says that other code runs, which may have changed the session.
 	unsure
+	// goesAlong says that a statement is a plain read; judged that it is known whether it is.
+	goesAlong
+	judged
 )
 
 // effects remembers the effects of the texts that a connection has sent. The zero
@@ -65,6 +68,23 @@ func (m *effects) of(query string, d *dialect.Dialect, many bool) effect {
 	}
 	m.last, m.is = query, e
 	return e
+}
+
+// goesAlong says that a statement may go out together with BEGIN, and once more where the
+// first answer is lost. Of a long one that is not asked; no text is none.
+func (m *effects) goesAlong(query string, d *dialect.Dialect, many bool) bool {
+	if query == "" {
+		return false
+	}
+	e := m.of(query, d, many)
+	if e&judged == 0 && len(query) <= maxEffectText {
+		if e == 0 && isPlainRead(query, d) {
+			e = goesAlong
+		}
+		e |= judged
+		m.known[query], m.is = e, e
+	}
+	return e&goesAlong != 0
 }
 
 // mayCall says that a long text may do more than change rows.

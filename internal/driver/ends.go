@@ -25,24 +25,47 @@ type ends struct {
 	closed bool
 	last   *InterruptedError // of the last interruption
 
-	rounds atomic.Uint64 // interruptions so far; changed with mu held
+	rounds  atomic.Uint64  // interruptions so far; changed with mu held
+	running sync.WaitGroup // dials; not added to once closed
 }
 
-// dialing is one dial.
+// dialing is one dial, or a caller who waits for one.
 type dialing struct {
 	end context.CancelCauseFunc
 	// orphan says that no caller of this package waits in it: database/sql opens a
 	// connection for whoever comes.
 	orphan bool
 	reads  bool // it is for a plain read
+	begun  bool // it is the dial
 }
 
-// dial notes a dial until over is called. ctx ends with it; context.Cause tells why. a is
-// the acquisition that it is for, nil for none: one that began before the last
-// interruption ends at once.
+// dial notes a caller who waits for a dial until over is called. ctx ends with it;
+// context.Cause tells why. a is the acquisition that it is for, nil for none: one that began
+// before the last interruption ends at once.
 func (e *ends) dial(ctx context.Context, a *acquireCtx) (dialCtx context.Context, over func()) {
-	ctx, end := context.WithCancelCause(ctx)
-	d := &dialing{end: end, orphan: a == nil, reads: a != nil && a.reads}
+	dialCtx, _, over = e.note(ctx, a, &dialing{orphan: a == nil})
+	return dialCtx, over
+}
+
+// begin notes a dial that goes on without its caller, until over is called; close waits for
+// it.
+func (e *ends) begin(ctx context.Context, a *acquireCtx) (dialCtx context.Context, end context.CancelCauseFunc, over func()) {
+	dialCtx, end, forget := e.note(ctx, a, &dialing{begun: true})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return dialCtx, end, forget
+	}
+	e.running.Add(1)
+	return dialCtx, end, func() {
+		forget()
+		e.running.Done()
+	}
+}
+
+func (e *ends) note(ctx context.Context, a *acquireCtx, d *dialing) (dialCtx context.Context, end context.CancelCauseFunc, over func()) {
+	ctx, end = context.WithCancelCause(ctx)
+	d.end, d.reads = end, a != nil && a.reads
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
@@ -55,7 +78,7 @@ func (e *ends) dial(ctx context.Context, a *acquireCtx) (dialCtx context.Context
 		e.dials = map[*dialing]struct{}{}
 	}
 	e.dials[d] = struct{}{}
-	return ctx, func() {
+	return ctx, end, func() {
 		e.mu.Lock()
 		delete(e.dials, d)
 		e.mu.Unlock()
@@ -87,8 +110,11 @@ func (e *ends) closedConn(c *conn) {
 func (e *ends) wait(a *acquireCtx) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if a.round != e.rounds.Load() {
+	switch {
+	case a.round != e.rounds.Load():
 		return e.last
+	case a.cut != nil:
+		return a.cut
 	}
 	if e.waits == nil {
 		e.waits = map[*acquireCtx]struct{}{}

@@ -16,10 +16,11 @@ type Group struct {
 	conn *conn
 }
 
-// NewGroup begins a group, which must be ended before the Conn is released.
-func (c *Conn) NewGroup() (*Group, error) {
-	if c.inner == nil {
-		return nil, errReleased
+// NewGroup begins a group, which must be ended before the Conn is released. A transaction
+// that BeginLate has not begun yet it begins, in the time of ctx.
+func (c *Conn) NewGroup(ctx context.Context) (*Group, error) {
+	if err := c.begun(ctx); err != nil {
+		return nil, err
 	}
 	life := &groupLife{done: make(chan struct{}), over: make(chan struct{})}
 	tx, err := c.sc.BeginTx(life, nil)

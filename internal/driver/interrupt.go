@@ -19,9 +19,7 @@ import (
 func (p *Pool) Interrupt(cause error) {
 	err := &InterruptedError{Err: cause}
 	p.DropIdle()
-	if young := cut(p.ends.interrupt(err), err); len(young) > 0 {
-		time.AfterFunc(quiet, func() { cut(young, err) })
-	}
+	cut(p.ends.interrupt(err), err, nil)
 }
 
 // InterruptReads is Interrupt for plain reads alone, those of AcquireToRead: what may have
@@ -29,25 +27,37 @@ func (p *Pool) Interrupt(cause error) {
 func (p *Pool) InterruptReads(cause error) {
 	err := &InterruptedError{Err: cause}
 	p.DropIdle()
-	if young := cut(p.ends.interruptReads(err), err); len(young) > 0 {
-		time.AfterFunc(quiet, func() {
-			cut(slices.DeleteFunc(young, func(c *conn) bool { return !c.reads.Load() }), err) // it may have another use by now
-		})
-	}
+	cut(p.ends.interruptReads(err), err, func(c *conn) bool { return c.reads.Load() }) // it may have another use by then
 }
 
-// cut ends the connections that have waited for their server for long enough, and returns
-// those that wait and have not yet.
-func cut(conns []*conn, err *InterruptedError) (young []*conn) {
-	return slices.DeleteFunc(conns, func(c *conn) bool {
-		s := c.s.(session.Interruptible)
-		silent := s.Silent()
-		if silent >= quiet {
+// cutAgain is when it is looked once more at connections that had not waited for long: the
+// last time for a goroutine that has sent something and then had no processor for as long.
+var cutAgain = []time.Duration{quiet, 5 * quiet, 25 * quiet}
+
+// cut ends the connections that have waited for their server for long enough, and later those
+// that still wait then for the answer to what they had sent by now, if fit, nil for all, says
+// so.
+func cut(conns []*conn, err *InterruptedError, fit func(*conn) bool) {
+	began := time.Now()
+	var look func(enough time.Duration, again []time.Duration)
+	look = func(enough time.Duration, again []time.Duration) {
+		conns = slices.DeleteFunc(conns, func(c *conn) bool {
+			if fit != nil && !fit(c) {
+				return true
+			}
+			s := c.s.(session.Interruptible)
+			if s.Silent() < enough {
+				return false
+			}
+			c.cut.Store(err)
 			s.Interrupt(err)
 			return true
+		})
+		if len(conns) > 0 && len(again) > 0 {
+			time.AfterFunc(time.Until(began.Add(again[0])), func() { look(time.Since(began), again[1:]) })
 		}
-		return silent == 0
-	})
+	}
+	look(quiet, cutAgain)
 }
 
 // Abort is Interrupt for all that waits for the server, however short, and for rows that

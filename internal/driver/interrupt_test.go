@@ -6,8 +6,10 @@ import (
 	"context"
 	sqldriver "database/sql/driver"
 	"errors"
+	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,7 +37,7 @@ func soon(t testing.TB, errs <-chan error) error {
 	select {
 	case err := <-errs:
 		return err
-	case <-time.After(3 * time.Second):
+	case <-time.After(10 * time.Second):
 		buf := make([]byte, 1<<20)
 		require.Fail(t, "still waiting", "%s", buf[:runtime.Stack(buf, true)])
 		return nil
@@ -219,6 +221,61 @@ func TestInterrupt_LeavesNothingBehind(t *testing.T) {
 	})
 }
 
+// held is a network connection whose next Write returns when it may.
+type held struct {
+	net.Conn
+	next *atomic.Pointer[hold]
+}
+
+type hold struct{ written, goOn chan struct{} }
+
+func (c *held) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if h := c.next.Swap(nil); h != nil {
+		close(h.written)
+		<-h.goOn
+	}
+	return n, err
+}
+
+// hazard: what has been sent, and whose goroutine does not wait for the answer yet, was ended
+// by nobody.
+func TestInterrupt_EndsWhatHasJustBeenSent(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		for name, interrupt := range map[string]func(*Pool, error){"all": (*Pool).Interrupt, "reads": (*Pool).InterruptReads} {
+			for what, delay := range map[string]time.Duration{"at once": 0, "a little later": quiet / 2, "much later": 3 * quiet} {
+				t.Run(name+" "+what, func(t *testing.T) {
+					t.Parallel()
+					proxy, o := proxied(t, db)
+					var next atomic.Pointer[hold]
+					o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+						nc, err := new(net.Dialer).DialContext(ctx, network, address)
+						return &held{nc, &next}, err
+					}
+					p := open(t, o)
+					c, err := p.AcquireToRead(t.Context(), time.Minute, elsewhere(isLeft))
+					require.NoError(t, err)
+					defer c.Release()
+					proxy.Blackhole()
+					defer proxy.Heal()
+					h := &hold{make(chan struct{}), make(chan struct{})}
+					next.Store(h)
+					errs := make(chan error, 1)
+					go func() {
+						_, err := c.Exec(context.Background(), "SELECT 1", nil)
+						errs <- err
+					}()
+					<-h.written
+					interrupt(p, errMute)
+					time.AfterFunc(delay, func() { close(h.goOn) })
+					interrupted(t, soon(t, errs), false)
+				})
+			}
+		}
+	})
+}
+
 // hazard: a read that an abort of one node ended was asked at the next, aborted before, and
 // waited there for ever.
 func TestAbort_RefusesWhatComesLater(t *testing.T) {
@@ -284,8 +341,16 @@ func waitsOf(p *Pool) int {
 }
 
 // dialsOf is how many dials are under way.
-func dialsOf(p *Pool) int {
+func dialsOf(p *Pool) int { return countDials(p, true) }
+
+// countDials is how many dials are under way, or how many callers wait for one.
+func countDials(p *Pool, begun bool) (n int) {
 	p.ends.mu.Lock()
 	defer p.ends.mu.Unlock()
-	return len(p.ends.dials)
+	for d := range p.ends.dials {
+		if d.begun == begun {
+			n++
+		}
+	}
+	return n
 }

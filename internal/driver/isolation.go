@@ -12,8 +12,8 @@ var errUntoldIsolation = errors.New("the driver does not tell the isolation leve
 
 // Isolation asks the server for the isolation level of the transaction.
 func (c *Conn) Isolation(ctx context.Context) (sql.IsolationLevel, error) {
-	if c.inner == nil {
-		return 0, errReleased
+	if err := c.begun(ctx); err != nil {
+		return 0, err
 	}
 	return c.inner.isolation(ctx)
 }

@@ -17,8 +17,8 @@ func (c *Conn) Spoil() {
 // statements get ErrBusy. Nobody else gets the connection afterwards: what was done
 // to it is not known, but for the end of its transaction.
 func (c *Conn) Lend() (driverConn any, back func(), err error) {
-	if c.inner == nil {
-		return nil, nil, errReleased
+	if err := c.begunSoon(); err != nil {
+		return nil, nil, err
 	}
 	inner := c.inner
 	if err := inner.enter(context.Background(), ""); err != nil {
@@ -36,6 +36,13 @@ func (c *Conn) Lend() (driverConn any, back func(), err error) {
 		inner.returned()
 		inner.unlock()
 	}, nil
+}
+
+// begunSoon is begun for a call without a context, in as much time as markLent has.
+func (c *Conn) begunSoon() error {
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	return c.begun(ctx)
 }
 
 // markLent marks the transaction, if there is one, before the connection is lent.

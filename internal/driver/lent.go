@@ -45,6 +45,7 @@ func (p *Pool) Lend(wait time.Duration, told func(error) error) *sql.DB {
 // that are being opened for nobody in particular are given up.
 func (p *Pool) EndLoans() (busy int) {
 	p.ends.endOrphans()
+	p.left.closeAll()
 	l := &p.loans
 	l.mu.Lock()
 	db := l.db

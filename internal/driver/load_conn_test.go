@@ -100,13 +100,13 @@ func TestLoad_OfASlowProgramOutlivesTheStatementTimeout(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
 		o := optionsFor(db)
-		o.StatementTimeout = 200 * time.Millisecond
+		o.StatementTimeout = 3 * time.Second // less than all pauses together
 		ctx := t.Context()
 		c := acquire(t, open(t, o))
 		mustExec(t, c, "CREATE TABLE items (id INTEGER PRIMARY KEY)")
 		require.NoError(t, c.Begin(ctx, TxOptions{}))
 		n, err := loadAll(ctx, c, loadTarget(db, "items", "id"), 4, func(i int) []any {
-			pause := time.NewTimer(150 * time.Millisecond)
+			pause := time.NewTimer(time.Second)
 			defer pause.Stop()
 			<-pause.C
 			return []any{int64(i)}

@@ -3,7 +3,6 @@
 package driver
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -34,19 +33,23 @@ func TestLocateNext_TellsWhatIsDoneWhereverTheConnectionIsCut(t *testing.T) {
 			if hold {
 				fault.Action = dbtest.HoldReply
 			}
-			proxy.On(fault)
+			sent := proxy.On(fault)
 			require.True(t, c.LocateNext())
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx := newPassing(t)
+			const patience = 300 * time.Millisecond
+			if cut < packets {
+				ctx.passAfter(sent.Fired(), patience)
+			}
 			_, err := c.Exec(ctx, insertName, []any{name + " now"})
 			if cut < packets {
 				require.True(t, Classify(err).Unanswered, "%s: %v", name, err)
 			} else {
 				require.NoError(t, err, name)
 			}
+			time.AfterFunc(patience, ctx.pass)
 			_, err = c.Position(ctx)
 			require.Error(t, err, name)
 			c.Release()
-			cancel()
 		}
 	}
 	require.Eventually(t, func() bool { return count(t, l.db, "t") == rows }, 10*time.Second, 10*time.Millisecond)

@@ -22,7 +22,7 @@ func optionsFor(db dbtest.Database) Options {
 	return Options{
 		Name: "test", Dialect: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username,
 		Password:       func() string { return db.Password },
-		ConnectTimeout: 5 * time.Second, MaxOpen: 4, MaxIdle: 4, StatementCache: 32,
+		ConnectTimeout: 30 * time.Second, MaxOpen: 4, MaxIdle: 4, StatementCache: 32,
 		SQLite: SQLite{JournalMode: "WAL", Synchronous: "NORMAL", BusyTimeout: 2 * time.Second},
 	}
 }

@@ -42,6 +42,7 @@ type Pool struct {
 	backend  session.Backend
 	lifetime time.Duration
 	timeout  time.Duration // of connecting
+	silence  time.Duration // how long the server may stay silent while a statement runs; 0 is forever
 	idlePing time.Duration // see answers
 	dials    chan struct{} // one slot per dial at a time
 	budget   *Budget       // of several pools, nil for none
@@ -51,6 +52,8 @@ type Pool struct {
 	budgetWaited atomic.Int64 // for how long all together, in nanoseconds
 
 	doubted atomic.Bool // the last dial has failed
+
+	maxOpen int // 0 or less is no bound
 
 	keeping sync.Mutex // protects maxIdle
 	maxIdle int
@@ -68,6 +71,8 @@ type Pool struct {
 	loans      loans
 	ends       ends
 	stops      stops
+	left       left
+	made       atomic.Int64  // connections that are there or on their way, where some may be left
 	answers    atomic.Uint64 // dials that the server has answered
 }
 
@@ -115,11 +120,12 @@ func (p *Pool) start(o Options) *Pool {
 	if on, _ := o.MultiStatements(); on {
 		p.manyStatements = true
 	}
-	p.lifetime, p.timeout, p.onConnect = o.MaxLifetime, o.ConnectTimeout, o.OnConnect
+	p.lifetime, p.timeout, p.silence, p.onConnect = o.MaxLifetime, o.ConnectTimeout, o.StatementTimeout, o.OnConnect
 	p.credentials.fixed, p.credentials.ask = o.Password, o.PasswordFunc
 	_, p.credentials.address = o.Address()
 	p.dials, p.idlePing = make(chan struct{}, maxDials), idlePing
-	p.budget, p.maxIdle = o.Budget, o.MaxIdle
+	p.left.came = make(chan struct{}, maxDials)
+	p.budget, p.maxOpen, p.maxIdle = o.Budget, o.MaxOpen, o.MaxIdle
 	p.stops.start(p, o)
 	p.db = sql.OpenDB((*connector)(p))
 	p.db.SetMaxOpenConns(o.MaxOpen)
@@ -153,18 +159,17 @@ func (p *Pool) Close() error {
 	p.ends.close()
 	p.EndLoans()
 	err := p.db.Close()
+	p.left.closeAll()
 	p.waitLate()
 	p.stops.close()
 	return errors.Join(err, p.backend.Close())
 }
 
-// waitLate waits for the sessions that OnConnect still has, but not for ever.
+// waitLate waits for dials, and for the sessions that OnConnect still has, but not for ever.
 func (p *Pool) waitLate() {
-	if p.onConnect == nil {
-		return
-	}
 	back := make(chan struct{})
 	go func() {
+		p.ends.running.Wait()
 		p.late.Wait()
 		close(back)
 	}()

@@ -32,7 +32,7 @@ func (c *Conn) Position(ctx context.Context) (position.Position, error) {
 	defer c.inner.unlock()
 	p, err := l.Position(ctx)
 	if err != nil {
-		return position.Position{}, c.inner.failed(ctx, err)
+		return position.Position{}, c.inner.failedToTell(ctx, err)
 	}
 	return p, nil
 }
@@ -69,7 +69,7 @@ func (c *conn) answered(ctx context.Context) (position.Position, error) {
 	defer cancel()
 	p, err := c.next.Position(ctx)
 	if err != nil {
-		return position.Position{}, c.failed(ctx, err)
+		return position.Position{}, c.failedToTell(ctx, err)
 	}
 	return p, nil
 }
@@ -133,7 +133,7 @@ func (c *Conn) WaitFor(ctx context.Context, target position.Position, wait time.
 	}
 	defer c.inner.unlock()
 	if reached, err = l.WaitFor(ctx, target, wait); err != nil {
-		return false, c.inner.failed(ctx, err)
+		return false, c.inner.failedToTell(ctx, err)
 	}
 	return reached, nil
 }

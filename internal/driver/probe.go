@@ -67,7 +67,7 @@ func (c *conn) probe(ctx context.Context) (r Report, err error) {
 		err = c.s.Ping(ctx)
 	}
 	if err != nil {
-		return Report{}, c.failed(ctx, err)
+		return Report{}, c.failedToTell(ctx, err)
 	}
 	return r, nil
 }

@@ -13,9 +13,12 @@ const (
 	// stopWait is how long the caller of a statement that was given up waits for the
 	// server to end it, so that its locks are gone when the call returns.
 	stopWait = 500 * time.Millisecond
-	// stopTime is how long the server is asked to end it, and how long connecting to
-	// ask may take.
+	// stopTime is how long the server is asked whether it has ended.
 	stopTime = time.Second
+	// askTime is how long connecting to ask, and each question, may take: a server that
+	// stands still for a moment would else go on with all that is to be stopped, and keep
+	// its locks.
+	askTime = 5 * time.Second
 	// stopTick is how often is looked whether it has ended.
 	stopTick = 5 * time.Millisecond
 	// maxStops is how many sessions may wait for that.
@@ -70,7 +73,7 @@ func (st *stops) close() {
 // nobody waits for any more, since its context has ended or the server was silent for
 // too long. It waits for that, but not longer than stopWait.
 func (c *conn) stopped(ctx context.Context, v session.Verdict, err error) {
-	if c.alone || !v.Broken || v.Answered || v.NotSent || ended(ctx) == nil && !isServerSilence(err) {
+	if c.alone || c.telling || !v.Broken || v.Answered || v.NotSent || ended(ctx) == nil && !isServerSilence(err) {
 		return
 	}
 	over := c.pool.stops.stop(c.s)
@@ -199,9 +202,9 @@ func look(ctx context.Context, with session.Stopper, pending []*stopping) ([]*st
 	}), nil
 }
 
-// bounded calls f with a context that ends after stopTime, too.
+// bounded calls f with a context that ends after askTime, too.
 func bounded(ctx context.Context, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, stopTime)
+	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	return f(ctx)
 }

@@ -251,7 +251,7 @@ func TestTx_SQLiteOwnRollbackIsNoticed(t *testing.T) {
 
 	require.NoError(t, c.Begin(t.Context(), TxOptions{}))
 	mustExec(t, c, "INSERT INTO t VALUES (4, 'd')")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // it has begun by then
 	defer cancel()
 	_, err = c.Exec(ctx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) INSERT INTO t SELECT i+100, 'x' FROM n", nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -289,5 +289,25 @@ func TestTx_OpenRowsMakeTheConnectionBusy(t *testing.T) {
 		require.Len(t, got, 2)
 		mustExec(t, c, "INSERT INTO t VALUES (3, 'c')")
 		require.NoError(t, c.Commit(t.Context()))
+	})
+}
+
+// Seen: the rollback of a *sql.Tx whose context had ended waited for a silent server without an
+// end, and kept its place in the pool.
+func TestTx_OfDatabaseSQLIsGivenUpAtASilentServer(t *testing.T) {
+	t.Parallel()
+	servers(t, func(t *testing.T, db dbtest.Database) {
+		proxy, o := proxied(t, db)
+		p := open(t, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		tx, err := p.DB().BeginTx(ctx, nil)
+		require.NoError(t, err)
+		_, err = tx.ExecContext(ctx, "SELECT 1")
+		require.NoError(t, err)
+		require.Equal(t, 1, p.DB().Stats().InUse)
+		proxy.Blackhole()
+		cancel()
+		require.Eventually(t, func() bool { return p.DB().Stats().InUse == 0 }, 30*time.Second, time.Millisecond)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -96,14 +97,28 @@ func (c count) String() string {
 	return s
 }
 
-// check fails when less than a share of the mutants was noticed. One survivor is
-// always allowed: of few mutants it would be a large share.
+// check fails when so few of the mutants were noticed that less than a share of all must be
+// expected to be: of a sample whose tests notice that share, one of twenty would have as few.
 func (c count) check(bar float64) error {
 	switch {
 	case c.tried == 0:
 		return errors.New("no mutant was tried")
-	case c.tried-c.noticed > 1 && float64(c.noticed) < bar*float64(c.tried):
+	case bar > 0 && c.chance(bar) < 0.05:
 		return fmt.Errorf("less than %.0f %% noticed", 100*bar)
 	}
 	return nil
+}
+
+// chance is how likely a sample of that size has at most as many noticed as this one, where
+// each is noticed with a probability of p, which is between 0 and 1.
+func (c count) chance(p float64) (sum float64) {
+	factorial := func(n int) float64 { // its logarithm: of hundreds it is no float64
+		log, _ := math.Lgamma(float64(n) + 1)
+		return log
+	}
+	for k := range c.noticed + 1 {
+		ways := factorial(c.tried) - factorial(k) - factorial(c.tried-k)
+		sum += math.Exp(ways + float64(k)*math.Log(p) + float64(c.tried-k)*math.Log1p(-p))
+	}
+	return sum
 }

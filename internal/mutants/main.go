@@ -66,14 +66,14 @@ func parse(args []string, out io.Writer) (settings, error) {
 	flags.IntVar(&s.jobs, "j", 1, "mutants at a time")
 	flags.DurationVar(&s.budget, "budget", 0, "begin no mutant after this time")
 	flags.DurationVar(&s.timeout, "timeout", 5*time.Minute, "of one package's tests; running into it counts as noticed")
-	flags.Float64Var(&s.bar, "bar", 0, "fail when less than this share is noticed; one may always survive")
+	flags.Float64Var(&s.bar, "bar", 0, "fail when so few are noticed that it must be less than this share of all, and not the sample's chance (one of twenty)")
 	flags.BoolVar(&s.verbose, "v", false, "show those that are noticed too, and by which test")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
 	s.packages = strings.FieldsFunc(packages, func(r rune) bool { return r == ',' })
-	if flags.NArg() > 0 || s.n < 1 || s.jobs < 1 {
-		fmt.Fprintln(out, "mutants: no arguments but flags; -n and -j are at least 1")
+	if flags.NArg() > 0 || s.n < 1 || s.jobs < 1 || s.bar < 0 || s.bar >= 1 {
+		fmt.Fprintln(out, "mutants: no arguments but flags; -n and -j are at least 1, -bar is less than that")
 		return s, errors.New("usage")
 	}
 	return s, nil

@@ -180,7 +180,7 @@ func list(ctx context.Context, dir string, args ...string) ([]listed, error) {
 	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p listed
 		switch err := d.Decode(&p); {
-		case errors.Is(err, io.EOF):
+		case err == io.EOF:
 			return all, nil
 		case err != nil:
 			return nil, err

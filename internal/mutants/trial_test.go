@@ -136,7 +136,7 @@ func TestTry_AMutantThatNeverEndsIsNoticed(t *testing.T) {
 		"m.go":      "package m\n\nfunc Wait(done bool) {\n\tif done {\n\t\treturn\n\t}\n\tfor {\n\t}\n}\n",
 		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc TestWait(t *testing.T) { Wait(true) }\n",
 	})
-	trial.timeout = time.Second
+	trial.timeout = 3 * time.Second // the tests without the mutant have as long
 	all, err := trial.tree.candidates(nil)
 	require.NoError(t, err)
 	v, err := trial.try(t.Context(), all[0])
@@ -199,9 +199,13 @@ func TestCount_FailsBelowTheBar(t *testing.T) {
 	for _, tc := range []struct {
 		noticed, tried int
 		ok             bool
-	}{{0, 0, false}, {0, 1, true}, {3, 4, true}, {8, 10, true}, {7, 10, false}, {32, 40, true}, {31, 40, false}} {
+	}{
+		{0, 0, false}, {0, 1, true}, {0, 2, false}, {3, 4, true}, {8, 10, true}, {6, 10, true}, {5, 10, false},
+		{9, 13, true}, {7, 13, false}, {32, 40, true}, {28, 40, true}, {27, 40, false}, {400, 500, true}, {384, 500, false},
+	} {
 		err := count{tried: tc.tried, noticed: tc.noticed}.check(0.8)
 		require.Equal(t, tc.ok, err == nil, "%d of %d", tc.noticed, tc.tried)
+		require.Equal(t, tc.tried > 0, count{tried: tc.tried, noticed: tc.noticed}.check(0) == nil, "without a bar")
 	}
 }
 
@@ -214,7 +218,7 @@ func TestParse_ReadsTheFlags(t *testing.T) {
 		n: 5, seed: 9, packages: []string{".", "internal/cell"}, jobs: 1,
 		budget: 4 * time.Minute, timeout: 5 * time.Minute, bar: 0.8,
 	}, s)
-	for _, args := range [][]string{{"-n", "0"}, {"-j", "0"}, {"internal/cell"}, {"-x"}} {
+	for _, args := range [][]string{{"-n", "0"}, {"-j", "0"}, {"-bar", "1"}, {"internal/cell"}, {"-x"}} {
 		_, err := parse(args, &out)
 		require.Error(t, err, args)
 	}

@@ -22,7 +22,7 @@ func open(t testing.TB, db dbtest.Database) *fleet.Pool {
 	p, err := fleet.Open(fleet.Options{
 		Name: "test", Dialect: d, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username,
 		Password:       func() string { return db.Password },
-		ConnectTimeout: 10 * time.Second, MaxOpen: 4, MaxIdle: 4, MaxIdleTime: time.Minute, StatementCache: 64,
+		ConnectTimeout: 30 * time.Second, MaxOpen: 4, MaxIdle: 4, MaxIdleTime: time.Minute, StatementCache: 64,
 		SQLite: fleet.SQLite{JournalMode: "WAL", Synchronous: "NORMAL", BusyTimeout: 2 * time.Second},
 	})
 	require.NoError(t, err)

@@ -121,8 +121,10 @@ func TestSettings_HaveDefaults(t *testing.T) {
 	a := s.Members()[0]
 	require.Equal(t, 500*ms, a.Bound())
 	require.False(t, time.Now().Before(a.Due()))
+	before := time.Now()
 	a.Probed(true, "")
-	within(t, 0.25, float64(time.Second), float64(time.Until(a.Due())), "each second")
+	after := time.Now()
+	require.WithinRange(t, a.Due(), before.Add(750*ms), after.Add(1250*ms), "each second")
 	s = replicaset.New[string](replicaset.Settings{Floor: time.Second})
 	s.Replace([]string{"a"}, specOf(nil))
 	require.Equal(t, time.Second, s.Members()[0].Bound(), "the ceiling is not below the floor")

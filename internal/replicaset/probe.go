@@ -36,8 +36,8 @@ func (m *Member[N]) Due() time.Time { return m.set.epoch.Add(time.Duration(m.due
 
 // Probed says what came of a probe: whether the node answered in time, and if not, why. One
 // failure puts a member that is well under suspicion, and the next one ejects it; the first
-// one ejects it where reads have shown the same (see Doubt), and where it has never
-// answered.
+// one ejects it where reads have shown the same (see Doubt, and Confirm for those that show it
+// later), and where it has never answered.
 func (m *Member[N]) Probed(ok bool, reason string) {
 	defer m.set.deliver()
 	m.set.mu.Lock()
@@ -116,6 +116,26 @@ func (m *Member[N]) probedBadly(now int64, reason string) {
 	}
 	t.trouble = now
 	m.due.Store(now + wait)
+}
+
+// Confirm ejects a member that did not answer a probe, as soon as reads show the same (see
+// Doubt), and says whether it did. For the next probe a connection must be made first, which
+// may take long, and what waits for the member would wait for that as well. It is cheap
+// enough to be asked every few milliseconds.
+func (m *Member[N]) Confirm(now time.Time) bool {
+	at := m.set.instant(now)
+	if m.State() != StateSuspect || !m.doubt(at) {
+		return false
+	}
+	defer m.set.deliver()
+	m.set.mu.Lock()
+	defer m.set.mu.Unlock()
+	if t := &m.trial; m.State() != StateSuspect || t.passive || t.good > 0 {
+		return false
+	}
+	m.ejected(at, m.trial.reason)
+	m.due.Store(at + m.backoff())
+	return true
 }
 
 func (m *Member[N]) backoff() int64 {

@@ -106,3 +106,68 @@ func TestStalled_IsBetterThanSuspectedAndWorseThanDistant(t *testing.T) {
 	w.eject("far")
 	require.Equal(t, "near", w.pick(nil))
 }
+
+// Seen: the probe of a node that had fallen silent was asked a moment before the reads, and
+// they all waited for the next probe, which had a second for its connection.
+func TestConfirm_EjectsWhatReadsFindAsSilentAsAProbeDid(t *testing.T) {
+	t.Parallel()
+	w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+	w.usual(50 * ms)
+	a := w.Find("a")
+	begin(a, 2)
+	w.clock.advance(a.Bound() - ms)
+	a.Probed(false, "no answer within 200ms")
+	require.False(t, a.Confirm(w.clock.Now()), "a read may take as long")
+	require.Equal(t, replicaset.StateSuspect, a.State())
+	w.clock.advance(2 * ms)
+	require.True(t, a.Confirm(w.clock.Now()))
+	require.False(t, a.Confirm(w.clock.Now()), "once")
+	require.Equal(t, replicaset.StateEjected, a.State())
+	require.Equal(t, []replicaset.Change{
+		{Name: "a", From: replicaset.StateHealthy, To: replicaset.StateSuspect, Reason: "no answer within 200ms"},
+		{Name: "a", From: replicaset.StateSuspect, To: replicaset.StateEjected, Reason: "no answer within 200ms"},
+	}, w.changes())
+	require.Less(t, a.Due().Sub(w.clock.Now()), 100*ms, "it is asked again soon")
+}
+
+func TestConfirm_NeedsAProbeThatWasNotAnswered(t *testing.T) {
+	t.Parallel()
+	silent := func(w *world, a *member) {
+		begin(a, 4)
+		w.clock.advance(time.Second)
+	}
+	for name, come := range map[string]func(w *world, a *member){
+		"no probe was lost": silent,
+		"a read was lost": func(w *world, a *member) {
+			a.Begin().Failed("reset")
+			silent(w, a)
+		},
+		"it answers probes again": func(w *world, a *member) {
+			for range 2 { // the second time for longer
+				a.Probed(false, "no answer")
+				a.Probed(true, "")
+			}
+			require.Equal(t, replicaset.StateSuspect, a.State())
+			silent(w, a)
+		},
+		"a read was answered": func(w *world, a *member) {
+			begin(a, 1)
+			a.Probed(false, "no answer")
+			w.clock.advance(time.Minute)
+			a.Begin().Answered()
+		},
+		"reads have only begun": func(w *world, a *member) {
+			a.Probed(false, "no answer")
+			w.clock.advance(time.Minute)
+			require.False(t, a.Confirm(w.clock.Now()))
+			begin(a, 4)
+		},
+	} {
+		w := setup(t, replicaset.Settings{}, "a", "b").healthy()
+		w.usual(ms)
+		a := w.Find("a")
+		come(w, a)
+		require.False(t, a.Confirm(w.clock.Now()), name)
+		require.NotEqual(t, replicaset.StateEjected, a.State(), name)
+	}
+}

@@ -59,13 +59,18 @@ func (r *ArgPlan) needs(d *dialect.Dialect) room {
 // Args returns what the driver takes for each of the columns; see the function
 // [Arg]. cut says that CutTimes, to microseconds and UTC, would change nothing.
 func (r *ArgPlan) Args(rec any, d *dialect.Dialect) (args []any, cut bool, err error) {
+	return r.ArgsAnd(rec, d, 0)
+}
+
+// ArgsAnd is Args with room for so many more arguments.
+func (r *ArgPlan) ArgsAnd(rec any, d *dialect.Dialect, more int) (args []any, cut bool, err error) {
 	base, err := r.plan.record(rec)
 	if err != nil {
 		return nil, false, err
 	}
 	var b boxes
 	b.reserve(r.needs(d), 1)
-	args, err = r.append(make([]any, 0, len(r.places)), base, d, &b)
+	args, err = r.append(make([]any, 0, len(r.places)+more), base, d, &b)
 	return args, r.timed && !b.uncut, err
 }
 

@@ -45,6 +45,9 @@ func arrayCodec(t reflect.Type, depth int) (*codec, error) {
 		if !ok {
 			return typeMismatch(v, t)
 		}
+		if elem.kind == String && c.strict() && c.typeName() == "_BYTEA" {
+			return c.noWayBack("bytes", t)
+		}
 		made := reflect.MakeSlice(t, len(elems), len(elems))
 		for i, e := range elems {
 			var value driver.Value

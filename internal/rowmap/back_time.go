@@ -53,6 +53,9 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 		}
 		return c.backMoment(s, v, t)
 	case string:
+		if err := c.backNull(s, v, t); err != nil {
+			return err
+		}
 		if err := c.backScannedUUID(s, v, t); err != nil {
 			return err
 		}
@@ -63,6 +66,9 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 			return c.backMoment(s, at, t)
 		}
 	case []byte:
+		if err := c.backNull(s, stringOf(v), t); err != nil {
+			return err
+		}
 		if err := c.backScannedUUID(s, v, t); err != nil {
 			return err
 		}
@@ -75,6 +81,18 @@ func (c *origin) backScanned(s sql.Scanner, v driver.Value, t reflect.Type) erro
 		}
 	}
 	return nil
+}
+
+// backNull looks at JSON's null: of a type that holds none, such as a struct, a document
+// is the zero value, which is another document.
+func (c *origin) backNull(s sql.Scanner, text string, t reflect.Type) error {
+	if len(text) != len("null") || text != "null" || !isOwn(t, "JSON[") {
+		return nil
+	}
+	if x, err := valueOf(s.(driver.Valuer), nil); err == nil && x == "null" {
+		return nil
+	}
+	return c.noWayBack("JSON's null", t)
 }
 
 func (c *origin) backMoment(s sql.Scanner, at time.Time, t reflect.Type) error {

@@ -47,6 +47,7 @@ type state struct {
 	origins []origin // one per place
 	chosen  []int    // the places that overwrite stores
 	fields  []int    // their fields
+	others  []int    // fields whose result columns are something else than their columns
 }
 
 // next reads the next row.
@@ -226,7 +227,7 @@ func (b *binding) done(s *state) {
 			s.origins[i].holding = 0
 		}
 	}
-	s.reading, s.cells, s.fields = reading{}, nil, nil
+	s.reading, s.cells, s.fields, s.others = reading{}, nil, nil, nil
 	b.states.Put(s)
 }
 
@@ -241,8 +242,25 @@ func (b *binding) store(s *state, base unsafe.Pointer) error {
 	b.forget(base)
 	if b.fields != nil {
 		b.plan.remember(base, b.fields)
+		b.plan.distrust(base, s.others)
 	}
 	return nil
+}
+
+// others are the fields whose columns of the result are not their own by Rows.From. What
+// it does not tell of is something else.
+func (b *binding) others(sources []string) (fields []int) {
+	if sources == nil || b.fields == nil {
+		return nil
+	}
+	for i := range b.places {
+		at := &b.places[i]
+		if at.index < len(sources) && (sources[at.index] == at.field.column || sources[at.index] != "" && sources[at.index] == b.columns[at.index]) {
+			continue
+		}
+		fields = append(fields, b.plan.byName[at.field.column])
+	}
+	return fields
 }
 
 // set writes place i of the row that was read to the struct at base.

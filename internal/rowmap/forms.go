@@ -3,6 +3,7 @@ package rowmap
 import (
 	"encoding/hex"
 	"reflect"
+	"time"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/value"
@@ -23,7 +24,7 @@ func Other(v, arg any, d *dialect.Dialect) any {
 			return Other(rv.Elem().Interface(), arg, d)
 		}
 	case isTimeLike(t), isOwn(t, "Date"):
-		return otherTime(arg, d)
+		return otherTime(v, arg, d)
 	case isUUID(t):
 		return otherUUID(arg, d)
 	}
@@ -37,13 +38,13 @@ func (p *Plan) Other(i int, v, arg any, d *dialect.Dialect) any {
 	case UUID:
 		return otherUUID(arg, d)
 	case Time:
-		return otherTime(arg, d)
+		return otherTime(v, arg, d)
 	case Custom, Any:
 		switch {
 		case isUUID(c.typ):
 			return otherUUID(arg, d)
 		case isOwn(bare(c.typ), "Date"):
-			return otherTime(arg, d)
+			return otherTime(nil, arg, d)
 		}
 		return Other(v, arg, d)
 	}
@@ -94,8 +95,16 @@ func (p *Plan) Others(i int, list any, args []any, d *dialect.Dialect) (others [
 	default:
 		return nil
 	}
+	var elements []any
+	if c.kind == Time && d == dialect.SQLite {
+		elements = withNanos(list, d)
+	}
 	for k, a := range args {
-		if other := p.Other(i, nil, a, d); other != nil {
+		var v any
+		if len(elements) == len(args) {
+			v = elements[k]
+		}
+		if other := p.Other(i, v, a, d); other != nil {
 			if others == nil {
 				others = make([]any, len(args))
 			}
@@ -138,15 +147,81 @@ func otherUUID(arg any, d *dialect.Dialect) any {
 	return nil
 }
 
-func otherTime(arg any, d *dialect.Dialect) any {
+// otherTime are the forms of the time v, whose text arg is.
+func otherTime(v, arg any, d *dialect.Dialect) any {
 	text, ok := arg.(string)
 	if !ok || d != dialect.SQLite {
 		return nil
 	}
-	if forms, ok := value.TimeFormsOf(text); ok {
-		return forms
+	forms, ok := value.TimeFormsOf(text)
+	if !ok {
+		return nil
 	}
-	return nil
+	if n := Nanos(v); n != 0 {
+		forms = forms.WithNanos(n)
+	}
+	return forms
+}
+
+// Nanos are the nanoseconds of a time behind its microsecond, by which others than this
+// library may have stored it; 0 for what is no time.
+func Nanos(v any) int {
+	switch x := v.(type) {
+	case nil:
+		return 0
+	case time.Time:
+		return x.Nanosecond() % 1000
+	case string:
+		if len(x) > value.MaxTimeText { // which nobody writes of fewer digits
+			t, _ := value.ParseTime(x)
+			return t.Nanosecond() % 1000
+		}
+		return 0
+	}
+	rv := reflect.ValueOf(v)
+	for range maxDepth {
+		switch t := rv.Type(); {
+		case t.Kind() == reflect.Pointer || t.Kind() == reflect.Interface:
+			if rv.IsNil() {
+				return 0
+			}
+			rv = rv.Elem()
+		case !isTimeLike(t):
+			if bare(t) == t {
+				return 0
+			}
+			rv = rv.Field(0) // of a sql.Null
+		case t.ConvertibleTo(timeType):
+			return rv.Convert(timeType).Interface().(time.Time).Nanosecond() % 1000
+		default:
+			return rv.Field(0).Interface().(time.Time).Nanosecond() % 1000
+		}
+	}
+	return 0
+}
+
+// withNanos are the elements of a list that are not NULL, if times of nanoseconds are
+// among them, else nil.
+func withNanos(list any, d *dialect.Dialect) []any {
+	elements, err := listOf(list)
+	if err != nil {
+		return nil
+	}
+	found := false
+	for k := range elements.Len() {
+		found = found || Nanos(elements.Index(k).Interface()) != 0
+	}
+	if !found {
+		return nil
+	}
+	all := make([]any, 0, elements.Len())
+	for k := range elements.Len() {
+		v := elements.Index(k).Interface()
+		if a, err := Arg(v, d); err == nil && a != nil {
+			all = append(all, v)
+		}
+	}
+	return all
 }
 
 // bare is a type without pointers and sql.Null around it.

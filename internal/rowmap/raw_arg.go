@@ -13,7 +13,9 @@ import (
 
 // RawArgs are the arguments of SQL that the caller wrote. Like everywhere, the zero
 // time.Time is NULL, a json.RawMessage is text, and a float32 is the decimal that it
-// stands for; what else there is, the drivers take as they do.
+// stands for. The text that a Value method writes is a text for PostgreSQL, whose driver
+// would read it as a value of the parameter's type: the array {{1,2},{3,4}} would be
+// {1,2,3,4}. What else there is, the drivers take as they do.
 func RawArgs(args []any, d *dialect.Dialect) []any {
 	cloned := false
 	for i, v := range args {
@@ -39,6 +41,12 @@ func rawArg(v any, d *dialect.Dialect) (x any, other bool) {
 	}
 	if isZeroTime(v) {
 		return nil, true
+	}
+	if valuer, ok := v.(driver.Valuer); ok && d == dialect.Postgres && !isNilPointer(v) {
+		if x, err := callValue(valuer); err == nil { // else the driver tells it
+			text, ok := x.(string)
+			return text, ok
+		}
 	}
 	return rawFloat(v, d)
 }

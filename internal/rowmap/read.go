@@ -11,10 +11,19 @@ import (
 type Rows struct {
 	plan    *Plan
 	ofTable bool
+	sources []string // see From
 }
 
 // Rows are rows of a table, or others.
-func (p *Plan) Rows(ofTable bool) Rows { return Rows{p, ofTable} }
+func (p *Plan) Rows(ofTable bool) Rows { return Rows{plan: p, ofTable: ofTable} }
+
+// From says by column of the result which column of the records' table it is, "" for
+// anything else. Records that remember their rows count as not read what is called like
+// another column than it is. nil says that each is the one of its name.
+func (r Rows) From(sources []string) Rows {
+	r.sources = sources
+	return r
+}
 
 // ReadAll is [Rows.ReadAll] for rows that are no table's.
 func (p *Plan) ReadAll(src Source, list any, hint int) (n int, err error) {
@@ -43,7 +52,7 @@ func (p *Plan) ReadEach(src Source, rec any, yield func() bool) (rows int64, err
 // is closed on every path, also if a Scan method ends the goroutine.
 func (r Rows) ReadAll(src Source, list any, hint int) (n int, err error) {
 	p := r.plan
-	rows, err := p.collect(src, list, hint, r.ofTable)
+	rows, err := r.collect(src, list, hint)
 	if err != nil {
 		return 0, err
 	}
@@ -56,7 +65,8 @@ func (r Rows) ReadAll(src Source, list any, hint int) (n int, err error) {
 }
 
 // collect reads and closes src.
-func (p *Plan) collect(src Source, list any, hint int, ofTable bool) (rows slice, err error) {
+func (r Rows) collect(src Source, list any, hint int) (rows slice, err error) {
+	p := r.plan
 	defer closeSource(src, &rows, &err)
 	if _, err := p.listAt(list); err != nil {
 		return slice{}, err
@@ -65,7 +75,8 @@ func (p *Plan) collect(src Source, list any, hint int, ofTable bool) (rows slice
 	if err != nil {
 		return slice{}, err
 	}
-	s := b.open(src, hint != 1, hint, ofTable)
+	s := b.open(src, hint != 1, hint, r.ofTable)
+	s.others = b.others(r.sources)
 	c := recordCollector{plan: p, next: hint}
 	for {
 		if err := s.next(); err != nil {
@@ -97,6 +108,7 @@ func (r Rows) ReadFirst(src Source, rec any) (found bool, err error) {
 		return false, err
 	}
 	s := b.open(src, false, 1, r.ofTable)
+	s.others = b.others(r.sources)
 	if err := s.next(); err != nil {
 		b.done(s)
 		return false, atEnd(err)
@@ -124,6 +136,7 @@ func (r Rows) ReadEach(src Source, rec any, yield func() bool) (rows int64, err 
 		return 0, err
 	}
 	s := b.open(src, false, 1, r.ofTable)
+	s.others = b.others(r.sources)
 	defer b.done(s)
 	for {
 		if err := s.next(); err != nil {

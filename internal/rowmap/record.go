@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"time"
+	"unsafe"
 
 	"github.com/dbfleet/dbfleet/internal/value"
 )
@@ -168,11 +169,43 @@ func (p *Plan) Set(i int, rec any, v any) error {
 		return err
 	}
 	f := &p.fields[i]
+	made, err := p.made(f, v)
+	if err == nil {
+		f.place(base, made)
+	}
+	return err
+}
+
+// made returns v as the field has it, a pointer.
+func (p *Plan) made(f *field, v any) (reflect.Value, error) {
 	fresh := reflect.New(f.codec.typ)
 	if err := f.codec.assign(fresh, v); err != nil {
-		return p.failure(f, err)
+		return fresh, p.failure(f, err)
 	}
-	reflect.NewAt(f.codec.typ, f.at(base, true)).Elem().Set(fresh.Elem())
+	return fresh, nil
+}
+
+// place stores what made has returned.
+func (f *field) place(base unsafe.Pointer, made reflect.Value) {
+	reflect.NewAt(f.codec.typ, f.at(base, true)).Elem().Set(made.Elem())
+}
+
+// SetAll is Set for each of the columns, whose values are at their places. On an error
+// none has been set.
+func (p *Plan) SetAll(columns []int, rec any, values []any) error {
+	base, err := p.record(rec)
+	if err != nil {
+		return err
+	}
+	made := make([]reflect.Value, len(columns))
+	for k, i := range columns {
+		if made[k], err = p.made(&p.fields[i], values[k]); err != nil {
+			return err
+		}
+	}
+	for k, i := range columns {
+		p.fields[i].place(base, made[k])
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package rowmap
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 	"unsafe"
@@ -32,8 +31,7 @@ func (p *Plan) Copy(to, from any) { reflect.ValueOf(to).Elem().Set(reflect.Value
 // A State is what the columns of a record held at a time.
 type State []any
 
-// State tells what the columns hold. What a field cannot give is an error in its
-// place.
+// State tells what the columns hold.
 func (r *ArgPlan) State(rec any) State {
 	base := r.plan.mustRecord(rec)
 	state := make(State, len(r.places))
@@ -43,13 +41,7 @@ func (r *ArgPlan) State(rec any) State {
 		if p == nil {
 			continue
 		}
-		v, err := f.codec.arg(p, nil)
-		if b, ok := v.([]byte); ok {
-			v = bytes.Clone(b) // the record's own may be changed in place
-		}
-		if state[i] = v; err != nil {
-			state[i] = err
-		}
+		state[i] = f.codec.held(p)
 	}
 	return state
 }

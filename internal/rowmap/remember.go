@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unsafe"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
 // Remembered is what a record remembers of its row, if its type embeds a struct of
@@ -21,6 +23,10 @@ type notReadValue struct{ _ byte }
 
 // notRead stands for the value of a column that was not read.
 var notRead any = &notReadValue{}
+
+// otherValue is what a query called by the name of a column and is not known to be it: the
+// column counts as not read.
+type otherValue struct{ v any }
 
 // rememberedAt finds the Remembered of a struct type: its offset, -1 without one. It lies in
 // the struct or in structs that are embedded in it, not behind pointers.
@@ -61,6 +67,11 @@ func (p *Plan) Remember(record any, fields []int) {
 	}
 }
 
+// Knows says that a record, a *T, remembers something of its row.
+func (p *Plan) Knows(record any) bool {
+	return p.remembered >= 0 && p.rowOf(p.mustRecord(record)).row != nil
+}
+
 // Forget has a record, a *T, remember nothing of its row.
 func (p *Plan) Forget(record any) {
 	if p.remembered >= 0 {
@@ -85,6 +96,26 @@ func (p *Plan) remember(base unsafe.Pointer, fields []int) {
 	was.row = now
 }
 
+// distrust has a record remember of fields that what was read into them is something else
+// than their columns. What the record remembers must be its own.
+func (p *Plan) distrust(base unsafe.Pointer, fields []int) {
+	for _, i := range fields {
+		values := p.rowOf(base).row.values
+		values[i] = otherValue{values[i]}
+	}
+}
+
+// unset says that the column of field i was not read, and that nobody has set the field.
+func (p *Plan) unset(i int, record any, row *rememberedRow) (unset, other bool) {
+	switch was := row.values[i].(type) {
+	case *notReadValue:
+		return p.IsZero(i, record), false
+	case otherValue:
+		return reflect.DeepEqual(was.v, p.valueOf(i, p.mustRecord(record))), true
+	}
+	return false, false
+}
+
 // valueOf is what field i holds, as State has it.
 func (p *Plan) valueOf(i int, base unsafe.Pointer) any {
 	f := &p.fields[i]
@@ -92,9 +123,18 @@ func (p *Plan) valueOf(i int, base unsafe.Pointer) any {
 	if at == nil {
 		return nil
 	}
-	v, err := f.codec.arg(at, nil)
+	return f.codec.held(at)
+}
+
+// held is what is at p in a form that is compared with what is there later: that of an
+// argument or, of what no database takes, the Go value, in which a change in place is not seen.
+func (c *codec) held(p unsafe.Pointer) any {
+	v, err := c.arg(p, nil)
 	if err != nil {
-		return err
+		v, err = c.arg(p, dialect.Postgres) // an array
+	}
+	if err != nil {
+		return reflect.NewAt(c.typ, p).Elem().Interface()
 	}
 	if b, ok := v.([]byte); ok {
 		v = bytes.Clone(b) // the record's own may be changed in place
@@ -115,11 +155,7 @@ func (p *Plan) Differs(record any, fields []int) (differ []int, ok bool) {
 		return nil, false
 	}
 	for _, i := range fields {
-		if row.values[i] == notRead {
-			if !p.IsZero(i, record) {
-				differ = append(differ, i)
-			}
-		} else if !reflect.DeepEqual(row.values[i], p.valueOf(i, base)) {
+		if unset, _ := p.unset(i, record, row); !unset && !reflect.DeepEqual(row.values[i], p.valueOf(i, base)) {
 			differ = append(differ, i)
 		}
 	}
@@ -136,15 +172,51 @@ func (p *Plan) CheckRead(record any, fields []int) error {
 	if row == nil {
 		return nil
 	}
-	var columns []string
+	var left, called []string
+	first := -1
 	for _, i := range fields {
-		if row.values[i] == notRead && p.IsZero(i, record) {
-			columns = append(columns, p.fields[i].column)
+		unset, other := p.unset(i, record, row)
+		if !unset {
+			continue
+		}
+		if first < 0 {
+			first = i
+		}
+		if other {
+			called = append(called, p.fields[i].column)
+		} else {
+			left = append(left, p.fields[i].column)
 		}
 	}
-	if columns == nil {
+	if first < 0 {
 		return nil
 	}
-	return p.failure(&p.fields[p.byName[columns[0]]], fmt.Errorf("%w: the query of this record left out %s, which the write would erase; write only some columns with SaveColumns or SaveChanges, or read all of them",
-		ErrUnread, strings.Join(columns, ", ")))
+	var why []string
+	if left != nil {
+		why = append(why, "the query of this record left out "+strings.Join(left, ", ")+", which the write would erase")
+	}
+	if called != nil {
+		why = append(why, "what the query of this record called "+strings.Join(called, ", ")+" is not known to be the column, and the write would take it for the row's")
+	}
+	return p.failure(&p.fields[first], fmt.Errorf("%w: %s; write only some columns with SaveColumns or SaveChanges, or read all of them",
+		ErrUnread, strings.Join(why, "; ")))
+}
+
+// CheckOwn refuses a record that is to be found by fields of which the query of the
+// record called something else by their columns' names.
+func (p *Plan) CheckOwn(record any, fields []int) error {
+	if p.remembered < 0 {
+		return nil
+	}
+	row := p.rowOf(p.mustRecord(record)).row
+	if row == nil {
+		return nil
+	}
+	for _, i := range fields {
+		if unset, other := p.unset(i, record, row); unset && other {
+			return p.failure(&p.fields[i], fmt.Errorf("%w: what the query of this record called %s is not known to be the column, and its row would be found by it; read the column itself",
+				ErrUnread, p.fields[i].column))
+		}
+	}
+	return nil
 }

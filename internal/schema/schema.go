@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // Column is a column of a table as the database describes it; see
@@ -78,7 +79,11 @@ type Asked interface {
 // Columns are the columns of a table or view, none if it is not there. A dot in the name
 // stands behind its schema.
 func Columns(ctx context.Context, db Asked, d *dialect.Dialect, table string) (columns []Column, err error) {
-	err = each(ctx, db, d.SchemaColumns(), place(d, table), func(rows *sql.Rows) error {
+	return columnsAt(ctx, db, d, place(d, table))
+}
+
+func columnsAt(ctx context.Context, db Asked, d *dialect.Dialect, at []any) (columns []Column, err error) {
+	err = each(ctx, db, d.SchemaColumns(), at, func(rows *sql.Rows) error {
 		var c Column
 		err := rows.Scan(&c.Name, &c.Type, &c.Full, &c.Nullable, &c.Filled, &c.Generated, &c.KeyAt, &c.Length, &c.Digits, &c.Element, &c.Default, &c.Comment, &c.Viewed)
 		columns = append(columns, c)
@@ -90,10 +95,14 @@ func Columns(ctx context.Context, db Asked, d *dialect.Dialect, table string) (c
 // Indexes are the indexes of a table by which equal values are found, in order of name.
 // The primary key of columns, which are the table's, is one of them.
 func Indexes(ctx context.Context, db Asked, d *dialect.Dialect, table string, columns []Column) (list []Index, err error) {
+	return indexesAt(ctx, db, d, place(d, table), columns)
+}
+
+func indexesAt(ctx context.Context, db Asked, d *dialect.Dialect, where []any, columns []Column) (list []Index, err error) {
 	if key := Key(columns); len(key) > 0 && d == dialect.SQLite {
 		list = append(list, Index{Name: "the primary key", Unique: true, Columns: key})
 	}
-	err = each(ctx, db, d.SchemaIndexes(), place(d, table), func(rows *sql.Rows) error {
+	err = each(ctx, db, d.SchemaIndexes(), where, func(rows *sql.Rows) error {
 		var i Index
 		var at int
 		var column string
@@ -110,9 +119,29 @@ func Indexes(ctx context.Context, db Asked, d *dialect.Dialect, table string, co
 	return list, err
 }
 
-// ForeignKeys are the foreign keys of a table.
-func ForeignKeys(ctx context.Context, db Asked, d *dialect.Dialect, table string) (list []ForeignKey, err error) {
-	err = each(ctx, db, d.SchemaForeignKeys(), place(d, table), func(rows *sql.Rows) error {
+// Replaces says whether a constraint of a table has the rows deleted that a write conflicts
+// with: ON CONFLICT REPLACE of SQLite.
+func Replaces(ctx context.Context, db Asked, d *dialect.Dialect, table string) (replaces bool, err error) {
+	of, name := cutLast(table)
+	if of != "" {
+		of = quote(of)
+	}
+	text := d.SchemaDefinition(of)
+	if text == "" {
+		return false, nil
+	}
+	err = each(ctx, db, text, []any{name}, func(rows *sql.Rows) error {
+		var made string
+		err := rows.Scan(&made)
+		replaces = lex.HasWords(made, d, "ON", "CONFLICT", "REPLACE")
+		return err
+	})
+	return replaces, err
+}
+
+// foreignKeysAt are the foreign keys of a table.
+func foreignKeysAt(ctx context.Context, db Asked, d *dialect.Dialect, where []any) (list []ForeignKey, err error) {
+	err = each(ctx, db, d.SchemaForeignKeys(), where, func(rows *sql.Rows) error {
 		var k ForeignKey
 		var at int
 		var column, refersTo string
@@ -143,28 +172,53 @@ func Tables(ctx context.Context, db Asked, d *dialect.Dialect, schema string) (l
 
 // Fill reads what is in a table.
 func (t *Table) Fill(ctx context.Context, db Asked, d *dialect.Dialect) (err error) {
-	if t.Columns, err = Columns(ctx, db, d, t.FullName()); err != nil || t.Viewed {
+	at := placeOf(d, t.Schema, t.Name)
+	if t.Columns, err = columnsAt(ctx, db, d, at); err != nil || t.Viewed {
 		return err
 	}
-	if t.Indexes, err = Indexes(ctx, db, d, t.FullName(), t.Columns); err != nil {
+	if t.Indexes, err = indexesAt(ctx, db, d, at, t.Columns); err != nil {
 		return err
 	}
-	t.ForeignKeys, err = ForeignKeys(ctx, db, d, t.FullName())
+	t.ForeignKeys, err = foreignKeysAt(ctx, db, d, at)
 	return err
 }
 
-// place is where a statement about a table looks for it.
+// place is where a statement about a table looks for it. A dot in the name stands behind
+// its schema.
 func place(d *dialect.Dialect, table string) []any {
 	if d == dialect.Postgres {
-		parts := strings.Split(table, ".")
-		for i, p := range parts {
-			parts[i] = `"` + strings.ReplaceAll(p, `"`, `""`) + `"`
-		}
-		return []any{strings.Join(parts, ".")}
+		return quoted(strings.Split(table, ".")...)
 	}
-	at := strings.LastIndexByte(table, '.')
-	return []any{table[:max(at, 0)], table[at+1:]}
+	of, name := cutLast(table)
+	return []any{of, name}
 }
+
+// cutLast is the schema in front of a table's name, and the name.
+func cutLast(table string) (schema, name string) {
+	at := strings.LastIndexByte(table, '.')
+	return table[:max(at, 0)], table[at+1:]
+}
+
+// placeOf is the place of a table whose name may have a dot of its own.
+func placeOf(d *dialect.Dialect, schema, name string) []any {
+	switch {
+	case d != dialect.Postgres:
+		return []any{schema, name}
+	case schema == "":
+		return quoted(name)
+	default:
+		return quoted(schema, name)
+	}
+}
+
+func quoted(parts ...string) []any {
+	for i, p := range parts {
+		parts[i] = quote(p)
+	}
+	return []any{strings.Join(parts, ".")}
+}
+
+func quote(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func each(ctx context.Context, db Asked, text string, args []any, row func(*sql.Rows) error) (err error) {
 	rows, err := db.QueryContext(ctx, text, args...)

@@ -75,7 +75,13 @@ func (q Query) counted(c Column) Query {
 	q.steps = q.steps.unordered() // no order changes how many rows there are
 	switch {
 	case q.Merges() || q.Unites() || q.aggregates():
-		return FromQuery(q.distinctNames(), "counted").OnlyColumns(c)
+		q = q.distinctNames()
+		if !q.Selects() && !q.Unites() && !q.distinct() { // of which no column is read
+			var p *parts
+			q, p = q.extend()
+			p.counts = true
+		}
+		return FromQuery(q, "counted").OnlyColumns(c)
 	case bounded:
 		return FromQuery(q.OnlyColumns(Column{Expr: one, As: "found"}), "counted").OnlyColumns(c)
 	}
@@ -88,8 +94,52 @@ func (q *Query) aggregates() bool {
 	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool { return c.Expr != nil || c.Func != "" })
 }
 
-// Aggregates says whether the select list may hold an aggregate.
-func (q *Query) Aggregates() bool { return q.aggregates() }
+// Aggregates says whether the select list may hold an aggregate: expressions of columns and
+// values do not, nor does SQL of the caller's that calls nothing.
+func (q *Query) Aggregates() bool {
+	return q.Selects() && slices.ContainsFunc(q.more.columns, func(c Column) bool {
+		switch {
+		case c.Func != "" || c.Expr == nil:
+			return c.Func != ""
+		case c.Expr.Term != nil:
+			return !ofOneRow(c.Expr.Term)
+		}
+		text, _, err := c.Expr.resolve()
+		return err != nil || strings.Contains(text, "(")
+	})
+}
+
+// ofOneRow says that a term is known to be a value of one row, as one is that is made of
+// columns and values.
+func ofOneRow(t Term) bool {
+	switch t := t.(type) {
+	case ColumnTerm, Literal:
+		return true
+	case Arithmetic:
+		return ofOneRow(t.Left) && ofOneRow(t.Right)
+	case Quotient:
+		return ofOneRow(t.Left) && ofOneRow(t.Right)
+	case DecimalQuotient:
+		return ofOneRow(t.Left) && ofOneRow(t.Right)
+	case TextCall:
+		return ofOneRow(t.Of)
+	case Part:
+		return ofOneRow(t.Of)
+	case Truncated:
+		return ofOneRow(t.Of)
+	case JSONValue:
+		return ofOneRow(t.Document)
+	case First:
+		return allOfOneRow(t)
+	case Joined:
+		return allOfOneRow(t)
+	}
+	return false
+}
+
+func allOfOneRow(list []Term) bool {
+	return !slices.ContainsFunc(list, func(t Term) bool { return !ofOneRow(t) })
+}
 
 // isOneRow says whether the select list makes one row of all. It has no order, and
 // PostgreSQL takes none.

@@ -51,11 +51,54 @@ func (r *renderer) selected(o *output) {
 	r.column(o.path())
 }
 
+// groupName writes a name of GROUP BY.
+func (r *renderer) groupName(q *Query, name string) {
+	if r.groupsTwoWays(q, name) {
+		r.fail(r.fault("group by", strconv.Quote(name)+" is a column, and the select list calls something else of each row so; databases group by the column: give the other another alias, or write "+
+			strconv.Quote(q.refName()+"."+name)+" for the column", nil))
+		return
+	}
+	r.groupColumn(name)
+}
+
 // groupColumn writes a column of GROUP BY.
 func (r *renderer) groupColumn(name string) {
 	r.grouping = true
 	r.column(name)
 	r.grouping = false
+}
+
+// groupsTwoWays says whether a name of GROUP BY is both a column and the alias of what the
+// select list computes of each row: grouped by the column, a value of the result comes in
+// several groups, or in a group it is any row's. An aggregate is of a group, whatever it
+// is called, and SQL of the caller's is not looked at.
+func (r *renderer) groupsTwoWays(q *Query, name string) bool {
+	if !q.Selects() || strings.Contains(name, ".") {
+		return false
+	}
+	i := slices.IndexFunc(q.more.columns, func(c Column) bool { return c.As == name })
+	if i < 0 {
+		return false
+	}
+	switch c := &q.more.columns[i]; {
+	case c.Func != "" || r.itemOf(c).merges:
+		return false
+	case c.Expr != nil:
+		return c.Expr.Term != nil && r.groupable(q, name)
+	case c.Sub != nil:
+		return r.groupable(q, name)
+	default:
+		return lastPart(c.Name) != name && !slices.Contains(q.more.groups, c.Name) && r.groupable(q, name)
+	}
+}
+
+// groupable says whether a name is known to be a column of what the query reads.
+func (r *renderer) groupable(q *Query, name string) bool {
+	if q.more.from != nil {
+		_, n, _ := q.more.from.named(r.d, name, r.table)
+		return n > 0
+	}
+	return r.tableHas(name)
 }
 
 // foldsTo says whether an alias differs from a name in nothing but case.
@@ -147,12 +190,14 @@ func (r *renderer) tableHas(name string) bool {
 func (r *renderer) expression(o *output) {
 	r.str("(")
 	switch c := o.item; {
+	case c.As != "" && r.itemOf(c).text != "":
+		r.str(r.itemOf(c).text)
 	case c.Expr != nil && c.As == "":
 		r.raw(&o.raw, "having")
 	case c.Expr != nil:
 		r.raw(c.Expr, "having")
 	case c.Sub != nil:
-		r.subquery(r.statement(c.Sub))
+		r.selectQuery(c)
 	case c.Func != "":
 		r.aggregate(c)
 	default:

@@ -26,6 +26,9 @@ func (r *renderer) compare(c *Cond) {
 		r.compareNumber(c, x)
 		return
 	}
+	if r.compareComputed(c) {
+		return
+	}
 	switch c.op {
 	case In, NotIn:
 		r.in(c)
@@ -53,22 +56,33 @@ func (r *renderer) compare(c *Cond) {
 	case Like, NotLike, ILike, NotILike, LikeExact, NotLikeExact:
 		r.like(c.op, func() { r.column(c.col) }, a) // a string, as operand has checked
 	case Is:
-		r.column(c.col)
-		r.str(" ")
-		r.str(r.d.NullSafeEqual)
-		r.str(" ")
-		r.ready(a)
+		r.is(c, field, a)
 	case IsNot:
 		r.str("NOT (")
-		r.column(c.col)
-		r.str(" ")
-		r.str(r.d.NullSafeEqual)
-		r.str(" ")
-		r.ready(a)
+		r.is(c, field, a)
 		r.str(")")
 	default:
 		r.fail(r.columnFault(c, "no such operator", nil))
 	}
+}
+
+// is writes a comparison that holds NULL for equal to nothing else.
+func (r *renderer) is(c *Cond, field int, a any) {
+	if !r.inTexts(c.op, field, []any{a}) {
+		r.nullSafe(c, a)
+		return
+	}
+	same := *c
+	same.op = Is
+	r.digits(&same, a)
+}
+
+func (r *renderer) nullSafe(c *Cond, a any) {
+	r.column(c.col)
+	r.str(" ")
+	r.str(r.d.NullSafeEqual)
+	r.str(" ")
+	r.ready(a)
 }
 
 // compareNull writes the test for NULL that c stands for.
@@ -87,7 +101,7 @@ func (r *renderer) compareNull(c *Cond) {
 
 // comparison writes the column and the operator of c.
 func (r *renderer) comparison(c *Cond) {
-	r.column(c.col)
+	r.left(c)
 	r.str(" ")
 	r.str(opNames[c.op])
 	r.str(" ")
@@ -135,6 +149,11 @@ func (r *renderer) rightQuery(op Op, s Subquery) {
 
 // compareExpr writes a comparison with SQL that the caller wrote.
 func (r *renderer) compareExpr(c *Cond, e *Expr) {
+	if v, op, ok := literalOf(e, c.op, r.values); ok {
+		again := Compare(c.col, op, v)
+		r.compare(&again)
+		return
+	}
 	switch c.op {
 	case Eq, NotEq, Lt, LtEq, Gt, GtEq, Like, NotLike:
 	case In, NotIn:

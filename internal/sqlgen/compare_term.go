@@ -2,6 +2,7 @@ package sqlgen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
@@ -13,6 +14,11 @@ func (r *renderer) whole(n int) { r.buf = strconv.AppendInt(r.buf, int64(n), 10)
 // CompareTerm is a term against a value of Go, a list of them, a Number, a subquery or,
 // as an Expr, another term.
 func CompareTerm(left Term, op Op, value any) Cond {
+	if e, ok := value.(*Expr); ok && isLiteral(left) && !isLiteral(e.Term) && e.Term != nil {
+		if turned, ok := op.turned(); ok { // the value has the care that it has on the right
+			left, op, value = e.Term, turned, &Expr{Term: left}
+		}
+	}
 	if column, ok := left.(ColumnTerm); ok {
 		return Compare(string(column), op, value)
 	}
@@ -22,6 +28,14 @@ func CompareTerm(left Term, op Op, value any) Cond {
 // compareTerm writes a comparison whose left side is a term.
 func (r *renderer) compareTerm(c *Cond) {
 	left, v := c.detail().expr.Term, c.detail().value
+	if l, op, ok := literalOf(v, c.op, r.values); ok && !isLiteral(left) {
+		again := CompareTerm(left, op, l)
+		r.compareTerm(&again)
+		return
+	}
+	if !decided(v) && r.folds.has(r, left) {
+		defer r.folds.resume(r.folds.pause())
+	}
 	if !isPattern(c.op) {
 		left = exactly(left)
 	}
@@ -63,8 +77,10 @@ func (r *renderer) compareTerm(c *Cond) {
 			fault("an expression cannot follow " + name)
 			return
 		}
-		side()
-		r.raw(x, "expression")
+		r.asNumeral(isNumber(left) || x.Term != nil && isNumber(x.Term), func() {
+			side()
+			r.raw(x, "expression")
+		})
 		return
 	case *Number:
 		if r.numberFails(c, x) {
@@ -102,16 +118,27 @@ func (r *renderer) compareTerm(c *Cond) {
 		r.like(c.op, func() { r.term(left, true) }, a)
 	case c.op == Is, c.op == IsNot:
 		r.str([2]string{"", "NOT ("}[index(c.op == IsNot)])
-		r.term(left, typed)
-		r.str(" ")
-		r.str(r.d.NullSafeEqual)
-		r.str(" ")
-		r.literal(Literal{v}, typed)
+		r.termIs(c, v, a, typed)
 		r.str([2]string{"", ")"}[index(c.op == IsNot)])
+	case r.carefulTerm(c, v, a):
 	default:
 		side()
 		r.literal(Literal{v}, typed)
 	}
+}
+
+// literalOf is the value of Go that an expression on the right of an operator is, and the
+// operator that it follows as such.
+func literalOf(right any, op Op, values Values) (v any, as Op, ok bool) {
+	e, ok := right.(*Expr)
+	if !ok || op > GtEq && op != In && op != NotIn {
+		return nil, op, false
+	}
+	l, ok := e.Term.(Literal)
+	if ok && (op == In || op == NotIn) && !values.IsList(l.V) {
+		op = [2]Op{Eq, NotEq}[index(op == NotIn)]
+	}
+	return l.V, op, ok
 }
 
 // termIn writes left IN (values). NULL among them is an alternative of its own.
@@ -122,6 +149,13 @@ func (r *renderer) termIn(c *Cond, left Term, list any) {
 		return
 	}
 	not := c.op == NotIn
+	if r.d == dialect.MySQL && slices.ContainsFunc(args, func(a any) bool { return r.divides(c, left, mysqlExact(a)) }) {
+		outer := r.copies
+		eachValue(left, func(Term) { r.copies++ })
+		r.divided(c, left, left)
+		r.copies = outer
+		return
+	}
 	switch {
 	case len(args) == 0 && !hasNull:
 		r.str([2]string{"1 = 0", "1 = 1"}[index(not)])
@@ -130,15 +164,15 @@ func (r *renderer) termIn(c *Cond, left Term, list any) {
 		r.str("(")
 	}
 	if len(args) > 0 {
-		r.term(left, isLiteral(left))
-		r.str([2]string{" IN (", " NOT IN ("}[index(not)])
-		if r.d == dialect.MySQL {
-			for i := range args {
-				args[i] = mysqlExact(args[i])
-			}
+		for i := range args {
+			args[i] = r.exactArg(left, args[i])
 		}
-		r.elements(args, false)
-		r.str(")")
+		if !r.carefulIn(c, list, args) {
+			r.term(left, isLiteral(left))
+			r.str([2]string{" IN (", " NOT IN ("}[index(not)])
+			r.listed(args)
+			r.str(")")
+		}
 	}
 	if hasNull {
 		if len(args) > 0 {
@@ -160,15 +194,24 @@ func (r *renderer) termBetween(c *Cond, left Term, list any) {
 		r.fail(r.fault("expression", opName(c.op)+" takes two values that are not nil", nil))
 		return
 	}
-	r.term(left, isLiteral(left))
-	r.str(" ")
-	r.str(opNames[c.op])
-	r.str(" ")
-	for i, a := range args {
-		r.str([2]string{"", " AND "}[i])
-		if r.d == dialect.MySQL {
-			a = mysqlExact(a)
+	if _, computed := left.(computedColumn); !computed {
+		r.term(left, isLiteral(left))
+		r.str(" ")
+		r.str(opNames[c.op])
+		r.str(" ")
+		for i, a := range args {
+			r.str([2]string{"", " AND "}[i])
+			if r.d == dialect.MySQL {
+				a = mysqlExact(a)
+			}
+			r.ready(a)
 		}
-		r.ready(a)
+		return
 	}
+	low, high := CompareTerm(left, GtEq, args[0]), CompareTerm(left, LtEq, args[1])
+	if c.op == NotBetween {
+		low, high = CompareTerm(left, Lt, args[0]), CompareTerm(left, Gt, args[1]).Or()
+	}
+	both := Group(low, high)
+	r.cond(&both)
 }

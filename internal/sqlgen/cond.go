@@ -33,6 +33,7 @@ const (
 	counting
 	belonging // col = an outerColumn
 	veiled    // (detail.conds), whose arguments are not looked at before they are needed
+	located   // col = detail.value, in detail.form
 	owning    // that the rows of a table are those of val, an *owned
 )
 
@@ -44,6 +45,7 @@ type detail struct {
 	err   error
 	nulls Nulls // of an order
 	value any   // on the right of a term
+	form  Form  // of what finds a row
 
 	keyset *keyset
 }

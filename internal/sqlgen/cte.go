@@ -28,6 +28,8 @@ type visible struct {
 	columns []string
 	all     bool // it has no others
 	own     bool // its rows are those of the table that it hides
+	query   *Query
+	key     []string
 }
 
 // with writes the queries that q reads as tables, which may name those before them.
@@ -63,7 +65,10 @@ func (r *renderer) with(q *Query) {
 			r.fail(r.fault(part, "has the column "+strconv.Quote(twice)+" twice; give one an alias", nil))
 			continue
 		}
-		v := visible{name: c.Name, columns: columns, all: all, own: r.reads(&sub, c)}
+		v := visible{name: c.Name, columns: columns, all: all, own: r.reads(&sub, c), query: &sub}
+		if !c.Recursive {
+			v.key = r.keyOfRows(&sub, t)
+		}
 		if c.Recursive {
 			r.ctes = append(r.ctes, v)
 		}

@@ -1,97 +1,131 @@
 package sqlgen
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 )
 
-// A column of texts in a field of whole numbers: MySQL compares the two by the number
+// A column of texts beside whole numbers: MySQL compares the two by the number
 // that the text begins with, so that 1 is equal to '01' and '1abc', and 0 to 'a'. A
 // read refuses the texts that are no number as it is written. What a statement
 // changes by such a condition, or leaves out, nobody would see: there the column's
 // text, if it is one, is compared with the number's. As in noNumber what COERCIBILITY
 // tells is a constant of the statement, so columns of numbers are compared as ever.
 
-// inTexts says whether a comparison with the table's field i is written so.
-func (r *renderer) inTexts(op Op, i int) bool {
+// inTexts says whether a comparison of the table's field i with these arguments is written
+// so: a field of whole numbers, or another one whose value is sent as such.
+func (r *renderer) inTexts(op Op, i int, args []any) bool {
 	if r.d != dialect.MySQL || i < 0 {
 		return false
 	}
 	switch op {
-	case NotEq, NotIn:
-	case Eq, In:
-		if !r.locks {
+	case NotEq, NotIn, IsNot:
+	case Eq, In, Is:
+		if !r.locks && !r.byDigits {
 			return false
 		}
 	default:
 		return false
 	}
-	return r.table.Whole(i)
+	return r.table.Whole(i) || !slices.ContainsFunc(args, func(a any) bool { return !isWhole(a) })
 }
 
-// digits writes the comparison of c whose right side is written by number, and that of
-// the column's text with texts.
-func (r *renderer) digits(c *Cond, number func(), texts []any) bool {
-	r.str("(")
-	r.comparison(c)
-	number()
-	r.digitsBehind(c, texts)
-	return true
-}
-
-// digitsOfList is digits for the list of the arguments from first on.
-func (r *renderer) digitsOfList(c *Cond, first int, texts []any) {
-	r.str("(")
-	r.together(c, first)
-	r.digitsBehind(c, texts)
-}
-
-// digitsBehind closes either. CONCAT makes a text of the column whatever its collation;
-// a BIT, which it would take for bytes, has the digits of a number in HEX, which no
-// text has that begins with that number.
-func (r *renderer) digitsBehind(c *Cond, texts []any) {
-	differs := c.op == NotEq || c.op == NotIn
-	r.str([2]string{" AND (COERCIBILITY(", " OR COERCIBILITY("}[index(differs)])
-	r.column(c.col)
-	r.str([2]string{") > 4 OR CONCAT(", ") < 5 AND CONCAT("}[index(differs)])
-	r.column(c.col)
-	r.rightDigits(c, texts)
-	r.str([2]string{" OR HEX(", " AND HEX("}[index(differs)])
-	r.column(c.col)
-	r.rightDigits(c, inHex(texts))
-	r.str([2]string{"))", ")"}[index(differs)])
-}
-
-// rightDigits writes the right side of a comparison with texts.
-func (r *renderer) rightDigits(c *Cond, texts []any) {
-	r.str(") ")
-	r.str(opNames[c.op])
-	r.str(" ")
-	if c.op == Eq || c.op == NotEq {
-		r.ready(texts[0])
-		return
+// isWhole says whether an argument is sent as a whole number.
+func isWhole(a any) bool {
+	switch a.(type) {
+	case int64, uint64, bool:
+		return true
 	}
-	r.str("(")
-	first := len(r.args)
-	r.args = append(r.args, texts...)
-	if !r.long(first) {
-		r.pad(first)
-		r.placeholders(first+1, len(r.args))
+	return false
+}
+
+// digits writes the comparison of c with a, and that of the column's text with a's. The
+// argument comes three times: the server makes its texts, which costs nothing here.
+func (r *renderer) digits(c *Cond, a any) {
+	r.digitsBefore(c, func(hex bool) {
+		r.str([2]string{"CONCAT(", "HEX("}[index(hex)])
+		r.ready(a)
+		r.str([2]string{")", " + 0)"}[index(hex)])
+	})
+	if c.op == Is {
+		r.nullSafe(c, a)
+	} else {
+		r.comparison(c)
+		r.ready(a)
 	}
 	r.str(")")
 }
 
+// digitsOfList is digits for the list of the arguments from first on.
+func (r *renderer) digitsOfList(c *Cond, first int) {
+	list := slices.Clone(r.args[first:])
+	r.args = r.args[:first]
+	texts := make([]any, len(list))
+	for i, a := range list {
+		texts[i] = digitsOf(a)
+	}
+	r.digitsBefore(c, func(hex bool) {
+		first := len(r.args)
+		if hex {
+			r.args = append(r.args, inHex(texts)...)
+		} else {
+			r.args = append(r.args, texts...)
+		}
+		r.str("(")
+		if !r.long(first) {
+			r.pad(first)
+			r.placeholders(first+1, len(r.args))
+		}
+		r.str(")")
+	})
+	first = len(r.args)
+	r.args = append(r.args, list...)
+	r.together(c, first)
+	r.str(")")
+}
+
+// digitsBefore opens either; right writes what the column's text is compared with, or its HEX.
+// It stands before the comparison with the number, which the server refuses in a write when
+// it meets a text that is none. CONCAT makes a text of the column whatever its collation; a
+// BIT, which it would take for bytes, has the digits of a number in HEX, which no text has
+// that is that number.
+func (r *renderer) digitsBefore(c *Cond, right func(hex bool)) {
+	differs := c.op == NotEq || c.op == NotIn
+	r.str("((COERCIBILITY(")
+	r.column(c.col)
+	r.str([2]string{") > 4 OR ", ") < 5 AND "}[index(differs)])
+	for _, hex := range [...]bool{false, true} {
+		if hex {
+			r.str([2]string{" OR ", " AND "}[index(differs)])
+		}
+		r.str([2]string{"CONCAT(", "HEX("}[index(hex)])
+		r.column(c.col)
+		r.str(") ")
+		if c.op == Is {
+			r.str(r.d.NullSafeEqual)
+		} else {
+			r.str(opNames[c.op])
+		}
+		r.str(" ")
+		right(hex)
+	}
+	r.str([2]string{") AND ", ") OR "}[index(differs)])
+}
+
 // digitsOf is a whole number as text.
-func digitsOf(a any) []any {
+func digitsOf(a any) any {
 	switch n := a.(type) {
 	case int64:
-		return []any{strconv.FormatInt(n, 10)}
+		return strconv.FormatInt(n, 10)
 	case uint64:
-		return []any{strconv.FormatUint(n, 10)}
+		return strconv.FormatUint(n, 10)
+	case bool:
+		return strconv.Itoa(index(n))
 	}
-	return []any{a}
+	return a
 }
 
 // inHex are the texts of whole numbers as HEX writes them.

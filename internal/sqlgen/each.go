@@ -71,7 +71,7 @@ func (q Query) WithEachOf(keys *Keys, ties []string, sorted bool) Query {
 func (q Query) withEach(e each, ties []string) Query {
 	for _, c := range ties {
 		if !q.ordersBy(c) {
-			q.AddOrder(Order{Column: c})
+			q.addTie(c)
 		}
 	}
 	q, p := q.extend()
@@ -84,7 +84,7 @@ func (q Query) withEach(e each, ties []string) Query {
 func (q *Query) ordersBy(column string) bool {
 	list := q.steps.all()
 	for i := range list {
-		if o := &list[i]; o.kind == order && o.val == nil && o.col == column && !q.Names(column) {
+		if o := &list[i]; o.kind == order && o.val == nil && o.col == column && !q.Names(column) && !q.CallsElse(column) {
 			return true
 		}
 	}
@@ -257,6 +257,7 @@ func (r *renderer) forEachApart(q *Query, t Table, e each) {
 		r.selectBody(&branch, t)
 		r.veil = r.d == dialect.SQLite
 		r.orderAndLimit(&branch)
+		r.ungrouped()
 		r.veil = false
 		if alone {
 			return // in the order of the branch

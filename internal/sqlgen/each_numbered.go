@@ -82,6 +82,7 @@ func (r *renderer) forEachNumbered(q *Query, t Table, e each) {
 	e.window = true
 	p.each = &e
 	r.selectBody(&inner, t)
+	r.ungrouped()
 	r.str(" UNION ALL SELECT ")
 	columns := len(t.Columns())
 	if q.Selects() {

@@ -24,7 +24,7 @@ func (r *renderer) plainItems(q *Query, t Table) {
 	}
 	outer, table, sealed := r.q, r.table, r.sealed
 	if outer != nil {
-		r.outer = append(r.outer, scope{outer, table})
+		r.outer = append(r.outer, scope{outer, table, nil})
 	}
 	r.q, r.table, r.sealed = q, t, false
 	for i := range q.more.columns {

@@ -25,6 +25,9 @@ type Env struct {
 	Owned func(table string) (*Owner, error)
 	// Far is what other databases have told; nil is nothing yet.
 	Far *Far
+	// ByDigits says that the rows which are read are those of a write, which compares a whole
+	// number with a column of texts by its digits; see digits.
+	ByDigits bool
 	// Numbers says that the server is known to take what WithEachOf asks where Numbered is
 	// set.
 	Numbers bool
@@ -64,6 +67,10 @@ type Models interface {
 	// Have says whether a model of the table on that connection has the column, and
 	// whether there is such a model.
 	Have(connection, table, column string) (has, known bool)
+	// Key are the columns of the table's primary key by the first model of it on that
+	// connection, nil without one. Where a model of beside is sharded, the connection may be
+	// one of its shards, which has a copy of the table: there any model of it tells the key.
+	Key(connection, beside, table string) []string
 	// Encrypted says whether it is encrypted by a model of the table.
 	Encrypted(connection, table, column string) bool
 	// Elsewhere is another connection, of a model of the table, if there are some but none

@@ -32,8 +32,9 @@ func (r *renderer) careful(c *Cond, i int, a any) (ok bool) {
 	if r.d.Numbered {
 		return false
 	}
-	if r.inTexts(c.op, i) {
-		return r.digits(c, func() { r.ready(a) }, digitsOf(a))
+	if r.inTexts(c.op, i, []any{a}) {
+		r.digits(c, a)
+		return true
 	}
 	if other := r.otherForm(c, i, a); other != nil {
 		return r.either(c, a, other)
@@ -41,11 +42,16 @@ func (r *renderer) careful(c *Cond, i int, a any) (ok bool) {
 	if !r.misread(i, a) {
 		return false
 	}
+	r.text(c, a)
+	return true
+}
+
+// text writes a comparison with a text that is no number.
+func (r *renderer) text(c *Cond, a any) {
 	r.str("(")
 	r.comparison(c)
 	r.ready(a)
 	r.noNumber(c, c.op == NotEq)
-	return true
 }
 
 // either compares with two forms of a value.
@@ -54,6 +60,14 @@ func (r *renderer) either(c *Cond, a, other any) bool {
 		return r.inForms(c, forms)
 	}
 	switch {
+	case (c.op == Eq || c.op == NotEq) && r.d == dialect.MySQL && c.ofWindow():
+		r.str("((")
+		r.comparison(c)
+		r.ready(a)
+		r.str([2]string{") | ", ") & "}[index(c.op == NotEq)])
+		r.formOf(c, func() { r.form(other) })
+		r.str(")")
+		return true
 	case c.op == Eq || c.op == NotEq:
 		r.str("(")
 		r.comparison(c)
@@ -68,19 +82,20 @@ func (r *renderer) either(c *Cond, a, other any) bool {
 		return true
 	case c.op < Lt || c.op > GtEq:
 	case r.d == dialect.MySQL: // a range of UUIDs is one of texts
-		r.str("(")
+		window := index(c.ofWindow())
+		r.str([2]string{"(", "(("}[window])
 		r.comparison(c)
 		r.ready(a)
-		r.str(" AND LENGTH(")
-		r.column(c.col)
-		r.str(") <> 16)")
+		r.str([2]string{" AND LENGTH(", ") & (LENGTH("}[window])
+		r.left(c)
+		r.str([2]string{") <> 16)", ") <> 16))"}[window])
 		return true
 	default: // all bytes are behind all texts
 		r.str("(")
 		r.comparison(c)
 		r.ready(a)
 		r.str(" AND ")
-		r.column(c.col)
+		r.left(c)
 		r.str(" < x'')")
 		return true
 	}
@@ -91,9 +106,9 @@ func (r *renderer) either(c *Cond, a, other any) bool {
 func (r *renderer) inForms(c *Cond, forms value.TimeForms) bool {
 	switch c.op {
 	case Eq, NotEq:
-		r.column(c.col)
+		r.left(c)
 		r.str([2]string{" IN (", " NOT IN ("}[index(c.op == NotEq)])
-		r.ready(string(forms))
+		r.ready(forms.Cut())
 		for _, form := range forms.AppendOthers(nil) {
 			r.str(", ")
 			r.ready(form)
@@ -120,11 +135,20 @@ func (r *renderer) formOf(c *Cond, right func()) {
 		return
 	}
 	differs := c.op == NotEq || c.op == NotIn
+	if c.ofWindow() {
+		r.str("((")
+		r.comparison(c)
+		right()
+		r.str([2]string{") & (LENGTH(", ") | (LENGTH("}[index(differs)])
+		r.left(c)
+		r.str([2]string{") = 16))", ") <> 16))"}[index(differs)])
+		return
+	}
 	r.str("(")
 	r.comparison(c)
 	right()
 	r.str([2]string{" AND LENGTH(", " OR LENGTH("}[index(differs)])
-	r.column(c.col)
+	r.left(c)
 	r.str([2]string{") = 16)", ") <> 16)"}[index(differs)])
 }
 
@@ -152,6 +176,9 @@ func Misread(a any, d *dialect.Dialect) bool {
 	return ok && d == dialect.MySQL && !value.IsDecimal(text)
 }
 
+// isNumeral writes MySQL's condition that the text before it is a number.
+func (r *renderer) isNumeral() { r.str(` REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'`) }
+
 // noNumber closes a comparison with a text that is no number: it holds if the
 // column is no number either, and otherwise says that the two differ. What
 // COERCIBILITY tells is a constant of the statement; only values of columns that
@@ -159,11 +186,12 @@ func Misread(a any, d *dialect.Dialect) bool {
 // times, UUIDs and addresses.
 func (r *renderer) noNumber(c *Cond, differs bool) {
 	r.str([2]string{" AND (COERCIBILITY(", " OR COERCIBILITY("}[index(differs)])
-	r.column(c.col)
+	r.left(c)
 	r.str([2]string{") < 5 OR CONCAT(", ") > 4 AND CONCAT("}[index(differs)])
-	r.column(c.col)
+	r.left(c)
 	r.str([2]string{") NOT", ")"}[index(differs)])
-	r.str(` REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')`)
+	r.isNumeral()
+	r.str(")")
 	if !differs {
 		r.str(")")
 	}
@@ -183,12 +211,8 @@ func (r *renderer) others(c *Cond, i, first int) []any {
 // members writes column [NOT] IN (arguments) of a list's arguments from first on,
 // whose other forms are others.
 func (r *renderer) members(c *Cond, i, first int, others []any) {
-	if r.inTexts(c.op, i) {
-		var texts []any
-		for _, a := range r.args[first:] {
-			texts = append(texts, digitsOf(a)...)
-		}
-		r.digitsOfList(c, first, texts)
+	if r.inTexts(c.op, i, r.args[first:]) {
+		r.digitsOfList(c, first)
 		return
 	}
 	words := 0
@@ -258,9 +282,12 @@ func (r *renderer) withForms(others []any) (left []any) {
 
 // joinLists writes what joins two lists of one comparison.
 func (r *renderer) joinLists(c *Cond) {
-	if c.op == NotIn {
+	switch {
+	case c.ofWindow() && r.d == dialect.MySQL:
+		r.str([2]string{" | ", " & "}[index(c.op == NotIn)])
+	case c.op == NotIn:
 		r.str(" AND ")
-	} else {
+	default:
 		r.str(" OR ")
 	}
 }

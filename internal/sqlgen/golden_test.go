@@ -127,7 +127,7 @@ func goldenStatements() []statement {
 		selecting("correlated self", where(Exists(all.WithAlias("w").WithCond(CompareColumns("w.boss_id", Eq, "users.id")).asSub(users)))),
 		selecting("in query", where(Compare("id", In, posts.WithColumns(Column{Name: "user_id"}).WithCond(Compare("id", Gt, 1)).asSub(posts.table)), Compare("id", Eq, 2))),
 		selecting("in bounded query", where(Compare("id", NotIn, posts.WithColumns(Column{Name: "user_id"}).WithOrder(Order{Column: "id"}).WithLimit(2).asSub(posts.table)))),
-		selecting("list", all.WithColumns(Column{Name: "id"}, Column{Name: "name", As: "called"}, Column{Name: "*"}, Column{Name: "users.*"}, Column{Expr: raw("COUNT(*) + ?", 1), As: "n"}, Column{Sub: posts.WithColumns(Column{Expr: raw("MAX(id)")}).asSub(posts.table), As: "last"})),
+		selecting("list", all.WithColumns(Column{Name: "id"}, Column{Name: "name", As: "called"}, Column{Name: "*"}, Column{Name: "users.*"}, Column{Expr: raw("LENGTH(name) + ?", 1), As: "n"}, Column{Sub: posts.WithColumns(Column{Expr: raw("MAX(id)")}).asSub(posts.table), As: "last"})),
 		selecting("arguments of no type", all.WithColumns(Column{Expr: raw("?, ? AS a,COALESCE(?, 1) , ?", 1, "x", 2, 3)})),
 		selecting("distinct", all.WithDistinct().WithColumns(Column{Name: "city"}).WithOrder(Order{Column: "city", Desc: true})),
 		selecting("joins", all.WithJoin("JOIN", "posts", "posts.user_id", Eq, "users.id").WithJoin("LEFT JOIN", "app.tags", "tags.post_id", LtEq, "posts.id").WithJoin("CROSS JOIN", "days", "", NoOp, "").WithRawJoin(raw("JOIN x ON x.y = ?", 1)).WithCond(Compare("posts.title", Eq, "a")).WithCond(Compare("id", Eq, 2)).WithCond(Compare("x.z", Eq, 3))),

@@ -110,20 +110,8 @@ const longList = 10_000
 // nothing is written.
 func (r *renderer) long(first int) (ok bool) {
 	list := r.args[first:]
-	if len(list) <= longList {
+	if !r.isLong(len(list)) || !plainList(list) {
 		return false
-	}
-	for _, v := range list {
-		switch v := v.(type) {
-		case int64, uint64:
-		case string:
-			// JSON has no text with these.
-			if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
-				return false
-			}
-		default:
-			return false
-		}
 	}
 	switch r.d.Name {
 	case "sqlite":
@@ -143,6 +131,59 @@ func (r *renderer) long(first int) (ok bool) {
 	default:
 		return false
 	}
+	return true
+}
+
+// isLong says whether so many elements are not sent one by one, as often as the list that is
+// being written is sent.
+func (r *renderer) isLong(n int) bool { return n*max(1, r.copies) > longList }
+
+// plainList says whether long lists can have these elements.
+func plainList(list []any) bool {
+	for _, v := range list {
+		switch v := v.(type) {
+		case int64, uint64:
+		case string:
+			// JSON has no text with these.
+			if !utf8.ValidString(v) || strings.IndexByte(v, 0) >= 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// listed writes the elements of a list with which a term is compared.
+func (r *renderer) listed(list []any) {
+	first := len(r.args)
+	r.args = append(r.args, list...)
+	if !r.long(first) {
+		r.args = r.args[:first]
+		r.elements(list, false)
+	}
+}
+
+// longNumbers writes the elements of a long list with which SQLite compares a term, and those
+// among them that are numbers as such, too; see carefulIn. ok is false when they have no form
+// for that: then nothing is written.
+func (r *renderer) longNumbers(c *Cond, list, numbers []any) (ok bool) {
+	if !r.isLong(len(list)) || !plainList(list) {
+		return false
+	}
+	text, err := json.Marshal(numbers)
+	if err != nil {
+		return false
+	}
+	r.openList(c)
+	r.listed(list)
+	if len(numbers) > 0 {
+		r.str(" UNION ALL SELECT +CAST(value AS NUMERIC) FROM json_each(")
+		r.ready(string(text))
+		r.str(")")
+	}
+	r.str(")")
 	return true
 }
 

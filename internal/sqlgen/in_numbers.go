@@ -82,7 +82,7 @@ func (r *renderer) inEach(column string, not bool, first int) {
 	if len(texts) > 0 {
 		r.column(column)
 		r.str([2]string{" IN (", " NOT IN ("}[index(not)])
-		r.elements(texts, len(texts)+len(numbers) > longList)
+		r.elements(texts, r.isLong(len(texts)+len(numbers)))
 		r.str(")")
 		r.str([2]string{" OR ", " AND "}[index(not)])
 	}
@@ -115,7 +115,7 @@ func index(yes bool) int {
 // the same number, a DOUBLE a number that is equal as doubles are. (The value of an
 // ENUM beside a number would be its position; a YEAR is found by its four digits.)
 func (r *renderer) inNumbers(column string, not bool, numbers []any, scale int) {
-	long := 3*len(numbers) > longList
+	long := r.isLong(3 * len(numbers))
 	if !long {
 		numbers = r.padding(numbers)
 	}

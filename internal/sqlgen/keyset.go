@@ -80,7 +80,7 @@ func (q *Query) KeysetColumns(ties []string) (keys []Order, why string) {
 		}
 	}
 	for _, name := range left {
-		if o, n, _ := q.named(nil, name, nil); n > 0 && o.kind == aliased && o.of != name {
+		if q.CallsElse(name) {
 			return nil, "a select list that calls something else " + strconv.Quote(name) + ", the column that tells rows apart"
 		}
 		keys = append(keys, Order{Column: name})
@@ -88,11 +88,12 @@ func (q *Query) KeysetColumns(ties []string) (keys []Order, why string) {
 	return keys, ""
 }
 
-// OrdersBy says whether a column of the query's own table is in its order.
+// OrdersBy says whether a column of the query's own table is in its order. What the select
+// list calls so is another.
 func (q *Query) OrdersBy(column string) bool {
 	list := q.steps.all()
 	for i := range list {
-		if o := &list[i]; o.kind == order && (o.detail() == nil || o.detail().expr == nil) && q.means(o.col, column) {
+		if o := &list[i]; o.kind == order && (o.detail() == nil || o.detail().expr == nil) && q.means(o.col, column) && (o.col != column || !q.CallsElse(column)) {
 			return true
 		}
 	}

@@ -73,9 +73,17 @@ func (r *renderer) numberFails(c *Cond, n *Number) (failed bool) {
 		if _, whole := strconv.ParseInt(n.Decimal.String(), 10, 64); c.kind == terms && n.Err == nil && whole == nil {
 			return false
 		}
-		r.fail(r.columnFault(c, "SQLite compares numbers as floats are, which would find others too; give the text, or write SQL", nil))
+		r.fail(r.fault(c.leftPart(), "SQLite compares numbers as floats are, which would find others too; give the text, or write SQL", nil))
 	default:
-		r.fail(r.columnFault(c, "a number cannot follow "+opName(c.op), nil))
+		r.fail(r.fault(c.leftPart(), "a number cannot follow "+opName(c.op), nil))
 	}
 	return true
+}
+
+// leftPart is the part of a statement that the left side of a comparison is.
+func (c *Cond) leftPart() string {
+	if c.kind == terms {
+		return "expression"
+	}
+	return "column " + strconv.Quote(c.col)
 }

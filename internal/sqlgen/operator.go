@@ -69,6 +69,14 @@ func (op Op) Inverse() Op {
 	return [...]Op{Eq: NotEq, NotEq: Eq, Lt: GtEq, LtEq: Gt, Gt: LtEq, GtEq: Lt}[op]
 }
 
+// turned is the comparison, of those that Order, that b and a have where a and b have op.
+func (op Op) turned() (turned Op, ok bool) {
+	if !op.Orders() {
+		return op, false
+	}
+	return [...]Op{Eq: Eq, NotEq: NotEq, Lt: Gt, LtEq: GtEq, Gt: Lt, GtEq: LtEq}[op], true
+}
+
 // ParseOp returns the comparison of that name, in any case. The name itself
 // never reaches a statement.
 func ParseOp(name string) (op Op, ok bool) {

@@ -49,8 +49,13 @@ func (r *renderer) orders(q *Query) {
 		}
 		r.str([2]string{" ORDER BY ", ", "}[min(n, 1)])
 		n++
+		if r.folds != nil && q.distinct() {
+			r.orderOfDistinct(q, o)
+			continue
+		}
 		r.order(q, o)
 	}
+	r.joinedTies(q)
 }
 
 // order writes one item of ORDER BY.

@@ -17,6 +17,7 @@ type output struct {
 	fold  bool   // name stands without quotes in SQL: its case is the database's affair
 	table string // what stands before the name of a column or a star, "" for nothing
 	of    string // the column that it is, "" for anything else
+	loose bool   // of stands without quotes in SQL
 	item  *Column
 	raw   Expr // an item of raw SQL, without its alias
 }
@@ -197,7 +198,7 @@ func (i *rawItem) output(text string, start int) output {
 			o.kind, o.of = star, ""
 			return o
 		}
-		o.kind, o.name, o.fold = plain, o.of, i.folded
+		o.kind, o.name, o.fold, o.loose = plain, o.of, i.folded, i.folded
 		return o
 	}
 	name, quoted := tokenName(i.last[2])
@@ -216,6 +217,7 @@ func (i *rawItem) output(text string, start int) output {
 	}
 	o.raw.SQL = strings.TrimSpace(text[:cut-start])
 	if i.isPath(expr) {
+		o.loose = i.folded
 		o.table, o.of = i.column()
 	}
 	return o

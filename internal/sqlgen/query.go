@@ -35,6 +35,8 @@ type parts struct {
 	unique  bool // DISTINCT
 	all     bool // a write may go without conditions
 	discard bool // the rows may have columns that nothing takes
+	apart   bool // the keys of joined tables stand behind the order
+	counts  bool // only how many rows there are is asked
 	deleted Deleted
 	each    *each
 	marks   *marks

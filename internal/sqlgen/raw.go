@@ -19,7 +19,7 @@ func Text(e *Expr, env *Env) (string, []any, error) {
 // raw writes an expression, its question marks turned into placeholders.
 func (r *renderer) raw(e *Expr, where string) {
 	if e.Term != nil {
-		e.Term.write(r)
+		r.term(e.Term, false)
 		return
 	}
 	text, args, err := e.resolve()
@@ -42,6 +42,7 @@ func (r *renderer) raw(e *Expr, where string) {
 		r.rawOwned(text, where)
 	}
 	r.mayWrite = r.mayWrite || !lex.PlainRead(text, r.d)
+	defer r.folds.resume(r.folds.sql(text, r.d))
 	n, start, level, closed := 0, 0, 0, false
 	scanner := lex.New(text, r.d)
 	for t := scanner.Next(); t.Kind != lex.End; t = scanner.Next() {

@@ -2,8 +2,10 @@ package sqlgen
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
@@ -24,7 +26,9 @@ func (r *renderer) rawList(text string, at int, v any, where string) (next int, 
 	case hasNull:
 		r.fail(r.fault(where, "a list has an element that is nil, which no IN finds; ask for IS NULL beside it", nil))
 	case len(list) > 0:
-		r.elements(list, false)
+		if !r.rawNumbers(v, list, where) {
+			r.elements(list, false)
+		}
 	case p.List.End == 0:
 		r.fail(r.fault(where, "a list is empty, beside other members of IN", nil))
 	default: // the text from IN on is what was written last
@@ -38,6 +42,45 @@ func (r *renderer) rawList(text string, at int, v any, where string) (next int, 
 		return p.List.End, true
 	}
 	return at + 1, true
+}
+
+// rawNumbers writes the elements of a list, whose arguments are list, that has a Number: MySQL
+// compares decimals with a list of texts as floats, and SQLite makes no number of a text
+// beside an expression. ok is false for other lists, when nothing is written.
+func (r *renderer) rawNumbers(v any, list []any, where string) (ok bool) {
+	all, ok := v.([]any)
+	if !ok || r.d.Numbered || !slices.ContainsFunc(all, isNumeric) {
+		return false
+	}
+	for i, v := range all {
+		r.commas(i)
+		n, numeric := v.(*Number)
+		switch {
+		case !numeric || r.d == dialect.SQLite:
+			r.ready(list[i])
+		default:
+			r.number(n, where)
+		}
+		if numeric && r.d == dialect.SQLite && isSQLiteNumber(n) {
+			r.str(", ")
+			r.bareNumber(list[i])
+		}
+	}
+	return true
+}
+
+// isSQLiteNumber says whether SQLite has n as a number, to its last digit.
+func isSQLiteNumber(n *Number) bool {
+	if len(n.Decimal.Digits) <= sqliteDigits {
+		return true
+	}
+	_, err := strconv.ParseInt(n.Decimal.String(), 10, 64)
+	return err == nil
+}
+
+func isNumeric(v any) bool {
+	_, ok := v.(*Number)
+	return ok
 }
 
 // unnamed is raw SQL whose arguments have names with ? in the place of each name.

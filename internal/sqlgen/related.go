@@ -279,6 +279,7 @@ func (r *renderer) counting(c *Cond) {
 // belonging writes that a column is equal to one of the query around the current one.
 func (r *renderer) belonging(c *Cond) {
 	outer := c.val.(outerColumn)
+	r.readsOuter(outer.table, outer.column)
 	if outer.first {
 		r.columnOf(outer.table, outer.column)
 		r.str(" = ")

@@ -21,6 +21,7 @@ type renderer struct {
 	owned      func(table string) (*Owner, error)  // Env.Owned
 	far        *Far                                // Env.Far, or what is missing in it
 	key        []string                            // Env.Key
+	byDigits   bool                                // Env.ByDigits
 
 	buf  []byte
 	args []any
@@ -40,24 +41,41 @@ type renderer struct {
 	target bool      // the table that the statement changes is being written
 	locks  bool      // the statement writes or locks rows, so its subqueries may lock
 
-	implied  int  // how many implicit conditions the one that is being written stands in
-	veil     bool // of arguments; see veiled
-	having   bool // the conditions of HAVING are being written
-	grouping bool // a column of GROUP BY is being written
-	sealed   bool // the column that is being written may be an encrypted one
-	mayWrite bool // a raw part is not known to be a plain read
+	implied  int      // how many implicit conditions the one that is being written stands in
+	veil     bool     // of arguments; see veiled
+	having   bool     // the conditions of HAVING are being written
+	grouping bool     // a column of GROUP BY is being written
+	numeral  bool     // an expression is written that is a number
+	alone    bool     // a column is one of the only table, and a dot a part of its name
+	affinity affinity // of the columns of which one is written beside values of Go
+	merges   bool     // an aggregate, or a window's function, was written
+	sealed   bool     // the column that is being written may be an encrypted one
+	mayWrite bool     // a raw part is not known to be a plain read
 
 	numbers, numbered bool        // Env.Numbers, Env.Numbered
 	windows           []windowsOf // of MySQL
+	items             []item      // of the select lists of groups
+	folds             *folds      // of the SELECT that is being written
 
+	copies int  // how often the list that is being written is sent
 	padded bool // a list was padded
 	exact  bool // lists are not padded
+}
+
+// item is an expression of a select list as it was written.
+type item struct {
+	c      *Column
+	merges bool
+	// text is the SQL, where placeholders have numbers: written again it means the same
+	// arguments, and only so is it the same expression to PostgreSQL.
+	text string
 }
 
 // scope is a SELECT and what is known of its table.
 type scope struct {
 	q     *Query
 	table Table
+	folds *folds
 }
 
 var renderers = sync.Pool{New: func() any {
@@ -100,7 +118,7 @@ func (r *renderer) begin(env *Env, q *Query, exact bool) {
 	clear(r.args)
 	*r = renderer{
 		d: env.Dialect, values: env.Values, untyped: env.Untyped, connection: env.Connection, models: env.Models, implicit: env.Implicit,
-		owned: env.Owned, far: env.Far, key: env.Key, table: env.Table, numbers: env.Numbers,
+		owned: env.Owned, far: env.Far, key: env.Key, table: env.Table, numbers: env.Numbers, byDigits: env.ByDigits,
 		buf: r.buf[:0], args: r.args[:0], outer: r.outer[:0], root: *q, exact: exact,
 	}
 	r.q = &r.root

@@ -1,6 +1,9 @@
 package sqlgen
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Gives says whether the rows of q may have a column of that name.
 func (q *Query) Gives(name string) bool {
@@ -31,6 +34,29 @@ func (q Query) Plucked(column string) (out Query, name string) {
 func (q *Query) Computes(name string) bool {
 	o, n, more := q.named(nil, name, nil)
 	return n == 0 && more && lastPart(name) == name || n > 0 && (o.kind == aliased || o.item.Expr != nil)
+}
+
+// CallsElse says that the select list calls something else by the name of a column of q's
+// own table.
+func (q *Query) CallsElse(column string) bool {
+	o, n, _ := q.named(nil, column, nil)
+	same := o.of == column || o.loose && strings.EqualFold(o.of, column)
+	return n > 0 && !(same && (o.table == "" || q.own(o.table)))
+}
+
+// AddTie adds a column of q's own table to its order, unless it is there, whatever the
+// select list calls so.
+func (q *Query) AddTie(column string) {
+	if !q.OrdersBy(column) {
+		q.addTie(column)
+	}
+}
+
+func (q *Query) addTie(column string) {
+	if q.CallsElse(column) {
+		column = q.refName() + "." + column
+	}
+	q.AddOrder(Order{Column: column})
 }
 
 // oneColumn says whether the rows of q may have a single column.

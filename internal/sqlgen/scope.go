@@ -17,9 +17,14 @@ import (
 // knows its columns.
 func (r *renderer) column(name string) {
 	r.plain(name)
+	if r.alone {
+		r.ident(name)
+		return
+	}
 	if r.having && r.havingColumn(name) {
 		return
 	}
+	r.folds.reads(name)
 	if r.table == nil {
 		r.loose(name)
 		return
@@ -49,6 +54,9 @@ func (r *renderer) loose(name string) {
 			r.path(r.q.refName())
 			r.buf = append(r.buf, '.')
 		}
+	}
+	if table, column := splitName(name); table != "" && len(r.outer) > 0 && !r.q.reads(table) {
+		r.readsOuter(table, column)
 	}
 	r.path(name)
 }
@@ -199,12 +207,13 @@ func (r *renderer) unknown(t Table, column string) {
 // qualified writes table.col as SQL resolves it: the nearest SELECT that reads
 // a table by that name. ok is false when none does.
 func (r *renderer) qualified(table, col string) (ok bool) {
-	here := scope{r.q, r.table}
+	here := scope{r.q, r.table, r.folds}
 	if r.within(here, table, col, r.q.isItself() && r.q.own(table)) {
 		return true
 	}
 	for i := len(r.outer) - 1; i >= 0; i-- {
 		if r.within(r.outer[i], table, col, lastPart(r.outer[i].q.refName()) == table) {
+			r.outer[i].folds.reads(table + "." + col)
 			return true
 		}
 	}

@@ -12,10 +12,10 @@ func Select(q *Query, env *Env) (string, []any, error) {
 
 // selectStatement writes q with its unions. t knows q's table.
 func (r *renderer) selectStatement(q *Query, t Table) {
-	seen := len(r.ctes)
+	seen, outer := len(r.ctes), r.folds
 	r.with(q)
 	r.selectWhole(q, t)
-	r.ctes = r.ctes[:seen]
+	r.ctes, r.folds = r.ctes[:seen], outer
 }
 
 // selectWhole is selectStatement behind WITH.
@@ -30,6 +30,7 @@ func (r *renderer) selectWhole(q *Query, t Table) {
 	}
 	r.selectBody(q, t)
 	r.orderAndLimit(q)
+	r.ungrouped()
 	r.lock(q)
 }
 
@@ -42,6 +43,7 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 		return
 	}
 	r.selectBody(q, t)
+	r.ungrouped()
 	for _, u := range q.more.unions {
 		if u.all {
 			r.str(" UNION ALL ")
@@ -63,21 +65,25 @@ func (r *renderer) unionStatement(q *Query, t Table) {
 			r.derived(&uq, ut, "u")
 		} else {
 			r.selectBody(&uq, ut)
+			r.ungrouped()
 		}
 		r.q, r.table = outer, outerTable
 	}
+	r.folds = nil
 	r.orderAndLimit(q)
 }
 
 // selectBody writes a SELECT up to its HAVING, and makes it the current one.
 func (r *renderer) selectBody(q *Query, t Table) {
 	r.q, r.table = q, t
+	r.folds = r.fold(q, t)
 	r.str("SELECT ")
 	if q.distinct() {
 		r.str("DISTINCT ")
 	}
 	r.selectList(q, t)
 	r.hidden(q)
+	r.folds.pause()
 	r.str(" FROM ")
 	r.fromTable(q)
 	if q.more != nil {
@@ -87,21 +93,24 @@ func (r *renderer) selectBody(q *Query, t Table) {
 	}
 	r.where(q)
 	if q.more == nil {
+		r.folds.begin("order by")
 		return
 	}
 	for i, g := range q.more.groups {
 		r.str([2]string{" GROUP BY ", ", "}[min(i, 1)])
-		r.groupColumn(g)
+		r.groupName(q, g)
 	}
 	if q.more.related != nil {
 		r.written(q.more.related.written)
 	}
+	r.folds.begin("having")
 	if len(q.more.having) > 0 {
 		r.str(" HAVING ")
 		r.having = true
 		r.condList(q.more.having)
 		r.having = false
 	}
+	r.folds.begin("order by")
 }
 
 // fromTable writes what stands behind FROM, joins apart.

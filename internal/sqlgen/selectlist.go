@@ -1,6 +1,10 @@
 package sqlgen
 
-import "github.com/dbfleet/dbfleet/internal/dialect"
+import (
+	"slices"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
 
 // selectList writes the columns that q names, or else those of its table.
 func (r *renderer) selectList(q *Query, t Table) {
@@ -60,18 +64,20 @@ func (r *renderer) nameOfUnion(q *Query, column string) {
 func (r *renderer) selectColumn(c *Column) {
 	switch {
 	case c.Expr != nil:
-		r.raw(c.Expr, "select")
+		r.selectTerm(c)
 	case c.Func != "":
 		r.aggregate(c)
 	case c.Sub != nil:
-		r.subquery(r.statement(c.Sub))
+		r.selectQuery(c)
 	case c.Name == "*":
+		r.folds.reads(c.Name)
 		if r.q.Joined() {
 			r.path(r.q.refName())
 			r.str(".")
 		}
 		r.str("*")
 	case len(c.Name) > 2 && c.Name[len(c.Name)-2:] == ".*":
+		r.folds.reads(c.Name)
 		r.path(c.Name[:len(c.Name)-2])
 		r.str(".*")
 	default:
@@ -90,12 +96,50 @@ func (r *renderer) selectColumn(c *Column) {
 	}
 }
 
+// selectQuery writes a subquery of the select list. By one that GROUP BY has the rows become
+// one.
+func (r *renderer) selectQuery(c *Column) {
+	if r.folds.looksAtAll() && slices.Contains(r.q.more.groups, c.As) {
+		defer r.folds.resume(r.folds.pause())
+	}
+	r.subquery(r.statement(c.Sub))
+}
+
+// selectTerm writes c.Expr, and keeps what GROUP BY and HAVING ask of it.
+func (r *renderer) selectTerm(c *Column) {
+	if len(r.q.more.groups) == 0 {
+		r.raw(c.Expr, "select")
+		return
+	}
+	outer, from, args := r.merges, len(r.buf), len(r.args)
+	r.merges = false
+	r.raw(c.Expr, "select")
+	i := item{c: c, merges: r.merges}
+	if r.d.Numbered && len(r.args) > args && len(r.q.more.having) > 0 {
+		i.text = string(r.buf[from:])
+	}
+	r.items = append(r.items, i)
+	r.merges = r.merges || outer
+}
+
+// itemOf is what selectTerm has kept of an item.
+func (r *renderer) itemOf(c *Column) (i item) {
+	if at := slices.IndexFunc(r.items, func(i item) bool { return i.c == c }); at >= 0 {
+		i = r.items[at]
+	}
+	return i
+}
+
 // aggregate writes c.Func around the column c.Name.
 func (r *renderer) aggregate(c *Column) {
-	switch {
-	case c.Func == AllValues:
+	if c.Func == AllValues {
+		was := r.folds.pause()
 		r.aggregated(c)
+		r.folds.resume(was)
 		return
+	}
+	defer r.folds.resume(r.folds.aggregate())
+	switch {
 	case c.Func == Mean:
 		r.mean(c)
 		return

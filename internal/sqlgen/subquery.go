@@ -29,16 +29,16 @@ func (r *renderer) subquery(q Query, t Table, err error) {
 // nested writes a query inside the current one, whose columns it may name with
 // their table.
 func (r *renderer) nested(q *Query, t Table) {
-	outer, outerTable, having := r.q, r.table, r.having
-	r.having = false
+	outer, outerTable, having, numeral, affinity := r.q, r.table, r.having, r.numeral, r.affinity
+	r.having, r.numeral, r.affinity = false, false, unknown
 	if outer != nil {
-		r.outer = append(r.outer, scope{outer, outerTable})
+		r.outer = append(r.outer, scope{outer, outerTable, r.folds})
 	}
 	r.selectStatement(q, t)
 	if outer != nil {
 		r.outer = r.outer[:len(r.outer)-1]
 	}
-	r.q, r.table, r.having = outer, outerTable, having
+	r.q, r.table, r.having, r.numeral, r.affinity = outer, outerTable, having, numeral, affinity
 }
 
 // derived writes a query in the place of a table. It sees nothing of the

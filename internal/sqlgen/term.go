@@ -57,8 +57,9 @@ type SQLTerm struct{ Expr *Expr }
 
 func (s SQLTerm) write(r *renderer) {
 	r.str("(")
-	r.raw(s.Expr, "expression")
+	r.byItself(func() { r.raw(s.Expr, "expression") })
 	r.str(")")
+	r.merges = true // for all that is known
 }
 
 func (s SQLTerm) reads(f func(string)) {
@@ -79,7 +80,15 @@ func (r *renderer) literal(l Literal, typed bool) {
 		r.fail(r.fault("expression", "", err))
 		return
 	}
-	if r.d == dialect.MySQL {
+	switch {
+	case r.d == dialect.MySQL && isTimeArg(a): // of which MySQL makes a text
+		r.str("CAST(")
+		r.ready(a)
+		r.str(" AS DATETIME(")
+		r.whole(fractionOf(a))
+		r.str("))")
+		return
+	case r.d == dialect.MySQL && !typed:
 		a = mysqlExact(a)
 	}
 	r.ready(a)
@@ -93,26 +102,14 @@ func (r *renderer) literal(l Literal, typed bool) {
 	r.str(castOf(a))
 }
 
-// alike writes terms of one type, of which between writes what stands before each.
-// Values of Go are typed if there are no other terms.
-func (r *renderer) alike(terms []Term, between func(i int)) {
-	typed := true
-	for _, t := range terms {
-		if _, ok := t.(Literal); !ok {
-			typed = false
-		}
-	}
-	for i, t := range terms {
-		between(i)
-		r.term(t, typed)
-	}
-}
-
 // term writes a term; see literal.
 func (r *renderer) term(t Term, typed bool) {
 	if l, ok := t.(Literal); ok {
 		r.literal(l, typed)
 		return
+	}
+	if r.folds.has(r, t) {
+		defer r.folds.resume(r.folds.pause())
 	}
 	t.write(r)
 }

@@ -30,17 +30,19 @@ func (c Choice) write(r *renderer) {
 	if c.Else != nil {
 		values = append(values, c.Else)
 	}
-	r.str("CASE")
-	r.alike(values, func(i int) {
-		if i == len(c.Whens) {
-			r.str(" ELSE ")
-			return
-		}
-		r.str(" WHEN ")
-		r.cond(&c.Whens[i].If)
-		r.str(" THEN ")
+	r.oneType(values, func() {
+		r.str("CASE")
+		r.alike(values, func(i int) {
+			if i == len(c.Whens) {
+				r.str(" ELSE ")
+				return
+			}
+			r.str(" WHEN ")
+			r.cond(&c.Whens[i].If)
+			r.str(" THEN ")
+		})
+		r.str(" END")
 	})
-	r.str(" END")
 }
 
 // First is COALESCE: the first of the values that is not NULL.
@@ -53,7 +55,9 @@ func (l First) reads(f func(string)) {
 }
 
 func (l First) write(r *renderer) {
-	r.str("COALESCE(")
-	r.alike(l, r.commas)
-	r.str(")")
+	r.oneType(l, func() {
+		r.str("COALESCE(")
+		r.alike(l, r.commas)
+		r.str(")")
+	})
 }

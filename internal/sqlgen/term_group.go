@@ -21,7 +21,12 @@ func (a Aggregate) reads(f func(string)) {
 	}
 }
 
-func (a Aggregate) write(r *renderer) { a.over(r, func() {}) }
+func (a Aggregate) write(r *renderer) {
+	was := r.folds.aggregate()
+	a.over(r, func() {})
+	r.folds.resume(was)
+	r.merges = true
+}
 
 // over writes the aggregate, with end behind each function.
 func (a Aggregate) over(r *renderer, end func()) {
@@ -66,15 +71,27 @@ func (a Aggregate) of(r *renderer, f Function) {
 		if a.Of == nil {
 			r.str("1")
 		} else {
-			r.term(a.Of, true)
+			a.value(r, f)
 		}
 		r.str(" END")
 	case a.Of == nil:
 		r.str("*")
 	default:
-		r.term(a.Of, true)
+		a.value(r, f)
 	}
 	r.str(")")
+}
+
+// value writes what is gathered.
+func (a Aggregate) value(r *renderer, f Function) {
+	number := r.numeral
+	switch f {
+	case CountRows:
+		number = false
+	case SumOf, averageOf:
+		number = true
+	}
+	r.asNumeral(number, func() { r.term(a.Of, true) })
 }
 
 // Over is a function over the window of each row.
@@ -98,6 +115,7 @@ func (o Over) reads(f func(string)) {
 }
 
 func (o Over) write(r *renderer) {
+	r.folds.window()
 	switch f := o.Func.(type) {
 	case Aggregate:
 		f.over(r, func() { o.window(r) })
@@ -105,15 +123,18 @@ func (o Over) write(r *renderer) {
 		f.write(r)
 		o.window(r)
 	}
+	r.merges = true
 }
 
-func (o Over) window(r *renderer) {
+func (o Over) window(r *renderer) { r.byItself(func() { o.rows(r) }) }
+
+func (o Over) rows(r *renderer) {
 	r.str(" OVER (")
 	w := windowList{parts: len(o.Partition)}
 	for i, t := range o.Partition {
 		r.str([2]string{"PARTITION BY ", ", "}[min(i, 1)])
 		from := len(r.buf)
-		t.write(r)
+		r.term(t, false)
 		w.items = append(w.items, string(r.buf[from:]))
 	}
 	if len(o.Partition) > 0 && len(o.Order) > 0 {

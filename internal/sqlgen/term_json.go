@@ -135,7 +135,7 @@ func (p JSONPath) arrays(r *renderer) {
 // chain writes PostgreSQL's jsonb at the path, NULL where there is none.
 func (p JSONPath) chain(r *renderer) {
 	r.str("(")
-	p.Document.write(r)
+	r.term(p.Document, false)
 	r.str(")::jsonb")
 	for _, s := range p.Steps {
 		r.str(" -> ")
@@ -201,7 +201,7 @@ func (p JSONPath) extract(r *renderer) {
 	for i, path := range paths {
 		r.commas(i)
 		r.str("JSON_EXTRACT(")
-		p.Document.write(r)
+		r.term(p.Document, false)
 		r.str(", ")
 		r.ready(path)
 		r.str(")")
@@ -224,7 +224,7 @@ func (v JSONValue) sqlite(r *renderer) {
 	r.str(" IN (")
 	r.str(sqliteKinds[v.Kind])
 	r.str(") THEN json_extract(")
-	v.Document.write(r)
+	r.term(v.Document, false)
 	r.str(", ")
 	r.ready(v.text(false))
 	r.str(") END")
@@ -232,7 +232,7 @@ func (v JSONValue) sqlite(r *renderer) {
 
 func (p JSONPath) jsonType(r *renderer) {
 	r.str("json_type(")
-	p.Document.write(r)
+	r.term(p.Document, false)
 	r.str(", ")
 	r.ready(p.text(false))
 	r.str(")")
@@ -312,7 +312,7 @@ func (h JSONHas) write(r *renderer) {
 		r.str("CASE WHEN ")
 		h.jsonType(r)
 		r.str(" = 'array' THEN EXISTS (SELECT 1 FROM (SELECT json_extract(")
-		h.Document.write(r)
+		r.term(h.Document, false)
 		r.str(", ")
 		r.ready(h.text(false))
 		r.str(") AS list) AS dbfleet_lists, json_each(dbfleet_lists.list) AS dbfleet_elements WHERE dbfleet_elements.type IN (")

@@ -182,7 +182,7 @@ func (r *renderer) dividend(t Term) {
 		return
 	}
 	r.str("(")
-	t.write(r)
+	r.asNumeral(true, func() { r.term(t, false) })
 	r.str(")")
 }
 
@@ -192,7 +192,7 @@ func (r *renderer) numeric(t Term) {
 	if l, ok := t.(Literal); ok {
 		r.amount(l.V, false, true)
 	} else {
-		t.write(r)
+		r.term(t, false)
 	}
 	r.str(" AS NUMERIC)")
 }

@@ -62,6 +62,9 @@ func (r *renderer) computed(a Arithmetic) {
 		r.str(" * ")
 	}
 	r.part(a, a.Right, typed)
+	if a.Op == '*' && a.Sum == Float && r.d == dialect.MySQL { // which tells 0 and -0 apart
+		r.str(" + 0")
+	}
 	r.str(")")
 }
 
@@ -73,7 +76,7 @@ func (r *renderer) part(a Arithmetic, t Term, typed bool) {
 	case Literal:
 		r.amount(t.V, a.Sum == Float, typed)
 	default:
-		t.write(r)
+		r.asNumeral(true, func() { r.term(t, false) })
 	}
 }
 

@@ -16,7 +16,7 @@ func (c TextCall) write(r *renderer) {
 	} else {
 		r.call(c.Func)
 	}
-	r.term(c.Of, true)
+	r.byItself(func() { r.term(c.Of, true) })
 	r.str(")")
 }
 
@@ -30,7 +30,7 @@ func (l Joined) write(r *renderer) {
 		r.str("CONCAT(")
 		for i, t := range l {
 			r.commas(i)
-			t.write(r)
+			r.term(t, false)
 		}
 		r.str(")")
 		return

@@ -45,7 +45,7 @@ func (p Part) write(r *renderer) {
 		r.str("CAST(strftime('")
 		r.str(unitFormats[p.Unit])
 		r.str("', ")
-		p.Of.write(r)
+		r.term(p.Of, false)
 		r.str(") AS INTEGER)")
 	case dialect.Postgres:
 		r.str("CAST(FLOOR(EXTRACT(")
@@ -57,7 +57,7 @@ func (p Part) write(r *renderer) {
 		r.str("EXTRACT(")
 		r.str(unitNames[p.Unit])
 		r.str(" FROM ")
-		p.Of.write(r)
+		r.term(p.Of, false)
 		r.str(")")
 	}
 }
@@ -76,7 +76,7 @@ func (t Truncated) write(r *renderer) {
 		r.str("strftime('")
 		r.str(sqliteCuts[t.Unit])
 		r.str("', ")
-		t.Of.write(r)
+		r.term(t.Of, false)
 		r.str(")")
 	case dialect.Postgres:
 		r.str("DATE_TRUNC('")
@@ -86,7 +86,7 @@ func (t Truncated) write(r *renderer) {
 		r.str(")")
 	default:
 		r.str("CAST(DATE_FORMAT(")
-		t.Of.write(r)
+		r.term(t.Of, false)
 		r.str(", '")
 		r.str(mysqlCuts[t.Unit])
 		r.str("') AS DATETIME)")

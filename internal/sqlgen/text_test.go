@@ -28,7 +28,8 @@ var vetted = []string{
 	"postgresKinds[v.Kind]", "postgresCasts[v.Kind]", "postgresCasts[h.Kind]", "mysqlKinds[v.Kind]", "sqliteKinds[v.Kind]", "sqliteKinds[h.Kind]", // constants, by number
 	"castOf(a)", "r.d.InNothing", "r.d.NotInNothing", "castOf(r.args[before])", `cmp.Or(castOf(r.args[before]), "::text")`, // types, by the argument's Go type
 	"strconv.AppendInt", "strconv.AppendUint", "hex.AppendEncode", "appendIdent", // digits and quoted names
-	"d.Append", // the digits of a value.Decimal
+	"d.Append",         // the digits of a value.Decimal
+	"r.itemOf(c).text", // what the select list says of it already
 }
 
 // hazard 359: no value reaches a statement's text but through the functions

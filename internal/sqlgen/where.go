@@ -1,5 +1,7 @@
 package sqlgen
 
+import "github.com/dbfleet/dbfleet/internal/dialect"
+
 // where writes the query's conditions, and those that hold beside all of them: the one that
 // leaves deleted rows out, and the implicit ones.
 func (r *renderer) where(q *Query) {
@@ -71,6 +73,10 @@ func (r *renderer) condList(cs []Cond) {
 
 // cond writes one condition.
 func (r *renderer) cond(c *Cond) {
+	if r.numeral || r.affinity != unknown {
+		r.byItself(func() { r.cond(c) })
+		return
+	}
 	switch c.kind {
 	case compare:
 		if r.having {
@@ -84,6 +90,10 @@ func (r *renderer) cond(c *Cond) {
 	case group:
 		if len(c.detail().conds) == 0 {
 			r.str("1 = 1")
+			return
+		}
+		if r.d == dialect.MySQL && windowed(c.detail().conds) {
+			r.windowedGroup(c.detail().conds)
 			return
 		}
 		r.str("(")
@@ -108,7 +118,15 @@ func (r *renderer) cond(c *Cond) {
 			r.str("NOT ")
 		}
 		r.str("EXISTS ")
-		r.subquery(r.statement(c.val.(Subquery)))
+		q, t, err := r.statement(c.val.(Subquery))
+		if q.more != nil && len(q.more.groups)+len(q.more.having) > 0 && !q.Selects() && !q.Unites() && !q.distinct() {
+			list := Column{Expr: one} // no column of a group is read
+			if len(q.more.groups) == 0 {
+				list = Column{Func: "COUNT", Name: "*"} // SQLite wants an aggregate there beside HAVING
+			}
+			q = q.OnlyColumns(list)
+		}
+		r.subquery(q, t, err)
 	case related:
 		r.related(c.val.(Related))
 	case counting:
@@ -117,6 +135,8 @@ func (r *renderer) cond(c *Cond) {
 		r.veiled(c)
 	case belonging:
 		r.belonging(c)
+	case located:
+		r.locating(c)
 	case owning:
 		o := c.val.(*owned)
 		r.ownedBy(o.owner, o.ref)

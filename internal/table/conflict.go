@@ -200,7 +200,7 @@ func (t *Table) staysOnUpsert(column string) bool {
 	return column == t.columnOr(t.created) || column == t.columnOr(t.version) || column == t.columnOr(t.tenant) || t.shardName != "" && column == t.shardName
 }
 
-// A SameRowError says that two records of one UpsertMany are the same row to the
+// A SameRowError says that two records of one UpsertMany or SaveMany are the same row to the
 // database, which decides whether keys are equal.
 type SameRowError struct {
 	First, Second int // the records' indexes
@@ -208,6 +208,11 @@ type SameRowError struct {
 
 func (e *SameRowError) Error() string {
 	return fmt.Sprintf("records %d and %d have the same key", e.First, e.Second)
+}
+
+// SameRow is the error of two records.
+func (t *Table) SameRow(first, second int) error {
+	return &sqlgen.StatementError{Table: t.Name, Err: &SameRowError{first, second}}
 }
 
 // Distinct refuses two records with the same key, by a *SameRowError. PostgreSQL
@@ -223,7 +228,7 @@ func (t *Table) Distinct(records rowmap.Records, key []int) error {
 			continue
 		}
 		if before, known := seen[k]; known {
-			return &sqlgen.StatementError{Table: t.Name, Err: &SameRowError{before, i}}
+			return t.SameRow(before, i)
 		}
 		seen[k] = i
 	}
@@ -349,41 +354,3 @@ func (t *Table) valuesOf(record any, fields []int) (k any, ok bool) {
 	}
 	return text, true
 }
-
-// FindThere are the queries for the keys of the rows that have the records' values of
-// key, as far as the records can be found by them.
-func (t *Table) FindThere(p *InsertPlan, records rowmap.Records, key []int) (queries []sqlgen.Query) {
-	columns := make([]sqlgen.Column, len(t.key))
-	for i, f := range t.key {
-		columns[i] = sqlgen.Column{Name: t.Column(f)}
-	}
-	for first := 0; first < records.N; first += MaxFound {
-		q, found := sqlgen.From(t.Name).OnlyColumns(columns...), false
-		var values []any
-		for i := first; i < min(first+MaxFound, records.N); i++ {
-			record := records.At(i)
-			switch {
-			case !t.Findable(p, record, key):
-			case len(key) == 1:
-				values, found = append(values, t.Plan.Value(key[0], record)), true
-			default:
-				same := make([]sqlgen.Cond, len(key))
-				for at, f := range key {
-					same[at] = sqlgen.Compare(t.Column(f), sqlgen.Eq, t.Plan.Value(f, record))
-				}
-				q, found = q.WithCond(sqlgen.Group(same...).Or()), true
-			}
-		}
-		if values != nil {
-			q = q.WithCond(sqlgen.Compare(t.Column(key[0]), sqlgen.In, values))
-		}
-		if found {
-			queries = append(queries, q)
-		}
-	}
-	return queries
-}
-
-// RowKey is comparable, and equal for records of one row, as they are read. ok is false if
-// a part of the key is NULL.
-func (t *Table) RowKey(record any) (k any, ok bool) { return t.valuesOf(record, t.key) }

@@ -65,6 +65,24 @@ func (t *Table) care(fields []int, args []any, d *dialect.Dialect) (n int, ok bo
 	return n, n < maxCare
 }
 
+// careOfRow is care for a statement that writes the row which these fields find: what is
+// compared as a whole number, in a field of other values, is not to be kept.
+func (t *Table) careOfRow(fields []int, args []any, d *dialect.Dialect) (n int, ok bool) {
+	n, ok = t.care(fields, args, d)
+	for i, a := range args {
+		ok = ok && (t.form(fields[i], a, d) == sqlgen.FormDigits) == (t.form(fields[i], nil, d) == sqlgen.FormDigits)
+	}
+	return n, ok
+}
+
+// form is how a field is compared with the argument by which a row is found that is written.
+func (t *Table) form(i int, arg any, d *dialect.Dialect) sqlgen.Form {
+	if d != dialect.MySQL {
+		return sqlgen.FormPlain
+	}
+	return sqlgen.LocatedForm(arg, t.Whole(i), t.Textual(i))
+}
+
 // isTwofold says whether a value of one of the fields may stand in two forms.
 func (t *Table) isTwofold(fields []int, d *dialect.Dialect) bool {
 	return slices.ContainsFunc(fields, func(i int) bool { return t.Plan.Twofold(i, d) })
@@ -90,4 +108,68 @@ func (t *Table) ByKeys(records rowmap.Records) []sqlgen.Query {
 		out = append(out, sqlgen.From(t.Name).WithCond(sqlgen.Compare(columns[0].Name, sqlgen.In, keys)).OnlyColumns(columns...))
 	}
 	return out
+}
+
+// FindThere are the queries for the keys of the rows that have the records' values of
+// key, as far as the records can be found by them.
+func (t *Table) FindThere(p *InsertPlan, records rowmap.Records, key []int) (queries []sqlgen.Query) {
+	return t.findRows(records, key, t.key, func(record any) bool { return t.Findable(p, record, key) })
+}
+
+// FindLocated are the queries for what locates the rows of records, of those that are there.
+func (t *Table) FindLocated(records rowmap.Records, there func(record any) bool) (queries []sqlgen.Query) {
+	return t.findRows(records, t.located, t.located, there)
+}
+
+// findRows are the queries for the fields back of the rows that have the values of key of
+// those records that are findable.
+func (t *Table) findRows(records rowmap.Records, key, back []int, findable func(record any) bool) (queries []sqlgen.Query) {
+	columns := make([]sqlgen.Column, len(back))
+	for i, f := range back {
+		columns[i] = sqlgen.Column{Name: t.Column(f)}
+	}
+	for first := 0; first < records.N; first += MaxFound {
+		q, found := sqlgen.From(t.Name).OnlyColumns(columns...), false
+		var values []any
+		for i := first; i < min(first+MaxFound, records.N); i++ {
+			record := records.At(i)
+			switch {
+			case !findable(record):
+			case len(key) == 1:
+				values, found = append(values, t.Plan.Value(key[0], record)), true
+			default:
+				same := make([]sqlgen.Cond, len(key))
+				for at, f := range key {
+					same[at] = sqlgen.Compare(t.Column(f), sqlgen.Eq, t.Plan.Value(f, record))
+				}
+				q, found = q.WithCond(sqlgen.Group(same...).Or()), true
+			}
+		}
+		if values != nil {
+			q = q.WithCond(sqlgen.Compare(t.Column(key[0]), sqlgen.In, values))
+		}
+		if found {
+			queries = append(queries, q)
+		}
+	}
+	return queries
+}
+
+// RowKey is comparable, and equal for records of one row, as they are read. ok is false if
+// a part of the key is NULL.
+func (t *Table) RowKey(record any) (k any, ok bool) { return t.valuesOf(record, t.key) }
+
+// LocatedKey is RowKey for what locates a row.
+func (t *Table) LocatedKey(record any) (k any, ok bool) { return t.valuesOf(record, t.located) }
+
+// ExactlyLocated says that Go and the database agree on which records have one row.
+func (t *Table) ExactlyLocated() bool { return t.Exact(t.located) }
+
+// LocatedColumns locate a row.
+func (t *Table) LocatedColumns() []sqlgen.Column {
+	columns := make([]sqlgen.Column, len(t.located))
+	for i, f := range t.located {
+		columns[i] = sqlgen.Column{Name: t.Column(f)}
+	}
+	return columns
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/dbfleet/dbfleet/internal/dialect"
+	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
 )
 
@@ -91,9 +93,7 @@ func (t *Table) time(at time.Time) time.Time {
 // Stamp sets the timestamps of a record to at, by default now, and cuts its times where
 // the columns keep less than the drivers send.
 func (t *Table) Stamp(record any, create bool, at time.Time) error {
-	if t.precision > time.Microsecond {
-		t.Plan.CutTimes(record, t.precision, nil)
-	}
+	t.Cut(record)
 	if create && t.version >= 0 && t.Plan.IsZero(t.version, record) {
 		if err := t.Plan.SetInt(t.version, record, 1); err != nil {
 			return err
@@ -114,9 +114,37 @@ func (t *Table) Stamp(record any, create bool, at time.Time) error {
 	return nil
 }
 
+// Cut cuts a record's times where the columns keep less than the drivers send.
+func (t *Table) Cut(record any) {
+	if t.precision > time.Microsecond {
+		t.Plan.CutTimes(record, t.precision, nil)
+	}
+}
+
 // Settle makes the times of a record that was written what reading them gives:
 // instants in UTC, cut as they were when they were sent.
 func (t *Table) Settle(record any) { t.Plan.CutTimes(record, t.precision, time.UTC) }
+
+// SettleSaved is Settle for a record that was saved. The times by which its row was found
+// were not written: of SQLite they may have nanoseconds there, and keep them.
+func (t *Table) SettleSaved(record any, d *dialect.Dialect) {
+	if !t.twofold[d.Index] || d != dialect.SQLite {
+		t.Settle(record)
+		return
+	}
+	kept := make([]any, len(t.located))
+	for k, i := range t.located {
+		if v := t.Plan.Value(i, record); rowmap.Nanos(v) != 0 {
+			kept[k] = v
+		}
+	}
+	t.Settle(record)
+	for k, i := range t.located {
+		if kept[k] != nil {
+			_ = t.Plan.Set(i, record, kept[k]) // of the field's own type
+		}
+	}
+}
 
 // StampSets adds updated_at to the assignments of an update that lack it, and the next
 // version.

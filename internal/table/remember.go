@@ -11,13 +11,18 @@ func (t *Table) RememberAll(record any) {
 	}
 }
 
-// RememberSaved has a record remember what a change has written.
+// RememberSaved has a record remember what a change has written. One that remembers nothing,
+// as after an upsert, goes on so after a change of some columns: the others may be set by
+// the program, and none of them was left out by a query.
 func (t *Table) RememberSaved(record any, c Change) {
 	if !t.Plan.Remembers() {
 		return
 	}
 	fields := t.saved
 	if c.Only != nil {
+		if !t.Plan.Knows(record) {
+			return
+		}
 		fields = t.updateFields(c.Only)
 	}
 	t.Plan.Remember(record, slices.Concat(fields, t.located))
@@ -28,7 +33,23 @@ func (t *Table) CheckRead(record any) error {
 	if !t.Plan.Remembers() {
 		return nil
 	}
+	if err := t.CheckOwn(record); err != nil {
+		return err
+	}
 	return t.Plan.CheckRead(record, t.content())
+}
+
+// CheckOwn refuses a record whose row would be found by what is not its own: a value that
+// a query called by the name of a column of the key, the shard key or the version.
+func (t *Table) CheckOwn(record any) error {
+	if !t.Plan.Remembers() {
+		return nil
+	}
+	fields := t.located
+	if t.version >= 0 {
+		fields = append(fields[:len(fields):len(fields)], t.version)
+	}
+	return t.Plan.CheckOwn(record, fields)
 }
 
 // Changed are the columns of a record that an update would have to write: those that

@@ -3,6 +3,7 @@ package table
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 
 	"github.com/dbfleet/dbfleet/internal/dialect"
 	"github.com/dbfleet/dbfleet/internal/rowmap"
@@ -26,27 +27,34 @@ func (t *Table) Saving(record any, c Change, d *dialect.Dialect) (text string, a
 	if !all {
 		plan = t.Plan.ArgPlan(slices.Concat(fields, keys)...)
 	}
-	if args, cut, err = plan.Args(record, d); err != nil {
+	if args, cut, err = plan.ArgsAnd(record, d, 2*len(keys)+1); err != nil {
 		return "", nil, false, err
 	}
 	found := args[len(fields):]
+	if care, keep := t.careOfRow(keys, found, d); all && keep {
+		text, err = t.keptUpdate(&t.saves[care][d.Index], c, fields, keys, found, d)
+	} else {
+		text, err = t.updateText(c, fields, keys, found, d)
+	}
+	if d == dialect.MySQL {
+		args = sqlgen.SpreadLocated(args, func(at int, arg any) sqlgen.Form { return t.form(keys[at], arg, d) }, len(keys))
+	}
 	if t.version >= 0 {
 		args = append(args, c.Version)
 	}
-	care, keep := t.care(keys, found, d)
-	if !all || !keep {
-		text, err = t.updateText(c, fields, keys, found, d)
-		return text, args, cut, err
-	}
-	kept := &t.saves[care][d.Index]
+	return text, args, cut, err
+}
+
+// keptUpdate is updateText for a text that is made once.
+func (t *Table) keptUpdate(kept *atomic.Pointer[string], c Change, fields, keys []int, args []any, d *dialect.Dialect) (string, error) {
 	if known := kept.Load(); known != nil {
-		return *known, args, cut, nil
+		return *known, nil
 	}
-	fresh, err := t.updateText(c, fields, keys, found, d)
+	fresh, err := t.updateText(c, fields, keys, args, d)
 	if err == nil {
-		kept.Store(&fresh) // a variable of its own: text would be allocated on each call
+		kept.Store(&fresh)
 	}
-	return fresh, args, cut, err
+	return fresh, err
 }
 
 // savingRendered is Saving for conditions that have arguments of their own: those of a key
@@ -116,21 +124,17 @@ func (t *Table) updateFields(only []string) []int {
 func (t *Table) updateText(c Change, fields, keys []int, args []any, d *dialect.Dialect) (string, error) {
 	q := sqlgen.From(t.Name)
 	for at, i := range keys {
-		var example any = 0
-		if t.Textual(i) && sqlgen.Misread(args[at], d) {
-			example = args[at]
-		}
-		q = q.WithCond(sqlgen.Compare(t.Column(i), sqlgen.Eq, example))
+		q = q.WithCond(sqlgen.Located(t.Column(i), t.form(i, args[at], d), args[at]))
 	}
 	if t.version >= 0 {
-		q = q.WithCond(sqlgen.Compare(t.Column(t.version), sqlgen.Eq, 0))
+		q = q.WithCond(sqlgen.Located(t.Column(t.version), sqlgen.FormPlain, 0))
 	}
 	switch {
 	case t.mark < 0:
 	case c.Deleted == sqlgen.NoDeleted:
-		q = q.WithCond(sqlgen.Compare(t.Column(t.mark), sqlgen.Is, nil))
+		q = q.WithCond(sqlgen.Marked(t.Column(t.mark), true))
 	case c.Deleted == sqlgen.OnlyDeleted:
-		q = q.WithCond(sqlgen.Compare(t.Column(t.mark), sqlgen.IsNot, nil))
+		q = q.WithCond(sqlgen.Marked(t.Column(t.mark), false))
 	}
 	text, _, err := sqlgen.Update(&q, t.readySets(fields), &sqlgen.Env{Dialect: d, Values: values{}})
 	return text, err
@@ -151,6 +155,9 @@ func (t *Table) readySets(fields []int) []sqlgen.Set {
 func (t *Table) SavingEach(d *dialect.Dialect) (u sqlgen.EachUpdate, args *rowmap.ArgPlan, ok bool) {
 	sets := slices.DeleteFunc(slices.Clone(t.sent), func(i int) bool { return i == t.version })
 	u = sqlgen.EachUpdate{Table: t.Name, Keys: t.ColumnsOf(t.located), Sets: t.ColumnsOf(sets), Version: t.VersionColumn(), Mark: t.DeletedMark()}
+	if d == dialect.MySQL {
+		u.Form = func(key int, arg any) sqlgen.Form { return t.form(t.located[key], arg, d) }
+	}
 	return u, t.Plan.ArgPlan(slices.Concat(sets, t.located)...), !t.twofold[d.Index] && u.Args() > len(t.located)
 }
 

@@ -405,6 +405,7 @@ func TestCommit_APanicOfAParticipantIsAnError(t *testing.T) {
 	f.clean(t)
 }
 
+// truth 1116
 // hazard 316
 // The coordinator is cut off from everything at each of its steps, and its sessions end;
 // then there is a recovery.

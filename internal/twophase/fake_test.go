@@ -19,8 +19,9 @@ type database struct {
 	name string
 	id   LedgerID
 
-	mu       sync.Mutex // protects following fields
-	down     bool       // nothing is answered any more
+	mu       sync.Mutex  // protects following fields
+	down     bool        // nothing is answered any more
+	mute     map[Op]bool // what is never answered
 	calls    []string
 	rows     []string // what transactions have written
 	prepared map[BranchID]string
@@ -37,7 +38,7 @@ type database struct {
 func newDatabase(name string) *database {
 	return &database{
 		name: name, id: NewLedgerID(), prepared: map[BranchID]string{}, marks: map[BranchID]bool{},
-		records: map[ID]Record{}, leases: map[ID]bool{}, fail: map[Op]error{}, lose: map[Op]bool{},
+		records: map[ID]Record{}, leases: map[ID]bool{}, fail: map[Op]error{}, lose: map[Op]bool{}, mute: map[Op]bool{},
 	}
 }
 
@@ -46,6 +47,11 @@ func (d *database) ask(ctx context.Context, op Op, do func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls = append(d.calls, op.String())
+	if d.mute[op] {
+		d.mu.Unlock()
+		<-ctx.Done()
+		d.mu.Lock()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -65,20 +65,24 @@ func (r *recoverer) forget(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if r.silent[i] {
+		if r.silent[i].Load() {
 			continue
 		}
+		var old []Record
 		r.step(OpForget, 0, 0, false)
-		old, err := m.Ledger.Old(ctx, r.o.Retention)
+		err := r.ask(ctx, i, func(ctx context.Context) (err error) {
+			old, err = m.Ledger.Old(ctx, r.o.Retention)
+			return err
+		})
 		if err == nil {
-			err = r.forgetAll(ctx, m, old)
+			err = r.forgetAll(ctx, i, old)
 		}
 		r.step(OpForget, 0, 0, true)
 		r.fail(m.Name, OpForget, err)
 	}
 }
 
-func (r *recoverer) forgetAll(ctx context.Context, home Member, old []Record) error {
+func (r *recoverer) forgetAll(ctx context.Context, home int, old []Record) error {
 	marked := make([][]ID, len(r.members)) // by member
 	stay := map[ID]bool{}
 	for _, record := range old {
@@ -96,10 +100,11 @@ func (r *recoverer) forgetAll(ctx context.Context, home Member, old []Record) er
 			continue
 		}
 		var err error
-		if !r.silent[m] { // which is told already
-			err = r.members[m].Resource.Unmark(ctx, ids)
+		silent := r.silent[m].Load() // which is told already
+		if !silent {
+			err = r.ask(ctx, m, func(ctx context.Context) error { return r.members[m].Resource.Unmark(ctx, ids) })
 		}
-		if err != nil || r.silent[m] {
+		if err != nil || silent {
 			errs = append(errs, err)
 			for _, id := range ids {
 				stay[id] = true
@@ -113,7 +118,8 @@ func (r *recoverer) forgetAll(ctx context.Context, home Member, old []Record) er
 		}
 	}
 	if len(gone) > 0 {
-		if err := home.Ledger.Forget(ctx, gone); err != nil {
+		err := r.ask(ctx, home, func(ctx context.Context) error { return r.members[home].Ledger.Forget(ctx, gone) })
+		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
 		r.report.Forgotten += len(gone)

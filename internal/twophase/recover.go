@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // atOnce is how many transactions Recover settles at the same time: a fence that is held
@@ -46,13 +47,21 @@ func away(id ID, branches []BranchRef, find func(LedgerID) int) (list []Away) {
 	return list
 }
 
+// AwayFrom are the branches of a record that is not finished at none of the members.
+func AwayFrom(members []Member, record Record) []Away {
+	if record.Finished {
+		return nil
+	}
+	return away(record.ID, record.Branches, (&recoverer{members: members}).find)
+}
+
 // Recover finishes what coordinators left behind in the members' databases. It touches
 // only transactions that a ledger of one of the members decides. It may run beside
 // coordinators and other recoverers, in any process.
 //
 // What it cannot reach is in the error, joined, and does not keep it from the rest.
 func Recover(ctx context.Context, members []Member, options ...Options) (Report, error) {
-	r := &recoverer{members: members, silent: make([]bool, len(members)), o: chosen(ctx, options)}
+	r := &recoverer{members: members, silent: make([]atomic.Bool, len(members)), o: chosen(ctx, options)}
 	for _, id := range r.found(ctx) {
 		if ctx.Err() != nil {
 			break
@@ -68,7 +77,7 @@ func Recover(ctx context.Context, members []Member, options ...Options) (Report,
 
 type recoverer struct {
 	members []Member
-	silent  []bool // those that have not answered in time when they were asked first
+	silent  []atomic.Bool // those that have not answered in time
 	o       Options
 
 	all  sync.WaitGroup
@@ -108,7 +117,7 @@ func (r *recoverer) found(outer context.Context) (ids []ID) {
 	}
 	var group sync.WaitGroup
 	for i, m := range r.members {
-		group.Go(func() { r.silent[i] = !r.foundAt(ctx, m, add) && ctx.Err() != nil && outer.Err() == nil })
+		group.Go(func() { r.silent[i].Store(!r.foundAt(ctx, m, add) && ctx.Err() != nil && outer.Err() == nil) })
 	}
 	group.Wait()
 	return ids
@@ -140,6 +149,19 @@ func (r *recoverer) foundAt(ctx context.Context, m Member, add func(ID)) (told b
 	return listErr == nil && openErr == nil
 }
 
+// ask calls f, one command to a member, with a share of the time. A member that does not answer
+// within that is asked nothing more: it has fallen silent since it was asked first, and the
+// others are not to wait for it again and again.
+func (r *recoverer) ask(outer context.Context, member int, f func(ctx context.Context) error) error {
+	ctx, cancel := Share(outer)
+	defer cancel()
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil && outer.Err() == nil {
+		r.silent[member].Store(true)
+	}
+	return err
+}
+
 // find returns the member that has the ledger; -1 if there is none.
 func (r *recoverer) find(ledger LedgerID) int {
 	return slices.IndexFunc(r.members, func(m Member) bool { return ledger != "" && m.LedgerID == ledger })
@@ -147,19 +169,25 @@ func (r *recoverer) find(ledger LedgerID) int {
 
 // settle brings one transaction to its end.
 func (r *recoverer) settle(ctx context.Context, id ID) {
-	home := r.members[r.find(id.Ledger())]
+	at := r.find(id.Ledger())
+	home := r.members[at]
 	defer func() {
 		if v := recover(); v != nil {
 			r.fail(home.Name, OpFence, fmt.Errorf("panic: %v", v))
 		}
 	}()
 	s, do := newSettlement(id, len(r.members), r.find, looksPerSlot)
-	if r.silent[r.find(id.Ledger())] {
+	if r.silent[at].Load() {
 		r.tell(ctx, s, Record{})
 		return
 	}
+	var a answer
+	var record Record
 	r.step(do.op, 0, 0, false)
-	a, record, err := fence(ctx, home.Ledger, id)
+	err := r.ask(ctx, at, func(ctx context.Context) (err error) {
+		a, record, err = fence(ctx, home.Ledger, id)
+		return err
+	})
 	r.step(do.op, 0, 0, true)
 	if a == unknown {
 		r.fail(home.Name, do.op, err)
@@ -167,42 +195,46 @@ func (r *recoverer) settle(ctx context.Context, id ID) {
 	do, more := s.decidedBy(a, record)
 	for more {
 		var number int
-		a, number = r.do(ctx, home, s, do)
+		a, number = r.do(ctx, at, s, do)
 		do, more = s.next(do, a, number)
 	}
 	r.tell(ctx, s, record)
 }
 
 // do is the one place where commands of a recovery become calls. number is that of the
-// branch that was found.
-func (r *recoverer) do(ctx context.Context, home Member, s *settlement, d command) (a answer, number int) {
-	here := home
+// branch that was found, home the member whose ledger decides.
+func (r *recoverer) do(ctx context.Context, home int, s *settlement, d command) (a answer, number int) {
+	at, asked := home, home
 	if d.op != OpFinish {
-		at := s.slots[d.at].member
-		if here = r.members[at]; r.silent[at] {
-			return unknown, d.number
-		}
+		at = s.slots[d.at].member
 	}
+	if d.op != OpIncident {
+		asked = at
+	}
+	if r.silent[at].Load() || r.silent[asked].Load() {
+		return unknown, d.number
+	}
+	here, ledger := r.members[at], r.members[home].Ledger
 	b := BranchID{ID: s.id, Number: d.number}
 	number = d.number
 	r.step(d.op, d.number, d.attempt, false)
-	var err error
-	switch d.op {
-	case OpLook:
-		a, number, err = look(ctx, here.Resource, b)
-	case OpCommitPrepared:
-		err = here.Resource.CommitPrepared(ctx, b)
+	err := r.ask(ctx, asked, func(ctx context.Context) (err error) {
+		switch d.op {
+		case OpLook:
+			a, number, err = look(ctx, here.Resource, b)
+			return err
+		case OpCommitPrepared:
+			err = here.Resource.CommitPrepared(ctx, b)
+		case OpRollbackPrepared:
+			err = here.Resource.RollbackPrepared(ctx, b)
+		case OpIncident:
+			err = ledger.Incident(ctx, s.incident(b, here.Name))
+		case OpFinish:
+			err = ledger.Finish(ctx, s.decision, []ID{s.id})
+		}
 		a = answerOf(err)
-	case OpRollbackPrepared:
-		err = here.Resource.RollbackPrepared(ctx, b)
-		a = answerOf(err)
-	case OpIncident:
-		err = home.Ledger.Incident(ctx, s.incident(b, here.Name))
-		a = answerOf(err)
-	case OpFinish:
-		err = home.Ledger.Finish(ctx, s.decision, []ID{s.id})
-		a = answerOf(err)
-	}
+		return err
+	})
 	r.step(d.op, d.number, d.attempt, true)
 	if a == unknown || a == refused {
 		r.fail(here.Name, d.op, err)
@@ -250,8 +282,15 @@ func (r *recoverer) tell(ctx context.Context, s *settlement, record Record) {
 // stillPrepared lists the branches of a transaction whose record may be forgotten: most
 // likely another recoverer has finished them since they were listed first.
 func (r *recoverer) stillPrepared(ctx context.Context, id ID) (branches []BranchID) {
-	for _, m := range r.members {
-		list, err := m.Resource.Prepared(ctx)
+	for i, m := range r.members {
+		if r.silent[i].Load() { // which is told already
+			continue
+		}
+		var list []Prepared
+		err := r.ask(ctx, i, func(ctx context.Context) (err error) {
+			list, err = m.Resource.Prepared(ctx)
+			return err
+		})
 		r.fail(m.Name, OpList, err)
 		for _, p := range list {
 			if p.Branch.ID == id && !slices.Contains(branches, p.Branch) {

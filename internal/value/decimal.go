@@ -1,6 +1,7 @@
 package value
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"strconv"
@@ -89,6 +90,24 @@ scan:
 
 // Whole is how many digits stand before the point.
 func (d Decimal) Whole() int { return max(len(d.Digits)-d.Scale, 0) }
+
+// Compare is less than 0, 0 or more than 0 as d is less than e, equal to it or greater.
+func (d Decimal) Compare(e Decimal) int {
+	if d.Negative != e.Negative {
+		if d.Negative {
+			return -1
+		}
+		return 1
+	}
+	scale := max(d.Scale, e.Scale)
+	a := strings.TrimLeft(d.Digits+strings.Repeat("0", scale-d.Scale), "0")
+	b := strings.TrimLeft(e.Digits+strings.Repeat("0", scale-e.Scale), "0")
+	n := cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
+	if d.Negative {
+		n = -n
+	}
+	return n
+}
 
 // String is the number without an exponent, a plus, or zeros that say nothing.
 func (d Decimal) String() string { return string(d.Append(nil)) }

@@ -75,3 +75,37 @@ func TestTimeForms_AreOfNoOtherText(t *testing.T) {
 		require.False(t, ok, text)
 	}
 }
+
+// truth 415
+func TestTimeForms_OfNanosecondsAreThoseOfTheMicrosecondToo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		cut    string
+		nanos  int
+		others []any // beside those of cut
+	}{
+		{"2024-05-06 07:08:09.123456", 789, []any{"2024-05-06 07:08:09.123456789", "2024-05-06 07:08:09.123456789+00:00"}},
+		{"2024-05-06 07:08:09.123456", 700, []any{
+			"2024-05-06 07:08:09.1234567", "2024-05-06 07:08:09.1234567+00:00", "2024-05-06 07:08:09.123456700", "2024-05-06 07:08:09.123456700+00:00",
+		}},
+		{"2024-05-06 07:08:09.5", 10, []any{
+			"2024-05-06 07:08:09.50000001", "2024-05-06 07:08:09.50000001+00:00", "2024-05-06 07:08:09.500000010", "2024-05-06 07:08:09.500000010+00:00",
+		}},
+		{"2024-05-06 00:00:00", 1, []any{"2024-05-06 00:00:00.000000001", "2024-05-06 00:00:00.000000001+00:00"}},
+	} {
+		f, ok := value.TimeFormsOf(c.cut)
+		require.True(t, ok)
+		n := f.WithNanos(c.nanos)
+		require.Equal(t, c.cut, n.Cut())
+		require.Equal(t, f.First(), n.First())
+		require.ElementsMatch(t, append(f.AppendOthers(nil), c.others...), n.AppendOthers(nil))
+		last := n.Last()
+		for _, other := range n.AppendOthers(nil) {
+			require.LessOrEqual(t, other.(string), last)
+		}
+		next, ok := value.ParseTime(c.cut)
+		require.True(t, ok)
+		require.Less(t, last, value.FormatTime(next.Add(time.Microsecond)))
+		require.Equal(t, c.cut, f.Cut())
+	}
+}

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,9 +126,9 @@ func (s *stage) doom(t *testing.T, d doomed) *exec.Cmd {
 	}
 	text, err := json.Marshal(d)
 	require.NoError(t, err)
-	child := exec.Command(os.Args[0], "-test.run=^TestDoomed$", "-test.count=1", "-test.timeout=60s")
+	child := exec.Command(os.Args[0], "-test.run=^TestDoomed$", "-test.count=1", "-test.timeout=3m")
 	child.Env = append(os.Environ(), doomedVariable+"="+string(text), "DBFLEET_TEST_REQUIRE=")
-	child.WaitDelay = time.Second
+	child.WaitDelay = patience
 	return child
 }
 

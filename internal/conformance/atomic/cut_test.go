@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,9 +148,9 @@ func TestCut_WhatWasToldIsTrue(t *testing.T) {
 	t.Parallel()
 	var count atomic.Int64
 	var seen sync.Map // what was told
-	some := crashMixes[:8]
-	if torture() {
-		some = crashMixes
+	some := crashMixes
+	if !torture() {
+		some = slices.Concat(crashMixes[:6], crashMixes[7:8]) // those with a SQLite go one by one
 	}
 	t.Run("mixes", func(t *testing.T) {
 		for _, mix := range some {
@@ -177,7 +178,7 @@ func TestCut_WhatWasToldIsTrue(t *testing.T) {
 					if want := told(c.err); want != "unknown" {
 						require.Equal(t, want, s.outcomeOf(t, c.Path, c.Owner), "%s, %s %s: %v", c.name, c.Path, c.Step, c.err)
 					}
-					conformance.RequireIdle(t, c.registry)
+					conformance.RequireIdleSoon(t, c.registry)
 				}
 			})
 		}

@@ -53,6 +53,7 @@ func TestRecover_FindsCommitsOfALedgerThatWasEmptied(t *testing.T) {
 			proxy.On(dbtest.Fault{Marker: finish, Action: dbtest.CutRequest})
 			require.ErrorIs(t, both(r, "after"), dbfleet.ErrCommitPending)
 			require.NoError(t, r.Close())
+			require.Eventually(t, func() bool { return b.Connections(t) == 0 }, patience, conformance.WaitingTick, "the branch's session has ended")
 
 			other := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"a": conformance.ConnectionTo(a), "b": conformance.ConnectionTo(b)})
 			list, err = other.InDoubt(t.Context())

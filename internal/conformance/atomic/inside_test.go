@@ -77,8 +77,8 @@ func neverReturns(t *testing.T, mix []string, way string, leave func()) {
 			})
 			took := time.Since(began)
 			remove()
-			require.Less(t, took, 4*time.Second, "%s, after %v: %v", op, after, err)
-			conformance.RequireIdle(t, s.Registry)
+			require.Less(t, took, 9*time.Second, "%s, after %v: %v", op, after, err)
+			conformance.RequireIdleSoon(t, s.Registry)
 			s.recovered(t)
 			got := s.outcomeOf(t, p, owner)
 			want := "none"
@@ -200,7 +200,7 @@ func TestRetries_EndADeadlockAcrossDatabases(t *testing.T) {
 					}
 				}
 				return nil
-			}, dbfleet.TxOptions{Retries: 5})
+			}, dbfleet.TxOptions{Retries: 10})
 		})
 	}
 	group.Wait()

@@ -55,16 +55,17 @@ func (s *stage) asLeft(t *testing.T, list []point) {
 	}
 }
 
-// A recovery dies at each of its steps, and the next one goes on.
+// A recovery dies at each of its steps, and the next one goes on. Each is a process of its
+// own: in the short form the two mixes share the steps.
 func TestCrash_TheRecoveryDiesAtEachStep(t *testing.T) {
 	t.Parallel()
-	some := [][]string{{"postgres", "mysql"}, {"mysql", "postgres"}}
+	some, stride := [][]string{{"postgres", "mysql"}, {"mysql", "postgres"}}, 2
 	if torture() {
-		some = crashMixes
+		some, stride = crashMixes, 1
 	}
 	var count atomic.Int64
 	t.Run("mixes", func(t *testing.T) {
-		for _, mix := range some {
+		for nth, mix := range some {
 			t.Run(fmtMix(mix), func(t *testing.T) {
 				t.Parallel()
 				s := newStage(t, mix, created)
@@ -76,21 +77,22 @@ func TestCrash_TheRecoveryDiesAtEachStep(t *testing.T) {
 				s.recovered(t)
 				s.asLeft(t, list)
 				// A recovery that finds a lock which the server has not released yet has fewer steps.
-				at, died := 0, true
-				for ; died && int64(at) < steps.Load(); at++ {
+				tried, at, died := 0, nth%stride, true
+				for ; died && int64(at) < steps.Load(); at += stride {
+					tried++
 					list := s.leave(t, fmt.Sprint("dies at ", at))
 					died, _ = s.dies(t, doomed{Recover: at + 1})
 					s.recovered(t)
 					s.asLeft(t, list)
 				}
 				require.Greater(t, int64(at), steps.Load()/2)
-				count.Add(int64(at))
+				count.Add(int64(tried))
 			})
 		}
 	})
 	t.Logf("%d points", count.Load())
 	if dbtest.Complete() {
-		require.GreaterOrEqual(t, count.Load(), int64(40))
+		require.GreaterOrEqual(t, count.Load(), int64(30))
 	}
 }
 

@@ -253,7 +253,7 @@ func preparedOn(t *testing.T, server *dbtest.Server) (list []string) {
 // free says that no lock is left on what atomic commits have touched.
 func (s *stage) free(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for _, name := range s.names {
 		for _, text := range []string{"UPDATE touched SET owner = owner, n = n + 1000000 WHERE n < 500000", "UPDATE touched SET n = n - 1000000 WHERE n >= 500000", "DELETE FROM left_behind WHERE owner = 'nobody'"} {

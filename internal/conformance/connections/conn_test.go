@@ -283,6 +283,7 @@ func TestConn_OfAReadHandleIsAReplicas(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
 		c := conformance.ConnectionTo(db)
+		conformance.Patient(&c)
 		c.ReadHosts = []string{net.JoinHostPort("localhost", strconv.Itoa(closedPort(t))), net.JoinHostPort("localhost", strconv.Itoa(db.Port))}
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": c})
 		var route dbfleet.Route

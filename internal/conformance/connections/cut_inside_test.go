@@ -2,9 +2,12 @@ package connections_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,6 +91,106 @@ func TestCut_AKilledReadIsAnError(t *testing.T) {
 			n, err := read(t.Context())
 			require.Error(t, err, name)
 			require.Less(t, n, longRows, name)
+		}
+	})
+}
+
+// tripped is what is done once, by the database whose rows are read, when the first text of
+// its is scanned.
+var tripped sync.Map
+
+// tripwire is a text of fillTold.
+type tripwire struct{ text string }
+
+func (w *tripwire) Scan(v any) error {
+	switch v := v.(type) {
+	case []byte:
+		w.text = string(v)
+	default:
+		w.text = fmt.Sprint(v)
+	}
+	dialect, _, _ := strings.Cut(w.text, ":")
+	if trip, ok := tripped.LoadAndDelete(dialect); ok {
+		trip.(func())()
+	}
+	return nil
+}
+
+func (w tripwire) Value() (driver.Value, error) { return w.text, nil }
+
+type (
+	toldRow struct {
+		ID       int64
+		ParentID int64
+		Name     tripwire
+	}
+	toldParent struct {
+		ID   int64
+		Rows []toldRow `db:"-"`
+	}
+)
+
+// truth 902
+// What reads all rows before it gives one is no shorter for a session that is killed.
+func TestCut_AKilledReadOfRecordsIsAnError(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(db)}), Database: db}
+		fl.Create(t, `CREATE TABLE told (id {id}, parent_id {bigint}, name {long})`, `CREATE TABLE tellers (id {id})`, `INSERT INTO tellers (id) VALUES (1)`, map[string]string{
+			"postgres": fmt.Sprintf(`INSERT INTO told (parent_id, name) SELECT 1, 'postgres:' || repeat('x', 2000) FROM generate_series(1, %d)`, longRows),
+			"mysql":    fmt.Sprintf(`INSERT INTO told (parent_id, name) SELECT 1, CONCAT('mysql:', repeat('x', 2000)) FROM seq_1_to_%d`, longRows),
+		}[db.Dialect])
+		rows := conformance.Model[toldRow](t, fl.Registry, dbfleet.ModelConfig{Table: "told"})
+		parents := conformance.Model[toldParent](t, fl.Registry, dbfleet.ModelConfig{Table: "tellers"})
+		has := dbfleet.HasMany(parents, rows, dbfleet.On("parent_id"), func(p *toldParent) *[]toldRow { return &p.Rows })
+		for name, read := range map[string]func(ctx context.Context) (int, error){
+			"get": func(ctx context.Context) (int, error) { list, err := rows.Get(ctx); return len(list), err },
+			"table": func(ctx context.Context) (int, error) {
+				list, err := dbfleet.Table[toldRow](fl.DB("main"), "told").Get(ctx)
+				return len(list), err
+			},
+			"pluck": func(ctx context.Context) (int, error) {
+				list, err := dbfleet.Pluck[tripwire](ctx, rows, "name")
+				return len(list), err
+			},
+			"select": func(ctx context.Context) (int, error) {
+				list, err := dbfleet.Select[toldRow](ctx, fl.DB("main"), "SELECT id, parent_id, name FROM told")
+				return len(list), err
+			},
+			"for": func(ctx context.Context) (int, error) {
+				list, err := has.For(&toldParent{ID: 1}).Get(ctx)
+				return len(list), err
+			},
+			"with": func(ctx context.Context) (int, error) {
+				list, err := parents.With(has).Get(ctx)
+				if len(list) == 1 {
+					return len(list[0].Rows), err
+				}
+				return 0, err
+			},
+			"iterate": func(ctx context.Context) (n int, err error) {
+				for _, err := range rows.OrderBy("id", dbfleet.Asc).Iter(ctx) {
+					if err != nil {
+						return n, err
+					}
+					n++
+				}
+				return n, nil
+			},
+		} {
+			n, err := read(t.Context())
+			require.NoError(t, err, name)
+			require.Equal(t, longRows, n, name)
+			tripped.Store(db.Dialect, func() { db.KillConnections(t) })
+			n, err = read(t.Context())
+			_, waits := tripped.LoadAndDelete(db.Dialect)
+			require.False(t, waits, name)
+			if err == nil { // it was asked for again
+				require.Equal(t, longRows, n, name)
+				continue
+			}
+			require.ErrorIs(t, err, dbfleet.ErrConnection, name)
+			require.NotErrorIs(t, err, dbfleet.ErrNotFound, name)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,9 @@ type cutParent struct {
 	Name string `db:"name"`
 
 	Children []cutChild `db:"-"`
+	Number   int64      `db:"-"`
+	Has      bool       `db:"-"`
+	Total    string     `db:"-"`
 }
 
 type cutChild struct {
@@ -35,9 +39,31 @@ const cutRows = 4
 type path struct {
 	name   string
 	marker string // what its statement has
-	step   int    // packets between two cuts
+	step   int    // packets between two cuts; 1 is for the ways that are unlike all others
 	run    func(ctx context.Context) (string, error)
 }
+
+// every is how many packets there are between two places of an answer that are cut.
+func (p path) every() int {
+	if torture {
+		return 1
+	}
+	return p.step
+}
+
+// cuts are how an answer is cut at a place, by FIN and by RST: each time, or once.
+func (p path) cuts(packets int) []dbtest.Fault {
+	switch {
+	case torture:
+		return []dbtest.Fault{{}, {Reset: true}, {Times: 1}, {Reset: true, Times: 1}}
+	case p.step == 1:
+		return []dbtest.Fault{{}, {Reset: true}, {Reset: packets%2 == 1, Times: 1}}
+	}
+	return []dbtest.Fault{{Reset: packets%2 == 1, Times: packets / 2 % 2}}
+}
+
+// torture has every path cut at each packet in each way.
+var torture = os.Getenv("DBFLEET_TORTURE") != ""
 
 // rawText is the text of rows that are read by database/sql.
 func rawText(rows *sql.Rows, err error) (string, error) {
@@ -68,12 +94,64 @@ func cutFleet(t *testing.T, fl conformance.Fleet) []path {
 			fl.Create(t, fmt.Sprintf(`INSERT INTO children (parent_id, name) VALUES (%d, 'c%d')`, i+1, j))
 		}
 	}
+	fl.Create(t, `CREATE TABLE tagged (id {id}, name {text})`, `CREATE TABLE marks (id {id}, parent_id {bigint}, name {text})`)
+	for i := range cutRows { // no keys that Go can tell apart, so that each is asked for
+		fl.Create(t, fmt.Sprintf(`INSERT INTO tagged (name) VALUES ('é%d')`, i), fmt.Sprintf(`INSERT INTO marks (name) VALUES ('é%d')`, i), fmt.Sprintf(`INSERT INTO marks (name) VALUES ('é%d')`, i))
+	}
+	tagged := conformance.Model[cutParent](t, fl.Registry, dbfleet.ModelConfig{Table: "tagged"})
+	marks := conformance.Model[cutChild](t, fl.Registry, dbfleet.ModelConfig{Table: "marks"})
+	byName := dbfleet.HasMany(tagged, marks, dbfleet.On("name", "name"), func(p *cutParent) *[]cutChild { return &p.Children })
 	has := dbfleet.HasMany(parents, children, dbfleet.On("parent_id"), func(p *cutParent) *[]cutChild { return &p.Children })
 	db := fl.DB("main")
 	const raw = "SELECT name FROM parents ORDER BY id"
 	ordered := parents.OrderBy("id", dbfleet.Asc)
 	tell := func(v any, err error) (string, error) { return fmt.Sprint(v), err }
+	number := dbfleet.CountRelated(has, func(p *cutParent) *int64 { return &p.Number })
+	few := has.Scope(func(q *dbfleet.Query[cutChild]) *dbfleet.Query[cutChild] {
+		return q.OrderBy("id", dbfleet.Desc).Limit(2)
+	})
 	return []path{
+		{"counts", "marks", 1, func(ctx context.Context) (string, error) {
+			return tell(tagged.OrderBy("id", dbfleet.Asc).With(dbfleet.CountRelated(byName, func(p *cutParent) *int64 { return &p.Number })).Get(ctx))
+		}},
+		{"whether there are some", "marks", 1, func(ctx context.Context) (string, error) {
+			return tell(tagged.OrderBy("id", dbfleet.Asc).With(dbfleet.ExistsRelated(byName, func(p *cutParent) *bool { return &p.Has })).Get(ctx))
+		}},
+		{"sums", "marks", 1, func(ctx context.Context) (string, error) {
+			return tell(tagged.OrderBy("id", dbfleet.Asc).With(dbfleet.SumRelated(byName, "id", func(p *cutParent) *string { return &p.Total })).Get(ctx))
+		}},
+		{"count of each", "children", 3, func(ctx context.Context) (string, error) { return tell(ordered.With(number).Get(ctx)) }},
+		{"few of each", "children", 3, func(ctx context.Context) (string, error) { return tell(ordered.With(few).Get(ctx)) }},
+		{"parents that have", "children", 3, func(ctx context.Context) (string, error) { return tell(ordered.Filter(has.Has()).Get(ctx)) }},
+		{"page", "parents", 3, func(ctx context.Context) (string, error) {
+			page, err := dbfleet.CursorPage(ctx, ordered, dbfleet.Cursor{Size: 3})
+			return fmt.Sprint(page.Items), err
+		}},
+		{"numbered page", "parents", 3, func(ctx context.Context) (string, error) { return tell(dbfleet.PageOf(ctx, ordered, 1, 3)) }},
+		{"chunks", "parents", 3, func(ctx context.Context) (string, error) {
+			all := ""
+			err := dbfleet.Chunk(ctx, parents.Query(), 3, func(_ context.Context, list []cutParent) error {
+				all += fmt.Sprint(list)
+				return nil
+			})
+			return all, err
+		}},
+		{"refresh", "parents", 3, func(ctx context.Context) (string, error) {
+			p := cutParent{ID: 2}
+			err := parents.Refresh(ctx, &p)
+			return fmt.Sprint(p), err
+		}},
+		{"first or create", "parents", 3, func(ctx context.Context) (string, error) {
+			p := cutParent{ID: 2}
+			created, err := parents.FirstOrCreate(ctx, &p)
+			return fmt.Sprint(p, created), err
+		}},
+		{"find many", "parents", 3, func(ctx context.Context) (string, error) { return tell(parents.FindMany(ctx, 1, 2, 3)) }},
+		{"select", "parents", 3, func(ctx context.Context) (string, error) { return tell(dbfleet.Select[string](ctx, db, raw)) }},
+		{"insert returning", "made", 3, func(ctx context.Context) (string, error) {
+			list, err := dbfleet.InsertReturning(ctx, db.Table("made"), dbfleet.Row{"name": "a"}, dbfleet.Row{"name": "b"})
+			return fmt.Sprint(len(list)), err
+		}},
 		{"get", "parents", 1, func(ctx context.Context) (string, error) { return tell(ordered.Get(ctx)) }},
 		{"maps", "parents", 3, func(ctx context.Context) (string, error) {
 			return tell(db.Table("parents").OrderBy("id", dbfleet.Asc).Get(ctx))
@@ -135,7 +213,7 @@ func cutFleet(t *testing.T, fl conformance.Fleet) []path {
 	}
 }
 
-// truth 901
+// truth 901, 906
 // Whatever part of an answer arrives before the connection ends: it is an error, or
 // the whole answer, asked for again.
 func TestCut_AnAnswerIsNeverShort(t *testing.T) {
@@ -147,21 +225,25 @@ func TestCut_AnAnswerIsNeverShort(t *testing.T) {
 			want, err := p.run(ctx)
 			require.NoError(t, err, p.name)
 			errs := 0
-			for packets, over := 0, false; !over; packets += p.step {
-				proxy.Cut() // statements are prepared anew, so that their texts pass
-				proxy.On(dbtest.Fault{Marker: p.marker, Action: dbtest.CutReply, Packets: packets, Dialect: db.Dialect, Reset: packets%2 == 1, Times: packets / 2 % 2})
-				got, err := p.run(ctx)
-				proxy.Heal()
-				where := fmt.Sprintf("%s: after %d packets", p.name, packets)
-				if err == nil {
-					require.Equal(t, want, got, where)
-					over = packets/2%2 == 0 // every answer would have been cut
-					continue
-				}
-				errs++
-				require.NotErrorIs(t, err, sql.ErrNoRows, where)
-				if p.step == 1 || p.marker != "parents" { // database/sql's rows have the driver's errors
-					require.ErrorIs(t, err, dbfleet.ErrConnection, where)
+			for packets, over := 0, false; !over; packets += p.every() {
+				for _, cut := range p.cuts(packets) {
+					cut.Marker, cut.Action, cut.Packets, cut.Dialect = p.marker, dbtest.CutReply, packets, db.Dialect
+					proxy.Cut() // statements are prepared anew, so that their texts pass
+					proxy.On(cut)
+					got, err := p.run(ctx)
+					proxy.Heal()
+					where := fmt.Sprintf("%s: after %d packets, %+v", p.name, packets, cut)
+					if err == nil {
+						require.Equal(t, want, got, where)
+						over = over || cut.Times == 0 // every answer would have been cut
+						continue
+					}
+					over = false
+					errs++
+					require.NotErrorIs(t, err, sql.ErrNoRows, where)
+					if p.step == 1 || p.marker != "parents" { // database/sql's rows have the driver's errors
+						require.ErrorIs(t, err, dbfleet.ErrConnection, where)
+					}
 				}
 			}
 			require.NotZero(t, errs, p.name)

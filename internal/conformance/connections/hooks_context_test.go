@@ -157,7 +157,7 @@ func TestHooks_DecideOverTheContext(t *testing.T) {
 		for name, run := range statementsOf(fl, accounts) {
 			require.NoError(t, run(ctx), "%s: the After cancels its context", name)
 		}
-		require.Eventually(t, func() bool { return fl.Stats()["main"].InUse == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return fl.Stats()["main"].InUse == 0 }, 20*time.Second, time.Millisecond)
 	})
 }
 
@@ -199,7 +199,7 @@ func TestHooks_LeaveRowsThatAreLentAlone(t *testing.T) {
 		rows, err := fl.DB("main").QueryContext(ctx, "SELECT owner FROM accounts")
 		require.NoError(t, err)
 		cancel()
-		require.Eventually(t, func() bool { return !rows.Next() && errors.Is(rows.Err(), context.Canceled) }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return !rows.Next() && errors.Is(rows.Err(), context.Canceled) }, 20*time.Second, time.Millisecond)
 		if err := rows.Close(); err != nil { // it may be the first to close them
 			require.ErrorIs(t, err, context.Canceled)
 		}

@@ -22,7 +22,7 @@ func TestHooks_RunStatementsThemselves(t *testing.T) {
 		ctx := t.Context()
 		fl.Create(t, `CREATE TABLE things (id {id}, name VARCHAR(20) UNIQUE)`, `CREATE TABLE audit (id {id}, line {text})`)
 		config := conformance.ConnectionTo(fl.Database)
-		config.Pool.MaxOpen, config.Pool.AcquireTimeout = 1, 2*time.Second
+		config.Pool.MaxOpen, config.Pool.AcquireTimeout = 1, 20*time.Second
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		m := conformance.Model[thing](t, r, dbfleet.ModelConfig{Table: "things"})
 		audit := r.DB("main").Table("audit")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -50,7 +51,8 @@ func TestLogQueries_HidesValuesUnlessTold(t *testing.T) {
 			}
 			return out
 		}
-		all := lines(dbfleet.LogOptions{}, slog.LevelDebug)
+		const never = time.Hour // no machine makes a statement as slow
+		all := lines(dbfleet.LogOptions{Slow: never}, slog.LevelDebug)
 		require.Equal(t, []string{"DEBUG query", "INFO query failed", "DEBUG query"}, levels(all))
 		require.Equal(t, "main", all[0]["connection"])
 		require.Equal(t, "primary", all[0]["role"])
@@ -60,13 +62,28 @@ func TestLogQueries_HidesValuesUnlessTold(t *testing.T) {
 		require.Contains(t, all[0]["sql"], "INSERT INTO")
 		require.Regexp(t, "(?i)unique", all[1]["error"])
 		require.Equal(t, "unique", all[1]["class"])
-		require.Equal(t, []string{"INFO query failed"}, levels(lines(dbfleet.LogOptions{}, slog.LevelInfo)))
+		require.Equal(t, []string{"INFO query failed"}, levels(lines(dbfleet.LogOptions{Slow: never}, slog.LevelInfo)))
 		require.Equal(t, []string{"WARN slow query", "WARN query failed", "WARN slow query"}, levels(lines(dbfleet.LogOptions{Slow: 1}, slog.LevelInfo)))
-		require.Equal(t, []string{"INFO query failed"}, levels(lines(dbfleet.LogOptions{OnlySlow: true}, slog.LevelDebug)))
+		require.Equal(t, []string{"INFO query failed"}, levels(lines(dbfleet.LogOptions{Slow: never, OnlySlow: true}, slog.LevelDebug)))
 		require.Equal(t, []string{"DEBUG query", "INFO query failed", "DEBUG query"}, levels(lines(dbfleet.LogOptions{Slow: -1}, slog.LevelDebug)))
 		shown := lines(dbfleet.LogOptions{ShowArgs: true}, slog.LevelDebug)
 		require.Equal(t, []any{canary}, shown[0]["args"])
 	})
+}
+
+// A second is slow, unless another time is set.
+func TestLogQueries_TellsWhatIsSlow(t *testing.T) {
+	t.Parallel()
+	var levels []slog.Level
+	logger := slog.New(levelsTo{slog.DiscardHandler, &levels})
+	for slow, from := range map[time.Duration]time.Duration{0: time.Second, time.Minute: time.Minute} {
+		log := dbfleet.LogQueries(logger, dbfleet.LogOptions{Slow: slow}).After
+		for _, took := range []time.Duration{from - 1, from} {
+			log(t.Context(), dbfleet.QueryEvent{Duration: took})
+		}
+		require.Equal(t, []slog.Level{slog.LevelDebug, slog.LevelWarn}, levels, slow)
+		levels = nil
+	}
 }
 
 // How loud a failure is told depends on its class: what data and callers decide is

@@ -201,7 +201,7 @@ func TestHooks_AreCalledOnEveryOutcome(t *testing.T) {
 			}()
 			require.Error(t, rec.one(t).Err, name)
 		}
-		require.Eventually(t, func() bool { return fl.Stats()["main"].InUse == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return fl.Stats()["main"].InUse == 0 }, 20*time.Second, time.Millisecond)
 
 		boom := errors.New("boom")
 		require.NoError(t, fl.Transaction(ctx, "main", func(ctx context.Context, tx *dbfleet.Tx) error {

@@ -57,6 +57,7 @@ func TestOnConnect_PreparesEachConnection(t *testing.T) {
 		var calls atomic.Int64
 		c := conformance.ConnectionTo(db)
 		if db.Dialect != "sqlite" {
+			conformance.Patient(&c) // a question that is given up is asked on another connection
 			c.ReadHosts = []string{net.JoinHostPort("localhost", strconv.Itoa(db.Port))}
 		}
 		c.OnConnect = func(ctx context.Context, driverConn any) error {
@@ -86,6 +87,33 @@ func TestOnConnect_PreparesEachConnection(t *testing.T) {
 	})
 }
 
+// A connection is made within ConnectTimeout, however much shorter StatementTimeout is.
+func TestConnect_IsNoStatement(t *testing.T) {
+	t.Parallel()
+	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
+		proxy := dbtest.NewProxy(t, db.Server.Addr())
+		c := conformance.ConnectionTo(proxy.Through(db))
+		c.ConnectTimeout, c.StatementTimeout = time.Minute, 100*time.Millisecond
+		set, ask, value := setting(db.Dialect)
+		c.OnConnect = func(ctx context.Context, driverConn any) error { return onDriver(ctx, driverConn, set) }
+		h := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": c}).DB("main")
+		proxy.Delay(300 * time.Millisecond)
+		require.NoError(t, h.Conn(t.Context(), func(ctx context.Context, conn *dbfleet.Conn) error {
+			proxy.Blackhole()
+			_, err := conn.ExecContext(ctx, ask)
+			require.ErrorIs(t, err, dbfleet.ErrTimeout)
+			require.ErrorContains(t, err, "silent for 100ms")
+			return nil
+		}))
+		proxy.Delay(0)
+		proxy.Heal()
+		require.Eventually(t, func() bool {
+			var got string
+			return h.QueryRowContext(t.Context(), ask).Scan(&got) == nil && got == value
+		}, 30*time.Second, 10*time.Millisecond)
+	})
+}
+
 func TestOnConnect_FailuresLeaveNothing(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("no such extension")
@@ -96,14 +124,14 @@ func TestOnConnect_FailuresLeaveNothing(t *testing.T) {
 		"error":  {func(context.Context, any) error { return cause }, "OnConnect: no such extension"},
 		"panic":  {func(context.Context, any) error { panic("lost") }, "OnConnect: panicked: lost"},
 		"goexit": {func(context.Context, any) error { runtime.Goexit(); return nil }, "OnConnect: ended its goroutine"},
-		"late":   {func(ctx context.Context, _ any) error { <-ctx.Done(); return nil }, "silent for 500ms"},
+		"late":   {func(ctx context.Context, _ any) error { <-ctx.Done(); return nil }, "silent for 3s"},
 		"sql":    {func(ctx context.Context, c any) error { return onDriver(ctx, c, "SELEKT 1") }, "OnConnect: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
 				c := conformance.ConnectionTo(db)
-				c.ConnectTimeout = 500 * time.Millisecond
+				c.ConnectTimeout = 3 * time.Second
 				c.Pool = dbfleet.PoolConfig{MaxOpen: 1, AcquireTimeout: time.Second}
 				var fail atomic.Bool
 				fail.Store(true)

@@ -80,7 +80,7 @@ func TestPool_ExhaustedFailsInTimeAndRecovers(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			require.Less(t, time.Since(start), 3*time.Second, name)
+			require.Less(t, time.Since(start), 10*time.Second, name)
 			require.NoError(t, run(t.Context()), "%s: it recovers", name)
 			_, err := h.ExecContext(t.Context(), conformance.Inserting(name))
 			require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestPool_RawQueriesWaitTheirTurn(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, db dbtest.Database) {
 		config := conformance.ConnectionTo(db)
-		config.Pool = dbfleet.PoolConfig{MaxOpen: 2, AcquireTimeout: 5 * time.Second}
+		config.Pool = dbfleet.PoolConfig{MaxOpen: 2, AcquireTimeout: 30 * time.Second}
 		fl := conformance.Fleet{Registry: conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config}), Database: db}
 		h := fl.DB("main")
 		var wg sync.WaitGroup
@@ -123,7 +123,7 @@ func TestPool_RawQueriesWaitTheirTurn(t *testing.T) {
 		for rows.Next() {
 		}
 		require.ErrorIs(t, rows.Err(), context.Canceled)
-		require.Eventually(t, func() bool { return fl.Stats()["main"].InUse == 0 }, 2*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return fl.Stats()["main"].InUse == 0 }, 20*time.Second, time.Millisecond)
 	})
 }
 

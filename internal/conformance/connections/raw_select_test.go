@@ -19,6 +19,7 @@ func TestSelect_RunsWhereItsHandleSays(t *testing.T) {
 		c.WaitCaughtUp(t)
 		config := conformance.ConnectionTo(db)
 		config.ReadHosts = []string{c.Replicas[0].Addr(), c.Replicas[1].Addr()}
+		conformance.Patient(&config)
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
 		nodes := watchNodes(r)

@@ -57,14 +57,14 @@ func TestOpen_DialsNothingAndSurvivesDeadNodes(t *testing.T) {
 		require.Equal(t, "main", h.Name())
 		require.Equal(t, 1, proxy.Accepted())
 
-		for name, want := range map[string]time.Duration{"refused": time.Second, "blackholed": 2 * time.Second, "nowhere": time.Second} {
+		for _, name := range []string{"refused", "blackholed", "nowhere"} {
 			start := time.Now()
 			_, err := r.Connect(t.Context(), name)
 			require.ErrorIs(t, err, dbfleet.ErrConnection, name)
 			require.ErrorIs(t, err, dbfleet.ErrConnectionRefused, name)
 			require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown, name)
 			require.NotErrorIs(t, err, context.DeadlineExceeded, "%s: the caller had none", name)
-			require.Less(t, time.Since(start), want, name)
+			require.Less(t, time.Since(start), 4*time.Second, "%s: by default it may take 5 s", name)
 			_, err = r.DB(name).ExecContext(t.Context(), "DELETE FROM x")
 			require.ErrorIs(t, err, dbfleet.ErrConnectionRefused, name)
 			require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown, "%s: nothing was sent", name)
@@ -209,7 +209,7 @@ func TestRegistry_TransactionOutlivesReplace(t *testing.T) {
 			before := fl.DB("main").Pool()
 			require.NoError(t, accounts.Create(ctx, &conformance.Account{Owner: "1"}))
 			go func() { replaced <- fl.Replace(t.Context(), "main", conformance.ConnectionTo(elsewhere)) }()
-			require.Eventually(t, func() bool { return fl.DB("main").Pool() != before }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return fl.DB("main").Pool() != before }, 20*time.Second, time.Millisecond)
 			require.Empty(t, replaced, "it waits for the transaction")
 			return accounts.Create(ctx, &conformance.Account{Owner: "2"})
 		})

@@ -34,3 +34,48 @@ func TestShards_AreNotFoundBySQLOrQueries(t *testing.T) {
 		}
 	})
 }
+
+// truth 1021
+//
+// A shard may have a copy of a small table, whose model is on another connection.
+func TestShards_PagesOfAJoinWithACopyShareNoRow(t *testing.T) {
+	t.Parallel()
+	onShards(t, func(t *testing.T, fl conformance.Fleet, orders *dbfleet.Model[shardedItem]) {
+		ctx := t.Context()
+		type buyer struct {
+			ID     int64
+			UserID int64
+			Name   string
+		}
+		for _, name := range fl.Names() {
+			for _, text := range []string{
+				"CREATE TABLE buyers (id {bigint} PRIMARY KEY, user_id {bigint} NOT NULL, name {text} NOT NULL)",
+				"INSERT INTO buyers VALUES (1, 1, 'Ann'), (2, 1, 'Bob'), (3, 2, 'Cid')",
+			} {
+				_, err := fl.DB(name).ExecContext(ctx, conformance.DDL(fl.Database.Dialect, text))
+				require.NoError(t, err)
+			}
+		}
+		type row struct {
+			ID   int64
+			Item string
+			Name string
+		}
+		q := dbfleet.Into[row](orders.Where("orders.user_id", "=", 1).Join("buyers", "buyers.user_id", "=", "orders.user_id").Select("orders.id", "item").SelectAs("buyers.name", "name"))
+		_, err := dbfleet.PageOf(ctx, q, 1, 2)
+		require.ErrorContains(t, err, "no model tells the primary key")
+
+		conformance.Model[buyer](t, fl.Registry, dbfleet.ModelConfig{Table: "buyers"})
+		require.NoError(t, orders.CreateMany(ctx, []shardedItem{{UserID: 1, Item: "a"}, {UserID: 1, Item: "b"}, {UserID: 1, Item: "c"}}))
+		seen := map[row]bool{}
+		for number := range 3 {
+			page, err := dbfleet.PageOf(ctx, q, number+1, 2)
+			require.NoError(t, err)
+			require.EqualValues(t, 6, page.Total)
+			for _, r := range page.Items {
+				seen[r] = true
+			}
+		}
+		require.Len(t, seen, 6)
+	})
+}

@@ -25,7 +25,7 @@ func TestShutdown_WaitsAndRefusesNewWork(t *testing.T) {
 			for range cap(results) {
 				go func() { results <- fl.Close() }()
 			}
-			require.Eventually(t, func() bool { return len(fl.Names()) == 0 }, 5*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return len(fl.Names()) == 0 }, 20*time.Second, time.Millisecond)
 			require.ErrorIs(t, accounts.Create(t.Context(), &conformance.Account{Owner: "new work"}), dbfleet.ErrClosed)
 			require.ErrorIs(t, fl.DB("main").Ping(t.Context()), dbfleet.ErrClosed)
 			require.ErrorIs(t, fl.Add("more", conformance.ConnectionTo(db)), dbfleet.ErrClosed)
@@ -68,7 +68,7 @@ func TestShutdown_CutsOffAtTheEndOfItsContext(t *testing.T) {
 			err := fl.Shutdown(short)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Equal(t, err, fl.Close(), "the first result")
-			require.Less(t, time.Since(start), 2*time.Second)
+			require.Less(t, time.Since(start), 10*time.Second)
 			require.ErrorIs(t, accounts.Create(ctx, &conformance.Account{Owner: "later"}), dbfleet.ErrClosed)
 			_, err = tx.ExecContext(ctx, conformance.Inserting("later"))
 			require.ErrorIs(t, err, dbfleet.ErrClosed)
@@ -92,7 +92,7 @@ func TestShutdown_WaitsForWhatIsBeingRemoved(t *testing.T) {
 	rows, err := r.DB("main").QueryContext(t.Context(), "SELECT 1")
 	require.NoError(t, err)
 	go func() { removed <- r.Remove(context.Background(), "main") }()
-	require.Eventually(t, func() bool { return len(r.Names()) == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(r.Names()) == 0 }, 20*time.Second, time.Millisecond)
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, r.Shutdown(short), context.DeadlineExceeded)

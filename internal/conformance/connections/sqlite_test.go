@@ -84,7 +84,7 @@ func TestSQLite_MemoryIsSharedByThePoolAndPrivateToIt(t *testing.T) {
 	for _, c := range held {
 		require.NoError(t, c.Close())
 	}
-	require.Eventually(t, func() bool { return r.Stats()["main"].OpenConnections == 0 }, 5*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return r.Stats()["main"].OpenConnections == 0 }, 20*time.Second, 5*time.Millisecond)
 	var n int
 	require.NoError(t, db.QueryRowContext(t.Context(), "SELECT COUNT(*) FROM accounts").Scan(&n))
 	require.Equal(t, 5, n, "it outlives its connections")
@@ -96,7 +96,9 @@ func TestSQLite_MemoryIsSharedByThePoolAndPrivateToIt(t *testing.T) {
 func TestSQLite_ALoopOverRowsCanWrite(t *testing.T) {
 	t.Parallel()
 	for _, database := range []string{":memory:", t.TempDir() + "/a.db"} {
-		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {Driver: dbfleet.SQLite, Database: database}})
+		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {
+			Driver: dbfleet.SQLite, Database: database, SQLite: dbfleet.SQLiteConfig{BusyTimeout: time.Minute},
+		}})
 		fl := conformance.Fleet{Registry: r, Database: dbtest.Database{Dialect: "sqlite"}}
 		accounts := fl.Bank(t)
 		ctx := t.Context()
@@ -105,7 +107,7 @@ func TestSQLite_ALoopOverRowsCanWrite(t *testing.T) {
 		}
 		save := func(a conformance.Account) {
 			a.Balance++
-			short, cancel := context.WithTimeout(ctx, 2*time.Second) // less than the wait for a lock
+			short, cancel := context.WithTimeout(ctx, 20*time.Second) // less than the wait for a lock
 			defer cancel()
 			require.NoError(t, accounts.Save(short, &a), database)
 		}
@@ -174,33 +176,40 @@ func TestSQLite_Defaults(t *testing.T) {
 // context, whichever is first, by errors that differ.
 func TestSQLite_Busy(t *testing.T) {
 	t.Parallel()
-	r := onFile(t, filepath.Join(t.TempDir(), "a.db"), func(c *dbfleet.ConnectionConfig) { c.SQLite.BusyTimeout = 400 * time.Millisecond })
-	db := r.DB("main")
-	_, err := db.ExecContext(t.Context(), conformance.DDL("sqlite", conformance.AccountsTable))
+	path := filepath.Join(t.TempDir(), "a.db")
+	r := onFile(t, path, func(c *dbfleet.ConnectionConfig) { c.SQLite.BusyTimeout = 400 * time.Millisecond })
+	patient := onFile(t, path, func(c *dbfleet.ConnectionConfig) { c.SQLite.BusyTimeout = time.Minute })
+	_, err := r.DB("main").ExecContext(t.Context(), conformance.DDL("sqlite", conformance.AccountsTable))
 	require.NoError(t, err)
 	accounts := conformance.Model[conformance.Account](t, r, dbfleet.ModelConfig{Table: "accounts"})
+	others := conformance.Model[conformance.Account](t, patient, dbfleet.ModelConfig{Table: "accounts"})
 	err = r.Transaction(t.Context(), "", func(inside context.Context, _ *dbfleet.Tx) error {
-		for name, write := range map[string]func(ctx context.Context) error{
-			"model": func(ctx context.Context) error { return accounts.Create(ctx, &conformance.Account{Owner: "x"}) },
-			"raw":   func(ctx context.Context) error { _, err := db.ExecContext(ctx, conformance.Inserting("x")); return err },
-			"transaction": func(ctx context.Context) error {
+		for name, write := range map[string]func(ctx context.Context, r *dbfleet.Registry, m *dbfleet.Model[conformance.Account]) error{
+			"model": func(ctx context.Context, _ *dbfleet.Registry, m *dbfleet.Model[conformance.Account]) error {
+				return m.Create(ctx, &conformance.Account{Owner: "x"})
+			},
+			"raw": func(ctx context.Context, r *dbfleet.Registry, _ *dbfleet.Model[conformance.Account]) error {
+				_, err := r.DB("main").ExecContext(ctx, conformance.Inserting("x"))
+				return err
+			},
+			"transaction": func(ctx context.Context, r *dbfleet.Registry, _ *dbfleet.Model[conformance.Account]) error {
 				return r.Transaction(ctx, "", func(context.Context, *dbfleet.Tx) error { return nil })
 			},
 		} {
 			start := time.Now()
-			err := write(t.Context())
+			err := write(t.Context(), r, accounts)
 			require.ErrorIs(t, err, dbfleet.ErrLockTimeout, name)
 			require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown, name)
 			require.True(t, dbfleet.IsRetryable(err), name)
 			require.Greater(t, time.Since(start), 350*time.Millisecond, name)
-			require.Less(t, time.Since(start), 1200*time.Millisecond, name)
+			require.Less(t, time.Since(start), 4*time.Second, "%s: by default it waits 5 s", name)
 
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
 			start = time.Now()
-			err = write(ctx)
+			err = write(ctx, patient, others)
 			cancel()
 			require.ErrorIs(t, err, context.DeadlineExceeded, name)
-			require.Less(t, time.Since(start), 300*time.Millisecond, name)
+			require.Less(t, time.Since(start), 20*time.Second, "%s: not after the minute", name)
 		}
 		n, err := accounts.Count(dbfleet.OutsideTx(inside))
 		require.NoError(t, err, "readers do not wait")
@@ -212,6 +221,7 @@ func TestSQLite_Busy(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, got, 1)
 	conformance.RequireIdle(t, r)
+	require.Eventually(t, func() bool { return patient.Stats()["main"].InUse == 0 }, 20*time.Second, time.Millisecond)
 }
 
 // hazard 156: a file that cannot be used is a typed error, and no harm to the

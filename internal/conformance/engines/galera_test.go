@@ -3,7 +3,6 @@ package engines
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +20,7 @@ func inGalera(t *testing.T) (*dbtest.Galera, dbtest.Database, []*program) {
 	g.WaitCaughtUp(t)
 	var programs []*program
 	for _, s := range g.Nodes {
-		programs = append(programs, newProgram(t, db.On(s), func(c *dbfleet.ConnectionConfig) { c.ConnectTimeout = 2 * time.Second }))
+		programs = append(programs, newProgram(t, db.On(s)))
 	}
 	return g, db, programs
 }

@@ -3,7 +3,6 @@ package engines
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,7 +14,8 @@ import (
 // hosts configures a connection to whichever of some servers is the primary.
 func hosts(servers []*dbtest.Server) func(c *dbfleet.ConnectionConfig) {
 	return func(c *dbfleet.ConnectionConfig) {
-		c.Host, c.Port, c.ConnectTimeout = "", 0, 2*time.Second
+		c.Host, c.Port = "", 0
+		steady(c)
 		for _, s := range servers {
 			c.Hosts = append(c.Hosts, s.Addr())
 		}

@@ -48,7 +48,8 @@ func TestPatroni_ProgramsGoOnAtWhoeverLeads(t *testing.T) {
 	leader := cluster.Leader(t)
 	standby := other(cluster, leader)
 	p := newProgram(t, h.Through(db), func(c *dbfleet.ConnectionConfig) {
-		c.ReadHosts, c.ConnectTimeout = []string{standby.Addr()}, 2*time.Second
+		c.ReadHosts = []string{standby.Addr()}
+		steady(c)
 	})
 	p.written(t, "ann")
 	require.Equal(t, leader.Port, p.port(t))

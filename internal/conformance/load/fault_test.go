@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"testing"
@@ -24,6 +25,7 @@ type ground struct {
 	// and not its database.
 	stranger, empty *dbtest.Server
 
+	began  time.Time
 	tried  int
 	untold []string // of what was tried, what the machine was too busy to tell
 }
@@ -37,17 +39,18 @@ type loadNode struct {
 
 func newGround(t *testing.T, dialect string) *ground {
 	t.Helper()
-	g := &ground{}
+	g := &ground{began: time.Now()}
 	if dialect == "postgres" {
 		g.cluster = dbtest.PostgresCluster(t, 2, "max_connections=300")
 	} else {
 		g.cluster = dbtest.MariaDBCluster(t, 2, "max-connections=400")
 	}
 	g.db = g.cluster.Database(t)
-	g.db.Exec(t, "CREATE TABLE load_rows (id INT PRIMARY KEY, value VARCHAR(40))")
+	rows := []string{"CREATE TABLE load_rows (id INT PRIMARY KEY, value VARCHAR(40))"}
 	for id := 1; id <= loadRows; id++ {
-		g.db.Exec(t, fmt.Sprintf("INSERT INTO load_rows VALUES (%d, '%s')", id, loadValue(id)))
+		rows = append(rows, fmt.Sprintf("INSERT INTO load_rows VALUES (%d, '%s')", id, loadValue(id)))
 	}
+	g.db.Exec(t, rows...)
 	g.cluster.WaitCaughtUp(t)
 	for i, s := range g.cluster.Servers() {
 		n := &loadNode{name: "main", server: s, proxy: dbtest.NewProxy(t, s.Addr())}
@@ -115,15 +118,27 @@ func (g *ground) well(t *testing.T, r *dbfleet.Registry) {
 			}
 		}
 		return true
-	}, soon, 10*time.Millisecond)
+	}, 3*soon, 10*time.Millisecond) // under load, each new connection takes its time on a busy machine
+}
+
+// answers waits until a new connection by hand is answered at a node, which has then
+// returned from its fault: a server that was stopped first begins all the connections that
+// were asked of it meanwhile, and each of them takes its time on a busy machine.
+func (g *ground) answers(t *testing.T, n *loadNode) {
+	t.Helper()
+	pool := n.proxy.Through(g.db.On(n.server)).SQL(t)
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	require.Eventually(t, func() bool { return pool.PingContext(ctx) == nil }, soon, 10*time.Millisecond, "%s answers", n.name)
+	require.NoError(t, pool.Close())
 }
 
 // fault is something that befalls nodes.
 type fault struct {
 	name string
 	on   string // the only dialect, "" for both
-	// begin has it befall a node. It goes on until end is called, which returns when the
-	// node answers to others; nil is a fault that ends by itself, in begin.
+	// begin has it befall a node. It goes on until end is called; nil is a fault that ends
+	// by itself, in begin.
 	begin func(t *testing.T, g *ground, n *loadNode) (end func())
 	// slow says that the node answers, late. Only a policy that looks at latency takes
 	// the load from it.

@@ -15,14 +15,21 @@ import (
 )
 
 const (
-	loadReaders = 64
-	loadRows    = 100
-	// away is how long an answer of each node is on its way. So long a read takes in the
-	// main, and not the time of the processors, which all servers and readers here share.
-	away = 20 * time.Millisecond
+	loadRows = 100
 	// waits is each reader's deadline.
 	waits = time.Second
 )
+
+// loadReaders are so many, and away is how long an answer of each node is on its way. So long
+// a read takes in the main, and not the time of the processors, which all servers and
+// readers here share: in the short form two slow ones are enough for all of them.
+var loadReaders, away = 24, 40 * time.Millisecond
+
+func init() {
+	if long {
+		loadReaders, away = 64, 20*time.Millisecond
+	}
+}
 
 // soon bounds what should take a second, on a machine that may be busy.
 const soon = 20 * time.Second
@@ -46,7 +53,7 @@ type sample struct {
 type traffic struct {
 	stop    chan struct{}
 	group   sync.WaitGroup
-	lanes   [loadReaders]lane
+	lanes   []lane
 	control [8]lane
 
 	failed atomic.Int64
@@ -70,7 +77,7 @@ func (l *lane) add(s sample) {
 // startTraffic reads by read, which returns the value of a row and who told it, until the end of the test or finish.
 func startTraffic(t *testing.T, read func(ctx context.Context, id int) (value, node string, err error), control *sql.DB, query string) *traffic {
 	t.Helper()
-	l := &traffic{stop: make(chan struct{})}
+	l := &traffic{stop: make(chan struct{}), lanes: make([]lane, loadReaders)}
 	loop := func(into *lane, seed int, read func(ctx context.Context, id int) (value, node string, err error)) {
 		for i := seed; ; i++ {
 			select {
@@ -185,7 +192,7 @@ func (l *lane) within(from, to time.Time) (in []sample) {
 
 // forget drops what was read so far.
 func (l *traffic) forget() {
-	for _, lanes := range [][]lane{l.lanes[:], l.control[:]} {
+	for _, lanes := range [][]lane{l.lanes, l.control[:]} {
 		for i := range lanes {
 			lanes[i].mu.Lock()
 			lanes[i].list = nil

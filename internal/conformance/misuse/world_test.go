@@ -213,6 +213,7 @@ var receivers = map[string]func(w *world) any{
 var special = map[string]func(w *world) any{
 	"Model.Shard":       func(w *world) any { return w.sharded },
 	"Query.Shard":       func(w *world) any { return w.sharded.Query() },
+	"Query.GroupBy":     func(w *world) any { return w.users.Query().SelectMax("age", "age") },
 	"Query.Having":      func(w *world) any { return w.users.Select("age").GroupBy("age") },
 	"Query.HavingRaw":   func(w *world) any { return w.users.Select("age").GroupBy("age") },
 	"Link.And":          func(w *world) any { return dbfleet.On("title") },

@@ -100,7 +100,7 @@ func TestLent_AnUnusedConnectionDoesNotHoldUpTheEnd(t *testing.T) {
 		require.NoError(t, err)
 		closed := make(chan error, 1)
 		go func() { closed <- r.Close() }()
-		require.Eventually(t, func() bool { return len(r.Names()) == 0 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return len(r.Names()) == 0 }, 20*time.Second, time.Millisecond)
 		_, err = tx.ExecContext(t.Context(), "INSERT INTO held VALUES (2)")
 		require.NoError(t, err)
 		require.NoError(t, tx.Commit())

@@ -116,9 +116,9 @@ func TestCopies_TakeTurnsAsReplicas(t *testing.T) {
 	file("one.db", "one")
 	file("two.db", "two")
 	file("next.db", "next")
-	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": {
-		Driver: dbfleet.SQLite, Database: path("main.db"), ReadHosts: []string{path("one.db"), path("two.db")},
-	}})
+	config := dbfleet.ConnectionConfig{Driver: dbfleet.SQLite, Database: path("main.db"), ReadHosts: []string{path("one.db"), path("two.db")}}
+	conformance.Patient(&config)
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 	ctx := t.Context()
 	type note struct {
 		ID   int64

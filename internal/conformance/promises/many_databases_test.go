@@ -110,6 +110,7 @@ func replicated(t *testing.T, dialect string) (r *dbfleet.Registry, catchUp func
 		cluster = dbtest.MariaDBCluster(t, 2)
 	}
 	config := conformance.ConnectionTo(cluster.Database(t))
+	conformance.Patient(&config)
 	for _, s := range cluster.Replicas {
 		config.ReadHosts = append(config.ReadHosts, net.JoinHostPort(s.Host, fmt.Sprint(s.Port)))
 	}

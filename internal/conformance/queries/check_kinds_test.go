@@ -98,3 +98,33 @@ func TestCheck_KnowsTheKeysOfVersionedTables(t *testing.T) {
 		require.NoError(t, m.Save(t.Context(), &p))
 	})
 }
+
+// truth 709
+// SQLite deletes what a write conflicts with if the schema says so, and tells nobody.
+func TestCheck_TellsOfConstraintsThatReplaceRows(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	fl.Create(t, "CREATE TABLE padders (id INTEGER PRIMARY KEY, flag TEXT NOT NULL UNIQUE ON CONFLICT REPLACE)")
+	type flagged struct {
+		ID   int64
+		Flag string
+	}
+	m := conformance.Model[flagged](t, fl.Registry, dbfleet.ModelConfig{Table: "main.Padders"})
+	require.Contains(t, findingsOf(t, fl.Registry)[""], "warning: a constraint is ON CONFLICT REPLACE")
+	require.NoError(t, m.Create(t.Context(), &flagged{ID: 1, Flag: "a"}))
+	require.NoError(t, m.Create(t.Context(), &flagged{ID: 2, Flag: "a"}))
+	n, err := m.Count(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n, "which is why")
+
+	other := conformance.OnSQLite(t)
+	other.Create(t, "CREATE TABLE replaced (id INTEGER PRIMARY KEY, flag TEXT NOT NULL UNIQUE ON CONFLICT FAIL, note TEXT NULL /* ON CONFLICT REPLACE */)")
+	type noted struct {
+		flagged
+		Note *string
+	}
+	conformance.Model[noted](t, other.Registry, dbfleet.ModelConfig{Table: "replaced"})
+	list, err := other.Check(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, list)
+}

@@ -16,7 +16,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/dbtest"
 )
 
-// truth 316
+// truth 316, 315
 //
 // Wherever the bound ends the statement for the leaves of all trees, the last row of it, of
 // place 0, is missing, and where that is there, so are all others: with filters, functions
@@ -114,7 +114,7 @@ func rowsWithin(ctx context.Context, t *testing.T, statement *sql.Stmt, args []a
 	return w
 }
 
-// truth 316
+// truth 316, 315
 //
 // A statement that the bound ends while it sorts is none that has failed, in a transaction
 // and elsewhere.

@@ -1,6 +1,7 @@
 package relations
 
 import (
+	"context"
 	"runtime"
 	"testing"
 
@@ -43,5 +44,67 @@ func TestCheck_TellsOfDeferrableConstraintsOfLinks(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, missing(t, fl.Registry), found[len(found)-1])
 		runtime.KeepAlive(w)
+	})
+}
+
+// A model's own constraint that is looked at when a transaction ends is told, too, and so is
+// one that CreateIgnore and Upsert would meet.
+func TestCheck_TellsOfDeferrableConstraintsOfModels(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, "CREATE TABLE nicknames (id {id}, name {text} NOT NULL)")
+		names := conformance.Model[nickname](t, fl.Registry, dbfleet.ModelConfig{Table: "nicknames"})
+		told := func() (problems []string) {
+			list, err := fl.Check(ctx)
+			require.NoError(t, err)
+			for _, f := range list {
+				if f.Table == "nicknames" {
+					require.Equal(t, dbfleet.SeverityNotice, f.Severity)
+					problems = append(problems, f.Column+": "+f.Problem)
+				}
+			}
+			return problems
+		}
+		if fl.Database.Dialect != "postgres" { // only this one has them
+			fl.Create(t, "CREATE UNIQUE INDEX each_once ON nicknames (name)")
+			require.Empty(t, told())
+			return
+		}
+		fl.Create(t, "ALTER TABLE nicknames ADD CONSTRAINT each_once UNIQUE (name) DEFERRABLE INITIALLY DEFERRED")
+		require.Len(t, told(), 1)
+		require.Contains(t, told()[0], `name: the unique constraint "each_once" is DEFERRABLE`)
+		require.NoError(t, names.Create(ctx, &nickname{Name: "a"}))
+		require.ErrorContains(t, names.Upsert(ctx, &nickname{Name: "a"}, dbfleet.Conflict{Key: []string{"name"}, DoNothing: true}), "55000")
+		created := false
+		err := fl.Transaction(ctx, "main", func(ctx context.Context, _ *dbfleet.Tx) (err error) {
+			created, err = dbfleet.CreateIgnore(ctx, names, &nickname{Name: "a"})
+			return err
+		})
+		require.ErrorIs(t, err, dbfleet.ErrUnique)
+		require.True(t, created, "nothing was told before the end")
+		fl.Create(t, "ALTER TABLE nicknames DROP CONSTRAINT each_once", "ALTER TABLE nicknames ADD UNIQUE (name)")
+		require.Empty(t, told())
+		runtime.KeepAlive(names)
+	})
+}
+
+type nickname struct {
+	ID   int64
+	Name string
+}
+
+// A schema that is not there is told as a table is that is not there.
+func TestCheck_TellsOfTablesOfASchemaThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		fl.Create(t, "CREATE TABLE nicknames (id {id}, name {text} NOT NULL)")
+		m := conformance.Model[nickname](t, fl.Registry, dbfleet.ModelConfig{Table: "no_such_schema.nicknames"})
+		list, err := fl.Check(t.Context())
+		require.NoError(t, err)
+		require.Len(t, list, 1)
+		require.Equal(t, dbfleet.SeverityError, list[0].Severity)
+		require.Contains(t, list[0].Problem, "is not there")
+		runtime.KeepAlive(m)
 	})
 }

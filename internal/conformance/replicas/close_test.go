@@ -51,7 +51,8 @@ func (c *closing) hang(t *testing.T, n int) {
 	require.Eventually(t, func() bool { return held[0].Seen()+held[1].Seen()+held[2].Seen() >= n }, soon, time.Millisecond)
 }
 
-// neverDoubts has nobody doubt a node because its reads are not answered.
+// neverDoubts has nobody doubt a node because it, or this machine, does not answer for a
+// while: a node that refuses is left out all the same.
 func neverDoubts(_ *closing, to *dbfleet.ConnectionConfig) {
 	to.Reads.MinWait, to.Reads.MaxWait = 20*time.Second, 20*time.Second
 }

@@ -23,13 +23,10 @@ const soon = 20 * time.Second
 // onClusters runs f on a primary with replicas of each server.
 func onClusters(t *testing.T, replicas int, f func(t *testing.T, c *dbtest.Cluster)) {
 	t.Helper()
-	for _, start := range []struct {
-		name string
-		run  func(testing.TB, int, ...string) *dbtest.Cluster
-	}{{"postgres", dbtest.PostgresCluster}, {"mysql", dbtest.MariaDBCluster}} {
-		t.Run(start.name, func(t *testing.T) {
+	for _, dialect := range conformance.ClustersOf(t) {
+		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			f(t, start.run(t, replicas))
+			f(t, conformance.StartCluster(t, dialect, replicas))
 		})
 	}
 }
@@ -418,7 +415,7 @@ func TestFallback_ASilentPrimaryIsNotAskedForReads(t *testing.T) {
 		c.Primary.Pause(t)
 		defer c.Primary.Resume(t)
 		read := func(ctx context.Context) bool {
-			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 			defer cancel()
 			_, err := accounts.Get(ctx)
 			return err == nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ func ownersOf(ctx context.Context, db *dbfleet.DB) (string, error) {
 func TestForeign_StandbyServesNothing(t *testing.T) {
 	t.Parallel()
 	f := startForeign(t)
+	f.config.Reads.MaxWait = soon // a primary that a busy machine hears late is not silent
 	for name, change := range map[string]func(c *dbfleet.ConnectionConfig){
 		"beside one that is right": func(c *dbfleet.ConnectionConfig) { c.ReadHosts = append(c.ReadHosts, f.standby) },
 		"alone":                    func(c *dbfleet.ConnectionConfig) { c.ReadHosts = []string{f.standby} },
@@ -180,6 +182,36 @@ func TestForeign_StandbyThatComesLaterServesNothing(t *testing.T) {
 	require.Eventually(t, func() bool { return readOnce(t, r).Node == "main/own-19" }, soon, 10*time.Millisecond)
 }
 
+// A primary that is late is waited for: one question may be lost by itself.
+func TestForeign_StandbyServesNothingWhileThePrimaryIsLate(t *testing.T) {
+	t.Parallel()
+	f := startForeign(t)
+	f.config.ReadHosts = []string{f.standby}
+	f.config.ConnectTimeout, f.config.Reads.MaxWait = patient, 3*time.Second
+	f.own.Primary.Pause(t)
+	resume := sync.OnceFunc(func() { f.own.Primary.Resume(t) })
+	defer resume()
+	r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": f.config})
+	read := func() <-chan outcome {
+		return beside(t, func(ctx context.Context) error {
+			got, err := ownersOf(ctx, r.DB("main"))
+			if err == nil && got != "seed" {
+				err = fmt.Errorf("read %q", got)
+			}
+			return err
+		})
+	}
+	reads := []<-chan outcome{read()}
+	require.Eventually(t, func() bool { return stateOf(r, "main").State == dbfleet.ConditionSuspect }, soon, time.Millisecond)
+	for range 5 {
+		reads = append(reads, read())
+	}
+	resume()
+	for _, over := range reads {
+		require.NoError(t, soonOver(t, over).err)
+	}
+}
+
 // Whose data a replica has is not known while the primary is silent. Then replicas serve,
 // also the first read of a program.
 func TestForeign_ReplicasServeWhileThePrimaryIsSilent(t *testing.T) {
@@ -189,7 +221,9 @@ func TestForeign_ReplicasServeWhileThePrimaryIsSilent(t *testing.T) {
 	config.ConnectTimeout = patient
 	c.Primary.Pause(t)
 	defer c.Primary.Resume(t)
-	for _, deadline := range []time.Duration{0, 2 * time.Second} {
+	// Half of the deadline is over when one question has had no answer, and the next one waits.
+	for _, deadline := range []time.Duration{0, 10 * time.Second} {
+		config.Reads.MaxWait = deadline / 4
 		r := conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": config})
 		o := soonOver(t, beside(t, func(ctx context.Context) error {
 			if deadline > 0 {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"runtime/pprof"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,7 +56,7 @@ func TestLoad_ReplicasComeAndGoUnderReadersUntilClose(t *testing.T) {
 					}
 				})
 			}
-			require.Eventually(t, func() bool { return len(errs) > 0 || reads.Load() > 2000 && changes.Load() > 200 }, 2*soon, 10*time.Millisecond)
+			require.Eventually(t, func() bool { return len(errs) > 0 || reads.Load() > 2000 && changes.Load() > 200 }, 6*soon, 10*time.Millisecond)
 			early := len(errs)
 			closed := r.Close()
 			all.Wait()
@@ -81,9 +83,14 @@ func runs(label string) bool {
 	return bytes.Contains(profile.Bytes(), []byte(`"`+label+`"`))
 }
 
-// promise: nobody reads for a minute, and no replica is left out or doubted.
-func TestLoad_AnIdleMinuteChangesNothing(t *testing.T) {
+// promise: nobody reads for a while, under DBFLEET_TORTURE for minutes, and no replica is
+// left out or doubted.
+func TestLoad_AnIdleWhileChangesNothing(t *testing.T) {
 	t.Parallel()
+	idle := 15 * time.Second
+	if os.Getenv("DBFLEET_TORTURE") != "" {
+		idle = 2 * time.Minute
+	}
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
 		r, proxies := behindProxies(t, db, 2)
 		require.NoError(t, r.DB("main").Read().Ping(t.Context()))
@@ -95,17 +102,12 @@ func TestLoad_AnIdleMinuteChangesNothing(t *testing.T) {
 			}
 			return true
 		}, soon, 10*time.Millisecond)
-		changes := changesOf(r)
+		changes, lateBy := changesOf(r), lateness(t)
 		dials := proxies[0].Accepted() + proxies[1].Accepted()
-		ended := time.Now().Add(time.Minute)
-		for time.Now().Before(ended) {
-			<-time.After(time.Second)
-			for _, n := range r.Nodes() {
-				require.NotEqual(t, dbfleet.ConditionEjected, n.State, n.Node)
-			}
-		}
+		<-time.After(idle)
+		late := lateBy()
 		for _, n := range []string{"main", "main/replica-1", "main/replica-2"} {
-			require.NotContains(t, changes.of(n), dbfleet.ConditionEjected, n)
+			require.True(t, late >= tooLate || !slices.Contains(changes.of(n), dbfleet.ConditionEjected), n)
 		}
 		if dials == proxies[0].Accepted()+proxies[1].Accepted() { // each question was answered in time by this machine's clock
 			require.Empty(t, append(changes.of("main/replica-1"), changes.of("main/replica-2")...))

@@ -18,7 +18,7 @@ import (
 // server that has it when SetReplicas has returned, and no read fails.
 func TestOnReplica_FollowsANameToAnotherServer(t *testing.T) {
 	t.Parallel()
-	onFleets(t, nil, func(t *testing.T, fl *fleet) {
+	onFleets(t, steady, func(t *testing.T, fl *fleet) {
 		query := map[string]string{"postgres": "SELECT inet_server_port()", "mysql": "SELECT @@port"}[fl.db.Dialect]
 		swapped := func(i int) []dbfleet.ReplicaConfig {
 			return []dbfleet.ReplicaConfig{{Host: fl.cluster.Replicas[i%2].Addr(), Name: "a"}, {Host: fl.cluster.Replicas[(i+1)%2].Addr(), Name: "b"}}
@@ -88,7 +88,7 @@ func TestDiscover_ThatCallsTheRegistry(t *testing.T) {
 			var asked, back atomic.Int64
 			config := conformance.ConnectionTo(db)
 			config.Reads.DiscoverEvery = 10 * time.Millisecond
-			config.ConnectTimeout = time.Second
+			config.ConnectTimeout = soon / 2
 			config.Discover = func(ctx context.Context) ([]dbfleet.ReplicaConfig, error) {
 				asked.Add(1)
 				defer back.Add(1)

@@ -2,6 +2,8 @@ package replicas
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -173,4 +175,121 @@ func TestOnReplica_FailsSoonAtASilentNode(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Seen: a node fell silent, and its probe was asked a moment before the reads. That one answer
+// was missing decided nothing yet, the next question needed a connection, and all reads waited
+// until its time was over.
+func TestSilence_ReadsDoNotWaitForTheNextQuestion(t *testing.T) {
+	t.Parallel()
+	const away, enough = 600 * time.Millisecond, 2 * time.Second
+	onFleets(t, func(c *dbfleet.ConnectionConfig) {
+		c.Reads.WhenPrimaryDown, c.Reads.MaxWait, c.ConnectTimeout = true, enough, time.Minute
+	}, func(t *testing.T, fl *fleet) {
+		fl.primary.Delay(away)
+		fl.proxies[0].Delay(away)
+		began := time.Now()
+		require.NoError(t, fl.primary.Through(fl.db).SQL(t).PingContext(t.Context()))
+		dial := time.Since(began) // the next question has four times as long
+		for _, node := range []struct {
+			name  string
+			proxy *dbtest.Proxy
+			read  func(ctx context.Context) error
+		}{
+			{"main", fl.primary, func(ctx context.Context) error { return fl.read(dbfleet.ReadPrimary(ctx)) }},
+			{"main/replica-1", fl.proxies[0], func(ctx context.Context) error {
+				_, err := fl.DB("main").OnReplica("replica-1").Table("t").Get(ctx)
+				return err
+			}},
+		} {
+			require.Eventually(t, func() bool {
+				return node.read(t.Context()) == nil && stateOf(fl.Registry, node.name).State == dbfleet.ConditionHealthy
+			}, patient, time.Millisecond)
+			node.proxy.Blackhole()
+			require.Eventually(t, func() bool { return stateOf(fl.Registry, node.name).State == dbfleet.ConditionSuspect }, patient, time.Millisecond)
+			late := lateness(t)
+			began = time.Now()
+			o := soonOver(t, beside(t, node.read))
+			took := time.Since(began)
+			if node.name == "main" {
+				require.NoError(t, o.err)
+				require.Equal(t, dbfleet.RoleReplica, o.route.Role, "%v", o.route)
+			}
+			require.Less(t, took, enough+3*dial+late(), "%s: %v", node.name, o.err)
+		}
+	})
+}
+
+// Seen: that a primary was left out because reads showed what one question had was told to nobody.
+func TestSilence_OfAPrimaryThatReadsShowIsTold(t *testing.T) {
+	t.Parallel()
+	onFleets(t, func(c *dbfleet.ConnectionConfig) {
+		c.Reads.WhenPrimaryDown, c.Reads.MaxWait, c.ConnectTimeout = true, 2*time.Second, time.Minute
+	}, func(t *testing.T, fl *fleet) {
+		read := func(ctx context.Context) error { return fl.read(dbfleet.ReadPrimary(ctx)) }
+		for range 20 {
+			require.NoError(t, read(t.Context()))
+		}
+		told := changesOf(fl.Registry)
+		fl.primary.Blackhole()
+		require.Eventually(t, func() bool { return slices.Contains(told.of("main"), dbfleet.ConditionSuspect) }, soon, time.Millisecond)
+		o := soonOver(t, beside(t, read))
+		require.NoError(t, o.err)
+		require.Equal(t, dbfleet.RoleReplica, o.route.Role, "%v", o.route)
+		require.Eventually(t, func() bool { return slices.Contains(told.of("main"), dbfleet.ConditionEjected) }, soon, time.Millisecond)
+		fl.primary.Heal()
+		want := []dbfleet.NodeCondition{dbfleet.ConditionSuspect, dbfleet.ConditionEjected, dbfleet.ConditionHealthy}
+		require.Eventually(t, func() bool { return slices.Equal(told.of("main"), want) }, soon, time.Millisecond, "%v", told.of("main"))
+	})
+}
+
+// A primary that lets nobody in any more does answer: what it works on ends well, be it slow.
+func TestSilence_IsNotThatOfAPrimaryWhichRefusesConnections(t *testing.T) {
+	t.Parallel()
+	var changed sync.Map // the addresses of servers that have another password
+	onFleets(t, func(c *dbfleet.ConnectionConfig) {
+		password := string(c.Password)
+		c.Reads.WhenPrimaryDown, c.Password = true, ""
+		c.PasswordFunc = func(_ context.Context, address string) (string, error) {
+			if _, other := changed.Load(address); other {
+				return "the 0ld passw0rd", nil
+			}
+			return password, nil
+		}
+	}, func(t *testing.T, fl *fleet) {
+		read := func(ctx context.Context) error { return fl.read(dbfleet.ReadPrimary(ctx)) }
+		for range 20 {
+			require.NoError(t, read(t.Context()))
+		}
+		locker, err := fl.db.SQL(t).Conn(t.Context())
+		require.NoError(t, err)
+		defer locker.Close()
+		do := func(texts ...string) {
+			for _, text := range texts {
+				_, err := locker.ExecContext(t.Context(), text)
+				require.NoError(t, err)
+			}
+		}
+		unlock, question := "COMMIT", "pg_control_system"
+		if fl.db.Dialect == "mysql" {
+			unlock, question = "UNLOCK TABLES", "gtid_binlog_pos"
+			do("LOCK TABLES t WRITE")
+		} else {
+			do("BEGIN", "LOCK TABLE t")
+		}
+		slow := beside(t, read)
+		require.Eventually(t, func() bool { return inUse(fl, "main") }, soon, time.Millisecond)
+		changed.Store(fl.primary.Addr(), true)
+		fl.primary.On(dbtest.Fault{Marker: question, Action: dbtest.CutRequest, Reset: true, Times: 1})
+		require.Eventually(t, func() bool { return isDown(stateOf(fl.Registry, "main")) }, soon, time.Millisecond)
+		select {
+		case o := <-slow:
+			require.Fail(t, "it was ended", "%v %v", o.route, o.err)
+		case <-time.After(time.Second):
+		}
+		do(unlock)
+		o := soonOver(t, slow)
+		require.NoError(t, o.err)
+		require.Equal(t, dbfleet.RolePrimary, o.route.Role, "%v", o.route)
+	})
 }

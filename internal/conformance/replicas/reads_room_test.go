@@ -28,6 +28,7 @@ func TestRead_GoesToWhereAConnectionIsFree(t *testing.T) {
 		} {
 			r, _ := behindProxies(t, db, 2, func(c *dbfleet.ConnectionConfig) {
 				c.Pool = dbfleet.PoolConfig{MaxOpen: 1, AcquireTimeout: time.Minute}
+				steady(c)
 				change(c)
 			})
 			var at dbfleet.Route
@@ -59,8 +60,8 @@ func TestRead_WaitsWhereNoConnectionIsFree(t *testing.T) {
 	t.Parallel()
 	conformance.OnServers(t, func(t *testing.T, db dbtest.Database) {
 		r, _ := behindProxies(t, db, 2, func(c *dbfleet.ConnectionConfig) {
-			c.Pool = dbfleet.PoolConfig{MaxOpen: 1, AcquireTimeout: time.Second}
-			c.Reads.MinWait, c.Reads.MaxWait = 20*time.Second, 20*time.Second
+			c.Pool = dbfleet.PoolConfig{MaxOpen: 1, AcquireTimeout: 5 * time.Second} // in which one is given back below
+			steady(c)
 		})
 		held := map[string]interface{ Close() error }{}
 		for range 2 {

@@ -26,13 +26,10 @@ type fleet struct {
 // onFleets runs f on a cluster of each server, with a table "t" of one row.
 func onFleets(t *testing.T, change func(*dbfleet.ConnectionConfig), f func(t *testing.T, fl *fleet)) {
 	t.Helper()
-	for _, start := range []struct {
-		name string
-		run  func(testing.TB, int, ...string) *dbtest.Cluster
-	}{{"postgres", dbtest.PostgresCluster}, {"mysql", dbtest.MariaDBCluster}} {
-		t.Run(start.name, func(t *testing.T) {
+	for _, dialect := range conformance.ClustersOf(t) {
+		t.Run(dialect, func(t *testing.T) {
 			t.Parallel()
-			fl := &fleet{cluster: start.run(t, 2)}
+			fl := &fleet{cluster: conformance.StartCluster(t, dialect, 2)}
 			fl.db = fl.cluster.Database(t)
 			fl.db.Exec(t, "CREATE TABLE t (id INT)", "INSERT INTO t VALUES (1)")
 			fl.cluster.WaitCaughtUp(t)

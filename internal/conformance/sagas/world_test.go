@@ -169,5 +169,5 @@ func (w *world) requireFinished(t *testing.T) {
 	open, err := w.saga.Unfinished(t.Context(), 100)
 	require.NoError(t, err)
 	require.Empty(t, open)
-	conformance.RequireIdle(t, w.Registry)
+	conformance.RequireIdleSoon(t, w.Registry)
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -61,7 +62,7 @@ func (s *stage) another() (url string) {
 	connection := s.whole()
 	text, err := json.Marshal(service{connection, s.db.Password})
 	require.NoError(s.t, err)
-	child := exec.Command(os.Args[0], "-test.run=^TestService$", "-test.count=1", "-test.timeout=5m")
+	child := exec.Command(os.Args[0], "-test.run=^TestService$", "-test.count=1", "-test.timeout="+s.left().String())
 	child.Env = append(os.Environ(), serviceVariable+"="+string(text), "DBFLEET_TEST_REQUIRE=")
 	child.Stderr = os.Stderr
 	in, err := child.StdinPipe()
@@ -80,6 +81,15 @@ func (s *stage) another() (url string) {
 	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listens ")
 	require.True(s.t, ok, line)
 	return "http://" + addr
+}
+
+// left is how long the tests may still take, 0 for no bound: another process ends with its
+// test, however long that takes.
+func (s *stage) left() time.Duration {
+	if until, ok := s.t.Deadline(); ok {
+		return max(time.Until(until), 1)
+	}
+	return 0
 }
 
 // browser is what one user has: the cookies of the service.
@@ -122,7 +132,7 @@ func (b *browser) write(ctx context.Context, process, value string) error {
 }
 
 // promise: never stale within a session, also from one process to the next. With replay
-// paused on all replicas 10,000 writes are each followed by a read in the other process,
+// paused on all replicas many writes are each followed by a read in the other process,
 // which knows of the write by the cookie alone.
 func TestSession_GoesOnInAnotherProcessByItsCookie(t *testing.T) {
 	t.Parallel()

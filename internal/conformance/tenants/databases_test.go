@@ -198,9 +198,11 @@ func TestTenants_ABudgetInUseIsToldByName(t *testing.T) {
 	s := newEstate(t, dbfleet.TenantsConfig{MaxOpen: 1})
 	acme, zeta := s.open(t, "acme"), s.open(t, "zeta")
 	require.NoError(t, s.Transaction(acme, "shops", func(ctx context.Context, _ *dbfleet.Tx) error {
-		short, cancel := context.WithTimeout(zeta, 20*time.Millisecond)
-		defer cancel()
-		_, err := s.notes.Query().Get(short)
+		passes, got := conformance.NewDeadline(zeta), make(chan error, 1)
+		go func() { _, err := s.notes.Query().Get(passes); got <- err }()
+		require.Eventually(t, func() bool { return s.stats(t).Waiting == 1 }, 30*time.Second, time.Millisecond)
+		passes.Pass()
+		err := <-got
 		require.ErrorIs(t, err, dbfleet.ErrAcquireTimeout)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "shops/zeta")
@@ -357,7 +359,9 @@ func TestTenants_OnServersEachHasItsDatabase(t *testing.T) {
 		require.NoError(t, r.AddTenants("shops", dbfleet.TenantsConfig{
 			Driver: dbfleet.Driver(first.Dialect), MaxOpen: 2,
 			Connect: func(_ context.Context, tenant string) (dbfleet.ConnectionConfig, error) {
-				return conformance.ConnectionTo(databases[tenant]), nil
+				c := conformance.ConnectionTo(databases[tenant])
+				c.Pool.AcquireTimeout = 2 * time.Minute // there are not many places, and each tenant has one dialled
+				return c, nil
 			},
 		}))
 		notes := conformance.Model[note](t, r, dbfleet.ModelConfig{Table: "notes", Connection: "shops"})

@@ -51,11 +51,14 @@ func TestTransaction_CancelledHoldsNoLocksWhenItReturns(t *testing.T) {
 				return err
 			},
 		} {
+			prompt := 0
 			for range 5 {
 				sent := proxy.On(dbtest.Fault{Marker: "marked", Action: dbtest.Count})
 				ctx := conformance.NewDeadline(t.Context())
+				var passed time.Time
 				go func() {
 					<-sent.Fired()
+					passed = time.Now()
 					ctx.Pass()
 				}()
 				err := fl.Transaction(ctx, "", func(ctx context.Context, tx *dbfleet.Tx) error {
@@ -64,11 +67,18 @@ func TestTransaction_CancelledHoldsNoLocksWhenItReturns(t *testing.T) {
 					require.Error(t, lockable(t, db, "first"), "the test itself: it is locked")
 					return wait(ctx, tx)
 				})
+				took := time.Since(passed)
 				require.ErrorIs(t, err, context.DeadlineExceeded, name)
 				require.NotErrorIs(t, err, dbfleet.ErrOutcomeUnknown, name)
-				require.NoError(t, lockable(t, db, "first"), name)
+				if took < 500*time.Millisecond { // for which a server that does not answer is waited for
+					prompt++
+					require.NoError(t, lockable(t, db, "first"), name)
+				} else {
+					require.Eventually(t, func() bool { return lockable(t, db, "first") == nil }, 20*time.Second, conformance.WaitingTick, name)
+				}
 				proxy.Heal()
 			}
+			require.Positive(t, prompt, "%s: the server answers", name)
 		}
 		conformance.RequireIdle(t, fl.Registry)
 	})
@@ -131,7 +141,7 @@ func TestCancelled_ManyAreStoppedByOneConnection(t *testing.T) {
 	before := proxy.Accepted()
 	ctx.Pass()
 	wg.Wait()
-	require.Eventually(t, func() bool { return running() == 0 }, 10*time.Second, 5*time.Millisecond, "long before the 30 seconds")
+	require.Eventually(t, func() bool { return running() == 0 }, 20*time.Second, 5*time.Millisecond, "long before the 30 seconds")
 	require.LessOrEqual(t, proxy.Accepted()-before, 5, "connections to stop %d", many)
 }
 
@@ -164,7 +174,7 @@ func TestCancelled_NobodyReachesTheServer(t *testing.T) {
 	passed = time.Now()
 	ctx.Pass()
 	for range many {
-		require.Less(t, <-took, 5*time.Second)
+		require.Less(t, <-took, 10*time.Second)
 	}
 	require.LessOrEqual(t, proxy.Accepted()-before, 5)
 	require.NoError(t, fl.Close(), "nothing is left behind")
@@ -205,7 +215,7 @@ func TestCancelled_IsStoppedByTheSameSettings(t *testing.T) {
 	require.Eventually(t, func() bool { return running() == 1 }, 30*time.Second, 5*time.Millisecond)
 	ctx.Pass()
 	require.ErrorIs(t, <-done, context.DeadlineExceeded)
-	require.Eventually(t, func() bool { return running() == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 0 }, 20*time.Second, 5*time.Millisecond)
 	require.EqualValues(t, 2, dialed.Load())
 	require.EqualValues(t, 2, asked.Load())
 }

@@ -67,6 +67,7 @@ func TestTransaction_EndedBeforeCommitIsLostNotUnknown(t *testing.T) {
 	})
 }
 
+// truth 1106
 // Behind TLS the farewell cannot be read, but that the server has closed the connection
 // is seen.
 func TestTransaction_EndedBeforeCommitIsLostBehindTLS(t *testing.T) {

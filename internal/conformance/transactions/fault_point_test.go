@@ -53,7 +53,7 @@ type faultBench struct {
 }
 
 // faultBound is what no call may take.
-const faultBound = 20 * time.Second
+const faultBound = 30 * time.Second
 
 // A faultRun is what a point uses.
 type faultRun struct {
@@ -104,9 +104,9 @@ func (b *faultBench) free() (rows map[string]int64, err error) {
 	}
 	defer c.Close()
 	texts := map[string][]string{
-		"postgres": {"BEGIN", "SET LOCAL lock_timeout = '3s'", "LOCK TABLE wares IN EXCLUSIVE MODE", "COMMIT"},
-		"mysql":    {"SET innodb_lock_wait_timeout = 3", "UPDATE wares SET stock = stock", "UPDATE heavy SET n = n"},
-		"sqlite":   {"PRAGMA busy_timeout = 3000", "BEGIN IMMEDIATE", "COMMIT"},
+		"postgres": {"BEGIN", "SET LOCAL lock_timeout = '10s'", "LOCK TABLE wares IN EXCLUSIVE MODE", "COMMIT"},
+		"mysql":    {"SET innodb_lock_wait_timeout = 10", "UPDATE wares SET stock = stock", "UPDATE heavy SET n = n"},
+		"sqlite":   {"PRAGMA busy_timeout = 10000", "BEGIN IMMEDIATE", "COMMIT"},
 	}[b.db.Dialect]
 	for _, text := range texts {
 		if _, err := c.ExecContext(ctx, text); err != nil {

@@ -168,12 +168,15 @@ func poolOfOne(ctx context.Context, _ *dbfleet.Tx, s *faultScript, _ *faultRun) 
 
 // givenUp ends a statement that the server is working on.
 func givenUp(ctx context.Context, tx *dbfleet.Tx, s *faultScript, run *faultRun) {
-	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-	defer cancel()
+	short := conformance.NewDeadline(ctx)
 	if _, err := tx.ExecContext(short, "UPDATE wares SET stock = stock"); err != nil {
 		s.wrong("%v", err)
 	}
-	_, _ = tx.QueryContext(short, conformance.Slow(run.db.Dialect)) //nolint:sqlclosecheck,rowserrcheck // it gives none
+	mark := fmt.Sprintf("/* given up %d, %d */", run.ran, s.attempts)
+	looking, over := context.WithCancel(ctx)
+	defer over()
+	go onceRuns(looking, run.t, run.db, mark, short.Pass)
+	_, _ = tx.QueryContext(short, conformance.Slow(run.db.Dialect)+" "+mark) //nolint:sqlclosecheck,rowserrcheck // it gives none
 }
 
 // remove ends the connection meanwhile; with no time, what runs is cut off.

@@ -345,6 +345,7 @@ func TestTransaction_ADeadlockBehindASavepointIsOneLine(t *testing.T) {
 	})
 }
 
+// truth 1102
 // hazard 202: what a statement has committed by itself is not run again.
 func TestTransaction_NothingIsRunAgainAfterAnImplicitCommit(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 func TestReplace_InsideATransactionDoesNotWaitForItsOwnCaller(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		require.NoError(t, fl.Transaction(ctx, "", func(ctx context.Context, _ *dbfleet.Tx) error {
 			require.ErrorIs(t, fl.Replace(ctx, "main", conformance.ConnectionTo(fl.Database)), dbfleet.ErrBusy)

@@ -98,6 +98,7 @@ func unknown(t *testing.T, fl conformance.Fleet, proxy *dbtest.Proxy, action dbt
 	return e
 }
 
+// truth 1107
 // What Transaction did not ask for, since its context had ended, the caller asks for, as
 // often as he likes, also inside of another transaction.
 func TestResolve_TellsWhatPersists(t *testing.T) {
@@ -169,6 +170,7 @@ func TestResolve_WaitsForATransactionThatIsOpen(t *testing.T) {
 	})
 }
 
+// truth 1107
 // Where it cannot be told, that is said: a transaction that is not Resolvable, another
 // database under the same name, a table that was emptied.
 func TestResolve_SaysThatItCannotTell(t *testing.T) {

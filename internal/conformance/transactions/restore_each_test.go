@@ -185,6 +185,7 @@ func eachUndoing[T any](t *testing.T, fresh func(name string) T) {
 	})
 }
 
+// truth 1108
 // hazard 134
 // "On an error the record is as it was before" holds for what undoes a write later, too.
 func TestRollback_LeavesRecordsAsTheyWere(t *testing.T) {

@@ -21,6 +21,7 @@ func ordersOf[T any](t *testing.T, fl conformance.Fleet) *dbfleet.Model[T] {
 	return conformance.Model[T](t, fl.Registry, dbfleet.ModelConfig{Table: "orders", Timestamps: true, Defaults: []string{"state"}})
 }
 
+// truth 1108
 // hazard 139: each attempt begins with the records as they were.
 func TestTransaction_RetriesWithFreshRecords(t *testing.T) {
 	t.Parallel()

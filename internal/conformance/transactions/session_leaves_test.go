@@ -50,6 +50,7 @@ var keeps = map[string][]string{
 	"sqlite": {"SELECT 1", "INSERT INTO kept VALUES (1)", "CREATE TABLE made (temp)", "DROP TABLE made", "PRAGMA foreign_keys", "PRAGMA table_info(kept)", "SELECT * FROM temp.sqlite_master", "ANALYZE", "VACUUM", "REINDEX"},
 }
 
+// truth 1113
 // hazard 145: whoever comes next gets a session as it was pinned.
 func TestSession_NobodyMeetsWhatOthersHaveLeft(t *testing.T) {
 	t.Parallel()

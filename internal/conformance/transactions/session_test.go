@@ -239,6 +239,7 @@ func TestTransaction_SQLiteTellsItsEnd(t *testing.T) {
 	conformance.RequireIdle(t, fl.Registry)
 }
 
+// truth 1103
 // PostgreSQL's status and the tags of its commands decide.
 func TestTransaction_PostgreSQLTellsItsEnd(t *testing.T) {
 	t.Parallel()

@@ -64,3 +64,26 @@ func TestWrites_ThatFailLeaveEmbeddedStructsAsTheyWere(t *testing.T) {
 		require.Equal(t, []stampedNote{{&Stamps{}, "x"}, {&Stamps{}, "y"}}, list, "Load takes copies")
 	})
 }
+
+// truth 721
+func TestFill_ThatFailsLeavesEmbeddedStructsAsTheyWere(t *testing.T) {
+	t.Parallel()
+	fl := conformance.OnSQLite(t)
+	type numbered struct {
+		*Stamps
+		Title  string
+		Number int64
+	}
+	m := conformance.Model[numbered](t, fl.Registry, dbfleet.ModelConfig{Table: "notes", Fillable: []string{"created_at", "number", "title"}})
+	at := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	record := numbered{Stamps: &Stamps{ID: 7, CreatedAt: at}, Title: "before"}
+	stamps := record.Stamps
+	require.ErrorIs(t, m.Fill(&record, map[string]any{"created_at": at.Add(time.Hour), "number": "abc", "title": "after"}), dbfleet.ErrType)
+	require.Equal(t, numbered{Stamps: &Stamps{ID: 7, CreatedAt: at}, Title: "before"}, record)
+	var without numbered
+	require.Error(t, m.Fill(&without, map[string]any{"created_at": at, "number": "abc"}))
+	require.Nil(t, without.Stamps)
+	require.NoError(t, m.Fill(&record, map[string]any{"created_at": at.Add(time.Hour), "number": "12"}))
+	require.Same(t, stamps, record.Stamps, "it is filled in its place")
+	require.Equal(t, numbered{Stamps: &Stamps{ID: 7, CreatedAt: at.Add(time.Hour)}, Title: "before", Number: 12}, record)
+}

@@ -184,8 +184,7 @@ func TestLoad_GoesToTheShardThatIsGiven(t *testing.T) {
 
 func TestLoad_RefusesRowsThatATriggerSkips(t *testing.T) {
 	t.Parallel()
-	fl := conformance.Fleet{Database: dbtest.New(t, "postgres")}
-	fl.Registry = conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(fl.Database)})
+	fl := conformance.OnPostgres(t)
 	m := loadItems(t, fl)
 	fl.Create(t, `CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.n = 7 THEN RETURN NULL; END IF; RETURN NEW; END $$`,
 		`CREATE TRIGGER skip BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION skip()`)

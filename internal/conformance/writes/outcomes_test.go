@@ -207,8 +207,7 @@ func TestUpsertOutcomes_NotToldWhereTheDatabaseDoesNot(t *testing.T) {
 		ID   int64
 		Name string
 	}
-	fl := conformance.Fleet{Database: dbtest.New(t, "postgres")}
-	fl.Registry = conformance.Open(t, map[string]dbfleet.ConnectionConfig{"main": conformance.ConnectionTo(fl.Database)})
+	fl := conformance.OnPostgres(t)
 	fl.Create(t, `CREATE TABLE parts (id BIGINT PRIMARY KEY, name TEXT NOT NULL) PARTITION BY RANGE (id)`,
 		`CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (10)`, `CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (10) TO (1000)`,
 		`CREATE TABLE whole (id BIGINT PRIMARY KEY, name TEXT NOT NULL)`, `CREATE VIEW seen AS SELECT * FROM whole`)

@@ -197,3 +197,24 @@ func TestSaveChanges_RefusesATypeThatRemembersNothing(t *testing.T) {
 	_, err := dbfleet.Changed(m, &page{ID: 1})
 	require.ErrorContains(t, err, "dbfleet.Snapshot")
 }
+
+// Nothing was left out of a record that no query has read: it is the program's, whatever
+// columns of it were written.
+func TestSnapshot_OfAnUpsertedRecordKnowsNothingUntilAllOfItIsWritten(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		fl.Create(t, patronsTable)
+		m := conformance.Model[patron](t, fl.Registry, dbfleet.ModelConfig{Table: "patrons", Timestamps: true})
+		ctx, ann := t.Context(), patron{Name: "Ann", Visits: 1}
+		require.NoError(t, m.Upsert(ctx, &ann, dbfleet.Conflict{Key: []string{"name"}}))
+		ann.Visits = 2
+		require.NoError(t, m.SaveColumns(ctx, &ann, "visits"))
+		require.ErrorIs(t, dbfleet.SaveChanges(ctx, m, &ann), dbfleet.ErrUnread)
+		require.NoError(t, m.Save(ctx, &ann))
+		ann.Visits = 3
+		require.NoError(t, dbfleet.SaveChanges(ctx, m, &ann))
+		got, err := m.Find(ctx, ann.ID)
+		require.NoError(t, err)
+		require.Equal(t, 3, got.Visits)
+	})
+}

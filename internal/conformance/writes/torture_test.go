@@ -39,6 +39,8 @@ type torture struct {
 	fl   conformance.Fleet
 	m    *dbfleet.Model[tortured]
 	rows atomic.Int64 // that were written, by what the callers were told
+	// The columns and indexes that were added.
+	columns, indexes []string
 
 	mu     sync.Mutex // protects following fields
 	random *rand.Rand
@@ -169,17 +171,36 @@ func (o *torture) change(round int) []string {
 		if d == "postgres" {
 			swap = append(swap, "SELECT setval(pg_get_serial_sequence('tortured', 'id'), 1 + coalesce((SELECT max(id) FROM tortured), 0))")
 		}
+		o.columns, o.indexes = nil, nil
 		return append([]string{create, "INSERT INTO next (id, a, b) SELECT id, a, b FROM tortured"}, swap...)
 	}
-	switch o.number(6) {
-	case 0:
+	switch next := o.number(10); {
+	case next == 0 || next == 4 && len(o.columns) == 0:
+		o.columns = append(o.columns, fmt.Sprintf("extra%d", round))
 		return []string{fmt.Sprintf("ALTER TABLE tortured ADD COLUMN extra%d INTEGER DEFAULT 5", round)}
-	case 1:
+	case next == 1:
 		return again(conformance.DDL(d, "b {text}, a "+kind))
-	case 2:
+	case next == 2:
 		return again(conformance.DDL(d, "more INTEGER, a "+kind+", b {text}, last {text}"))
-	case 3:
+	case next == 3 || next == 5 && len(o.indexes) == 0:
+		o.indexes = append(o.indexes, fmt.Sprintf("tortured_%d", round))
 		return []string{fmt.Sprintf("CREATE INDEX tortured_%d ON tortured (a)", round)}
+	case next == 4:
+		column := o.columns[0]
+		o.columns = o.columns[1:]
+		return []string{"ALTER TABLE tortured DROP COLUMN " + column}
+	case next == 5:
+		index := o.indexes[0]
+		o.indexes = o.indexes[1:]
+		if d == "mysql" {
+			index += " ON tortured"
+		}
+		return []string{"DROP INDEX " + index}
+	case next == 6 && d == "postgres": // a type is made anew
+		return []string{
+			"ALTER TABLE tortured ALTER COLUMN b TYPE text", "DROP DOMAIN IF EXISTS word", "CREATE DOMAIN word AS text",
+			"ALTER TABLE tortured ALTER COLUMN b TYPE word",
+		}
 	default:
 		switch d {
 		case "postgres":

@@ -21,6 +21,7 @@ import (
 	"github.com/dbfleet/dbfleet/internal/driver/netconn"
 	"github.com/dbfleet/dbfleet/internal/driver/plain"
 	"github.com/dbfleet/dbfleet/internal/driver/session"
+	"github.com/dbfleet/dbfleet/internal/lex"
 )
 
 // conn is a MySQL or MariaDB connection.
@@ -58,15 +59,41 @@ func newConn(dc sqldriver.Conn, nc *netconn.Conn, o session.Options) *conn {
 	}
 	several, _ := o.MultiStatements()
 	s.Direct = func(query string, args int, rows bool) bool {
-		// Without arguments the text costs one round trip, preparing it two; it
-		// pays when the text comes again. Several statements cannot be prepared. A query is prepared at once: as text the
-		// server rounds FLOAT, and a second run must not differ from the first.
-		return args == 0 && (several && strings.Contains(query, ";") || !s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !rows && !s.Cache.Repeated(query))
+		switch {
+		case args > 0:
+			return false
+		case several && mayBeSeveral(query): // which cannot be prepared
+			return true
+		case rows:
+			return !givesValues(query)
+		}
+		// Without arguments the text costs one round trip, preparing it two; it pays
+		// when the text comes again, and where rows come that are to be counted.
+		return !returns(query) && (!s.Cache.Keeps(query) || !plain.Preparable(query, dialect.MySQL) || !s.Cache.Repeated(query))
 	}
+	s.Unfit = func(err error) bool { return numberOf(err) == 1295 }
 	s.Stale = func(err error) bool { return numberOf(err) == 1615 || numberOf(err) == 1243 }
 	s.Full = func(err error) bool { return numberOf(err) == 1461 }
-	s.Rowed = givesRows
+	s.Rowed = func(st sqldriver.Stmt, query string) (rows, writes bool) {
+		writes = s.isMariaDB() && returns(query) // to MySQL it is a name like others
+		return writes || givesRows(st), writes
+	}
 	return s
+}
+
+// mayBeSeveral says whether a text is not known to be one statement: which comments are read
+// is the affair of the server's version, and what a backslash is that of the session's mode.
+func mayBeSeveral(query string) bool {
+	if !strings.Contains(query, ";") {
+		return false
+	}
+	if strings.Contains(query, `\`) || strings.Contains(query, "/*!") || strings.Contains(query, "/*M!") {
+		return true
+	}
+	statements := lex.New(query, dialect.MySQL)
+	_, _, _ = statements.Statement()
+	_, _, more := statements.Statement()
+	return more
 }
 
 func numberOf(err error) uint16 {

@@ -31,7 +31,7 @@ func connect(t *testing.T) *conn {
 	db := dbtest.New(t, "mysql")
 	b, err := open(session.Options{
 		Name: "test", Dialect: dialect.MySQL, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username,
-		Password: func() string { return db.Password }, ConnectTimeout: 5 * time.Second, StatementCache: 8,
+		Password: func() string { return db.Password }, ConnectTimeout: 30 * time.Second, StatementCache: 8,
 	})
 	require.NoError(t, err)
 	s, err := b.Open(t.Context(), db.Password)

@@ -68,7 +68,7 @@ func configOf(o session.Options) *mysql.Config {
 		if at, ok := ctx.Value(addressKey{}).(string); ok {
 			address = net.JoinHostPort(at, strconv.Itoa(o.Port))
 		}
-		nc, err := netconn.Dial(ctx, o.Dial, network, address, o.StatementTimeout)
+		nc, err := netconn.Dial(ctx, o.Dial, network, address)
 		if err != nil {
 			return nil, err
 		}

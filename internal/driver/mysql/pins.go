@@ -30,7 +30,7 @@ func (s *conn) Pins(ctx context.Context) ([]string, error) {
 	dest := make([]sqldriver.Value, 2)
 	for {
 		err := rows.Next(dest)
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return pins, nil
 		}
 		if err != nil {

@@ -197,6 +197,9 @@ func roleOf(readOnly any) session.ServerRole {
 // Role implements session.RoleTeller by what it was when the session was opened.
 func (s *conn) Role() session.ServerRole { return s.role }
 
+// Bound implements session.Interruptible.
+func (s *conn) Bound(timeout time.Duration) { s.net.Bound(timeout) }
+
 // Silent implements session.Interruptible.
 func (s *conn) Silent() time.Duration { return s.net.Silent() }
 

@@ -5,6 +5,7 @@ package mysql
 import (
 	sqldriver "database/sql/driver"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -33,6 +34,7 @@ const (
 	fixNothing repair = iota
 	fixUnsigned
 	fixFloat
+	fixRounded // a FLOAT in an answer to a text: it has lost digits
 	fixTime
 	fixBit
 	fixYear
@@ -53,7 +55,9 @@ func (m *rows) findFixes() {
 		case "UNSIGNED BIGINT":
 			fix = fixUnsigned
 		case "FLOAT":
-			fix = fixFloat
+			if fix = fixFloat; m.Entry == nil {
+				fix = fixRounded
+			}
 		case "DATE", "DATETIME", "TIMESTAMP":
 			fix = fixTime
 		case "BIT":
@@ -82,6 +86,10 @@ func (m *rows) Next(dest []sqldriver.Value) error {
 			if f, ok := single(dest[i]); ok {
 				dest[i] = f
 			}
+		case fixRounded:
+			if dest[i] != nil {
+				return m.rounded(i)
+			}
 		case fixTime:
 			if t, _, ok := dated(dest[i]); ok {
 				dest[i] = t
@@ -91,6 +99,12 @@ func (m *rows) Next(dest []sqldriver.Value) error {
 		}
 	}
 	return nil
+}
+
+// rounded is the error of a FLOAT of which the answer does not have all digits. That it has
+// few does not say that the value has: 1.5000001 is 1.5 there.
+func (m *rows) rounded(i int) error {
+	return fmt.Errorf("the column %q is a FLOAT, of which the server tells 6 digits only to a statement that it cannot prepare, and this one it has run as a text: select CAST(… AS DOUBLE) of it", m.Columns()[i])
 }
 
 // single is the number of fewest digits that a FLOAT is.
@@ -143,6 +157,11 @@ func (m *rows) NextCells(row []cell.Cell) error {
 			} else {
 				row[i].Set(v)
 			}
+		case fixRounded:
+			if v != nil {
+				return m.rounded(i)
+			}
+			row[i].Set(v)
 		case fixBit: // bytes that are a number, neither text nor binary data
 			row[i].Kind, row[i].Other = cell.Other, v
 			if v == nil {

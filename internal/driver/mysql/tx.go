@@ -5,7 +5,6 @@ package mysql
 import (
 	"context"
 	sqldriver "database/sql/driver"
-	"errors"
 	"fmt"
 	"io"
 
@@ -82,7 +81,7 @@ func (s *conn) State(ctx context.Context) (string, error) {
 		return "", err
 	}
 	state := fmt.Sprintf("%s", dest[0])
-	if err := rows.Next(dest[:]); !errors.Is(err, io.EOF) {
+	if err := rows.Next(dest[:]); err != io.EOF {
 		return "", err
 	}
 	return state, nil

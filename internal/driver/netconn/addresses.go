@@ -56,7 +56,7 @@ func Open[T any](ctx context.Context, a *Addresses, host string, try func(ctx co
 // shared calls try within the first of so many shares of the time that ctx leaves. A
 // share that is over while ctx is not is the server's silence.
 func shared[T any](ctx context.Context, shares int, address string, try func(ctx context.Context, address string) (T, error)) (T, error) {
-	deadline, bounded := ctx.Deadline()
+	deadline, bounded := patienceOf(ctx)
 	if shares == 1 || !bounded {
 		return try(ctx, address)
 	}

@@ -38,16 +38,17 @@ func (a *armed) leaves(start moment, d time.Duration) bool {
 // arm sets the socket's deadline for a Read or Write that began at start, unless the
 // driver has set an earlier one.
 func (c *Conn) arm(start moment, a *armed, driver *time.Time, set func(time.Time) error) {
-	if c.timeout <= 0 || a.leaves(start, c.timeout/2) {
+	timeout := c.bound()
+	if timeout <= 0 || a.leaves(start, timeout/2) {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	limit := c.born.Add(time.Duration(start)).Add(c.timeout)
+	limit := c.born.Add(time.Duration(start)).Add(timeout)
 	switch {
 	case !driver.IsZero() && !limit.Before(*driver):
 	case set(limit) == nil && driver.IsZero() && !c.timeless:
-		a.until.Store(int64(min(start, math.MaxInt64-moment(c.timeout)) + moment(c.timeout)))
+		a.until.Store(int64(min(start, math.MaxInt64-moment(timeout)) + moment(timeout)))
 	}
 }
 
@@ -59,7 +60,7 @@ func (c *Conn) early(err error, start moment, a *armed) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if until := a.until.Load(); until == 0 || until-int64(start) >= int64(c.timeout) {
+	if until := a.until.Load(); until == 0 || until-int64(start) >= int64(c.bound()) {
 		return false
 	}
 	a.forget()

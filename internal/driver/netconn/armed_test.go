@@ -19,8 +19,10 @@ import (
 func bounded(t *testing.T) (*Conn, net.Conn) {
 	t.Helper()
 	ours, server := net.Pipe()
-	c, err := Dial(t.Context(), func(context.Context, string, string) (net.Conn, error) { return ours, nil }, "tcp", "db:1", 10*time.Second)
+	c, err := Dial(t.Context(), func(context.Context, string, string) (net.Conn, error) { return ours, nil }, "tcp", "db:1")
 	require.NoError(t, err)
+	c.Bound(10 * time.Second)
+	time.Sleep(time.Nanosecond) // moments begin at 1
 	t.Cleanup(func() {
 		_ = c.Close()
 		_ = server.Close()
@@ -72,6 +74,57 @@ func TestRead_HasItsWholeTimeoutWhateverWasBefore(t *testing.T) {
 			ends(t, start, err)
 		})
 	}
+}
+
+// pgx may go on reading in a goroutine of its own when it has what it asked for: that is no
+// silence, however long it is idle, and the next question has its whole time.
+func TestRead_ThatBeganBeforeTheQuestionIsBoundedFromThatOn(t *testing.T) {
+	t.Parallel()
+	for name, boundFirst := range map[string]bool{"while it was made": false, "bounded": true} {
+		synctest.Test(t, func(t *testing.T) {
+			ours, server := net.Pipe()
+			defer server.Close()
+			c, err := Dial(t.Context(), func(context.Context, string, string) (net.Conn, error) { return ours, nil }, "tcp", "db:1")
+			require.NoError(t, err)
+			defer c.Close()
+			if boundFirst {
+				c.Bound(10 * time.Second)
+			}
+			read := make(chan error)
+			go func() {
+				_, err := c.Read(make([]byte, 1))
+				read <- err
+			}()
+			synctest.Wait()
+			if !boundFirst {
+				c.Bound(10 * time.Second)
+				time.Sleep(time.Hour)
+			} else {
+				time.Sleep(9 * time.Second)
+			}
+			start := time.Now()
+			go func() { _, _ = io.ReadFull(server, make([]byte, 1)) }()
+			_, err = c.Write([]byte("x"))
+			require.NoError(t, err, name)
+			ends(t, start, <-read)
+		})
+	}
+}
+
+// Seen: pgx reads once more after a timeout, and waited as long again.
+func TestRead_WaitsForASilentServerOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := bounded(t)
+		_, err := c.Read(make([]byte, 1))
+		require.Error(t, err)
+		start := time.Now()
+		for range 3 {
+			_, again := c.Read(make([]byte, 1))
+			require.Equal(t, err, again)
+		}
+		require.Zero(t, time.Since(start))
+	})
 }
 
 func TestWrite_HasItsWholeTimeoutWhateverWasBefore(t *testing.T) {
@@ -126,16 +179,22 @@ func TestRead_EndsAtTheDriversDeadline(t *testing.T) {
 		start = time.Now()
 		_, err = c.Read(make([]byte, 1))
 		ends(t, start, err)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c, server := bounded(t)
 		exchange(t, c, server)
 		require.NoError(t, c.SetDeadline(time.Unix(1, 0)))
 		require.NoError(t, c.SetDeadline(time.Time{}))
-		start = time.Now()
-		_, err = c.Write([]byte("x"))
+		start := time.Now()
+		_, err := c.Write([]byte("x"))
 		ends(t, start, err)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		c, server := bounded(t)
 		exchange(t, c, server)
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(2*time.Second)))
-		start = time.Now()
-		_, err = c.Read(make([]byte, 1))
+		start := time.Now()
+		_, err := c.Read(make([]byte, 1))
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.Equal(t, 2*time.Second, time.Since(start))
 

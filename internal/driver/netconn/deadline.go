@@ -74,7 +74,7 @@ func (c *Conn) pass(l *limit) {
 		c.mu.Unlock()
 		return
 	case l == &c.reading && c.fedLately() && (c.read.IsZero() || now.Before(c.read)):
-		l.at = now.Add(c.timeout)
+		l.at = now.Add(c.bound())
 		c.watch(l)
 		c.mu.Unlock()
 		return

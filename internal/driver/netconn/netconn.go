@@ -2,32 +2,37 @@
 package netconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
 )
 
-// Conn is a connection to a server. It bounds how long the server may be
-// silent, remembers why it failed, and can be looked at without reading.
+// Conn is a connection to a server. Once Bound it bounds how long the server may be
+// silent; it remembers why it failed, and can be looked at without reading.
 //
 // The bound and a deadline that the driver sets to cancel a statement share the
 // socket's one deadline; the earlier applies.
 type Conn struct {
 	net.Conn
-	timeout time.Duration // 0 is none
-	born    time.Time     // from which moments are counted
+	timeout atomic.Int64 // ns, 0 is none
+	born    time.Time    // from which moments are counted
 	raw     syscall.RawConn
 	looking looking
+	hears   *Hearing // nil for none; used by Read alone
 	remote  addr
 
 	reads, writes         waiting // see Silent
+	asked                 waiting // since when what the last Write sent is not answered
 	readArmed, writeArmed armed
+	silent                atomic.Bool // the server was, for too long: it is not waited for again
 
 	mu          sync.Mutex
 	interrupted error     // of Interrupt
@@ -48,7 +53,7 @@ type DialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 
 // Dial opens a Conn by dial, which is the network's own if nil. Names are looked up
 // at each call.
-func Dial(ctx context.Context, dial DialFunc, network, address string, timeout time.Duration) (*Conn, error) {
+func Dial(ctx context.Context, dial DialFunc, network, address string) (*Conn, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
@@ -56,13 +61,22 @@ func Dial(ctx context.Context, dial DialFunc, network, address string, timeout t
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{Conn: nc, timeout: timeout, born: time.Now(), remote: addr{network, address}}
+	c := &Conn{Conn: nc, born: time.Now(), remote: addr{network, address}}
+	if c.hears, _ = ctx.Value(hearingKey{}).(*Hearing); c.hears != nil {
+		c.hears.at.Store(int64(time.Since(start)))
+	}
 	c.timeless = nc.SetDeadline(time.Time{}) != nil
 	if sc, ok := nc.(syscall.Conn); ok {
 		c.raw, _ = sc.SyscallConn()
 	}
 	return c, nil
 }
+
+// Bound has the server be silent for as long as timeout at most, from the next Write on; 0 is
+// forever.
+func (c *Conn) Bound(timeout time.Duration) { c.timeout.Store(int64(timeout)) }
+
+func (c *Conn) bound() time.Duration { return time.Duration(c.timeout.Load()) }
 
 // RemoteAddr is never nil, as drivers expect it: what has no address of its own
 // has the one that was dialled.
@@ -79,12 +93,20 @@ func (a addr) Network() string { return a.network }
 func (a addr) String() string  { return a.address }
 
 func (c *Conn) Read(b []byte) (int, error) {
+	if c.silent.Load() {
+		return 0, c.Failed()
+	}
 	start := c.now()
 	for {
 		c.arm(start, &c.readArmed, &c.read, c.setRead)
 		n, err := c.readOnce(b, start)
+		start = max(start, c.asked.at()) // pgx may have begun to read before it asked
 		switch {
 		case err == nil:
+			if c.hears != nil && !c.hears.something() {
+				c.hears = nil
+			}
+			c.asked.stop()
 			return n, nil
 		case n == 0 && c.early(err, start, &c.readArmed):
 			continue
@@ -101,7 +123,7 @@ func (c *Conn) readOnce(b []byte, start moment) (int, error) {
 		return 0, err
 	}
 	defer c.end(&c.reading)
-	c.reads.start(start)
+	c.reads.start(cmp.Or(c.asked.at(), start))
 	defer c.reads.stop()
 	return c.Conn.Read(b)
 }
@@ -127,7 +149,7 @@ func (c *Conn) excused(err error) bool {
 // fedLately says that the server waits for this program, or did not long ago. c.mu
 // is held.
 func (c *Conn) fedLately() bool {
-	return c.feed || !c.fed.IsZero() && time.Since(c.fed) < c.timeout
+	return c.feed || !c.fed.IsZero() && time.Since(c.fed) < c.bound()
 }
 
 func (c *Conn) Write(b []byte) (int, error) {
@@ -138,6 +160,9 @@ func (c *Conn) Write(b []byte) (int, error) {
 		written += n
 		switch {
 		case err == nil:
+			if c.reads.at() != 0 {
+				c.arm(start, &c.readArmed, &c.read, c.setRead)
+			}
 			return written, nil
 		case c.early(err, start, &c.writeArmed):
 			continue
@@ -152,6 +177,7 @@ func (c *Conn) writeOnce(b []byte, start moment) (int, error) {
 	}
 	defer c.end(&c.writing)
 	c.writes.start(start)
+	c.asked.start(start)
 	defer c.writes.stop()
 	return c.Conn.Write(b)
 }
@@ -166,8 +192,9 @@ func (c *Conn) fail(err error, driver *time.Time) error {
 	if c.interrupted != nil {
 		err = c.interrupted
 	} else if errors.Is(err, os.ErrDeadlineExceeded) {
-		if c.timeout > 0 && (driver.IsZero() || time.Now().Before(*driver)) {
-			err = &net.OpError{Op: "read", Net: "tcp", Err: &session.SilenceError{After: c.timeout}}
+		if c.bound() > 0 && (driver.IsZero() || time.Now().Before(*driver)) {
+			err = &net.OpError{Op: "read", Net: "tcp", Err: &session.SilenceError{After: c.bound()}}
+			c.silent.Store(true)
 		} else {
 			return err // the driver interrupts itself; nothing is wrong with the server
 		}

@@ -15,7 +15,7 @@ func BenchmarkPeek(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
 	defer l.Close()
-	c, err := Dial(context.Background(), nil, "tcp", l.Addr().String(), 0)
+	c, err := Dial(context.Background(), nil, "tcp", l.Addr().String())
 	require.NoError(b, err)
 	defer c.Close()
 	buf := make([]byte, 512)
@@ -35,8 +35,9 @@ func BenchmarkTrip(b *testing.B) {
 	bare, err := new(net.Dialer).DialContext(b.Context(), "tcp", l.Addr().String())
 	require.NoError(b, err)
 	echo(b, l)
-	c, err := Dial(b.Context(), nil, "tcp", l.Addr().String(), time.Minute)
+	c, err := Dial(b.Context(), nil, "tcp", l.Addr().String())
 	require.NoError(b, err)
+	c.Bound(time.Minute)
 	echo(b, l)
 	for name, conn := range map[string]net.Conn{"bare": bare, "watched": c} {
 		b.Run(name, func(b *testing.B) {

@@ -10,8 +10,10 @@ type moment int64
 
 func (c *Conn) now() moment { return moment(max(1, time.Since(c.born))) }
 
-// waiting is when the Read or Write that runs now began; 0 is none.
+// waiting is when what is waited for began, a Read or Write that runs now; 0 is none.
 type waiting struct{ since atomic.Int64 }
+
+func (w *waiting) at() moment { return moment(w.since.Load()) }
 
 func (w *waiting) start(at moment) { w.since.Store(int64(at)) }
 
@@ -19,7 +21,7 @@ func (w *waiting) stop() { w.since.Store(0) }
 
 // long is for how long something waits; 0 is not at all.
 func (w *waiting) long(c *Conn) time.Duration {
-	since := moment(w.since.Load())
+	since := w.at()
 	if since == 0 {
 		return 0
 	}
@@ -27,8 +29,8 @@ func (w *waiting) long(c *Conn) time.Duration {
 }
 
 // Silent is how long the server has neither sent nor taken anything while a Read or
-// Write waits for it; 0 if none does, or if the server waits for this program. It is
-// safe for concurrent use with everything.
+// Write waits for it, for a Read since the Write before it; 0 if none does, or if the server
+// waits for this program. It is safe for concurrent use with everything.
 func (c *Conn) Silent() time.Duration {
 	c.mu.Lock()
 	feed := c.feed

@@ -16,7 +16,7 @@ func pair(t testing.TB) (*Conn, net.Conn) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	c, err := Dial(context.Background(), nil, "tcp", l.Addr().String(), 0)
+	c, err := Dial(context.Background(), nil, "tcp", l.Addr().String())
 	require.NoError(t, err)
 	server, err := l.Accept()
 	require.NoError(t, err)

@@ -31,9 +31,12 @@ type Session struct {
 	Stale func(error) bool
 	// Full says that an error means: the server prepares no more statements.
 	Full func(error) bool
+	// Unfit says that an error means: a statement of that kind cannot be prepared.
+	Unfit func(error) bool
 	// Rowed says that a prepared statement gives rows and that the driver's Exec cannot
-	// pass them over: it is run as a query, whose rows are passed over here.
-	Rowed func(sqldriver.Stmt) bool
+	// pass them over: it is run as a query, whose rows are passed over here. writes says
+	// that they are the rows which the statement has written, so that they are counted.
+	Rowed func(s sqldriver.Stmt, query string) (rows, writes bool)
 	// Tx is the driver's transaction, nil while none is open.
 	Tx sqldriver.Tx
 
@@ -76,6 +79,9 @@ func (p *Session) statement(ctx context.Context, query string, args int, rows bo
 			p.Cache.Shrink()
 			return nil, false, nil
 		}
+		if p.Unfit != nil && p.Unfit(err) {
+			return nil, false, nil
+		}
 		return nil, false, err
 	}
 	if p.Cache.Admit(query) {
@@ -90,8 +96,10 @@ func (p *Session) prepareStmt(ctx context.Context, query string) (s sqldriver.St
 	} else {
 		s, err = p.Conn.Prepare(query)
 	}
-	if err == nil && p.Rowed != nil && p.Rowed(s) {
-		s = rowed{s}
+	if err == nil && p.Rowed != nil {
+		if rows, writes := p.Rowed(s, query); rows {
+			s = rowed{s, writes}
+		}
 	}
 	return s, err
 }

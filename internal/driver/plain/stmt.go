@@ -3,7 +3,6 @@ package plain
 import (
 	"context"
 	sqldriver "database/sql/driver"
-	"errors"
 	"io"
 
 	"github.com/dbfleet/dbfleet/internal/driver/session"
@@ -40,23 +39,31 @@ func values(args []sqldriver.NamedValue) []sqldriver.Value {
 }
 
 // rowed is a statement with rows whose driver cannot execute it but as a query.
-type rowed struct{ sqldriver.Stmt }
+type rowed struct {
+	sqldriver.Stmt
+	writes bool // its rows are those that it has written
+}
 
-// ExecContext passes the rows over.
+// ExecContext passes the rows over, and counts those that were written.
 func (s rowed) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
 	rows, err := queryStmt(ctx, s.Stmt, args)
 	if err != nil {
 		return nil, err
 	}
-	row := make([]sqldriver.Value, len(rows.Columns()))
-	for err == nil {
-		err = rows.Next(row)
+	row, n := make([]sqldriver.Value, len(rows.Columns())), sqldriver.RowsAffected(0)
+	for {
+		if err = rows.Next(row); err != nil {
+			break
+		}
+		if s.writes {
+			n++
+		}
 	}
 	closeErr := rows.Close()
-	if !errors.Is(err, io.EOF) {
+	if err != io.EOF {
 		return nil, err
 	}
-	return sqldriver.RowsAffected(0), closeErr
+	return n, closeErr
 }
 
 // QueryContext is that of the driver.

@@ -39,7 +39,7 @@ func (b *backend) dialCancel(ctx context.Context, network, address string) (net.
 		return nil, ctx.Err()
 	}
 	free := sync.OnceFunc(func() { <-b.cancels })
-	nc, err := netconn.Dial(ctx, b.o.Dial, network, address, cancelTime)
+	nc, err := netconn.Dial(ctx, b.o.Dial, network, address)
 	if err != nil {
 		free()
 		return nil, err

@@ -43,14 +43,16 @@ type conn struct {
 	altered bool
 	// begun says that Begin began a transaction that Commit and Rollback have not ended;
 	// over is how it has ended in spite of that, text what was sent last.
-	begun  bool
-	over   session.TxStatus
-	text   string
-	bases  map[uint32]uint32 // see base
-	params pgx.ExtendedQueryBuilder
-	args   []any
-	arrays [][]byte // see InsertRows
-	peeked [512]byte
+	begun bool
+	over  session.TxStatus
+	text  string
+	bases map[uint32]uint32 // see base
+	// elements are what the elements of arrays of types of users are made of.
+	elements map[uint32]uint32
+	params   pgx.ExtendedQueryBuilder
+	args     []any
+	arrays   [][]byte // see InsertRows
+	peeked   [512]byte
 
 	out     *outlet
 	locates bool // the next statement takes the question of Position along
@@ -107,6 +109,9 @@ func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedVal
 // simple sends statements without arguments as one text.
 func (s *conn) simple(ctx context.Context, query string) (pgconn.CommandTag, error) {
 	var tag pgconn.CommandTag
+	if err := s.beginNow(ctx); err != nil {
+		return tag, err
+	}
 	s.unnamed = nil
 	s.text = query
 	sent := s.takesAlong(query)
@@ -153,6 +158,17 @@ func (s *conn) Prepare(ctx context.Context, query string) (int, error) {
 }
 
 func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
+	query, err := beginText(o)
+	if err != nil {
+		return err
+	}
+	_, err = s.simple(ctx, query)
+	s.begun, s.over = err == nil, session.TxUnknown
+	return err
+}
+
+// beginText is the BEGIN of a transaction.
+func beginText(o session.TxOptions) (string, error) {
 	query := "BEGIN"
 	switch o.Isolation {
 	case sql.LevelDefault:
@@ -165,7 +181,7 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	case sql.LevelSerializable:
 		query += " ISOLATION LEVEL SERIALIZABLE"
 	default:
-		return &session.NotSentError{Err: &session.UnsupportedIsolationError{Level: o.Isolation.String(), Database: "PostgreSQL"}}
+		return "", &session.NotSentError{Err: &session.UnsupportedIsolationError{Level: o.Isolation.String(), Database: "PostgreSQL"}}
 	}
 	if o.ReadOnly {
 		query += " READ ONLY"
@@ -173,13 +189,15 @@ func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {
 	if o.Deferrable {
 		query += " DEFERRABLE"
 	}
-	_, err := s.simple(ctx, query)
-	s.begun, s.over = err == nil, session.TxUnknown
-	return err
+	return query, nil
 }
 
+// Commit sends nothing where nothing was sent of the transaction, as Rollback does.
 func (s *conn) Commit(ctx context.Context) error {
 	s.begun = false
+	if s.dropBegin() {
+		return nil
+	}
 	tag, err := s.simple(ctx, "COMMIT")
 	if err == nil && tag.String() == "ROLLBACK" {
 		return &session.TxLostError{Err: session.ErrTxAborted}
@@ -189,6 +207,9 @@ func (s *conn) Commit(ctx context.Context) error {
 
 func (s *conn) Rollback(ctx context.Context) error {
 	s.begun = false
+	if s.dropBegin() {
+		return nil
+	}
 	_, err := s.simple(ctx, "ROLLBACK")
 	return err
 }
@@ -248,6 +269,9 @@ func (s *conn) Ping(ctx context.Context) error {
 // ReadOnly asks for what a transaction would be: read-only on a standby, and where
 // default_transaction_read_only is on.
 func (s *conn) ReadOnly(ctx context.Context) (bool, error) {
+	if err := s.beginNow(ctx); err != nil {
+		return false, err
+	}
 	s.unnamed = nil
 	results, err := s.pc.Exec(ctx, "SHOW transaction_read_only").ReadAll()
 	if err != nil {

@@ -28,7 +28,7 @@ func connect(t *testing.T, kept int) *conn {
 	db := dbtest.New(t, "postgres")
 	b, err := open(session.Options{
 		Name: "test", Dialect: dialect.Postgres, Host: db.Host, Port: db.Port, Database: db.Name, Username: db.Username,
-		Password: func() string { return db.Password }, ConnectTimeout: 5 * time.Second, StatementCache: kept,
+		Password: func() string { return db.Password }, ConnectTimeout: 30 * time.Second, StatementCache: kept,
 	})
 	require.NoError(t, err)
 	s, err := b.Open(t.Context(), db.Password)

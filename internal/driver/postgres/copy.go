@@ -204,6 +204,9 @@ func appendCopyText[S string | []byte](buf []byte, s S) []byte {
 
 func (l *copyStream) Send(ctx context.Context, stream io.Reader, asked func()) (int64, error) {
 	asked()
+	if err := l.s.beginNow(ctx); err != nil {
+		return 0, err
+	}
 	l.s.unnamed = nil
 	l.s.net.Feeding(true)
 	tag, err := l.s.pc.CopyFrom(ctx, &feed{stream, l.s.net}, l.text)

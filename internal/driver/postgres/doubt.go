@@ -60,28 +60,33 @@ func (s *conn) base(oid uint32) uint32 {
 	return oid
 }
 
-// learnBases asks for the types that domains are made of, once for each. asked says
-// that there was one to ask for, and that no unnamed statement is left.
+// learnBases asks for the types that domains and the elements of arrays are made of, once for
+// each. asked says that there was one to ask for, and that no unnamed statement is left.
 func (s *conn) learnBases(ctx context.Context, oids []uint32) (asked bool, err error) {
 	for _, oid := range oids {
 		if oid < firstUserOID || s.bases[oid] != 0 {
 			continue
 		}
+		asked = true
 		base := oid
 		for {
-			r := s.pc.ExecParams(ctx, "SELECT typbasetype FROM pg_catalog.pg_type WHERE oid = $1",
-				[][]byte{strconv.AppendUint(nil, uint64(base), 10)}, []uint32{pgtype.OIDOID}, nil, nil).Read()
-			if asked = true; r.Err != nil {
-				return asked, r.Err
-			}
-			if len(r.Rows) != 1 || string(r.Rows[0][0]) == "0" {
-				break
-			}
-			n, err := strconv.ParseUint(string(r.Rows[0][0]), 10, 32)
+			of, element, err := s.madeOf(ctx, base)
 			if err != nil {
 				return asked, err
 			}
-			base = uint32(n)
+			if of == 0 {
+				if element != 0 {
+					if _, err := s.learnBases(ctx, []uint32{element}); err != nil {
+						return asked, err
+					}
+					if s.elements == nil {
+						s.elements = map[uint32]uint32{}
+					}
+					s.elements[oid] = s.base(element)
+				}
+				break
+			}
+			base = of
 		}
 		if s.bases == nil {
 			s.bases = map[uint32]uint32{}
@@ -89,6 +94,23 @@ func (s *conn) learnBases(ctx context.Context, oids []uint32) (asked bool, err e
 		s.bases[oid] = base
 	}
 	return asked, nil
+}
+
+// madeOf asks for the type that a domain is made of, and that of an array's elements; 0 for
+// what is neither.
+func (s *conn) madeOf(ctx context.Context, oid uint32) (base, element uint32, err error) {
+	r := s.pc.ExecParams(ctx, "SELECT typbasetype, CASE typcategory WHEN 'A' THEN typelem ELSE 0 END FROM pg_catalog.pg_type WHERE oid = $1",
+		[][]byte{strconv.AppendUint(nil, uint64(oid), 10)}, []uint32{pgtype.OIDOID}, nil, nil).Read()
+	if r.Err != nil || len(r.Rows) != 1 {
+		return 0, 0, r.Err
+	}
+	var found [2]uint64
+	for i, text := range r.Rows[0] {
+		if found[i], err = strconv.ParseUint(string(text), 10, 32); err != nil {
+			return 0, 0, err
+		}
+	}
+	return uint32(found[0]), uint32(found[1]), nil
 }
 
 // doubt looks at one value.

@@ -11,6 +11,9 @@ import (
 
 // Isolation implements session.IsolationTeller.
 func (s *conn) Isolation(ctx context.Context) (sql.IsolationLevel, error) {
+	if err := s.beginNow(ctx); err != nil {
+		return 0, err
+	}
 	s.unnamed = nil
 	results, err := s.pc.Exec(ctx, "SHOW transaction_isolation").ReadAll()
 	if err != nil {

@@ -45,13 +45,23 @@ const (
 type outlet struct {
 	w     io.Writer
 	state atomic.Int32
-	both  []byte // of the last statement with a question, to use again
+	both  []byte // of the last statement with a question or BEGIN, to use again
+
+	first opening
 }
 
 var errUnread = errors.New("an answer of the server was not read")
 
 // Write implements io.Writer. pgx writes whole messages, and all of a statement at once.
 func (o *outlet) Write(p []byte) (int, error) {
+	switch o.first.state.Load() {
+	case beginDue:
+		if len(p) > 0 && p[0] != 'X' { // no farewell
+			return o.begins(p)
+		}
+	case beginRefused:
+		o.first.state.Store(noBegin)
+	}
 	switch o.state.Load() {
 	case adding:
 		return o.add(p)
@@ -130,7 +140,7 @@ func (s *conn) leavesReady(query string) bool {
 	case "COMMIT":
 		return true
 	case "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "SELECT", "VALUES":
-		return s.pc.TxStatus() == 'I' && strings.IndexByte(query, ';') < 0
+		return s.alone() && strings.IndexByte(query, ';') < 0
 	}
 	return false
 }

@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"database/sql/driver"
 	"math"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -35,6 +36,12 @@ func wholeNumber(ordinal int, oid uint32, value any) error {
 	case []float64:
 		for _, f := range v {
 			ok = ok && isWhole(f)
+		}
+	case nil, int64, string, []byte, bool:
+	default: // as database/sql gives the arguments of a prepared statement to the driver
+		if plain, err := driver.DefaultParameterConverter.ConvertValue(value); err == nil {
+			f, isFloat := plain.(float64)
+			ok = !isFloat || isWhole(f)
 		}
 	}
 	if !ok {

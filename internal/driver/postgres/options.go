@@ -37,6 +37,9 @@ func hasOptions(args []sqldriver.NamedValue) bool {
 // execOptions is Exec for arguments that begin with options.
 func (s *conn) execOptions(ctx context.Context, query string, args []sqldriver.NamedValue) (res session.Result, err error) {
 	defer session.RecoverArgument(0, &err)
+	if err := s.beginNow(ctx); err != nil {
+		return session.Result{}, err
+	}
 	s.unnamed = nil
 	tag, err := s.conn.Exec(ctx, query, plainArgs(nil, args)...)
 	if err == nil {
@@ -48,6 +51,9 @@ func (s *conn) execOptions(ctx context.Context, query string, args []sqldriver.N
 // queryOptions is Query for arguments that begin with options.
 func (s *conn) queryOptions(ctx context.Context, query string, args []sqldriver.NamedValue) (src session.RowSource, err error) {
 	defer session.RecoverArgument(0, &err)
+	if err := s.beginNow(ctx); err != nil {
+		return nil, err
+	}
 	s.unnamed = nil
 	of, err := s.conn.Query(ctx, query, plainArgs([]any{resultFormats}, args)...)
 	if err != nil {

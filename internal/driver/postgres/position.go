@@ -228,6 +228,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // row is the one row of a query as texts; NULL is "".
 func (s *conn) row(ctx context.Context, query string) ([]string, error) {
+	if err := s.beginNow(ctx); err != nil {
+		return nil, err
+	}
 	s.unnamed = nil
 	results, err := s.pc.Exec(ctx, query).ReadAll()
 	if err != nil {
@@ -276,6 +279,9 @@ func (s *conn) Role() session.ServerRole {
 	}
 	return session.RoleUnknown
 }
+
+// Bound implements session.Interruptible.
+func (s *conn) Bound(timeout time.Duration) { s.net.Bound(timeout) }
 
 // Silent implements session.Interruptible.
 func (s *conn) Silent() time.Duration { return s.net.Silent() }

@@ -98,7 +98,7 @@ func configOf(o session.Options) (*pgx.ConnConfig, error) {
 	cfg.ConnectTimeout = 0 // the context that Connect makes has it
 	cfg.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	cfg.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return netconn.Dial(ctx, o.Dial, network, address, o.StatementTimeout)
+		return netconn.Dial(ctx, o.Dial, network, address)
 	}
 	cfg.AfterConnect, cfg.AfterNetConnect, cfg.ValidateConnect = nil, nil, nil
 	cfg.OnNotice, cfg.OnNotification = nil, nil
@@ -212,7 +212,7 @@ func (b *backend) openAt(ctx context.Context, address, password string) (session
 	out := new(outlet)
 	cfg.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		out.w = w
-		return pgproto3.NewFrontend(r, out)
+		return pgproto3.NewFrontend(&inlet{r: r, first: &out.first}, out)
 	}
 	pc, err := pgx.ConnectConfig(context.WithValue(ctx, sessionKey{}, true), cfg)
 	if err != nil {

@@ -22,6 +22,7 @@ func (s *conn) BeginBranch(ctx context.Context, _ session.BranchID, o session.Tx
 // aborted, or to none, it answers without an error. Whatever it refuses is rolled back.
 func (s *conn) PrepareBranch(ctx context.Context, id session.BranchID) (attached bool, err error) {
 	tag, err := s.simple(ctx, "PREPARE TRANSACTION '"+id.String()+"'")
+	s.dropBegin()
 	if err == nil && tag.String() != "PREPARE TRANSACTION" {
 		return false, &session.TxLostError{Err: session.ErrTxAborted}
 	}
@@ -126,6 +127,9 @@ func (s *conn) Wrote(ctx context.Context) (bool, error) {
 
 // askText is a query without arguments, whose values come as text.
 func (s *conn) askText(ctx context.Context, query string) ([][][]byte, error) {
+	if err := s.beginNow(ctx); err != nil {
+		return nil, err
+	}
 	s.unnamed = nil
 	results, err := s.pc.Exec(ctx, query).ReadAll()
 	if err != nil {

@@ -135,7 +135,7 @@ func (s *conn) bind(st *statement, args []sqldriver.NamedValue) error {
 		}
 		v := args[i].Value
 		if list, ok := v.([][]byte); ok {
-			v = asTexts(st.sd.ParamOIDs[i], list)
+			v = s.asTexts(st.sd.ParamOIDs[i], list)
 		}
 		s.args = append(s.args, v)
 	}
@@ -144,17 +144,15 @@ func (s *conn) bind(st *statement, args []sqldriver.NamedValue) error {
 
 // asTexts is a list of bytes for an array: texts, as bytes are, if its elements are
 // neither bytea nor UUIDs of 16 bytes.
-func asTexts(array uint32, list [][]byte) any {
-	switch array {
-	case 0, pgtype.ByteaArrayOID:
+func (s *conn) asTexts(array uint32, list [][]byte) any {
+	element := s.elements[array]
+	switch {
+	case array == 0, array == pgtype.ByteaArrayOID, array >= firstUserOID && (element == 0 || element == pgtype.ByteaOID):
 		return list
-	case pgtype.UUIDArrayOID:
+	case array == pgtype.UUIDArrayOID, element == pgtype.UUIDOID:
 		if slices.ContainsFunc(list, func(b []byte) bool { return len(b) == 16 }) {
 			return list
 		}
-	}
-	if array >= firstUserOID {
-		return list
 	}
 	texts := make([]*string, len(list))
 	for i, b := range list {
@@ -245,12 +243,12 @@ func (s *conn) again(query string, fresh bool, err error) (bool, error) {
 	case isStale(pe):
 		// Others may be stale as well, and a transaction can only begin again.
 		s.clear()
-		if s.pc.TxStatus() == 'I' {
+		if s.alone() {
 			return true, err
 		}
 		return false, &session.SchemaChangedError{Err: err}
 	}
-	return refusesParameter(pe) && s.pc.TxStatus() == 'I', err
+	return refusesParameter(pe) && s.alone(), err
 }
 
 // isStale says that the server refuses a statement that it has taken before, and has

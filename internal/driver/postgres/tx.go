@@ -38,6 +38,9 @@ func isBackTo(query string) bool {
 }
 
 func (s *conn) TxStatus() session.TxStatus {
+	if s.opened() {
+		return session.TxOpen
+	}
 	status := s.pc.TxStatus()
 	if s.begun && s.over != session.TxUnknown {
 		return s.over
@@ -86,6 +89,9 @@ const states = "SELECT concat_ws(';', current_user, session_user, pg_my_temp_sch
 
 // State implements session.Stater.
 func (s *conn) State(ctx context.Context) (string, error) {
+	if err := s.beginNow(ctx); err != nil {
+		return "", err
+	}
 	s.unnamed = nil
 	results, err := s.pc.Exec(ctx, states).ReadAll()
 	if err != nil || len(results) != 1 || len(results[0].Rows) != 1 {

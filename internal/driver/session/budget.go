@@ -71,7 +71,7 @@ func (b *Budget) tryLocked(doubted bool) bool {
 // Take takes a connection of the budget, for Give to give back. It waits until one of the
 // channels gives something, of which it then tells which one: the first is 1. doubted says
 // that the pool is; of what it has taken Sure tells that it is there.
-func (b *Budget) Take(done <-chan struct{}, patience <-chan time.Time, doubted bool) (ended int) {
+func (b *Budget) Take(done <-chan struct{}, patience <-chan time.Time, came <-chan struct{}, doubted bool) (ended int) {
 	b.mu.Lock()
 	if b.tryLocked(doubted) {
 		b.mu.Unlock()
@@ -97,6 +97,8 @@ func (b *Budget) Take(done <-chan struct{}, patience <-chan time.Time, doubted b
 			ended = 1
 		case <-patience:
 			ended = 2
+		case <-came:
+			ended = 3
 		case <-again.C:
 			continue
 		}
@@ -160,8 +162,11 @@ func (b *Budget) leave(t *turn) {
 }
 
 // Give gives back what Take took: to who has waited longest, if somebody does. doubted is
-// what Take was told, unless Sure was called since.
+// what Take was told, unless Sure was called since. A nil Budget has nothing to take.
 func (b *Budget) Give(doubted bool) {
+	if b == nil {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.giveLocked(doubted)

@@ -13,7 +13,7 @@ func begin(t *testing.T, b *Budget, done <-chan struct{}, doubted bool) <-chan i
 	t.Helper()
 	_, before := b.Figures()
 	got := make(chan int, 1)
-	go func() { got <- b.Take(done, nil, doubted) }()
+	go func() { got <- b.Take(done, nil, nil, doubted) }()
 	for {
 		if _, waiting := b.Figures(); waiting > before || len(got) > 0 {
 			return got
@@ -24,12 +24,12 @@ func begin(t *testing.T, b *Budget, done <-chan struct{}, doubted bool) <-chan i
 func TestBudget_DoubtedPoolsLeaveHalfOfItToOthers(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(4, func() bool { return false })
-	require.Zero(t, b.Take(nil, nil, true))
-	require.Zero(t, b.Take(nil, nil, true))
+	require.Zero(t, b.Take(nil, nil, nil, true))
+	require.Zero(t, b.Take(nil, nil, nil, true))
 	blocked := begin(t, b, nil, true)
 	require.False(t, b.Wanted(), "who waits for other doubted ones has nobody close anything")
-	require.Zero(t, b.Take(nil, nil, false), "there is room for others, who do not wait behind it")
-	require.Zero(t, b.Take(nil, nil, false))
+	require.Zero(t, b.Take(nil, nil, nil, false), "there is room for others, who do not wait behind it")
+	require.Zero(t, b.Take(nil, nil, nil, false))
 
 	next := begin(t, b, nil, false)
 	require.True(t, b.Wanted())
@@ -57,7 +57,7 @@ func TestBudget_DoubtedPoolsLeaveHalfOfItToOthers(t *testing.T) {
 func TestBudget_OfOneServesADoubtedPoolToo(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(1, func() bool { return false })
-	require.Zero(t, b.Take(nil, nil, true))
+	require.Zero(t, b.Take(nil, nil, nil, true))
 	done := make(chan struct{})
 	left, stays := begin(t, b, done, true), begin(t, b, nil, false)
 	close(done)
@@ -81,7 +81,7 @@ func TestBudget_IsNeverExceededAndNothingIsLost(t *testing.T) {
 				if i%5 == 0 {
 					close(done)
 				}
-				if b.Take(done, nil, doubted) != 0 {
+				if b.Take(done, nil, nil, doubted) != 0 {
 					continue
 				}
 				if open.Add(1) > size {

@@ -151,6 +151,16 @@ func (e *RowsError) Error() string {
 	return fmt.Sprintf("%d rows were inserted for %d", e.Rows, e.Given)
 }
 
+// A PartlyError says that a statement failed and left rows that it had changed before;
+// a transaction may still undo them.
+type PartlyError struct {
+	Rows int64
+	Err  error
+}
+
+func (e *PartlyError) Error() string { return e.Err.Error() }
+func (e *PartlyError) Unwrap() error { return e.Err }
+
 // NotUndoneError says that a session has begun a transaction that it could not
 // roll back.
 type NotUndoneError struct{ Err error }

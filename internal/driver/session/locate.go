@@ -87,9 +87,13 @@ type RoleTeller interface {
 	Role() ServerRole
 }
 
-// An Interruptible is a Session whose connection can be ended from outside. Both may be
-// called at any time by any goroutine, and do not wait.
+// An Interruptible is a Session whose connection can be ended from outside. Silent and
+// Interrupt may be called at any time by any goroutine, and do not wait.
 type Interruptible interface {
+	// Bound has the server be silent for as long as timeout at most, 0 is forever, while a
+	// statement runs. It is called once the session is ready: until then its opener's time
+	// counts alone.
+	Bound(timeout time.Duration)
 	// Silent is how long the server was silent while something waits for it; 0 if nothing
 	// does.
 	Silent() time.Duration

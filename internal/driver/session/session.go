@@ -152,6 +152,22 @@ type Forgetter interface {
 	Forget()
 }
 
+// A LateBeginner is a Session that begins a transaction with the first statement in it, in
+// one round trip.
+type LateBeginner interface {
+	// BeginLate is Begin, but sends nothing: what is sent next begins the transaction, and
+	// is not done where that is refused. The error is then that of what was sent. Commit
+	// and Rollback of a transaction of which nothing was sent send nothing. ok is false
+	// where the session does not do that; Begin is to be called then. A Brancher's branch
+	// is begun as any transaction.
+	BeginLate(o TxOptions) (ok bool, err error)
+	// BeginNow sends what BeginLate did not, by itself; nothing if it was sent.
+	BeginNow(ctx context.Context) error
+	// Unbegun says that the server is not known to have begun the transaction of
+	// BeginLate, nor to have refused it. It asks nobody.
+	Unbegun() bool
+}
+
 // TxStatus is the server's view of the transaction.
 type TxStatus uint8
 

@@ -62,18 +62,43 @@ func codeOf(err error) int {
 }
 
 func (s *conn) Exec(ctx context.Context, query string, args []sqldriver.NamedValue) (session.Result, error) {
-	before := s.in.changes()
+	before := s.changesNow()
 	res, err := s.Session.Exec(ctx, query, args)
-	res.Elsewhere = s.in.changes()-before > res.RowsAffected
-	return res, err
+	changed := s.in.changes() - before
+	res.Elsewhere = changed > res.RowsAffected
+	return res, s.partly(err, changed)
 }
 
 func (s *conn) Query(ctx context.Context, query string, args []sqldriver.NamedValue) (session.RowSource, error) {
+	before := s.changesNow()
 	rows, err := s.Session.Read(ctx, query, args)
 	if err != nil {
-		return nil, err
+		return nil, s.partly(err, s.in.changes()-before)
 	}
 	return newRows(rows), nil
+}
+
+// changesNow is taken before a statement, for partly.
+func (s *conn) changesNow() int64 {
+	if !s.inTx {
+		s.committed = false
+	}
+	return s.in.changes()
+}
+
+// partly is the error of a statement, which may have left rows that it had changed: by ON
+// CONFLICT FAIL, or RAISE(FAIL) of a trigger. changed counts what triggers have changed, and
+// that also where it was undone: then no row of the statement's own has stayed, and nothing
+// was committed by itself. That of triggers before the first row is not told in a transaction.
+func (s *conn) partly(err error, changed int64) error {
+	if err == nil || changed <= 0 {
+		return err
+	}
+	own := s.in.ownChanges()
+	if own == 0 && (s.inTx || !s.committed) {
+		return err
+	}
+	return &session.PartlyError{Rows: own, Err: err}
 }
 
 func (s *conn) Begin(ctx context.Context, o session.TxOptions) error {

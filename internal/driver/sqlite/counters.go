@@ -53,6 +53,14 @@ func (c counters) changes() int64 {
 	return sqlite3.Xsqlite3_total_changes64(c.tls, c.db)
 }
 
+// ownChanges is how many rows the last statement has changed, without those of triggers.
+func (c counters) ownChanges() int64 {
+	if !c.known() {
+		return 0
+	}
+	return sqlite3.Xsqlite3_changes64(c.tls, c.db)
+}
+
 func (c counters) lastID() int64 { return sqlite3.Xsqlite3_last_insert_rowid(c.tls, c.db) }
 
 func (c counters) setLastID(id int64) { sqlite3.Xsqlite3_set_last_insert_rowid(c.tls, c.db, id) }
