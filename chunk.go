@@ -110,9 +110,8 @@ func (v *paging) chunks(ctx context.Context, verb string, size int, do func() er
 	}
 	v.size = size
 	for {
-		// A trip is of one statement.
 		v.trip = trip{q: q}
-		if _, err := v.run(ctx, v); err != nil {
+		if err := v.ask(ctx); err != nil {
 			return err
 		}
 		more := v.rows > v.size

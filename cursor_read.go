@@ -21,6 +21,7 @@ type paging struct {
 	size int // how many rows; one more is looked for
 	keys []sqlgen.Order
 	part sqlgen.Keyset
+	cut  bool        // the rows may not be in order, since the database sorted by the first bytes of long texts
 	keep func(n int) // cuts the list to n rows, and turns it if it was read backwards
 
 	after     token.Cursor // where the page begins, if given
@@ -61,8 +62,18 @@ func (v *paging) page(ctx context.Context, at Cursor) error {
 		return told(err)
 	}
 	v.signs = true
-	_, err := v.run(ctx, v)
-	return err
+	return v.ask(ctx)
+}
+
+// ask reads the rows. Those that the database may have sorted by the first bytes of long
+// texts are read once more, by the whole of them, and so is what comes behind them.
+func (v *paging) ask(ctx context.Context) error {
+	for q := v.q; ; v.part.Whole = true {
+		v.trip = trip{q: q} // a trip is of one statement
+		if _, err := v.run(ctx, v); err != nil || !v.cut || v.part.Whole {
+			return err
+		}
+	}
 }
 
 // asked takes what is asked of the page.
@@ -103,6 +114,11 @@ func (v *paging) foreign() error {
 func (v *paging) render(p *place, s *statement) error {
 	if v.q == v.made { // again, with what other connections have told of it
 		return v.selection.render(p, s)
+	}
+	for _, k := range v.part.After {
+		if usually, _ := p.e.dialect.SortedBy(k.Value); !usually {
+			v.part.Whole = true
+		}
 	}
 	if v.signs {
 		if err := v.identify(p); err != nil {
@@ -165,7 +181,7 @@ func (v *paging) exchange(ctx context.Context, p *place, s *statement) (driver.R
 }
 
 func (v *paging) read(rows driver.Rows) (int64, error) {
-	v.rows, v.first, v.last, v.typeNames = 0, nil, nil, nil
+	v.rows, v.first, v.last, v.typeNames, v.cut = 0, nil, nil, nil, false
 	d, n := v.place.e.dialect, len(v.keys)
 	shown := len(rows.Columns()) - n
 	for i := range n {
@@ -185,6 +201,11 @@ func (v *paging) read(rows driver.Rows) (int64, error) {
 			case !ok:
 				return &ColumnError{Table: v.q.src.table.Name, Column: v.keys[i].Column, Err: errors.New("MySQL does not sort a column of ENUM or SET by its text; order by another one")}
 			}
+			usually, ever := d.SortedBy(kept)
+			if !ever {
+				return &ColumnError{Table: v.q.src.table.Name, Column: v.keys[i].Column, Err: errSortedShort}
+			}
+			v.cut = v.cut || !usually
 			keys[i] = sqlgen.Key{Value: kept, Decimal: decimal}
 		}
 		if v.first == nil {
@@ -195,8 +216,13 @@ func (v *paging) read(rows driver.Rows) (int64, error) {
 	}))
 }
 
+var errSortedShort = errors.New("MySQL and MariaDB do not sort by the whole of a text this long; order by another column")
+
 // finish makes the cursors and loads the relations of the page's rows.
 func (v *paging) finish(ctx context.Context, p *place, res driver.Result) error {
+	if v.cut && !v.part.Whole {
+		return nil
+	}
 	more := v.rows > v.size
 	v.keep(min(v.rows, v.size))
 	if v.signs {

@@ -359,12 +359,6 @@ func (r *chainRead) deal(ctx context.Context) (*reached, error) {
 		if err := r.before.query.relate(ctx, r.before.from, rows.Records(d.between)); err != nil {
 			return nil, err
 		}
-		if err := r.before.query.foundOf(ctx, rows.Records(d.between)); err != nil {
-			return nil, err
-		}
 	}
-	if err := r.g.query.relate(ctx, r.g.from, plan.Records(d.list)); err != nil {
-		return d, err
-	}
-	return d, r.g.query.foundOf(ctx, plan.Records(d.list))
+	return d, r.g.query.relate(ctx, r.g.from, plan.Records(d.list))
 }

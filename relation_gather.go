@@ -182,10 +182,7 @@ func (g *gathering) deal(ctx context.Context) (*dealt, error) {
 	}
 	records, bounds := g.keys.Deal(g.fits, g.one)
 	d := &dealt{plan.Dealt(g.all, records), bounds}
-	if err := g.query.relate(ctx, g.from, plan.Records(d.list)); err != nil {
-		return d, err
-	}
-	return d, g.query.foundOf(ctx, plan.Records(d.list))
+	return d, g.query.relate(ctx, g.from, plan.Records(d.list))
 }
 
 // related is the verb that reads related records.

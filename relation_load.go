@@ -59,10 +59,7 @@ func (q *query) loadRelations(ctx context.Context, p *place, into any, one bool)
 	if !one {
 		rows = q.src.table.Plan.Records(into)
 	}
-	if err := q.relate(ctx, p.e.name, rows); err != nil {
-		return err
-	}
-	return q.foundOf(ctx, rows)
+	return q.relate(ctx, p.e.name, rows)
 }
 
 // relate fills in the relations of rows that were read on a connection, and calls

@@ -123,6 +123,7 @@ func effectOf(query string, d *dialect.Dialect) effect {
 // effectOfAll is effectOf; many says that the database takes several statements in one
 // text.
 func effectOfAll(query string, d *dialect.Dialect, many bool) (e effect) {
+	query = strings.TrimPrefix(query, dialect.SortedWhole) // which leaves nothing behind
 	if d == dialect.MySQL && (strings.Contains(query, "/*!") || strings.Contains(query, "/*M!")) {
 		// Which of it is read as a comment depends on the server's version.
 		e = mayEnd | unsure | movesNames | effectOfAll(lex.WithoutExecuted(query), d, many)&^commits

@@ -19,6 +19,9 @@ type Keyset struct {
 	With bool
 	// Back takes the rows before it in place of those behind it, the nearest first.
 	Back bool
+	// Whole asks for an order by the whole of long texts, where the database otherwise
+	// sorts by their first bytes.
+	Whole bool
 }
 
 // Key is a value of a row in a column of the order, as the database gave it. Value nil is
@@ -122,6 +125,12 @@ func (q Query) WithKeyset(k Keyset, keys []Order, never []string) Query {
 	q, p := q.extend()
 	p.keyset = k2
 	return q
+}
+
+// sortsWhole says that q asks for an order by the whole of its texts, for which this
+// database has words of their own.
+func (r *renderer) sortsWhole(q *Query) bool {
+	return r.d == dialect.MySQL && q.more != nil && q.more.keyset != nil && q.more.keyset.Whole
 }
 
 // hiddenKeys writes the values of the order. SQLite is not told the column's type, so

@@ -1,11 +1,18 @@
 package sqlgen
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/dbfleet/dbfleet/internal/dialect"
+)
 
 // Select renders a query.
 func Select(q *Query, env *Env) (string, []any, error) {
 	return render(env, q, func(r *renderer) {
 		r.locks = r.root.Lock() != NoLock
+		if r.sortsWhole(&r.root) {
+			r.str(dialect.SortedWhole)
+		}
 		r.selectStatement(&r.root, r.table)
 	})
 }
@@ -78,6 +85,9 @@ func (r *renderer) selectBody(q *Query, t Table) {
 	r.q, r.table = q, t
 	r.folds = r.fold(q, t)
 	r.str("SELECT ")
+	if r.sortsWhole(q) {
+		r.str(dialect.SortedWholeHint)
+	}
 	if q.distinct() {
 		r.str("DISTINCT ")
 	}

@@ -18,7 +18,7 @@ type gem struct {
 	Name  string
 	Carat int
 	told  []string
-	Found bool `db:"-"`
+	Found int `db:"-"` // how often AfterFind was called
 }
 
 type wrongGem struct{ Name string }
@@ -54,7 +54,7 @@ func (g *gem) AfterFind(context.Context) error {
 	if g.Name == "cursed" {
 		return errors.New("do not look at it")
 	}
-	g.Found = true
+	g.Found++
 	return nil
 }
 
@@ -133,31 +133,62 @@ func TestValidate_IsAskedBeforeEachWriteOfARecord(t *testing.T) {
 	})
 }
 
-func TestAfterFind_IsCalledForEveryRecordThatIsRead(t *testing.T) {
+func TestAfterFind_IsCalledOnceForEveryRecordThatIsRead(t *testing.T) {
 	t.Parallel()
 	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
 		ctx, m := t.Context(), gems(t, fl)
+		once := func(claim string, err error, list ...gem) {
+			t.Helper()
+			require.NoError(t, err, claim)
+			require.NotEmpty(t, list, claim)
+			for i := range list {
+				require.Equal(t, 1, list[i].Found, claim)
+			}
+		}
 		a := gem{Name: "a", Carat: 1}
 		require.NoError(t, m.CreateMany(ctx, []gem{{Name: "b", Carat: 1}, {Name: "cursed", Carat: 1}}))
 		require.NoError(t, m.Create(ctx, &a))
-		require.False(t, a.Found, "it was not read")
+		require.Zero(t, a.Found, "it was not read")
 		got, err := m.Find(ctx, a.ID)
-		require.NoError(t, err)
-		require.True(t, got.Found)
-		list, err := m.Where("name", "<", "c").Get(ctx)
-		require.NoError(t, err)
-		require.True(t, list[0].Found && list[1].Found)
-		for g, err := range m.Where("name", "<", "c").Iter(ctx) {
-			require.NoError(t, err)
-			require.True(t, g.Found)
+		once("Find", err, got)
+		got, err = m.Where("name", "=", "a").First(ctx)
+		once("First", err, got)
+		list, err := m.FindMany(ctx, a.ID)
+		once("FindMany", err, list...)
+		fair := m.Where("name", "<", "c")
+		list, err = fair.Get(ctx)
+		once("Get", err, list...)
+		page, err := dbfleet.PageOf(ctx, fair, 1, 1)
+		once("PageOf", err, page.Items...)
+		behind, err := dbfleet.CursorPage(ctx, fair, dbfleet.Cursor{Size: 1})
+		once("CursorPage", err, behind.Items...)
+		for g, err := range fair.Iter(ctx) {
+			once("Iter", err, g)
 		}
+		found := gem{Name: "a"}
+		created, err := m.FirstOrCreate(ctx, &found, "name")
+		once("FirstOrCreate", err, found)
+		require.False(t, created)
 		require.NoError(t, m.Refresh(ctx, &a))
-		require.True(t, a.Found)
+		once("Refresh", nil, a)
+
 		var twin *gem
+		var twins, all []gem
 		same := dbfleet.HasOne(m, m, dbfleet.On("id", "id"), func(*gem) **gem { return &twin })
-		_, err = m.Where("name", "=", "a").With(same).Get(ctx)
-		require.NoError(t, err)
-		require.True(t, twin.Found)
+		list, err = m.Where("name", "=", "a").With(same).Get(ctx)
+		once("the record of a relation", err, append(list, *twin)...)
+		many := dbfleet.HasMany(m, m, dbfleet.On("carat", "carat"), func(*gem) *[]gem { return &twins }).
+			Scope(func(q *dbfleet.Query[gem]) *dbfleet.Query[gem] { return q.Where("name", "<", "c") })
+		list, err = m.Where("name", "=", "a").With(many).Get(ctx)
+		once("the records of a relation", err, append(list, twins...)...)
+		across := dbfleet.ManyToMany(m, m, m, dbfleet.On("id"), dbfleet.On("carat"), func(*gem) *[]gem { return &all })
+		list, err = m.Where("name", "=", "a").With(across).Get(ctx)
+		once("the records of many-to-many", err, append(list, all...)...)
+		deeper := dbfleet.HasMany(m, m, dbfleet.On("id", "id"), func(*gem) *[]gem { return &all })
+		for g, err := range m.Where("name", "=", "a").With(same.With(deeper)).Iter(ctx) {
+			once("Iter with relations", err, g, *twin)
+			once("a relation of a relation", err, all...)
+		}
 
 		_, err = m.Get(ctx)
 		require.ErrorContains(t, err, "do not look")
