@@ -40,7 +40,7 @@ func NotPlain(text string, d *dialect.Dialect) (what string, plain bool) {
 					return t.Text, false
 				}
 			case "(":
-				if before.Kind == Quoted && !isLiteral(before.Text) || before.Kind == Word && !harmless(before.Text, schema) {
+				if before.Kind == Quoted && !isLiteral(before.Text) || before.Kind == Word && !harmless(before.Text, schema, d) {
 					return before.Text + "()", false
 				}
 			case "=":
@@ -83,8 +83,9 @@ func isLiteral(quoted string) bool {
 // harmless says whether what stands before a bracket is a function without effect,
 // or no function at all. A function of a schema that is not the database's own may be
 // anything.
-func harmless(word, schema string) bool {
-	return plainFunctions[strings.ToUpper(word)] && (schema == "" || strings.EqualFold(schema, "PG_CATALOG"))
+func harmless(word, schema string, d *dialect.Dialect) bool {
+	word = strings.ToUpper(word)
+	return plainFunctions[word] && !elsewhere[d][word] && (schema == "" || strings.EqualFold(schema, "PG_CATALOG"))
 }
 
 func words(list ...string) map[string]bool {
@@ -104,8 +105,8 @@ var notPlain = words(
 	"PRAGMA ATTACH DETACH BEGIN COMMIT ROLLBACK SAVEPOINT RELEASE HANDLER KILL FLUSH OUTFILE DUMPFILE",
 )
 
-// plainFunctions are functions without effect of any of the databases, and words
-// that may stand before a bracket and are no functions.
+// plainFunctions are functions without effect of any of the databases (see elsewhere), and
+// words that may stand before a bracket and are no functions.
 var plainFunctions = words(
 	// Words of the language, and types with a length.
 	"SELECT FROM WHERE AND OR NOT IN ANY ALL SOME EXISTS ON USING AS BY OVER FILTER WITHIN GROUP HAVING JOIN LATERAL VALUES UNION EXCEPT INTERSECT",

@@ -15,9 +15,9 @@ func TestPlainRead_KnowsWhatOnlyReads(t *testing.T) {
 		"", "1", "COUNT(*) AS n", "sum(total) > ?", "lower(name) LIKE ?", "COALESCE(nickname, CAST(? AS text))", "t.update = 1 AND t.\"delete\" IS NULL",
 		"SELECT id FROM t WHERE a IN (1, 2) AND EXISTS (SELECT 1 FROM u)", "JOIN posts p ON p.user_id = users.id AND p.kind = ?",
 		"WITH x AS (SELECT 1) SELECT * FROM x", "replace(name, 'a', 'b')", "'INSERT INTO t' || name", "name -- DELETE", "/* nextval('s') */ 1",
-		"row_number() OVER (PARTITION BY a ORDER BY b)", "CAST(a AS DECIMAL(10, 2))", "json_extract(doc, '$.a')", "(a = 1) OR (b = 2)", "left(a, 1)",
-		"VALUES (1), (2)", "truncate(a, 2)", "E'it\\'s' = a", "max(a) FILTER (WHERE b)", "SELECT 1;", "SELECT 1 ; ; -- DELETE", "EXPLAIN (FORMAT JSON) SELECT 1",
-		"pg_catalog.lower(a)", "a.b IN (1)", "to_char(a, 'x')", "jsonb_set(a, b, c)", "date_trunc('day', t.a)", "ST_DWithin(a, b, 1)", "users.a = 1 AND (users.b = 2)",
+		"row_number() OVER (PARTITION BY a ORDER BY b)", "CAST(a AS DECIMAL(10, 2))", "(a = 1) OR (b = 2)", "left(a, 1)",
+		"VALUES (1), (2)", "E'it\\'s' = a", "max(a) FILTER (WHERE b)", "SELECT 1;", "SELECT 1 ; ; -- DELETE", "EXPLAIN (FORMAT JSON) SELECT 1",
+		"pg_catalog.lower(a)", "a.b IN (1)", "to_char(a, 'x')", "users.a = 1 AND (users.b = 2)",
 	} {
 		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
 			if d != dialect.Postgres && text == "E'it\\'s' = a" {
@@ -41,6 +41,21 @@ func TestPlainRead_LetsNothingElsePass(t *testing.T) {
 	} {
 		for _, d := range []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite} {
 			require.False(t, PlainRead(text, d), "%s: %s", d.Name, text)
+		}
+	}
+}
+
+// truth 1023
+func TestPlainRead_TakesAFunctionOfAnotherDatabaseForAnOwnOne(t *testing.T) {
+	t.Parallel()
+	all := []*dialect.Dialect{dialect.Postgres, dialect.MySQL, dialect.SQLite}
+	for text, plain := range map[string][3]bool{
+		"json_extract(doc, '$.a')": {false, true, true}, "Total(a)": {false, false, true}, "week(a)": {false, true, true},
+		"initcap(a)": {true, false, true}, "count(a)": {true, true, true}, "jsonb_set(a, b, c)": {true, false, true}, "date_trunc('day', t.a)": {true, false, true}, "ST_DWithin(a, b, 1)": {true, false, true},
+		 "truncate(a, 2)": {false, true, true}, "MATCH (a) AGAINST ('b')": {false, true, true}, "group_concat(a)": {false, true, true},
+	} {
+		for i, d := range all {
+			require.Equal(t, plain[i], PlainRead(text, d), "%s: %s", d.Name, text)
 		}
 	}
 }

@@ -20,7 +20,7 @@ import (
 // the caller gave as SQL. What is added here must not depend on a value.
 var vetted = []string{
 	"opNames[c.op]", "opNames[op]", // keywords, by number
-	"r.d.NullSafeEqual", "r.d.LimitRequired", "r.d.DefaultValues", // constants of a dialect
+	"r.d.NullSafeEqual", "r.d.LimitRequired", "r.d.DefaultValues", "dialect.SortedWhole", "dialect.SortedWholeHint", // constants of a dialect
 	"j.kind", "c.Func", // keywords that Query's methods give
 	"quoted", "list", // names that Table has quoted
 	"text[start:t.At]", "text[start:]", // raw SQL around its placeholders
