@@ -52,7 +52,7 @@ func TestPlainRead_TakesAFunctionOfAnotherDatabaseForAnOwnOne(t *testing.T) {
 	for text, plain := range map[string][3]bool{
 		"json_extract(doc, '$.a')": {false, true, true}, "Total(a)": {false, false, true}, "week(a)": {false, true, true},
 		"initcap(a)": {true, false, true}, "count(a)": {true, true, true}, "jsonb_set(a, b, c)": {true, false, true}, "date_trunc('day', t.a)": {true, false, true}, "ST_DWithin(a, b, 1)": {true, false, true},
-		 "truncate(a, 2)": {false, true, true}, "MATCH (a) AGAINST ('b')": {false, true, true}, "group_concat(a)": {false, true, true},
+		"truncate(a, 2)": {false, true, true}, "MATCH (a) AGAINST ('b')": {false, true, true}, "group_concat(a)": {false, true, true},
 	} {
 		for i, d := range all {
 			require.Equal(t, plain[i], PlainRead(text, d), "%s: %s", d.Name, text)
