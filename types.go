@@ -117,6 +117,8 @@ func (d *Date) UnmarshalText(text []byte) error {
 // A whole document is equal to another by what it says in jsonb only. MySQL's JSON and
 // PostgreSQL's text are compared by their text, which Go writes in a layout of its own: what
 // others have stored is found by JSONPath, or as a json.RawMessage, which keeps the text.
+// Members of a document that V has no field for are gone when the record is saved; a V that
+// is a map keeps them.
 //
 // Conditions, orders and select lists look into a document by JSONPath, JSONType,
 // JSONExists and JSONContains.

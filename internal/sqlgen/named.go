@@ -50,6 +50,11 @@ func namedFault(format string, args ...any) error {
 	return &StatementError{Part: "named arguments", Reason: fmt.Sprintf(format, args...)}
 }
 
+// namedWrong is an argument of which err says what is wrong with it.
+func namedWrong(name string, err error) error {
+	return &StatementError{Part: "named argument " + strconv.Quote(name), Err: err}
+}
+
 // naming is a text on its way to one with placeholders.
 type naming struct {
 	text    string
@@ -144,7 +149,7 @@ func (n *naming) list(p lex.Parameter, v any) error {
 	elements, hasNull, err := n.elements(v)
 	switch {
 	case err != nil:
-		return namedFault("%q: %s", p.Name, err)
+		return namedWrong(p.Name, err)
 	case hasNull:
 		return namedFault("%q has an element that is nil, which no IN finds; ask for IS NULL beside it", p.Name)
 	case len(elements) > 0:
@@ -168,8 +173,45 @@ func (n *naming) list(p lex.Parameter, v any) error {
 		if i > 0 {
 			n.buf.WriteString(", ")
 		}
-		n.args = append(n.args, elements[min(i, len(elements)-1)])
+		at := min(i, len(elements)-1)
+		if err := n.element(elements[at], numberAt(v, at)); err != nil {
+			return namedWrong(p.Name, err)
+		}
+	}
+	return nil
+}
+
+// numberAt is the element of a list, if that is a Number.
+func numberAt(list any, at int) *Number {
+	if all, ok := list.([]any); ok {
+		number, _ := all[at].(*Number)
+		return number
+	}
+	return nil
+}
+
+// element writes an element of a list, whose argument is arg; a number as rawNumbers does.
+func (n *naming) element(arg any, number *Number) error {
+	n.args = append(n.args, arg)
+	switch {
+	case number == nil || n.d == dialect.Postgres:
 		n.placeholder(len(n.args))
+	case n.d == dialect.MySQL:
+		scale, ok := commonScale([]any{number.Decimal.String()})
+		if !ok {
+			return errDigits
+		}
+		n.buf.WriteString("CAST(")
+		n.placeholder(len(n.args))
+		n.buf.WriteString(" AS DECIMAL(65," + strconv.Itoa(scale) + "))")
+	default:
+		n.placeholder(len(n.args))
+		if isSQLiteNumber(number) {
+			n.args = append(n.args, arg)
+			n.buf.WriteString(", +CAST(")
+			n.placeholder(len(n.args))
+			n.buf.WriteString(" AS NUMERIC)")
+		}
 	}
 	return nil
 }

@@ -38,6 +38,16 @@ func TestDecimal_IsANumberInListsOfSQLToo(t *testing.T) {
 		require.Equal(t, []int64{2, 6}, byID(prices.WhereRaw("d IN (?)", list)))
 		require.Equal(t, []int64{1, 3, 4, 5, 7}, byID(prices.WhereRaw("d NOT IN (:list)", dbfleet.Named("list", list))))
 		require.Equal(t, []int64{2, 6}, byID(prices.Filter(dbfleet.Raw("d IN (?)", list))))
+		named := func(text string, list any) []int64 {
+			found, err := dbfleet.Select[int64](ctx, fl.DB("main"), text, dbfleet.Named("list", list))
+			require.NoError(t, err)
+			return found
+		}
+		require.Equal(t, []int64{2, 6}, named("SELECT id FROM prices WHERE d IN (:list) ORDER BY id", list))
+		require.Equal(t, []int64{1, 3, 4, 5, 7}, named("SELECT id FROM prices WHERE d NOT IN (:list) ORDER BY id", list))
+		require.Equal(t, []int64{2, 3}, named("SELECT id FROM parts WHERE price + 1 IN (:list) ORDER BY id", []any{dbfleet.Decimal("5.50"), dbfleet.Decimal("8"), dbfleet.Decimal("9.0")}))
+		_, err := dbfleet.Select[int64](ctx, fl.DB("main"), "SELECT id FROM parts WHERE price IN (:list)", dbfleet.Named("list", []any{dbfleet.Decimal("1.5"), dbfleet.Decimal("x")}))
+		require.ErrorIs(t, err, dbfleet.ErrType)
 		n, err := prices.WhereRaw("d IN (?)", list).Delete(ctx)
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n)
