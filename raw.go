@@ -94,6 +94,10 @@ func (db *DB) rawPlace(ctx context.Context, p *place, text string) error {
 // the context of one. It takes a connection of its own then, and on a pool of one it
 // waits in vain, until its context ends. Prepare it in the transaction, or use
 // ExecContext and QueryContext, which join.
+//
+// Its arguments go from database/sql to the driver: they are not written as models,
+// ExecContext and QueryContext write them. The zero time.Time is no NULL there, for
+// instance.
 func (db *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	if err := db.writes("PrepareContext"); err != nil {
 		return nil, err
