@@ -20,7 +20,8 @@ import (
 // The columns should be those of a unique constraint: then two calls at the same time
 // create one row, and both have it. The one that comes late gets ErrUnique from the
 // database and reads the row of the other; in a transaction of PostgreSQL, which an error
-// ends, the insert stands in a savepoint. ErrUnique that comes back is the violation of
+// ends, the insert stands in a savepoint. It is looked for by what the Before methods have made
+// of the columns. ErrUnique that comes back is the violation of
 // another constraint, or one by a row that ModelConfig.SoftDelete has marked. Without a
 // constraint two may be created, and of several rows that of the smallest primary key is
 // found. A column that is NULL in the record equals nothing and is refused. It reads at
@@ -92,8 +93,9 @@ func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err err
 }
 
 // createOr creates a record, or leaves it as it was if its row is there, which is told
-// by the error.
-func (q *query) createOr(ctx context.Context, record any, l *landing) (exists, err error) {
+// by the error. made is then for the row that has what the Before methods made of the
+// columns, nil for who does not look for it.
+func (q *query) createOr(ctx context.Context, record any, w recordWrite, made *sqlgen.Query) (exists, err error) {
 	home, err := q.homeOf(record)
 	if err != nil {
 		return nil, err
@@ -105,9 +107,14 @@ func (q *query) createOr(ctx context.Context, record any, l *landing) (exists, e
 	old := q.src.table.Plan.SnapshotOne(record)
 	inTx := q.wish().tx != nil || txOf(ctx, q.src.reg, home.connection) != nil
 	err = q.atomic(ctx, home.connection, inTx && e.dialect.Numbered, func(ctx context.Context) error {
-		return q.create(ctx, record, l)
+		return q.create(ctx, record, w.landing)
 	})
 	if errors.Is(err, ErrUnique) {
+		if made != nil {
+			if inserted, err := q.sameAs(record, w.columns); err == nil { // else none is equal to it
+				*made = inserted
+			}
+		}
 		old.Restore()
 		return err, nil
 	}
@@ -115,7 +122,7 @@ func (q *query) createOr(ctx context.Context, record any, l *landing) (exists, e
 }
 
 func createIgnore(ctx context.Context, q *query, record any, w recordWrite) error {
-	exists, err := q.createOr(ctx, record, w.landing)
+	exists, err := q.createOr(ctx, record, w, nil)
 	*w.created = err == nil && exists == nil
 	return err
 }
@@ -133,7 +140,7 @@ func firstOrCreate(ctx context.Context, q *query, record any, w recordWrite) err
 		return q.foundOf(ctx, rowmap.One(record))
 	}
 	for refused := 1; ; refused++ {
-		exists, err := q.createOr(ctx, record, w.landing)
+		exists, err := q.createOr(ctx, record, w, &made)
 		if err != nil || exists == nil {
 			*w.created = err == nil
 			return err
@@ -185,7 +192,7 @@ func updateOrCreate(ctx context.Context, q *query, record any, w recordWrite) er
 		case refused == maxRefused:
 			return exists
 		}
-		if exists, err = q.createOr(ctx, record, w.landing); err != nil || exists == nil {
+		if exists, err = q.createOr(ctx, record, w, &made); err != nil || exists == nil {
 			*w.created = err == nil
 			return err
 		}

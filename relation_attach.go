@@ -95,10 +95,10 @@ func (r ToManyPivot[P, C, J]) SyncWith(ctx context.Context, parent *P, row J, ch
 //
 // It is done in one transaction on the pivot's connection, that of ctx if it carries one,
 // and locks the rows that it deletes; after a deadlock it is begun anew as Sync is. Of two
-// that toggle the same child at once, both may
-// attach it; it is there once then, and one of them tells so. Children must be so few that
-// a statement can name them all. Callbacks of the pivot's model run for rows that are inserted, none for those
-// that are deleted.
+// that toggle the same child at once, both may attach it; it is there once then, and one of
+// them tells so. Children must be so few that a statement can name them all. Callbacks of
+// the pivot's model run for rows that are inserted; of those that are deleted, which are
+// read before, AfterFind alone.
 func (r ToManyPivot[P, C, J]) Toggle(ctx context.Context, parent *P, children ...C) (Synced[C, J], error) {
 	var row J
 	return r.ToggleWith(ctx, parent, row, children...)
