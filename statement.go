@@ -323,6 +323,9 @@ func (e *QueryError) tellPlace(s *statement, d *dialect.Dialect) {
 		where += ", column " + quoted(e.Column)
 	}
 	if n > 0 && n <= len(s.args) {
+		if e.Column == "" {
+			where += fmt.Sprintf(", argument %d", n)
+		}
 		e.text = fmt.Sprintf("%s: a %T %s", where, s.args[n-1], arg.Reason)
 		return
 	}

@@ -8,19 +8,28 @@ import (
 
 // Argument tells of a statement which table it is on, and which column argument n,
 // counted from 1, is for: the one in whose place an INSERT has it, or the last that
-// is named before it. "" is not known, and n of 0 asks for the table only. It reads
-// texts of this module, for messages.
+// is named before it in its condition or item. "" is not known, as in raw parts, which
+// quote no names, and n of 0 asks for the table only. It reads texts of this module, for
+// messages.
 func Argument(text string, n int, d *dialect.Dialect) (table, column string) {
 	s := New(text, d)
 	var columns []string
 	listed, at, last, depth := false, 0, "", 0
-	insert := false
+	insert, between := false, false
 	for t, before := s.Next(), (Token{}); t.Kind != End; before, t = t, s.Next() {
 		switch {
 		case t.Is("INSERT"):
 			insert = true
 		case t.Is("VALUES"), t.Is("SELECT") && insert:
 			listed = true
+		case insert && listed && depth == 0 && (t.Is("ON") || t.Is("FROM") || t.Is("WHERE")):
+			insert, last = false, "" // behind the rows
+		case t.Is("BETWEEN"):
+			between = true
+		case t.Is("AND") && between:
+			between = false
+		case endsItem(t), t.Text == "," && depth == 0:
+			last = ""
 		case t.Text == "(":
 			depth++
 		case t.Text == ")":
@@ -39,13 +48,25 @@ func Argument(text string, n int, d *dialect.Dialect) (table, column string) {
 			if at++; at != n {
 				continue
 			}
-			if insert && len(columns) > 0 {
-				return table, columns[(n-1)%len(columns)]
+			if column = last; insert && len(columns) > 0 {
+				column = columns[(n-1)%len(columns)]
 			}
-			return table, last
+		}
+		if at >= n && n > 0 && table != "" && t.Kind != Quoted && t.Text != "." {
+			break
 		}
 	}
-	return table, ""
+	return table, column
+}
+
+// endsItem says whether a condition, or a part of the statement, ends before t.
+func endsItem(t Token) bool {
+	for _, word := range [...]string{"AND", "OR", "ON", "WHERE", "HAVING", "GROUP", "ORDER", "LIMIT", "OFFSET", "SELECT", "WHEN"} {
+		if t.Is(word) {
+			return true
+		}
+	}
+	return false
 }
 
 func unquoted(name string) string {

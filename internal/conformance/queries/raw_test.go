@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -122,5 +123,31 @@ func TestHazard_OperatorsAndDirectionsAreChecked(t *testing.T) {
 		_, err = q.Offset(-1).Get(t.Context())
 		require.Error(t, err)
 		require.Zero(t, sent)
+	})
+}
+
+// truth 411: the column of the condition before was named.
+func TestRaw_ErrorsOfItsArgumentsNameNoOtherColumn(t *testing.T) {
+	t.Parallel()
+	conformance.OnEach(t, func(t *testing.T, fl conformance.Fleet) {
+		ctx := t.Context()
+		fl.Create(t, `CREATE TABLE gauges (id {id}, n {int}, name {text})`)
+		bad := 1.5
+		if fl.Database.Dialect != "postgres" {
+			bad = math.NaN()
+		}
+		q := fl.DB("main").Table("gauges").Where("name", "=", "x")
+		for claim, q := range map[string]*dbfleet.Query[dbfleet.Row]{
+			"a condition": q.WhereRaw("n = ?", bad), "a list": q.WhereRaw("n IN (?)", []float64{bad}),
+			"beside others": q.WhereRaw("(id > ? AND n > ?)", 1, bad).Where("id", ">", 1), "HAVING": q.Select("n").GroupBy("n").HavingRaw("n > ?", bad),
+		} {
+			_, err := q.Get(ctx)
+			require.Error(t, err, claim)
+			require.NotContains(t, err.Error(), `"name"`, claim)
+			require.NotContains(t, err.Error(), `column "id"`, claim)
+			require.ErrorContains(t, err, `"gauges"`, claim)
+		}
+		_, err := q.WhereRaw("id > ?", 1).Where("n", "=", bad).Get(ctx)
+		require.ErrorContains(t, err, `"n"`)
 	})
 }
