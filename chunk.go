@@ -110,8 +110,7 @@ func (v *paging) chunks(ctx context.Context, verb string, size int, do func() er
 	}
 	v.size = size
 	for {
-		v.trip = trip{q: q}
-		if err := v.ask(ctx); err != nil {
+		if err := v.ask(ctx, q); err != nil {
 			return err
 		}
 		more := v.rows > v.size

@@ -21,9 +21,8 @@ import (
 // create one row, and both have it. The one that comes late gets ErrUnique from the
 // database and reads the row of the other; in a transaction of PostgreSQL, which an error
 // ends, the insert stands in a savepoint. It is looked for by what the Before methods have made
-// of the columns. ErrUnique that comes back is the violation of
-// another constraint, or one by a row that ModelConfig.SoftDelete has marked. Without a
-// constraint two may be created, and of several rows that of the smallest primary key is
+// of the columns. ErrUnique that comes back is the violation of another constraint, or one
+// by a row that ModelConfig.SoftDelete has marked. Without a constraint two may be created, and of several rows that of the smallest primary key is
 // found. A column that is NULL in the record equals nothing and is refused. It reads at
 // the primary. A row that exists costs one statement, a new one two. On an error the
 // record is as it was before.

@@ -62,13 +62,13 @@ func (v *paging) page(ctx context.Context, at Cursor) error {
 		return told(err)
 	}
 	v.signs = true
-	return v.ask(ctx)
+	return v.ask(ctx, v.q)
 }
 
-// ask reads the rows. Those that the database may have sorted by the first bytes of long
+// ask reads the rows of q. Those that the database may have sorted by the first bytes of long
 // texts are read once more, by the whole of them, and so is what comes behind them.
-func (v *paging) ask(ctx context.Context) error {
-	for q := v.q; ; v.part.Whole = true {
+func (v *paging) ask(ctx context.Context, q *query) error {
+	for ; ; v.part.Whole = true {
 		v.trip = trip{q: q} // a trip is of one statement
 		if _, err := v.run(ctx, v); err != nil || !v.cut || v.part.Whole {
 			return err

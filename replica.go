@@ -71,8 +71,9 @@ func (db *DB) ReplicaPool() *sql.DB {
 // itself. What is sent runs on sessions that refuse writes, which the primary has for
 // this purpose too, bounded as ReadPool says and opened when the first such query comes;
 // PostgreSQL behind a Pooler has none. All this is a guard against mistakes and no
-// security boundary: a function that looks harmless may write, as may one of the program that has the
-// name of one of the database. For a boundary use an account that has no right to write.
+// security boundary: a function that looks harmless may write, as may one of the program's
+// own that has the name of one of the database's. For a boundary use an account that has no
+// right to write.
 func (db *DB) Read() *DB {
 	if db.usable() != nil {
 		return db // which tells it

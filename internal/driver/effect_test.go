@@ -113,6 +113,14 @@ func TestEffect_OfATransactionThatIsBegun(t *testing.T) {
 	}
 }
 
+// What asks for another order for one statement leaves nothing behind, and hides nothing.
+func TestEffect_OfAnOrderByTheWholeOfTexts(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"SELECT `id` FROM `t`", "SELECT GET_LOCK('a', 1)", "SET autocommit = 0"} {
+		require.Equal(t, effectOf(text, dialect.MySQL), effectOf(dialect.SortedWhole+text, dialect.MySQL), text)
+	}
+}
+
 func TestRollbackTo_IsToldFromRollback(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]bool{
