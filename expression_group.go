@@ -26,7 +26,7 @@ func CountOf(value Term) Aggregation[int64] {
 }
 
 // SumOf is the sum of the values that are not NULL, NULL if there are none. It is exact,
-// as that of SelectSum is.
+// as that of SelectSum is, and has its limits.
 func SumOf[V any](value Operand[V]) Aggregation[V] {
 	return Aggregation[V]{Expression[V]{t: aggregateOf("SumOf", sqlgen.SumOf, value), number: true}}
 }

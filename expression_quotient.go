@@ -56,7 +56,8 @@ func decimalQuotient(left Term, leftKind rowmap.Kind, right Term, rightKind rowm
 	if wrong != nil {
 		return wrong
 	}
-	return sqlgen.DecimalQuotient{Left: l, Right: r, Digits: digits}
+	whole := func(kind rowmap.Kind) bool { return kind == rowmap.Int || kind == rowmap.Uint }
+	return sqlgen.DecimalQuotient{Left: l, Right: r, Digits: digits, Whole: whole(leftKind) && whole(rightKind)}
 }
 
 // divided are the operands of a division, or what is wrong with them.

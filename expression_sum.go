@@ -8,11 +8,10 @@ import (
 
 // Arithmetic of columns and expressions has the rules of Increment: a result is exact, or
 // the statement fails with ErrInvalidValue or ErrRange. Whole numbers beyond int64 fail,
-// and a uint below zero does, on every database; decimals, in a V that is a string or a
-// decimal type, are exact on PostgreSQL and MySQL (which cuts the digits of a product of
-// more than 30 decimals, or whose values have more than nine groups of nine digits
-// together), while SQLite has whole ones only.
-// Floats are the database's. What is computed with NULL is NULL. DivInt and Div divide.
+// and a uint below zero does, and what is computed with a text, on every database; decimals,
+// in a V that is a string or a decimal type, are exact on PostgreSQL and on MySQL (where
+// they fail beyond 65 digits; see Limits in docs/language.md), while SQLite has whole ones
+// only. Floats are the database's. What is computed with NULL is NULL. DivInt and Div divide.
 
 // Plus is column + v.
 func (c Col[V]) Plus(v V) Expression[V] { return computed(c, '+', Value(v)) }

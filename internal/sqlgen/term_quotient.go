@@ -21,6 +21,7 @@ type Quotient struct {
 type DecimalQuotient struct {
 	Left, Right Term
 	Digits      int
+	Whole       bool // both are whole numbers
 }
 
 // MaxQuotientDigits is the most that DecimalQuotient has behind the point.
@@ -46,29 +47,23 @@ func (q Quotient) write(r *renderer) {
 		r.numeric(q.Right)
 		r.str(")")
 		r.str([2]string{" AS BIGINT)", ""}[index(q.Sum == Unsigned)])
-	case dialect.MySQL:
-		r.unlessZero(q.Right, func() {
-			r.str("(")
-			r.dividend(q.Left)
-			r.str(" DIV ")
-			r.dividend(q.Right)
-			r.str(")")
-		})
 	default:
 		whole := func() {
 			r.str("(")
 			r.dividend(q.Left)
-			r.str(" / ")
+			r.str([2]string{" / ", " DIV "}[index(r.d == dialect.MySQL)])
 			r.dividend(q.Right)
 			r.str(")")
 		}
-		r.unlessZero(q.Right, func() {
-			r.str("CASE typeof(")
-			whole()
-			r.str(") WHEN 'null' THEN NULL WHEN 'integer' THEN ")
-			whole()
-			r.str(" ELSE zeroblob(9223372036854775807) END")
-		})
+		conds := r.divisible(q.Left, q.Right)
+		if r.d == dialect.SQLite {
+			conds = append(conds, func() {
+				r.str("typeof(")
+				whole()
+				r.str(") = 'integer'")
+			})
+		}
+		r.provided(isWindowed(q), conds, func() { r.both(q.Left, q.Right) }, whole)
 	}
 }
 
@@ -91,26 +86,54 @@ func (q DecimalQuotient) write(r *renderer) {
 		r.unit(q.Digits)
 		r.str(")")
 	case dialect.MySQL:
-		r.unlessZero(q.Right, func() {
-			r.str("(SIGN(")
-			r.dividend(q.Left)
-			r.str(") * SIGN(")
-			r.dividend(q.Right)
-			r.str(") * ((ABS(")
-			r.dividend(q.Left)
-			r.str(") * 2")
-			r.zeros(q.Digits)
-			r.str(".0 + ABS(") // which makes a DECIMAL of what a BIGINT might not hold
-			r.dividend(q.Right)
-			r.str(")) DIV (2.0 * ABS(")
-			r.dividend(q.Right)
-			r.str("))) * ")
-			r.unit(q.Digits)
-			r.str(")")
-		})
+		r.provided(isWindowed(q), q.exactIf(r), func() { r.both(q.Left, q.Right) }, func() { q.writeMySQL(r) })
 	default:
 		q.writeSQLite(r)
 	}
+}
+
+// exactIf are the conditions under which MySQL has all digits of a quotient of decimals
+// until it rounds: there is a place for the groups of the sum that is divided, and for one
+// that it carries.
+func (q DecimalQuotient) exactIf(r *renderer) []func() {
+	conds := r.divisible(q.Left, q.Right)
+	left, isLeft := r.sideOf(q.Left)
+	right, isRight := r.sideOf(q.Right)
+	if q.Whole || !isLeft || !isRight {
+		return conds
+	}
+	return append(conds, func() {
+		r.str("GREATEST(")
+		r.groupsOf(r.wholeOf, left)
+		r.str(" + ")
+		r.whole(groups(q.Digits + 1))
+		r.str(", ")
+		r.groupsOf(r.wholeOf, right)
+		r.str(") + GREATEST(")
+		r.groupsOf(r.scaleOf, left)
+		r.str(", ")
+		r.groupsOf(r.scaleOf, right)
+		r.str(") <= 8")
+	})
+}
+
+// writeMySQL writes a quotient whose digits have places.
+func (q DecimalQuotient) writeMySQL(r *renderer) {
+	r.str("(SIGN(")
+	r.dividend(q.Left)
+	r.str(") * SIGN(")
+	r.dividend(q.Right)
+	r.str(") * ((ABS(")
+	r.dividend(q.Left)
+	r.str(") * CAST(2") // which makes a DECIMAL of what a BIGINT might not hold
+	r.zeros(q.Digits)
+	r.str(" AS DECIMAL(20)) + ABS(")
+	r.dividend(q.Right)
+	r.str(")) DIV (CAST(2 AS DECIMAL(20)) * ABS(")
+	r.dividend(q.Right)
+	r.str("))) * ")
+	r.unit(q.Digits)
+	r.str(")")
 }
 
 // writeSQLite writes a quotient of whole numbers, as a float that stands for it: SQLite has
@@ -155,24 +178,24 @@ func (q DecimalQuotient) writeSQLite(r *renderer) {
 	r.str(" END")
 }
 
-// unlessZero writes a division that fails for a divisor of zero, of which MySQL and SQLite
-// make NULL.
-func (r *renderer) unlessZero(divisor Term, division func()) {
-	if isLiteral(divisor) { // which zero was refused for
-		division()
-		return
+// divisible are the conditions for a division: its numbers are no texts, and the divisor is
+// not zero, of which MySQL and SQLite make NULL.
+func (r *renderer) divisible(left, right Term) []func() {
+	conds := append(r.noText(left, Whole), r.noText(right, Whole)...)
+	if isLiteral(right) { // which zero was refused for
+		return conds
 	}
-	r.str("CASE WHEN ")
-	r.dividend(divisor)
-	if r.d == dialect.MySQL {
-		r.str(" = 0 THEN 9223372036854775807 + LENGTH(")
-		r.dividend(divisor)
-		r.str(") ELSE ")
-	} else {
-		r.str(" = 0 THEN zeroblob(9223372036854775807) ELSE ")
-	}
-	division()
-	r.str(" END")
+	return append(conds, func() {
+		r.dividend(right)
+		r.str(" <> 0")
+	})
+}
+
+// both writes what is NULL if one of two numbers is.
+func (r *renderer) both(left, right Term) {
+	r.dividend(left)
+	r.str(" + ")
+	r.dividend(right)
 }
 
 // dividend writes a number that is divided or divides.

@@ -6,7 +6,8 @@ import "github.com/dbfleet/dbfleet/internal/dialect"
 // an amount: an int64, a uint64, a float64 or a decimal as text.
 //
 // It is exact or fails: SQLite makes a float of whole numbers beyond int64, and of
-// decimals, and what is below zero is no number of an unsigned type.
+// decimals; MySQL cuts decimals to the digits that it has; both take a text for the number
+// that it begins with, if any; and what is below zero is no number of an unsigned type.
 type Arithmetic struct {
 	Op          byte
 	Left, Right Term
@@ -19,33 +20,37 @@ func (a Arithmetic) reads(f func(string)) {
 }
 
 func (a Arithmetic) write(r *renderer) {
-	switch {
-	case r.d == dialect.SQLite && a.Sum != Float:
-		// The whole is a float, too, if a part of it is: one look at it is enough.
-		r.str("CASE typeof(")
-		r.computed(a)
-		r.str(") WHEN 'null' THEN NULL WHEN 'integer' THEN ")
-		if a.Sum == Unsigned {
-			r.str("CASE WHEN ")
-			r.computed(a)
-			r.str(" < 0 THEN zeroblob(9223372036854775807) ELSE ")
+	computed := func() { r.computed(a) }
+	if r.d == dialect.Postgres {
+		if a.Sum != Unsigned {
+			computed()
+			return
 		}
-		r.computed(a)
-		if a.Sum == Unsigned {
-			r.str(" END")
-		}
-		r.str(" ELSE zeroblob(9223372036854775807) END")
-	case a.Sum == Unsigned:
 		r.str("CASE WHEN ")
-		r.computed(a)
+		computed()
 		r.str(" < 0 THEN 9223372036854775807 - CAST(")
-		r.computed(a)
-		r.str([2]string{" AS SIGNED) ELSE ", " AS BIGINT) ELSE "}[index(r.d == dialect.Postgres)])
-		r.computed(a)
+		computed()
+		r.str(" AS BIGINT) ELSE ")
+		computed()
 		r.str(" END")
-	default:
-		r.computed(a)
+		return
 	}
+	conds := r.exactIf(a)
+	if r.d == dialect.SQLite && a.Sum != Float {
+		// The whole is a float, too, if a part of it is: one look at it is enough.
+		conds = append(conds, func() {
+			r.str("typeof(")
+			computed()
+			r.str(") = 'integer'")
+		})
+	}
+	if a.Sum == Unsigned {
+		conds = append(conds, func() {
+			computed()
+			r.str(" >= 0")
+		})
+	}
+	r.provided(isWindowed(a), conds, computed, computed)
 }
 
 // computed writes arithmetic, and that within it, without a look at the result.
