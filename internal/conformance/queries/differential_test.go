@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,6 +143,12 @@ func TestNames_RandomQueriesMeanWhatTheirSQLMeans(t *testing.T) {
 			q := w.told(m)
 			told := fmt.Sprintf("DBFLEET_TEST_SEED=%d, query %d of %s\n%s", seed, i, fl.Database.Dialect, w.sql())
 			want, err := readAll(ctx, stranger, w.sql())
+			if err != nil && fl.Database.Dialect == "mysql" && strings.Contains(err.Error(), "in 'HAVING'") {
+				// HAVING finds the first of two grouped columns with one name only.
+				_, err = q.(inner).Count(ctx)
+				require.ErrorIs(t, err, dbfleet.ErrUndefined, told)
+				continue
+			}
 			require.NoError(t, err, told)
 			m.check(t, q, w, want, told)
 		}
