@@ -71,11 +71,12 @@ func (e postgres) initialize(scratch, password string) error {
 	return runProcess(args, scratch)
 }
 
-// postgresSettings: nothing waits for the disk, and a killed server still has
-// all that it had committed, because the kernel has it.
+// postgresSettings: nothing waits for the disk, and a killed server still has all that it
+// had committed, because the kernel has it. Its dynamic shared memory lies in its folder,
+// which goes with the server.
 var postgresSettings = []string{
 	"fsync=off", "full_page_writes=off", "synchronous_commit=on",
-	"max_connections=300", "max_prepared_transactions=64", "shared_buffers=32MB",
+	"max_connections=300", "max_prepared_transactions=64", "shared_buffers=32MB", "dynamic_shared_memory_type=mmap",
 	"wal_level=logical", "max_wal_senders=16", "max_replication_slots=16", "hot_standby=on",
 	"wal_keep_size=64MB", "wal_retrieve_retry_interval=100ms", "wal_receiver_timeout=10s",
 	"autovacuum=off", "max_logical_replication_workers=0", "jit=off", "timezone='Asia/Kolkata'", "log_timezone=UTC",
