@@ -196,6 +196,7 @@ func goldenStatements() []statement {
 		selecting("page behind NULLs", paged(Keyset{After: []Key{{}, {}, {Value: int64(7)}}})),
 		selecting("page before", paged(Keyset{Back: true, After: []Key{{Value: "1.50", Decimal: true}, {}, {Value: int64(7)}}})),
 		selecting("page with the row itself", paged(Keyset{With: true, After: []Key{{Value: "a"}, {Value: int64(3)}, {Value: int64(7)}}})),
+		selecting("page of long texts", paged(Keyset{Whole: true, After: []Key{{Value: "a"}, {Value: int64(3)}, {Value: int64(7)}}})),
 		selecting("unknown column", where(Compare("nope", Eq, 1))),
 		selecting("unknown table", where(Compare("nope.id", Eq, 1))),
 		selecting("reserved, quoted, odd names", From("select").WithColumns(Column{Name: "name", As: `a"b`}, Column{Name: "name", As: "c`d"}, Column{Name: "name", As: "Größe'; --"})),
