@@ -29,7 +29,9 @@ type Conflict struct {
 	// deleted. With ModelConfig.Version the row's version grows by 1.
 	//
 	// Defaults to all columns that the insert writes, but the key, the primary
-	// key, created_at, the version and the shard key.
+	// key, created_at, the version and the shard key: a row of another shard key that has
+	// the key keeps its own and takes the rest. Where shards count their ids each for
+	// itself, decide by a Key that has the shard key.
 	Update []string
 	// DoNothing leaves the existing row as it is.
 	DoNothing bool

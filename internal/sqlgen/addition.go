@@ -53,10 +53,10 @@ func (r *renderer) addition(s *Set) {
 		r.sum(s.Column, a)
 		r.str(" END")
 	case r.d == dialect.MySQL && s.Sum != Float:
-		// It would add to text as doubles do. A number has the coercibility 5.
-		r.str("CASE WHEN COERCIBILITY(")
-		r.ownColumn(s.Column)
-		r.str(") < 5 THEN LENGTH(")
+		// It would add to text as doubles do.
+		r.str("CASE WHEN ")
+		r.typeIsNumber(false, func() { r.ownColumn(s.Column) })
+		r.str(" THEN LENGTH(")
 		r.ownColumn(s.Column)
 		r.str(") + 1 + ~0 ELSE ")
 		r.sum(s.Column, a)

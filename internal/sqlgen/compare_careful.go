@@ -178,9 +178,9 @@ func (r *renderer) bareNumber(a any) {
 
 // ifNumber begins a CASE for what MySQL knows as a number, or as a time.
 func (r *renderer) ifNumber(c *Cond) {
-	r.str("CASE WHEN COERCIBILITY(")
-	r.left(c)
-	r.str(") > 4 THEN ")
+	r.str("CASE WHEN ")
+	r.typeIsNumber(true, func() { r.left(c) })
+	r.str(" THEN ")
 }
 
 // left writes the left side of a comparison.

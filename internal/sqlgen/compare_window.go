@@ -103,9 +103,9 @@ func (r *renderer) noNumberTerm(c *Cond, write func()) {
 		r.noNumber(c, differs)
 		return
 	}
-	r.str("CASE WHEN COERCIBILITY(")
-	r.left(c)
-	r.str(") < 5 THEN ")
+	r.str("CASE WHEN ")
+	r.typeIsNumber(false, func() { r.left(c) })
+	r.str(" THEN ")
 	write()
 	r.str(" WHEN CONCAT(")
 	r.left(c)

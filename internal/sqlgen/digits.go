@@ -12,8 +12,8 @@ import (
 // that the text begins with, so that 1 is equal to '01' and '1abc', and 0 to 'a'. A
 // read refuses the texts that are no number as it is written. What a statement
 // changes by such a condition, or leaves out, nobody would see: there the column's
-// text, if it is one, is compared with the number's. As in noNumber what COERCIBILITY
-// tells is a constant of the statement, so columns of numbers are compared as ever.
+// text, if it is one, is compared with the number's. Whether it is one is a constant of the
+// statement, so columns of numbers are compared as ever.
 
 // inTexts says whether a comparison of the table's field i with these arguments is written
 // so: a field of whole numbers, or another one whose value is sent as such.
@@ -94,9 +94,9 @@ func (r *renderer) digitsOfList(c *Cond, first int) {
 // that is that number.
 func (r *renderer) digitsBefore(c *Cond, right func(hex bool)) {
 	differs := c.op == NotEq || c.op == NotIn
-	r.str("((COERCIBILITY(")
-	r.column(c.col)
-	r.str([2]string{") > 4 OR ", ") < 5 AND "}[index(differs)])
+	r.str("((")
+	r.typeIsNumber(!differs, func() { r.column(c.col) })
+	r.str([2]string{" OR ", " AND "}[index(differs)])
 	for _, hex := range [...]bool{false, true} {
 		if hex {
 			r.str([2]string{" OR ", " AND "}[index(differs)])

@@ -97,7 +97,7 @@ func (r *renderer) textOf(t Term) string {
 		unanswered = r.far.unanswered
 	}
 	r.buf = make([]byte, 0, 128)
-	r.args, r.folds, r.windows, r.numeral, r.affinity, r.having = nil, nil, nil, false, unknown, false
+	r.args, r.folds, r.windows, r.numeral, r.affinity, r.among, r.having = nil, nil, nil, false, unknown, nil, false
 	t.write(r)
 	text := fmt.Sprintf("%s %#v", r.buf, r.args)
 	*r = was // what is wrong with it is told when it is written

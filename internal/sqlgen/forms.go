@@ -179,15 +179,27 @@ func Misread(a any, d *dialect.Dialect) bool {
 // isNumeral writes MySQL's condition that the text before it is a number.
 func (r *renderer) isNumeral() { r.str(` REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'`) }
 
+// typeIsNumber writes MySQL's condition that what write writes is neither text nor bytes or,
+// unless is, that it is one. It is a constant of the statement. The coercibility of numbers,
+// times and the like is 5, but on MariaDB 4 of aggregates, of subqueries and columns of views
+// that are one, of some functions of windows and of stored functions: texts have 4 at most,
+// but no binary character set then, and bytes have 2.
+func (r *renderer) typeIsNumber(is bool, write func()) {
+	r.str("COERCIBILITY(")
+	write()
+	r.str(") + (CHARSET(")
+	write()
+	r.str([2]string{") = 'binary') < 5", ") = 'binary') > 4"}[index(is)])
+}
+
 // noNumber closes a comparison with a text that is no number: it holds if the
-// column is no number either, and otherwise says that the two differ. What
-// COERCIBILITY tells is a constant of the statement; only values of columns that
-// are neither text nor bytes are looked at: the pattern has numbers, and no dates,
-// times, UUIDs and addresses.
+// column is no number either, and otherwise says that the two differ. Only values of
+// columns that are neither text nor bytes are looked at: the pattern has numbers, and no
+// dates, times, UUIDs and addresses.
 func (r *renderer) noNumber(c *Cond, differs bool) {
-	r.str([2]string{" AND (COERCIBILITY(", " OR COERCIBILITY("}[index(differs)])
-	r.left(c)
-	r.str([2]string{") < 5 OR CONCAT(", ") > 4 AND CONCAT("}[index(differs)])
+	r.str([2]string{" AND (", " OR "}[index(differs)])
+	r.typeIsNumber(differs, func() { r.left(c) })
+	r.str([2]string{" OR CONCAT(", " AND CONCAT("}[index(differs)])
 	r.left(c)
 	r.str([2]string{") NOT", ")"}[index(differs)])
 	r.isNumeral()

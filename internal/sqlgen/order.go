@@ -88,6 +88,10 @@ func (r *renderer) order(q *Query, o *Cond) {
 // orderValue writes what an item of ORDER BY sorts by, without its direction.
 func (r *renderer) orderValue(q *Query, o *Cond) {
 	switch {
+	case o.detail() != nil && o.detail().expr != nil && isLiteral(o.detail().expr.Term):
+		r.str("(") // which is no order: MySQL would take a whole number for a column's place
+		r.literal(o.detail().expr.Term.(Literal), true)
+		r.str(" IS NULL)")
 	case o.detail() != nil && o.detail().expr != nil:
 		r.raw(o.detail().expr.exactly(), "order by")
 	case q.Unites():

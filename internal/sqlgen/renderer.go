@@ -46,6 +46,7 @@ type renderer struct {
 	having   bool     // the conditions of HAVING are being written
 	grouping bool     // a column of GROUP BY is being written
 	numeral  bool     // an expression is written that is a number
+	among    []Term   // whose values the value that is written may be
 	alone    bool     // a column is one of the only table, and a dot a part of its name
 	affinity affinity // of the columns of which one is written beside values of Go
 	merges   bool     // an aggregate, or a window's function, was written

@@ -108,18 +108,30 @@ func (r *renderer) selectQuery(c *Column) {
 // selectTerm writes c.Expr, and keeps what GROUP BY and HAVING ask of it.
 func (r *renderer) selectTerm(c *Column) {
 	if len(r.q.more.groups) == 0 {
-		r.raw(c.Expr, "select")
+		r.selectExpr(c.Expr)
 		return
 	}
 	outer, from, args := r.merges, len(r.buf), len(r.args)
 	r.merges = false
-	r.raw(c.Expr, "select")
+	r.selectExpr(c.Expr)
 	i := item{c: c, merges: r.merges}
 	if r.d.Numbered && len(r.args) > args && len(r.q.more.having) > 0 {
 		i.text = string(r.buf[from:])
 	}
 	r.items = append(r.items, i)
 	r.merges = r.merges || outer
+}
+
+// selectExpr writes an expression of the select list. A value of Go has its own type there,
+// but for texts, which PostgreSQL takes for what an INSERT needs.
+func (r *renderer) selectExpr(e *Expr) {
+	if l, ok := e.Term.(Literal); ok && r.d == dialect.Postgres {
+		if a, err := r.values.Arg(l.V, r.d); err == nil && castOf(a) != "" {
+			r.literal(l, true)
+			return
+		}
+	}
+	r.raw(e, "select")
 }
 
 // itemOf is what selectTerm has kept of an item.

@@ -29,8 +29,8 @@ func (r *renderer) subquery(q Query, t Table, err error) {
 // nested writes a query inside the current one, whose columns it may name with
 // their table.
 func (r *renderer) nested(q *Query, t Table) {
-	outer, outerTable, having, numeral, affinity := r.q, r.table, r.having, r.numeral, r.affinity
-	r.having, r.numeral, r.affinity = false, false, unknown
+	outer, outerTable, having, numeral, affinity, among := r.q, r.table, r.having, r.numeral, r.affinity, r.among
+	r.having, r.numeral, r.affinity, r.among = false, false, unknown, nil
 	if outer != nil {
 		r.outer = append(r.outer, scope{outer, outerTable, r.folds})
 	}
@@ -38,7 +38,7 @@ func (r *renderer) nested(q *Query, t Table) {
 	if outer != nil {
 		r.outer = r.outer[:len(r.outer)-1]
 	}
-	r.q, r.table, r.having, r.numeral, r.affinity = outer, outerTable, having, numeral, affinity
+	r.q, r.table, r.having, r.numeral, r.affinity, r.among = outer, outerTable, having, numeral, affinity, among
 }
 
 // derived writes a query in the place of a table. It sees nothing of the

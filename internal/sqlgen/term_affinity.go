@@ -25,7 +25,7 @@ const (
 
 // likeAffinity writes a text of digits for SQLite: as a number if the columns beside it
 // would make one of it.
-func (r *renderer) likeAffinity(text string, d value.Decimal, terms []Term) (ok bool) {
+func (r *renderer) likeAffinity(text string, d value.Decimal) (ok bool) {
 	_, err := strconv.ParseInt(d.String(), 10, 64)
 	exact := err == nil || len(d.Digits) <= sqliteDigits
 	if r.numeral {
@@ -49,7 +49,7 @@ func (r *renderer) likeAffinity(text string, d value.Decimal, terms []Term) (ok 
 	case ofTexts:
 		return false
 	}
-	table, column := r.storedBeside(terms)
+	table, column := r.storedBeside()
 	if table == "" {
 		return false
 	}
@@ -69,7 +69,7 @@ const fewDigits = 2
 // them depend on the type of the columns.
 func (r *renderer) byAffinity(terms []Term, write func()) {
 	table, column, n := "", "", 0
-	if r.d == dialect.SQLite && !r.numeral && r.affinity == unknown && !slices.ContainsFunc(terms, isNumber) {
+	if r.d == dialect.SQLite && !r.numeral && r.affinity == unknown && !slices.ContainsFunc(r.among, isNumber) {
 		for _, t := range terms {
 			if l, ok := t.(Literal); ok && r.isDigits(l) {
 				n++
@@ -77,7 +77,7 @@ func (r *renderer) byAffinity(terms []Term, write func()) {
 		}
 	}
 	if n > fewDigits {
-		table, column = r.storedBeside(terms)
+		table, column = r.storedBeside()
 	}
 	if table == "" {
 		write()
@@ -99,9 +99,10 @@ func (r *renderer) isDigits(l Literal) bool {
 	return err == nil && isDecimal(a)
 }
 
-// storedBeside is the first column that terms may have the value of, as storedAt has it.
-func (r *renderer) storedBeside(terms []Term) (table, column string) {
-	for _, t := range terms {
+// storedBeside is the first column that the terms here and around may have the value of, as
+// storedAt has it.
+func (r *renderer) storedBeside() (table, column string) {
+	for _, t := range r.among {
 		origins(t, func(one Term) {
 			if c, is := one.(ColumnTerm); is && table == "" {
 				table, column = r.storedAt(string(c))

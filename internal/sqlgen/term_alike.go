@@ -69,20 +69,23 @@ func (r *renderer) asNumeral(are bool, write func()) {
 
 // byItself calls write, whose values are not those that stand around it.
 func (r *renderer) byItself(write func()) {
-	outer, affinity := r.numeral, r.affinity
-	r.numeral, r.affinity = false, unknown
+	numeral, affinity, among := r.numeral, r.affinity, r.among
+	r.numeral, r.affinity, r.among = false, unknown, nil
 	write()
-	r.numeral, r.affinity = outer, affinity
+	r.numeral, r.affinity, r.among = numeral, affinity, among
 }
 
 // alike writes terms of one type, of which between writes what stands before each.
-// Values of Go are typed if there are no other terms.
+// Values of Go are typed if there are no other terms, here and around.
 func (r *renderer) alike(terms []Term, between func(i int)) {
-	typed := !slices.ContainsFunc(terms, func(t Term) bool { return !isLiteral(t) })
-	r.asNumeral(r.numeral || slices.ContainsFunc(terms, isNumber), func() {
+	typed := true
+	for _, t := range r.among {
+		eachValue(t, func(one Term) { typed = typed && isLiteral(one) })
+	}
+	r.asNumeral(r.numeral || slices.ContainsFunc(r.among, isNumber), func() {
 		for i, t := range terms {
 			between(i)
-			if l, ok := t.(Literal); !ok || typed || !r.likeOthers(l, terms) {
+			if l, ok := t.(Literal); !ok || typed || !r.likeOthers(l) {
 				r.term(t, typed)
 			}
 		}
@@ -91,7 +94,7 @@ func (r *renderer) alike(terms []Term, between func(i int)) {
 
 // likeOthers writes a value of Go as what the terms beside it are. ok is false for one that
 // is so anyway, when nothing is written.
-func (r *renderer) likeOthers(l Literal, terms []Term) (ok bool) {
+func (r *renderer) likeOthers(l Literal) (ok bool) {
 	if _, number := l.V.(*Number); number || r.d.Numbered {
 		return false
 	}
@@ -112,7 +115,7 @@ func (r *renderer) likeOthers(l Literal, terms []Term) (ok bool) {
 	case !ok:
 		return false
 	case r.d == dialect.SQLite:
-		return r.likeAffinity(text, d, terms)
+		return r.likeAffinity(text, d)
 	}
 	if scale, plain := plainDecimal(text, d); plain {
 		r.exactDecimal(text, scale)
@@ -163,8 +166,12 @@ func (r *renderer) exactDecimal(text string, scale int) {
 	r.str("))")
 }
 
-// oneType writes what write writes of the terms, of which each may be the value.
+// oneType writes what write writes of the terms, of which each may be the value, here and of
+// the terms around.
 func (r *renderer) oneType(terms []Term, write func()) {
+	outer := r.among
+	r.among = append(slices.Clip(outer), terms...)
+	defer func() { r.among = outer }()
 	if r.d == dialect.SQLite {
 		r.byAffinity(terms, write)
 	} else {
@@ -178,21 +185,21 @@ func (r *renderer) oneType(terms []Term, write func()) {
 func (r *renderer) unlessNumbers(terms []Term, write func()) {
 	text, ok := "", false
 	var beside Term
-	if r.d == dialect.MySQL && !r.numeral && !slices.ContainsFunc(terms, isNumber) {
+	if r.d == dialect.MySQL && !r.numeral && !slices.ContainsFunc(r.among, isNumber) {
 		for _, t := range terms {
 			if l, is := t.(Literal); is && !ok {
 				text, ok = r.otherDigits(l)
 			}
 		}
-		beside = columnAmong(terms...)
+		beside = columnAmong(r.among...)
 	}
 	if !ok || beside == nil {
 		write()
 		return
 	}
-	r.str("CASE WHEN COERCIBILITY(")
-	r.term(beside, false)
-	r.str(") > 4 THEN 9223372036854775807 + LENGTH(")
+	r.str("CASE WHEN ")
+	r.typeIsNumber(true, func() { r.term(beside, false) })
+	r.str(" THEN 9223372036854775807 + LENGTH(")
 	r.ready(text)
 	r.str(") ELSE ")
 	write()

@@ -82,9 +82,7 @@ func (r *renderer) noText(t Term, sum Sum) []func() {
 	return []func(){func() {
 		switch {
 		case r.d == dialect.MySQL:
-			r.str("COERCIBILITY(") // a number's is 5
-			r.bare(t)
-			r.str(") > 4")
+			r.typeIsNumber(true, func() { r.bare(t) })
 		case sum == Decimal || sum == Any:
 			r.str("(typeof(")
 			r.bare(t)

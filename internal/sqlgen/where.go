@@ -73,7 +73,7 @@ func (r *renderer) condList(cs []Cond) {
 
 // cond writes one condition.
 func (r *renderer) cond(c *Cond) {
-	if r.numeral || r.affinity != unknown {
+	if r.numeral || r.affinity != unknown || r.among != nil {
 		r.byItself(func() { r.cond(c) })
 		return
 	}
