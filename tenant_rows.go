@@ -247,8 +247,11 @@ func (q *query) carries(record any, of *table.Tenant, exact bool) error {
 	return errorf("table %q: the record names another tenant in column %q than %q, the context's: %w", t.Name, t.TenantColumn(), of.Name(), ErrOtherTenant)
 }
 
-// errTheirRow says that an upsert met a row of another tenant.
-func (q *query) errTheirRow() error {
+// errTheirRow says that an upsert met a row of another tenant or, by owner, shard key.
+func (q *query) errTheirRow(owner string) error {
+	if q.isShardKey(owner) {
+		return errorf("table %q: the key is that of a row with another shard key in column %q; nothing was written: %w", q.src.table.Name, owner, ErrUnique)
+	}
 	return errorf("table %q: the key is that of another tenant's row; nothing was written: %w", q.src.table.Name, ErrOtherTenant)
 }
 
@@ -256,7 +259,7 @@ func (q *query) errTheirRow() error {
 func (q *query) theirRow(owner string, err error) error {
 	var refused *QueryError
 	if owner != "" && errors.As(err, &refused) && refused.Code == sqlgen.OtherOwner {
-		return errorf("%w (%w)", q.errTheirRow(), err)
+		return errorf("%w (%w)", q.errTheirRow(owner), err)
 	}
 	return err
 }

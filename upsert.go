@@ -30,8 +30,7 @@ type Conflict struct {
 	//
 	// Defaults to all columns that the insert writes, but the key, the primary
 	// key, created_at, the version and the shard key: a row of another shard key that has
-	// the key keeps its own and takes the rest. Where shards count their ids each for
-	// itself, decide by a Key that has the shard key.
+	// the key takes nothing, which is ErrUnique.
 	Update []string
 	// DoNothing leaves the existing row as it is.
 	DoNothing bool
@@ -98,7 +97,7 @@ func (q *query) upsertMany(ctx context.Context, records rowmap.Records, conflict
 	if err != nil {
 		return err
 	}
-	owner := t.TenantColumn()
+	owner := t.UpsertOwner(t.ColumnsOf(key), &c)
 	return q.writeMany(ctx, records, false, func(ctx context.Context, home destination) error {
 		for i := range records.N {
 			if err := t.CheckRead(records.At(i)); err != nil {
@@ -210,7 +209,7 @@ func (u *upserts) several(judged, inTx bool) bool {
 		return true
 	case u.records.N == 1:
 		return false
-	case len(u.batches) > 1, t.TenantColumn() != "":
+	case len(u.batches) > 1, t.UpsertOwner(t.ColumnsOf(u.key), u.conflict) != "":
 		return true
 	case t.Inserts(u.batches[0].plan, u.key, u.d):
 		return u.q.severalSteps(u.batches, u.d)

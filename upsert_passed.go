@@ -12,11 +12,11 @@ import (
 
 // Rows that an upsert has passed by: a row with their key was in the way.
 
-// passedBy looks after an upsert that left rows as they are: those of other tenants, or
-// those that are to be left. A row that is not there any more was deleted by others
+// passedBy looks after an upsert that left rows as they are: those of other tenants or
+// shard keys, or those that are to be left. A row that is not there any more was deleted by others
 // meanwhile, and its record is upserted again.
 func (v *upsertion) passedBy(ctx context.Context, p *place, res driver.Result) error {
-	across := v.in.Owner != "" && p.wants().across
+	across := v.q.recordsTellOwner(p, &v.in)
 	if v.later && !across {
 		if err := v.findKeys(ctx, p); !errors.Is(err, ErrNotFound) {
 			return v.thenTell(res, err)
@@ -39,7 +39,7 @@ func (v *upsertion) passedBy(ctx context.Context, p *place, res driver.Result) e
 		case err != nil:
 			return err
 		case theirs:
-			return v.q.errTheirRow()
+			return v.q.errTheirRow(v.in.Owner)
 		}
 		gone = append(gone, i)
 	}
@@ -130,7 +130,7 @@ func (v *rowInsert) passedBy(ctx context.Context, p *place) error {
 	if leaves {
 		made := sqlgen.From(t.Name)
 		for i, c := range in.Columns {
-			if slices.Contains(in.Keys, c) || c == in.Owner && p.wants().across {
+			if slices.Contains(in.Keys, c) || c == in.Owner && v.q.recordsTellOwner(p, in) {
 				made = made.WithCond(sqlgen.Compare(c, sqlgen.Eq, args[i])).WithColumns(sqlgen.Column{Name: c})
 			}
 		}
@@ -143,7 +143,7 @@ func (v *rowInsert) passedBy(ctx context.Context, p *place) error {
 	case err != nil:
 		return err
 	case theirs:
-		return v.q.errTheirRow()
+		return v.q.errTheirRow(in.Owner)
 	case v.tries == maxSearches && leaves:
 		return v.q.notFound(in.Keys)
 	case v.tries == maxSearches:
@@ -155,8 +155,19 @@ func (v *rowInsert) passedBy(ctx context.Context, p *place) error {
 	return err
 }
 
+// recordsTellOwner says that an upsert keeps to the rows of one owner which the records
+// tell and the context does not: of a shard key, or of a tenant in a context for all.
+func (q *query) recordsTellOwner(p *place, in *sqlgen.Insert) bool {
+	return in.Owner != "" && (p.wants().across || q.isShardKey(in.Owner))
+}
+
+// isShardKey says that the owner of rows is their shard key, and no tenant.
+func (q *query) isShardKey(owner string) bool {
+	return q.src.shard != nil && owner == q.src.shard.column() && owner != q.src.table.TenantColumn()
+}
+
 // meetsTheirs says that an upsert of one row, whose arguments args are, meets the row of
-// another tenant. One whose key the database makes is taken to do so.
+// another owner. One whose key the database makes is taken to do so.
 func (q *query) meetsTheirs(ctx context.Context, p *place, in *sqlgen.Insert, args []any) (bool, error) {
 	if in.Owner == "" {
 		return false, nil

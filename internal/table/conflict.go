@@ -62,7 +62,7 @@ func (t *Table) ConflictKey(c *Conflict) ([]int, error) {
 func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (in sqlgen.Insert, back []int) {
 	in = sqlgen.Insert{
 		Table: t.Name, Columns: p.Columns, Rows: rows,
-		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.resealedSets(t.upsertSets(p, key, c), key), Raise: t.VersionColumn(), Owner: t.columnOr(t.tenant),
+		Conflict: sqlgen.Replace, Keys: t.ColumnsOf(key), Sets: t.resealedSets(t.upsertSets(p, key, c), key), Raise: t.VersionColumn(), Owner: t.UpsertOwner(t.ColumnsOf(key), c),
 	}
 	if len(in.Sets) == 0 {
 		in.Conflict = sqlgen.Ignore
@@ -76,6 +76,16 @@ func (t *Table) UpsertInsert(p *InsertPlan, rows int, key []int, c *Conflict) (i
 		}
 	}
 	return in, back
+}
+
+// UpsertOwner is the column that says whose row an existing one is, "" for none: an upsert
+// by keys changes no row of another tenant or, where the keys may be those of another one's
+// row, shard key. Rows that are left alone are left whosever they are.
+func (t *Table) UpsertOwner(keys []string, c *Conflict) string {
+	if t.tenant < 0 && !c.DoNothing && !slices.Contains(keys, t.shardName) {
+		return t.shardName
+	}
+	return t.columnOr(t.tenant)
 }
 
 // compared are the columns by which an upsert tells that a row need not be updated.
@@ -180,6 +190,9 @@ func (t *Table) UpsertRow(in *sqlgen.Insert, c *Conflict) error {
 	}
 	if len(in.Sets) > 0 {
 		in.Conflict = sqlgen.Replace
+	}
+	if owner := t.UpsertOwner(in.Keys, c); t.tenant < 0 && slices.Contains(in.Columns, owner) {
+		in.Owner = owner
 	}
 	if in.Equal = t.compared(in.Sets, c); c.KeepEqual && len(in.Equal) == 0 {
 		in.Conflict, in.Sets = sqlgen.Ignore, nil

@@ -167,8 +167,8 @@ func TestSaving_WritesAllButWhatStays(t *testing.T) {
 	o := &order{ID: 3, Shop: "x"}
 	for at, want := range []string{
 		`UPDATE "orders" SET "item" = $1, "status" = $2, "updated_at" = $3 WHERE "id" = $4 AND "shop" = $5`,
-		"UPDATE `orders` SET `item` = ?, `status` = ?, `updated_at` = ? WHERE ((COERCIBILITY(`id`) > 4 OR CONCAT(`id`) = CONCAT(?) OR HEX(`id`) = HEX(? + 0)) AND `id` = ?) AND (`shop` = ?" +
-			" AND (COERCIBILITY(`shop`) < 5 OR CONCAT(`shop`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))",
+		"UPDATE `orders` SET `item` = ?, `status` = ?, `updated_at` = ? WHERE ((COERCIBILITY(`id`) + (CHARSET(`id`) = 'binary') > 4 OR CONCAT(`id`) = CONCAT(?) OR HEX(`id`) = HEX(? + 0)) AND `id` = ?) AND (`shop` = ?" +
+			" AND (COERCIBILITY(`shop`) + (CHARSET(`shop`) = 'binary') < 5 OR CONCAT(`shop`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$'))",
 		`UPDATE "orders" SET "item" = ?, "status" = ?, "updated_at" = ? WHERE "id" = ? AND "shop" = ?`,
 	} {
 		text, args, _, err := table.Saving(o, Change{}, dialects[at])

@@ -159,7 +159,7 @@ func TestRouteAndSQL_ExplainWithoutRunning(t *testing.T) {
 		require.Equal(t, map[string]string{
 			"sqlite":   `SELECT "id", "name" FROM "things" WHERE "name" = ? AND "id" > ?`,
 			"postgres": `SELECT "id", "name" FROM "things" WHERE "name" = $1 AND "id" > $2`,
-			"mysql": "SELECT `id`, `name` FROM `things` WHERE (`name` = ? AND (COERCIBILITY(`name`) < 5" +
+			"mysql": "SELECT `id`, `name` FROM `things` WHERE (`name` = ? AND (COERCIBILITY(`name`) + (CHARSET(`name`) = 'binary') < 5" +
 				" OR CONCAT(`name`) NOT REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$')) AND `id` > ?",
 		}[fl.Database.Dialect], sql)
 		require.Equal(t, []any{"O'Brien", int64(5)}, args)
