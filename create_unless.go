@@ -3,6 +3,7 @@ package dbfleet
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/dbfleet/dbfleet/internal/rowmap"
 	"github.com/dbfleet/dbfleet/internal/sqlgen"
@@ -22,10 +23,11 @@ import (
 // database and reads the row of the other; in a transaction of PostgreSQL, which an error
 // ends, the insert stands in a savepoint. It is looked for by what the Before methods have made
 // of the columns. ErrUnique that comes back is the violation of another constraint, or one
-// by a row that ModelConfig.SoftDelete has marked. Without a constraint two may be created, and of several rows that of the smallest primary key is
-// found. A column that is NULL in the record equals nothing and is refused. It reads at
-// the primary. A row that exists costs one statement, a new one two. On an error the
-// record is as it was before.
+// by a row that ModelConfig.SoftDelete has marked or, on a sharded model, by one of another
+// shard key: the row that is found has the record's. Without a constraint two may be created,
+// and of several rows that of the smallest primary key is found. A column that is NULL in the
+// record equals nothing and is refused. It reads at the primary. A row that exists costs one
+// statement, a new one two. On an error the record is as it was before.
 func (m *Model[T]) FirstOrCreate(ctx context.Context, record *T, columns ...string) (created bool, err error) {
 	err = writeRecord(ctx, m, record, recordWrite{do: firstOrCreate, columns: columns, created: &created})
 	return created, err
@@ -57,8 +59,8 @@ func CreateIgnore[T any](ctx context.Context, m *Model[T], record *T) (created b
 	return created, err
 }
 
-// sameAs is the query for the row whose columns are equal to the record's, as its times
-// are stored.
+// sameAs is the query for the row whose columns, and shard key, are equal to the record's, as
+// its times are stored.
 func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err error) {
 	t := q.src.table
 	fields := t.Key()
@@ -81,6 +83,11 @@ func (q *query) sameAs(record any, columns []string) (made sqlgen.Query, err err
 	for _, f := range fields {
 		if rowmap.IsNull(t.Plan.Value(f, record)) || t.Encrypted(t.Column(f)) && t.Plan.IsZero(f, record) {
 			return made, t.Fail("the column %q of the record is NULL, which is equal to no row's", t.Column(f))
+		}
+	}
+	if q.src.shard != nil {
+		if f, err := t.Index(q.src.shard.column()); err == nil && !slices.Contains(fields, f) {
+			fields = append(slices.Clip(fields), f)
 		}
 	}
 	t.Cut(record)

@@ -46,6 +46,14 @@ func TestUpsert_TakesNoRowOfAnotherShardKey(t *testing.T) {
 			"a row": func() error {
 				return m.Query().Upsert(ctx, dbfleet.Row{"user_id": 5, "item": "a", "weight": 9}, item)
 			},
+			"update or create": func() error {
+				_, err := m.UpdateOrCreate(ctx, &shipment{UserID: 5, Item: "a", Weight: 9}, "item")
+				return err
+			},
+			"first or create": func() error {
+				_, err := m.FirstOrCreate(ctx, &shipment{UserID: 5, Item: "a", Weight: 9}, "item")
+				return err
+			},
 		} {
 			require.ErrorIs(t, upsert(), dbfleet.ErrUnique, name)
 		}
@@ -64,6 +72,15 @@ func TestUpsert_TakesNoRowOfAnotherShardKey(t *testing.T) {
 		rows, err = m.Where("user_id", "in", []int64{1, 5}).OrderBy("item", dbfleet.Asc).Get(ctx)
 		require.NoError(t, err)
 		require.Equal(t, own, rows)
+		own[1].Weight = 3
+		created, err := m.UpdateOrCreate(ctx, &shipment{UserID: 5, Item: "c", Weight: 3}, "item")
+		require.NoError(t, err)
+		require.False(t, created)
+		again := shipment{UserID: 5, Item: "c"}
+		created, err = m.FirstOrCreate(ctx, &again, "item")
+		require.NoError(t, err)
+		require.False(t, created)
+		require.Equal(t, own[1], again)
 		left := shipment{UserID: 5, Item: "b"}
 		require.NoError(t, m.Upsert(ctx, &left, dbfleet.Conflict{Key: item.Key, DoNothing: true}), "whosever the row is")
 	})
