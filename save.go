@@ -13,9 +13,9 @@ import (
 // integer key is zero is created, one with another key that is zero, as an empty text,
 // refused. A record that is not in the database (any more) is ErrNotFound: nothing is
 // brought back. The key itself, created_at, the shard key and generated columns are not
-// written. On an error the record is as it was before. With ModelConfig.SoftDelete a deleted row is not found either, and the
-// mark of the deletion is not written; with ModelConfig.Version a row that was changed since
-// is ErrStaleRecord. If a trigger or rule does something else instead, the error is
+// written. On an error the record is as it was before. With ModelConfig.SoftDelete a deleted
+// row is not found either, and the mark of the deletion is not written; with
+// ModelConfig.Version a row that was changed since is ErrStaleRecord. If a trigger or rule does something else instead, the error is
 // ErrWritten. A record that Select read in part is refused with ErrUnread; see there.
 func (m *Model[T]) Save(ctx context.Context, record *T) error {
 	return writeRecord(ctx, m, record, recordWrite{do: saveRecord})

@@ -34,7 +34,7 @@ type ShardRule interface {
 // could be read by such a key could not be written. Keys begin with 1. Values of other
 // types are converted to K where nothing is lost, so 7, int64(7) and "7" find
 // the same shard. A key is the value in Go, a text as it is written: where the column's
-// collation holds "ann" and "Ann" for equal, let route make one of them, or write keys one way.
+// collation holds "ann" and "Ann" for equal, route must give both the same connection.
 func ShardBy[K comparable](column string, route func(key K) string) ShardRule {
 	return &shardRule[K]{col: column, route: route}
 }

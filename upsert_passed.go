@@ -13,8 +13,8 @@ import (
 // Rows that an upsert has passed by: a row with their key was in the way.
 
 // passedBy looks after an upsert that left rows as they are: those of other tenants or
-// shard keys, or those that are to be left. A row that is not there any more was deleted by others
-// meanwhile, and its record is upserted again.
+// shard keys, or those that are to be left. A row that is not there any more was deleted by
+// others meanwhile, and its record is upserted again.
 func (v *upsertion) passedBy(ctx context.Context, p *place, res driver.Result) error {
 	across := v.q.recordsTellOwner(p, &v.in)
 	if v.later && !across {

@@ -230,6 +230,15 @@ func goldenStatements() []statement {
 		insert("insert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 2}),
 		insert("insert defaults", Insert{Table: "users", Rows: 1, Returning: []string{"id", "age"}}),
 		insert("upsert", Insert{Table: "users", Columns: []string{"id", "name"}, Rows: 1, Conflict: Replace, Keys: []string{"id"}, Sets: []string{"name"}}),
+		selecting("arithmetic", all.WithColumns(
+			Column{Expr: &Expr{Term: Arithmetic{Op: '+', Left: ColumnTerm("age"), Right: Literal{int64(1)}, Sum: Whole}}, As: "next"},
+			Column{Expr: &Expr{Term: Arithmetic{Op: '-', Left: ColumnTerm("age"), Right: ColumnTerm("id"), Sum: Unsigned}}, As: "rest"},
+			Column{Expr: &Expr{Term: Arithmetic{Op: '*', Left: ColumnTerm("age"), Right: Literal{2.5}, Sum: Float}}, As: "more"}),
+		),
+		selecting("arithmetic of decimals", all.WithColumns(
+			Column{Expr: &Expr{Term: Arithmetic{Op: '+', Left: ColumnTerm("age"), Right: ColumnTerm("id"), Sum: Decimal}}, As: "sum"},
+			Column{Expr: &Expr{Term: Arithmetic{Op: '*', Left: ColumnTerm("age"), Right: ColumnTerm("id"), Sum: Decimal}}, As: "product"},
+			Column{Expr: &Expr{Term: Arithmetic{Op: '*', Left: ColumnTerm("age"), Right: Literal{"3"}, Sum: Decimal}}, As: "thrice"})),
 		selecting("quotients", all.WithColumns(
 			Column{Expr: &Expr{Term: Quotient{Left: ColumnTerm("age"), Right: ColumnTerm("id"), Sum: Whole}}, As: "whole"},
 			Column{Expr: &Expr{Term: Quotient{Left: ColumnTerm("age"), Right: Literal{int64(2)}, Sum: Unsigned}}, As: "half"},

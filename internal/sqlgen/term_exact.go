@@ -29,8 +29,8 @@ func (r *renderer) provided(windowed bool, conds []func(), on, then func()) {
 	r.str(") END")
 }
 
-// allHold writes conditions that must all hold. They are NULL together: see
-// compare_window.go.
+// allHold writes conditions that must all hold. MariaDB makes NULL of an AND beside a window's
+// function (see compare_window.go); & is as good here, where what is NULL is taken as false.
 func (r *renderer) allHold(windowed bool, conds []func()) {
 	windowed = windowed && r.d == dialect.MySQL
 	for i, cond := range conds {
